@@ -1,0 +1,39 @@
+# Everything a newcomer needs is two targets: demo and test. Each sets up what it uses.
+PYTHON ?= python3.11
+BIN := .venv/bin
+TESTS ?= tests
+
+.PHONY: demo test check lock clean
+
+demo: .venv/run.stamp
+	$(BIN)/scanbind demo
+
+test: .venv/dev.stamp
+	$(BIN)/pytest $(TESTS)
+
+check: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: .venv/bin/python
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv var *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or name another with make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "venv is missing: on Debian, apt install python3-venv" >&2; exit 1; }
+
+.venv/run.stamp: .venv/bin/python requirements.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
