@@ -1,0 +1,86 @@
+"""Who is bound to whom. Values only; the database's constraints decide (service/bindings.py)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from models.event import OpenId
+
+UserId = NewType("UserId", str)
+"""A site's own id of its user: 1-128 printable code points, kept exactly as given."""
+
+
+class Taken(StrEnum):
+    """Why a binding cannot be made (CONTRACT 4, `reason`)."""
+
+    WECHAT = "wechat_taken"
+    """The WeChat already belongs to another user of this client."""
+    USER = "user_taken"
+    """The user already has another WeChat of this account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a client allows when a binding meets another one (CONTRACT 1)."""
+
+    rebind_replaces: bool = False
+    takeover_moves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One user of one client, bound to one WeChat of one account."""
+
+    client: str
+    account: str
+    user_id: UserId
+    openid: OpenId
+    bound_at: datetime
+    last_login_at: datetime | None = None
+    unionid: str | None = None
+    subscribed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The binding was made."""
+
+    binding: Binding
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyBound:
+    """This very user already had this very WeChat; nothing changed."""
+
+    binding: Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Another binding stands in the way and the client's policy lets it stand."""
+
+    reason: Taken
+
+
+BindResult = Bound | AlreadyBound | Conflict
+
+
+class Door(StrEnum):
+    """By which door a binding changed; kept in its history."""
+
+    TICKET = "ticket"
+    REGISTRATION = "registration"
+    SITE = "site"
+    UNFOLLOW = "unfollow"
+    UNIONID = "unionid"
+
+
+class Change(StrEnum):
+    """What happened to a binding; kept in its history."""
+
+    BOUND = "bound"
+    REPLACED = "replaced"
+    MOVED = "moved"
+    DISCONNECTED = "disconnected"
+    ERASED = "erased"

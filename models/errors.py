@@ -1,0 +1,93 @@
+"""What can go wrong, in the service's own words. Knows nothing of HTTP: handlers/problems.py maps it."""
+
+
+class ServiceError(Exception):
+    """The root of everything the service refuses or fails at; `detail` is safe to show to the caller."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InvalidRequest(ServiceError):
+    """What was sent does not have the form it must have; the detail names the field."""
+
+
+class Malformed(InvalidRequest):
+    """A WeChat push that cannot be decoded. Every envelope fault says the same, so none is an oracle."""
+
+
+class InvalidCode(ServiceError):
+    """A code or registration that is unknown, used, late, or somebody else's."""
+
+
+class Unauthorized(ServiceError):
+    """No credentials, or wrong ones; `scheme` is how to prove oneself."""
+
+    def __init__(self, detail: str = "", *, scheme: str = "Basic") -> None:
+        super().__init__(detail)
+        self.scheme = scheme
+
+
+class ForbiddenOrigin(ServiceError):
+    """A page whose origin the client does not list."""
+
+
+class BadSignature(ServiceError):
+    """A WeChat push that WeChat did not sign."""
+
+
+class TicketNotFound(ServiceError):
+    """No such ticket, or not with this secret: one answer for both."""
+
+
+class TicketFinished(ServiceError):
+    """The ticket has already ended."""
+
+
+class BindingNotFound(ServiceError):
+    """The user has no such binding."""
+
+
+class BindingConflict(ServiceError):
+    """The binding cannot be made; `reason` is `wechat_taken` or `user_taken`."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class NotFound(ServiceError):
+    """Nothing stands at this address."""
+
+
+class PayloadTooLarge(ServiceError):
+    """The body is larger than its door takes."""
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is not of the type the door takes."""
+
+
+class Retryable(ServiceError):
+    """May go through later; `retry_after` is in whole seconds."""
+
+    def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class RateLimited(Retryable):
+    """Asked too often."""
+
+
+class StoreUnavailable(Retryable):
+    """Redis or the database does not answer, so nothing was done."""
+
+
+class WeChatUnavailable(ServiceError):
+    """WeChat refused or did not answer; `errcode` is WeChat's (None: no answer at all)."""
+
+    def __init__(self, detail: str = "", *, errcode: int | None = None) -> None:
+        super().__init__(detail)
+        self.errcode = errcode

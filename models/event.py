@@ -1,0 +1,53 @@
+"""What WeChat can tell us. Values only; service/wechat/parsing.py makes them from bytes."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+OpenId = NewType("OpenId", str)
+"""A person, as one Official Account sees them: 1-64 characters of A-Z a-z 0-9 _ -."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What every push carries (PROTOCOL.md 3.3)."""
+
+    openid: OpenId
+    gh_id: str
+    """The account's own id (`gh_...`), which a reply must name as its sender."""
+    created: int
+    """CreateTime, whole seconds since 1970; two pushes may share one."""
+    key: str
+    """Tells one push of this person from another; the same for each redelivery (PROTOCOL.md 3.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Push):
+    """Somebody scanned a code that carries `scene`; `followed` when the scan made them a follower."""
+
+    scene: str
+    followed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Followed(Push):
+    """Somebody followed the account without a code of ours (search, card, payment)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollowed(Push):
+    """Somebody left the account; they cannot be answered any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Push):
+    """Somebody typed, or tapped a link that types: `text` as sent."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other(Push):
+    """Anything else; answered politely and ignored."""
+
+
+Event = Scan | Followed | Unfollowed | Said | Other

@@ -1,0 +1,158 @@
+"""What the QR code carries: a claim that authenticates itself, so a scan needs no lookup to be believed.
+
+Layout (at most 64 characters of `A-Z a-z 0-9 _ -`, PROTOCOL.md 2; decision: docs/adr/0001):
+
+    kind 1 | expiry 6 | nonce 5 or 16 | tag 16 | the user id, when it is short enough
+    `---------------- head ----------------'
+
+The head is the ticket. The tag is a MAC over everything, the client, the account and the user id, with a
+key of that client alone: whose key verifies says whose ticket it is. Fields are compared as text, for base64
+tails are malleable.
+"""
+
+import hmac
+import re
+import string
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Final
+
+from models.binding import UserId
+from models.ticket import Lang, Purpose, TicketId, Via
+
+ALPHABET: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+MAX_LENGTH: Final = 64
+_SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_EXPIRY, _TAG = 6, 16
+_VERSION: Final = 0
+
+
+class Kind(IntEnum):
+    """Who started the ticket and what for; two bits of the first character."""
+
+    LOGIN_PAGE = 0
+    LOGIN_BACKEND = 1
+    BIND = 2
+    """A bind whose user id stands in the scene."""
+    BIND_KEPT = 3
+    """A bind whose user id is kept in SQL."""
+
+
+NONCE_LENGTH: Final = {Kind.LOGIN_PAGE: 16, Kind.LOGIN_BACKEND: 16, Kind.BIND: 5, Kind.BIND_KEPT: 5}
+_LANGS: Final = (None, Lang.ZH, Lang.EN)
+
+
+def _head_length(kind: Kind) -> int:
+    return 1 + _EXPIRY + NONCE_LENGTH[kind] + _TAG
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a ticket says by itself; not to be believed before its tag or its secret was checked."""
+
+    ticket: TicketId
+    kind: Kind
+    lang: Lang | None
+    expires_at: datetime
+
+    @property
+    def purpose(self) -> Purpose:
+        return Purpose.LOGIN if self.kind in (Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND) else Purpose.BIND
+
+    @property
+    def via(self) -> Via:
+        return Via.PAGE if self.kind is Kind.LOGIN_PAGE else Via.BACKEND
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A head and, for a bind with a short user id, that id."""
+
+    head: Head
+    user_id: UserId | None = None
+
+    @property
+    def text(self) -> str:
+        return self.head.ticket + (self.user_id or "")
+
+    def belongs(self, *, client: str, account: str, user_id: UserId | None, key: bytes) -> bool:
+        """Tell whether *key* made this scene, for this client, account and (kept or carried) user id."""
+        body, tag = self.head.ticket[:-_TAG], self.head.ticket[-_TAG:]
+        return hmac.compare_digest(tag, _tag(body, client=client, account=account, user_id=user_id, key=key))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a scene says once it was authenticated: whose ticket it is and whom it would bind."""
+
+    head: Head
+    client: str
+    account: str
+    user_id: UserId | None = None
+
+
+def make(
+    *,
+    kind: Kind,
+    lang: Lang | None,
+    expires_at: datetime,
+    nonce: str,
+    client: str,
+    account: str,
+    user_id: UserId | None = None,
+    key: bytes,
+) -> Scene:
+    """Sign a new scene; *nonce* is NONCE_LENGTH[kind] random characters of ALPHABET."""
+    first = ALPHABET[_VERSION << 4 | _LANGS.index(lang) << 2 | kind]
+    body = first + _encode(int(expires_at.timestamp())) + nonce
+    ticket = TicketId(body + _tag(body, client=client, account=account, user_id=user_id, key=key))
+    return Scene(_head(ticket, kind, lang), user_id if kind is Kind.BIND else None)
+
+
+def bind_kind(user_id: UserId) -> Kind:
+    """Tell whether a user id fits into the scene or must be kept in SQL."""
+    fits = _SHAPE.fullmatch(user_id) and len(user_id) <= MAX_LENGTH - _head_length(Kind.BIND)
+    return Kind.BIND if fits else Kind.BIND_KEPT
+
+
+def read(text: str) -> Scene | None:
+    """Take a scene apart; None if it does not have the form of ours. Authenticates nothing."""
+    if not _SHAPE.fullmatch(text) or len(text) > MAX_LENGTH:
+        return None
+    version, lang, kind = (bits := ALPHABET.index(text[0])) >> 4, bits >> 2 & 3, Kind(bits & 3)
+    length = _head_length(kind)
+    if version != _VERSION or lang >= len(_LANGS) or len(text) < length:
+        return None
+    if (len(text) > length) is not (kind is Kind.BIND):
+        return None
+    head = _head(TicketId(text[:length]), kind, _LANGS[lang])
+    return Scene(head, UserId(text[length:]) if kind is Kind.BIND else None)
+
+
+def read_ticket(text: str) -> Head | None:
+    """Take a ticket apart; None if it does not have the form of ours. Authenticates nothing."""
+    scene = read(text + "-" if text and ALPHABET.find(text[0]) & 3 == Kind.BIND else text)
+    return scene.head if scene and scene.head.ticket == text else None
+
+
+def _head(ticket: TicketId, kind: Kind, lang: Lang | None) -> Head:
+    return Head(ticket, kind, lang, datetime.fromtimestamp(_decode(ticket[1 : 1 + _EXPIRY]), UTC))
+
+
+def _tag(body: str, *, client: str, account: str, user_id: UserId | None, key: bytes) -> str:
+    # NUL cannot stand in any of them, so no two claims read alike.
+    claim = "\0".join((body, client, account, user_id or ""))
+    digest = hmac.digest(key, claim.encode(), "sha256")
+    return "".join(ALPHABET[byte & 63] for byte in digest[:_TAG])
+
+
+def _encode(seconds: int) -> str:
+    return "".join(ALPHABET[seconds >> shift & 63] for shift in range(6 * (_EXPIRY - 1), -1, -6))
+
+
+def _decode(text: str) -> int:
+    seconds = 0
+    for character in text:
+        seconds = seconds << 6 | ALPHABET.index(character)
+    return seconds
