@@ -1,0 +1,79 @@
+"""The way to Redis, whatever its shape: one server, sentinels or a cluster. Fails in one way."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisClusterException, RedisError
+
+from models.errors import StoreUnavailable
+
+FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""Whatever the library raises when Redis does not answer; the cluster's is no RedisError."""
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "decode_responses": True,
+    "socket_connect_timeout": 1.0,
+    "socket_timeout": 2.0,  # a push must be answered in 4.5 s, whatever happens here
+}
+_POOL: Final = 64
+_WAIT: Final = 2
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Turn whatever Redis fails with into StoreUnavailable, with its cause."""
+    try:
+        yield
+    except FAILURES as e:
+        raise StoreUnavailable("Redis does not answer") from e
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator["Redis | RedisCluster"]:
+    """Give a client of the Redis at *url*; nothing is connected before it is used.
+
+    redis:// rediss:// unix:// name one server; `redis+sentinel://h1:26379,h2:26379/NAME/DB` the master NAME;
+    `redis+cluster://h1:7000,h2:7001` a cluster.
+    """
+    client = _client(url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def _client(url: str) -> "Redis | RedisCluster":
+    options = _OPTIONS | {"retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2)}
+    parts = urlsplit(url)
+    if parts.scheme == "redis+sentinel":
+        name, _, db = parts.path.strip("/").partition("/")
+        make: Any = Sentinel  # its constructor carries no types
+        sentinels = make(_hosts(parts.netloc, 26379), sentinel_kwargs=_OPTIONS, **_credentials(parts.netloc))
+        master: Redis = sentinels.master_for(name, db=int(db or 0), **options)
+        return master
+    if parts.scheme == "redis+cluster":
+        nodes = [ClusterNode(host, port) for host, port in _hosts(parts.netloc, 6379)]
+        return RedisCluster(startup_nodes=nodes, **_credentials(parts.netloc), **options)
+    # Thousands may read at once after a reconnection: they queue for a connection instead of failing.
+    pool = BlockingConnectionPool.from_url(url, max_connections=_POOL, timeout=_WAIT, **options)
+    return Redis.from_pool(pool)
+
+
+def _hosts(netloc: str, default_port: int) -> list[tuple[str, int]]:
+    hosts = []
+    for host in netloc.rpartition("@")[2].split(","):
+        parts = urlsplit(f"//{host}")
+        hosts.append((parts.hostname or "", parts.port or default_port))
+    return hosts
+
+
+def _credentials(netloc: str) -> dict[str, Any]:
+    user, _, password = netloc.rpartition("@")[0].partition(":")
+    given = {"username": unquote(user), "password": unquote(password)}
+    return {name: value for name, value in given.items() if value}

@@ -1,0 +1,180 @@
+"""One Official Account's door: what it lets in is signed. Checks the signature before it decrypts anything."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from models.errors import BadSignature, InvalidRequest, Malformed
+from models.event import Event, Unfollowed
+from service.wechat.envelope import Envelope
+from service.wechat.parsing import Fields, Format, read, understand
+from service.wechat.rendering import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message
+from service.wechat.signature import matches, sign
+
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,10}")
+_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # it is echoed inside CDATA
+
+
+class Mode(StrEnum):
+    """What the account's console is set to, and so what is let in (CONTRACT 1)."""
+
+    SAFE = "safe"
+    COMPATIBLE = "compatible"
+    PLAIN = "plain"
+
+
+_NOT_IN_THE_CLEAR: Final[Mapping[Mode, frozenset[str]]] = {
+    Mode.SAFE: frozenset({"FromUserName", "MsgType"}),
+    Mode.COMPATIBLE: frozenset(),  # the message stands there as well, and is not believed
+}
+"""What may not stand beside `Encrypt`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One push that WeChat signed, with what its reply needs: the pair of token and key that worked."""
+
+    event: Event
+    format: Format
+    nonce: str
+    token: str = field(repr=False)
+    envelope: Envelope | None = None
+    """None when the push came in the clear."""
+
+    @property
+    def encrypted(self) -> bool:
+        return self.envelope is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An Official Account as its pushes see it; `tokens` and `aes_keys` (43 characters) are newest first.
+
+    `max_skew` refuses pushes stamped further from now; WeChat gives no window, so none is the default.
+    Raises ValueError when made without what its mode needs.
+    """
+
+    name: str
+    appid: str
+    tokens: tuple[str, ...] = field(repr=False)
+    aes_keys: tuple[str, ...] = field(repr=False, default=())
+    mode: Mode = Mode.SAFE
+    max_skew: timedelta | None = None
+    _envelopes: tuple[Envelope, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.tokens or not all(self.tokens):
+            raise ValueError("an account needs a token")
+        if self.mode != Mode.PLAIN and not self.aes_keys:
+            raise ValueError(f"mode {self.mode} needs an EncodingAESKey")
+        envelopes = tuple(Envelope.of(key, appid=self.appid) for key in self.aes_keys)
+        object.__setattr__(self, "_envelopes", envelopes)  # frozen, so that is how a field is derived
+
+    def verify(self, query: Mapping[str, str]) -> str:
+        """Return the echostr of a URL verification, in every mode (PROTOCOL.md 3.1).
+
+        Raises BadSignature; InvalidRequest when it is signed but lacks the echostr.
+        """
+        timestamp, nonce = _stamp(query)
+        self._signer(_one(query, "signature"), timestamp, nonce)
+        echoes = _all(query, "echostr")
+        if len(echoes) != 1:
+            raise InvalidRequest("echostr")
+        return echoes[0]
+
+    def open(self, query: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
+        """Return what *body* tells, once its signature holds.
+
+        Raises BadSignature for a push WeChat did not sign, or not as the mode demands; Malformed for one
+        that cannot be decoded.
+        """
+        timestamp, nonce = _stamp(query)
+        if self.max_skew is not None and abs(now.timestamp() - int(timestamp)) > self.max_skew.total_seconds():
+            raise BadSignature
+        opener = self._open_plain if self.mode == Mode.PLAIN else self._open_sealed
+        return opener(query, body, timestamp, nonce)
+
+    def reply(self, delivery: Delivery, text: str | None, *, now: datetime, random: bytes | None = None) -> Answer:
+        """Return the answer to *delivery*, written and sealed as the push was; no text is `success`.
+
+        *random* is 16 bytes for the envelope, fresh ones when not given.
+        """
+        # an empty Content makes WeChat show its fault text; somebody who left cannot be answered
+        said = sayable(text or "")
+        if not said.strip() or isinstance(delivery.event, Unfollowed):
+            return SUCCESS
+        form = delivery.format
+        body = text_message(said, to=delivery.event, form=form, now=now)
+        if delivery.envelope is not None:
+            body = sealed(
+                body,
+                envelope=delivery.envelope,
+                token=delivery.token,
+                nonce=delivery.nonce,
+                form=form,
+                now=now,
+                random=random,
+            )
+        return Answer(body, CONTENT_TYPES[form])
+
+    def _open_plain(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
+        token = self._signer(_one(query, "signature"), timestamp, nonce)
+        document = read(body)
+        if "Encrypt" in document.fields:
+            raise Malformed("envelope")
+        return Delivery(understand(document.fields), document.format, nonce, token)
+
+    def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
+        # `signature` is there, too, but says nothing of the body (PROTOCOL.md 3.2)
+        signature = _one(query, "msg_signature")
+        if _one(query, "encrypt_type") != "aes":
+            raise BadSignature
+        outer = read(body)
+        encrypt = _encrypt(outer.fields, refused=_NOT_IN_THE_CLEAR[self.mode])
+        token = self._signer(signature, timestamp, nonce, encrypt)
+        envelope, message = self._unsealed(encrypt)
+        return Delivery(understand(read(message).fields), outer.format, nonce, token, envelope)
+
+    def _signer(self, signature: str, *parts: str) -> str:
+        """Return the token that signed *parts*."""
+        for token in self.tokens:
+            if matches(sign(token, *parts), signature):
+                return token
+        raise BadSignature
+
+    def _unsealed(self, encrypt: str) -> tuple[Envelope, bytes]:
+        """Return the key that opens *encrypt*, and what is inside."""
+        for envelope in self._envelopes[:-1]:
+            try:
+                return envelope, envelope.open(encrypt)
+            except Malformed:
+                continue  # while rotating, an older key may be the one (PROTOCOL.md 3.5)
+        return self._envelopes[-1], self._envelopes[-1].open(encrypt)
+
+
+def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:
+    encrypt = fields.get("Encrypt")
+    if not isinstance(encrypt, str) or refused & fields.keys():
+        raise BadSignature  # nothing signs what is in the clear
+    return encrypt.strip()  # whitespace around it is not signed (PROTOCOL.md 9.7)
+
+
+def _stamp(query: Mapping[str, str]) -> tuple[str, str]:
+    timestamp, nonce = _one(query, "timestamp"), _one(query, "nonce")
+    if not _TIMESTAMP.fullmatch(timestamp) or not _NONCE.fullmatch(nonce):
+        raise BadSignature
+    return timestamp, nonce
+
+
+def _one(query: Mapping[str, str], name: str) -> str:
+    values = _all(query, name)
+    if len(values) != 1:  # twice is as bad as never: proxies differ in which one they pass on
+        raise BadSignature
+    return values[0]
+
+
+def _all(query: Mapping[str, str], name: str) -> list[str]:
+    return [value for key, value in query.items() if key == name]  # a multidict lists each of them

@@ -1,0 +1,77 @@
+"""What one EncodingAESKey seals and opens (PROTOCOL.md 3.5). Every fault reads the same, so none is an oracle."""
+
+import base64
+import re
+import secrets
+import struct
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from models.errors import Malformed
+
+_KEY: Final = re.compile(r"[A-Za-z0-9]{43}")
+_RANDOM: Final = 16
+_LENGTH: Final = struct.Struct(">I")
+_HEADER: Final = _RANDOM + _LENGTH.size
+_BLOCK: Final = 32  # twice the cipher's own: a 16-block unpadder fails here
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One key of one account; `key` is 32 bytes."""
+
+    key: bytes = field(repr=False)
+    appid: str
+
+    @classmethod
+    def of(cls, aes_key: str, *, appid: str) -> Self:
+        """Make it from the 43 characters of the console. Raises ValueError for any others."""
+        if not _KEY.fullmatch(aes_key):
+            raise ValueError("an EncodingAESKey is 43 characters of A-Z a-z 0-9")
+        # 43 characters carry two bits too many, and real keys do set them: strict decoders are no use here
+        return cls(key=base64.b64decode(aes_key + "="), appid=appid)
+
+    def seal(self, message: bytes, *, random: bytes | None = None) -> str:
+        """Return `Encrypt` for *message*; *random* is 16 bytes, fresh ones when not given."""
+        salt = secrets.token_bytes(_RANDOM) if random is None else random
+        if len(salt) != _RANDOM:
+            raise ValueError("random must be 16 bytes")
+        plain = salt + _LENGTH.pack(len(message)) + message + self.appid.encode()
+        pad = _BLOCK - len(plain) % _BLOCK
+        encryptor = self._cipher().encryptor()
+        return base64.b64encode(encryptor.update(plain + bytes([pad]) * pad) + encryptor.finalize()).decode()
+
+    def open(self, encrypt: str) -> bytes:
+        """Return the message, UTF-8, that `Encrypt` holds for this account.
+
+        Raises Malformed, always the same, for anything that this key and appid did not seal.
+        """
+        try:
+            return self._open(encrypt)
+        except (ValueError, struct.error) as fault:  # binascii.Error and UnicodeError are ValueErrors
+            raise Malformed("envelope") from fault
+
+    def _open(self, encrypt: str) -> bytes:
+        sealed = base64.b64decode(encrypt.strip(), validate=True)
+        if not sealed or len(sealed) % _BLOCK:
+            raise ValueError("not whole blocks")
+        decryptor = self._cipher().decryptor()
+        content = _unpad(decryptor.update(sealed) + decryptor.finalize())
+        (length,) = _LENGTH.unpack_from(content, _RANDOM)
+        message, appid = content[_HEADER : _HEADER + length], content[_HEADER + length :]
+        if appid != self.appid.encode():
+            raise ValueError("sealed for another account")
+        message.decode()
+        return message
+
+    def _cipher(self) -> Cipher[modes.CBC]:
+        return Cipher(algorithms.AES(self.key), modes.CBC(self.key[:16]))
+
+
+def _unpad(padded: bytes) -> bytes:
+    pad = padded[-1]
+    if not 1 <= pad <= _BLOCK or padded[-pad:] != bytes([pad]) * pad:
+        raise ValueError("padding")
+    return padded[:-pad]

@@ -1,0 +1,151 @@
+"""A push's bytes become an Event. Believes the body's first character, never its Content-Type."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, NoReturn
+from xml.etree.ElementTree import ParseError
+
+import defusedxml.ElementTree as SafeTree
+
+from models.errors import Malformed
+from models.event import Event, Followed, OpenId, Other, Said, Scan, Unfollowed
+
+Fields = Mapping[str, str | int]
+"""A push's top-level values; whatever nests is left out, since nothing of ours needs it."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SECONDS: Final = re.compile(r"[0-9]{1,10}")
+_SCENE_PREFIX: Final = "qrscene_"
+
+
+class Format(StrEnum):
+    """How a push is written, and so how its reply must be."""
+
+    XML = "xml"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A body, read but not yet understood."""
+
+    format: Format
+    fields: Fields
+
+
+def read(body: bytes) -> Document:
+    """Read an XML or JSON body (UTF-8), flat. Raises Malformed."""
+    try:
+        text = body.removeprefix(_BOM).decode().strip()
+        form = _SNIFFED[text[:1]]
+        return Document(form, _DECODERS[form](text))
+    except (KeyError, ValueError, ParseError, RecursionError) as fault:  # what defusedxml forbids is a ValueError
+        raise Malformed("body") from fault
+
+
+def understand(fields: Fields) -> Event:
+    """Return what *fields* tell (PROTOCOL.md 3.3). Raises Malformed when they lack what every push has."""
+    kind = _word(fields, "MsgType").lower()
+    if not kind:
+        raise Malformed("MsgType")
+    # one framework was seen writing Event in lower case (PROTOCOL.md 9.7); the scene's case is kept
+    name = _word(fields, "Event").lower() if kind == "event" else ""
+    return _READERS.get((kind, name), _other)(_head(fields, name), fields)
+
+
+def _from_xml(text: str) -> Fields:
+    root = SafeTree.fromstring(text, forbid_dtd=True)
+    if root.tag != "xml":
+        raise ValueError("the root is not xml")
+    tags = [child.tag for child in root]
+    if len(set(tags)) != len(tags):
+        raise ValueError("an element twice")
+    return {child.tag: child.text or "" for child in root if not len(child)}
+
+
+def _from_json(text: str) -> Fields:
+    values = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    flat = {name: value for name, value in values.items() if type(value) in (str, int)}
+    json.dumps(flat, ensure_ascii=False).encode()  # half a surrogate pair is no text: a ValueError
+    return flat
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a key twice")
+    return values
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_SNIFFED: Final = {"<": Format.XML, "{": Format.JSON}
+_DECODERS: Final[Mapping[Format, Callable[[str], Fields]]] = {Format.XML: _from_xml, Format.JSON: _from_json}
+
+
+def _head(fields: Fields, name: str) -> dict[str, Any]:
+    """Return what models.event.Push holds, checked."""
+    openid = _checked(_ID, fields, "FromUserName")
+    created = _checked(_SECONDS, fields, "CreateTime")
+    # PROTOCOL.md 3.4: events have no MsgId, and CreateTime counts seconds: two scans may share one
+    told = (name, _word(fields, "EventKey")) if name else (str(fields.get("MsgId", fields.get("Content", ""))),)
+    return {
+        "openid": OpenId(openid),
+        "gh_id": _checked(_ID, fields, "ToUserName"),
+        "created": int(created),
+        "key": _digest(openid, created, *told),
+    }
+
+
+def _scan(head: dict[str, Any], fields: Fields) -> Event:
+    scene = _word(fields, "EventKey")
+    return Scan(**head, scene=scene, followed=False) if scene else Other(**head)
+
+
+def _subscribe(head: dict[str, Any], fields: Fields) -> Event:
+    # Only the first prefix is WeChat's: a scene may hold it, too. `last_trade_no_...` is none (PROTOCOL.md 9.1).
+    key = _word(fields, "EventKey")
+    scene = key.removeprefix(_SCENE_PREFIX)
+    return Scan(**head, scene=scene, followed=True) if scene and scene != key else Followed(**head)
+
+
+def _unsubscribe(head: dict[str, Any], _fields: Fields) -> Event:
+    return Unfollowed(**head)
+
+
+def _said(head: dict[str, Any], fields: Fields) -> Event:
+    return Said(**head, text=str(fields.get("Content", "")))
+
+
+def _other(head: dict[str, Any], _fields: Fields) -> Event:
+    return Other(**head)
+
+
+_READERS: Final[Mapping[tuple[str, str], Callable[[dict[str, Any], Fields], Event]]] = {
+    ("event", "scan"): _scan,
+    ("event", "subscribe"): _subscribe,
+    ("event", "unsubscribe"): _unsubscribe,
+    ("text", ""): _said,
+}
+
+
+def _word(fields: Fields, name: str) -> str:
+    return str(fields.get(name, "")).strip()
+
+
+def _checked(form: re.Pattern[str], fields: Fields, name: str) -> str:
+    word = _word(fields, name)
+    if not form.fullmatch(word):
+        raise Malformed(name)
+    return word
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,79 @@
+"""What the chat says becomes a reply's bytes. Nothing said can break out of its element."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from wechatpy.replies import TextReply
+
+from models.event import Push
+from service.wechat.envelope import Envelope
+from service.wechat.parsing import Format
+from service.wechat.signature import sign
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply as HTTP carries it; the bytes are UTF-8."""
+
+    body: bytes
+    content_type: str
+
+
+SUCCESS: Final = Answer(b"success", "text/plain")
+"""Nothing to say; right in every mode, and WeChat does not ask again (PROTOCOL.md 3.4)."""
+
+CONTENT_TYPES: Final = {Format.XML: "application/xml", Format.JSON: "application/json"}
+
+# what XML 1.0 cannot hold, not even escaped; one such character and WeChat shows its fault text
+_UNSAYABLE: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_SEALED_XML: Final = (
+    "<xml><Encrypt><![CDATA[{Encrypt}]]></Encrypt><MsgSignature><![CDATA[{MsgSignature}]]></MsgSignature>"
+    "<TimeStamp>{TimeStamp}</TimeStamp><Nonce><![CDATA[{Nonce}]]></Nonce></xml>"
+)
+
+
+def sayable(text: str) -> str:
+    """Return *text* without the characters that no reply can hold."""
+    return _UNSAYABLE.sub("", text)
+
+
+def text_message(text: str, *, to: Push, form: Format, now: datetime) -> bytes:
+    """Return a sayable text as a reply to whoever sent *to*, in *form* (PROTOCOL.md 3.4)."""
+    seconds = int(now.timestamp())
+    if form is Format.XML:
+        # wechatpy puts the content into CDATA as it is
+        content = text.replace("]]>", "]]]]><![CDATA[>")
+        reply = TextReply(target=to.openid, source=to.gh_id, time=seconds, content=content)
+        return str(reply.render()).encode()
+    reply = {"ToUserName": to.openid, "FromUserName": to.gh_id, "CreateTime": seconds, "MsgType": "text"}
+    return _json({**reply, "Content": text})
+
+
+def sealed(
+    message: bytes,
+    *,
+    envelope: Envelope,
+    token: str,
+    nonce: str,
+    form: Format,
+    now: datetime,
+    random: bytes | None = None,
+) -> bytes:
+    """Return *message* encrypted and signed; *nonce* is the push's own and must be checked already."""
+    seconds, encrypt = int(now.timestamp()), envelope.seal(message, random=random)
+    parts = {
+        "Encrypt": encrypt,
+        "MsgSignature": sign(token, str(seconds), nonce, encrypt),
+        "TimeStamp": seconds,
+        "Nonce": nonce,
+    }
+    return _SEALED_XML.format_map(parts).encode() if form is Format.XML else _json(parts)
+
+
+def _json(values: Mapping[str, object]) -> bytes:
+    return json.dumps(values, ensure_ascii=False).encode()
