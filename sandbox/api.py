@@ -1,0 +1,140 @@
+"""WeChat's own HTTP, as services call it (PROTOCOL.md 1, 2, 4). Failures are JSON with status 200, as there."""
+
+import io
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import segno
+from aiohttp import web
+
+from sandbox.chat import menu_link
+from sandbox.codes import read_object
+from sandbox.desk import Desk
+from sandbox.errors import Refused, Unknown
+from sandbox.world import Sandbox
+
+SANDBOX: Final = web.AppKey("sandbox", Sandbox)
+
+_Answer = Callable[[Sandbox, web.Request], Awaitable[dict[str, object]]]
+_OK: Final = {"errcode": 0, "errmsg": "ok"}
+
+
+def _door(answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Turn what a call answers, or why it is refused, into WeChat's JSON."""
+
+    async def handler(request: web.Request) -> web.Response:
+        try:
+            body = await answer(request.app[SANDBOX], request)
+        except Refused as e:
+            body = e.body()
+        return web.json_response(body)
+
+    return handler
+
+
+def _desk(sandbox: Sandbox, request: web.Request) -> Desk:
+    return sandbox.authorize(request.query.get("access_token"))
+
+
+def _asked_desk(sandbox: Sandbox, appid: object) -> Desk:
+    """Return the desk a token is asked of; any one when the appid is not known, which then says so itself."""
+    try:
+        return sandbox.desk(appid if isinstance(appid, str) else None)
+    except Unknown:
+        return sandbox.desk()
+
+
+async def _token(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    if request.method != "GET":
+        raise Refused(43001)
+    desk = _asked_desk(sandbox, request.query.get("appid"))
+    return desk.tokens.classic(request.query, now=sandbox.clock())
+
+
+async def _stable_token(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    if request.method != "POST":
+        raise Refused(43002)
+    asked = read_object(await request.read())
+    return _asked_desk(sandbox, asked.get("appid")).tokens.stable(asked, now=sandbox.clock())
+
+
+async def _create_code(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    if request.method != "POST":
+        raise Refused(43002)
+    desk = _desk(sandbox, request)
+    code = desk.codes.create(await request.read(), public_url=sandbox.public_url, now=sandbox.clock())
+    lifetime: dict[str, object] = {} if code.lifetime is None else {"expire_seconds": code.lifetime}
+    return {"ticket": code.ticket, **lifetime, "url": code.url}
+
+
+async def _user_info(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    return _desk(sandbox, request).user_info(request.query.get("openid"))
+
+
+async def _callback_ip(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    _desk(sandbox, request)
+    return {"ip_list": ["127.0.0.1", "::1"]}
+
+
+async def _custom_send(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    if request.method != "POST":
+        raise Refused(43002)
+    desk = _desk(sandbox, request)
+    message = read_object(await request.read())
+    contact = desk.by_openid(message.get("touser"))
+    text = _message_text(message)
+    contact.allowance.spend(now=sandbox.clock())
+    contact.write("account", text, now=sandbox.clock())
+    return dict(_OK)
+
+
+def _message_text(message: dict[str, object]) -> str:
+    """Return the text of a customer message; those of type msgmenu become links (PROTOCOL.md 3.6)."""
+    kind = message.get("msgtype")
+    inside = message.get(kind) if isinstance(kind, str) else None
+    if kind not in ("text", "msgmenu") or not isinstance(inside, dict):
+        raise Refused(40008)
+    text = inside.get("content") if kind == "text" else _menu_text(inside)
+    if not isinstance(text, str) or not text.strip():
+        raise Refused(44004)
+    return text
+
+
+def _menu_text(menu: dict[str, object]) -> str:
+    entries = menu.get("list")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Refused(47001)
+    links = (menu_link(str(entry.get("content", "")), menu_id=str(entry.get("id", ""))) for entry in entries)
+    lines = [menu.get("head_content"), *links, menu.get("tail_content")]
+    return "\n".join(str(line) for line in lines if line)
+
+
+async def _show_code(request: web.Request) -> web.Response:
+    """The image of a code, without login; 404 on a ticket that was never issued."""
+    sandbox, ticket = request.app[SANDBOX], request.query.get("ticket", "")
+    try:
+        code = sandbox.code(ticket)
+    except Unknown as e:
+        raise web.HTTPNotFound from e
+    if code.ticket != ticket:
+        raise web.HTTPNotFound
+    image = io.BytesIO()
+    segno.make(code.url, error="m", micro=False).save(image, kind="png", scale=10, border=4)
+    return web.Response(body=image.getvalue(), content_type="image/png")
+
+
+def add_routes(app: web.Application) -> None:
+    """Add what `api.weixin.qq.com` and `mp.weixin.qq.com` answer. A wrong method is refused as WeChat does."""
+    for path, answer in _DOORS.items():
+        app.router.add_route("*", path, _door(answer))
+    app.router.add_get("/cgi-bin/showqrcode", _show_code)
+
+
+_DOORS: Final[dict[str, _Answer]] = {
+    "/cgi-bin/token": _token,
+    "/cgi-bin/stable_token": _stable_token,
+    "/cgi-bin/qrcode/create": _create_code,
+    "/cgi-bin/user/info": _user_info,
+    "/cgi-bin/getcallbackip": _callback_ip,
+    "/cgi-bin/message/custom/send": _custom_send,
+}

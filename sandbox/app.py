@@ -1,0 +1,112 @@
+"""The sandbox as an aiohttp application, and as a server of its own."""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from aiohttp import web
+
+from sandbox import api, control, pages
+from sandbox.account import OfficialAccount, default_account
+from sandbox.api import SANDBOX
+from sandbox.guard import guard
+from sandbox.world import Sandbox
+
+__all__ = ["SANDBOX", "OfficialAccount", "Sandbox", "default_account", "make_app", "serve"]
+
+
+def make_app(
+    accounts: Sequence[OfficialAccount],
+    *,
+    public_url: str,
+    clock: Callable[[], float] = time.time,
+    retry_interval: float = 5.0,
+    answer_within: float = 5.0,
+) -> web.Application:
+    """Return the application; `app[SANDBOX]` drives it from the same process.
+
+    `public_url` is where codes lead; `clock` gives seconds since 1970; the other two are seconds between the
+    deliveries of a push, and until one is cut off.
+    """
+    app = web.Application(middlewares=[guard(lambda request: request.app[SANDBOX].public_url)])
+    app[SANDBOX] = Sandbox(
+        accounts,
+        public_url=public_url.rstrip("/"),
+        clock=clock,
+        retry_interval=retry_interval,
+        answer_within=answer_within,
+    )
+    for door in (api, control, pages):
+        door.add_routes(app)
+    app.cleanup_ctx.append(_opened)
+    return app
+
+
+async def _opened(app: web.Application) -> AsyncIterator[None]:
+    async with app[SANDBOX]:
+        yield
+
+
+async def serve(*, host: str, port: int, accounts: Sequence[OfficialAccount], public_url: str | None) -> None:
+    """Serve until SIGINT, SIGTERM or cancellation; once listening, print the address and what to configure.
+
+    `port` 0 takes a free one. Raises OSError when the address is taken.
+    """
+    # Signals are caught before anything is printed: whoever reads that it is ready may stop it at once.
+    with _stop_signals() as told, _listen(host, port) as sock:
+        address = public_url or f"http://{_bracketed(host)}:{sock.getsockname()[1]}"
+        runner = web.AppRunner(make_app(accounts, public_url=address), access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, sock).start()
+            sys.stdout.write(announcement(accounts, address=address))
+            sys.stdout.flush()
+            await told.wait()
+        finally:
+            await runner.cleanup()
+
+
+def announcement(accounts: Sequence[OfficialAccount], *, address: str) -> str:
+    """Return what `serve` prints: the phone's address and the `accounts` of a config.yaml for a local service."""
+    lines = [f"WeChat sandbox is ready: {address}/", "", "config.yaml of the service to try:", "", "accounts:"]
+    for number, account in enumerate(accounts, start=1):
+        lines += [
+            f"  {'main' if number == 1 else f'sandbox{number}'}:  # pushes go to {account.callback_url}",
+            f"    appid: {account.appid}",
+            f'    secret: "{account.secret}"',
+            f'    token: "{account.token}"',
+            f'    aes_key: "{account.aes_key}"',
+            f"    mode: {account.mode}",
+            *(["    allow_unsigned_body: true"] if account.mode == "plain" else []),
+            f"    api_base: {address}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT and SIGTERM set; where the loop cannot catch them it is never set."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    caught: list[signal.Signals] = []
+    with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, told.set)
+            caught.append(number)
+    try:
+        yield told
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,51 @@
+"""Everything WeChat keeps for one account: its tokens, its codes, its followers."""
+
+from sandbox.account import OfficialAccount
+from sandbox.codes import CodeBook
+from sandbox.errors import Refused
+from sandbox.people import Contact, Person
+from sandbox.tokens import TokenDesk
+
+
+class Desk:
+    """One account's side of WeChat."""
+
+    def __init__(self, account: OfficialAccount) -> None:
+        self.account = account
+        self.tokens = TokenDesk(account)
+        self.codes = CodeBook(account)
+        self._contacts: dict[str, Contact] = {}
+
+    def contact(self, person: Person) -> Contact:
+        """Return how the person stands with this account; a stranger at first."""
+        openid = person.openid(self.account.appid)
+        return self._contacts.setdefault(openid, Contact(person, self.account.appid, openid))
+
+    def by_openid(self, openid: object) -> Contact:
+        """Return the contact the account calls `openid`; raise Refused 40003 when it never met one."""
+        contact = self._contacts.get(openid) if isinstance(openid, str) else None
+        if contact is None:
+            raise Refused(40003)
+        return contact
+
+    def user_info(self, openid: object) -> dict[str, object]:
+        """Answer `user/info`: little of a stranger, never a name or picture (PROTOCOL.md 4). Raises Refused."""
+        contact = self.by_openid(openid)
+        if not contact.following:
+            return {"subscribe": 0, "openid": contact.openid, "tagid_list": []}
+        person = contact.person
+        return {
+            "subscribe": 1,
+            "openid": contact.openid,
+            "nickname": "",
+            "sex": 0,
+            "language": person.language,
+            "subscribe_time": int(contact.since),
+            **({"unionid": person.unionid} if person.unionid else {}),
+            "remark": "",
+            "groupid": 0,
+            "tagid_list": [],
+            "subscribe_scene": contact.how,
+            "qr_scene": int(contact.scene) if contact.scene.isascii() and contact.scene.isdigit() else 0,
+            "qr_scene_str": contact.scene,
+        }

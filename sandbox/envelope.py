@@ -1,0 +1,60 @@
+"""From the fields of a push to the request that carries it (PROTOCOL.md 3.2, 3.3, 3.5)."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sandbox.account import OfficialAccount
+from sandbox.crypto import Sealer, sign
+from sandbox.errors import Impossible
+from sandbox.mischief import NEEDS_ENCRYPTION, Mischief
+from sandbox.wire import Fields, write
+
+CONTENT_TYPES: Final = {"xml": "text/xml", "json": "application/json"}
+_WRONG_TOKEN: Final = "notthetoken"  # noqa: S105 - a wrong one, for forgeries
+_WRONG_KEY: Final = base64.b64encode(b"not the key of this account at all"[:32]).decode().rstrip("=")
+_WRONG_APPID: Final = "wx0000000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is posted; each redelivery posts the very same."""
+
+    query: Mapping[str, str]
+    body: bytes
+    content_type: str
+
+    @property
+    def nonce(self) -> str:
+        return self.query["nonce"]
+
+
+def wrap(fields: Fields, account: OfficialAccount, *, now: float, mischief: Mischief | None = None) -> Request:
+    """Return the request for a push as the account's mode has it, or forged as `mischief` says.
+
+    Raises Impossible when the mischief needs encryption and the account has none.
+    """
+    if account.mode == "plain" and mischief in NEEDS_ENCRYPTION:
+        raise Impossible(f"{mischief} needs an account that encrypts")
+    token = _WRONG_TOKEN if mischief is Mischief.WRONG_TOKEN else account.token
+    stamp, nonce = str(int(now)), str(secrets.randbelow(9 * 10**8) + 10**8)
+    query = {"signature": sign(token, stamp, nonce), "timestamp": stamp, "nonce": nonce}
+    body = write(fields, account.format)
+    if account.mode != "plain" and mischief is not Mischief.PLAINTEXT:
+        encrypted = _sealer(account, mischief).seal(body)
+        query |= {"openid": str(fields["FromUserName"]), "encrypt_type": "aes"}
+        query["msg_signature"] = sign(token, stamp, nonce, encrypted)
+        outside = fields if account.mode == "compatible" else {"ToUserName": fields["ToUserName"]}
+        body = write({**outside, "Encrypt": encrypted}, account.format)
+    if mischief is Mischief.UNSIGNED:
+        query = {name: value for name, value in query.items() if "signature" not in name}
+    return Request(query, body, CONTENT_TYPES[account.format])
+
+
+def _sealer(account: OfficialAccount, mischief: Mischief | None) -> Sealer:
+    return Sealer.of(
+        _WRONG_KEY if mischief is Mischief.WRONG_KEY else account.aes_key,
+        appid=_WRONG_APPID if mischief is Mischief.WRONG_APPID else account.appid,
+    )

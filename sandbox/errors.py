@@ -1,0 +1,52 @@
+"""What the emulator refuses: in WeChat's words towards services, in plain words towards phones."""
+
+import secrets
+from typing import Final
+
+STEMS: Final = {
+    40001: "invalid credential, access_token is invalid or not latest",
+    40002: "invalid grant_type",
+    40003: "invalid openid",
+    40008: "invalid message type",
+    40013: "invalid appid",
+    40014: "invalid access_token",
+    40052: "invalid action name",
+    40053: "invalid action info",
+    40125: "invalid appsecret",
+    41001: "access_token missing",
+    41002: "appid missing",
+    41004: "appsecret missing",
+    42001: "access_token expired",
+    43001: "require GET method",
+    43002: "require POST method",
+    44004: "empty content",
+    45009: "reach max api daily quota limit",
+    45011: "api minute-quota reach limit, must slower, retry next minute",
+    45015: "response out of time limit or subscription is canceled",
+    45029: "qrcode count out of limit",
+    45047: "out of response count limit",
+    47001: "data format error",
+    48001: "api unauthorized",
+}
+"""errcode -> how its errmsg begins (PROTOCOL.md 1, 2, 4)."""
+
+
+class Refused(Exception):
+    """WeChat says no; `errcode` is a key of `STEMS`."""
+
+    def __init__(self, errcode: int) -> None:
+        super().__init__(f"{errcode} {STEMS[errcode]}")
+        self.errcode = errcode
+
+    def body(self) -> dict[str, object]:
+        """Return the answer's JSON. The trailing rid is never the same twice (PROTOCOL.md, conventions)."""
+        rid = "-".join(secrets.token_hex(4) for _ in range(3))
+        return {"errcode": self.errcode, "errmsg": f"{STEMS[self.errcode]} rid: {rid}"}
+
+
+class Unknown(Exception):
+    """The phone speaks of a user, account, code or link that is not there."""
+
+
+class Impossible(Exception):
+    """The phone asks for what WeChat does not let it do at this moment."""

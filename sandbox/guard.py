@@ -1,0 +1,51 @@
+"""Who may drive the sandbox: its own page and local tools, never another site's page."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+CONTROL: Final = "/sandbox/api/"
+_OWN_FETCHES: Final = (None, "same-origin", "none")
+
+
+def is_foreign(request: web.Request, *, public_url: str) -> bool:
+    """Say whether a browser sends this on behalf of another site's page.
+
+    Fetch metadata and Origin tell so directly. A foreign name that leads to this machine (DNS rebinding) would
+    pass both, so the Host must be an address, localhost or the sandbox's own name.
+    """
+    if request.headers.get("Sec-Fetch-Site") not in _OWN_FETCHES:
+        return True
+    host = urlsplit(f"//{request.host}")
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != host.netloc:
+        return True
+    return not _is_own_name(host.hostname or "", urlsplit(public_url).hostname)
+
+
+def _is_own_name(name: str, own: str | None) -> bool:
+    if name in ("localhost", own):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def guard(public_url: Callable[[web.Request], str]) -> Middleware:
+    """Return the middleware that keeps other sites' pages from the control door."""
+
+    @web.middleware
+    async def middleware(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.path.startswith(CONTROL) and is_foreign(request, public_url=public_url(request)):
+            return web.json_response({"error": "not from another site's page"}, status=403)
+        return await handler(request)
+
+    return middleware

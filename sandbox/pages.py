@@ -1,0 +1,34 @@
+"""The phone page and its files. Nothing inline, nothing from elsewhere."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+WEB: Final = Path(__file__).parent / "web"
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def _file(name: str) -> Callable[[web.Request], Awaitable[web.FileResponse]]:
+    async def handler(_request: web.Request) -> web.FileResponse:
+        return web.FileResponse(WEB / name, headers=_HEADERS)
+
+    return handler
+
+
+def add_routes(app: web.Application) -> None:
+    """Add `/` and `/q/{code}`, both the phone: the page reads the code from its own address."""
+    app.router.add_get("/", _file("phone.html"))
+    app.router.add_get("/q/{code:02[0-9A-Za-z]+}", _file("phone.html"))
+    for path in sorted(WEB.glob("*.*")):
+        if path.suffix != ".html":
+            app.router.add_get(f"/sandbox/web/{path.name}", _file(path.name))

@@ -1,0 +1,109 @@
+"""Every push that was ever sent, and those still under way. Leaving the room ends them."""
+
+import asyncio
+import itertools
+import secrets
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from aiohttp import ClientSession, DummyCookieJar
+
+from sandbox import pushes
+from sandbox.account import OfficialAccount
+from sandbox.delivery import Courier, Delivery
+from sandbox.envelope import wrap
+from sandbox.mischief import Mischief
+from sandbox.people import Contact
+from sandbox.wire import Fields
+
+KEPT: Final = 500
+"""Deliveries remembered; the oldest go first."""
+
+
+class Postroom:
+    """Sends pushes, each in a task of its own, and keeps the log of them."""
+
+    def __init__(self, *, clock: Callable[[], float], retry_interval: float, answer_within: float) -> None:
+        self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
+        self._clock = clock
+        self._pace = {"retry_interval": retry_interval, "answer_within": answer_within}
+        self._http: ClientSession | None = None
+        self._courier: Courier | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._held: dict[str, list[Delivery]] = {}
+        self._delivery_ids = itertools.count(1)
+        self._msg_ids = itertools.count(secrets.randbits(62))
+
+    def open(self) -> None:
+        """Get ready to send; needs a running event loop."""
+        # No cookies: what one account's service sets must not travel to another's.
+        self._http = ClientSession(cookie_jar=DummyCookieJar())
+        self._courier = Courier(self._http, clock=self._clock, **self._pace)
+
+    async def close(self) -> None:
+        """End what is under way; whoever waits for it sees it end as faulty."""
+        self._held.clear()
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        if self._http:
+            await self._http.close()
+        self._http = self._courier = None
+
+    @property
+    def courier(self) -> Courier:
+        if self._courier is None:
+            raise RuntimeError("enter the sandbox before using it: async with Sandbox(...)")
+        return self._courier
+
+    def message_id(self) -> int:
+        """Return a fresh MsgId, an int64."""
+        return next(self._msg_ids)
+
+    async def push(
+        self,
+        fields: Fields,
+        *,
+        to: OfficialAccount,
+        about: Contact,
+        mischief: Mischief | None = None,
+        wait: bool = True,
+    ) -> Delivery:
+        """Send a push to the account's service; with `wait`, return when it was answered or given up.
+
+        One held back by Mischief.OUT_OF_ORDER returns at once. Raises Impossible when the account's mode has no
+        such mischief.
+        """
+        courier, now = self.courier, self._clock()
+        said = pushes.addressed(fields, about, to, now=now)
+        delivery = Delivery(
+            id=next(self._delivery_ids),
+            contact=about,
+            account=to,
+            fields=said,
+            request=wrap(said, to, now=now, mischief=mischief),
+            mischief=mischief,
+        )
+        self.deliveries.append(delivery)
+        if mischief is Mischief.OUT_OF_ORDER:
+            delivery.state = "held"
+            self._held.setdefault(about.openid, []).append(delivery)
+            return delivery
+        self._start(self._carry(courier, delivery))
+        return await delivery.finished() if wait else delivery
+
+    async def _carry(self, courier: Courier, delivery: Delivery) -> None:
+        try:
+            await courier.carry(delivery)
+        finally:
+            if delivery.state == "waiting":  # cancelled: whoever waits must not wait for ever
+                delivery.finish("faulty")
+        for held in self._held.pop(delivery.contact.openid, []):
+            held.state = "waiting"
+            self._start(self._carry(courier, held))
+
+    def _start(self, carrying: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(carrying)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)

@@ -1,0 +1,85 @@
+"""How the sandbox's values look as JSON on its control door. Pure."""
+
+from typing import Final
+
+from sandbox.account import OfficialAccount
+from sandbox.chat import Message
+from sandbox.codes import Code
+from sandbox.delivery import Delivery
+from sandbox.people import Contact, Person
+from sandbox.world import Scan
+
+Json = dict[str, object]
+
+
+def account(value: OfficialAccount) -> Json:
+    """An account without its secrets: pages show this."""
+    names: Final = ("appid", "name", "gh_id", "mode", "format", "callback_url")
+    return {name: getattr(value, name) for name in names}
+
+
+def person(value: Person) -> Json:
+    return {"id": value.id, "nickname": value.nickname, "language": value.language, "unionid": value.unionid}
+
+
+def code(value: Code) -> Json:
+    """`expires_at` is null for a permanent code; times are seconds since 1970 throughout."""
+    expires_at = None if value.lifetime is None else value.created_at + value.lifetime
+    return {
+        "id": value.id,
+        "appid": value.appid,
+        "ticket": value.ticket,
+        "url": value.url,
+        "scene": value.scene,
+        "created_at": value.created_at,
+        "expires_at": expires_at,
+    }
+
+
+def message(value: Message) -> Json:
+    """`pieces` are stretches of text; one with `href` opens a page, one with `says` and `id` can be tapped."""
+    pieces = [
+        {"id": f"{value.id}.{number}", "text": piece.text, "href": piece.href, "says": piece.says}
+        for number, piece in enumerate(value.pieces)
+    ]
+    return {"id": value.id, "at": value.at, "side": value.side, "text": value.text, "pieces": pieces}
+
+
+def delivery(value: Delivery) -> Json:
+    """One push with what was sent and each answer; `state` as in delivery.State."""
+    attempts = [
+        {"at": tried.at, "status": tried.status, "body": tried.body, "reply": tried.reply, "flaw": tried.flaw}
+        for tried in value.attempts
+    ]
+    return {
+        "id": value.id,
+        "appid": value.account.appid,
+        "user": value.contact.person.id,
+        "openid": value.contact.openid,
+        "event": value.event,
+        "mischief": value.mischief,
+        "sent": value.sent,
+        "state": value.state,
+        "reply": value.reply,
+        "flaw": value.flaw,
+        "attempts": attempts,
+    }
+
+
+def scan(value: Scan) -> Json:
+    return {
+        "outcome": value.outcome,
+        "code": code(value.code),
+        "delivery": delivery(value.delivery) if value.delivery else None,
+    }
+
+
+def standing(value: Contact) -> Json:
+    """How a user stands with an account."""
+    return {
+        "user": value.person.id,
+        "appid": value.appid,
+        "openid": value.openid,
+        "following": value.following,
+        "pending": code(value.pending) if value.pending else None,
+    }

@@ -1,0 +1,76 @@
+"""The sandbox alone: started, announced, stopped."""
+
+import asyncio
+import re
+import signal
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from sandbox.account import OfficialAccount, default_account
+from sandbox.app import announcement, serve
+from sandbox.crypto import Sealer
+
+
+def test_the_default_account_has_the_shapes_wechat_has() -> None:
+    account = default_account("http://127.0.0.1:8080/wechat/main")
+    assert re.fullmatch(r"wx[0-9a-f]{16}", account.appid)
+    assert re.fullmatch(r"[0-9a-f]{32}", account.secret)
+    assert re.fullmatch(r"[0-9A-Za-z]{3,32}", account.token)
+    assert re.fullmatch(r"[0-9A-Za-z]{43}", account.aes_key)
+    assert account.mode == "safe"
+    sealer = Sealer.of(account.aes_key, appid=account.appid)
+    assert sealer.open(sealer.seal(b"hi")) == b"hi"
+    assert account.secret not in repr(account)
+
+
+def test_the_default_account_is_the_same_at_the_next_start() -> None:
+    assert default_account("http://a.test") == default_account("http://a.test")
+    assert default_account("http://a.test").secret != default_account("http://b.test").secret
+
+
+def test_the_announcement_says_what_to_configure(account: OfficialAccount) -> None:
+    text = announcement([account, replace(account, mode="plain")], address="http://127.0.0.1:9")
+    assert text.startswith("WeChat sandbox is ready: http://127.0.0.1:9/\n")
+    for line in (
+        f"    appid: {account.appid}",
+        "    mode: safe",
+        "    api_base: http://127.0.0.1:9",
+        "  sandbox2:",
+    ):
+        assert line in text
+    assert text.count("allow_unsigned_body: true") == 1
+
+
+@pytest.mark.parametrize("stop", ["signal", "cancel"])
+async def test_serve_listens_announces_and_stops(
+    account: OfficialAccount, capsys: pytest.CaptureFixture[str], stop: str
+) -> None:
+    serving = asyncio.create_task(serve(host="127.0.0.1", port=0, accounts=[account], public_url=None))
+    said = ""
+    async with asyncio.timeout(10):
+        while "api_base" not in said:
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().out
+    address = re.search(r"http://127\.0\.0\.1:\d+/", said)
+    assert address
+    async with ClientSession() as http, http.get(address[0]) as page:
+        assert page.status == 200
+    if stop == "signal":
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(serving, 10)
+    else:
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
+
+async def test_a_taken_address_is_an_error(account: OfficialAccount, unused_tcp_port_factory: Any) -> None:
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(OSError, match="in use"):
+        await serve(host="127.0.0.1", port=port, accounts=[account], public_url=None)
+    server.close()
+    await server.wait_closed()
