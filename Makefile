@@ -1,5 +1,5 @@
 # Everything a newcomer needs is two targets: demo and test. Each sets up what it uses.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests
 

@@ -1,0 +1,174 @@
+"""The kinds of value the configuration knows. Each check says what is wrong without quoting the value."""
+
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from models.ticket import Lang
+
+EMBEDDED: Final = "embedded"
+"""What `database.url` and `redis.url` say when the service keeps the store itself, in `data_dir`."""
+
+
+class Fault(ValueError):
+    """A fault in our own words. Any other ValueError might quote the value, so its text is never shown."""
+
+
+_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_HOST_PORT = rf"{_HOST}(?::\d{{1,5}})?"
+_HOSTS = rf"(?:[^\s@/]*@)?{_HOST_PORT}(?:,{_HOST_PORT})*"
+_WEB: Final = re.compile(rf"(?i:https?)://{_HOST_PORT}(?:/[^\s?#]*)?")
+_ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::(\d{{1,5}}))?")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_DRIVERS: Final = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+    "mysql": "mysql+asyncmy",
+    "mysql+asyncmy": "mysql+asyncmy",
+    "mariadb": "mysql+asyncmy",
+    "mariadb+asyncmy": "mysql+asyncmy",
+}
+_DATABASE: Final = re.compile(rf"(?:[^\s:/]*(?::[^\s@]*)?@)?(?:{_HOST_PORT})?(?:/[^\s?]*)?(?:\?\S*)?")
+_REDIS_FORMS: Final = {
+    "redis": re.compile(rf"(?:[^\s@/]*@)?{_HOST_PORT}(?:/\d*)?(?:\?\S*)?"),
+    "rediss": re.compile(rf"(?:[^\s@/]*@)?{_HOST_PORT}(?:/\d*)?(?:\?\S*)?"),
+    "unix": re.compile(r"(?:[^@/]*@)?/.+"),
+    "redis+sentinel": re.compile(rf"{_HOSTS}/[^\s/?]+(?:/\d+)?(?:\?\S*)?"),
+    "redis+cluster": re.compile(rf"{_HOSTS}/?(?:\?\S*)?"),
+}
+
+
+def _matching(pattern: str, fault: str) -> Callable[[str], str]:
+    form = re.compile(pattern, re.DOTALL)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise Fault(fault)
+        return value
+
+    return check
+
+
+def _hidden(check: Callable[[str], str]) -> AfterValidator:
+    """Apply *check* to what a SecretStr hides, or to each of several."""
+
+    def look(value: Any) -> Any:
+        for secret in value if isinstance(value, tuple) else (value,):
+            check(secret.get_secret_value())
+        return value
+
+    return AfterValidator(look)
+
+
+def _whole(low: int, high: int | None = None) -> BeforeValidator:
+    """Accept a whole number, or its digits, from *low* to *high*; never true, false or a fraction."""
+    bounds = f"must be from {low} to {high}" if high is not None else f"must be {low} or more"
+
+    def check(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,12}", value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Fault("must be a whole number")
+        if value < low or (high is not None and value > high):
+            raise Fault(bounds)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _several(value: object) -> object:
+    """Let one string stand for a list of one, so that a rotation is the only time a list is needed."""
+    many = value if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(item, str) for item in many):
+        raise Fault("must be a string, quoted if need be, or a list of strings, the newest first")
+    return many
+
+
+def _web_address(value: str) -> str:
+    if not (value.isascii() and _WEB.fullmatch(value)):
+        raise Fault("must be an address such as https://login.example, without query or fragment")
+    return value.rstrip("/")
+
+
+def _origin(value: str) -> str:
+    """Write an origin the way browsers do, since it is compared as text."""
+    found = _ORIGIN.fullmatch(value.lower()) if value.isascii() else None
+    port = int(found[3]) if found and found[3] else None
+    if found is None or (port is not None and not 0 < port < 65536):
+        raise Fault("must be an origin such as https://shop.example: scheme, host and port, nothing after them")
+    default = port is None or port == _DEFAULT_PORTS[found[1]]
+    return f"{found[1]}://{found[2]}" + ("" if default else f":{port}")
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        raise Fault("must be a network such as 10.0.0.0/8, or one address") from None
+
+
+def _database_url(value: str) -> str:
+    scheme, _, rest = value.partition("://")
+    if value == EMBEDDED:
+        return value
+    driver = _DRIVERS.get(scheme, "")
+    if not (driver and rest and (driver.startswith("sqlite") or _DATABASE.fullmatch(rest))):
+        raise Fault("must be embedded, or an address such as postgresql://user@host/name (or mysql, sqlite)")
+    return f"{driver}://{rest}"
+
+
+def _redis_url(value: str) -> str:
+    scheme, _, rest = value.partition("://")
+    if value != EMBEDDED and not (scheme in _REDIS_FORMS and _REDIS_FORMS[scheme].fullmatch(rest)):
+        raise Fault(
+            "must be embedded, redis://host:6379, rediss://, unix:///path, "
+            "redis+sentinel://host:26379,host:26379/NAME or redis+cluster://host:7000,host:7001"
+        )
+    return value
+
+
+def both(*parts: str) -> BeforeValidator:
+    """Let one word stand for each of *parts*."""
+    return BeforeValidator(lambda value: dict.fromkeys(parts, value) if isinstance(value, str) else value)
+
+
+def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
+    """Let a site named in one language have that name in the other as well."""
+    if not titles:
+        raise Fault("must be a name, or a name for zh, en or both")
+    return dict.fromkeys(Lang, next(iter(titles.values()))) | titles
+
+
+_unspaced = _matching(r"\S(?:.*\S)?", "must not be empty, nor begin or end with a space")
+_name = _matching(
+    r"(?!.*__)[a-z0-9_]{1,64}", "must be a name of 1 to 64 of a-z 0-9 _, without a double underscore"
+)
+_app_id = _matching(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ -")
+_aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")
+_title = _matching(
+    r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)", "must be 1 to 64 characters, none of them a control"
+)
+
+AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key)]
+AppId = Annotated[str, AfterValidator(_app_id)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+Folder = Annotated[Path, BeforeValidator(lambda value: _unspaced(value) if isinstance(value, str) else value)]
+Lifetime = Annotated[int, _whole(30, 1800)]
+Limit = Annotated[int, _whole(0)]
+Name = Annotated[str, AfterValidator(_name)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Port = Annotated[int, _whole(0, 65535)]
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+Secret = Annotated[SecretStr, _hidden(_unspaced)]
+Text = Annotated[str, AfterValidator(_unspaced)]
+Title = Annotated[str, AfterValidator(_title)]
+Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]

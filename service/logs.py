@@ -1,0 +1,51 @@
+"""One JSON object a line on stderr. Nothing is hidden here: whoever logs leaves secrets, codes and openids out."""
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+
+REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
+"""The request being answered; every line logged on its behalf carries it."""
+
+# These would write query strings (a push's signature, an API call's token), or write without end.
+QUIET: Final = {
+    "aiohttp.access": logging.CRITICAL,
+    "aiosqlite": logging.WARNING,
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "redis": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "wechatpy": logging.WARNING,
+}
+
+
+class _Formatter(JsonFormatter):
+    """Puts when, how grave, who, what and for which request first, then what `extra` holds."""
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        log_data["time"] = moment.replace("+00:00", "Z")
+        log_data["level"] = record.levelname.lower()
+        log_data["logger"] = record.name
+        log_data["message"] = record.message
+        if request_id := REQUEST_ID.get():
+            log_data["request_id"] = request_id
+        super().add_fields(log_data, record, message_dict)
+
+
+def setup(level: str = "INFO") -> None:
+    """Send every log line at *level* or above, and Python's warnings, to stderr as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(json_ensure_ascii=False, reserved_attrs=[*RESERVED_ATTRS, "taskName"]))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(quiet)

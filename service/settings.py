@@ -1,0 +1,315 @@
+"""What the operator decides, as one frozen tree. Every fault is told at once, each by its path.
+
+No message holds a secret: what is wrong with a value is said without the value.
+"""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from models.ticket import Confirm, Lang, Purpose
+from service import sources
+from service.fields import (
+    EMBEDDED,
+    AesKeys,
+    AppId,
+    DatabaseUrl,
+    Fault,
+    Folder,
+    Lifetime,
+    Limit,
+    Name,
+    Network,
+    Origin,
+    Port,
+    RedisUrl,
+    Secret,
+    Text,
+    Title,
+    Tokens,
+    WebAddress,
+    both,
+    filled,
+)
+
+DEFAULT_FILE: Final = Path("config.yaml")
+SHORTEST_KEY: Final = 32
+"""Characters in `secret_key`, at least."""
+CONFIRM: Final = {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `faults` has one line per fault, each beginning with its path."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = list(faults)
+
+
+class _Part(BaseModel):
+    """One level of the tree. A key with nothing after it counts as left out, as YAML writers mean it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_the_empty(cls, value: Any) -> Any:
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            return value
+        return {key: item for key, item in value.items() if item is not None or key not in cls.model_fields}
+
+
+class Server(_Part):
+    host: Text = "127.0.0.1"
+    port: Port = 8080
+    """0 lets the system choose a free one."""
+    public_url: WebAddress = Field(default_factory=lambda known: f"http://127.0.0.1:{known.get('port', 8080)}")
+    """Without a slash at its end."""
+    trusted_proxies: tuple[Network, ...] = ()
+
+
+class Database(_Part):
+    url: DatabaseUrl = Field(default=EMBEDDED, repr=False)
+    """`embedded`, or an SQLAlchemy address with its async driver; may hold a password."""
+
+
+class Redis(_Part):
+    url: RedisUrl = Field(default=EMBEDDED, repr=False)
+    """As the operator wrote it; may hold a password."""
+
+
+class Account(_Part):
+    """An Official Account. `token` and `aes_key` are newest first: more than one while rotating."""
+
+    appid: AppId
+    secret: Secret
+    token: Tokens
+    mode: Literal["safe", "compatible", "plain"] = "safe"
+    aes_key: AesKeys = ()
+    allow_unsigned_body: bool = False
+    api_base: WebAddress = "https://api.weixin.qq.com"
+    unfollow: Literal["erase", "keep"] = "erase"
+
+    @field_validator("token")
+    @classmethod
+    def _needs_one(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not value:
+            raise Fault("is missing")
+        return value
+
+    @field_validator("aes_key")
+    @classmethod
+    def _encryption_needs_a_key(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        if not value and info.data.get("mode", "plain") != "plain":
+            raise Fault("is missing")
+        return value
+
+    @field_validator("allow_unsigned_body")
+    @classmethod
+    def _plain_is_a_choice(cls, value: bool, info: ValidationInfo) -> bool:
+        if info.data.get("mode") == "plain" and not value:
+            raise Fault("must be true with mode plain, where nothing signs the body: anyone could forge a scan")
+        return value
+
+
+class Client(_Part):
+    """A site that uses the service. `name` has both languages and `confirm` both purposes, however written."""
+
+    name: Annotated[Mapping[Lang, Title], both(*Lang), AfterValidator(filled)]
+    secret: Secret
+    accounts: tuple[Name, ...]
+    """At least one; the first is the default."""
+    origins: tuple[Origin, ...] = ()
+    """As browsers write them."""
+    confirm: Annotated[
+        Mapping[Purpose, Confirm],
+        both(*Purpose),
+        AfterValidator(lambda given: CONFIRM | given),
+    ] = Field(default_factory=dict)
+    rebind: Literal["reject", "replace"] = "reject"
+    takeover: Literal["reject", "move"] = "reject"
+    lang: Lang = Lang.ZH
+
+    @field_validator("accounts")
+    @classmethod
+    def _are_configured(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = (info.context or {}).get("accounts", value)
+        if not value:
+            raise Fault("must name at least one account")
+        if len(set(value)) < len(value):
+            raise Fault("must not name an account twice")
+        if strangers := [name for name in value if name not in known]:
+            raise Fault(f"must name configured accounts; there is no {', '.join(strangers)}")
+        return value
+
+
+class Tickets(_Part):
+    """Lifetimes in seconds."""
+
+    login_lifetime: Lifetime = 300
+    bind_lifetime: Lifetime = 600
+
+
+class Limits(_Part):
+    """Login tickets started by pages, per minute; 0 is no limit."""
+
+    tickets_per_address: Limit = 30
+    tickets_per_client: Limit = 3000
+
+
+class Settings(_Part):
+    """Everything the operator decides (CONTRACT 1). Made by `load` or `validate`, never by hand."""
+
+    server: Server = Field(default_factory=Server)
+    data_dir: Folder = Path("var")
+    database: Database = Field(default_factory=Database)
+    redis: Redis = Field(default_factory=Redis)
+    secret_key: SecretStr = SecretStr("")
+    """As configured; `resolve_secret_key` gives the one to use."""
+    accounts: Mapping[Name, Account] = Field(default_factory=dict)
+    clients: Mapping[Name, Client] = Field(default_factory=dict)
+    tickets: Tickets = Field(default_factory=Tickets)
+    limits: Limits = Field(default_factory=Limits)
+
+    @field_validator("secret_key")
+    @classmethod
+    def _key_is_long_or_ours(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        stores = [info.data[part].url for part in ("database", "redis") if part in info.data]
+        if not value and any(url != EMBEDDED for url in stores):
+            raise Fault(f"is missing: {SHORTEST_KEY} characters or more, unless both stores are embedded")
+        if value and len(value) < SHORTEST_KEY:
+            raise Fault(f"must be {SHORTEST_KEY} characters or more")
+        return value
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the file at *path*, or ./config.yaml if there is one, and the SCANBIND_ variables of *environ*.
+
+    Raises ConfigError with every fault of every source.
+    """
+    default = DEFAULT_FILE if DEFAULT_FILE.exists() else None
+    try:
+        tree = sources.read(path or default, environ)
+    except sources.UnreadableError as error:
+        raise ConfigError([str(error)]) from None
+    return _validated(tree)
+
+
+def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Make settings of nested mappings in the file's shape, and the variables over them. Raises ConfigError."""
+    return _validated(sources.overlay(values, environ))
+
+
+def _validated(tree: sources.Tree) -> Settings:
+    accounts = tree.values.get("accounts")
+    context = {"accounts": accounts} if isinstance(accounts, Mapping) else None
+    try:
+        settings = Settings.model_validate(tree.values, context=context)
+    except ValidationError as error:
+        # Not chained: pydantic's error carries what was given, secrets and all.
+        raise ConfigError([*tree.faults, *_lines(error, tree.variables)]) from None
+    if tree.faults:
+        raise ConfigError(tree.faults)
+    return settings
+
+
+_WORDS: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "unknown key",
+    "invalid_key": "must be a string; quote it",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "path_type": "must be a string; quote it",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "string_unicode": "must be UTF-8 text",
+}
+
+
+def _lines(error: ValidationError, variables: Mapping[sources.Steps, str]) -> Iterator[str]:
+    for item in error.errors(include_url=False):
+        if item["type"] == "default_factory_not_called":  # only ever beside the fault that caused it
+            continue
+        steps = tuple(str(step) for step in item["loc"] if step != "[key]")
+        variable = _setter(steps, variables)
+        origin = f" ({sources.shown(variable)})" if variable else ""
+        yield f"{sources.shown('.'.join(steps)) or sources.PREFIX}: {_words(item)}{origin}"
+
+
+def _words(item: ErrorDetails) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if isinstance(context.get("error"), Fault):
+        return str(context["error"])
+    if kind == "enum" and item["loc"][-1] == "[key]":
+        return _WORDS["extra_forbidden"]
+    if kind in ("enum", "literal_error"):
+        return "must be " + str(context["expected"]).replace("'", "")
+    if kind == "string_type":
+        return "must be a string" if isinstance(item["input"], list | dict) else "must be a string; quote it"
+    return _WORDS.get(kind, "is not valid")
+
+
+def _setter(steps: sources.Steps, variables: Mapping[sources.Steps, str]) -> str | None:
+    """Return the variable that wrote what stands at *steps*, or something in an unknown key there."""
+    above = (variables.get(steps[:length]) for length in range(len(steps), 0, -1))
+    below = (name for path, name in sorted(variables.items()) if path[: len(steps)] == steps)
+    return next(filter(None, above), None) or next(below, None)
+
+
+def resolve_secret_key(settings: Settings) -> str:
+    """Return the configured key, or the one kept in `data_dir/secret_key`, made there when first wanted.
+
+    Raises ConfigError when it cannot be made or read, is cut short, or could be read by others.
+    """
+    if configured := settings.secret_key.get_secret_value():
+        return configured
+    place = settings.data_dir / "secret_key"
+    try:
+        if not place.exists():
+            _keep(place, secrets.token_urlsafe(48))
+        key, mode = place.read_text("ascii").strip(), place.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ConfigError([f"data_dir: the key in {place} cannot be kept or read: {reason}"]) from error
+    if len(key) < SHORTEST_KEY:
+        raise ConfigError([f"data_dir: the key in {place} is cut short; restore it, or remove it to make another"])
+    if mode & 0o077:
+        raise ConfigError([f"data_dir: the key in {place} can be read by others; chmod 600 it"])
+    return key
+
+
+def _keep(place: Path, key: str) -> None:
+    """Write *key* whole or not at all; of two processes that start at once, the first to link its file wins."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=".secret_key-")  # O_EXCL, 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, place)
+    finally:
+        Path(draft).unlink()
