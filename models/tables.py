@@ -1,0 +1,197 @@
+"""The tables of the database, and how their values are kept. The one file of models/ that knows SQLAlchemy.
+
+Two rules: identifiers are compared byte for byte on every database (no folding of case, accents or trailing
+spaces), and an instant is a whole number of milliseconds since 1970 in UTC.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from typing_extensions import override
+
+from models.binding import Change, Door
+from models.ticket import Lang, Outcome, Reason, Status, Via
+
+E = TypeVar("E", bound=StrEnum)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(milliseconds=1)
+_MYSQL: Final = ("mysql", "mariadb")
+_UTF8_BYTES: Final = 4  # at most, for one code point
+
+NAME, USER_ID, OPENID, TICKET, SESSION, STATE, URL = 64, 128, 64, 64, 128, 256, 512
+"""How long each kind of text may be, in code points."""
+
+
+def to_millisecond(at: datetime) -> datetime:
+    """Return *at* as the database will give it back: in UTC, cut to the millisecond."""
+    return _EPOCH + (at - _EPOCH) // _TICK * _TICK
+
+
+def byte_text(length: int) -> TypeEngine[str]:
+    """Return the column type that holds *length* code points and compares them as bytes.
+
+    SQLite's own collation is BINARY already; "C" is PostgreSQL's. MySQL folds case and accents and ignores
+    trailing spaces in every character type (even utf8mb4_bin), so there it is bytes.
+    """
+    return (
+        sa.String(length)
+        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+        .with_variant(mysql.VARBINARY(length * _UTF8_BYTES), *_MYSQL)
+    )
+
+
+class Identifier(TypeDecorator[str]):
+    """Text compared as bytes, on every database."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    @override
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        return dialect.type_descriptor(byte_text(self.length))
+
+    @override
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
+        return value.encode() if value is not None and dialect.name in _MYSQL else value
+
+    @override
+    def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> str | None:
+        return value.decode() if isinstance(value, bytes) else value
+
+
+class Choice(TypeDecorator[E]):
+    """One word of a StrEnum, kept as text and given back as the word it is."""
+
+    impl = Identifier
+    cache_ok = True
+
+    def __init__(self, words: type[E]) -> None:
+        super().__init__(16)
+        self.words = words
+
+    @override
+    def process_bind_param(self, value: E | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.value
+
+    @override
+    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
+        return None if value is None else self.words(value)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as milliseconds since 1970; naive ones are refused."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _TICK
+
+    @override
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _TICK
+
+
+def _serial() -> sa.Column[int]:
+    # SQLite numbers rows by itself only where the key is declared INTEGER.
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column("id", kind, primary_key=True, autoincrement=True)
+
+
+metadata: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+bindings: Final = sa.Table(
+    "bindings",
+    metadata,
+    _serial(),
+    sa.Column("client", Identifier(NAME), nullable=False),
+    sa.Column("account", Identifier(NAME), nullable=False),
+    sa.Column("user_id", Identifier(USER_ID), nullable=False),
+    sa.Column("openid", Identifier(OPENID), nullable=False),
+    sa.Column("bound_at", Instant, nullable=False),
+    sa.Column("last_login_at", Instant),
+    # These two decide who may be bound; no code looks before it inserts.
+    sa.UniqueConstraint("client", "account", "user_id"),
+    sa.UniqueConstraint("client", "account", "openid"),
+    sa.Index(None, "account", "openid"),
+)
+
+followers: Final = sa.Table(
+    "followers",
+    metadata,
+    sa.Column("account", Identifier(NAME), primary_key=True),
+    sa.Column("openid", Identifier(OPENID), primary_key=True),
+    sa.Column("unionid", Identifier(OPENID), index=True),
+    sa.Column("subscribed", sa.Boolean, nullable=False),
+    sa.Column("lang", Choice(Lang)),
+    sa.Column("asked_at", Instant),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+
+endings: Final = sa.Table(
+    "endings",
+    metadata,
+    # The key decides which of several answers was the first.
+    sa.Column("ticket", Identifier(TICKET), primary_key=True),
+    sa.Column("client", Identifier(NAME), nullable=False),
+    sa.Column("account", Identifier(NAME)),
+    sa.Column("status", Choice(Status), nullable=False),
+    sa.Column("outcome", Choice(Outcome)),
+    sa.Column("reason", Choice(Reason)),
+    sa.Column("openid", Identifier(OPENID)),
+    sa.Column("user_id", Identifier(USER_ID)),
+    sa.Column("via", Choice(Via)),
+    sa.Column("state", Identifier(STATE)),
+    sa.Column("answered_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+    sa.Column("code_used_at", Instant),
+    sa.Column("registered_to", Identifier(USER_ID)),
+    sa.Index(None, "account", "openid"),
+)
+
+bind_requests: Final = sa.Table(
+    "bind_requests",
+    metadata,
+    sa.Column("ticket", Identifier(TICKET), primary_key=True),
+    sa.Column("client", Identifier(NAME), nullable=False),
+    sa.Column("account", Identifier(NAME), nullable=False),
+    sa.Column("user_id", Identifier(USER_ID), nullable=False),
+    sa.Column("session", Identifier(SESSION), nullable=False),
+    sa.Column("account_name", Identifier(STATE)),
+    sa.Column("qr_url", Identifier(URL), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+    sa.Index(None, "client", "user_id", "session"),
+)
+
+history: Final = sa.Table(
+    "history",
+    metadata,
+    _serial(),
+    sa.Column("client", Identifier(NAME), nullable=False),
+    sa.Column("account", Identifier(NAME), nullable=False),
+    sa.Column("user_id", Identifier(USER_ID), nullable=False),
+    sa.Column("openid", Identifier(OPENID)),
+    sa.Column("change", Choice(Change), nullable=False),
+    sa.Column("door", Choice(Door), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index(None, "client", "user_id"),
+    sa.Index(None, "account", "openid"),
+)

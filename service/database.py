@@ -1,0 +1,276 @@
+"""The way to the database: transactions in, typed failures out. Knows no table.
+
+Three rules: whatever the driver throws leaves as `StoreUnavailable`, but for a violated constraint, which is
+an answer; every wait is bounded, so that WeChat gets its reply in time; a write is on disk when it returns.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+from random import uniform
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+import migrations
+from models.errors import StoreUnavailable
+from service.fields import EMBEDDED
+from service.settings import Settings
+
+T = TypeVar("T")
+
+_FILE: Final = "scanbind.sqlite3"
+_WAIT: Final = 2  # seconds for a connection, seconds for a lock
+_ANSWER: Final = 3  # seconds for a statement; who must answer within CONTRACT 6's 4.5 bounds the sum
+_PAUSES: Final = (0.02, 0.1, None)  # seconds at most, before each further attempt
+# Seconds. PostgreSQL takes one to see a deadlock; a lock that was waited for in vain is not tried again.
+_RETRY_WITHIN: Final = 2.0
+
+# How each driver is told to stop waiting: for the server, and (not when migrating) for its answer.
+_CONNECTING: Final[dict[str, dict[str, Any]]] = {
+    "aiosqlite": {"timeout": _ANSWER},
+    "asyncpg": {"timeout": _WAIT},
+    "asyncmy": {"connect_timeout": _WAIT},
+}
+_ANSWERING: Final[dict[str, dict[str, Any]]] = {
+    "asyncpg": {"command_timeout": _ANSWER},
+    "asyncmy": {"read_timeout": _ANSWER, "init_command": f"SET SESSION innodb_lock_wait_timeout={_WAIT}"},
+}
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # WAL's usual NORMAL may lose the last commits when the power fails
+)
+# Two processes must not migrate at once: how to take the turn, how to give it back. SQLite needs neither.
+_MIGRATING: Final = {
+    "postgresql": ("SELECT pg_advisory_lock(740118) IS NOT NULL", "SELECT pg_advisory_unlock(740118)"),
+    "mysql": (_MYSQL_LOCK := "SELECT GET_LOCK('scanbind', 60)", _MYSQL_FREE := "SELECT RELEASE_LOCK('scanbind')"),
+    "mariadb": (_MYSQL_LOCK, _MYSQL_FREE),
+}
+
+_SQLITE_BUSY: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
+# Record changed since read, deadlock, and what a deadlock in a savepoint looks like: the whole transaction was
+# rolled back, so there is no savepoint any more to go back to.
+_MYSQL_RACES: Final = frozenset({1020, 1213, 1305})
+_PG_RACES: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+# PostgreSQL's classes of failures that are no fault of the statement: connection, authorization, catalog,
+# rollback, resources, state, intervention, system. asyncpg gives them no class of exception.
+_PG_DOWN: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
+_PG_READ_ONLY: Final = "25006"  # a replica, after a failover
+
+
+class Database:
+    """The one database, by whatever driver."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(scanbind_writes=True)
+        # SQLite takes one writer at a time and makes the others poll; here they queue, in order.
+        self._turn: AbstractAsyncContextManager[None] = (
+            _Turns() if engine.dialect.name == "sqlite" else nullcontext()
+        )
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection for reading; what is written on it is rolled back.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        with _translated():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection in a transaction: committed at the end, rolled back by any exception.
+
+        Raises:
+            StoreUnavailable: the database does not answer, or another writer was in the way.
+        """
+        with _translated():
+            async with self._turn, self._writer.begin() as connection:
+                yield connection
+
+    async def attempt(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run *work* in a write transaction, again from its start when it lost a quarrel over locks.
+
+        Raises:
+            StoreUnavailable: the database does not answer, or all attempts were lost.
+        """
+        until = asyncio.get_running_loop().time() + _RETRY_WITHIN
+        with _translated():
+            for pause in _PAUSES:
+                try:
+                    async with self._turn, self._writer.begin() as connection:
+                        return await work(connection)
+                except exc.DBAPIError as e:
+                    if pause is None or not _lost_race(e) or asyncio.get_running_loop().time() > until:
+                        raise
+                    await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311 - keeps two losers apart, hides nothing
+        raise AssertionError("the last attempt returns or raises")
+
+    async def ping(self) -> None:
+        """Return if the database answers.
+
+        Raises:
+            StoreUnavailable: it does not.
+        """
+        async with self.read() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+
+    async def check_schema(self) -> None:
+        """Return if the database has the tables that this code works with.
+
+        Raises:
+            StoreUnavailable: it has not, or does not answer.
+        """
+        async with self.read() as connection:
+            revision = await connection.run_sync(migrations.current)
+        if revision != (head := migrations.head()):
+            raise StoreUnavailable(
+                f"the database is at revision {revision or 'none'}, not {head}: run `scanbind migrate`"
+            )
+
+    async def upgrade(self) -> None:
+        """Bring the tables to what this code works with; harmless when they are, or when two do it at once.
+
+        Raises:
+            StoreUnavailable: the database does not answer, or another migration takes too long.
+        """
+        async with self._migrating(), self.write() as connection:
+            await connection.run_sync(migrations.upgrade)
+
+    @asynccontextmanager
+    async def _migrating(self) -> AsyncIterator[None]:
+        # On a connection of its own: MySQL commits at every DDL, and the turn must outlast the last commit.
+        take, give_back = _MIGRATING.get(self._engine.dialect.name, ("SELECT 1", "SELECT 1"))
+        async with self.read() as connection:
+            if not await connection.scalar(sa.text(take)):
+                raise StoreUnavailable("another migration is running")
+            try:
+                yield
+            finally:
+                await connection.execute(sa.text(give_back))
+
+
+@asynccontextmanager
+async def connect(url: str, *, data_dir: Path) -> AsyncIterator[Database]:
+    """Open the database at *url*, or the embedded one in *data_dir*, which is migrated first.
+
+    A database elsewhere is not touched before it is asked; `check_schema()` tells whether it is ready.
+
+    Raises:
+        StoreUnavailable: the embedded one cannot be opened or migrated.
+    """
+    engine = _engine(url, data_dir=data_dir, limits=_ANSWERING)
+    try:
+        database = Database(engine)
+        if url == EMBEDDED:
+            await database.upgrade()
+        yield database
+    finally:
+        await engine.dispose()
+
+
+async def migrate(settings: Settings) -> str:
+    """Bring the configured database to the newest revision; return one line that says so.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    engine = _engine(settings.database.url, data_dir=settings.data_dir, limits={})  # DDL takes its time
+    try:
+        await Database(engine).upgrade()
+    finally:
+        await engine.dispose()
+    return f"database is at revision {migrations.head()}"
+
+
+class _Turns(AbstractAsyncContextManager[None]):
+    """A queue before a door, with a bounded wait."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        async with asyncio.timeout(_WAIT):
+            await self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> AsyncEngine:
+    address = _embedded(data_dir) if url == EMBEDDED else sa.make_url(url)
+    driver = address.get_driver_name()
+    common: dict[str, Any] = {
+        "connect_args": _CONNECTING.get(driver, {}) | limits.get(driver, {}),
+        "hide_parameters": True,  # an exception may reach a log; openids may not
+        "max_overflow": 0,
+        "pool_timeout": _WAIT,
+    }
+    if address.get_backend_name() != "sqlite":
+        return create_async_engine(
+            address,
+            isolation_level="READ COMMITTED",
+            pool_size=10,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            **common,
+        )
+    engine = create_async_engine(address, pool_size=4, **common)
+    sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _embedded(data_dir: Path) -> sa.URL:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return sa.URL.create("sqlite+aiosqlite", database=str(data_dir / _FILE))
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A writer that begins as a reader cannot wait for its turn: SQLite refuses it as soon as another wrote.
+    writes = connection.get_execution_options().get("scanbind_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
+        if isinstance(e, exc.DBAPIError) and not _is_down(e):
+            raise
+        raise StoreUnavailable("the database does not answer") from e
+
+
+def _is_down(e: exc.DBAPIError) -> bool:
+    state = getattr(e.orig, "sqlstate", None) or ""
+    return (
+        e.connection_invalidated
+        or isinstance(e, exc.OperationalError | exc.InterfaceError)
+        or state == _PG_READ_ONLY
+        or state[:2] in _PG_DOWN
+    )
+
+
+def _lost_race(e: exc.DBAPIError) -> bool:
+    cause = e.orig
+    return (
+        getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
+        or getattr(cause, "sqlstate", None) in _PG_RACES
+        or (cause is not None and cause.args[:1] != () and cause.args[0] in _MYSQL_RACES)
+    )

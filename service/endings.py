@@ -1,0 +1,255 @@
+"""How a ticket ended, in SQL. Whoever inserts the row first decides; everybody else reads what stands.
+
+A binding and the ending that made it are one transaction: neither is ever seen without the other.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Final, TypedDict
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.binding import AlreadyBound, Binding, BindResult, Bound, Conflict, Door, Policy, UserId
+from models.event import OpenId
+from models.scene import Claim
+from models.tables import bind_requests, endings, to_millisecond
+from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
+from service.bindings import bind, logged_in, owner, resolve
+from service.database import Database
+
+_BATCH: Final = 500  # rows deleted in one transaction
+_BATCHES: Final = 200  # in one purge; what is left waits for the next
+_WITH_CODE: Final = (Outcome.LOGIN, Outcome.REGISTER)
+
+
+class _Where(TypedDict):
+    client: str
+    account: str
+    openid: OpenId
+
+
+class Endings:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, ticket: TicketId) -> Ending | None:
+        """Return how a ticket ended; None if it has not, or was purged."""
+        async with self._database.read() as connection:
+            return await _of(connection, ticket)
+
+    async def close(self, ending: Ending) -> Ending:
+        """End a ticket that confirms nothing (refused, cancelled); return the ending that stands.
+
+        That is this one, its times cut to the millisecond, or the one that was earlier.
+        """
+
+        async def work(connection: AsyncConnection) -> Ending:
+            return await _insert(connection, ending)
+
+        return await self._decide(ending.ticket, work)
+
+    async def confirm(
+        self, claim: Claim, openid: OpenId, *, policy: Policy, state: str | None, now: datetime
+    ) -> Ending:
+        """Do what a ticket is for and end it; return the ending that stands.
+
+        If that is an earlier one, nothing was done. A bind that the client's policy does not allow ends
+        the ticket too, as rejected.
+        """
+
+        async def work(connection: AsyncConnection) -> Ending:
+            ending = Ending(
+                ticket=claim.head.ticket,
+                client=claim.client,
+                status=Status.CONFIRMED,
+                answered_at=now,
+                expires_at=claim.head.expires_at,
+                account=claim.account,
+                openid=openid,
+                via=claim.head.via,
+                state=state,
+            )
+            do = _log_in if claim.head.purpose is Purpose.LOGIN else _bind
+            return await _insert(connection, await do(connection, ending, claim, openid, policy))
+
+        return await self._decide(claim.head.ticket, work)
+
+    async def redeem(
+        self, ticket: TicketId, *, answered_after: datetime, now: datetime
+    ) -> tuple[Ending, Binding | None] | None:
+        """Use up a ticket's code; None if it has none, it was used, or it was answered too long ago.
+
+        A login gives its binding as well; the code of one whose binding ended since is used up for None.
+        """
+        unused = sa.and_(
+            endings.c.ticket == ticket,
+            endings.c.status == Status.CONFIRMED,
+            endings.c.outcome.in_(_WITH_CODE),
+            endings.c.openid.is_not(None),  # they were erased since
+            endings.c.code_used_at.is_(None),
+            endings.c.answered_at > answered_after,
+        )
+
+        async def work(connection: AsyncConnection) -> tuple[Ending, Binding | None] | None:
+            used = await connection.execute(sa.update(endings).where(unused).values(code_used_at=now))
+            ending = await _of(connection, ticket) if used.rowcount else None
+            if ending is None:
+                return None
+            binding = await _logged_in(connection, ending, now=now)
+            if ending.outcome is Outcome.LOGIN and binding is None:
+                return None
+            return ending, binding
+
+        return await self._database.attempt(work)
+
+    async def register(
+        self, ticket: TicketId, *, client: str, user_id: UserId, policy: Policy, now: datetime
+    ) -> BindResult | None:
+        """Bind the WeChat of a redeemed registration to the user whom the site signed up.
+
+        Once for one user: their call again gives AlreadyBound while the binding stands, anything else None.
+        A Conflict uses nothing up. A registration never takes a WeChat from another user (CONTRACT 1).
+        """
+
+        async def work(connection: AsyncConnection) -> BindResult | None:
+            ending = await _of(connection, ticket, lock=True)
+            if ending is None or ending.client != client or not _registers(ending):
+                return None
+            if ending.registered_to is not None:
+                return await _registered_again(connection, ending, user_id)
+            result = await bind(
+                connection,
+                **_where(ending),
+                user_id=user_id,
+                policy=replace(policy, takeover_moves=False),
+                door=Door.REGISTRATION,
+                now=now,
+            )
+            if not isinstance(result, Conflict):
+                this = endings.c.ticket == ticket
+                await connection.execute(sa.update(endings).where(this).values(registered_to=user_id))
+            return result
+
+        return await self._database.attempt(work)
+
+    async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
+        """Return a page of the endings that can still be read (CONTRACT 4), in the order of their tickets.
+
+        *after* is the last ticket of the page before.
+        """
+        query = (
+            sa.select(endings)
+            .where(endings.c.expires_at > now - READABLE_AFTER, endings.c.ticket > after)
+            .order_by(endings.c.ticket)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [Ending(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def purge(self, before: datetime) -> int:
+        """Delete endings and bind requests that expired before; return how many, 200,000 at most."""
+        return sum([await self._purge(table, before) for table in (endings, bind_requests)])
+
+    async def _purge(self, table: sa.Table, before: datetime) -> int:
+        # MySQL deletes by no subquery with a limit, so a batch is read first.
+        oldest = sa.select(table.c.ticket).where(table.c.expires_at < before).limit(_BATCH)
+
+        async def work(connection: AsyncConnection) -> int:
+            tickets = (await connection.scalars(oldest)).all()
+            return (await connection.execute(sa.delete(table).where(table.c.ticket.in_(tickets)))).rowcount
+
+        total = 0
+        for _ in range(_BATCHES):
+            total += (deleted := await self._database.attempt(work))
+            if deleted < _BATCH:
+                break
+        return total
+
+    async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[Ending]]) -> Ending:
+        try:
+            return await self._database.attempt(work)
+        except IntegrityError:
+            # The key refused the row, and with it went all that its transaction had done.
+            if (standing := await self.of(ticket)) is None:
+                raise
+            return standing
+
+
+async def _log_in(connection: AsyncConnection, ending: Ending, claim: Claim, openid: OpenId, _: Policy) -> Ending:
+    known = await resolve(
+        connection, client=claim.client, account=claim.account, openid=openid, now=ending.answered_at
+    )
+    if known is None:
+        return replace(ending, outcome=Outcome.REGISTER)
+    return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
+
+
+async def _bind(
+    connection: AsyncConnection, ending: Ending, claim: Claim, openid: OpenId, policy: Policy
+) -> Ending:
+    if claim.user_id is None:
+        raise ValueError("a bind claim without its user")
+    result = await bind(
+        connection,
+        client=claim.client,
+        account=claim.account,
+        user_id=claim.user_id,
+        openid=openid,
+        policy=policy,
+        door=Door.TICKET,
+        now=ending.answered_at,
+    )
+    ending = replace(ending, user_id=claim.user_id)
+    match result:
+        case Bound():
+            return replace(ending, outcome=Outcome.BOUND)
+        case AlreadyBound():
+            return replace(ending, outcome=Outcome.ALREADY_BOUND)
+        case Conflict(reason):
+            return replace(ending, status=Status.REJECTED, reason=Reason(reason))
+
+
+async def _insert(connection: AsyncConnection, ending: Ending) -> Ending:
+    """Insert the row that decides; return it as it will be read."""
+    kept = replace(
+        ending,
+        answered_at=to_millisecond(ending.answered_at),
+        expires_at=to_millisecond(ending.expires_at),
+    )
+    await connection.execute(sa.insert(endings).values(asdict(kept)))
+    return kept
+
+
+async def _of(connection: AsyncConnection, ticket: TicketId, *, lock: bool = False) -> Ending | None:
+    query = sa.select(endings).where(endings.c.ticket == ticket)
+    found = await connection.execute(query.with_for_update() if lock else query)
+    row = found.mappings().one_or_none()
+    return Ending(**row) if row else None
+
+
+async def _logged_in(connection: AsyncConnection, ending: Ending, *, now: datetime) -> Binding | None:
+    if ending.user_id is None:  # a registration: nobody logs in yet
+        return None
+    return await logged_in(connection, **_where(ending), user_id=UserId(ending.user_id), now=now)
+
+
+def _registers(ending: Ending) -> bool:
+    redeemed = ending.outcome is Outcome.REGISTER and ending.code_used_at is not None
+    return redeemed and ending.openid is not None  # they were erased since
+
+
+async def _registered_again(connection: AsyncConnection, ending: Ending, user_id: UserId) -> AlreadyBound | None:
+    standing = await owner(connection, **_where(ending))
+    if standing is None or not user_id == standing.user_id == ending.registered_to:
+        return None
+    return AlreadyBound(standing)
+
+
+def _where(ending: Ending) -> _Where:
+    """Name the WeChat that answered, for the functions of service/bindings.py."""
+    if ending.account is None or ending.openid is None:
+        raise ValueError("nobody confirmed this ticket")
+    return _Where(client=ending.client, account=ending.account, openid=ending.openid)

@@ -1,0 +1,118 @@
+"""What is known of the people who follow an account, in SQL: no more than WeChat tells, no longer than it lets.
+
+A person who leaves is erased unless the operator says otherwise (PROTOCOL.md 3.3: the data must be deleted),
+and what WeChat answers late about somebody erased brings nobody back.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.event import OpenId
+from models.tables import endings, followers
+from models.ticket import Lang
+from service.bindings import erase as erase_bindings
+from service.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """One person, as one account knows them."""
+
+    account: str
+    openid: OpenId
+    subscribed: bool
+    unionid: str | None = None
+    lang: Lang | None = None
+    asked_at: datetime | None = None
+    """When WeChat was last asked about them; None: since they came, never."""
+
+
+class Followers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, account: str, openid: OpenId) -> Follower | None:
+        """Return what is known of a person; None if nothing is."""
+        columns = [followers.c[name] for name in Follower.__slots__]
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(*columns).where(_them(account, openid)))
+            row = rows.one_or_none()
+        return Follower(*row) if row else None
+
+    async def seen(self, account: str, openid: OpenId, *, now: datetime) -> Follower:
+        """Note that a person follows: they scanned, or followed just now; return what is known of them.
+
+        Writes only what is news.
+        """
+        known = await self.get(account, openid)
+        if known and known.subscribed:
+            return known
+        # Whoever comes back may have changed, so WeChat is to be asked again.
+        news = {"subscribed": True, "asked_at": None, "changed_at": now}
+
+        async def work(connection: AsyncConnection) -> None:
+            if not known:
+                try:
+                    async with connection.begin_nested():
+                        await connection.execute(
+                            sa.insert(followers).values(account=account, openid=openid, **news)
+                        )
+                except IntegrityError:
+                    pass  # another push of theirs was faster: what it wrote is updated below
+                else:
+                    return
+            left = sa.and_(_them(account, openid), followers.c.subscribed.is_(sa.false()))
+            await connection.execute(sa.update(followers).where(left).values(news))
+
+        await self._database.attempt(work)
+        return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
+
+    async def learned(
+        self,
+        account: str,
+        openid: OpenId,
+        *,
+        subscribed: bool,
+        unionid: str | None,
+        lang: Lang | None,
+        now: datetime,
+    ) -> None:
+        """Keep what WeChat told of a person (PROTOCOL.md 4), if they are still known here.
+
+        None for *unionid* or *lang* means that WeChat did not say, which takes nothing away.
+        """
+        news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now, "changed_at": now}
+        news |= {"unionid": unionid} if unionid else {}
+        news |= {"lang": lang} if lang else {}
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(sa.update(followers).where(_them(account, openid)).values(news))
+
+        await self._database.attempt(work)
+
+    async def unfollowed(self, account: str, openid: OpenId, *, erase: bool, now: datetime) -> None:
+        """Note that a person left. To *erase* them is to forget the person in every table, for all clients.
+
+        Their bindings end; endings and history keep what happened, without saying to whom in WeChat.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            if not erase:
+                left = {"subscribed": False, "changed_at": now}
+                await connection.execute(sa.update(followers).where(_them(account, openid)).values(left))
+                return
+            await erase_bindings(connection, account=account, openid=openid, now=now)
+            await connection.execute(sa.delete(followers).where(_them(account, openid)))
+            theirs = sa.and_(endings.c.account == account, endings.c.openid == openid)
+            await connection.execute(sa.update(endings).where(theirs).values(openid=None))
+
+        await self._database.attempt(work)
+
+
+def _them(account: str, openid: OpenId) -> sa.ColumnElement[bool]:
+    return sa.and_(followers.c.account == account, followers.c.openid == openid)

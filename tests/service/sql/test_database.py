@@ -1,0 +1,300 @@
+"""Transactions on each database, and what its failures look like from outside."""
+
+import asyncio
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, ProgrammingError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.errors import StoreUnavailable
+from models.tables import bindings, followers, to_millisecond
+from service import database as module
+from service.database import Database, connect
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123999, tzinfo=UTC)
+ANNA = {"account": "main", "openid": "oAnna", "subscribed": True, "changed_at": NOW}
+BEN = ANNA | {"openid": "oBen"}
+
+
+def _dialect(database: Database) -> str:
+    return database._engine.dialect.name
+
+
+async def _openids(database: Database) -> list[str]:
+    async with database.read() as connection:
+        return list(await connection.scalars(sa.select(followers.c.openid).order_by(followers.c.openid)))
+
+
+async def test_a_write_stands_when_its_block_ends(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(sa.insert(followers).values(ANNA))
+    assert await _openids(database) == ["oAnna"]
+
+
+async def test_an_exception_takes_back_the_whole_write(database: Database) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(sa.insert(followers).values(ANNA))
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await database.attempt(work)
+    assert await _openids(database) == []
+
+
+async def test_a_refused_insert_in_a_savepoint_leaves_the_rest_standing(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(sa.insert(followers).values(ANNA))
+        savepoint = await connection.begin_nested()
+        await connection.execute(sa.insert(followers).values(BEN))
+        with pytest.raises(IntegrityError):
+            await connection.execute(sa.insert(followers).values(ANNA))
+        await savepoint.rollback()
+    assert await _openids(database) == ["oAnna"]
+
+
+async def test_what_a_reader_writes_is_not_kept(database: Database) -> None:
+    async with database.read() as connection:
+        await connection.execute(sa.insert(followers).values(ANNA))
+    assert await _openids(database) == []
+
+
+async def test_a_violated_constraint_is_no_outage_and_names_no_person(database: Database) -> None:
+    async def twice(connection: AsyncConnection) -> None:
+        await connection.execute(sa.insert(followers).values(ANNA))
+        await connection.execute(sa.insert(followers).values(ANNA))
+
+    with pytest.raises(IntegrityError) as caught:
+        await database.attempt(twice)
+    assert "hidden" in str(caught.value)
+    assert caught.value.hide_parameters
+
+
+async def test_a_wrong_statement_is_no_outage(database: Database) -> None:
+    with pytest.raises((ProgrammingError, sa.exc.OperationalError, StoreUnavailable)) as caught:
+        async with database.read() as connection:
+            await connection.execute(sa.text("SELECT nothing FROM nowhere"))
+    if _dialect(database) != "sqlite":  # SQLite reports every fault of a statement as operational
+        assert isinstance(caught.value, ProgrammingError)
+
+
+async def test_the_database_answers_a_ping(database: Database) -> None:
+    await database.ping()
+
+
+async def test_instants_come_back_to_the_millisecond_and_aware(database: Database) -> None:
+    early = datetime(1969, 12, 31, 23, 59, 59, 999500, tzinfo=UTC)
+    elsewhere = NOW.astimezone(tz=None)
+    for openid, at in (("oA", NOW), ("oB", early), ("oC", elsewhere)):
+        async with database.write() as connection:
+            await connection.execute(sa.insert(followers).values(ANNA | {"openid": openid, "changed_at": at}))
+    async with database.read() as connection:
+        kept = list(await connection.scalars(sa.select(followers.c.changed_at).order_by(followers.c.openid)))
+    assert kept == [to_millisecond(NOW), to_millisecond(early), to_millisecond(NOW)]
+    assert kept[0].microsecond == 123000
+    assert {at.utcoffset() for at in kept} == {timedelta()}
+
+
+async def test_a_naive_instant_is_refused(database: Database) -> None:
+    naive = sa.insert(followers).values(ANNA | {"changed_at": NOW.replace(tzinfo=None)})
+    async with database.write() as connection:
+        with pytest.raises(StatementError, match="offset-naive"):
+            await connection.execute(naive)
+
+
+@pytest.mark.parametrize("in_savepoint", [False, True])
+async def test_two_who_lock_each_other_out_both_finish(database: Database, in_savepoint: bool) -> None:
+    if _dialect(database) == "sqlite":
+        pytest.skip("SQLite has one writer at a time: nothing can lock crosswise")
+    async with database.write() as connection:
+        await connection.execute(sa.insert(followers), [ANNA, BEN])
+    met = asyncio.Barrier(2)
+    runs: list[str] = []
+
+    async def cross(first: str, second: str) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            runs.append(first)
+            for openid in (first, second):
+                async with connection.begin_nested() if in_savepoint else nullcontext():
+                    them = sa.update(followers).where(followers.c.openid == openid)
+                    await connection.execute(them.values(subscribed=sa.not_(followers.c.subscribed)))
+                if len(runs) <= 2 and openid == first:
+                    await met.wait()
+
+        await database.attempt(work)
+
+    await asyncio.gather(cross("oAnna", "oBen"), cross("oBen", "oAnna"))
+    assert len(runs) == 3
+    async with database.read() as connection:
+        assert list(await connection.scalars(sa.select(followers.c.subscribed))) == [True, True]
+
+
+async def test_a_statement_that_takes_too_long_is_given_up(url: str, tmp_path: Path) -> None:
+    sleep = {"postgresql": "SELECT pg_sleep(30)", "mariadb": "SELECT SLEEP(30)"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(module._ANSWERING, "asyncpg", {"command_timeout": 0.2})
+        patch.setitem(module._ANSWERING, "asyncmy", {"read_timeout": 0.2})
+        async with connect(url, data_dir=tmp_path) as database:
+            if _dialect(database) == "sqlite":
+                pytest.skip("SQLite has no statement that waits for anything but locks")
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                async with database.read() as connection:
+                    await connection.execute(sa.text(sleep[_dialect(database)]))
+            assert time.monotonic() - began < 5
+            await database.ping()
+
+
+async def test_a_lock_that_is_not_let_go_is_an_outage_not_a_hang(url: str, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_WAIT", 0.2)
+        patch.setitem(module._CONNECTING, "aiosqlite", {"timeout": 0.2})
+        patch.setitem(module._ANSWERING, "asyncpg", {"command_timeout": 0.2})
+        patch.setitem(module._ANSWERING, "asyncmy", {"init_command": "SET innodb_lock_wait_timeout=1"})
+        async with connect(url, data_dir=tmp_path) as one, connect(url, data_dir=tmp_path) as other:
+            await one.upgrade()
+            async with one.write() as connection:
+                await connection.execute(sa.delete(followers))
+                await connection.execute(sa.insert(followers).values(ANNA))
+                with pytest.raises(StoreUnavailable):
+                    async with other.write() as waiting:
+                        await waiting.execute(sa.insert(followers).values(ANNA))
+            assert await _openids(other) == ["oAnna"]
+            async with other.write() as connection:
+                await connection.execute(sa.delete(followers))
+
+
+async def test_a_writer_that_is_given_up_leaves_the_turn_to_the_next(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def dawdle(connection: AsyncConnection) -> None:
+        await connection.execute(sa.insert(followers).values(ANNA))
+        inside.set()
+        await asyncio.Event().wait()
+
+    slow = asyncio.create_task(database.attempt(dawdle))
+    await inside.wait()
+    queued = asyncio.create_task(database.attempt(_insert_ben))
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+    await queued
+    assert await _openids(database) == ["oBen"]
+
+
+async def _insert_ben(connection: AsyncConnection) -> None:
+    await connection.execute(sa.insert(followers).values(BEN))
+
+
+async def test_more_readers_than_connections_wait_and_then_fail_cleanly(url: str, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_WAIT", 0.1)
+        async with connect(url, data_dir=tmp_path) as database, asyncio.TaskGroup() as group:
+            full = asyncio.Event()
+            over = asyncio.Event()
+            holding: list[int] = []
+
+            async def hold() -> None:
+                async with database.read() as connection:
+                    await connection.execute(sa.text("SELECT 1"))
+                    holding.append(1)
+                    if len(holding) == size:
+                        full.set()
+                    await over.wait()
+
+            size = database._engine.pool.size()  # type: ignore[attr-defined]  # a QueuePool has one
+            for _ in range(size):
+                group.create_task(hold())
+            await full.wait()
+            with pytest.raises(StoreUnavailable):
+                await database.ping()
+            over.set()
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("driver", ["postgresql+asyncpg", "mysql+asyncmy", "mariadb+asyncmy"])
+async def test_a_server_that_does_not_answer_is_an_outage(driver: str, silent: int, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: refuses
+        for port in (taken.getsockname()[1], silent):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setitem(module._CONNECTING, "asyncpg", {"timeout": 0.2})
+                patch.setitem(module._CONNECTING, "asyncmy", {"connect_timeout": 0.2})
+                patch.setitem(module._ANSWERING, "asyncmy", {"read_timeout": 0.2})
+                url = f"{driver}://nobody:secret@127.0.0.1:{port}/none"
+                async with connect(url, data_dir=tmp_path) as database:
+                    with pytest.raises(StoreUnavailable, match=r"^the database does not answer$"):
+                        await database.ping()
+
+
+async def test_a_database_that_does_not_exist_is_an_outage(url: str, tmp_path: Path) -> None:
+    if url.startswith("sqlite"):
+        url = f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/file"
+    wrong = sa.make_url(url)
+    wrong = wrong if url.startswith("sqlite") else wrong.set(database="no_such_database")
+    text = wrong.render_as_string(hide_password=False)
+    async with connect(text, data_dir=tmp_path) as database:
+        with pytest.raises(StoreUnavailable):
+            await database.ping()
+    async with asyncio.timeout(5):  # the driver's thread must have ended before this loop has
+        while any("_connection_worker_thread" in it.name for it in threading.enumerate()):
+            await asyncio.sleep(0.01)
+
+
+async def test_the_embedded_database_loses_no_acknowledged_write(tmp_path: Path) -> None:
+    async with connect("embedded", data_dir=tmp_path) as database, database.read() as connection:
+        assert await connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+        assert await connection.scalar(sa.text("PRAGMA synchronous")) == 2  # FULL
+
+
+async def test_the_embedded_database_lets_people_read_while_another_writes(tmp_path: Path) -> None:
+    async with connect("embedded", data_dir=tmp_path) as database, database.write() as connection:
+        await connection.execute(sa.insert(followers).values(ANNA))
+        assert await _openids(database) == []
+
+
+async def test_a_writer_waits_for_another_process_to_let_go(tmp_path: Path) -> None:
+    async with connect("embedded", data_dir=tmp_path) as database:
+        with closing(sqlite3.connect(tmp_path / "scanbind.sqlite3", isolation_level=None)) as foreign:
+            foreign.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.create_task(database.attempt(_insert_ben))
+            done, _ = await asyncio.wait([waiting], timeout=0.3)
+            assert not done
+            foreign.execute("COMMIT")
+            await waiting
+        assert await _openids(database) == ["oBen"]
+
+
+async def test_readers_that_turn_writers_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    """Two processes that read and then write in one transaction: SQLite refuses that to a late BEGIN IMMEDIATE."""
+
+    async def count_up(database: Database, name: str) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            count = await connection.scalar(sa.select(sa.func.count()).select_from(bindings))
+            row = {"client": "shop", "account": "main", "bound_at": NOW}
+            await connection.execute(
+                sa.insert(bindings).values(row | {"user_id": f"{name}{count}", "openid": f"o{count}"})
+            )
+
+        for _ in range(10):
+            await database.attempt(work)
+
+    async with connect("embedded", data_dir=tmp_path) as one, connect("embedded", data_dir=tmp_path) as other:
+        await asyncio.gather(count_up(one, "a"), count_up(other, "b"))
+        async with one.read() as connection:
+            assert await connection.scalar(sa.select(sa.func.count()).select_from(bindings)) == 20

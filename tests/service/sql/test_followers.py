@@ -1,0 +1,178 @@
+"""What is known of a person, and that it is forgotten when they leave."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from models.binding import Change, Door, Policy, UserId
+from models.event import OpenId
+from models.tables import to_millisecond
+from models.ticket import Ending, Lang, Outcome, Status, TicketId
+from service.bindings import Bindings, bind
+from service.database import Database
+from service.endings import Endings
+from service.followers import Follower, Followers
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+ANNA = OpenId("oAnna")
+
+
+async def _bind(database: Database, client: str, account: str, user_id: str, openid: OpenId) -> None:
+    await database.attempt(
+        lambda connection: bind(
+            connection,
+            client=client,
+            account=account,
+            user_id=UserId(user_id),
+            openid=openid,
+            policy=Policy(),
+            door=Door.TICKET,
+            now=NOW,
+        )
+    )
+
+
+async def test_a_stranger_is_not_known(followers: Followers) -> None:
+    assert await followers.get("main", ANNA) is None
+
+
+async def test_who_scans_is_a_follower(followers: Followers) -> None:
+    await followers.seen("main", ANNA, now=NOW)
+    assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
+    assert await followers.get("second", ANNA) is None
+
+
+async def test_who_is_known_already_costs_no_write(followers: Followers, database: Database) -> None:
+    await followers.seen("main", ANNA, now=NOW)
+    begun: list[Any] = []
+    sa.event.listen(database._writer.sync_engine, "begin", begun.append)
+    await followers.seen("main", ANNA, now=LATER)
+    assert begun == []
+    await followers.seen("main", OpenId("oBen"), now=LATER)
+    assert begun != []
+
+
+async def test_many_scans_of_a_new_person_at_once_are_one_follower(followers: Followers) -> None:
+    await asyncio.gather(*(followers.seen("main", ANNA, now=NOW) for _ in range(8)))
+    assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
+
+
+async def test_what_wechat_tells_is_kept_and_what_it_does_not_tell_takes_nothing_away(
+    followers: Followers,
+) -> None:
+    await followers.seen("main", ANNA, now=NOW)
+    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
+    assert await followers.get("main", ANNA) == Follower(
+        "main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, asked_at=NOW
+    )
+    await followers.learned("main", ANNA, subscribed=False, unionid=None, lang=None, now=LATER)
+    assert await followers.get("main", ANNA) == Follower(
+        "main", ANNA, subscribed=False, unionid="uAnna", lang=Lang.EN, asked_at=LATER
+    )
+
+
+async def test_what_is_learned_late_brings_nobody_back(followers: Followers) -> None:
+    await followers.seen("main", ANNA, now=NOW)
+    await followers.unfollowed("main", ANNA, erase=True, now=NOW)
+    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.ZH, now=LATER)
+    assert await followers.get("main", ANNA) is None
+
+
+async def test_who_left_and_is_kept_is_asked_about_again_when_they_return(followers: Followers) -> None:
+    await followers.seen("main", ANNA, now=NOW)
+    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=None, now=NOW)
+    await followers.unfollowed("main", ANNA, erase=False, now=NOW)
+    left = await followers.get("main", ANNA)
+    assert left == Follower("main", ANNA, subscribed=False, unionid="uAnna", asked_at=NOW)
+    await followers.seen("main", ANNA, now=LATER)
+    assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True, unionid="uAnna")
+
+
+async def test_keeping_leaves_the_bindings(followers: Followers, bindings: Bindings, database: Database) -> None:
+    await followers.seen("main", ANNA, now=NOW)
+    await _bind(database, "shop", "main", "42", ANNA)
+    await followers.unfollowed("main", ANNA, erase=False, now=LATER)
+    [standing] = await bindings.of_user("shop", UserId("42"))
+    assert standing.subscribed is False
+
+
+async def test_an_erased_person_is_nowhere(
+    followers: Followers,
+    bindings: Bindings,
+    endings: Endings,
+    database: Database,
+    dump: Callable[[], Awaitable[str]],
+) -> None:
+    await followers.seen("main", ANNA, now=NOW)
+    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
+    await _bind(database, "shop", "main", "42", ANNA)
+    await _bind(database, "forum", "main", "7", ANNA)
+    await endings.close(_ending("t1", "main", ANNA))
+    assert ANNA in await dump()
+    await followers.unfollowed("main", ANNA, erase=True, now=LATER)
+    kept = await dump()
+    assert ANNA not in kept
+    assert "uAnna" not in kept
+    assert await bindings.of_user("shop", UserId("42")) == await bindings.of_user("forum", UserId("7")) == []
+    history = [(it.change, it.door, it.openid, it.at) for it in await bindings.history("shop", UserId("42"))]
+    assert history == [
+        (Change.BOUND, Door.TICKET, None, NOW),
+        (Change.ERASED, Door.UNFOLLOW, None, to_millisecond(LATER)),
+    ]
+
+
+async def test_erasing_one_person_leaves_the_others(
+    followers: Followers, bindings: Bindings, endings: Endings, database: Database
+) -> None:
+    others = [("main", OpenId("oBen"), "1"), ("second", ANNA, "2")]
+    for account, openid, user in others:
+        await followers.seen(account, openid, now=NOW)
+        await _bind(database, "shop", account, user, openid)
+        await endings.close(_ending(user, account, openid))
+    await followers.unfollowed("main", ANNA, erase=True, now=LATER)
+    for account, openid, user in others:
+        assert await followers.get(account, openid)
+        assert [it.openid for it in await bindings.of_user("shop", UserId(user))] == [openid]
+        assert [it.openid for it in await bindings.history("shop", UserId(user))] == [openid]
+        ending = await endings.of(TicketId(user))
+        assert ending is not None
+        assert ending.openid == openid
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LOGIN, Outcome.REGISTER])
+async def test_the_code_of_an_erased_person_is_worth_nothing(
+    followers: Followers, endings: Endings, outcome: Outcome
+) -> None:
+    await endings.close(_ending("t1", "main", ANNA, outcome))
+    await followers.unfollowed("main", ANNA, erase=True, now=NOW)
+    assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW) is None
+
+
+async def test_the_registration_of_an_erased_person_is_worth_nothing(
+    followers: Followers, endings: Endings, bindings: Bindings
+) -> None:
+    await endings.close(_ending("t1", "main", ANNA, Outcome.REGISTER))
+    assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
+    await followers.unfollowed("main", ANNA, erase=True, now=NOW)
+    user = UserId("42")
+    assert await endings.register(TicketId("t1"), client="shop", user_id=user, policy=Policy(), now=NOW) is None
+    assert await bindings.of_user("shop", user) == []
+
+
+def _ending(ticket: str, account: str, openid: OpenId, outcome: Outcome = Outcome.LOGIN) -> Ending:
+    return Ending(
+        ticket=TicketId(ticket),
+        client="shop",
+        status=Status.CONFIRMED,
+        outcome=outcome,
+        answered_at=NOW,
+        expires_at=LATER,
+        account=account,
+        openid=openid,
+        user_id="42" if outcome is Outcome.LOGIN else None,
+    )
