@@ -1,0 +1,68 @@
+"""Use case: what somebody types or taps in the chat. What answers no open question is left alone."""
+
+from models.event import Said
+from models.question import Answer, read_answer
+from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
+from service.concluding import Concluding
+from service.followers import Followers
+from service.following import Following
+from service.questions import Asked, Questions
+from service.stage import Stage, Stages
+
+
+class Answering:
+    """Matches a text with the person's open question and ends the ticket by it."""
+
+    def __init__(
+        self,
+        *,
+        stages: Stages,
+        questions: Questions,
+        following: Following,
+        followers: Followers,
+        concluding: Concluding,
+    ) -> None:
+        self._stages = stages
+        self._questions = questions
+        self._following = following
+        self._followers = followers
+        self._concluding = concluding
+
+    async def said(self, account: str, said: Said) -> str | None:
+        """Return the reply to an answer; None if *said* answers nothing that is open.
+
+        Raises:
+            StoreUnavailable: the answer could not be made durable.
+        """
+        questions = await self._questions.of(account, said.openid)
+        if not questions:
+            return None
+        newest, *others = questions
+        follower = await self._followers.get(account, said.openid)
+        lang = follower.lang if follower else None
+        stage = await self._stages.enter(newest.scene, account=account, openid=said.openid, lang=lang)
+        if stage is None:
+            return None
+        older = frozenset[str]().union(*(self._stages.numbers(one.client, one.scene) for one in others))
+        answer = read_answer(said.text, stage.question, older=older)
+        return await self._take(answer, stage, newest, said) if answer else None
+
+    async def _take(self, answer: Answer, stage: Stage, asked: Asked, said: Said) -> str | None:
+        ticket = await self._following.read_afresh(stage.claim.head)
+        if ticket.openid not in (None, said.openid):
+            return None
+        if ticket.status.final:
+            # Its own redelivery, or a first answer that came too late, is told how it ended; later texts are not.
+            return stage.tell(ticket) if asked.answered_by in (None, said.key) else None
+        until = stage.claim.head.expires_at + READABLE_AFTER
+        await self._questions.answered(stage.claim.account, said.openid, asked.scene, by=said.key, until=until)
+        return stage.tell(await self._conclude(answer, stage, ticket))
+
+    async def _conclude(self, answer: Answer, stage: Stage, ticket: Ticket) -> Ending:
+        match answer:
+            case Answer.YES:
+                return await self._concluding.confirm(stage, ticket)
+            case Answer.NOT_ME:
+                return await self._concluding.refuse(stage, Reason.DECLINED)
+            case Answer.WRONG_NUMBER:
+                return await self._concluding.refuse(stage, Reason.WRONG_NUMBER)

@@ -1,0 +1,53 @@
+"""Compare-and-swap in Redis. The rules live in Python; the script only swaps and publishes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from importlib.resources import files
+from typing import Final
+
+from redis.asyncio import Redis, RedisCluster
+
+from models.errors import StoreUnavailable
+from service.redis import redis_errors
+
+_SWAP: Final = files("service").joinpath("lua", "swap.lua").read_text()
+_ATTEMPTS: Final = 8
+
+
+class Cells:
+    """Text under keys, changed only by swapping. One key a script, so it works in a cluster."""
+
+    def __init__(self, redis: "Redis | RedisCluster", *, channel: str = "") -> None:
+        self._redis = redis
+        self._swap = redis.register_script(_SWAP)
+        self._channel = channel
+
+    async def load(self, key: str) -> str:
+        """Return what stands under *key*, '' if nothing does.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        with redis_errors():
+            return str(await self._redis.get(key) or "")
+
+    async def change(self, key: str, move: Callable[[str], str], *, until: datetime) -> str:
+        """Swap in what *move* makes of what stands there, until they agree; return what stands at the end.
+
+        *move* is called again when somebody else was quicker; returning its argument changes nothing.
+
+        Raises:
+            StoreUnavailable: Redis does not answer, or others were quicker too often.
+        """
+        expiry = int(until.timestamp() * 1000)
+        held = await self.load(key)
+        for _ in range(_ATTEMPTS):
+            wanted = move(held)
+            if wanted == held:
+                return held
+            with redis_errors():
+                instead = await self._swap(keys=[key], args=[held, wanted, expiry, self._channel])
+            if instead is None:
+                return wanted
+            held = instead
+        raise StoreUnavailable("too many changes at once")

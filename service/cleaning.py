@@ -1,0 +1,86 @@
+"""Whatever a browser or a site sends towards the chat is cleaned first: a reply renders links (docs/adr/0004).
+
+A browser becomes one of a few names, an address is parsed and written anew, an account's name loses every
+character that could write markup or turn the text around.
+"""
+
+import ipaddress
+import unicodedata
+from typing import Final
+
+from models.ticket import Asker
+
+# The first that is found in the header names the browser: those that pose as others stand before them.
+_BROWSERS: Final = (
+    ("MicroMessenger", "WeChat"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("QQBrowser", "QQ Browser"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("HarmonyOS", "HarmonyOS"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+_MARKUP: Final = frozenset("<>&/\\:")
+"""What could write a link, or an address that a chat turns into one."""
+
+_LONGEST_NAME: Final = 64
+
+
+def asker(
+    *,
+    ip: str | None = None,
+    user_agent: str | None = None,
+    account_name: str | None = None,
+    state: str | None = None,
+) -> Asker:
+    """Return who asks, safe to show in a chat; what cannot be shown is None."""
+    return Asker(
+        browser=browser(user_agent or ""),
+        address=address(ip or ""),
+        account_name=name(account_name or ""),
+        state=state,
+    )
+
+
+def browser(user_agent: str) -> str | None:
+    """Name a browser and its system from fixed tables; None when neither is known."""
+    found = [next((known for sign, known in table if sign in user_agent), None) for table in (_BROWSERS, _SYSTEMS)]
+    return " · ".join(filter(None, found)) or None
+
+
+def address(ip: str) -> str | None:
+    """Return an IP address written the standard way; None if it is none."""
+    parsed = parsed_address(ip)
+    return parsed.compressed if parsed else None
+
+
+def parsed_address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an IP address, an IPv4 one that came as IPv6 (`::ffff:…`) as itself; None if it is none."""
+    try:
+        parsed = ipaddress.ip_address(ip.strip())
+    except ValueError:
+        return None
+    if parsed.version == 4:
+        return parsed
+    # A zone (`fe80::1%…`) may hold almost any text, and names a wire of somebody else's machine.
+    return parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed))
+
+
+def name(text: str) -> str | None:
+    """Return a name without what writes links, control, format and bidi characters, at most 64 characters long."""
+    kept = "".join(c for c in text if c not in _MARKUP and unicodedata.category(c)[0] != "C")
+    folded = " ".join(kept.split())
+    return (folded if len(folded) <= _LONGEST_NAME else folded[: _LONGEST_NAME - 1] + "…") or None

@@ -1,0 +1,62 @@
+"""A ticket ends: in SQL first, where the constraint picks the winner, then for the browsers to see."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from models.ticket import Ending, Reason, Status, Ticket
+from service.endings import Endings
+from service.metrics import Metrics
+from service.projection import Projection
+from service.stage import Stage
+
+
+class Concluding:
+    """Confirms and refuses; returns the ending that stands, which may be an earlier one."""
+
+    def __init__(
+        self, *, endings: Endings, projection: Projection, metrics: Metrics, clock: Callable[[], datetime]
+    ) -> None:
+        self._endings = endings
+        self._metrics = metrics
+        self._projection = projection
+        self._clock = clock
+
+    async def confirm(self, stage: Stage, ticket: Ticket) -> Ending:
+        """Log in, register or bind, as the claim says.
+
+        Raises:
+            StoreUnavailable: the database does not answer; nothing was done.
+        """
+        ending = await self._endings.confirm(
+            stage.claim, stage.openid, policy=stage.policy, state=ticket.asker.state, now=self._clock()
+        )
+        return await self._shown(stage, ending)
+
+    async def refuse(self, stage: Stage, reason: Reason) -> Ending:
+        """End the ticket as rejected by the person who holds the phone.
+
+        Raises:
+            StoreUnavailable: the database does not answer; nothing was done.
+        """
+        head = stage.claim.head
+        ending = await self._endings.close(
+            Ending(
+                ticket=head.ticket,
+                client=stage.claim.client,
+                account=stage.claim.account,
+                status=Status.REJECTED,
+                reason=reason,
+                openid=stage.openid,
+                user_id=stage.claim.user_id,
+                via=head.via,
+                answered_at=self._clock(),
+                expires_at=head.expires_at,
+            )
+        )
+        return await self._shown(stage, ending)
+
+    async def _shown(self, stage: Stage, ending: Ending) -> Ending:
+        ended = ending.outcome or ending.reason or ending.status
+        self._metrics.endings.labels(stage.claim.client, stage.claim.head.purpose, ended).inc()
+        await self._projection.show(ending)
+        return ending

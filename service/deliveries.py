@@ -1,0 +1,54 @@
+"""What a push was answered with, for a minute: a redelivery gets the same reply (PROTOCOL.md 3.4).
+
+A convenience, not a guarantee: when Redis has lost it, the push is handled again and converges to the same end.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis, RedisCluster
+
+from models.errors import StoreUnavailable
+from models.event import OpenId
+from service.redis import redis_errors
+
+log = logging.getLogger(__name__)
+_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What was said in answer; None for nothing."""
+
+    text: str | None
+
+
+class Deliveries:
+    """Answers by account, openid and the push's key."""
+
+    def __init__(self, redis: "Redis | RedisCluster") -> None:
+        self._redis = redis
+
+    async def recall(self, account: str, openid: OpenId, key: str) -> Answered | None:
+        """Return what this very push was answered with before, if that is remembered."""
+        try:
+            with redis_errors():
+                held = await self._redis.get(_key(account, openid, key))
+        except StoreUnavailable as e:
+            log.warning("cannot tell redeliveries: %s", e.detail)
+            return None
+        return Answered(json.loads(held)) if held else None
+
+    async def remember(self, account: str, openid: OpenId, key: str, answered: Answered) -> None:
+        """Keep what the push was answered with."""
+        try:
+            with redis_errors():
+                await self._redis.set(_key(account, openid, key), json.dumps(answered.text), ex=_SECONDS)
+        except StoreUnavailable as e:
+            log.warning("cannot keep an answer for redeliveries: %s", e.detail)
+
+
+def _key(account: str, openid: OpenId, key: str) -> str:
+    return f"scanbind:d:{{{account}:{openid}}}:{key}"

@@ -1,0 +1,136 @@
+"""Who is waiting for which ticket, and what this process knows of tickets. One pub/sub connection for them all.
+
+Two rules: subscribe before reading, so no change falls between; and after every (re)connection forget what was
+known and wake everybody, for something may have been missed. Memory is believed for ten seconds at most, so
+even a connection that died unnoticed cannot keep a state alive.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.client import PubSub
+
+from models.ticket import Ticket, TicketId
+from service import tickets
+from service.redis import FAILURES
+
+log = logging.getLogger(__name__)
+_BELIEVED: Final = 10.0
+_MOST_KNOWN: Final = 20_000
+_PING: Final = 5.0
+_PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
+
+
+class Feed:
+    """Changes of tickets, as they happen in any process. Run `run` beside the server."""
+
+    def __init__(self, redis: "Redis | RedisCluster", *, on_connect: Callable[[], None] = lambda: None) -> None:
+        self._redis = redis
+        self._on_connect = on_connect
+        self._known: dict[TicketId, tuple[float, Ticket]] = {}
+        self._waiting: dict[TicketId, list[asyncio.Future[None]]] = {}
+        self._closed = False
+        self.connected = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many are waiting."""
+        return sum(map(len, self._waiting.values()))
+
+    def known(self, ticket: TicketId) -> Ticket | None:
+        """Return the ticket from memory, if what is there can still be believed."""
+        entry = self._known.get(ticket)
+        if entry is None or not self.connected.is_set() or time.monotonic() - entry[0] > _BELIEVED:
+            return None
+        return entry[1]
+
+    def learn(self, ticket: Ticket) -> None:
+        """Remember a ticket just read or published, and wake who waits for it; an older version is dropped."""
+        before = self._known.pop(ticket.id, None)
+        if before and before[1].version > ticket.version:
+            ticket = before[1]
+        elif len(self._known) >= _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[ticket.id] = (time.monotonic(), ticket)
+        if before is None or before[1].version < ticket.version:
+            self._wake(ticket.id)  # and not otherwise, or two who read at once would wake each other for ever
+
+    async def wait(self, ticket: Ticket, *, seconds: float) -> None:
+        """Return once anything newer than *ticket* may be known, or after *seconds*; at once when closed."""
+        entry = self._known.get(ticket.id)
+        if self._closed or (entry and entry[1].version > ticket.version):
+            return
+        future = asyncio.get_running_loop().create_future()
+        waiters = self._waiting.setdefault(ticket.id, [])
+        waiters.append(future)
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            pass
+        finally:
+            waiters.remove(future)
+            if not waiters and self._waiting.get(ticket.id) is waiters:
+                del self._waiting[ticket.id]
+
+    def close(self) -> None:
+        """Let everybody go who waits, now and from now on."""
+        self._closed = True
+        self._wake_all()
+
+    async def run(self) -> None:
+        """Listen until cancelled; reconnect with a growing, bounded pause."""
+        failures = 0
+        while True:
+            try:
+                await self._redis.initialize()  # a cluster cannot subscribe before it knows its nodes
+                async with self._redis.pubsub() as pubsub:
+                    await pubsub.subscribe(tickets.CHANNEL)
+                    failures = 0
+                    await self._listen(pubsub)
+            except FAILURES as e:
+                log.warning("lost the feed of changes: %s", type(e).__name__)
+            finally:
+                self.connected.clear()
+            await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+            failures += 1
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        unanswered = 0
+        while True:
+            message = await pubsub.get_message(timeout=_PING)
+            if message is None:
+                if unanswered:
+                    raise TimeoutError
+                unanswered += 1
+                await pubsub.ping()
+                continue
+            unanswered = 0
+            if message["type"] == "subscribe":  # again after each reconnection the library makes by itself
+                self._begin()
+            elif message["type"] == "message":
+                self._take(message["data"])
+
+    def _begin(self) -> None:
+        self._known.clear()
+        self.connected.set()
+        self._on_connect()
+        self._wake_all()
+
+    def _take(self, data: str) -> None:
+        ticket = tickets.decode(data)
+        if ticket.id in self._known or ticket.id in self._waiting:
+            self.learn(ticket)
+
+    def _wake(self, ticket: TicketId) -> None:
+        for future in self._waiting.get(ticket, ()):
+            if not future.done():
+                future.set_result(None)
+
+    def _wake_all(self) -> None:
+        for ticket in self._waiting:
+            self._wake(ticket)

@@ -1,0 +1,171 @@
+"""What a browser that shows a code is told. From memory, else Redis, else SQL: each is asked only if need be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from models.errors import TicketFinished
+from models.scene import Head
+from models.tables import to_millisecond
+from models.ticket import (
+    Asker,
+    Confirm,
+    Ending,
+    Outcome,
+    Purpose,
+    Signal,
+    Status,
+    Ticket,
+    advance,
+    settle,
+)
+from service.endings import Endings
+from service.feed import Feed
+from service.keyring import ClientKeys
+from service.projection import Projection
+from service.requests import BindRequests
+from service.tickets import TicketStore
+
+_STALE: Final = timedelta(seconds=15)
+"""How long a ticket may stand scanned before SQL is asked whether Redis missed its ending."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page may know of a ticket: never who scanned it (CONTRACT 4)."""
+
+    head: Head
+    status: Status
+    match: str | None
+    outcome: str | None
+    reason: str | None
+    code: str | None
+
+
+class Following:
+    """Reads tickets for the pages that follow them."""
+
+    def __init__(
+        self,
+        *,
+        store: TicketStore,
+        feed: Feed,
+        endings: Endings,
+        requests: BindRequests,
+        projection: Projection,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._feed = feed
+        self._endings = endings
+        self._requests = requests
+        self._projection = projection
+        self._clock = clock
+
+    async def read(self, head: Head) -> Ticket:
+        """Return the ticket as it stands now, from memory if this process knows it.
+
+        Raises:
+            StoreUnavailable: Redis or the database does not answer.
+        """
+        return await self._current(head, self._feed.known(head.ticket) or await self._load(head))
+
+    async def read_afresh(self, head: Head) -> Ticket:
+        """Return the ticket as it stands now, not from memory.
+
+        Raises:
+            StoreUnavailable: Redis or the database does not answer.
+        """
+        return await self._current(head, await self._load(head))
+
+    async def wait(self, head: Head, ticket: Ticket, *, seconds: float) -> Ticket:
+        """Return the ticket once it may have changed or lapsed, or after *seconds* at most."""
+        left = (head.expires_at - self._clock()).total_seconds()
+        if 0 < left < seconds and not ticket.status.final:
+            seconds = left
+        await self._feed.wait(ticket, seconds=seconds)
+        return await self.read(head)
+
+    async def cancel(self, head: Head, client: str) -> None:
+        """End the ticket as cancelled.
+
+        Raises:
+            TicketFinished: it has ended already, however.
+            StoreUnavailable: the database does not answer.
+        """
+        now = to_millisecond(self._clock())  # as SQL keeps it, so that our ending is told from another
+        if now >= head.expires_at:
+            raise TicketFinished("the ticket has expired")
+        wanted = Ending(
+            ticket=head.ticket,
+            client=client,
+            status=Status.CANCELLED,
+            answered_at=now,
+            expires_at=head.expires_at,
+            via=head.via,
+        )
+        stands = await self._endings.close(wanted)
+        await self._projection.show(stands)
+        if stands != wanted:
+            raise TicketFinished(f"the ticket is {stands.status}")
+
+    def view(self, head: Head, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> View:
+        """Return what the page may know of *ticket*."""
+        shows_number = ticket.status is Status.SCANNED and confirm in (Confirm.CHOOSE, Confirm.MATCH)
+        return View(
+            head=head,
+            status=ticket.status,
+            match=keys.numbers(ticket.id).match if shows_number else None,
+            outcome=ticket.outcome,
+            reason=ticket.reason,
+            code=_code(head, ticket, keys),
+        )
+
+    async def _load(self, head: Head) -> Ticket:
+        ticket = await self._store.load(head.ticket) or await self._restore(head)
+        self._feed.learn(ticket)
+        return ticket
+
+    async def _restore(self, head: Head) -> Ticket:
+        """Put back into Redis what can be known of a ticket it has lost."""
+        blank = Ticket(head.ticket, asker=await self._asker(head))
+        ending = await self._endings.of(head.ticket)
+        return await self._store.update(
+            blank,
+            lambda ticket: settle(ticket, ending, now=ending.answered_at) if ending else ticket,
+            expires_at=head.expires_at,
+        )
+
+    async def _asker(self, head: Head) -> Asker:
+        request = await self._requests.of(head.ticket) if head.purpose is Purpose.BIND else None
+        return Asker(account_name=request.account_name if request else None)
+
+    async def _current(self, head: Head, ticket: Ticket) -> Ticket:
+        """Let the ticket lapse when its time is over; ask SQL first, for Redis may have missed the ending."""
+        now = self._clock()
+        if ticket.status.final:
+            return ticket
+        lapsed = now >= head.expires_at
+        stale = ticket.checked_at is not None and now - ticket.checked_at > _STALE
+        if not (lapsed or stale):
+            return ticket
+        ending = await self._endings.of(head.ticket)
+
+        def move(ticket: Ticket) -> Ticket:
+            if ending:
+                return settle(ticket, ending, now=ending.answered_at)
+            if lapsed:
+                return advance(ticket, Signal.LAPSE, now=now)
+            return replace(ticket, checked_at=now)
+
+        current = await self._store.update(ticket, move, expires_at=head.expires_at)
+        self._feed.learn(current)
+        return current
+
+
+def _code(head: Head, ticket: Ticket, keys: ClientKeys) -> str | None:
+    redeemable = ticket.outcome in (Outcome.LOGIN, Outcome.REGISTER) and not ticket.code_used
+    if not redeemable or ticket.openid is None or ticket.answered_at is None:
+        return None
+    return keys.code(head.ticket, ticket.openid, ticket.answered_at)

@@ -1,0 +1,192 @@
+"""Use case: a ticket and its code are made."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from models.binding import UserId
+from models.errors import InvalidRequest
+from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, bind_kind, make, read_ticket
+from models.ticket import Asker, Ending, Lang, Status, Ticket, Via
+from service.endings import Endings
+from service.following import Following
+from service.keyring import Keyring
+from service.projection import Projection
+from service.requests import BindRequest, BindRequests
+from service.settings import Client, Tickets
+from service.tickets import TicketStore
+from service.wechat.api import WeChatApi
+
+REUSED_WITH_LEFT: Final = timedelta(seconds=60)
+"""A bind ticket is given out again only while it lives at least this long (CONTRACT 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A ticket for whoever asked for it: `secret` lets its holder follow and cancel."""
+
+    head: Head
+    secret: str
+    account: str
+    qr_url: str
+    created_at: datetime
+    fresh: bool
+    """False when the same ticket is given out again."""
+
+
+class Issuing:
+    """Makes tickets, with codes from WeChat."""
+
+    def __init__(
+        self,
+        *,
+        clients: Mapping[str, Client],
+        lifetimes: Tickets,
+        keyring: Keyring,
+        apis: Mapping[str, WeChatApi],
+        store: TicketStore,
+        requests: BindRequests,
+        endings: Endings,
+        following: Following,
+        projection: Projection,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._clients = clients
+        self._lifetimes = lifetimes
+        self._keyring = keyring
+        self._apis = apis
+        self._store = store
+        self._requests = requests
+        self._endings = endings
+        self._following = following
+        self._projection = projection
+        self._clock = clock
+
+    async def login(
+        self, client: str, *, account: str | None, via: Via, lang: Lang | None, asker: Asker
+    ) -> Issued:
+        """Make a login ticket.
+
+        Raises:
+            InvalidRequest: the client does not have this account.
+            WeChatUnavailable: WeChat made no code.
+            StoreUnavailable: Redis does not answer.
+        """
+        kind = Kind.LOGIN_PAGE if via is Via.PAGE else Kind.LOGIN_BACKEND
+        lifetime = timedelta(seconds=self._lifetimes.login_lifetime)
+        issued = await self._issue(client, account=account, kind=kind, lang=lang, lifetime=lifetime)
+        await self._begin(issued, asker)
+        return issued
+
+    async def bind(
+        self,
+        client: str,
+        user_id: UserId,
+        *,
+        account: str | None,
+        session: str,
+        refresh: bool,
+        lang: Lang | None,
+        asker: Asker,
+    ) -> Issued:
+        """Make a bind ticket, or give out the one this user and session are already shown.
+
+        Raises:
+            InvalidRequest: the client does not have this account.
+            WeChatUnavailable: WeChat made no code; an earlier ticket goes on.
+            StoreUnavailable: Redis or the database does not answer.
+        """
+        now = self._clock()
+        account = self._account(client, account)
+        earlier = await self._requests.live(client, user_id, session, now=now)
+        if not refresh:
+            for request in earlier:
+                if request.account == account and await self._reusable(request, now):
+                    return self._reissued(request)
+        issued = await self._issue(
+            client,
+            account=account,
+            kind=bind_kind(user_id),
+            lang=lang,
+            lifetime=timedelta(seconds=self._lifetimes.bind_lifetime),
+            user_id=user_id,
+        )
+        await self._requests.save(
+            BindRequest(
+                ticket=issued.head.ticket,
+                client=client,
+                account=account,
+                user_id=user_id,
+                session=session,
+                account_name=asker.account_name,
+                qr_url=issued.qr_url,
+                created_at=issued.created_at,
+                expires_at=issued.head.expires_at,
+            )
+        )
+        for request in earlier:
+            await self._cancel(request, now)
+        await self._begin(issued, asker)
+        return issued
+
+    def _account(self, client: str, account: str | None) -> str:
+        accounts = self._clients[client].accounts
+        if account is not None and account not in accounts:
+            raise InvalidRequest("account: not one of this client's accounts")
+        return account or accounts[0]
+
+    async def _issue(
+        self,
+        client: str,
+        *,
+        account: str | None,
+        kind: Kind,
+        lang: Lang | None,
+        lifetime: timedelta,
+        user_id: UserId | None = None,
+    ) -> Issued:
+        account = self._account(client, account)
+        keys = self._keyring.clients[client]
+        now = self._clock().replace(microsecond=0)  # a head counts whole seconds
+        scene = make(
+            kind=kind,
+            lang=lang,
+            expires_at=now + lifetime,
+            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH[kind])),
+            client=client,
+            account=account,
+            user_id=user_id,
+            key=keys.scene,
+        )
+        code = await self._apis[account].create_qr(scene.text, lifetime=lifetime)
+        return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
+
+    async def _begin(self, issued: Issued, asker: Asker) -> None:
+        ticket = Ticket(issued.head.ticket, asker=asker)
+        await self._store.update(ticket, lambda ticket: ticket, expires_at=issued.head.expires_at)
+
+    async def _reusable(self, request: BindRequest, now: datetime) -> bool:
+        head = read_ticket(request.ticket)
+        if head is None or request.expires_at - now < REUSED_WITH_LEFT:
+            return False
+        return (await self._following.read_afresh(head)).status is Status.PENDING
+
+    def _reissued(self, request: BindRequest) -> Issued:
+        head = read_ticket(request.ticket)
+        assert head is not None  # noqa: S101 - _reusable has read it
+        secret = self._keyring.clients[request.client].secret(head.ticket)
+        return Issued(head, secret, request.account, request.qr_url, request.created_at, fresh=False)
+
+    async def _cancel(self, request: BindRequest, now: datetime) -> None:
+        ending = Ending(
+            ticket=request.ticket,
+            client=request.client,
+            account=request.account,
+            status=Status.CANCELLED,
+            answered_at=now,
+            expires_at=request.expires_at,
+            via=Via.BACKEND,
+        )
+        await self._projection.show(await self._endings.close(ending))

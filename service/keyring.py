@@ -1,0 +1,139 @@
+"""Everything derived from secret_key. Nothing derived is ever stored; every comparison takes constant time."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from models.event import OpenId
+from models.question import Numbers, mark, numbers
+from models.ticket import TicketId
+
+_HINT = 4
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ClientKeys:
+    """One client's keys: another client's never verify what these made."""
+
+    client: str
+    hint: str
+    """The first characters of its secrets: they spare a search, and prove nothing."""
+    scene: bytes
+    _secret: bytes
+    _code: bytes
+    _registration: bytes
+    _question: bytes
+
+    def secret(self, ticket: TicketId) -> str:
+        """Return what lets its holder follow and cancel the ticket."""
+        return self.hint + _mac(self._secret, ticket)
+
+    def code(self, ticket: TicketId, openid: OpenId, answered_at: datetime) -> str:
+        """Return the one-time code of a confirmed login."""
+        return f"{ticket}.{_mac(self._code, ticket, openid, _instant(answered_at))}"
+
+    def registration(self, ticket: TicketId, openid: OpenId, code_used_at: datetime) -> str:
+        """Return what a site may bind the new WeChat to its user with."""
+        return f"{ticket}.{_mac(self._registration, ticket, openid, _instant(code_used_at))}"
+
+    @staticmethod
+    def same(given: str, due: str) -> bool:
+        """Compare what was given with what one of these methods made."""
+        return hmac.compare_digest(_bytes(given), due.encode())
+
+    def numbers(self, ticket: TicketId) -> Numbers:
+        return numbers(self._digest(ticket))
+
+    def mark(self, ticket: TicketId) -> str:
+        return mark(self._digest(ticket))
+
+    def _digest(self, ticket: TicketId) -> bytes:
+        return _keyed(self._question, ticket, size=32)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keyring:
+    """The keys of every client, and the service's own."""
+
+    clients: dict[str, ClientKeys]
+    _qr: bytes
+    _by_hint: dict[str, list[ClientKeys]] = field(default_factory=dict)
+
+    @classmethod
+    def derive(cls, secret_key: str, clients: Iterable[str]) -> "Keyring":
+        """Derive all keys from *secret_key* with HKDF-SHA256, a context for each."""
+        keys = {client: _client_keys(secret_key, client) for client in clients}
+        by_hint: dict[str, list[ClientKeys]] = {}
+        for one in keys.values():
+            by_hint.setdefault(one.hint, []).append(one)
+        return cls(keys, _derive(secret_key, "qr"), by_hint)
+
+    def whose(self, ticket: TicketId, secret: str) -> ClientKeys | None:
+        """Return the keys that made *secret* for *ticket*, which proves the ticket, too; None if none did."""
+        given = _bytes(secret)
+        for keys in self._by_hint.get(secret[:_HINT], ()):
+            if hmac.compare_digest(keys.secret(ticket).encode(), given):
+                return keys
+        return None
+
+    def seal_qr(self, url: str, expires_at: datetime) -> str:
+        """Return a capability, for a path, that shows the code of *url* until *expires_at*."""
+        payload = _base64(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
+        return _mac(self._qr, payload) + payload
+
+    def open_qr(self, capability: str) -> tuple[str, datetime] | None:
+        """Return what `seal_qr` sealed: the code's address and when it ends; None for anything else."""
+        tag, payload = capability[:32], capability[32:]
+        if not hmac.compare_digest(_bytes(tag), _mac(self._qr, payload).encode()):
+            return None
+        raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        return raw[5:].decode(), datetime.fromtimestamp(int.from_bytes(raw[:5], "big"), UTC)
+
+
+def _client_keys(secret_key: str, client: str) -> ClientKeys:
+    def key(context: str) -> bytes:
+        return _derive(secret_key, f"{context}/{client}")
+
+    return ClientKeys(
+        client=client,
+        hint=_base64(key("hint"))[:_HINT],
+        scene=key("scene"),
+        _secret=key("secret"),
+        _code=key("code"),
+        _registration=key("registration"),
+        _question=key("question"),
+    )
+
+
+def _derive(secret_key: str, context: str) -> bytes:
+    hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"scanbind 1 {context}".encode())
+    return hkdf.derive(secret_key.encode())
+
+
+def _mac(key: bytes, *fields: str) -> str:
+    """Return 32 characters of base64url: 192 bits."""
+    return _base64(_keyed(key, "\0".join(fields), size=24))
+
+
+def _keyed(key: bytes, text: str, *, size: int) -> bytes:
+    """Return a MAC: keyed BLAKE2b, as strong as HMAC-SHA-256 for a third of its time, which every poll spends."""
+    return hashlib.blake2b(text.encode(), key=key, digest_size=size).digest()
+
+
+def _bytes(given: str) -> bytes:
+    """Encode what a stranger sent, who may send half a surrogate pair; never equal to anything we made."""
+    return given.encode(errors="replace")
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _instant(moment: datetime) -> str:
+    return str(round(moment.timestamp() * 1000))

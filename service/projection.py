@@ -1,0 +1,67 @@
+"""Shows in Redis how tickets ended in SQL. The ending decides; Redis only tells the browsers sooner.
+
+Whenever Redis may have missed one (it failed, or was away and came back), every ending that can still be read
+is shown again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from models.errors import StoreUnavailable
+from models.ticket import Ending, Ticket, settle
+from service.endings import Endings
+from service.tickets import TicketStore
+
+log = logging.getLogger(__name__)
+_PAUSE: Final = 2.0
+
+
+class Projection:
+    """Endings on their way from SQL to Redis. Run `run` beside the server."""
+
+    def __init__(self, *, store: TicketStore, endings: Endings, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._endings = endings
+        self._clock = clock
+        self._missed = asyncio.Event()
+
+    def missed(self) -> None:
+        """Say that Redis may lack endings."""
+        self._missed.set()
+
+    async def show(self, ending: Ending) -> None:
+        """Show one ending; if Redis fails, it is shown later: SQL has it."""
+        try:
+            await self._show(ending)
+        except StoreUnavailable as e:
+            log.warning("an ending waits to be shown: %s", e.detail)
+            self._missed.set()
+
+    async def run(self) -> None:
+        """Show again whatever was missed, until cancelled."""
+        while True:
+            await self._missed.wait()
+            self._missed.clear()
+            try:
+                await self._show_all()
+            except StoreUnavailable as e:
+                log.warning("endings wait to be shown: %s", e.detail)
+                self._missed.set()
+                await asyncio.sleep(_PAUSE)
+
+    async def _show_all(self) -> None:
+        after = ""
+        while page := await self._endings.unexpired(self._clock(), after=after):
+            for ending in page:
+                await self._show(ending)
+            after = page[-1].ticket
+
+    async def _show(self, ending: Ending) -> None:
+        await self._store.update(
+            Ticket(ending.ticket),
+            lambda ticket: settle(ticket, ending, now=ending.answered_at),
+            expires_at=ending.expires_at,
+        )

@@ -1,0 +1,78 @@
+"""What each person was asked last, in Redis. The newest scan is the only open question (docs/adr/0004)."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from redis.asyncio import Redis, RedisCluster
+
+from models.event import OpenId
+from service.cells import Cells
+
+_REMEMBERED: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: whose ticket it came from, when the scan was made, and the push that answered it."""
+
+    client: str
+    scene: str
+    created: int
+    """The scan's CreateTime, whole seconds."""
+    answered_by: str | None = None
+    """The key of the push that answered, so that its redelivery is told from a new text."""
+
+
+class Questions:
+    """Per account and openid: the open question first, then a few older ones whose numbers must not answer it."""
+
+    def __init__(self, redis: "Redis | RedisCluster") -> None:
+        self._cells = Cells(redis)
+
+    async def of(self, account: str, openid: OpenId) -> list[Asked]:
+        """Return what this person was asked, newest first.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        return _decode(await self._cells.load(_key(account, openid)))
+
+    async def open(self, account: str, openid: OpenId, asked: Asked, *, until: datetime) -> bool:
+        """Make *asked* the open question; False if a newer scan of this person already is.
+
+        Two scans may share a second (PROTOCOL.md 3.4): then the later to arrive is the newer.
+        """
+
+        def move(held: str) -> str:
+            known = _decode(held)
+            if known and known[0].created > asked.created:
+                return held
+            others = [one for one in known if one.scene != asked.scene]
+            return _encode([asked, *others[: _REMEMBERED - 1]])
+
+        return _decode(await self._cells.change(_key(account, openid), move, until=until))[0].scene == asked.scene
+
+    async def answered(self, account: str, openid: OpenId, scene: str, *, by: str, until: datetime) -> None:
+        """Remember which push answered the open question, before its effect is committed."""
+
+        def move(held: str) -> str:
+            known = _decode(held)
+            if not known or known[0].scene != scene:
+                return held
+            return _encode([replace(known[0], answered_by=by), *known[1:]])
+
+        await self._cells.change(_key(account, openid), move, until=until)
+
+
+def _key(account: str, openid: OpenId) -> str:
+    return f"scanbind:q:{{{account}:{openid}}}"
+
+
+def _encode(asked: list[Asked]) -> str:
+    return json.dumps([asdict(one) for one in asked], separators=(",", ":"))
+
+
+def _decode(held: str) -> list[Asked]:
+    return [Asked(**one) for one in json.loads(held)] if held else []

@@ -1,0 +1,121 @@
+"""Use case: what a site gets for a code, and what it binds with a registration. Each works exactly once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
+from models.errors import BindingConflict, InvalidCode
+from models.event import OpenId
+from models.scene import read_ticket
+from models.ticket import Ending, Outcome
+from service.endings import Endings
+from service.followers import Follower, Followers
+from service.keyring import Keyring
+from service.profiles import Profiles
+from service.projection import Projection
+from service.settings import Client
+
+CODE_LIVES: Final = timedelta(seconds=60)
+REGISTRATION_LIVES: Final = timedelta(seconds=900)
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a code was exchanged for: a login of a known user, or the right to register one."""
+
+    ending: Ending
+    follower: Follower
+    binding: Binding | None
+    registration: str | None
+
+
+class Redeeming:
+    """Turns codes and registrations into what they stand for."""
+
+    def __init__(
+        self,
+        *,
+        clients: Mapping[str, Client],
+        keyring: Keyring,
+        endings: Endings,
+        followers: Followers,
+        profiles: Profiles,
+        projection: Projection,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._clients = clients
+        self._keyring = keyring
+        self._endings = endings
+        self._followers = followers
+        self._profiles = profiles
+        self._projection = projection
+        self._clock = clock
+
+    async def exchange(self, client: str, code: str) -> Redeemed:
+        """Give out what *code* stands for, exactly once, within CODE_LIVES of the confirmation.
+
+        Raises:
+            InvalidCode: it is unknown, used, late, another client's, or its binding is gone.
+            StoreUnavailable: the database does not answer.
+        """
+        confirmed, openid = await self._ending(client, code)
+        keys = self._keyring.clients[client]
+        if not keys.same(code, keys.code(confirmed.ticket, openid, confirmed.answered_at)):
+            raise InvalidCode
+        now = self._clock()
+        redeemed = await self._endings.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
+        if redeemed is None:
+            raise InvalidCode
+        ending, binding = redeemed
+        await self._projection.show(ending)
+        return await self._described(ending, binding, openid)
+
+    async def _ending(self, client: str, token: str) -> tuple[Ending, OpenId]:
+        """Return the ending that *token* names, and whose it is; whether it is genuine is still to be seen."""
+        head = read_ticket(token.partition(".")[0])
+        ending = await self._endings.of(head.ticket) if head else None
+        if ending is None or ending.client != client or ending.openid is None:
+            raise InvalidCode
+        return ending, ending.openid
+
+    async def _described(self, ending: Ending, binding: Binding | None, openid: OpenId) -> Redeemed:
+        if ending.account is None or ending.code_used_at is None:
+            raise InvalidCode  # no redeemed ending lacks them
+        follower = await self._followers.get(ending.account, openid)
+        follower = follower or Follower(ending.account, openid, subscribed=True)
+        registration = None
+        if ending.outcome is Outcome.REGISTER:
+            follower = await self._profiles.known(follower)  # a site finds people by their unionid
+            keys = self._keyring.clients[ending.client]
+            registration = keys.registration(ending.ticket, openid, ending.code_used_at)
+        return Redeemed(ending, follower, binding, registration)
+
+    async def register(self, client: str, user_id: UserId, registration: str) -> tuple[Binding, bool]:
+        """Bind the WeChat of *registration* to *user_id*; return the binding and whether it is new.
+
+        Raises:
+            InvalidCode: the registration is unknown, late, another client's, or was used for another user.
+            BindingConflict: another binding stands in the way; the registration can still be used.
+            StoreUnavailable: the database does not answer.
+        """
+        ending, openid = await self._ending(client, registration)
+        if not ending.code_used_at:
+            raise InvalidCode
+        keys = self._keyring.clients[client]
+        if not keys.same(registration, keys.registration(ending.ticket, openid, ending.code_used_at)):
+            raise InvalidCode
+        now = self._clock()
+        if now >= ending.code_used_at + REGISTRATION_LIVES:
+            raise InvalidCode
+        policy = Policy(rebind_replaces=self._clients[client].rebind == "replace")
+        match await self._endings.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
+            case Bound(binding):
+                return binding, True
+            case AlreadyBound(binding):
+                return binding, False
+            case Conflict(reason):
+                raise BindingConflict(reason)
+            case None:
+                raise InvalidCode

@@ -1,0 +1,116 @@
+"""Use case: what a push does. Finished before it is acknowledged (docs/adr/0003).
+
+The order of a scan: the open question, then SCANNED in Redis, then the question as reply; later the answer
+(service/answering.py) -> binding and ending committed in SQL -> shown in Redis -> reply. With `confirm: none` the
+scan answers itself. A crash after any step and a redelivery come to the same end.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from models.event import Event, Followed, OpenId, Other, Said, Scan, Unfollowed
+from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
+from service.answering import Answering
+from service.concluding import Concluding
+from service.deliveries import Answered, Deliveries
+from service.followers import Followers
+from service.following import Following
+from service.profiles import Profiles
+from service.questions import Asked, Questions
+from service.replies import Notice
+from service.settings import Account
+from service.stage import Stage, Stages
+from service.tickets import TicketStore
+
+
+class Scanning:
+    """Turns pushes into what they do, and returns what the chat says in answer (None: nothing)."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, Account],
+        stages: Stages,
+        store: TicketStore,
+        questions: Questions,
+        deliveries: Deliveries,
+        following: Following,
+        answering: Answering,
+        concluding: Concluding,
+        followers: Followers,
+        profiles: Profiles,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._accounts = accounts
+        self._stages = stages
+        self._store = store
+        self._questions = questions
+        self._deliveries = deliveries
+        self._following = following
+        self._answering = answering
+        self._concluding = concluding
+        self._followers = followers
+        self._profiles = profiles
+        self._clock = clock
+
+    async def handle(self, account: str, event: Event) -> str | None:
+        """Do what *event* means for *account* and return the reply's text; a redelivery gets the same again.
+
+        Raises:
+            StoreUnavailable: its effect could not be made durable, so WeChat must send it again.
+        """
+        if isinstance(event, Other):
+            return None
+        if kept := await self._deliveries.recall(account, event.openid, event.key):
+            return kept.text
+        text = await self._handle(account, event)
+        await self._deliveries.remember(account, event.openid, event.key, Answered(text))
+        return text
+
+    async def _handle(self, account: str, event: Event) -> str | None:
+        match event:
+            case Scan():
+                return await self._scan(account, event)
+            case Said():
+                return await self._answering.said(account, event)
+            case Followed():
+                await self._meet(account, event.openid)
+            case Unfollowed():
+                erase = self._accounts[account].unfollow == "erase"
+                await self._followers.unfollowed(account, event.openid, erase=erase, now=self._clock())
+        return None
+
+    async def _meet(self, account: str, openid: OpenId) -> Lang | None:
+        """Remember a follower; return their language when it is known."""
+        follower = await self._followers.seen(account, openid, now=self._clock())
+        self._profiles.refresh(follower)
+        return follower.lang
+
+    async def _scan(self, account: str, scan: Scan) -> str | None:
+        lang = await self._meet(account, scan.openid)
+        stage = await self._stages.enter(scan.scene, account=account, openid=scan.openid, lang=lang)
+        if stage is None:
+            return None  # another system's code: its business
+        ticket = await self._following.read_afresh(stage.claim.head)
+        if ticket.openid not in (None, scan.openid):
+            return stage.say(Notice.SOMEBODY_ELSE)
+        if ticket.status.final:
+            return stage.tell(ticket)
+        if stage.confirm is Confirm.NONE:
+            return stage.tell(await self._concluding.confirm(stage, ticket))
+        return await self._ask(stage, scan)
+
+    async def _ask(self, stage: Stage, scan: Scan) -> str:
+        head, account = stage.claim.head, stage.claim.account
+        asked = Asked(client=stage.claim.client, scene=scan.scene, created=scan.created)
+        if not await self._questions.open(account, scan.openid, asked, until=head.expires_at + READABLE_AFTER):
+            return stage.say(Notice.OUT_OF_DATE)  # they have scanned a newer one since
+        now = self._clock()
+        ticket = await self._store.update(
+            Ticket(head.ticket),
+            lambda ticket: advance(ticket, Signal.SCAN, now=now, openid=scan.openid),
+            expires_at=head.expires_at,
+        )
+        if ticket.openid != scan.openid:
+            return stage.say(Notice.SOMEBODY_ELSE)
+        return stage.tell(ticket) if ticket.status.final else stage.ask(ticket.asker)

@@ -1,0 +1,106 @@
+"""One ticket, one person, one moment: what every step of a scan works on, and how a scene gets that far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.binding import Policy, UserId
+from models.event import OpenId
+from models.question import Question
+from models.scene import Claim, Kind, Scene, read
+from models.ticket import Asker, Confirm, Ending, Lang, Ticket
+from service import replies
+from service.keyring import ClientKeys, Keyring
+from service.replies import Notice
+from service.requests import BindRequests
+from service.settings import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A believed claim, whoever holds the phone, and the language to speak to them."""
+
+    claim: Claim
+    client: Client
+    keys: ClientKeys
+    openid: OpenId
+    lang: Lang
+
+    @property
+    def confirm(self) -> Confirm:
+        return self.client.confirm[self.claim.head.purpose]
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            rebind_replaces=self.client.rebind == "replace",
+            takeover_moves=self.client.takeover == "move",
+        )
+
+    @property
+    def question(self) -> Question:
+        ticket = self.claim.head.ticket
+        return Question(self.confirm, self.keys.numbers(ticket), self.keys.mark(ticket))
+
+    def ask(self, asker: Asker) -> str:
+        """Return the chat's question; `confirm: none` has none."""
+        return replies.question(
+            self.question,
+            purpose=self.claim.head.purpose,
+            asker=asker,
+            lang=self.lang,
+            site=self.client.name[self.lang],
+        )
+
+    def say(self, notice: Notice) -> str:
+        return replies.notice(notice, lang=self.lang, site=self.client.name[self.lang])
+
+    def tell(self, end: Ending | Ticket) -> str:
+        """Say how the ticket ended, as far as that is this person's to know."""
+        if end.openid != self.openid:
+            return self.say(Notice.OUT_OF_DATE if end.openid is None else Notice.SOMEBODY_ELSE)
+        return self.say(replies.notice_of(end.outcome, end.reason))
+
+
+class Stages:
+    """Believes scenes: whose key verifies says whose ticket it is (docs/adr/0001)."""
+
+    def __init__(self, *, clients: Mapping[str, Client], keyring: Keyring, requests: BindRequests) -> None:
+        self._clients = clients
+        self._keyring = keyring
+        self._requests = requests
+
+    async def enter(self, scene_text: str, *, account: str, openid: OpenId, lang: Lang | None) -> Stage | None:
+        """Return the stage for a scene that one of our clients' keys made for *account*; None for any other.
+
+        *lang* is the person's, when it is known.
+
+        Raises:
+            StoreUnavailable: the user id is kept in SQL, which does not answer.
+        """
+        scene = read(scene_text)
+        if scene is None:
+            return None
+        user_id = await self._user(scene)
+        for name, client in self._clients.items():
+            keys = self._keyring.clients[name]
+            if account in client.accounts and scene.belongs(
+                client=name, account=account, user_id=user_id, key=keys.scene
+            ):
+                claim = Claim(scene.head, name, account, user_id)
+                return Stage(claim, client, keys, openid, lang or scene.head.lang or client.lang)
+        return None
+
+    async def _user(self, scene: Scene) -> UserId | None:
+        if scene.head.kind is not Kind.BIND_KEPT:
+            return scene.user_id
+        request = await self._requests.of(scene.head.ticket)
+        return request.user_id if request else None
+
+    def numbers(self, client: str, scene_text: str) -> frozenset[str]:
+        """Return the numbers that would have answered a question asked before; none if there is no such client."""
+        scene, site = read(scene_text), self._clients.get(client)
+        if scene is None or site is None:
+            return frozenset()
+        drawn = self._keyring.clients[client].numbers(scene.head.ticket)
+        chosen = site.confirm[scene.head.purpose] is Confirm.CHOOSE
+        return frozenset(drawn.offered if chosen else (drawn.match,))

@@ -1,0 +1,95 @@
+"""What is happening to tickets, in Redis. Losing it costs a rescan, never an ending (docs/adr/0001)."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from redis.asyncio import Redis, RedisCluster
+
+from models.event import OpenId
+from models.ticket import READABLE_AFTER, Asker, Outcome, Reason, Status, Ticket, TicketId
+from service.cells import Cells
+
+CHANNEL: Final = "scanbind:tickets"
+"""Every change of every ticket is published here, as `encode` writes it."""
+
+_KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
+
+
+class TicketStore:
+    """Tickets by id. Each change is a compare-and-swap and is published on CHANNEL."""
+
+    def __init__(self, redis: "Redis | RedisCluster") -> None:
+        self._cells = Cells(redis, channel=CHANNEL)
+
+    async def load(self, ticket: TicketId) -> Ticket | None:
+        """Return the ticket, None when Redis does not have it.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        held = await self._cells.load(_key(ticket))
+        return decode(held) if held else None
+
+    async def update(self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime) -> Ticket:
+        """Apply *move* to the ticket as it stands (to *ticket* itself if Redis has none) and return the result.
+
+        *move* returns its very argument when there is nothing to change.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+
+        def swap(held: str) -> str:
+            before = decode(held) if held else ticket
+            after = move(before)
+            if held and after is before:
+                return held
+            # Grows even across a loss of Redis, so that whoever remembers an older state never outranks a newer.
+            version = max(before.version + 1, time.time_ns() // 1000)
+            return encode(replace(after, version=version))
+
+        until = expires_at + _KEPT_AFTER
+        return decode(await self._cells.change(_key(ticket.id), swap, until=until))
+
+
+def _key(ticket: TicketId) -> str:
+    return f"scanbind:t:{ticket}"
+
+
+def encode(ticket: Ticket) -> str:
+    """Write a ticket as compact JSON: only what differs from a new one."""
+    fields: dict[str, Any] = {"id": ticket.id, "version": ticket.version, "status": ticket.status}
+    for name in ("openid", "outcome", "reason", "code_used"):
+        fields[name] = getattr(ticket, name)
+    for name in ("checked_at", "answered_at"):
+        moment = getattr(ticket, name)
+        fields[name] = moment and round(moment.timestamp() * 1000)
+    asker = {name: getattr(ticket.asker, name) for name in Asker.__slots__}
+    fields["asker"] = {name: value for name, value in asker.items() if value is not None}
+    kept = {name: value for name, value in fields.items() if value}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(text: str) -> Ticket:
+    """Read what `encode` wrote."""
+    fields = json.loads(text)
+    return Ticket(
+        id=TicketId(fields["id"]),
+        version=fields["version"],
+        status=Status(fields["status"]),
+        openid=OpenId(fields["openid"]) if "openid" in fields else None,
+        outcome=Outcome(fields["outcome"]) if "outcome" in fields else None,
+        reason=Reason(fields["reason"]) if "reason" in fields else None,
+        code_used=fields.get("code_used", False),
+        checked_at=_moment(fields.get("checked_at")),
+        answered_at=_moment(fields.get("answered_at")),
+        asker=Asker(**fields.get("asker", {})),
+    )
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
