@@ -1,0 +1,23 @@
+"""What every JSON answer looks like."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiohttp import web
+
+NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def json_answer(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] = NO_STORE
+) -> web.Response:
+    """Return *body* as JSON in UTF-8, not to be stored."""
+    text = json.dumps(body, ensure_ascii=False).encode()
+    return web.Response(body=text, status=status, content_type="application/json", headers=headers)
+
+
+def moment(value: datetime | None) -> str | None:
+    """Write a time as RFC 3339 in UTC, to the second."""
+    return None if value is None else value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,54 @@
+"""A site's back end binds with a registration, looks, and disconnects (CONTRACT 5)."""
+
+from typing import Any
+
+from aiohttp import web
+
+from handlers import auth, bodies
+from handlers.answers import NO_STORE, json_answer, moment
+from models.binding import Binding, UserId
+from models.errors import BindingNotFound
+from service.keys import BINDINGS, CLOCK, REDEEMING, SETTINGS
+
+
+async def create(request: web.Request) -> web.Response:
+    """Bind the WeChat of a registration to a user: 201, or 200 when that was done before."""
+    client = auth.site(request)
+    wanted = await bodies.read(request, bodies.BINDING)
+    redeeming = request.app[REDEEMING]
+    binding, fresh = await redeeming.register(client, UserId(wanted.user_id), wanted.registration)
+    return json_answer({"user_id": binding.user_id, **_shown(request, binding)}, status=201 if fresh else 200)
+
+
+async def read(request: web.Request) -> web.Response:
+    """List a user's bindings; none is an empty list."""
+    client, user_id = auth.site(request), _user_id(request)
+    bindings = await request.app[BINDINGS].of_user(client, user_id)
+    return json_answer({"user_id": user_id, "bindings": [_shown(request, binding) for binding in bindings]})
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Disconnect a user from one account, or from all."""
+    client, user_id = auth.site(request), _user_id(request)
+    account = request.query.get("account")
+    removed = await request.app[BINDINGS].disconnect(client, user_id, account=account, now=request.app[CLOCK]())
+    if not removed:
+        raise BindingNotFound("this user has no such binding")
+    return web.Response(status=204, headers=NO_STORE)
+
+
+def _user_id(request: web.Request) -> UserId:
+    return UserId(bodies.check(bodies.USER_ID, request.match_info["user_id"], name="user_id"))
+
+
+def _shown(request: web.Request, binding: Binding) -> dict[str, Any]:
+    account = request.app[SETTINGS].accounts.get(binding.account)
+    return {
+        "account": binding.account,
+        "appid": account.appid if account else None,
+        "openid": binding.openid,
+        "unionid": binding.unionid,
+        "subscribed": binding.subscribed,
+        "bound_at": moment(binding.bound_at),
+        "last_login_at": moment(binding.last_login_at),
+    }

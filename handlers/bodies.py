@@ -1,0 +1,155 @@
+"""What callers may send: JSON of a known shape, or a problem that names the field."""
+
+import json
+import unicodedata
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from models.errors import InvalidRequest, UnsupportedMediaType
+from models.ticket import Lang
+
+T = TypeVar("T")
+
+_OURS: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "unknown field",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "union_tag_not_found": "purpose: is missing",
+    "union_tag_invalid": "purpose: must be login or bind",
+}
+"""Pydantic's words for a fault, where ours are plainer."""
+
+
+def _user_id(value: str) -> str:
+    if not value.isprintable() or value in (".", ".."):
+        raise ValueError("must be printable, and neither . nor ..")
+    return value
+
+
+UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_user_id)]
+"""CONTRACT 4: kept exactly, so nothing is folded or normalised."""
+
+
+def _opaque(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not hold a NUL")
+    return value
+
+
+Opaque = AfterValidator(_opaque)
+"""Kept as it is; PostgreSQL's text holds everything but a NUL."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Visitor(_Body):
+    """The person in front of the site, as its back end sees them."""
+
+    ip: Annotated[str, Field(max_length=64)] | None = None
+    user_agent: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class LoginRequest(_Body):
+    purpose: Literal["login"]
+    client_id: Annotated[str, Field(max_length=64)] | None = None
+    account: Annotated[str, Field(max_length=64)] | None = None
+    lang: Annotated[Lang, Field(strict=False)] | None = None
+    state: Annotated[str, Field(max_length=256), Opaque] | None = None
+    visitor: Visitor | None = None
+
+
+class BindTicketRequest(_Body):
+    purpose: Literal["bind"]
+    client_id: Annotated[str, Field(max_length=64)] | None = None
+    user_id: UserId
+    account: Annotated[str, Field(max_length=64)] | None = None
+    lang: Annotated[Lang, Field(strict=False)] | None = None
+    account_name: Annotated[str, Field(max_length=256)] | None = None
+    session: Annotated[str, Field(max_length=128), Opaque] = ""
+    refresh: StrictBool = False
+    visitor: Visitor | None = None
+
+
+TicketRequest = Annotated[LoginRequest | BindTicketRequest, Field(discriminator="purpose")]
+
+
+class ExchangeRequest(_Body):
+    code: str  # whatever is no code of ours is refused as that, long ones too
+
+
+class BindingRequest(_Body):
+    user_id: UserId
+    registration: str
+
+
+TICKET: Final[TypeAdapter[LoginRequest | BindTicketRequest]] = TypeAdapter(TicketRequest)
+EXCHANGE: Final = TypeAdapter(ExchangeRequest)
+BINDING: Final = TypeAdapter(BindingRequest)
+USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
+
+
+async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
+    """Return the request's JSON body as *shape*.
+
+    Raises:
+        UnsupportedMediaType: it does not call itself JSON.
+        PayloadTooLarge: (from aiohttp) it is larger than the service takes.
+        InvalidRequest: it is not JSON in UTF-8, repeats a key, or a field is missing, unknown or out of range.
+    """
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType("the body must be application/json")
+    body = await request.read()
+    try:
+        fields = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+        json.dumps(fields, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored or compared
+    except (ValueError, RecursionError) as e:
+        raise InvalidRequest(
+            str(e) if isinstance(e, _RepeatedKeyError) else "the body is not JSON in UTF-8"
+        ) from e
+    return check(shape, fields)
+
+
+def check(shape: TypeAdapter[T], value: object, *, name: str = "") -> T:
+    """Return *value* as *shape*; `name` is what to call it in a fault.
+
+    Raises:
+        InvalidRequest: it does not fit.
+    """
+    try:
+        return shape.validate_python(value)
+    except ValidationError as e:
+        faults = e.errors(include_input=False, include_url=False, include_context=False)
+        raise InvalidRequest("; ".join(_fault(fault, name) for fault in faults[:5])) from None
+
+
+class _RepeatedKeyError(ValueError):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _RepeatedKeyError("a key stands twice in the body")
+    return fields
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _fault(fault: ErrorDetails, name: str) -> str:
+    # The union's tag is no field of the caller's, and a field's name may be anything they wrote.
+    path = [str(part) for part in fault["loc"] if part not in ("login", "bind")]
+    where = ".".join(path) or name
+    words = _OURS.get(fault["type"], fault["msg"].removeprefix("Value error, ").lower())
+    return f"{_shown(where)}: {words}" if where else words
+
+
+def _shown(text: str) -> str:
+    return "".join(c if unicodedata.category(c)[0] in "LNP" else "?" for c in text[:64])

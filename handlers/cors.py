@@ -1,0 +1,53 @@
+"""Which pages may read an answer. The origin is named from configuration, never reflected (CONTRACT 3)."""
+
+from collections.abc import Collection
+from typing import Final
+
+from aiohttp import web
+
+from service.keys import SETTINGS
+
+_READERS: Final = web.RequestKey("readers", Collection)
+_ANYBODY: Final = frozenset({"*"})
+"""Stands for every origin that some client lists; no origin is written like this."""
+_EXPOSED: Final = "ETag, Retry-After, X-Request-Id"
+_METHODS: Final = "GET, POST, DELETE"
+_HEADERS: Final = "Authorization, Content-Type, If-None-Match, Prefer"
+_PREFLIGHT_LIVES: Final = "600"
+
+
+def anybody(request: web.Request) -> None:
+    """Let any page that some client lists read the answer, as long as nobody knows whose ticket it is."""
+    request[_READERS] = _ANYBODY
+
+
+def only(request: web.Request, origins: Collection[str]) -> None:
+    """Let only pages of *origins* read the answer."""
+    request[_READERS] = origins
+
+
+async def preflight(request: web.Request) -> web.Response:
+    """Answer a browser that asks whether a page may call; what it then reads is decided per answer."""
+    headers = {
+        "Access-Control-Allow-Methods": _METHODS,
+        "Access-Control-Allow-Headers": _HEADERS,
+        "Access-Control-Max-Age": _PREFLIGHT_LIVES,
+    }
+    return web.Response(status=204, headers=headers if _may_read(request) else {})
+
+
+async def name_origin(request: web.Request, response: web.StreamResponse) -> None:
+    """Name the page's origin in the answer, if it may read it (a signal before headers are sent)."""
+    if _READERS not in request:
+        return
+    response.headers.add("Vary", "Origin")
+    if _may_read(request):
+        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+
+
+def _may_read(request: web.Request) -> bool:
+    origin, readers = request.headers.get("Origin"), request[_READERS]
+    if readers is _ANYBODY:
+        return any(origin in client.origins for client in request.app[SETTINGS].clients.values())
+    return origin in readers

@@ -1,0 +1,39 @@
+"""A site's back end turns a code into who logged in (CONTRACT 4)."""
+
+from typing import Any
+
+from aiohttp import web
+
+from handlers import auth, bodies
+from handlers.answers import json_answer, moment
+from models.ticket import Outcome
+from service.keys import REDEEMING, SETTINGS
+from service.redeeming import REGISTRATION_LIVES, Redeemed
+
+
+async def exchange(request: web.Request) -> web.Response:
+    """Give out what a code stands for, exactly once."""
+    client = auth.site(request)
+    wanted = await bodies.read(request, bodies.EXCHANGE)
+    redeemed = await request.app[REDEEMING].exchange(client, wanted.code)
+    account = request.app[SETTINGS].accounts[redeemed.follower.account]
+    return json_answer({**_outcome(redeemed), **_person(redeemed), "appid": account.appid})
+
+
+def _outcome(redeemed: Redeemed) -> dict[str, Any]:
+    if redeemed.ending.outcome is Outcome.LOGIN and redeemed.binding:
+        binding = redeemed.binding
+        return {"outcome": "login", "user_id": binding.user_id, "bound_at": moment(binding.bound_at)}
+    expires_in = int(REGISTRATION_LIVES.total_seconds())
+    return {"outcome": "register", "registration": redeemed.registration, "expires_in": expires_in}
+
+
+def _person(redeemed: Redeemed) -> dict[str, Any]:
+    return {
+        "openid": redeemed.follower.openid,
+        "unionid": redeemed.follower.unionid,
+        "account": redeemed.follower.account,
+        "subscribed": redeemed.follower.subscribed,
+        "state": redeemed.ending.state,
+        "via": redeemed.ending.via,
+    }

@@ -1,0 +1,74 @@
+"""The frame around every request: an id, a problem for every error, a log line, a figure."""
+
+import logging
+import re
+import secrets
+import time
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from handlers import cors, problems
+from service.keys import METRICS
+from service.logs import REQUEST_ID
+
+log = logging.getLogger("scanbind.access")
+
+CROSS_ORIGIN: Final = frozenset(
+    {
+        "/v1/tickets",
+        "/v1/tickets/{ticket}",
+        "/v1/tickets/{ticket}/events",
+    }
+)
+"""What pages of other origins may call."""
+_FAULTS: Final = 400
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+@web.middleware
+async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Run the handler; whatever it raises leaves as a problem."""
+    REQUEST_ID.set(_request_id(request))
+    began = time.perf_counter()
+    route = _route(request)
+    if route in CROSS_ORIGIN:
+        cors.anybody(request)
+    response: web.StreamResponse
+    try:
+        response = await handler(request)
+    except ConnectionError:
+        raise  # nobody is left to answer
+    except Exception as e:  # noqa: BLE001 - the last door: every error becomes a problem, none leaks
+        response = problems.answer(e)
+    seconds = time.perf_counter() - began
+    request.app[METRICS].requests.labels(request.method, route, response.status).observe(seconds)
+    level = logging.DEBUG if request.method == "GET" and response.status < _FAULTS else logging.INFO
+    if log.isEnabledFor(level):  # polls are many, and so is what would be said of them
+        _note(request, response.status, route, seconds, level=level)
+    return response
+
+
+def _note(request: web.Request, status: int, route: str, seconds: float, *, level: int) -> None:
+    # The pattern, not the path: a path may hold a ticket or a capability, a query what WeChat signed.
+    more = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+    log.log(level, "%s %s %d", request.method, route, status, extra=more)
+
+
+async def mark(request: web.Request, response: web.StreamResponse) -> None:
+    """Put on every answer what every answer carries (a signal before headers are sent)."""
+    response.headers["X-Request-Id"] = REQUEST_ID.get() or ""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "scanbind"
+    await cors.name_origin(request, response)
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"

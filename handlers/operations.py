@@ -1,0 +1,232 @@
+"""What can be done at each address, as /openapi.json tells it. The addresses themselves are those of routes.py.
+
+What a handler does is told by its own docstring; here is what that does not say. CONTRACT 3 to 7.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from aiohttp.typedefs import Handler
+from pydantic import TypeAdapter
+
+from handlers import bindings, bodies, callback, cors, exchange, health, qr, shapes, tickets
+from models import errors
+
+JSON: Final = "application/json"
+Shape = TypeAdapter[Any]
+Schema = Mapping[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+_NAME: Final[Schema] = {"type": "string", "maxLength": 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One good answer: what it means, its body by media type, and the headers that matter."""
+
+    means: str
+    content: Mapping[str, Shape | Schema] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a handler takes and gives."""
+
+    answers: Mapping[int, Answer]
+    refuses: tuple[type[Exception], ...] = ()
+    """What it may refuse with, besides failing (500)."""
+    body: Mapping[str, Shape | Schema] = field(default_factory=dict)
+    callers: tuple[str, ...] = ()
+    """Any one of these SECURITY schemes; none: anybody."""
+    parameters: tuple[str, ...] = ()
+    """From PARAMETERS, those of the path apart."""
+
+
+SECURITY: Final[Mapping[str, Schema]] = {
+    "site": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A site's back end: the client's name and secret.",
+    },
+    "page": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Origin",
+        "description": "A page of the site: browsers say where it comes from, and the client lists its origins. "
+        "This keeps other sites' pages out, not programs, so limits apply.",
+    },
+    "follower": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Whoever holds the ticket's `secret`.",
+    },
+}
+
+PATH: Final[Mapping[str, Schema]] = {
+    "ticket": {"schema": TEXT, "description": "The `ticket` of its making."},
+    "capability": {"schema": TEXT, "description": "Follow `qr_svg` and `qr_png`; it cannot be made up."},
+    "user_id": {
+        "schema": bodies.USER_ID.json_schema(),
+        "description": "The site's own id of its user: printable, neither `.` nor `..`, kept exactly.",
+    },
+    "account": {"schema": _NAME, "description": "The account's name in the configuration."},
+}
+
+PARAMETERS: Final[Mapping[str, Schema]] = {
+    "known": {
+        "in": "header",
+        "name": "If-None-Match",
+        "schema": TEXT,
+        "description": "The `ETag` of what is known: the answer is 304 while nothing has changed.",
+    },
+    "wait": {
+        "in": "header",
+        "name": "Prefer",
+        "schema": TEXT,
+        "example": "wait=25",
+        "description": "With `If-None-Match`: hold the answer for a change, so many seconds (1 to 30) at most.",
+    },
+    "size": {
+        "in": "query",
+        "name": "size",
+        "schema": {"type": "integer", "minimum": 128, "maximum": 1024, "default": 360},
+        "description": "About how many pixels wide.",
+    },
+    "only_account": {
+        "in": "query",
+        "name": "account",
+        "schema": _NAME,
+        "description": "Disconnect this account alone.",
+    },
+    **{
+        name: {"in": "query", "name": name, "schema": TEXT, "description": "As WeChat sends it."}
+        for name in ("signature", "timestamp", "nonce", "echostr", "encrypt_type", "msg_signature", "openid")
+    },
+}
+
+_STREAM: Final[Schema] = {
+    "type": "string",
+    "description": "Each state once: `event: status`, `id:` its ETag, `data:` a TicketState as JSON. "
+    "A comment at least every 15 seconds. Ends after a final state.",
+}
+_PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
+_PUSH: Final[Schema] = {
+    "type": "string",
+    "description": "A push as WeChat writes it.",
+}
+_JSON_IN: Final = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
+_FOLLOWING: Final = (errors.Unauthorized, errors.TicketNotFound, errors.StoreUnavailable)
+_SITE: Final = (errors.Unauthorized, errors.StoreUnavailable)
+
+
+def _json(means: str, shape: Shape, *headers: str) -> Answer:
+    return Answer(means, {JSON: shape}, headers)
+
+
+OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
+    {
+        tickets.create: Operation(
+            callers=("site", "page"),
+            body={JSON: bodies.TICKET},
+            answers={
+                201: _json("A new ticket.", shapes.TICKET_MADE),
+                200: _json("The bind ticket this session is already shown.", shapes.TICKET_MADE),
+            },
+            refuses=(
+                *_JSON_IN,
+                *_SITE,
+                errors.ForbiddenOrigin,
+                errors.RateLimited,
+                errors.WeChatUnavailable,
+            ),
+        ),
+        tickets.read: Operation(
+            callers=("follower",),
+            parameters=("known", "wait"),
+            answers={
+                200: _json("How it stands.", shapes.TICKET_STATE, "ETag"),
+                304: Answer("Still as the ETag says.", headers=("ETag",)),
+            },
+            refuses=_FOLLOWING,
+        ),
+        tickets.stream: Operation(
+            callers=("follower",),
+            answers={200: Answer("How it stands, as that changes.", {"text/event-stream": _STREAM})},
+            refuses=(*_FOLLOWING, errors.RateLimited),
+        ),
+        tickets.cancel: Operation(
+            callers=("follower",),
+            answers={204: Answer("The ticket is cancelled.")},
+            refuses=(*_FOLLOWING, errors.TicketFinished),
+        ),
+        cors.preflight: Operation(answers={204: Answer("With CORS headers, if some client lists the origin.")}),
+        qr.svg: Operation(
+            answers={200: Answer("The code.", {"image/svg+xml": TEXT})},
+            refuses=(errors.NotFound,),
+        ),
+        qr.png: Operation(
+            parameters=("size",),
+            answers={200: Answer("The code.", {"image/png": _PICTURE})},
+            refuses=(errors.InvalidRequest, errors.NotFound),
+        ),
+        exchange.exchange: Operation(
+            callers=("site",),
+            body={JSON: bodies.EXCHANGE},
+            answers={200: _json("Who scanned.", shapes.REDEEMED)},
+            refuses=(*_JSON_IN, *_SITE, errors.InvalidCode),
+        ),
+        bindings.create: Operation(
+            callers=("site",),
+            body={JSON: bodies.BINDING},
+            answers={
+                201: _json("Bound.", shapes.BINDING_MADE),
+                200: _json("Bound by this very call before.", shapes.BINDING_MADE),
+            },
+            refuses=(*_JSON_IN, *_SITE, errors.InvalidCode, errors.BindingConflict),
+        ),
+        bindings.read: Operation(
+            callers=("site",),
+            answers={200: _json("All of the user's bindings.", shapes.BINDINGS)},
+            refuses=(errors.InvalidRequest, *_SITE),
+        ),
+        bindings.delete: Operation(
+            callers=("site",),
+            parameters=("only_account",),
+            answers={204: Answer("Disconnected.")},
+            refuses=(errors.InvalidRequest, *_SITE, errors.BindingNotFound),
+        ),
+        callback.verify: Operation(
+            parameters=("signature", "timestamp", "nonce", "echostr"),
+            answers={200: Answer("The echostr.", {"text/plain": TEXT})},
+            refuses=(errors.InvalidRequest, errors.BadSignature, errors.NotFound),
+        ),
+        callback.receive: Operation(
+            parameters=("signature", "timestamp", "nonce", "encrypt_type", "msg_signature", "openid"),
+            body={"text/xml": _PUSH, JSON: _PUSH},
+            answers={
+                200: Answer(
+                    "What it does is kept; `success`, or a reply written and sealed as the push was.",
+                    {"text/plain": TEXT, "application/xml": TEXT, JSON: {"type": "object"}},
+                ),
+            },
+            refuses=(
+                errors.InvalidRequest,
+                errors.BadSignature,
+                errors.NotFound,
+                errors.PayloadTooLarge,
+                errors.StoreUnavailable,
+            ),
+        ),
+        health.live: Operation(answers={200: _json("The process runs.", shapes.LIVENESS)}),
+        health.ready: Operation(
+            answers={
+                200: _json("Requests may be sent here.", shapes.READINESS),
+                503: _json("Not now; a dependency is down, or the service stops.", shapes.READINESS),
+            },
+        ),
+        health.metrics: Operation(answers={200: Answer("Figures for Prometheus.", {"text/plain": TEXT})}),
+    }
+)

@@ -1,0 +1,101 @@
+"""Errors on their way out: one table from the service's errors to RFC 9457 problems (CONTRACT 3)."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from models import errors
+from service.logs import REQUEST_ID
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a kind of error looks like from outside."""
+
+    slug: str
+    status: int
+    title: str
+
+
+INTERNAL: Final = Problem("internal", 500, "Something went wrong here")
+
+# Looked up along the error's class tree.
+PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
+    errors.InvalidRequest: Problem("invalid-request", 400, "The request is not valid"),
+    errors.InvalidCode: Problem("invalid-code", 400, "The code is not valid"),
+    errors.Unauthorized: Problem("unauthorized", 401, "Credentials are missing or wrong"),
+    errors.ForbiddenOrigin: Problem("forbidden-origin", 403, "This page may not do that"),
+    errors.BadSignature: Problem("bad-signature", 403, "The signature does not hold"),
+    errors.TicketNotFound: Problem("ticket-not-found", 404, "There is no such ticket"),
+    errors.BindingNotFound: Problem("binding-not-found", 404, "There is no such binding"),
+    errors.NotFound: Problem("not-found", 404, "There is nothing here"),
+    errors.BindingConflict: Problem("binding-conflict", 409, "Another binding stands in the way"),
+    errors.TicketFinished: Problem("ticket-finished", 409, "The ticket has ended"),
+    errors.PayloadTooLarge: Problem("payload-too-large", 413, "The body is too large"),
+    errors.UnsupportedMediaType: Problem("unsupported-media-type", 415, "The body is of the wrong type"),
+    errors.RateLimited: Problem("rate-limited", 429, "Too many requests"),
+    errors.WeChatUnavailable: Problem("wechat-unavailable", 502, "WeChat does not help right now"),
+    errors.StoreUnavailable: Problem("store-unavailable", 503, "A store does not answer"),
+    web.HTTPNotFound: Problem("not-found", 404, "There is nothing here"),
+    web.HTTPMethodNotAllowed: Problem("method-not-allowed", 405, "This method is not for this address"),
+    web.HTTPRequestEntityTooLarge: Problem("payload-too-large", 413, "The body is too large"),
+}
+
+
+def answer(error: Exception) -> web.Response:
+    """Return the problem that *error* is to the outside; logs what only the operator may see."""
+    problem = next((PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS), INTERNAL)
+    if problem is INTERNAL:
+        log.error("unexpected failure", exc_info=error)
+    elif problem.status >= web.HTTPInternalServerError.status_code:
+        log.warning("%s: %s", problem.slug, error.__cause__.__class__.__name__, extra={"detail": str(error)})
+    return respond(problem, detail=_detail(error), extra=_extra(error), headers=_headers(error))
+
+
+def respond(
+    problem: Problem,
+    *,
+    detail: str = "",
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Write *problem* as application/problem+json."""
+    body = {
+        "type": f"/problems/{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail or problem.title,
+        "instance": REQUEST_ID.get(),
+        **(extra or {}),
+    }
+    return web.Response(
+        body=json.dumps(body, ensure_ascii=False).encode(),
+        status=problem.status,
+        content_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def _detail(error: Exception) -> str:
+    return error.detail if isinstance(error, errors.ServiceError) else ""
+
+
+def _extra(error: Exception) -> dict[str, Any]:
+    return {"reason": error.reason} if isinstance(error, errors.BindingConflict) else {}
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    match error:
+        case errors.Retryable():
+            return {"Retry-After": str(error.retry_after)}
+        case errors.Unauthorized():
+            return {"WWW-Authenticate": f'{error.scheme} realm="scanbind"'}
+        case web.HTTPMethodNotAllowed():
+            return {"Allow": ", ".join(sorted(error.allowed_methods))}
+    return {}

@@ -1,0 +1,64 @@
+"""The picture of a code. Its address is a capability made with the ticket: nothing is looked up."""
+
+import io
+import math
+import re
+from typing import Final
+
+import segno
+from aiohttp import web
+
+from models.errors import InvalidRequest, NotFound
+from service.keys import CLOCK, KEYRING
+
+_SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
+_BORDER: Final = 4
+_DIGITS: Final = re.compile(r"[0-9]{1,5}")
+
+
+async def svg(request: web.Request) -> web.Response:
+    """Draw the code as SVG."""
+    url, headers = _opened(request)
+    picture = io.BytesIO()
+    segno.make(url, micro=False, error="m").save(
+        picture,
+        kind="svg",
+        border=_BORDER,
+        xmldecl=False,
+        svgclass=None,
+        lineclass=None,
+        omitsize=True,
+        light="#fff",
+    )
+    return web.Response(body=picture.getvalue(), content_type="image/svg+xml", headers=headers)
+
+
+async def png(request: web.Request) -> web.Response:
+    """Draw the code as PNG, about `?size=` pixels wide: whole pixels a module, so it scans well."""
+    url, headers = _opened(request)
+    code = segno.make(url, micro=False, error="m")
+    scale = max(1, _size(request) // code.symbol_size(border=_BORDER)[0])
+    picture = io.BytesIO()
+    code.save(picture, kind="png", border=_BORDER, scale=scale)
+    return web.Response(body=picture.getvalue(), content_type="image/png", headers=headers)
+
+
+def _opened(request: web.Request) -> tuple[str, dict[str, str]]:
+    opened = request.app[KEYRING].open_qr(request.match_info["capability"])
+    left = (opened[1] - request.app[CLOCK]()).total_seconds() if opened else 0
+    if opened is None or left <= 0:
+        raise NotFound("no code here, or its time is over")
+    headers = {
+        "Cache-Control": f"private, max-age={math.floor(left)}, immutable",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Content-Security-Policy": "default-src 'none'; style-src 'none'",
+    }
+    return opened[0], headers
+
+
+def _size(request: web.Request) -> int:
+    given = request.query.get("size", str(_USUAL))
+    size = int(given) if _DIGITS.fullmatch(given) else 0
+    if not _SMALLEST <= size <= _LARGEST:
+        raise InvalidRequest(f"size: must be from {_SMALLEST} to {_LARGEST}")
+    return size

@@ -1,0 +1,217 @@
+"""Tickets from outside: made, followed by poll, long poll or stream, and cancelled (CONTRACT 4)."""
+
+import asyncio
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from datetime import datetime
+from typing import Any, Final
+
+from aiohttp import web
+
+from handlers import auth, bodies, cors
+from handlers.answers import NO_STORE, json_answer, moment
+from handlers.bodies import BindTicketRequest, LoginRequest
+from models.binding import UserId
+from models.errors import InvalidRequest, RateLimited, StoreUnavailable, Unauthorized
+from models.scene import Head
+from models.ticket import Asker, Ticket, Via
+from service import cleaning
+from service.following import View
+from service.issuing import Issued
+from service.keyring import ClientKeys
+from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, KEYRING, LIMITS, METRICS, SETTINGS
+
+POLL_AFTER: Final = 2
+_LONGEST_WAIT: Final = 30
+_HEARTBEAT: Final = 14.0
+"""Seconds of silence on a stream; CONTRACT 4 allows 15."""
+_STREAMS: Final = 8
+"""Streams of one ticket at once, in this process."""
+_WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
+_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+
+OPEN_STREAMS: Final = web.AppKey("open_streams", Counter)
+
+
+async def create(request: web.Request) -> web.Response:
+    """Make a ticket: 201, or 200 for a bind ticket that is given out again."""
+    wanted = await bodies.read(request, bodies.TICKET)
+    client, via = await _caller(request, wanted)
+    asker = _asker(request, wanted, via)
+    issuing = request.app[ISSUING]
+    match wanted:
+        case LoginRequest():
+            issued = await issuing.login(client, account=wanted.account, via=via, lang=wanted.lang, asker=asker)
+        case BindTicketRequest():
+            issued = await issuing.bind(
+                client,
+                UserId(wanted.user_id),
+                account=wanted.account,
+                session=wanted.session,
+                refresh=wanted.refresh,
+                lang=wanted.lang,
+                asker=asker,
+            )
+    if issued.fresh:
+        request.app[METRICS].tickets.labels(client, wanted.purpose, via).inc()
+    return json_answer(_issued(request, issued), status=201 if issued.fresh else 200)
+
+
+async def read(request: web.Request) -> web.Response:
+    """Tell how a ticket stands; with `Prefer: wait=N` and a matching ETag, once that changes."""
+    head, keys = auth.follower(request)
+    following = request.app[FOLLOWING]
+    ticket = await following.read(head)
+    tags = _TAG.findall(request.headers.get("If-None-Match", ""))
+    if seconds := _wait(request):
+        until = asyncio.get_running_loop().time() + seconds
+        while _etag(_view(request, head, keys, ticket)) in tags and not ticket.status.final:
+            left = until - asyncio.get_running_loop().time()
+            if left <= 0 or request.app[DRAINING].is_set():
+                break
+            ticket = await following.wait(head, ticket, seconds=left)
+    view = _view(request, head, keys, ticket)
+    headers = {**NO_STORE, "ETag": _etag(view)}
+    if headers["ETag"] in tags:
+        return web.Response(status=304, headers=headers)
+    return json_answer(_shown(request, view), headers=headers)
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Tell how a ticket stands, now and whenever that changes, until it has ended."""
+    head, keys = auth.follower(request)
+    ticket = await request.app[FOLLOWING].read(head)
+    streams = request.app[OPEN_STREAMS]
+    if streams[head.ticket] >= _STREAMS:
+        raise RateLimited("too many streams of this ticket", retry_after=POLL_AFTER)
+    response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
+    streams[head.ticket] += 1
+    try:
+        await response.prepare(request)
+        await _tell(request, response, head, keys, ticket)
+    except (ConnectionError, StoreUnavailable):
+        pass  # the browser left, or will ask again
+    finally:
+        streams[head.ticket] -= 1
+        if not streams[head.ticket]:
+            del streams[head.ticket]
+    return response
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """End a ticket as cancelled."""
+    head, keys = auth.follower(request)
+    await request.app[FOLLOWING].cancel(head, keys.client)
+    return web.Response(status=204, headers=NO_STORE)
+
+
+async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> tuple[str, Via]:
+    """Return whose ticket it will be and who started it; credentials win over an origin."""
+    client = auth.back_end(request)
+    if client is not None:
+        if wanted.client_id not in (None, client):
+            raise InvalidRequest("client_id: not the client of these credentials")
+        cors.only(request, request.app[SETTINGS].clients[client].origins)
+        return client, Via.BACKEND
+    if isinstance(wanted, BindTicketRequest) or "Origin" not in request.headers:
+        raise Unauthorized("HTTP Basic with client id and secret is needed")
+    if wanted.client_id is None:
+        raise InvalidRequest("client_id: is missing")
+    client = auth.page(request, wanted.client_id)
+    cors.only(request, request.app[SETTINGS].clients[client].origins)
+    await request.app[LIMITS].page_starts(client=client, address=auth.address(request))
+    return client, Via.PAGE
+
+
+def _asker(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via) -> Asker:
+    if isinstance(wanted, LoginRequest) and via is Via.PAGE:
+        if wanted.visitor:
+            raise InvalidRequest("visitor: only a back end may say who its visitor is")
+        agent = request.headers.get("User-Agent")
+        return cleaning.asker(ip=auth.address(request), user_agent=agent, state=wanted.state)
+    ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)
+    if isinstance(wanted, LoginRequest):
+        return cleaning.asker(ip=ip, user_agent=agent, state=wanted.state)
+    return cleaning.asker(ip=ip, user_agent=agent, account_name=wanted.account_name)
+
+
+async def _tell(
+    request: web.Request, response: web.StreamResponse, head: Head, keys: ClientKeys, ticket: Ticket
+) -> None:
+    following, draining = request.app[FOLLOWING], request.app[DRAINING]
+    told = ""
+    while True:
+        view = _view(request, head, keys, ticket)
+        if (tag := _etag(view)) != told:
+            told = tag
+            data = json.dumps(_shown(request, view), ensure_ascii=False)
+            await response.write(f"event: status\nid: {tag}\ndata: {data}\n\n".encode())
+        else:
+            await response.write(b":\n\n")
+        if ticket.status.final or draining.is_set():
+            return
+        ticket = await following.wait(head, ticket, seconds=_HEARTBEAT)
+
+
+def _view(request: web.Request, head: Head, keys: ClientKeys, ticket: Ticket) -> View:
+    confirm = request.app[SETTINGS].clients[keys.client].confirm[head.purpose]
+    return request.app[FOLLOWING].view(head, ticket, keys=keys, confirm=confirm)
+
+
+def _etag(view: View) -> str:
+    """Stand for what the page is told, and for nothing that merely ages."""
+    told = (view.status, view.match or "", view.outcome or "", view.reason or "", view.code or "")
+    return f'"{hashlib.blake2s(" ".join(told).encode(), digest_size=9).hexdigest()}"'
+
+
+def _shown(request: web.Request, view: View) -> dict[str, Any]:
+    head = view.head
+    return {
+        "ticket": head.ticket,
+        "purpose": head.purpose,
+        "status": view.status,
+        "match": view.match,
+        "outcome": view.outcome,
+        "reason": view.reason,
+        "code": view.code,
+        "expires_at": moment(head.expires_at),
+        "expires_in": _left(head.expires_at, request.app[CLOCK]()),
+        "poll_after": POLL_AFTER,
+    }
+
+
+def _issued(request: web.Request, issued: Issued) -> dict[str, Any]:
+    head = issued.head
+    picture = f"/v1/qr/{request.app[KEYRING].seal_qr(issued.qr_url, head.expires_at)}"
+    return {
+        "ticket": head.ticket,
+        "secret": issued.secret,
+        "purpose": head.purpose,
+        "status": "pending",
+        "account": issued.account,
+        "qr_url": issued.qr_url,
+        "qr_svg": f"{picture}.svg",
+        "qr_png": f"{picture}.png",
+        "created_at": moment(issued.created_at),
+        "expires_at": moment(head.expires_at),
+        "expires_in": _left(head.expires_at, issued.created_at if issued.fresh else request.app[CLOCK]()),
+        "poll_after": POLL_AFTER,
+    }
+
+
+def _left(until: datetime, now: datetime) -> int:
+    return max(0, math.ceil((until - now).total_seconds()))
+
+
+def _wait(request: web.Request) -> int:
+    """Return the seconds to hold the answer; 0 for not at all."""
+    if "If-None-Match" not in request.headers:
+        return 0
+    found = _WAIT.search(", ".join(request.headers.getall("Prefer", ())))
+    if found is None:
+        return 0
+    digits = found[1].lstrip("0")
+    return min(max(int(digits[:3] or 0), 1), _LONGEST_WAIT)

@@ -1,0 +1,291 @@
+"""The composition root: builds everything once, in order, and takes it down in the opposite one."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import web
+from redis.asyncio import Redis, RedisCluster
+
+from handlers.middleware import frame, mark
+from handlers.routes import ROUTES
+from handlers.tickets import OPEN_STREAMS
+from models.errors import StoreUnavailable
+from service import database, embedded, housekeeping, keys
+from service.answering import Answering
+from service.bindings import Bindings
+from service.concluding import Concluding
+from service.database import Database
+from service.deliveries import Deliveries
+from service.endings import Endings
+from service.feed import Feed
+from service.fields import EMBEDDED
+from service.followers import Followers
+from service.following import Following
+from service.issuing import Issuing
+from service.keyring import Keyring
+from service.limits import Limits
+from service.metrics import Metrics
+from service.profiles import Profiles
+from service.projection import Projection
+from service.questions import Questions
+from service.redeeming import Redeeming
+from service.redis import connect, redis_errors
+from service.requests import BindRequests
+from service.scanning import Scanning
+from service.settings import Settings, resolve_secret_key
+from service.stage import Stages
+from service.tickets import TicketStore
+from service.wechat.account import Account, Mode
+from service.wechat.api import WeChatApi, open_apis
+from service.wechat.transport import ApiAccount
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+LARGEST_BODY: Final = 64 * 1024
+_DRAIN: Final = 1.0
+"""Seconds between turning unready and closing the door, for whoever balances the load to notice."""
+_FINISH: Final = 6.0
+"""Seconds that work in hand may take; CONTRACT 7 allows ten in all."""
+_CANCELLATIONS: Final = 5
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
+    """Build the service as an aiohttp application; its resources open when it starts."""
+    app = web.Application(middlewares=[frame], client_max_size=LARGEST_BODY)
+    app[keys.SETTINGS] = settings
+    app[keys.CLOCK] = clock
+    app[keys.METRICS] = Metrics()
+    app[keys.DRAINING] = asyncio.Event()
+    app[OPEN_STREAMS] = Counter()
+    app.add_routes(ROUTES)
+    app.on_response_prepare.append(mark)
+    app.cleanup_ctx.append(_resources)
+    return app
+
+
+async def _resources(app: web.Application) -> AsyncIterator[None]:
+    """Open the stores, build the use cases on them, and keep the background work running."""
+    settings = app[keys.SETTINGS]
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_redis(settings))
+        sql = await stack.enter_async_context(_database(settings))
+        apis = await stack.enter_async_context(open_apis(_api_accounts(settings), redis=store))
+        work = _compose(app, store=store, sql=sql, apis=apis)
+        tasks = await stack.enter_async_context(_background(work))
+
+        async def ping_redis() -> None:
+            with redis_errors():
+                await store.ping()
+
+        async def look_after_tasks() -> None:
+            if any(task.done() for task in tasks):
+                raise RuntimeError("a background task has ended")
+
+        app[keys.CHECKS] = {"redis": ping_redis, "database": sql.ping, "background": look_after_tasks}
+        yield
+
+
+def _compose(
+    app: web.Application, *, store: Redis | RedisCluster, sql: Database, apis: Mapping[str, WeChatApi]
+) -> list[Coroutine[None, None, None]]:
+    """Put every use case together; return the work to be done in the background."""
+    settings, clock, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.METRICS]
+    clients = settings.clients
+    keyring = Keyring.derive(resolve_secret_key(settings), clients)
+    endings, bindings, requests, followers = Endings(sql), Bindings(sql), BindRequests(sql), Followers(sql)
+    tickets, questions = TicketStore(store), Questions(store)
+    projection = Projection(store=tickets, endings=endings, clock=clock)
+    feed = Feed(store, on_connect=projection.missed)
+    profiles = Profiles(apis=apis, followers=followers, clock=clock)
+    stages = Stages(clients=clients, keyring=keyring, requests=requests)
+    concluding = Concluding(endings=endings, projection=projection, metrics=metrics, clock=clock)
+    following = Following(
+        store=tickets, feed=feed, endings=endings, requests=requests, projection=projection, clock=clock
+    )
+    answering = Answering(
+        stages=stages, questions=questions, following=following, followers=followers, concluding=concluding
+    )
+
+    app[keys.ACCOUNTS] = _push_accounts(settings)
+    app[keys.KEYRING] = keyring
+    app[keys.FEED] = feed
+    app[keys.BINDINGS] = bindings
+    app[keys.FOLLOWING] = following
+    app[keys.LIMITS] = Limits(
+        store,
+        per_address=settings.limits.tickets_per_address,
+        per_client=settings.limits.tickets_per_client,
+    )
+    app[keys.ISSUING] = Issuing(
+        clients=clients,
+        lifetimes=settings.tickets,
+        keyring=keyring,
+        apis=apis,
+        store=tickets,
+        requests=requests,
+        endings=endings,
+        following=following,
+        projection=projection,
+        clock=clock,
+    )
+    app[keys.SCANNING] = Scanning(
+        accounts=settings.accounts,
+        stages=stages,
+        store=tickets,
+        questions=questions,
+        deliveries=Deliveries(store),
+        following=following,
+        answering=answering,
+        concluding=concluding,
+        followers=followers,
+        profiles=profiles,
+        clock=clock,
+    )
+    app[keys.REDEEMING] = Redeeming(
+        clients=clients,
+        keyring=keyring,
+        endings=endings,
+        followers=followers,
+        profiles=profiles,
+        projection=projection,
+        clock=clock,
+    )
+    metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
+    return [feed.run(), projection.run(), profiles.run(), housekeeping.run(endings, clock=clock)]
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    async with AsyncExitStack() as stack:
+        try:
+            opening = database.connect(settings.database.url, data_dir=settings.data_dir)
+            sql = await stack.enter_async_context(opening)
+            await sql.check_schema()
+        except StoreUnavailable as e:
+            raise StoreUnavailable(f"database.url: {e.detail}") from e
+        yield sql
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[Redis | RedisCluster]:
+    async with AsyncExitStack() as stack:
+        url = settings.redis.url
+        if url == EMBEDDED:
+            url = await stack.enter_async_context(embedded.valkey(settings.data_dir))
+        yield await stack.enter_async_context(connect(url))
+
+
+@asynccontextmanager
+async def _background(work: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Run *work* beside the server; end and await all of it at the end."""
+    tasks = [asyncio.create_task(one) for one in work]
+    for task in tasks:
+        task.add_done_callback(_report)
+    try:
+        yield tasks
+    finally:
+        await _end(tasks)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: a library that is just connecting may swallow one cancellation."""
+    pending = set(tasks)
+    for _ in range(_CANCELLATIONS):
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.2)
+        if not pending:
+            return
+    log.error("background work does not end")
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("background work has failed; restart the service", exc_info=error)
+
+
+def _push_accounts(settings: Settings) -> dict[str, Account]:
+    return {
+        name: Account(
+            name=name,
+            appid=account.appid,
+            tokens=tuple(token.get_secret_value() for token in account.token),
+            aes_keys=tuple(key.get_secret_value() for key in account.aes_key),
+            mode=Mode(account.mode),
+        )
+        for name, account in settings.accounts.items()
+    }
+
+
+def _api_accounts(settings: Settings) -> dict[str, ApiAccount]:
+    return {
+        name: ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
+        for name, account in settings.accounts.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that answers on `port`."""
+
+    app: web.Application
+    port: int
+
+    async def drain(self) -> None:
+        """Turn unready, let everybody go who waits, and give load balancers a moment to notice."""
+        self.app[keys.DRAINING].set()
+        self.app[keys.FEED].close()
+        await asyncio.sleep(_DRAIN)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, sock: socket.socket | None = None, clock: Clock = utcnow
+) -> AsyncIterator[Running]:
+    """Serve for as long as the context lasts, on *sock* or where the settings say; finish work in hand at the end.
+
+    Raises:
+        ConfigError: embedded stores cannot be used as configured.
+        StoreUnavailable: the database does not answer, or its schema is not current.
+        OSError: the address is not to be had.
+    """
+    app = make_app(settings, clock=clock)
+    # Requests are never decompressed: a small body must not become a large one.
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_FINISH)
+    try:
+        await runner.setup()
+        server = settings.server
+        site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
+        await site.start()
+        yield Running(app, runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+async def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then stop gracefully; return the exit status.
+
+    Raises: see `running`.
+    """
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with running(settings) as service:
+        log.info("listening", extra={"host": settings.server.host, "port": service.port})
+        await stop.wait()
+        log.info("stopping")
+        await service.drain()
+    return 0

@@ -1,0 +1,149 @@
+"""The command line: reads arguments, starts what they name, prints what comes of it. Decides nothing.
+
+Exit status: 0 good, 1 failed, 2 wrong usage or configuration. Each command imports what it runs, so that the
+others start fast.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from models.errors import ServiceError
+from service import logs
+from service.settings import ConfigError, Settings, load
+
+GOOD: Final = 0
+FAILED: Final = 1
+WRONG: Final = 2
+
+Arguments = argparse.Namespace
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status. Raises SystemExit for `--help` and for wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except ConfigError as error:
+        print(*error.faults, sep="\n", file=sys.stderr)
+        return WRONG
+    except ServiceError as error:
+        return _fail(error.detail)
+    except OSError as error:
+        return _fail(error.strerror or str(error))
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    return status
+
+
+def _fail(why: str) -> int:
+    print(f"scanbind: {why}", file=sys.stderr)
+    return FAILED
+
+
+def _serve(arguments: Arguments) -> int:
+    from service.app import serve  # noqa: PLC0415 - only what runs is imported
+
+    settings = _settings(arguments)
+    logs.setup()
+    return asyncio.run(serve(settings))
+
+
+def _migrate(arguments: Arguments) -> int:
+    from service.database import migrate  # noqa: PLC0415 - only what runs is imported
+
+    print(asyncio.run(migrate(_settings(arguments))))
+    return GOOD
+
+
+def _check_config(arguments: Arguments) -> int:
+    _settings(arguments)
+    print("configuration is good")
+    return GOOD
+
+
+def _doctor(arguments: Arguments) -> int:
+    from service.doctor import examine  # noqa: PLC0415 - only what runs is imported
+
+    findings = asyncio.run(examine(_settings(arguments)))
+    for finding in findings:
+        print(finding)
+    return FAILED if any(finding.ok is False for finding in findings) else GOOD
+
+
+def _demo(arguments: Arguments) -> int:
+    from service.trial import run_demo  # noqa: PLC0415 - only what runs is imported
+
+    logs.setup("WARNING")  # the terminal is for the addresses
+    return asyncio.run(run_demo(os.environ, port=arguments.port))
+
+
+def _sandbox(arguments: Arguments) -> int:
+    from sandbox.app import default_account, serve  # noqa: PLC0415 - only what runs is imported
+
+    accounts = [default_account(arguments.callback)]
+    asyncio.run(
+        serve(host=arguments.host, port=arguments.port, accounts=accounts, public_url=arguments.public_url)
+    )
+    return GOOD
+
+
+def _settings(arguments: Arguments) -> Settings:
+    return load(arguments.config, os.environ)
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings to read (./config.yaml if there is one)"
+    )
+
+
+def _demo_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, default=8081, help="the shop's port (8081)")
+
+
+def _sandbox_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8082, help="the port; 0 takes a free one (8082)")
+    parser.add_argument("--public-url", metavar="URL", help="how phones reach it, if not by host and port")
+    parser.add_argument(
+        "--callback",
+        metavar="URL",
+        default="http://127.0.0.1:8080/wechat/main",
+        help="where pushes go (http://127.0.0.1:8080/wechat/main)",
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError("must be from 0 to 65535")
+    return int(text)
+
+
+_Options = Callable[[argparse.ArgumentParser], None]
+_COMMANDS: Final[dict[str, tuple[Callable[[Arguments], int], _Options, str]]] = {
+    "serve": (_serve, _config_option, "run the service"),
+    "demo": (_demo, _demo_options, "try everything on this machine, with a pretend WeChat and a shop"),
+    "sandbox": (_sandbox, _sandbox_options, "run the pretend WeChat alone"),
+    "migrate": (_migrate, _config_option, "bring the database to the newest revision"),
+    "check-config": (_check_config, _config_option, "name every fault of the configuration"),
+    "doctor": (_doctor, _config_option, "try everything that is configured, and say what to do"),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scanbind",
+        description="Scan with WeChat: log in, register, bind an account, and disconnect again.",
+        epilog="Settings come from config.yaml, then SCANBIND_ variables (SCANBIND_SERVER__PORT=9000).",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for name, (run, options, summary) in _COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        options(command)
+        command.set_defaults(run=run)
+    return parser

@@ -1,0 +1,210 @@
+"""Tries everything that is configured and says what to do. Changes nothing but what a start would change.
+
+Each check gives findings, never an exception: whoever asks wants all that is wrong, not the first of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+from redis.exceptions import RedisError
+
+from models.errors import StoreUnavailable
+from service import database, embedded, redis
+from service.fields import EMBEDDED
+from service.settings import Account, ConfigError, Settings, resolve_secret_key
+from service.wechat.tokens import ENDPOINT
+from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
+
+PATIENCE: Final = 15.0
+"""Seconds that one check may take."""
+_MARKS: Final = {True: "good", None: "warning", False: "failed"}
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+# PROTOCOL.md 1: what a person can do about it.
+_REFUSALS: Final = {
+    40001: "correct {0}.secret: WeChat says it is not this appid's",
+    40013: "correct {0}.appid: WeChat does not know it",
+    40125: "correct {0}.secret: WeChat says it is not this appid's",
+    40164: "add this machine's public address to the IP whitelist in WeChat's console",
+    40243: "unfreeze the secret in WeChat's console",
+    45009: "wait for tomorrow, or clear the quota in WeChat's console",
+    50004: "ask WeChat's support: the token API is forbidden to this account",
+    50007: "unfreeze the account in WeChat's console",
+    89503: "have the account's administrator confirm this address in WeChat",
+    89506: "wait 24 hours: the administrator refused this address",
+    89507: "wait one hour: the administrator refused this address",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `ok` is None for what works but should be different."""
+
+    ok: bool | None
+    subject: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        found = f"{_MARKS[self.ok]:<9}{self.subject}: {self.message}"
+        return f"{found}\n{'':9}remedy: {self.remedy}" if self.remedy else found
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at the configuration, Redis, the database, the public address and every account, in this order."""
+    findings = []
+    for subject, check in _CHECKS.items():
+        try:
+            async with asyncio.timeout(PATIENCE):
+                findings += [finding async for finding in check(settings)]
+        except ConfigError as error:
+            findings += [Finding(False, subject, fault, "correct it and ask again") for fault in error.faults]
+        except TimeoutError:
+            findings.append(
+                Finding(False, subject, f"no answer in {PATIENCE:.0f} seconds", _REACH.format(subject))
+            )
+        except Exception as error:  # noqa: BLE001 - a check that falls ill is a finding like another
+            findings.append(Finding(False, subject, f"ended in {type(error).__name__}", _REACH.format(subject)))
+    return findings
+
+
+_REACH: Final = "see that what the {} settings name is there and can be reached from here"
+
+
+async def _configuration(settings: Settings) -> AsyncIterator[Finding]:
+    resolve_secret_key(settings)
+    yield Finding(True, "configuration", "good")
+    for part in ("accounts", "clients"):
+        if not getattr(settings, part):
+            yield Finding(None, part, "there are none, so nobody can scan", f"configure {part} in config.yaml")
+    for name, account in settings.accounts.items():
+        if account.mode == "plain":
+            yield Finding(
+                None,
+                f"accounts.{name}.mode",
+                "in plain mode nothing signs the body: whoever sees one push can forge any scan",
+                "choose safe mode in WeChat's console and here",
+            )
+
+
+async def _redis(settings: Settings) -> AsyncIterator[Finding]:
+    async with AsyncExitStack() as stack:
+        url = settings.redis.url
+        if url == EMBEDDED:
+            try:
+                url = await stack.enter_async_context(embedded.valkey(settings.data_dir))
+            except embedded.FolderInUseError:
+                yield Finding(True, "redis", "embedded, and in the hands of a scanbind that runs")
+                return
+        client = await stack.enter_async_context(redis.connect(url))
+        try:
+            facts = _facts(await client.info())
+        except (RedisError, OSError) as error:
+            remedy = "start it, or correct redis.url"
+            yield Finding(False, "redis", f"does not answer ({type(error).__name__})", remedy)
+            return
+    for finding in _redis_facts(facts):
+        yield finding
+
+
+def _facts(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return one server's INFO; of a cluster's, the first."""
+    first = next(iter(info.values()), None)
+    return first if isinstance(first, dict) and "redis_version" in first else info
+
+
+def _redis_facts(facts: Mapping[str, Any]) -> list[Finding]:
+    name = "Valkey" if "valkey_version" in facts else "Redis"
+    version = facts.get("valkey_version") or facts.get("redis_version", "of unknown version")
+    findings = [Finding(True, "redis", f"{name} {version} answers")]
+    if facts.get("maxmemory") and facts.get("maxmemory_policy") != "noeviction":
+        remedy = "set maxmemory-policy to noeviction"
+        findings.append(Finding(None, "redis", "may drop tickets when memory runs short", remedy))
+    if not facts.get("aof_enabled"):
+        remedy = "set appendonly to yes"
+        findings.append(Finding(None, "redis", "forgets scans in progress when it is restarted", remedy))
+    return findings
+
+
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
+    async with database.connect(settings.database.url, data_dir=settings.data_dir) as sql:
+        for check, message, remedy in (
+            (sql.ping, "answers", "start it, or correct database.url"),
+            (sql.check_schema, "its tables are current", "run `scanbind migrate`"),
+        ):
+            try:
+                await check()
+            except StoreUnavailable as error:
+                yield Finding(False, "database", error.detail, remedy)
+                return
+            yield Finding(True, "database", message)
+
+
+async def _public_url(settings: Settings) -> AsyncIterator[Finding]:
+    url, subject = settings.server.public_url, "server.public_url"
+    parts = urlsplit(url)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
+        if await _lives(http, f"{url}/livez"):
+            yield Finding(True, subject, f"{url} leads here")
+        else:
+            remedy = "start the service, or correct the address, its DNS name or the proxy before it"
+            yield Finding(False, subject, f"no scanbind answers at {url}", remedy)
+    if parts.hostname in _LOOPBACK:
+        remedy = "set the address that the internet reaches, once real people are to scan"
+        yield Finding(None, subject, "only this machine reaches it, so WeChat cannot", remedy)
+    elif parts.scheme != "https":
+        yield Finding(None, subject, "secrets travel in the clear", "put it behind https")
+    elif parts.port not in (None, 443):  # PROTOCOL.md 3.1
+        remedy = "serve https on port 443"
+        yield Finding(None, subject, "WeChat pushes to the ports 80 and 443 alone", remedy)
+
+
+async def _lives(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(url, allow_redirects=False) as response:
+            return response.status == 200 and await response.json() == {"status": "alive"}
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return False
+
+
+async def _accounts(settings: Settings) -> AsyncIterator[Finding]:
+    async with aiohttp.ClientSession() as http:
+        for name, account in settings.accounts.items():
+            yield await _token(http, f"accounts.{name}", account)
+
+
+async def _token(http: aiohttp.ClientSession, subject: str, account: Account) -> Finding:
+    """Fetch a token: in normal mode that disturbs nobody who has one already (PROTOCOL.md 1)."""
+    target = ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
+    request = {"grant_type": "client_credential", "appid": target.appid, "secret": target.secret}
+
+    async def attempt() -> dict[str, Any]:
+        return await exchange(http, "post", target.url(ENDPOINT), body=request)
+
+    try:
+        answer = await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
+    except Refused as refusal:
+        code = refusal.errcode
+        if code is None:
+            remedy = f"see that {account.api_base} can be reached from here"
+            return Finding(False, subject, "WeChat does not answer", remedy)
+        remedy = _REFUSALS.get(code, "look the number up in WeChat's list of return codes").format(subject)
+        return Finding(False, subject, f"WeChat gives no access token: errcode {code}", remedy)
+    if "access_token" not in answer:
+        return Finding(False, subject, "what answers is not WeChat", f"correct {subject}.api_base")
+    return Finding(True, subject, "WeChat gives an access token")
+
+
+_Check = Callable[[Settings], AsyncIterator[Finding]]
+_CHECKS: Final[dict[str, _Check]] = {
+    "configuration": _configuration,
+    "redis": _redis,
+    "database": _database,
+    "server.public_url": _public_url,
+    "accounts": _accounts,
+}

@@ -1,0 +1,38 @@
+"""The typed key of every resource the handlers use; service/app.py fills them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+
+from service.bindings import Bindings
+from service.feed import Feed
+from service.following import Following
+from service.issuing import Issuing
+from service.keyring import Keyring
+from service.limits import Limits
+from service.metrics import Metrics
+from service.redeeming import Redeeming
+from service.scanning import Scanning
+from service.settings import Settings
+from service.wechat.account import Account
+
+Check = Callable[[], Awaitable[None]]
+"""Returns if a dependency answers; raises otherwise."""
+
+SETTINGS: Final = web.AppKey("settings", Settings)
+CLOCK: Final[web.AppKey[Callable[[], datetime]]] = web.AppKey("clock")
+METRICS: Final = web.AppKey("metrics", Metrics)
+ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, Account])
+CHECKS: Final = web.AppKey("checks", Mapping[str, Check])
+DRAINING: Final = web.AppKey("draining", asyncio.Event)
+KEYRING: Final = web.AppKey("keyring", Keyring)
+FEED: Final = web.AppKey("feed", Feed)
+LIMITS: Final = web.AppKey("limits", Limits)
+ISSUING: Final = web.AppKey("issuing", Issuing)
+FOLLOWING: Final = web.AppKey("following", Following)
+SCANNING: Final = web.AppKey("scanning", Scanning)
+REDEEMING: Final = web.AppKey("redeeming", Redeeming)
+BINDINGS: Final = web.AppKey("bindings", Bindings)

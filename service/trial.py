@@ -1,0 +1,162 @@
+"""Everything at once on one machine: the service, a pretend WeChat and a shop that uses both.
+
+The shop and the pretend WeChat remember nothing after their end; the service keeps what it learnt in `data_dir`.
+"""
+
+import asyncio
+import errno
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+import demo.shop
+import sandbox.app
+from demo.users import READY
+from models.binding import UserId
+from sandbox.account import OfficialAccount
+from service import keys
+from service.app import Running, running, utcnow
+from service.settings import validate
+
+CLIENT: Final = "shop"
+PHONE_PORT: Final = 8082
+DATA_DIR: Final = Path("var") / "demo"
+_SHUTDOWN: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Where the three are, as a browser on this machine reaches them, each without a slash at its end."""
+
+    shop: str
+    phone: str
+    service: str
+
+
+async def run_demo(environ: Mapping[str, str], *, port: int) -> int:
+    """Run the demo until SIGINT or SIGTERM; print where it is; return the exit status.
+
+    Raises: see `trial`.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with trial(environ, port=port) as where:
+        sys.stdout.write(_announcement(where))
+        sys.stdout.flush()
+        await stop.wait()
+    return 0
+
+
+@asynccontextmanager
+async def trial(environ: Mapping[str, str], *, port: int) -> AsyncIterator[Trial]:
+    """Run all three for as long as the context lasts; a port that is taken is replaced by a free one.
+
+    SCANBIND_ variables of *environ* change the service as they always do; *port* is the shop's.
+
+    Raises:
+        ConfigError: a variable is wrong, or the folder cannot be used.
+        StoreUnavailable: a store does not start.
+        OSError: the host is not this machine's.
+    """
+    wanted = validate({"data_dir": str(DATA_DIR)}, environ).server
+    async with AsyncExitStack() as stack:
+        service, shop, phone = (
+            stack.enter_context(_listen(wanted.host, number)) for number in (wanted.port, port, PHONE_PORT)
+        )
+        where = Trial(shop=_address(shop), phone=_address(phone), service=_address(service))
+        account = sandbox.app.default_account(f"{where.service}/wechat/main")
+        password = secrets.token_urlsafe(24)
+        settings = validate(_values(where, account, password=password), environ)
+        await stack.enter_async_context(_site(sandbox.app.make_app([account], public_url=where.phone), phone))
+        site = await stack.enter_async_context(running(settings, sock=service))
+        await _forget(site)
+        front = demo.shop.make_app(
+            scanbind_url=settings.server.public_url,
+            client_id=CLIENT,
+            client_secret=password,
+            phone_url=where.phone,
+        )
+        await stack.enter_async_context(_site(front, shop))
+        yield where
+        await site.drain()
+
+
+def _values(where: Trial, account: OfficialAccount, *, password: str) -> dict[str, Any]:
+    """Return the settings the demo needs, in the shape of config.yaml."""
+    port = where.shop.rpartition(":")[2]
+    return {
+        "data_dir": str(DATA_DIR),
+        "server": {"public_url": where.service},
+        "accounts": {
+            "main": {
+                "appid": account.appid,
+                "secret": account.secret,
+                "token": account.token,
+                "aes_key": account.aes_key,
+                "mode": account.mode,
+                "api_base": where.phone,
+            }
+        },
+        "clients": {
+            CLIENT: {
+                "name": {"zh": "示例商城", "en": "Example shop"},
+                "secret": password,
+                "accounts": ["main"],
+                "origins": [where.shop, f"http://127.0.0.1:{port}", f"http://localhost:{port}"],
+            }
+        },
+    }
+
+
+async def _forget(service: Running) -> None:
+    """Disconnect the shop's ready users: the WeChats they had in an earlier demo are gone."""
+    for name in READY:
+        await service.app[keys.BINDINGS].disconnect(CLIENT, UserId(name), account=None, now=utcnow())
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return socket.create_server((host, 0), family=family)
+
+
+def _address(listening: socket.socket) -> str:
+    """Return the address a browser on this machine uses; a server for everybody is reached by the loopback."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not listened on
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def _site(app: web.Application, listening: socket.socket) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+    try:
+        await runner.setup()
+        await web.SockSite(runner, listening).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _announcement(where: Trial) -> str:
+    users = " or ".join(f"{name}/{name}" for name in READY)
+    return (
+        f"scanbind demo is ready: {where.shop}/\n\n"
+        f"  shop     {where.shop}/   sign in as {users}\n"
+        f"  phone    {where.phone}/   a pretend WeChat, to scan the shop's codes with\n"
+        f"  service  {where.service}/\n\n"
+        "Ctrl-C ends it.\n"
+    )

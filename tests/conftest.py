@@ -1,0 +1,47 @@
+"""One real Valkey for the whole run, emptied for each test; the service and WeChat's sandbox around it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from harness import World
+from harness import world as make_world
+from redis.asyncio import Redis
+
+from service.embedded import valkey
+
+Worlds = Callable[..., AbstractAsyncContextManager[World]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def redis_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def make(redis: Redis, redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Start a world as a test wants it: `await make(clients=..., accounts=...)`."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**how: Any) -> World:
+            return await stack.enter_async_context(make_world(redis_url, tmp_path, **how))
+
+        yield start
+
+
+@pytest.fixture
+async def world(make: Callable[..., Any]) -> World:
+    """A world whose clients ask nothing after a scan."""
+    started: World = await make()
+    return started

@@ -1,0 +1,217 @@
+"""The command line as it is typed: what it prints, and where it prints it, and with which status it ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from service.cli import main
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "doctor")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in an empty folder; give status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*argv: str, **environ: str) -> tuple[int, str, str]:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        try:
+            status = main(argv)
+        except SystemExit as end:
+            status = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return command
+
+
+@contextmanager
+def started(folder: Path, *argv: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start a command as a process of its own in *folder*; end it at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", *argv],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_every_command_explains_itself(run: Run) -> None:
+    status, out, _ = run("--help")
+    assert status == 0
+    assert all(command in out for command in COMMANDS)
+    for command in COMMANDS:
+        status, out, _ = run(command, "--help")
+        assert status == 0
+        assert f"usage: scanbind {command}" in out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["serv"],
+        ["serve", "--port", "1"],
+        ["serve", "now"],
+        ["demo", "--port", "65536"],
+        ["sandbox", "--port", "-1"],
+        ["sandbox", "--port", "x"],
+        ["check-config", "--config"],
+    ],
+)
+def test_wrong_usage_is_status_two(argv: list[str], run: Run) -> None:
+    status, out, err = run(*argv)
+    assert status == 2
+    assert out == ""
+    assert "usage: scanbind" in err
+
+
+def test_a_good_configuration_is_called_good(run: Run, tmp_path: Path) -> None:
+    assert run("check-config") == (0, "configuration is good\n", "")
+    assert list(tmp_path.iterdir()) == [], "checking makes nothing"
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "check-config", "doctor"])
+def test_faults_are_lines_on_stderr_and_status_two(command: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("servr: 1\ntickets: {bind_lifetime: 5}\n")
+    status, out, err = run(command, "--config", "mine.yaml", SCANBIND_SECRET_KEY="hunter2")
+    assert (status, out) == (2, "")
+    assert err.splitlines() == [
+        "secret_key: must be 32 characters or more (SCANBIND_SECRET_KEY)",
+        "tickets.bind_lifetime: must be from 30 to 1800",
+        "servr: unknown key",
+    ]
+
+
+def test_a_wrong_variable_stops_the_demo(run: Run) -> None:
+    assert run("demo", SCANBIND_SERVR="1") == (2, "", "servr: unknown key (SCANBIND_SERVR)\n")
+
+
+def test_a_missing_file_is_a_fault(run: Run) -> None:
+    status, _, err = run("serve", "--config", "nowhere.yaml")
+    assert (status, err) == (2, "nowhere.yaml: cannot be read: No such file or directory\n")
+
+
+def test_migrate_says_where_the_database_is(run: Run) -> None:
+    status, out, err = run("migrate")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"database is at revision \w+\n", out)
+
+
+def test_a_store_that_does_not_answer_is_status_one(run: Run) -> None:
+    with taken_port() as port:  # listens, and never answers as a database would
+        url = f"postgresql://127.0.0.1:{port}/x"
+    status, out, err = run("migrate", SCANBIND_DATABASE__URL=url, SCANBIND_SECRET_KEY="k" * 32)
+    assert (status, out) == (1, "")
+    assert err == "scanbind: the database does not answer\n"
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(run: Run) -> None:
+    with taken_port() as port:
+        pass
+    status, out, err = run("doctor", SCANBIND_SERVER__PORT=str(port))
+    assert (status, err) == (1, "")
+    assert "good     configuration: good\n" in out
+    assert f"failed   server.public_url: no scanbind answers at http://127.0.0.1:{port}\n" in out
+    assert "\n         remedy: start the service" in out
+
+
+def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    with started(tmp_path, "serve", SCANBIND_SERVER__PORT="0") as process:
+        assert process.stderr
+        line = next(line for line in map(json.loads, process.stderr) if line["message"] == "listening")
+        with urlopen(f"http://127.0.0.1:{line['port']}/readyz", timeout=10) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+        assert process.wait(10) == 0
+    assert "Traceback" not in rest
+    assert not (tmp_path / "var" / "valkey" / "valkey.sock").exists(), "its Valkey has ended with it"
+
+
+def test_serve_on_a_taken_port_is_one_line_and_status_one(tmp_path: Path) -> None:
+    with taken_port() as port, started(tmp_path, "serve", SCANBIND_SERVER__PORT=str(port)) as process:
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 1
+    assert "address already in use" in err
+    assert "Traceback" not in err
+
+
+def test_a_second_service_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with started(tmp_path, "serve", SCANBIND_SERVER__PORT="0") as first:
+        assert first.stderr
+        next(line for line in first.stderr if "listening" in line)
+        with started(tmp_path, "serve", SCANBIND_SERVER__PORT="0") as second:
+            _, err = second.communicate(timeout=30)
+            assert second.returncode == 2
+        assert err == "data_dir: another scanbind is using var; stop it, or choose another folder\n"
+        first.terminate()
+        first.stderr.read()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_prints_where_it_is_and_ends_when_told(signum: signal.Signals, tmp_path: Path) -> None:
+    with taken_port() as port:
+        environ = {"SCANBIND_SERVER__PORT": str(port), "SCANBIND_SERVER__HOST": "127.0.0.1"}
+        with started(tmp_path, "demo", "--port", "0", **environ) as process:
+            assert process.stdout
+            ready = process.stdout.readline()
+            shop = ready.removeprefix("scanbind demo is ready: ").strip()
+            text = ready + "".join(process.stdout.readline() for _ in range(4))
+            addresses = dict(re.findall(r"^  (\w+) +(http\S+)/", text, re.MULTILINE))
+            assert f"{addresses['shop']}/" == shop
+            for address in addresses.values():
+                path = "/livez" if address == addresses["service"] else "/"
+                with urlopen(address + path, timeout=10) as answer:
+                    assert answer.status == 200
+            assert "anna/anna or ben/ben" in text
+            assert not addresses["service"].endswith(f":{port}"), "a taken port is replaced by a free one"
+            process.send_signal(signum)
+            _, err = process.communicate(timeout=20)
+            assert process.returncode == 0
+    assert err == ""
+    assert not (tmp_path / "var" / "demo" / "valkey" / "valkey.sock").exists()
+
+
+def test_the_sandbox_alone_prints_what_to_configure(tmp_path: Path, run: Run) -> None:
+    with started(tmp_path, "sandbox", "--port", "0", "--callback", "http://127.0.0.1:9/wechat/main") as process:
+        assert process.stdout
+        text = process.stdout.readline()
+        assert "http://127.0.0.1:" in text
+        process.send_signal(signal.SIGINT)
+        text += process.stdout.read()
+        assert process.wait(20) == 0
+    (tmp_path / "config.yaml").write_text(text[text.index("accounts:") :])
+    assert run("check-config")[0] == 0

@@ -1,0 +1,206 @@
+"""What the doctor finds, each time with what to do about it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from redis.asyncio import Redis
+
+from sandbox.account import OfficialAccount, default_account
+from sandbox.app import make_app
+from service import doctor, embedded
+from service.app import running
+from service.doctor import Finding, examine
+from service.settings import Settings, validate
+
+KEY = "k" * 32
+
+
+@pytest.fixture
+def official() -> OfficialAccount:
+    return default_account("http://127.0.0.1:9/wechat/main")
+
+
+@pytest.fixture
+async def wechat(official: OfficialAccount) -> AsyncIterator[str]:
+    async with TestServer(make_app([official], public_url="http://127.0.0.1")) as server:
+        yield str(server.make_url("/"))
+
+
+def settings(tmp_path: Path, account: OfficialAccount, api_base: str, **more: Any) -> Settings:
+    main = {
+        "appid": account.appid,
+        "secret": account.secret,
+        "token": account.token,
+        "aes_key": account.aes_key,
+        "api_base": api_base,
+    }
+    values = {
+        "data_dir": str(tmp_path / "var"),
+        "accounts": {"main": main | more.pop("main", {})},
+        "clients": {"shop": {"name": "Shop", "secret": "s", "accounts": ["main"]}},
+        "server": {"public_url": "http://127.0.0.1:9"},
+    }
+    return validate(values | more)
+
+
+def about(findings: list[Finding], subject: str) -> list[Finding]:
+    return [finding for finding in findings if finding.subject == subject]
+
+
+def wrong(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if not finding.ok]
+
+
+async def test_all_is_well_while_the_service_runs(tmp_path: Path, official: OfficialAccount, wechat: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        config = settings(tmp_path, official, wechat, server={"public_url": address})
+        async with running(config, sock=listening):
+            findings = await examine(config)
+    assert [finding.ok for finding in about(findings, "server.public_url")] == [True, None]
+    assert wrong(findings) == [about(findings, "server.public_url")[1]], "only the loopback is warned of"
+    assert about(findings, "accounts.main")[0].message == "WeChat gives an access token"
+    assert "a scanbind that runs" in about(findings, "redis")[0].message
+
+
+async def test_stores_that_do_not_answer_are_told_with_what_to_do(
+    tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
+    config = settings(
+        tmp_path,
+        official,
+        wechat,
+        redis={"url": f"unix://{tmp_path}/none.sock"},
+        database={"url": "postgresql://127.0.0.1:9/none"},
+        secret_key=KEY,
+    )
+    findings = await examine(config)
+    [redis], [database] = about(findings, "redis"), about(findings, "database")
+    assert (redis.ok, redis.remedy) == (False, "start it, or correct redis.url")
+    assert (database.ok, database.remedy) == (False, "start it, or correct database.url")
+    assert about(findings, "accounts.main")[0].ok, "the rest is looked at all the same"
+
+
+async def test_a_database_without_tables_wants_a_migration(
+    tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/empty.sqlite3"
+    config = settings(tmp_path, official, wechat, database={"url": url}, secret_key=KEY)
+    findings = about(await examine(config), "database")
+    assert [finding.ok for finding in findings] == [True, False]
+    assert findings[1].remedy == "run `scanbind migrate`"
+
+
+async def test_a_redis_that_may_lose_tickets_is_warned_of(
+    tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
+    async with embedded.valkey(tmp_path / "elsewhere") as url:
+        client = Redis.from_url(url)
+        config = settings(tmp_path, official, wechat, redis={"url": url}, secret_key=KEY)
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        assert wrong(about(await examine(config), "redis")) == [], "nothing is evicted without a maxmemory"
+        await client.config_set("maxmemory", "100mb", "appendonly", "no")
+        await client.aclose()
+        findings = about(await examine(config), "redis")
+    assert [finding.ok for finding in findings] == [True, None, None]
+    assert [finding.remedy for finding in findings[1:]] == [
+        "set maxmemory-policy to noeviction",
+        "set appendonly to yes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("main", "remedy"),
+    [
+        ({"secret": "0" * 32}, "correct accounts.main.secret"),
+        ({"appid": "wx0000000000000000"}, "correct accounts.main.appid"),
+        ({"api_base": "http://127.0.0.1:9"}, "see that http://127.0.0.1:9 can be reached"),
+    ],
+)
+async def test_an_account_without_a_token_says_why(
+    main: dict[str, str], remedy: str, tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
+    config = settings(tmp_path, official, wechat, main=main)
+    [finding] = about(await examine(config), "accounts.main")
+    assert finding.ok is False
+    assert finding.remedy.startswith(remedy)
+    assert official.secret not in str(finding)
+
+
+async def test_an_api_base_that_is_not_wechat_is_told(tmp_path: Path, official: OfficialAccount) -> None:
+    async def anything(_: web.Request) -> web.Response:
+        return web.json_response({"hello": "world"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", anything)
+    async with TestServer(app) as server:
+        base = str(server.make_url(""))
+        config = settings(tmp_path, official, base, server={"public_url": base})
+        findings = await examine(config)
+    [account] = about(findings, "accounts.main")
+    assert (account.ok, account.remedy) == (False, "correct accounts.main.api_base")
+    assert about(findings, "server.public_url")[0].ok is False, "an answer of somebody else's is not ours"
+
+
+async def test_plain_mode_is_warned_of(tmp_path: Path, official: OfficialAccount, wechat: str) -> None:
+    config = settings(tmp_path, official, wechat, main={"mode": "plain", "allow_unsigned_body": True})
+    [finding] = about(await examine(config), "accounts.main.mode")
+    assert finding.ok is None
+    assert "forge" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1:9", "only this machine reaches it"),
+        ("http://login.invalid", "secrets travel in the clear"),
+        ("https://login.invalid:8443", "WeChat pushes to the ports 80 and 443 alone"),
+        ("https://login.invalid", None),
+    ],
+)
+async def test_an_address_that_wechat_cannot_use_is_warned_of(
+    url: str, message: str | None, tmp_path: Path, official: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_CHECKS", {"server.public_url": doctor._public_url})
+    config = settings(tmp_path, official, "http://127.0.0.1:9", server={"public_url": url})
+    reached, *warnings = await examine(config)
+    assert reached.ok is False
+    assert [warning.ok for warning in warnings] == [None] * bool(message)
+    assert all(message and message in warning.message for warning in warnings)
+
+
+async def test_nothing_configured_is_a_warning(tmp_path: Path) -> None:
+    findings = await examine(validate({"data_dir": str(tmp_path), "server": {"public_url": "http://127.0.0.1:9"}}))
+    assert [finding.ok for subject in ("accounts", "clients") for finding in about(findings, subject)] == [
+        None
+    ] * 2
+
+
+async def test_a_check_that_fails_or_hangs_is_a_finding_too(
+    tmp_path: Path, official: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: Settings) -> AsyncIterator[Finding]:
+        yield Finding(True, "broken", str(int("hunter2")))
+
+    async def hanging(_: Settings) -> AsyncIterator[Finding]:
+        await asyncio.Event().wait()
+        yield Finding(True, "hanging", "never")
+
+    monkeypatch.setattr(doctor, "_CHECKS", {"broken": broken, "hanging": hanging})
+    monkeypatch.setattr(doctor, "PATIENCE", 0.05)
+    findings = await examine(settings(tmp_path, official, "http://127.0.0.1:9"))
+    assert [(finding.ok, finding.subject) for finding in findings] == [(False, "broken"), (False, "hanging")]
+    assert "hunter2" not in str(findings)
+
+
+def test_a_finding_is_a_line_and_its_remedy() -> None:
+    finding = Finding(None, "redis", "forgets", "make it remember")
+    assert str(finding) == "warning  redis: forgets\n         remedy: make it remember"
+    assert str(replace(finding, ok=True, remedy="")) == "good     redis: forgets"

