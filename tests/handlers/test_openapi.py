@@ -1,0 +1,305 @@
+"""The description fits the service: it is well formed, lacks no door, and every real answer is as it says."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from harness import ORIGIN, Page, World, client
+from jsonschema import Draft202012Validator
+
+from handlers.problems import INTERNAL, PROBLEMS
+from handlers.routes import ROUTES
+from handlers.tickets import _STREAMS
+from service import keys
+
+Json = dict[str, Any]
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+@pytest.fixture
+async def document(world: World) -> Json:
+    response = await world.call("GET", "/openapi.json")
+    assert (response.status, response.content_type) == (200, "application/json")
+    return dict(await response.json())
+
+
+class Contract:
+    """Holds answers against the description; counts which were seen."""
+
+    def __init__(self, document: Json) -> None:
+        self._document = document
+        # A client must take fields it does not know; here, one that is not described is a fault.
+        self._schemas = {name: _closed(schema) for name, schema in document["components"]["schemas"].items()}
+
+    async def holds(self, response: ClientResponse) -> ClientResponse:
+        """Fail unless *response* is described, with its media type, headers and body; return it."""
+        operation = self._operation(response.method, response.url.raw_path)
+        described = operation["responses"].get(str(response.status))
+        assert described, f"{response.method} {response.url.path} may not answer {response.status}"
+        described = self._resolve(described)
+        for name in described["headers"]:
+            assert name in response.headers, name
+        content = described.get("content", {})
+        if not content:
+            assert await response.read() == b""
+            return response
+        assert response.content_type in content, response.content_type
+        if response.content_type.endswith("json"):
+            self._check(content[response.content_type]["schema"], await response.json(content_type=None))
+        return response
+
+    def validate(self, name: str, value: Any) -> None:
+        self._check({"$ref": f"#/components/schemas/{name}"}, value)
+
+    def _check(self, schema: Json, value: Any) -> None:
+        whole = {**schema, "components": {"schemas": self._schemas}}
+        Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
+
+    def _operation(self, method: str, path: str) -> Json:
+        for pattern, operations in self._document["paths"].items():
+            form = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(pattern))
+            if re.fullmatch(form, path) and method.lower() in operations:
+                return dict(operations[method.lower()])
+        raise AssertionError(f"{method} {path} is not described")
+
+    def _resolve(self, described: Json) -> Json:
+        while ref := described.get("$ref"):
+            described = _at(self._document, ref)
+        return described
+
+
+def _closed(schema: Json) -> Json:
+    return {**schema, "additionalProperties": schema.get("additionalProperties", False)}
+
+
+def _at(document: Json, ref: str) -> Json:
+    here: Any = document
+    for step in ref.removeprefix("#/").split("/"):
+        here = here[step]
+    return dict(here)
+
+
+@pytest.fixture
+async def contract(document: Json) -> Contract:
+    return Contract(document)
+
+
+@pytest.fixture
+async def asked(make: Callable[..., Any]) -> World:
+    """A world whose phones are asked to choose a number."""
+    return await make(clients={"shop": client("shop", confirm="choose"), "club": client("club")})
+
+
+def _nodes(value: Any) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield value
+        for below in value.values():
+            yield from _nodes(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _nodes(below)
+
+
+def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+async def test_the_document_has_the_form_of_openapi_3_1(document: Json) -> None:
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
+    assert {"title", "version"} <= document["info"].keys()
+    assert document.keys() <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
+    ids = [one["operationId"] for _, _, one in _operations(document) if "operationId" in one]
+    assert len(ids) == len(set(ids))
+    for method, path, operation in _operations(document):
+        assert method in METHODS
+        assert path.startswith("/")
+        assert operation["summary"].endswith(".")
+        assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
+
+
+async def test_every_reference_leads_somewhere(document: Json) -> None:
+    refs = [node["$ref"] for node in _nodes(document) if isinstance(node.get("$ref"), str)]
+    assert len(refs) > 50
+    for ref in refs:
+        assert _at(document, ref)
+    schemes = document["components"]["securitySchemes"]
+    for _, _, operation in _operations(document):
+        assert all(name in schemes for one in operation["security"] for name in one)
+
+
+async def test_every_response_says_what_it_means_and_every_schema_is_one(document: Json) -> None:
+    for _, _, operation in _operations(document):
+        for response in operation["responses"].values():
+            assert response.get("$ref") or response["description"]
+    schemas = [node["schema"] for node in _nodes(document) if isinstance(node.get("schema"), dict)]
+    for schema in [*schemas, *document["components"]["schemas"].values()]:
+        Draft202012Validator.check_schema(schema)
+
+
+async def test_every_path_parameter_is_described_and_required(document: Json) -> None:
+    for _, path, operation in _operations(document):
+        described = {one["name"] for one in operation["parameters"] if one["in"] == "path" and one["required"]}
+        assert described == set(re.findall(r"{(\w+)}", path))
+        assert all({"name", "in", "schema"} <= one.keys() for one in operation["parameters"])
+
+
+async def test_every_door_is_described_and_every_described_door_exists(document: Json) -> None:
+    doors = {(route.method.lower(), re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)) for route in ROUTES}
+    assert {(method, path) for method, path, _ in _operations(document)} == doors
+
+
+async def test_every_problem_is_described(document: Json) -> None:
+    slugs = {problem.slug for problem in (*PROBLEMS.values(), INTERNAL)}
+    assert document["components"]["responses"].keys() == slugs
+    told = {
+        type_
+        for _, _, operation in _operations(document)
+        for node in _nodes([Contract(document)._resolve(one) for one in operation["responses"].values()])
+        for type_ in node.get("enum", ())
+    }
+    unreachable_from_a_door = {"/problems/method-not-allowed"}
+    assert told == {f"/problems/{slug}" for slug in slugs} - unreachable_from_a_door
+
+
+async def test_the_document_names_the_service_as_it_is_reached(world: World, document: Json) -> None:
+    assert document["servers"] == [{"url": world.url}]
+
+
+async def test_a_login_is_as_described(world: World, contract: Contract) -> None:
+    person, page = await world.bound("42"), await world.login(state="xyz")
+    contract.validate("TicketMade", page.made)
+    pending = await contract.holds(await page.raw())
+    await contract.holds(await page.raw(If_None_Match=pending.headers["ETag"]))
+    await world.scan(person, page)
+    state = await (await contract.holds(await page.raw())).json()
+    await contract.holds(await world.exchange(state["code"]))
+    await contract.holds(await world.exchange(state["code"]))
+    await contract.holds(await page.raw("DELETE"))
+    listed = await contract.holds(await world.site("GET", "/v1/bindings/42"))
+    assert (await listed.json())["bindings"][0]["last_login_at"]
+
+
+async def test_a_question_is_as_described(asked: World) -> None:
+    contract = Contract(await (await asked.call("GET", "/openapi.json")).json())
+    person, page = await asked.person(), await asked.login()
+    await asked.scan(person, page)
+    state = await (await contract.holds(await page.raw())).json()
+    assert state["match"]
+    await asked.say(person, "00")
+    state = await (await contract.holds(await page.raw())).json()
+    assert state["reason"] == "wrong_number"
+
+
+async def test_a_registration_is_as_described(world: World, contract: Contract) -> None:
+    page = await world.login()
+    await world.scan(await world.person(), page)
+    told = await contract.holds(await world.exchange((await page.poll())["code"]))
+    body = {"user_id": "7", "registration": (await told.json())["registration"]}
+    for status in (201, 200):
+        assert (await contract.holds(await world.site("POST", "/v1/bindings", body))).status == status
+    await contract.holds(await world.site("POST", "/v1/bindings", {**body, "user_id": "8"}))
+    for status in (204, 404):
+        assert (await contract.holds(await world.site("DELETE", "/v1/bindings/7?account=main"))).status == status
+
+
+async def test_a_conflict_is_as_described(world: World, contract: Contract) -> None:
+    await world.bound("7")
+    page = await world.login()
+    await world.scan(await world.person(), page)
+    told = await (await world.exchange((await page.poll())["code"])).json()
+    body = {"user_id": "7", "registration": told["registration"]}
+    answer = await contract.holds(await world.site("POST", "/v1/bindings", body))
+    assert (await answer.json())["reason"] == "user_taken"
+
+
+async def test_bind_tickets_are_as_described(world: World, contract: Contract) -> None:
+    wanted = {"purpose": "bind", "user_id": "9", "session": "s"}
+    for status in (201, 200):
+        assert (await contract.holds(await world.site("POST", "/v1/tickets", wanted))).status == status
+    page = await world.bind("9")
+    assert (await contract.holds(await page.raw("DELETE"))).status == 204
+    assert (await contract.holds(await page.raw("DELETE"))).status == 409
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (400, b'{"purpose":"steal"}', {"Content-Type": "application/json"}),
+        (401, b'{"purpose":"login","client_id":"shop"}', {"Content-Type": "application/json"}),
+        (
+            403,
+            b'{"purpose":"login","client_id":"shop"}',
+            {"Content-Type": "application/json", "Origin": "https://evil.example"},
+        ),
+        (413, b" " * 70_000, {"Content-Type": "application/json"}),
+        (415, b"purpose=login", {"Content-Type": "text/plain"}),
+    ],
+)
+async def test_a_refused_ticket_is_as_described(
+    world: World, contract: Contract, status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    response = await world.call("POST", "/v1/tickets", data=body, headers=headers)
+    assert (await contract.holds(response)).status == status
+
+
+async def test_too_many_logins_are_refused_as_described(make: Callable[..., Any]) -> None:
+    world: World = await make(limits={"tickets_per_address": 1})
+    contract = Contract(await (await world.call("GET", "/openapi.json")).json())
+    await world.login()
+    body, headers = {"purpose": "login", "client_id": "shop"}, {"Origin": ORIGIN}
+    response = await world.call("POST", "/v1/tickets", json=body, headers=headers)
+    assert (await contract.holds(response)).status == 429
+
+
+async def test_following_refuses_as_described(world: World, contract: Contract) -> None:
+    page, other = await world.login(), await world.login()
+    stranger = Page(world, {**page.made, "secret": other.made["secret"]}, 201)
+    for method, suffix in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
+        assert (await contract.holds(await stranger.raw(method, suffix))).status == 404
+        bare = await world.call(method, f"/v1/tickets/{page.id}{suffix}")
+        assert (await contract.holds(bare)).status == 401
+
+
+async def test_a_stream_is_as_described(world: World, contract: Contract) -> None:
+    person, page = await world.person(), await world.login()
+    await world.scan(person, page)
+    response = await contract.holds(await page.raw(suffix="/events"))
+    event, tag, data = (await response.text()).strip().splitlines()
+    assert event == "event: status"
+    assert tag.startswith('id: "')
+    contract.validate("TicketState", json.loads(data.removeprefix("data: ")))
+
+
+async def test_too_many_streams_are_refused_as_described(world: World, contract: Contract) -> None:
+    page = await world.login()
+    address = f"{world.url}/v1/tickets/{page.id}/events"
+    open_streams = [await world.http.get(address, headers=page.bearer) for _ in range(_STREAMS)]
+    assert (await contract.holds(await page.raw(suffix="/events"))).status == 429
+    for stream in open_streams:
+        stream.close()
+
+
+async def test_pictures_are_as_described(world: World, contract: Contract) -> None:
+    page = await world.login()
+    for path in (page.made["qr_svg"], page.made["qr_png"], f"{page.made['qr_png']}?size=1", "/v1/qr/no.svg"):
+        await contract.holds(await world.call("GET", path))
+
+
+async def test_pushes_are_answered_as_described(world: World, contract: Contract) -> None:
+    assert (await contract.holds(await world.call("GET", "/wechat/main"))).status == 403
+    assert (await contract.holds(await world.call("POST", "/wechat/main", data=b"<xml/>"))).status == 403
+    assert (await contract.holds(await world.call("POST", "/wechat/main", data=b" " * 70_000))).status == 413
+    assert (await contract.holds(await world.call("GET", "/wechat/nobody"))).status == 404
+
+
+async def test_health_and_preflights_are_as_described(world: World, contract: Contract) -> None:
+    for path in ("/livez", "/readyz", "/metrics", "/openapi.json"):
+        assert (await contract.holds(await world.call("GET", path))).status == 200
+    await contract.holds(await world.call("OPTIONS", "/v1/tickets", headers={"Origin": ORIGIN}))
+    world.app[keys.DRAINING].set()
+    assert (await contract.holds(await world.call("GET", "/readyz"))).status == 503

@@ -1,0 +1,138 @@
+"""What the documents say is there: commands, links, files, decisions, settings."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from handlers.routes import ROUTES
+from service.cli import _COMMANDS
+from service.settings import Account, Client, Settings, load
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+FOLDERS = ("models", "service", "handlers", "sandbox", "demo", "web", "migrations", "tests", "bench", "docs")
+SOURCES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^ *```{language}\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def _prose(page: Path) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+@each_page
+def test_every_make_target_named_is_one(page: Path) -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"(?:^\s*|`)make (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(named) <= targets
+
+
+@each_page
+def test_every_command_named_is_one(page: Path) -> None:
+    named = re.findall(r"(?:^\s*|`)scanbind ([a-z][a-z-]*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(named) <= set(_COMMANDS)
+
+
+def test_the_readme_names_the_two_commands_and_every_other() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {"make demo", "make test"} <= {block.strip() for block in _blocks(ROOT / "README.md", "sh")}
+    assert [name for name in _COMMANDS if name != "demo" and f"scanbind {name}" not in text] == []
+
+
+@each_page
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", _prose(page))
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert broken == []
+
+
+@each_page
+def test_every_file_named_exists(page: Path) -> None:
+    quoted = re.findall(r"`([\w./-]+)`", _prose(page))
+    paths = [text for text in quoted if text.split("/")[0] in FOLDERS and "/" in text]
+    files = [text for text in quoted if re.fullmatch(r"[\w-]+\.(?:md|toml|lock)", text)]
+    assert [path for path in paths + files if not (ROOT / path).exists()] == []
+
+
+@each_page
+def test_every_address_named_is_a_door(page: Path) -> None:
+    doors = {_plain(route.path) for route in ROUTES}
+    named = re.findall(
+        r"(?:GET|POST|DELETE) (/[\w./{}-]*)|`(/(?:livez|readyz|metrics|openapi)[\w.]*)`", _prose(page)
+    )
+    assert [path for pair in named for path in pair if path and _plain(path) not in doors] == []
+
+
+def _plain(path: str) -> str:
+    return re.sub(r"{[^}]*}", "{}", path)
+
+
+def test_every_decision_cited_in_code_is_written_down() -> None:
+    written = {path.name[:4] for path in (ROOT / "docs" / "adr").glob("*.md")}
+    cited = {
+        (path, number) for path in SOURCES for number in re.findall(r"docs/adr/(\d{4})", path.read_text("utf-8"))
+    }
+    assert cited
+    assert [(path, number) for path, number in cited if number not in written] == []
+
+
+def test_every_decision_has_the_same_three_parts_and_its_own_number() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {page.name[:4]}: ")
+        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequence"]
+
+
+def test_the_example_configuration_is_a_good_one(tmp_path: Path) -> None:
+    [example] = _blocks(CONFIGURATION, "yaml")
+    file = tmp_path / "config.yaml"
+    file.write_text(example, encoding="utf-8")
+    settings = load(file, _variables())
+    assert settings.server.port == 9000
+    assert settings.clients["shop"].origins == ("https://shop.example", "https://www.shop.example")
+
+
+def _variables() -> dict[str, str]:
+    [lines] = [block for block in _blocks(CONFIGURATION, "sh") if "SCANBIND_" in block]
+    return {name: value for name, _, value in (line.partition("=") for line in lines.splitlines())}
+
+
+def test_the_stores_of_the_readme_can_be_configured(tmp_path: Path) -> None:
+    [stores] = _blocks(ROOT / "README.md", "yaml")
+    file = tmp_path / "config.yaml"
+    file.write_text(stores, encoding="utf-8")
+    assert load(file, {}).database.url.startswith("postgresql+asyncpg://")
+    assert yaml.safe_load(stores).keys() == {"database", "redis", "secret_key"}
+
+
+def test_every_setting_is_described_and_every_described_one_exists() -> None:
+    described = set(
+        re.findall(r"^\| `([a-z_.]+(?:\.NAME)?[a-zA-Z_.]*)` \|", CONFIGURATION.read_text("utf-8"), re.MULTILINE)
+    )
+    assert described == set(_keys(Settings, ""))
+
+
+def _keys(part: type[BaseModel], above: str) -> Iterator[str]:
+    parts: dict[str, Any] = {"accounts": Account, "clients": Client}
+    for name, field in part.model_fields.items():
+        kind = field.annotation
+        if name in parts and part is Settings:
+            yield from _keys(parts[name], f"{name}.NAME.")
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _keys(kind, f"{name}.")
+        else:
+            yield above + name
