@@ -106,9 +106,10 @@ def _compose(
     clients = settings.clients
     keyring = Keyring.derive(resolve_secret_key(settings), clients)
     endings, bindings, requests, followers = Endings(sql), Bindings(sql), BindRequests(sql), Followers(sql)
-    tickets, questions = TicketStore(store), Questions(store)
-    projection = Projection(store=tickets, endings=endings, clock=clock)
-    feed = Feed(store, on_connect=projection.missed)
+    missed = asyncio.Event()  # whatever was published while the feed was away
+    feed = Feed(store, on_connect=missed.set)
+    tickets, questions = TicketStore(store, tell=feed.learn), Questions(store)
+    projection = Projection(store=tickets, endings=endings, missed=missed, clock=clock)
     profiles = Profiles(apis=apis, followers=followers, clock=clock)
     stages = Stages(clients=clients, keyring=keyring, requests=requests)
     concluding = Concluding(endings=endings, projection=projection, metrics=metrics, clock=clock)

@@ -123,9 +123,7 @@ class Following:
         )
 
     async def _load(self, head: Head) -> Ticket:
-        ticket = await self._store.load(head.ticket) or await self._restore(head)
-        self._feed.learn(ticket)
-        return ticket
+        return await self._store.load(head.ticket) or await self._restore(head)
 
     async def _restore(self, head: Head) -> Ticket:
         """Put back into Redis what can be known of a ticket it has lost."""
@@ -159,9 +157,7 @@ class Following:
                 return advance(ticket, Signal.LAPSE, now=now)
             return replace(ticket, checked_at=now)
 
-        current = await self._store.update(ticket, move, expires_at=head.expires_at)
-        self._feed.learn(current)
-        return current
+        return await self._store.update(ticket, move, expires_at=head.expires_at)
 
 
 def _code(head: Head, ticket: Ticket, keys: ClientKeys) -> str | None:

@@ -20,17 +20,15 @@ _PAUSE: Final = 2.0
 
 
 class Projection:
-    """Endings on their way from SQL to Redis. Run `run` beside the server."""
+    """Endings on their way from SQL to Redis. Run `run` beside the server; set *missed* when Redis may lack some."""
 
-    def __init__(self, *, store: TicketStore, endings: Endings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, store: TicketStore, endings: Endings, missed: asyncio.Event, clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
         self._endings = endings
         self._clock = clock
-        self._missed = asyncio.Event()
-
-    def missed(self) -> None:
-        """Say that Redis may lack endings."""
-        self._missed.set()
+        self._missed = missed
 
     async def show(self, ending: Ending) -> None:
         """Show one ending; if Redis fails, it is shown later: SQL has it."""

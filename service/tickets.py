@@ -20,9 +20,13 @@ _KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
 
 
 class TicketStore:
-    """Tickets by id. Each change is a compare-and-swap and is published on CHANNEL."""
+    """Tickets by id. Each change is a compare-and-swap and is published on CHANNEL.
 
-    def __init__(self, redis: "Redis | RedisCluster") -> None:
+    *tell* hears of every ticket read or changed here at once, and not only when its publication comes back.
+    """
+
+    def __init__(self, redis: "Redis | RedisCluster", *, tell: Callable[[Ticket], None] = lambda _: None) -> None:
+        self._tell = tell
         self._cells = Cells(redis, channel=CHANNEL)
 
     async def load(self, ticket: TicketId) -> Ticket | None:
@@ -32,7 +36,7 @@ class TicketStore:
             StoreUnavailable: Redis does not answer.
         """
         held = await self._cells.load(_key(ticket))
-        return decode(held) if held else None
+        return self._told(decode(held)) if held else None
 
     async def update(self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime) -> Ticket:
         """Apply *move* to the ticket as it stands (to *ticket* itself if Redis has none) and return the result.
@@ -53,7 +57,11 @@ class TicketStore:
             return encode(replace(after, version=version))
 
         until = expires_at + _KEPT_AFTER
-        return decode(await self._cells.change(_key(ticket.id), swap, until=until))
+        return self._told(decode(await self._cells.change(_key(ticket.id), swap, until=until)))
+
+    def _told(self, ticket: Ticket) -> Ticket:
+        self._tell(ticket)
+        return ticket
 
 
 def _key(ticket: TicketId) -> str:

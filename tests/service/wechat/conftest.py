@@ -1,4 +1,4 @@
-"""A real Valkey on a unix socket; WeChat's API as a script of answers."""
+"""WeChat's API as a script of answers."""
 
 import asyncio
 import json
@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiohttp import ClientSession, web
-from redis.asyncio import Redis
 
-from service.embedded import valkey
 from service.wechat.transport import ApiAccount
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -23,19 +20,6 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 def sample() -> Callable[[str], dict[str, Any]]:
     """Read one of the real deliveries."""
     return lambda name: json.loads((SAMPLES / f"{name}.json").read_text())
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def redis_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url, decode_responses=True) as client:
-        await client.flushall()
-        yield client
 
 
 @pytest.fixture
