@@ -180,6 +180,7 @@ def settle(ticket: Ticket, ending: Ending, *, now: datetime) -> Ticket:
         outcome=ending.outcome,
         reason=ending.reason,
         answered_at=ending.answered_at,
-        code_used=ending.code_used_at is not None,
+        # The row may have been read before its code was used: what was seen used stays used.
+        code_used=ticket.code_used or ending.code_used_at is not None,
     )
     return ticket if settled == ticket else settled

@@ -20,7 +20,7 @@ _PAUSE: Final = 2.0
 
 
 class Projection:
-    """Endings on their way from SQL to Redis. Run `run` beside the server; set *missed* when Redis may lack some."""
+    """Endings on their way from SQL to Redis. Run `run` beside the server; *missed* says Redis may lack some."""
 
     def __init__(
         self, *, store: TicketStore, endings: Endings, missed: asyncio.Event, clock: Callable[[], datetime]

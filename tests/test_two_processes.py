@@ -1,0 +1,69 @@
+"""Two services on the same stores: whichever a page, a site or WeChat meets, they tell the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from harness import Page, World, free_port
+
+from service.app import running
+
+
+@pytest.fixture
+async def other(world: World) -> AsyncIterator[World]:
+    """A second service, beside the first; WeChat pushes to the first."""
+    with free_port() as sock:
+        async with running(world.settings, sock=sock, clock=world.clock) as service:
+            yield replace(world, url=f"http://127.0.0.1:{service.port}", app=service.app)
+
+
+def at(other: World, page: Page) -> Page:
+    return replace(page, world=other)
+
+
+async def test_a_page_at_one_hears_of_a_scan_at_the_other(world: World, other: World) -> None:
+    page = await other.bind("42")
+    waiting = asyncio.create_task(page.until("confirmed"))
+    await world.scan(await world.person(), page)
+    assert (await waiting)["outcome"] == "bound"
+
+
+async def test_a_stream_at_one_ends_by_a_cancel_at_the_other(world: World, other: World) -> None:
+    page = await other.login()
+    stream = asyncio.create_task(page.raw(suffix="/events"))
+    assert (await at(world, page).raw("DELETE")).status == 204
+    assert '"status": "cancelled"' in await (await stream).text()
+
+
+async def test_a_code_is_exchanged_once_by_both_together(world: World, other: World) -> None:
+    page = await world.login()
+    await world.scan(await world.person(), page)
+    code = (await page.poll())["code"]
+    both = [world, other] * 10
+    answers = await asyncio.gather(*(one.exchange(code) for one in both))
+    assert sorted(answer.status for answer in answers) == [200] + [400] * 19
+    assert (await at(other, page).until("confirmed"))["code"] is None
+
+
+async def test_a_lost_subscription_loses_no_change(world: World, other: World) -> None:
+    page = await other.login()
+    waiting = asyncio.create_task(page.until("confirmed"))
+    assert (await page.poll())["status"] == "pending"
+    await world.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await world.scan(await world.person(), page)
+    assert (await waiting)["outcome"] == "register"
+
+
+async def test_an_ending_that_redis_missed_is_shown_when_it_is_back(world: World, other: World) -> None:
+    page = await other.login()
+    await world.scan(await world.person(), page)
+    confirmed = await page.until("confirmed")
+    # an older state comes back, as after a crash between two writes of the journal
+    key = f"scanbind:t:{page.id}"
+    await world.redis.set(key, f'{{"id":"{page.id}","version":1,"status":"pending"}}', px=60_000)
+    await world.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    async with asyncio.timeout(10):
+        while '"confirmed"' not in str(await world.redis.get(key)):
+            await asyncio.sleep(0.05)
+    assert (await page.poll()) | {"expires_in": 0} == confirmed | {"expires_in": 0}
