@@ -49,7 +49,8 @@ async def test_a_code_is_exchanged_once_by_both_together(world: World, other: Wo
 
 async def test_a_lost_subscription_loses_no_change(world: World, other: World) -> None:
     page = await other.login()
-    waiting = asyncio.create_task(page.until("cancelled"))
+    tag = (await page.raw()).headers["ETag"]
+    waiting = asyncio.create_task(page.raw(If_None_Match=tag, Prefer="wait=30"))
     async with asyncio.timeout(5):
         while not other.app[FEED].waiting:
             await asyncio.sleep(0.01)
@@ -57,7 +58,8 @@ async def test_a_lost_subscription_loses_no_change(world: World, other: World) -
     unheard = f'{{"id":"{page.id}","version":{2**52},"status":"cancelled"}}'
     await world.redis.set(f"scanbind:t:{page.id}", unheard, px=60_000)
     await world.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    await waiting
+    async with asyncio.timeout(5):
+        assert (await (await waiting).json())["status"] == "cancelled"
 
 
 async def test_an_ending_that_redis_missed_is_shown_when_it_is_back(world: World, other: World) -> None:
