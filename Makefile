@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check bench lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -17,6 +17,11 @@ check: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: .venv/dev.stamp
+	$(BIN)/python -m bench.poll
+	$(BIN)/python -m bench.callback
+	$(BIN)/python -m bench.waiters
+
 lock: .venv/bin/python
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements.lock
@@ -26,8 +31,7 @@ clean:
 	rm -rf .venv var *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or name another with make PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "venv is missing: on Debian, apt install python3-venv" >&2; exit 1; }
+	@sh tools/venv.sh "$(PYTHON)"
 
 .venv/run.stamp: .venv/bin/python requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
