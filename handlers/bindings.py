@@ -1,6 +1,6 @@
 """A site's back end binds with a registration, looks, and disconnects (CONTRACT 5)."""
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -9,6 +9,8 @@ from handlers.answers import NO_STORE, json_answer, moment
 from models.binding import Binding, UserId
 from models.errors import BindingNotFound
 from service.keys import BINDINGS, CLOCK, REDEEMING, SETTINGS
+
+_NONE: Final = "this user has no such binding"
 
 
 async def create(request: web.Request) -> web.Response:
@@ -31,9 +33,11 @@ async def delete(request: web.Request) -> web.Response:
     """Disconnect a user from one account, or from all."""
     client, user_id = auth.site(request), _user_id(request)
     account = request.query.get("account")
+    if not (account or "").isprintable():  # no account's name: PostgreSQL would fail on a NUL
+        raise BindingNotFound(_NONE)
     removed = await request.app[BINDINGS].disconnect(client, user_id, account=account, now=request.app[CLOCK]())
     if not removed:
-        raise BindingNotFound("this user has no such binding")
+        raise BindingNotFound(_NONE)
     return web.Response(status=204, headers=NO_STORE)
 
 

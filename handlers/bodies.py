@@ -1,5 +1,6 @@
 """What callers may send: JSON of a known shape, or a problem that names the field."""
 
+import asyncio
 import json
 import unicodedata
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -13,6 +14,8 @@ from models.ticket import Lang
 
 T = TypeVar("T")
 
+_ARRIVES_WITHIN: Final = 10.0
+"""Seconds: nobody may hold a connection by sending its body drop by drop."""
 _OURS: Final = {
     "missing": "is missing",
     "extra_forbidden": "unknown field",
@@ -100,11 +103,12 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
     Raises:
         UnsupportedMediaType: it does not call itself JSON.
         PayloadTooLarge: (from aiohttp) it is larger than the service takes.
-        InvalidRequest: it is not JSON in UTF-8, repeats a key, or a field is missing, unknown or out of range.
+        InvalidRequest: it does not arrive in time, is not JSON in UTF-8, repeats a key, or a field is missing,
+            unknown or out of range.
     """
     if request.content_type != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
-    body = await request.read()
+    body = await _arrived(request)
     try:
         fields = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
         json.dumps(fields, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored or compared
@@ -113,6 +117,14 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
             str(e) if isinstance(e, _RepeatedKeyError) else "the body is not JSON in UTF-8"
         ) from e
     return check(shape, fields)
+
+
+async def _arrived(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_ARRIVES_WITHIN):
+            return await request.read()
+    except TimeoutError as e:
+        raise InvalidRequest("the body did not arrive in time") from e
 
 
 def check(shape: TypeAdapter[T], value: object, *, name: str = "") -> T:

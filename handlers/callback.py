@@ -21,10 +21,10 @@ async def verify(request: web.Request) -> web.Response:
 async def receive(request: web.Request) -> web.Response:
     """Take one push; acknowledge it only when its effect is kept."""
     account = _account(request)
-    delivery = account.open(request.query, await request.read(), now=request.app[CLOCK]())
-    request.app[METRICS].pushes.labels(account.name, type(delivery.event).__name__.lower()).inc()
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
+            delivery = account.open(request.query, await request.read(), now=request.app[CLOCK]())
+            request.app[METRICS].pushes.labels(account.name, type(delivery.event).__name__.lower()).inc()
             text = await request.app[SCANNING].handle(account.name, delivery.event)
     except TimeoutError as e:
         raise StoreUnavailable("not done in time") from e

@@ -1,4 +1,7 @@
-"""The addresses, all on one page."""
+"""The addresses, all on one page.
+
+A user id may hold braces, which aiohttp's plain `{name}` does not take.
+"""
 
 from typing import Final
 
@@ -18,8 +21,8 @@ ROUTES: Final = (
     web.get("/v1/qr/{capability:[A-Za-z0-9_-]+}.png", qr.png),
     web.post("/v1/exchange", exchange.exchange),
     web.post("/v1/bindings", bindings.create),
-    web.get("/v1/bindings/{user_id}", bindings.read),
-    web.delete("/v1/bindings/{user_id}", bindings.delete),
+    web.get("/v1/bindings/{user_id:[^/]+}", bindings.read),
+    web.delete("/v1/bindings/{user_id:[^/]+}", bindings.delete),
     web.get("/wechat/{account}", callback.verify, allow_head=False),
     web.post("/wechat/{account}", callback.receive),
     web.get("/livez", health.live),

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import math
+import random
 import re
 from collections import Counter
 from datetime import datetime
@@ -27,7 +28,7 @@ from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, KEYRING, LIMITS, M
 POLL_AFTER: Final = 2
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
-"""Seconds of silence on a stream; CONTRACT 4 allows 15."""
+"""Seconds of silence on a stream, at most; CONTRACT 4 allows 15."""
 _STREAMS: Final = 8
 """Streams of one ticket at once, in this process."""
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
@@ -81,23 +82,26 @@ async def read(request: web.Request) -> web.Response:
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Tell how a ticket stands, now and whenever that changes, until it has ended."""
+    """Tell how a ticket stands, now and whenever that changes, until it has ended.
+
+    Thousands wait in here at once, so little is kept alive meanwhile (docs/benchmarks.md).
+    """
     head, keys = auth.follower(request)
-    ticket = await request.app[FOLLOWING].read(head)
-    streams = request.app[OPEN_STREAMS]
-    if streams[head.ticket] >= _STREAMS:
-        raise RateLimited("too many streams of this ticket", retry_after=POLL_AFTER)
+    following, draining = request.app[FOLLOWING], request.app[DRAINING]
+    ticket = await following.read(head)
+    _enter(request, head)
     response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
-    streams[head.ticket] += 1
     try:
         await response.prepare(request)
-        await _tell(request, response, head, keys, ticket)
+        response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
+        told = await _tell(request, response, _view(request, head, keys, ticket))
+        while not ticket.status.final and not draining.is_set():
+            ticket = await following.wait(head, ticket, seconds=_beat())
+            told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
     except (ConnectionError, StoreUnavailable):
         pass  # the browser left, or will ask again
     finally:
-        streams[head.ticket] -= 1
-        if not streams[head.ticket]:
-            del streams[head.ticket]
+        _leave(request, head)
     return response
 
 
@@ -138,22 +142,41 @@ def _asker(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: 
     return cleaning.asker(ip=ip, user_agent=agent, account_name=wanted.account_name)
 
 
-async def _tell(
-    request: web.Request, response: web.StreamResponse, head: Head, keys: ClientKeys, ticket: Ticket
-) -> None:
-    following, draining = request.app[FOLLOWING], request.app[DRAINING]
-    told = ""
-    while True:
-        view = _view(request, head, keys, ticket)
-        if (tag := _etag(view)) != told:
-            told = tag
-            data = json.dumps(_shown(request, view), ensure_ascii=False)
-            await response.write(f"event: status\nid: {tag}\ndata: {data}\n\n".encode())
-        else:
-            await response.write(b":\n\n")
-        if ticket.status.final or draining.is_set():
-            return
-        ticket = await following.wait(head, ticket, seconds=_HEARTBEAT)
+def _beat() -> float:
+    """Draw the seconds until a stream's next sign of life, so that those who came at once do not wake at once."""
+    return random.uniform(_HEARTBEAT / 2, _HEARTBEAT)  # noqa: S311 - no secret
+
+
+def _enter(request: web.Request, head: Head) -> None:
+    """Count one more stream of the ticket.
+
+    Raises:
+        RateLimited: it has as many as it may.
+    """
+    streams = request.app[OPEN_STREAMS]
+    if streams[head.ticket] >= _STREAMS:
+        raise RateLimited("too many streams of this ticket", retry_after=POLL_AFTER)
+    streams[head.ticket] += 1
+
+
+def _leave(request: web.Request, head: Head) -> None:
+    streams = request.app[OPEN_STREAMS]
+    streams[head.ticket] -= 1
+    if not streams[head.ticket]:
+        del streams[head.ticket]
+
+
+async def _tell(request: web.Request, response: web.StreamResponse, view: View, *, told: str = "") -> str:
+    """Write *view*, or a comment if it was *told* already; return what the page knows now.
+
+    Apart from the loop, so that no text stays alive while a stream waits.
+    """
+    if (tag := _etag(view)) == told:
+        await response.write(b":\n\n")
+        return tag
+    data = json.dumps(_shown(request, view), ensure_ascii=False)
+    await response.write(f"event: status\nid: {tag}\ndata: {data}\n\n".encode())
+    return tag
 
 
 def _view(request: web.Request, head: Head, keys: ClientKeys, ticket: Ticket) -> View:

@@ -1,0 +1,278 @@
+"""WeChat's door from outside: what it did not sign, or nobody can read, changes nothing."""
+
+import gzip
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from aiohttp import ClientResponse
+from harness import ACCOUNT, SECOND, Page, World, client, problem
+from yarl import URL
+
+from sandbox import pushes
+from sandbox.crypto import Sealer, sign
+from sandbox.envelope import Request, wrap
+from sandbox.mischief import FORGERIES, Mischief
+from sandbox.people import Contact
+from sandbox.wire import write
+
+Snapshot = tuple[dict[str, Any], dict[str, list[Any]]]
+STAMP, NONCE = "1714036504", "1514711492"
+
+
+async def snapshot(world: World) -> Snapshot:
+    """Return everything that both stores hold."""
+    keys = sorted([key async for key in world.redis.scan_iter("*")])
+    held = {key: await world.redis.get(key) for key in keys}
+    with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3")) as sql:
+        tables = [name for (name,) in sql.execute("select name from sqlite_master where type = 'table'")]
+        return held, {name: sql.execute(f'select * from "{name}"').fetchall() for name in tables}
+
+
+class Push:
+    """One scan of a ticket by a stranger, to be sent whole or spoilt."""
+
+    def __init__(self, world: World, page: Page, contact: Contact) -> None:
+        self.world, self.contact, self.account = world, contact, world.sandbox.desk().account
+        code = world.sandbox.code(page.made["qr_url"])
+        self.fields = pushes.addressed(pushes.scan(code), contact, self.account, now=world.clock.seconds())
+
+    def request(self, **about: Any) -> Request:
+        return wrap(self.fields, replace(self.account, **about), now=self.world.clock.seconds())
+
+    async def send(
+        self,
+        request: Request,
+        *,
+        account: str = "main",
+        query: Any = None,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> ClientResponse:
+        return await self.world.call(
+            "POST",
+            f"/wechat/{account}",
+            params=request.query if query is None else query,
+            data=request.body if body is None else body,
+            headers={"Content-Type": request.content_type, **(headers or {})},
+        )
+
+    def sealed(self, message: bytes, **about: Any) -> Request:
+        """Return a push that WeChat signed and sealed, whatever is inside."""
+        encrypted = Sealer.of(ACCOUNT.aes_key, appid=ACCOUNT.appid).seal(message)
+        return self.signed(encrypted, **about)
+
+    def signed(self, encrypted: str, *, form: str = "xml") -> Request:
+        query = {"signature": sign(ACCOUNT.token, STAMP, NONCE), "timestamp": STAMP, "nonce": NONCE}
+        query |= {"encrypt_type": "aes", "msg_signature": sign(ACCOUNT.token, STAMP, NONCE, encrypted)}
+        body = write({"ToUserName": ACCOUNT.gh_id, "Encrypt": encrypted}, "json" if form == "json" else "xml")
+        return Request(query, body, "text/xml")
+
+
+async def prepared(world: World) -> tuple[Push, Page]:
+    page = await world.login()
+    stranger = await world.person(following=False)
+    return Push(world, page, world.sandbox.contact(stranger)), page
+
+
+@pytest.fixture
+async def push(world: World) -> Push:
+    return (await prepared(world))[0]
+
+
+def verification(**changes: str) -> dict[str, str]:
+    query = {"timestamp": STAMP, "nonce": NONCE, "echostr": "4375120948345356249"}
+    return {"signature": sign(ACCOUNT.token, STAMP, NONCE), **query, **changes}
+
+
+async def test_a_verification_is_echoed_as_the_whole_body(world: World) -> None:
+    for echo in ("4375120948345356249", "<script>alert(1)</script>", "回", "a b+c%20", "x" * 2000):
+        response = await world.call("GET", "/wechat/main", params=verification(echostr=echo))
+        assert (response.status, await response.read()) == (200, echo.encode())
+        assert response.content_type == "text/plain"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_verification_that_is_not_signed_is_not_echoed(world: World) -> None:
+    good = verification()
+    bad = [
+        verification(signature="0" * 40), verification(signature=""), verification(signature="é"),
+        verification(nonce=NONCE + "1"), verification(timestamp="0"), verification(timestamp="x"),
+        verification(signature=sign(SECOND.token, STAMP, NONCE)), {},
+        *({name: value for name, value in good.items() if name != left_out} for left_out in good),
+    ]  # fmt: skip
+    for query in bad:
+        response = await world.call("GET", "/wechat/main", params=query)
+        assert response.status in (400, 403), query
+        assert good["echostr"] not in await response.text()
+    twice = [*good.items(), ("echostr", "1")]
+    assert (await world.call("GET", "/wechat/main", params=twice)).status == 400
+
+
+async def test_every_forgery_is_turned_away_and_changes_nothing(world: World) -> None:
+    page, person = await world.login(), await world.person(following=False)
+    await world.bind("42")  # so that both stores hold something
+    contact = world.sandbox.contact(person)
+    contact.following = True
+    before = await snapshot(world)
+    for mischief in sorted(FORGERIES):
+        delivery = (await world.sandbox.scan(person, page.made["qr_url"], mischief=mischief)).delivery
+        assert delivery is not None
+        assert delivery.state == "refused", mischief
+        told = json.loads(delivery.attempts[0].body)
+        undecodable = mischief in (Mischief.WRONG_KEY, Mischief.WRONG_APPID)
+        assert delivery.attempts[0].status == (400 if undecodable else 403), mischief
+        assert told["type"] == ("/problems/invalid-request" if undecodable else "/problems/bad-signature")
+        assert ACCOUNT.token not in delivery.attempts[0].body
+    assert await snapshot(world) == before
+    assert (await page.poll())["status"] == "pending"
+
+
+async def test_a_push_without_all_that_signs_it_is_refused(world: World, push: Push) -> None:
+    request = push.request()
+    before = await snapshot(world)
+    queries: list[Any] = [
+        {},
+        *({name: value for name, value in request.query.items() if name != left} for left in (
+            "msg_signature", "timestamp", "nonce", "encrypt_type",
+        )),
+        {**request.query, "encrypt_type": "raw"},
+        {**request.query, "msg_signature": request.query["signature"]},
+        {**request.query, "msg_signature": request.query["msg_signature"][:-1]},
+        {**request.query, "msg_signature": request.query["msg_signature"] + "0"},
+        {**request.query, "msg_signature": "é"},
+        {**request.query, "timestamp": str(int(request.query["timestamp"]) + 1)},
+        {**request.query, "nonce": "1"},
+        [*request.query.items(), ("msg_signature", "0" * 40)],
+        [("msg_signature", "0" * 40), *request.query.items()],
+        [*request.query.items(), ("nonce", "1")],
+    ]  # fmt: skip
+    for query in queries:
+        await problem(await push.send(request, query=query), 403, "bad-signature")
+    assert await snapshot(world) == before
+    assert (await push.send(request)).status == 200
+
+
+async def test_a_push_for_another_account_is_refused(make: Any) -> None:
+    world = await make(official={"main": ACCOUNT, "second": SECOND}, clients={"shop": client("shop")})
+    push, page = await prepared(world)
+    await problem(await push.send(push.request(), account="second"), 403, "bad-signature")
+    forged = push.request(token=SECOND.token, aes_key=SECOND.aes_key, appid=SECOND.appid)
+    # WeChat's own, but the code is the other account's.
+    assert (await push.send(forged, account="second")).status == 200
+    assert (await page.poll())["status"] == "pending"
+    assert (await push.send(push.request())).status == 200
+    assert (await page.poll())["status"] == "confirmed"
+
+
+async def test_a_body_that_cannot_be_read_is_refused_and_changes_nothing(world: World, push: Push) -> None:
+    request = push.request()
+    before = await snapshot(world)
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><xml><ToUserName>&a;</ToUserName><Encrypt>&a;</Encrypt></xml>'
+    bodies = [
+        b"", b" ", b"x", b"\xff\xfe", b"<", b"<xml>", b"<xml/>", b"<xml></xml>", b"<y><Encrypt>x</Encrypt></y>",
+        b"{", b"{}", b"[]", b"null", b'{"Encrypt":1}', b'{"Encrypt":null}', b'{"Encrypt":{"a":1}}',
+        b'{"Encrypt":"x","Encrypt":"y"}', b"<xml><Encrypt></Encrypt></xml>", b"[" * 60_000, b"<a>" * 20_000,
+        b"<xml><Encrypt>a</Encrypt><Encrypt>b</Encrypt></xml>", request.body[:-1], request.body + b"<x/>",
+        b"a=1&b=2", gzip.compress(request.body), bomb,
+    ]  # fmt: skip
+    for body in bodies:
+        response = await push.send(request, body=body)
+        assert response.status in (400, 403), body[:60]
+        assert (await response.json(content_type=None))["type"] in (
+            "/problems/invalid-request", "/problems/bad-signature",
+        )  # fmt: skip
+    assert await snapshot(world) == before
+
+
+async def test_what_is_signed_but_no_message_is_refused_alike(world: World, push: Push) -> None:
+    before = await snapshot(world)
+    whole = write(push.fields, "xml")
+    envelopes = [push.signed(text) for text in ("x", "AAAA", "A" * 64, "A" * 128, "!" * 44, "é" * 44)]
+    messages = [
+        push.sealed(b""), push.sealed(b"x"), push.sealed(b"\xff"), push.sealed(whole[:-1]),
+        push.sealed(b"<xml></xml>"), push.sealed(b"{}"), push.sealed(b"[]"), push.sealed(b'{"FromUserName":1}'),
+        push.sealed(write({**push.fields, "FromUserName": ""}, "xml")),
+        push.sealed(write({**push.fields, "CreateTime": "soon"}, "xml")),
+    ]  # fmt: skip
+    told = [await problem(await push.send(one), 400, "invalid-request") for one in (*envelopes, *messages)]
+    assert {one["detail"] for one in told[: len(envelopes)]} == {"envelope"}  # so none is an oracle
+    assert await snapshot(world) == before
+
+
+async def test_any_changed_character_of_a_scene_is_another_systems_code(world: World) -> None:
+    push, page = await prepared(world)
+    scene = str(push.fields["EventKey"])
+    for at in range(len(scene)):
+        changed = scene[:at] + ("A" if scene[at] != "A" else "B") + scene[at + 1 :]
+        push.fields = {**push.fields, "EventKey": changed, "CreateTime": 1_800_000_000 + at}
+        response = await push.send(push.request())
+        assert (response.status, await response.text()) == (200, "success")
+    assert (await page.poll())["status"] == "pending"
+
+
+async def test_64_kib_are_read_and_not_a_byte_more(world: World, push: Push) -> None:
+    request = push.request()
+    before = await snapshot(world)
+    assert len(request.body) < 2000
+    await problem(await push.send(request, body=request.body.ljust(64 * 1024 + 1)), 413, "payload-too-large")
+    await problem(await push.send(request, body=b"x" * 1_000_000), 413, "payload-too-large")
+    assert await snapshot(world) == before
+    assert (await push.send(request, body=request.body.ljust(64 * 1024))).status == 200
+
+
+async def test_a_compressed_push_is_not_unpacked(world: World, push: Push) -> None:
+    request = push.request()
+    before = await snapshot(world)
+    response = await push.send(request, body=gzip.compress(request.body), headers={"Content-Encoding": "gzip"})
+    await problem(response, 400, "invalid-request")
+    bomb = gzip.compress(b" " * 30_000_000)
+    assert len(bomb) < 64 * 1024
+    await problem(
+        await push.send(request, body=bomb, headers={"Content-Encoding": "gzip"}), 400, "invalid-request"
+    )
+    assert await snapshot(world) == before
+
+
+async def test_an_account_that_there_is_not_is_not_found(world: World, push: Push) -> None:
+    request = push.request()
+    for name in ("second", "MAIN", "main%00", "%2e%2e", quote("主"), "main%2F"):
+        address = URL(f"{world.url}/wechat/{name}", encoded=True)
+        for method in ("GET", "POST"):
+            response = await world.http.request(method, address, params=request.query, data=request.body)
+            await problem(response, 404, "not-found")
+
+
+async def test_neither_what_it_calls_itself_nor_its_query_order_matters(world: World) -> None:
+    for content_type in ("text/xml", "application/json", "text/plain", "application/octet-stream"):
+        for form in ("xml", "json"):
+            push, page = await prepared(world)
+            request = push.request(format=form)
+            query = list(reversed([*request.query.items(), ("unheard_of", "1")]))
+            response = await push.send(request, query=query, headers={"Content-Type": content_type})
+            text = await response.text()
+            assert (response.status, text[0]) == (200, "<" if form == "xml" else "{")
+            assert (await page.poll())["status"] == "confirmed"
+
+
+async def test_plaintext_beside_the_sealed_is_not_believed(make: Any) -> None:
+    world = await make(accounts={"main": {"mode": "compatible"}})
+    push, page = await prepared(world)
+    sealed = push.request(mode="compatible")
+    other = await world.login()
+    scene = world.sandbox.code(other.made["qr_url"]).scene
+    mine = world.sandbox.code(page.made["qr_url"]).scene
+    assert sealed.body.count(mine.encode()) == 1
+    response = await push.send(sealed, body=sealed.body.replace(mine.encode(), scene.encode()))
+    assert response.status == 200
+    assert [(await one.poll())["status"] for one in (page, other)] == ["confirmed", "pending"]
+
+
+async def test_a_push_says_nothing_of_itself_in_an_error(world: World, push: Push) -> None:
+    openid = push.contact.openid
+    request = push.sealed(write({**push.fields, "CreateTime": "soon"}, "xml"))
+    assert openid not in await (await push.send(request)).text()

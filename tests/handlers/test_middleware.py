@@ -1,0 +1,86 @@
+"""Every answer carries an id, and every error is a problem that tells nothing it should not."""
+
+import re
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from harness import World, basic, problem
+from yarl import URL
+
+from service.bindings import Bindings
+
+
+async def test_every_answer_carries_an_id_of_its_own(world: World) -> None:
+    page = await world.login()
+    asked: list[ClientResponse] = [
+        await world.call("GET", "/livez"),
+        await world.call("GET", "/metrics"),
+        await world.call("GET", page.made["qr_svg"]),
+        await world.call("OPTIONS", "/v1/tickets"),
+        await world.call("GET", "/nowhere"),
+        await world.call("PUT", "/livez"),
+        await world.call("POST", "/wechat/main"),
+        await page.raw("DELETE"),
+        await page.raw(suffix="/events"),
+    ]
+    ids = [one.headers["X-Request-Id"] for one in asked]
+    assert len(set(ids)) == len(asked)
+    assert all(re.fullmatch(r"[0-9a-f]{16}", one) for one in ids)
+    assert {one.headers["X-Content-Type-Options"] for one in asked} == {"nosniff"}
+    assert {one.headers["Server"] for one in asked} == {"scanbind"}
+
+
+async def test_a_given_id_is_kept_only_when_it_is_harmless(world: World) -> None:
+    for given in ("a1b2c3d4", "A-b_9" * 4, "x" * 64):
+        response = await world.call("GET", "/nowhere", headers={"X-Request-Id": given})
+        assert (await problem(response, 404, "not-found"))["instance"] == given
+    harmful = ["", "short", "x" * 65, "a b c d e f", "<script>alert(1)", "a1b2c3d4,e5f6", "é" * 10, '{"a":"b"}']
+    for given in harmful:
+        response = await world.call("GET", "/nowhere", headers={"X-Request-Id": given})
+        assert (await problem(response, 404, "not-found"))["instance"] != given
+
+
+async def test_what_is_not_there_is_a_problem(world: World) -> None:
+    paths = ["/", "/v1", "/v1/", "/v1/tickets/", "/v1/tickets/a/b", "/v2/tickets", "/v1/bindings/", "/V1/tickets"]
+    paths += ["/livez/", "//livez", "/%2e%2e/etc/passwd", "/v1/bindings/a/b", "/wechat", "/wechat/"]
+    for path in paths:
+        response = await world.http.get(URL(world.url + path, encoded=True), headers=basic())
+        await problem(response, 404, "not-found")
+
+
+async def test_a_wrong_method_is_a_problem_that_names_the_right_ones(world: World) -> None:
+    wrong = {
+        ("GET", "/v1/tickets"): "OPTIONS, POST",
+        ("POST", "/v1/tickets/x"): "DELETE, GET, OPTIONS",
+        ("DELETE", "/v1/tickets/x/events"): "GET, OPTIONS",
+        ("GET", "/v1/exchange"): "POST",
+        ("PUT", "/v1/bindings/x"): "DELETE, GET, HEAD",
+        ("DELETE", "/wechat/main"): "GET, POST",
+        ("POST", "/readyz"): "GET, HEAD",
+    }
+    for (method, path), allowed in wrong.items():
+        response = await world.call(method, path)
+        await problem(response, 405, "method-not-allowed")
+        assert response.headers["Allow"] == allowed
+
+
+async def test_an_error_is_answered_to_head_without_a_body(world: World) -> None:
+    response = await world.call("HEAD", "/nowhere")
+    assert (response.status, await response.read()) == (404, b"")
+    assert response.headers["X-Request-Id"]
+
+
+async def test_what_goes_wrong_inside_stays_inside(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("select * from bindings where openid = 'o-123' -- hunter2")
+
+    monkeypatch.setattr(Bindings, "of_user", fail)
+    response = await world.site("GET", "/v1/bindings/42")
+    told = await problem(response, 500, "internal")
+    text = await response.text()
+    assert not re.search("hunter2|select|RuntimeError|Traceback|o-123", text)
+    assert set(told) == {"type", "title", "status", "detail", "instance"}
+    assert any("unexpected failure" in record.message for record in caplog.records)

@@ -1,0 +1,147 @@
+"""Following a ticket by stream: every state once, silence filled, and an end after the end."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from harness import Page, World, client, problem
+
+from service import keys
+
+HEARTBEAT = 0.05
+
+
+@asynccontextmanager
+async def stream(page: Page) -> AsyncIterator[ClientResponse]:
+    address = f"{page.world.url}/v1/tickets/{page.id}/events"
+    async with asyncio.timeout(20), page.world.http.get(address, headers=page.bearer) as response:
+        yield response
+
+
+async def block(response: ClientResponse) -> str:
+    """Return the next block of the stream, '' at its end."""
+    lines = []
+    while line := (await response.content.readline()).decode():
+        if line == "\n":
+            break
+        lines.append(line)
+    return "".join(lines)
+
+
+async def event(response: ClientResponse) -> dict[str, Any]:
+    """Return the next event's fields, its data as JSON; comments are passed over."""
+    while (text := await block(response)).startswith(":"):
+        pass
+    fields = dict(line.split(": ", 1) for line in text.splitlines())
+    return {**fields, "data": json.loads(fields["data"])}
+
+
+@pytest.fixture
+async def asking(make: Any) -> World:
+    started: World = await make(clients={"shop": client("shop", confirm="choose"), "club": client("club")})
+    return started
+
+
+async def test_a_stream_tells_each_state_once_and_ends_after_the_last(asking: World) -> None:
+    page, person = await asking.login(), await asking.person()
+    async with stream(page) as response:
+        assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Request-Id"]
+        seen = [await event(response)]
+        await asking.scan(person, page)
+        seen.append(await event(response))
+        await asking.scan(person, page)
+        await asking.say(person, "hello")
+        await asking.say(person, seen[-1]["data"]["match"])
+        seen.append(await event(response))
+        assert await block(response) == ""
+    assert [one.keys() for one in seen] == [{"event", "id", "data"}] * 3
+    assert [one["event"] for one in seen] == ["status"] * 3
+    assert [one["data"]["status"] for one in seen] == ["pending", "scanned", "confirmed"]
+    assert len({one["id"] for one in seen}) == 3
+    assert seen[-1]["data"]["code"]
+
+
+async def test_an_event_is_what_a_poll_says_and_its_id_the_tag(asking: World) -> None:
+    page = await asking.login()
+    async with stream(page) as response:
+        told = await event(response)
+        polled = await page.raw()
+        now = await polled.json()
+        assert (await page.raw("DELETE")).status == 204
+    assert told["id"] == polled.headers["ETag"]
+    assert {**told["data"], "expires_in": 0} == {**now, "expires_in": 0}
+
+
+async def test_a_stream_begins_with_the_present_state_and_of_an_ended_ticket_is_only_that(world: World) -> None:
+    page = await world.login()
+    assert (await page.raw("DELETE")).status == 204
+    await page.until("cancelled")
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "cancelled"
+        assert await block(response) == ""
+
+
+async def test_silence_is_filled_with_comments(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.tickets._HEARTBEAT", HEARTBEAT)
+    page = await world.login()
+    async with stream(page) as response:
+        await event(response)
+        assert [await block(response) for _ in range(3)] == [":\n"] * 3
+        assert (await page.raw("DELETE")).status == 204
+        assert (await event(response))["data"]["status"] == "cancelled"
+
+
+def test_the_silence_is_never_longer_than_promised() -> None:
+    from handlers import tickets
+
+    assert tickets._HEARTBEAT < 15
+
+
+async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
+    page = await world.login()
+    world.clock.advance(298)
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "pending"
+        assert (await event(response))["data"]["status"] == "expired"
+        assert await block(response) == ""
+
+
+async def test_the_streams_of_a_ticket_are_capped_and_a_place_is_free_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.tickets._HEARTBEAT", HEARTBEAT)
+    page, other = await world.login(), await world.login()
+    address = f"{world.url}/v1/tickets/{page.id}/events"
+    streams = [await world.http.get(address, headers=page.bearer) for _ in range(8)]
+    assert [one.status for one in streams] == [200] * 8
+    ninth = await page.raw(suffix="/events")
+    await problem(ninth, 429, "rate-limited")
+    assert int(ninth.headers["Retry-After"]) >= 1
+    async with stream(other) as response:
+        assert (await event(response))["data"]["status"] == "pending"
+    streams.pop().close()
+    async with asyncio.timeout(10):
+        while True:
+            async with stream(page) as response:
+                if response.status == 200:
+                    break
+            await asyncio.sleep(HEARTBEAT)
+    for one in streams:
+        one.close()
+
+
+async def test_streams_end_when_the_service_stops(world: World) -> None:
+    page = await world.login()
+    async with stream(page) as response:
+        await event(response)
+        world.app[keys.DRAINING].set()
+        world.app[keys.FEED].close()
+        rest = [await block(response), await block(response)]
+        assert rest[-1] == ""
+        assert not any("event" in one for one in rest)
