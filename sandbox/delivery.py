@@ -118,7 +118,8 @@ class Courier:
 
         What the console does when a callback address is saved (PROTOCOL.md 3.1).
         """
-        echo, stamp, nonce = (str(secrets.randbelow(10**15)) for _ in range(3))
+        echo, nonce = (str(secrets.randbelow(10**15)) for _ in range(2))
+        stamp = str(int(self._clock()))
         query = {
             "signature": sign(account.token, stamp, nonce),
             "timestamp": stamp,

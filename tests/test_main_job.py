@@ -37,3 +37,7 @@ async def test_a_stranger_registers_and_disconnects(world: World) -> None:
     assert (await world.site("DELETE", "/v1/bindings/77")).status == 204
     assert (await world.site("DELETE", "/v1/bindings/77")).status == 404
     assert await world.bindings("77") == []
+
+
+async def test_the_address_is_verified_as_the_console_does_it(world: World) -> None:
+    assert await world.sandbox.verify() is None
