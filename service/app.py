@@ -5,10 +5,11 @@ import logging
 import signal
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -50,12 +51,16 @@ from service.wechat.transport import ApiAccount
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+Work = Callable[[], Awaitable[None]]
+"""What runs beside the server for as long as it does."""
 LARGEST_BODY: Final = 64 * 1024
 _DRAIN: Final = 1.0
 """Seconds between turning unready and closing the door, for whoever balances the load to notice."""
 _FINISH: Final = 6.0
 """Seconds that work in hand may take; CONTRACT 7 allows ten in all."""
 _CANCELLATIONS: Final = 5
+_AGAIN: Final = 1.0
+"""Seconds before background work that failed begins again."""
 
 
 def utcnow() -> datetime:
@@ -73,6 +78,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app.add_routes(ROUTES)
     app.on_response_prepare.append(mark)
     app.cleanup_ctx.append(_resources)
+    app.on_shutdown.append(_let_go)
     return app
 
 
@@ -100,7 +106,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
 def _compose(
     app: web.Application, *, store: Redis | RedisCluster, sql: Database, apis: Mapping[str, WeChatApi]
-) -> list[Coroutine[None, None, None]]:
+) -> list[Work]:
     """Put every use case together; return the work to be done in the background."""
     settings, clock, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.METRICS]
     clients = settings.clients
@@ -165,7 +171,7 @@ def _compose(
         clock=clock,
     )
     metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
-    return [feed.run(), projection.run(), profiles.run(), housekeeping.run(endings, clock=clock)]
+    return [feed.run, projection.run, profiles.run, partial(housekeeping.run, endings, clock=clock)]
 
 
 @asynccontextmanager
@@ -190,15 +196,23 @@ async def _redis(settings: Settings) -> AsyncIterator[Redis | RedisCluster]:
 
 
 @asynccontextmanager
-async def _background(work: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
+async def _background(work: Iterable[Work]) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Run *work* beside the server; end and await all of it at the end."""
-    tasks = [asyncio.create_task(one) for one in work]
-    for task in tasks:
-        task.add_done_callback(_report)
+    tasks = [asyncio.create_task(_kept_running(one)) for one in work]
     try:
         yield tasks
     finally:
         await _end(tasks)
+
+
+async def _kept_running(work: Work) -> None:
+    """Begin again whenever *work* ends: one record that it cannot digest must not end it for everybody."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("background work has failed; it begins again")
+        await asyncio.sleep(_AGAIN)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -211,11 +225,6 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
         if not pending:
             return
     log.error("background work does not end")
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.critical("background work has failed; restart the service", exc_info=error)
 
 
 def _push_accounts(settings: Settings) -> dict[str, Account]:
@@ -238,6 +247,12 @@ def _api_accounts(settings: Settings) -> dict[str, ApiAccount]:
     }
 
 
+async def _let_go(app: web.Application) -> None:
+    """Answer everybody who waits, now and from now on."""
+    app[keys.DRAINING].set()
+    app[keys.FEED].close()
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A service that answers on `port`."""
@@ -247,8 +262,7 @@ class Running:
 
     async def drain(self) -> None:
         """Turn unready, let everybody go who waits, and give load balancers a moment to notice."""
-        self.app[keys.DRAINING].set()
-        self.app[keys.FEED].close()
+        await _let_go(self.app)
         await asyncio.sleep(_DRAIN)
 
 

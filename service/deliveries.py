@@ -3,8 +3,11 @@
 A convenience, not a guarantee: when Redis has lost it, the push is handled again and converges to the same end.
 """
 
+import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +19,8 @@ from service.redis import redis_errors
 
 log = logging.getLogger(__name__)
 _SECONDS: Final = 60
+_PATIENCE: Final = 0.7
+"""Seconds: a Redis that hangs must not use up the time in which SQL could do what the push is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Deliveries:
     async def recall(self, account: str, openid: OpenId, key: str) -> Answered | None:
         """Return what this very push was answered with before, if that is remembered."""
         try:
-            with redis_errors():
+            async with _briefly():
                 held = await self._redis.get(_key(account, openid, key))
         except StoreUnavailable as e:
             log.warning("cannot tell redeliveries: %s", e.detail)
@@ -44,10 +49,17 @@ class Deliveries:
     async def remember(self, account: str, openid: OpenId, key: str, answered: Answered) -> None:
         """Keep what the push was answered with."""
         try:
-            with redis_errors():
+            async with _briefly():
                 await self._redis.set(_key(account, openid, key), json.dumps(answered.text), ex=_SECONDS)
         except StoreUnavailable as e:
             log.warning("cannot keep an answer for redeliveries: %s", e.detail)
+
+
+@asynccontextmanager
+async def _briefly() -> AsyncIterator[None]:
+    with redis_errors():
+        async with asyncio.timeout(_PATIENCE):
+            yield
 
 
 def _key(account: str, openid: OpenId, key: str) -> str:

@@ -64,15 +64,16 @@ class Feed:
         entry = self._known.get(ticket.id)
         if self._closed or (entry and entry[1].version > ticket.version):
             return
-        future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
         waiters = self._waiting.setdefault(ticket.id, [])
         waiters.append(future)
+        # Thousands wait here, so it is a bare timer: asyncio.timeout weighs more and cancels the task each time.
+        timer = loop.call_later(seconds, _release, future)
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            pass
+            await future
         finally:
+            timer.cancel()
             waiters.remove(future)
             if not waiters and self._waiting.get(ticket.id) is waiters:
                 del self._waiting[ticket.id]
@@ -128,9 +129,13 @@ class Feed:
 
     def _wake(self, ticket: TicketId) -> None:
         for future in self._waiting.get(ticket, ()):
-            if not future.done():
-                future.set_result(None)
+            _release(future)
 
     def _wake_all(self) -> None:
         for ticket in self._waiting:
             self._wake(ticket)
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

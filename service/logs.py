@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from aiohttp.http_exceptions import HttpProcessingError
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
@@ -23,6 +24,12 @@ QUIET: Final = {
     "urllib3": logging.WARNING,
     "wechatpy": logging.WARNING,
 }
+
+
+def _not_of_a_broken_request(record: logging.LogRecord) -> bool:
+    """Leave out what aiohttp says of requests that are no HTTP or broke off: it quotes them, secrets and all."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | ConnectionError)
 
 
 class _Formatter(JsonFormatter):
@@ -49,3 +56,4 @@ def setup(level: str = "INFO") -> None:
     logging.captureWarnings(capture=True)
     for name, quiet in QUIET.items():
         logging.getLogger(name).setLevel(quiet)
+    logging.getLogger("aiohttp.server").addFilter(_not_of_a_broken_request)  # once, however often this is called

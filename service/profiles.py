@@ -63,6 +63,8 @@ class Profiles:
                 await self._ask(follower)
             except (WeChatUnavailable, StoreUnavailable) as e:
                 log.warning("a follower stays unknown: %s", e.detail)
+            except Exception:
+                log.exception("what WeChat tells of a follower cannot be kept")  # theirs alone; the others go on
 
     async def _ask(self, follower: Follower) -> Follower:
         told = await self._apis[follower.account].user_info(follower.openid)

@@ -125,7 +125,7 @@ def _understood(status: int, raw: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(raw, strict=False)  # names were seen to hold control characters
         code = int(answer.get("errcode", 0))
-    except (ValueError, TypeError, AttributeError, RecursionError) as fault:
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as fault:
         raise Refused(None, f"HTTP {status}, not what an answer looks like") from fault
     if code:
         rid = _RID.search(str(answer.get("errmsg", "")))  # errmsg itself may quote what was sent

@@ -1,0 +1,69 @@
+"""One record that cannot be digested must not end what runs beside the server for everybody."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from harness import World
+
+from models.event import OpenId
+from service import app as service_app
+from service import database
+from service.followers import Followers
+from service.keys import FEED
+from service.profiles import Profiles
+from service.tickets import CHANNEL
+from service.wechat import transport
+from service.wechat.api import Follower
+
+
+async def test_a_message_that_nobody_understands_does_not_end_the_feed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_app, "_AGAIN", 0.01)
+    feed = world.app[FEED]
+    page, person = await world.login(), await world.person()
+    world.app[FEED].connected.clear()  # so that it is seen to connect again
+    await world.redis.publish(CHANNEL, '{"id": "x", "version": 1, "status": "of a later version"}')
+    async with asyncio.timeout(5):
+        await feed.connected.wait()
+    waiting = asyncio.create_task(page.until("confirmed"))
+    await world.scan(person, page)
+    assert (await waiting)["outcome"] == "register"
+    assert (await world.call("GET", "/readyz")).status == 200
+
+
+class Odd:
+    """A WeChat that tells nonsense of the first person it is asked about."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def user_info(self, openid: OpenId) -> Follower:
+        self.asked += 1
+        if self.asked == 1:
+            raise ZeroDivisionError(openid)
+        return Follower(subscribed=True, unionid="u", language=None)
+
+
+async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.profiles._WORKERS", 1)
+    async with database.connect("embedded", data_dir=tmp_path) as sql:
+        followers = Followers(sql)
+        profiles = Profiles(apis={"main": Odd()}, followers=followers, clock=service_app.utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat
+        for openid in (OpenId("first"), OpenId("second")):
+            profiles.refresh(await followers.seen("main", openid, now=service_app.utcnow()))
+        running = asyncio.create_task(profiles.run())
+        async with asyncio.timeout(5):
+            while (known := await followers.get("main", OpenId("second"))) is None or known.unionid is None:
+                assert not running.done()
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def test_an_endless_errcode_is_no_answer() -> None:
+    with pytest.raises(transport.Refused):
+        transport._understood(200, b'{"errcode": 1e999}')

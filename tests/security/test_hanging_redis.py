@@ -1,0 +1,68 @@
+"""A Redis that takes requests and answers none: what SQL can do alone is done in WeChat's time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from harness import World
+from harness import world as make_world
+
+from sandbox import pushes
+from sandbox.envelope import wrap
+
+
+class Line:
+    """The way to Redis; while it is cut, what is sent stays on the way."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        self._whole = asyncio.Event()
+        self._whole.set()
+
+    def cut(self) -> None:
+        self._whole.clear()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(self._socket)
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                await self._whole.wait()
+                writer.write(data)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    def mend(self) -> None:
+        self._whole.set()
+
+
+@pytest.fixture
+async def hanging(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[World, Line]]:
+    line = Line(unquote(redis_url.removeprefix("unix://")))
+    server = await asyncio.start_server(line.carry, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.wait_closed)
+        stack.callback(server.close)
+        world = await stack.enter_async_context(make_world(f"redis://127.0.0.1:{port}", tmp_path))
+        stack.callback(line.mend)
+        yield world, line
+
+
+async def test_who_leaves_is_erased_while_redis_hangs(hanging: tuple[World, Line]) -> None:
+    world, line = hanging
+    person = await world.bound("42")
+    contact, account = world.sandbox.contact(person), world.sandbox.accounts[0]
+    now = world.clock.seconds()
+    push = wrap(pushes.addressed(pushes.unfollow(), contact, account, now=now), account, now=now)
+    line.cut()
+    answer = await world.call("POST", "/wechat/main", params=push.query, data=push.body)
+    assert (answer.status, await answer.text()) == (200, "success")
+    assert await world.bindings("42") == []
