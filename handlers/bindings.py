@@ -7,7 +7,7 @@ from aiohttp import web
 from handlers import auth, bodies
 from handlers.answers import NO_STORE, json_answer, moment
 from models.binding import Binding, UserId
-from models.errors import BindingNotFound
+from models.errors import BindingNotFound, InvalidRequest
 from service.keys import BINDINGS, CLOCK, REDEEMING, SETTINGS
 
 _NONE: Final = "this user has no such binding"
@@ -32,6 +32,8 @@ async def read(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """Disconnect a user from one account, or from all."""
     client, user_id = auth.site(request), _user_id(request)
+    if strangers := set(request.query) - {"account"}:
+        raise InvalidRequest(f"unknown query parameter {min(strangers)[:32]!r}: only account is known")
     account = request.query.get("account")
     if not (account or "").isprintable():  # no account's name: PostgreSQL would fail on a NUL
         raise BindingNotFound(_NONE)

@@ -6,7 +6,6 @@ import json
 import math
 import random
 import re
-from collections import Counter
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from handlers.bodies import BindTicketRequest, LoginRequest
 from models.binding import UserId
 from models.errors import InvalidRequest, RateLimited, StoreUnavailable, Unauthorized
 from models.scene import Head
-from models.ticket import Asker, Ticket, Via
+from models.ticket import Asker, Ticket, TicketId, Via
 from service import cleaning
 from service.following import View
 from service.issuing import Issued
@@ -34,7 +33,7 @@ _STREAMS: Final = 8
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
-OPEN_STREAMS: Final = web.AppKey("open_streams", Counter)
+OPEN_STREAMS: Final[web.AppKey[dict[TicketId, list[web.Request]]]] = web.AppKey("open_streams")
 
 
 async def create(request: web.Request) -> web.Response:
@@ -154,16 +153,17 @@ def _enter(request: web.Request, head: Head) -> None:
         RateLimited: it has as many as it may.
     """
     streams = request.app[OPEN_STREAMS]
-    if streams[head.ticket] >= _STREAMS:
+    # A browser that left is noticed when something is written; until then its place is free for another.
+    here = [one for one in streams.get(head.ticket, ()) if one.transport is not None]
+    if len(here) >= _STREAMS:
         raise RateLimited("too many streams of this ticket", retry_after=POLL_AFTER)
-    streams[head.ticket] += 1
+    streams[head.ticket] = [*here, request]
 
 
 def _leave(request: web.Request, head: Head) -> None:
     streams = request.app[OPEN_STREAMS]
-    streams[head.ticket] -= 1
-    if not streams[head.ticket]:
-        del streams[head.ticket]
+    if others := [one for one in streams.pop(head.ticket, ()) if one is not request]:
+        streams[head.ticket] = others
 
 
 async def _tell(request: web.Request, response: web.StreamResponse, view: View, *, told: str = "") -> str:

@@ -67,6 +67,13 @@ def not_me_text(lang: str, question: Question) -> str:
     return f"{NOT_ME_WORDS[lang]} {question.mark}"
 
 
+def could_answer(text: str) -> bool:
+    """Tell whether *text* has the form of any answer at all; most of what people write has not."""
+    said = " ".join(text.split())
+    words = (*YES_WORDS.values(), *NOT_ME_WORDS.values())
+    return bool(_TWO_DIGITS.fullmatch(said)) or said.startswith(words)
+
+
 def read_answer(text: str, question: Question, *, older: frozenset[str] = frozenset()) -> Answer | None:
     """Tell what *text* answers to the open question; None if it is no answer to it.
 

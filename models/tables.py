@@ -142,7 +142,7 @@ followers: Final = sa.Table(
     sa.Column("subscribed", sa.Boolean, nullable=False),
     sa.Column("lang", Choice(Lang)),
     sa.Column("asked_at", Instant),
-    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("followed_at", Instant, nullable=False),
 )
 
 endings: Final = sa.Table(

@@ -1,7 +1,7 @@
 """Use case: what somebody types or taps in the chat. What answers no open question is left alone."""
 
 from models.event import Said
-from models.question import Answer, read_answer
+from models.question import Answer, could_answer, read_answer
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
 from service.concluding import Concluding
 from service.followers import Followers
@@ -34,13 +34,18 @@ class Answering:
         Raises:
             StoreUnavailable: the answer could not be made durable.
         """
+        if not could_answer(said.text):
+            return None
         questions = await self._questions.of(account, said.openid)
         if not questions:
             return None
         newest, *others = questions
+        if said.created < newest.since:
+            return None  # meant for an older one, and late
         follower = await self._followers.get(account, said.openid)
-        lang = follower.lang if follower else None
-        stage = await self._stages.enter(newest.scene, account=account, openid=said.openid, lang=lang)
+        if follower is None or not follower.subscribed:
+            return None  # they have left since; this is an answer that comes late
+        stage = await self._stages.enter(newest.scene, account=account, openid=said.openid, lang=follower.lang)
         if stage is None:
             return None
         older = frozenset[str]().union(*(self._stages.numbers(one.client, one.scene) for one in others))
@@ -56,9 +61,10 @@ class Answering:
             return stage.tell(ticket) if asked.answered_by in (None, said.key) else None
         until = stage.claim.head.expires_at + READABLE_AFTER
         await self._questions.answered(stage.claim.account, said.openid, asked.scene, by=said.key, until=until)
-        return stage.tell(await self._conclude(answer, stage, ticket))
+        ending = await self._conclude(answer, stage, ticket)
+        return stage.tell(ending) if ending else None
 
-    async def _conclude(self, answer: Answer, stage: Stage, ticket: Ticket) -> Ending:
+    async def _conclude(self, answer: Answer, stage: Stage, ticket: Ticket) -> Ending | None:
         match answer:
             case Answer.YES:
                 return await self._concluding.confirm(stage, ticket)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -74,7 +73,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app[keys.CLOCK] = clock
     app[keys.METRICS] = Metrics()
     app[keys.DRAINING] = asyncio.Event()
-    app[OPEN_STREAMS] = Counter()
+    app[OPEN_STREAMS] = {}
     app.add_routes(ROUTES)
     app.on_response_prepare.append(mark)
     app.cleanup_ctx.append(_resources)

@@ -1,7 +1,7 @@
 """Compare-and-swap in Redis. The rules live in Python; the script only swaps and publishes."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Final
 
@@ -39,14 +39,15 @@ class Cells:
         Raises:
             StoreUnavailable: Redis does not answer, or others were quicker too often.
         """
-        expiry = int(until.timestamp() * 1000)
+        # A duration, not a moment: Redis's clock may differ from ours.
+        milliseconds = max(1, (until - datetime.now(UTC)) // timedelta(milliseconds=1))
         held = await self.load(key)
         for _ in range(_ATTEMPTS):
             wanted = move(held)
             if wanted == held:
                 return held
             with redis_errors():
-                instead = await self._swap(keys=[key], args=[held, wanted, expiry, self._channel])
+                instead = await self._swap(keys=[key], args=[held, wanted, milliseconds, self._channel])
             if instead is None:
                 return wanted
             held = instead

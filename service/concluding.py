@@ -21,8 +21,8 @@ class Concluding:
         self._projection = projection
         self._clock = clock
 
-    async def confirm(self, stage: Stage, ticket: Ticket) -> Ending:
-        """Log in, register or bind, as the claim says.
+    async def confirm(self, stage: Stage, ticket: Ticket) -> Ending | None:
+        """Log in, register or bind, as the claim says; None if the person has left the account meanwhile.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
@@ -30,7 +30,7 @@ class Concluding:
         ending = await self._endings.confirm(
             stage.claim, stage.openid, policy=stage.policy, state=ticket.asker.state, now=self._clock()
         )
-        return await self._shown(stage, ending)
+        return await self._shown(stage, ending) if ending else None
 
     async def refuse(self, stage: Stage, reason: Reason) -> Ending:
         """End the ticket as rejected by the person who holds the phone.

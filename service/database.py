@@ -230,7 +230,9 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
 
 def _embedded(data_dir: Path) -> sa.URL:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return sa.URL.create("sqlite+aiosqlite", database=str(data_dir / _FILE))
+    file = data_dir / _FILE
+    file.touch(mode=0o600)  # whoever made the folder; SQLite gives its journals the same mode
+    return sa.URL.create("sqlite+aiosqlite", database=str(file))
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

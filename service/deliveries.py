@@ -14,7 +14,7 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
-from models.event import OpenId
+from models.event import Push
 from service.redis import redis_errors
 
 log = logging.getLogger(__name__)
@@ -31,26 +31,38 @@ class Answered:
 
 
 class Deliveries:
-    """Answers by account, openid and the push's key."""
+    """Answers by account and push; and when somebody left, since what they did before comes too late."""
 
     def __init__(self, redis: "Redis | RedisCluster") -> None:
         self._redis = redis
 
-    async def recall(self, account: str, openid: OpenId, key: str) -> Answered | None:
-        """Return what this very push was answered with before, if that is remembered."""
+    async def recall(self, account: str, push: Push) -> Answered | None:
+        """Return what this very push was answered with before, if that is remembered.
+
+        What somebody did before they left, and is delivered after, is answered with nothing.
+        """
         try:
             async with _briefly():
-                held = await self._redis.get(_key(account, openid, key))
+                held, left = await self._redis.mget(_key(account, push), _left(account, push))
         except StoreUnavailable as e:
             log.warning("cannot tell redeliveries: %s", e.detail)
             return None
+        if left and push.created < int(left):
+            return Answered(None)
         return Answered(json.loads(held)) if held else None
 
-    async def remember(self, account: str, openid: OpenId, key: str, answered: Answered) -> None:
+    async def remember(self, account: str, push: Push, answered: Answered) -> None:
         """Keep what the push was answered with."""
+        await self._keep(_key(account, push), json.dumps(answered.text))
+
+    async def left(self, account: str, push: Push) -> None:
+        """Keep that a person left with this push."""
+        await self._keep(_left(account, push), str(push.created))
+
+    async def _keep(self, key: str, value: str) -> None:
         try:
             async with _briefly():
-                await self._redis.set(_key(account, openid, key), json.dumps(answered.text), ex=_SECONDS)
+                await self._redis.set(key, value, ex=_SECONDS)
         except StoreUnavailable as e:
             log.warning("cannot keep an answer for redeliveries: %s", e.detail)
 
@@ -62,5 +74,9 @@ async def _briefly() -> AsyncIterator[None]:
             yield
 
 
-def _key(account: str, openid: OpenId, key: str) -> str:
-    return f"scanbind:d:{{{account}:{openid}}}:{key}"
+def _key(account: str, push: Push) -> str:
+    return f"{_left(account, push)}:{push.key}"
+
+
+def _left(account: str, push: Push) -> str:
+    return f"scanbind:d:{{{account}:{push.openid}}}"

@@ -162,6 +162,9 @@ async def _public_url(settings: Settings) -> AsyncIterator[Finding]:
     elif parts.port not in (None, 443):  # PROTOCOL.md 3.1
         remedy = "serve https on port 443"
         yield Finding(None, subject, "WeChat pushes to the ports 80 and 443 alone", remedy)
+    if parts.scheme == "https" and not settings.server.trusted_proxies:
+        message = "none, so all visitors behind the proxy have its address: they are counted, and named, as one"
+        yield Finding(None, "server.trusted_proxies", message, "name the proxy's network")
 
 
 async def _lives(http: aiohttp.ClientSession, url: str) -> bool:

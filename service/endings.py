@@ -6,7 +6,7 @@ A binding and the ending that made it are one transaction: neither is ever seen 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Final, TypedDict
+from typing import Final, TypedDict, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +19,9 @@ from models.tables import bind_requests, endings, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.bindings import bind, logged_in, owner, resolve
 from service.database import Database
+from service.followers import still_here
+
+T = TypeVar("T")
 
 _BATCH: Final = 500  # rows deleted in one transaction
 _BATCHES: Final = 200  # in one purge; what is left waits for the next
@@ -53,14 +56,16 @@ class Endings:
 
     async def confirm(
         self, claim: Claim, openid: OpenId, *, policy: Policy, state: str | None, now: datetime
-    ) -> Ending:
+    ) -> Ending | None:
         """Do what a ticket is for and end it; return the ending that stands.
 
         If that is an earlier one, nothing was done. A bind that the client's policy does not allow ends
-        the ticket too, as rejected.
+        the ticket too, as rejected. None if the person has left the account and was erased: nothing was done.
         """
 
-        async def work(connection: AsyncConnection) -> Ending:
+        async def work(connection: AsyncConnection) -> Ending | None:
+            if not await still_here(connection, account=claim.account, openid=openid):
+                return None
             ending = Ending(
                 ticket=claim.head.ticket,
                 client=claim.client,
@@ -118,11 +123,14 @@ class Endings:
             ending = await _of(connection, ticket, lock=True)
             if ending is None or ending.client != client or not _registers(ending):
                 return None
+            where = _where(ending)
             if ending.registered_to is not None:
                 return await _registered_again(connection, ending, user_id)
+            if not await still_here(connection, account=where["account"], openid=where["openid"]):
+                return None
             result = await bind(
                 connection,
-                **_where(ending),
+                **where,
                 user_id=user_id,
                 policy=replace(policy, takeover_moves=False),
                 door=Door.REGISTRATION,
@@ -168,7 +176,7 @@ class Endings:
                 break
         return total
 
-    async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[Ending]]) -> Ending:
+    async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[T]]) -> T | Ending:
         try:
             return await self._database.attempt(work)
         except IntegrityError:

@@ -123,7 +123,11 @@ class Feed:
         self._wake_all()
 
     def _take(self, data: str) -> None:
-        ticket = tickets.decode(data)
+        try:
+            ticket = tickets.decode(data)
+        except (ValueError, KeyError, TypeError):
+            log.warning("a change that cannot be read; from a newer scanbind?")
+            return
         if ticket.id in self._known or ticket.id in self._waiting:
             self.learn(ticket)
 

@@ -44,16 +44,17 @@ class Followers:
             row = rows.one_or_none()
         return Follower(*row) if row else None
 
-    async def seen(self, account: str, openid: OpenId, *, now: datetime) -> Follower:
-        """Note that a person follows: they scanned, or followed just now; return what is known of them.
+    async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
+        """Note that a person follows, by WeChat's CreateTime *at*; return what is known of them.
 
-        Writes only what is news.
+        *followed* says that they did so just then; anyone who scans follows already. Writes only what is news.
         """
         known = await self.get(account, openid)
-        if known and known.subscribed:
+        if known and known.subscribed and not followed:
             return known
         # Whoever comes back may have changed, so WeChat is to be asked again.
-        news = {"subscribed": True, "asked_at": None, "changed_at": now}
+        news = {"subscribed": True, "asked_at": None, "followed_at": at}
+        older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
 
         async def work(connection: AsyncConnection) -> None:
             if not known:
@@ -66,8 +67,7 @@ class Followers:
                     pass  # another push of theirs was faster: what it wrote is updated below
                 else:
                     return
-            left = sa.and_(_them(account, openid), followers.c.subscribed.is_(sa.false()))
-            await connection.execute(sa.update(followers).where(left).values(news))
+            await connection.execute(sa.update(followers).where(_them(account, openid), older).values(news))
 
         await self._database.attempt(work)
         return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
@@ -86,7 +86,7 @@ class Followers:
 
         None for *unionid* or *lang* means that WeChat did not say, which takes nothing away.
         """
-        news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now, "changed_at": now}
+        news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now}
         news |= {"unionid": unionid} if unionid else {}
         news |= {"lang": lang} if lang else {}
 
@@ -95,23 +95,33 @@ class Followers:
 
         await self._database.attempt(work)
 
-    async def unfollowed(self, account: str, openid: OpenId, *, erase: bool, now: datetime) -> None:
-        """Note that a person left. To *erase* them is to forget the person in every table, for all clients.
+    async def unfollowed(self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime) -> None:
+        """Note that a person left, by WeChat's CreateTime *at*; nothing if they have come back since.
 
-        Their bindings end; endings and history keep what happened, without saying to whom in WeChat.
+        To *erase* them is to forget the person in every table, for all clients. Their bindings end; endings and
+        history keep what happened, without saying to whom in WeChat.
         """
+        until_then = sa.and_(_them(account, openid), followers.c.followed_at <= at)
 
         async def work(connection: AsyncConnection) -> None:
             if not erase:
-                left = {"subscribed": False, "changed_at": now}
-                await connection.execute(sa.update(followers).where(_them(account, openid)).values(left))
+                await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
+                return
+            # This row first: whoever is binding them right now holds it (`still_here`).
+            await connection.execute(sa.delete(followers).where(until_then))
+            if await still_here(connection, account=account, openid=openid):
                 return
             await erase_bindings(connection, account=account, openid=openid, now=now)
-            await connection.execute(sa.delete(followers).where(_them(account, openid)))
             theirs = sa.and_(endings.c.account == account, endings.c.openid == openid)
             await connection.execute(sa.update(endings).where(theirs).values(openid=None))
 
         await self._database.attempt(work)
+
+
+async def still_here(connection: AsyncConnection, *, account: str, openid: OpenId) -> bool:
+    """Tell whether a person is known, and keep them from leaving before this transaction ends."""
+    query = sa.select(followers.c.openid).where(_them(account, openid)).with_for_update()
+    return await connection.scalar(query) is not None
 
 
 def _them(account: str, openid: OpenId) -> sa.ColumnElement[bool]:

@@ -64,13 +64,17 @@ class Redeeming:
         keys = self._keyring.clients[client]
         if not keys.same(code, keys.code(confirmed.ticket, openid, confirmed.answered_at)):
             raise InvalidCode
+        follower = await self._follower(confirmed, openid)
         now = self._clock()
         redeemed = await self._endings.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
         if redeemed is None:
             raise InvalidCode
         ending, binding = redeemed
         await self._projection.show(ending)
-        return await self._described(ending, binding, openid)
+        registration = None
+        if ending.outcome is Outcome.REGISTER and ending.code_used_at:
+            registration = keys.registration(ending.ticket, openid, ending.code_used_at)
+        return Redeemed(ending, follower, binding, registration)
 
     async def _ending(self, client: str, token: str) -> tuple[Ending, OpenId]:
         """Return the ending that *token* names, and whose it is; whether it is genuine is still to be seen."""
@@ -80,17 +84,12 @@ class Redeeming:
             raise InvalidCode
         return ending, ending.openid
 
-    async def _described(self, ending: Ending, binding: Binding | None, openid: OpenId) -> Redeemed:
-        if ending.account is None or ending.code_used_at is None:
-            raise InvalidCode  # no redeemed ending lacks them
-        follower = await self._followers.get(ending.account, openid)
-        follower = follower or Follower(ending.account, openid, subscribed=True)
-        registration = None
-        if ending.outcome is Outcome.REGISTER:
-            follower = await self._profiles.known(follower)  # a site finds people by their unionid
-            keys = self._keyring.clients[ending.client]
-            registration = keys.registration(ending.ticket, openid, ending.code_used_at)
-        return Redeemed(ending, follower, binding, registration)
+    async def _follower(self, ending: Ending, openid: OpenId) -> Follower:
+        """Return what is known of a person; somebody new is asked about first, before their code is used up."""
+        account = ending.account or ""
+        known = await self._followers.get(account, openid) or Follower(account, openid, subscribed=True)
+        # a site finds people by their unionid
+        return await self._profiles.known(known) if ending.outcome is Outcome.REGISTER else known
 
     async def register(self, client: str, user_id: UserId, registration: str) -> tuple[Binding, bool]:
         """Bind the WeChat of *registration* to *user_id*; return the binding and whether it is new.

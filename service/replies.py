@@ -83,7 +83,7 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
     Lang.ZH: {
         "login": "“{site}”请求用此微信登录。",
         "bind": "“{site}”请求将此微信绑定到你的账号。",
-        "bind_name": "“{site}”请求将此微信绑定到账号：\n{name}",
+        "bind_name": "“{site}”请求将此微信绑定到账号“{name}”。",
         "browser": "浏览器：{value}",
         "address": "IP 地址：{value}",
         "tap": "确认是你本人在操作吗？",
@@ -95,7 +95,7 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
     Lang.EN: {
         "login": "{site} asks to log you in with this WeChat.",
         "bind": "{site} asks to bind this WeChat to your account.",
-        "bind_name": "{site} asks to bind this WeChat to this account:\n{name}",
+        "bind_name": "{site} asks to bind this WeChat to the account “{name}”.",
         "browser": "Browser: {value}",
         "address": "Address: {value}",
         "tap": "Is that you?",

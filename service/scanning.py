@@ -6,9 +6,9 @@ scan answers itself. A crash after any step and a redelivery come to the same en
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
-from models.event import Event, Followed, OpenId, Other, Said, Scan, Unfollowed
+from models.event import Event, Followed, Other, Push, Said, Scan, Unfollowed
 from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
 from service.answering import Answering
 from service.concluding import Concluding
@@ -61,10 +61,10 @@ class Scanning:
         """
         if isinstance(event, Other):
             return None
-        if kept := await self._deliveries.recall(account, event.openid, event.key):
+        if kept := await self._deliveries.recall(account, event):
             return kept.text
         text = await self._handle(account, event)
-        await self._deliveries.remember(account, event.openid, event.key, Answered(text))
+        await self._deliveries.remember(account, event, Answered(text))
         return text
 
     async def _handle(self, account: str, event: Event) -> str | None:
@@ -74,20 +74,23 @@ class Scanning:
             case Said():
                 return await self._answering.said(account, event)
             case Followed():
-                await self._meet(account, event.openid)
+                await self._meet(account, event, followed=True)
             case Unfollowed():
                 erase = self._accounts[account].unfollow == "erase"
-                await self._followers.unfollowed(account, event.openid, erase=erase, now=self._clock())
+                await self._followers.unfollowed(
+                    account, event.openid, at=_moment(event), erase=erase, now=self._clock()
+                )
+                await self._deliveries.left(account, event)
         return None
 
-    async def _meet(self, account: str, openid: OpenId) -> Lang | None:
+    async def _meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:
         """Remember a follower; return their language when it is known."""
-        follower = await self._followers.seen(account, openid, now=self._clock())
+        follower = await self._followers.seen(account, push.openid, at=_moment(push), followed=followed)
         self._profiles.refresh(follower)
         return follower.lang
 
     async def _scan(self, account: str, scan: Scan) -> str | None:
-        lang = await self._meet(account, scan.openid)
+        lang = await self._meet(account, scan, followed=scan.followed)
         stage = await self._stages.enter(scan.scene, account=account, openid=scan.openid, lang=lang)
         if stage is None:
             return None  # another system's code: its business
@@ -97,7 +100,8 @@ class Scanning:
         if ticket.status.final:
             return stage.tell(ticket)
         if stage.confirm is Confirm.NONE:
-            return stage.tell(await self._concluding.confirm(stage, ticket))
+            ending = await self._concluding.confirm(stage, ticket)
+            return stage.tell(ending) if ending else None
         return await self._ask(stage, scan)
 
     async def _ask(self, stage: Stage, scan: Scan) -> str:
@@ -114,3 +118,7 @@ class Scanning:
         if ticket.openid != scan.openid:
             return stage.say(Notice.SOMEBODY_ELSE)
         return stage.tell(ticket) if ticket.status.final else stage.ask(ticket.asker)
+
+
+def _moment(push: Push) -> datetime:
+    return datetime.fromtimestamp(push.created, UTC)

@@ -102,5 +102,5 @@ class Stages:
         if scene is None or site is None:
             return frozenset()
         drawn = self._keyring.clients[client].numbers(scene.head.ticket)
-        chosen = site.confirm[scene.head.purpose] is Confirm.CHOOSE
-        return frozenset(drawn.offered if chosen else (drawn.match,))
+        asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
+        return frozenset(asked.get(site.confirm[scene.head.purpose], ()))

@@ -56,7 +56,7 @@ def _followers() -> None:
         sa.Column("subscribed", sa.Boolean, nullable=False),
         sa.Column("lang", _text(16)),
         sa.Column("asked_at", sa.BigInteger),
-        sa.Column("changed_at", sa.BigInteger, nullable=False),
+        sa.Column("followed_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("account", "openid", name="pk_followers"),
     )
     op.create_index("ix_followers_unionid", "followers", ["unionid"])

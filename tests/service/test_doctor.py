@@ -169,11 +169,22 @@ async def test_an_address_that_wechat_cannot_use_is_warned_of(
     url: str, message: str | None, tmp_path: Path, official: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_CHECKS", {"server.public_url": doctor._public_url})
-    config = settings(tmp_path, official, "http://127.0.0.1:9", server={"public_url": url})
+    server = {"public_url": url, "trusted_proxies": ["10.0.0.0/8"]}
+    config = settings(tmp_path, official, "http://127.0.0.1:9", server=server)
     reached, *warnings = await examine(config)
     assert reached.ok is False
     assert [warning.ok for warning in warnings] == [None] * bool(message)
     assert all(message and message in warning.message for warning in warnings)
+
+
+async def test_a_proxy_that_is_not_named_is_warned_of(
+    tmp_path: Path, official: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_CHECKS", {"server.public_url": doctor._public_url})
+    server = {"public_url": "https://login.invalid"}
+    config = settings(tmp_path, official, "http://127.0.0.1:9", server=server)
+    [warning] = about(await examine(config), "server.trusted_proxies")
+    assert warning.ok is None
 
 
 async def test_nothing_configured_is_a_warning(tmp_path: Path) -> None:

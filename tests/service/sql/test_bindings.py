@@ -240,7 +240,7 @@ async def test_a_binding_tells_what_is_known_of_the_follower(
     binding: Bind, bindings: Bindings, followers: Followers
 ) -> None:
     await binding("42", "oA")
-    await followers.seen("main", OpenId("oA"), now=NOW)
+    await followers.seen("main", OpenId("oA"), at=NOW)
     await followers.learned("main", OpenId("oA"), subscribed=False, unionid="uA", lang=None, now=NOW)
     expected = bound("42", "oA", unionid="uA", subscribed=False)
     assert await bindings.of_user("shop", UserId("42")) == [expected]
@@ -248,7 +248,7 @@ async def test_a_binding_tells_what_is_known_of_the_follower(
 
 
 async def _known(followers: Followers, account: str, openid: str, unionid: str) -> None:
-    await followers.seen(account, OpenId(openid), now=NOW)
+    await followers.seen(account, OpenId(openid), at=NOW)
     await followers.learned(account, OpenId(openid), subscribed=True, unionid=unionid, lang=None, now=NOW)
 
 
@@ -278,8 +278,8 @@ async def test_two_people_without_a_unionid_are_not_one(
     binding: Bind, followers: Followers, database: Database
 ) -> None:
     await binding("42", "oA")
-    await followers.seen("main", OpenId("oA"), now=NOW)
-    await followers.seen("second", OpenId("oB"), now=NOW)
+    await followers.seen("main", OpenId("oA"), at=NOW)
+    await followers.seen("second", OpenId("oB"), at=NOW)
     assert await _resolve(database, "second", "oB") is None
     assert await _resolve(database, "second", "oUnknown") is None
 

@@ -21,7 +21,7 @@ from service import database as module
 from service.database import Database, connect
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123999, tzinfo=UTC)
-ANNA = {"account": "main", "openid": "oAnna", "subscribed": True, "changed_at": NOW}
+ANNA = {"account": "main", "openid": "oAnna", "subscribed": True, "followed_at": NOW}
 BEN = ANNA | {"openid": "oBen"}
 
 
@@ -95,16 +95,16 @@ async def test_instants_come_back_to_the_millisecond_and_aware(database: Databas
     elsewhere = NOW.astimezone(tz=None)
     for openid, at in (("oA", NOW), ("oB", early), ("oC", elsewhere)):
         async with database.write() as connection:
-            await connection.execute(sa.insert(followers).values(ANNA | {"openid": openid, "changed_at": at}))
+            await connection.execute(sa.insert(followers).values(ANNA | {"openid": openid, "followed_at": at}))
     async with database.read() as connection:
-        kept = list(await connection.scalars(sa.select(followers.c.changed_at).order_by(followers.c.openid)))
+        kept = list(await connection.scalars(sa.select(followers.c.followed_at).order_by(followers.c.openid)))
     assert kept == [to_millisecond(NOW), to_millisecond(early), to_millisecond(NOW)]
     assert kept[0].microsecond == 123000
     assert {at.utcoffset() for at in kept} == {timedelta()}
 
 
 async def test_a_naive_instant_is_refused(database: Database) -> None:
-    naive = sa.insert(followers).values(ANNA | {"changed_at": NOW.replace(tzinfo=None)})
+    naive = sa.insert(followers).values(ANNA | {"followed_at": NOW.replace(tzinfo=None)})
     async with database.write() as connection:
         with pytest.raises(StatementError, match="offset-naive"):
             await connection.execute(naive)

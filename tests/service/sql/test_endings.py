@@ -40,9 +40,14 @@ def cancelled(ticket: str = "t1", **changes: Any) -> Ending:
 
 
 @pytest.fixture
-def confirm(endings: Endings) -> Confirm:
+def confirm(endings: Endings, followers: Followers) -> Confirm:
+    """Confirm as somebody who follows, as everybody does who scans."""
+
     async def run(what: Claim, openid: OpenId = ANNA, policy: Policy | None = None, now: datetime = NOW) -> Ending:
-        return await endings.confirm(what, openid, policy=policy or Policy(), state="s😀", now=now)
+        await followers.seen(what.account, openid, at=NOW)
+        ending = await endings.confirm(what, openid, policy=policy or Policy(), state="s😀", now=now)
+        assert ending is not None
+        return ending
 
     return run
 
@@ -139,7 +144,7 @@ async def test_a_login_through_another_account_finds_the_same_person(
 ) -> None:
     await bound(confirm)
     for account, openid in (("main", ANNA), ("second", BEN)):
-        await followers.seen(account, openid, now=NOW)
+        await followers.seen(account, openid, at=NOW)
         await followers.learned(account, openid, subscribed=True, unionid="uAnna", lang=None, now=NOW)
     ending = await confirm(claim(account="second"), BEN)
     assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, "42")
@@ -447,3 +452,27 @@ async def test_a_purge_takes_what_expired_before_and_nothing_else(
 
 def _request(ticket: TicketId, expires_at: datetime) -> BindRequest:
     return BindRequest(ticket, "shop", "main", USER, "", None, "http://weixin.qq.com/q/x", NOW, expires_at)
+
+
+async def test_whoever_leaves_while_they_are_bound_is_not_left_bound(
+    endings: Endings, followers: Followers, bindings: Bindings
+) -> None:
+    for number in range(6):
+        openid, user = OpenId(f"o{number}"), UserId(str(number))
+        await followers.seen("main", openid, at=NOW)
+        ending, _ = await asyncio.gather(
+            endings.confirm(claim(f"t{number}", user), openid, policy=Policy(), state=None, now=NOW),
+            followers.unfollowed("main", openid, at=NOW, erase=True, now=NOW),
+        )
+        assert ending is None or ending.outcome is Outcome.BOUND
+        assert await bindings.of_user("shop", user) == []
+
+
+async def test_whoever_has_left_confirms_and_registers_nothing(
+    endings: Endings, followers: Followers, confirm: Confirm
+) -> None:
+    ticket = await redeemed(endings, confirm)
+    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
+    assert await endings.confirm(claim("t2", "42"), ANNA, policy=Policy(), state=None, now=NOW) is None
+    assert await endings.of(TicketId("t2")) is None
+    assert await endings.register(ticket, client="shop", user_id=USER, policy=Policy(), now=NOW) is None

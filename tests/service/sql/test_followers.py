@@ -42,30 +42,30 @@ async def test_a_stranger_is_not_known(followers: Followers) -> None:
 
 
 async def test_who_scans_is_a_follower(followers: Followers) -> None:
-    await followers.seen("main", ANNA, now=NOW)
+    await followers.seen("main", ANNA, at=NOW)
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
     assert await followers.get("second", ANNA) is None
 
 
 async def test_who_is_known_already_costs_no_write(followers: Followers, database: Database) -> None:
-    await followers.seen("main", ANNA, now=NOW)
+    await followers.seen("main", ANNA, at=NOW)
     begun: list[Any] = []
     sa.event.listen(database._writer.sync_engine, "begin", begun.append)
-    await followers.seen("main", ANNA, now=LATER)
+    await followers.seen("main", ANNA, at=LATER)
     assert begun == []
-    await followers.seen("main", OpenId("oBen"), now=LATER)
+    await followers.seen("main", OpenId("oBen"), at=LATER)
     assert begun != []
 
 
 async def test_many_scans_of_a_new_person_at_once_are_one_follower(followers: Followers) -> None:
-    await asyncio.gather(*(followers.seen("main", ANNA, now=NOW) for _ in range(8)))
+    await asyncio.gather(*(followers.seen("main", ANNA, at=NOW) for _ in range(8)))
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
 
 
 async def test_what_wechat_tells_is_kept_and_what_it_does_not_tell_takes_nothing_away(
     followers: Followers,
 ) -> None:
-    await followers.seen("main", ANNA, now=NOW)
+    await followers.seen("main", ANNA, at=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
     assert await followers.get("main", ANNA) == Follower(
         "main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, asked_at=NOW
@@ -77,26 +77,26 @@ async def test_what_wechat_tells_is_kept_and_what_it_does_not_tell_takes_nothing
 
 
 async def test_what_is_learned_late_brings_nobody_back(followers: Followers) -> None:
-    await followers.seen("main", ANNA, now=NOW)
-    await followers.unfollowed("main", ANNA, erase=True, now=NOW)
+    await followers.seen("main", ANNA, at=NOW)
+    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.ZH, now=LATER)
     assert await followers.get("main", ANNA) is None
 
 
 async def test_who_left_and_is_kept_is_asked_about_again_when_they_return(followers: Followers) -> None:
-    await followers.seen("main", ANNA, now=NOW)
+    await followers.seen("main", ANNA, at=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=None, now=NOW)
-    await followers.unfollowed("main", ANNA, erase=False, now=NOW)
+    await followers.unfollowed("main", ANNA, at=NOW, erase=False, now=NOW)
     left = await followers.get("main", ANNA)
     assert left == Follower("main", ANNA, subscribed=False, unionid="uAnna", asked_at=NOW)
-    await followers.seen("main", ANNA, now=LATER)
+    await followers.seen("main", ANNA, at=LATER)
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True, unionid="uAnna")
 
 
 async def test_keeping_leaves_the_bindings(followers: Followers, bindings: Bindings, database: Database) -> None:
-    await followers.seen("main", ANNA, now=NOW)
+    await followers.seen("main", ANNA, at=NOW)
     await _bind(database, "shop", "main", "42", ANNA)
-    await followers.unfollowed("main", ANNA, erase=False, now=LATER)
+    await followers.unfollowed("main", ANNA, at=LATER, erase=False, now=LATER)
     [standing] = await bindings.of_user("shop", UserId("42"))
     assert standing.subscribed is False
 
@@ -108,13 +108,13 @@ async def test_an_erased_person_is_nowhere(
     database: Database,
     dump: Callable[[], Awaitable[str]],
 ) -> None:
-    await followers.seen("main", ANNA, now=NOW)
+    await followers.seen("main", ANNA, at=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
     await _bind(database, "shop", "main", "42", ANNA)
     await _bind(database, "forum", "main", "7", ANNA)
     await endings.close(_ending("t1", "main", ANNA))
     assert ANNA in await dump()
-    await followers.unfollowed("main", ANNA, erase=True, now=LATER)
+    await followers.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     kept = await dump()
     assert ANNA not in kept
     assert "uAnna" not in kept
@@ -131,10 +131,10 @@ async def test_erasing_one_person_leaves_the_others(
 ) -> None:
     others = [("main", OpenId("oBen"), "1"), ("second", ANNA, "2")]
     for account, openid, user in others:
-        await followers.seen(account, openid, now=NOW)
+        await followers.seen(account, openid, at=NOW)
         await _bind(database, "shop", account, user, openid)
         await endings.close(_ending(user, account, openid))
-    await followers.unfollowed("main", ANNA, erase=True, now=LATER)
+    await followers.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     for account, openid, user in others:
         assert await followers.get(account, openid)
         assert [it.openid for it in await bindings.of_user("shop", UserId(user))] == [openid]
@@ -149,7 +149,7 @@ async def test_the_code_of_an_erased_person_is_worth_nothing(
     followers: Followers, endings: Endings, outcome: Outcome
 ) -> None:
     await endings.close(_ending("t1", "main", ANNA, outcome))
-    await followers.unfollowed("main", ANNA, erase=True, now=NOW)
+    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW) is None
 
 
@@ -158,7 +158,7 @@ async def test_the_registration_of_an_erased_person_is_worth_nothing(
 ) -> None:
     await endings.close(_ending("t1", "main", ANNA, Outcome.REGISTER))
     assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
-    await followers.unfollowed("main", ANNA, erase=True, now=NOW)
+    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     user = UserId("42")
     assert await endings.register(TicketId("t1"), client="shop", user_id=user, policy=Policy(), now=NOW) is None
     assert await bindings.of_user("shop", user) == []

@@ -1,0 +1,87 @@
+"""What WeChat delivers late, about somebody who has left or come back since, does nothing to them."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness import Page, World, client
+
+from sandbox.mischief import Mischief
+from sandbox.people import Person
+from service.deliveries import Deliveries
+
+Make = Callable[..., Any]
+
+
+async def held_back(world: World, act: Any) -> Any:
+    """Hold a push back until the person's next one has been delivered."""
+    delivery = await act(mischief=Mischief.OUT_OF_ORDER, wait=False)
+    return getattr(delivery, "delivery", delivery)
+
+
+async def arrived(delivery: Any) -> None:
+    async with asyncio.timeout(5):
+        while not delivery.attempts:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_late_unsubscribe_does_not_erase_who_came_back(world: World) -> None:
+    person = await world.bound("42")
+    left = await held_back(world, lambda **how: world.sandbox.unfollow(person, **how))
+    world.clock.advance(3)
+    await world.sandbox.follow(person)
+    await arrived(left)
+    assert len(await world.bindings("42")) == 1
+
+
+async def test_a_late_scan_binds_nobody_who_has_left(world: World) -> None:
+    page, person = await world.bind("42"), await world.person()
+    scan = await held_back(world, lambda **how: world.sandbox.scan(person, page.made["qr_url"], **how))
+    world.clock.advance(3)
+    await world.sandbox.unfollow(person)
+    await arrived(scan)
+    assert scan.reply is None
+    assert await world.bindings("42") == []
+
+
+async def asked(make: Make, **account: str) -> tuple[World, Page, Person, str]:
+    world: World = await make(clients={"shop": client("shop", confirm="match")}, accounts={"main": account})
+    page, person = await world.bind("42"), await world.person()
+    await world.scan(person, page)
+    return world, page, person, (await page.poll())["match"]
+
+
+@pytest.mark.parametrize("unfollow", ["erase", "keep"])
+async def test_a_late_answer_binds_nobody_who_has_left(
+    make: Make, unfollow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        """Redis did not take the mark that they left."""
+
+    monkeypatch.setattr(Deliveries, "left", lost)
+    world, page, person, number = await asked(make, unfollow=unfollow)
+    answer = await held_back(world, lambda **how: world.sandbox.say(person, number, **how))
+    world.clock.advance(3)
+    await world.sandbox.unfollow(person)
+    await arrived(answer)
+    assert await world.bindings("42") == []
+    assert (await page.poll())["status"] == "scanned"
+
+
+@pytest.mark.parametrize("status", ["confirmed", "rejected", "cancelled", "expired"])
+async def test_an_ending_wins_over_any_state_that_redis_comes_back_with(world: World, status: str) -> None:
+    page = await world.login()
+    stale = {"id": page.id, "version": 2**52, "status": status}
+    await world.redis.set(f"scanbind:t:{page.id}", json.dumps(stale), px=60_000)
+    person = await world.person()
+    assert (await page.raw("DELETE")).status == 204
+    assert (await page.until("cancelled"))["reason"] is None
+    assert "out of date" in (await world.scan(person, page) or "")
+
+
+async def test_what_redis_holds_lives_by_its_own_clock(world: World) -> None:
+    page = await world.login()
+    left = await world.redis.pttl(f"scanbind:t:{page.id}")
+    assert 470_000 < left <= 480_000  # the ticket's 300 s, the 120 s it stays readable, and 60 s to spare
