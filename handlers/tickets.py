@@ -20,7 +20,7 @@ from models.scene import Head
 from models.ticket import Asker, Ticket, TicketId, Via
 from service import cleaning
 from service.following import View
-from service.issuing import Issued
+from service.issuing import Issued, Wanted
 from service.keyring import ClientKeys
 from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, KEYRING, LIMITS, METRICS, SETTINGS
 
@@ -47,13 +47,15 @@ async def create(request: web.Request) -> web.Response:
             issued = await issuing.login(client, account=wanted.account, via=via, lang=wanted.lang, asker=asker)
         case BindTicketRequest():
             issued = await issuing.bind(
-                client,
-                UserId(wanted.user_id),
-                account=wanted.account,
-                session=wanted.session,
-                refresh=wanted.refresh,
-                lang=wanted.lang,
-                asker=asker,
+                Wanted(
+                    client,
+                    UserId(wanted.user_id),
+                    account=wanted.account,
+                    session=wanted.session,
+                    refresh=wanted.refresh,
+                    lang=wanted.lang,
+                    asker=asker,
+                )
             )
     if issued.fresh:
         request.app[METRICS].tickets.labels(client, wanted.purpose, via).inc()

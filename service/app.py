@@ -140,6 +140,7 @@ def _compose(
         lifetimes=settings.tickets,
         keyring=keyring,
         apis=apis,
+        redis=store,
         store=tickets,
         requests=requests,
         endings=endings,

@@ -1,10 +1,13 @@
 """Use case: a ticket and its code are made."""
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from redis.asyncio import Redis, RedisCluster
 
 from models.binding import UserId
 from models.errors import InvalidRequest
@@ -14,11 +17,14 @@ from service.endings import Endings
 from service.following import Following
 from service.keyring import Keyring
 from service.projection import Projection
+from service.redis import alone
 from service.requests import BindRequest, BindRequests
 from service.settings import Client, Tickets
 from service.tickets import TicketStore
 from service.wechat.api import WeChatApi
 
+_PATIENCE: Final = 8.0
+"""Seconds to wait for another request of the same user and session: as long as WeChat may take for a code."""
 REUSED_WITH_LEFT: Final = timedelta(seconds=60)
 """A bind ticket is given out again only while it lives at least this long (CONTRACT 4)."""
 
@@ -36,6 +42,19 @@ class Issued:
     """False when the same ticket is given out again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A bind that a site asks for: for one of its users, in one of their sessions ('' when it names none)."""
+
+    client: str
+    user_id: UserId
+    account: str | None = None
+    session: str = ""
+    refresh: bool = False
+    lang: Lang | None = None
+    asker: Asker = field(default_factory=Asker)
+
+
 class Issuing:
     """Makes tickets, with codes from WeChat."""
 
@@ -46,6 +65,7 @@ class Issuing:
         lifetimes: Tickets,
         keyring: Keyring,
         apis: Mapping[str, WeChatApi],
+        redis: "Redis | RedisCluster",
         store: TicketStore,
         requests: BindRequests,
         endings: Endings,
@@ -57,6 +77,7 @@ class Issuing:
         self._lifetimes = lifetimes
         self._keyring = keyring
         self._apis = apis
+        self._redis = redis
         self._store = store
         self._requests = requests
         self._endings = endings
@@ -80,17 +101,7 @@ class Issuing:
         await self._begin(issued, asker)
         return issued
 
-    async def bind(
-        self,
-        client: str,
-        user_id: UserId,
-        *,
-        account: str | None,
-        session: str,
-        refresh: bool,
-        lang: Lang | None,
-        asker: Asker,
-    ) -> Issued:
+    async def bind(self, wanted: Wanted) -> Issued:
         """Make a bind ticket, or give out the one this user and session are already shown.
 
         Raises:
@@ -98,37 +109,42 @@ class Issuing:
             WeChatUnavailable: WeChat made no code; an earlier ticket goes on.
             StoreUnavailable: Redis or the database does not answer.
         """
-        now = self._clock()
-        account = self._account(client, account)
-        earlier = await self._requests.live(client, user_id, session, now=now)
-        if not refresh:
+        wanted = replace(wanted, account=self._account(wanted.client, wanted.account))
+        # Two tabs that open at once are to show the same code.
+        async with alone(self._redis, _lock(wanted), patience=_PATIENCE):
+            now = self._clock()
+            earlier = await self._requests.live(wanted.client, wanted.user_id, wanted.session, now=now)
             for request in earlier:
-                if request.account == account and await self._reusable(request, now):
+                if not wanted.refresh and await self._reusable(request, wanted, now):
                     return self._reissued(request)
+            issued = await self._bind(wanted)
+            for request in earlier:
+                await self._cancel(request, now)
+            return issued
+
+    async def _bind(self, wanted: Wanted) -> Issued:
         issued = await self._issue(
-            client,
-            account=account,
-            kind=bind_kind(user_id),
-            lang=lang,
+            wanted.client,
+            account=wanted.account,
+            kind=bind_kind(wanted.user_id),
+            lang=wanted.lang,
             lifetime=timedelta(seconds=self._lifetimes.bind_lifetime),
-            user_id=user_id,
+            user_id=wanted.user_id,
         )
         await self._requests.save(
             BindRequest(
                 ticket=issued.head.ticket,
-                client=client,
-                account=account,
-                user_id=user_id,
-                session=session,
-                account_name=asker.account_name,
+                client=wanted.client,
+                account=issued.account,
+                user_id=wanted.user_id,
+                session=wanted.session,
+                account_name=wanted.asker.account_name,
                 qr_url=issued.qr_url,
                 created_at=issued.created_at,
                 expires_at=issued.head.expires_at,
             )
         )
-        for request in earlier:
-            await self._cancel(request, now)
-        await self._begin(issued, asker)
+        await self._begin(issued, wanted.asker)
         return issued
 
     def _account(self, client: str, account: str | None) -> str:
@@ -167,9 +183,9 @@ class Issuing:
         ticket = Ticket(issued.head.ticket, asker=asker)
         await self._store.update(ticket, lambda ticket: ticket, expires_at=issued.head.expires_at)
 
-    async def _reusable(self, request: BindRequest, now: datetime) -> bool:
+    async def _reusable(self, request: BindRequest, wanted: Wanted, now: datetime) -> bool:
         head = read_ticket(request.ticket)
-        if head is None or request.expires_at - now < REUSED_WITH_LEFT:
+        if head is None or request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
             return False
         return (await self._following.read_afresh(head)).status is Status.PENDING
 
@@ -190,3 +206,8 @@ class Issuing:
             via=Via.BACKEND,
         )
         await self._projection.show(await self._endings.close(ending))
+
+
+def _lock(wanted: Wanted) -> str:
+    whose = f"{wanted.client}\0{wanted.user_id}\0{wanted.session}"
+    return f"scanbind:b:{hashlib.sha256(whose.encode()).hexdigest()}"

@@ -1,12 +1,13 @@
 """The way to Redis, whatever its shape: one server, sentinels or a cluster. Fails in one way."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.lock import Lock
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisClusterException, RedisError
@@ -23,6 +24,8 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 _POOL: Final = 64
 _WAIT: Final = 2
+_LOCKED: Final = 10.0
+"""Seconds after which a lock lapses whose holder has died."""
 
 
 @contextmanager
@@ -32,6 +35,24 @@ def redis_errors() -> Iterator[None]:
         yield
     except FAILURES as e:
         raise StoreUnavailable("Redis does not answer") from e
+
+
+@asynccontextmanager
+async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) -> AsyncIterator[None]:
+    """Hold the lock *name* of all processes; after *patience* seconds go without it, where two do no harm.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+    """
+    lock = Lock(redis, name, timeout=_LOCKED, sleep=0.05, blocking_timeout=patience)
+    with redis_errors():
+        held = await lock.acquire()
+    try:
+        yield
+    finally:
+        if held:
+            with suppress(*FAILURES):  # LockError among them: it lapses by itself
+                await lock.release()
 
 
 @asynccontextmanager

@@ -3,18 +3,14 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.lock import Lock
-from redis.exceptions import RedisError
 
 from models.errors import WeChatUnavailable
-from service.redis import redis_errors
+from service.redis import alone, redis_errors
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
 
 log = logging.getLogger(__name__)
@@ -23,7 +19,6 @@ ENDPOINT: Final = "stable_token"
 DUE: Final = 300
 """Seconds before its end from which on WeChat gives another token (PROTOCOL.md 1)."""
 _LIFETIME: Final = 7200
-_HELD: Final = 10.0
 _WAIT: Final = 4.0
 REST: Final = 5.0
 """Seconds in which a failure is not asked for again, so that those who waited do not fail one by one."""
@@ -62,7 +57,8 @@ class TokenBook:
         return await self._fetched(account, failed=failed)
 
     async def _fetched(self, account: ApiAccount, *, failed: str | None) -> str:
-        async with self._flights[account.appid], self._alone(account):
+        lock = alone(self._redis, self._key(account, "token-lock"), patience=_WAIT)
+        async with self._flights[account.appid], lock:
             cached = await self._cached(account)
             if cached not in (None, failed):
                 return cached
@@ -99,20 +95,6 @@ class TokenBook:
         until, errcode = self._failures.get(account.appid, (0.0, None))
         if _now() < until:
             raise WeChatUnavailable("WeChat gave no access token", errcode=errcode)
-
-    @asynccontextmanager
-    async def _alone(self, account: ApiAccount) -> AsyncIterator[None]:
-        """Hold the lock of all processes, or go without when it is not to be had: two fetches do no harm."""
-        name = self._key(account, "token-lock")
-        lock = Lock(self._redis, name, timeout=_HELD, sleep=0.05, blocking_timeout=_WAIT)
-        with redis_errors():
-            held = await lock.acquire()
-        try:
-            yield
-        finally:
-            if held:
-                with suppress(RedisError):  # LockError among them: it lapses by itself
-                    await lock.release()
 
     def _key(self, account: ApiAccount, name: str) -> str:
         return f"{self._prefix}:{{{account.appid}}}:{name}"  # the braces keep a cluster's keys together

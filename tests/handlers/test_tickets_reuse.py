@@ -1,5 +1,6 @@
 """A user's session shows one code: the same again while it is fresh, else a new one that ends the old."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -106,3 +107,9 @@ async def test_two_logins_are_always_two_tickets(world: World) -> None:
     first, second = await world.login(), await world.login()
     assert first.id != second.id
     assert [(await page.poll())["status"] for page in (first, second)] == ["pending", "pending"]
+
+
+async def test_tabs_that_open_at_once_show_the_same_code(world: World) -> None:
+    pages = await asyncio.gather(*(world.bind("42", session="one browser") for _ in range(5)))
+    assert len({page.id for page in pages}) == 1
+    assert sorted(page.status for page in pages) == [200, 200, 200, 200, 201]
