@@ -1,11 +1,11 @@
 """What every JSON answer looks like."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import web
+from pydantic_core import to_json
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -14,8 +14,7 @@ def json_answer(
     body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] = NO_STORE
 ) -> web.Response:
     """Return *body* as JSON in UTF-8, not to be stored."""
-    text = json.dumps(body, ensure_ascii=False).encode()
-    return web.Response(body=text, status=status, content_type="application/json", headers=headers)
+    return web.Response(body=to_json(body), status=status, content_type="application/json", headers=headers)
 
 
 def moment(value: datetime | None) -> str | None:

@@ -24,6 +24,7 @@ CROSS_ORIGIN: Final = frozenset(
 )
 """What pages of other origins may call."""
 _FAULTS: Final = 400
+_NOWHERE: Final = "unknown"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -43,7 +44,9 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception as e:  # noqa: BLE001 - the last door: every error becomes a problem, none leaks
         response = problems.answer(e)
     seconds = time.perf_counter() - began
-    request.app[METRICS].requests.labels(request.method, route, response.status).observe(seconds)
+    # Nobody may invent methods to be counted.
+    method = "any" if route == _NOWHERE else request.method
+    request.app[METRICS].request(method, route, response.status, seconds=seconds)
     level = logging.DEBUG if request.method == "GET" and response.status < _FAULTS else logging.INFO
     if log.isEnabledFor(level):  # polls are many, and so is what would be said of them
         _note(request, response.status, route, seconds, level=level)
@@ -71,4 +74,4 @@ def _request_id(request: web.Request) -> str:
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return resource.canonical if resource else "unknown"
+    return resource.canonical if resource else _NOWHERE

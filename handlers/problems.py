@@ -1,12 +1,12 @@
 """Errors on their way out: one table from the service's errors to RFC 9457 problems (CONTRACT 3)."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
+from pydantic_core import to_json
 
 from models import errors
 from service.logs import REQUEST_ID
@@ -75,7 +75,7 @@ def respond(
         **(extra or {}),
     }
     return web.Response(
-        body=json.dumps(body, ensure_ascii=False).encode(),
+        body=to_json(body),
         status=problem.status,
         content_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import math
 import random
 import re
@@ -10,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
+from pydantic_core import to_json
 
 from handlers import auth, bodies, cors
 from handlers.answers import NO_STORE, json_answer, moment
@@ -176,8 +176,8 @@ async def _tell(request: web.Request, response: web.StreamResponse, view: View, 
     if (tag := _etag(view)) == told:
         await response.write(b":\n\n")
         return tag
-    data = json.dumps(_shown(request, view), ensure_ascii=False)
-    await response.write(f"event: status\nid: {tag}\ndata: {data}\n\n".encode())
+    data = to_json(_shown(request, view))
+    await response.write(b"event: status\nid: %b\ndata: %b\n\n" % (tag.encode(), data))
     return tag
 
 
@@ -196,8 +196,8 @@ def _shown(request: web.Request, view: View) -> dict[str, Any]:
     head = view.head
     return {
         "ticket": head.ticket,
-        "purpose": head.purpose,
-        "status": view.status,
+        "purpose": head.purpose.value,  # text is written faster than a member of an enum
+        "status": view.status.value,
         "match": view.match,
         "outcome": view.outcome,
         "reason": view.reason,

@@ -14,7 +14,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Histogram(
+        self._observers: dict[tuple[str, str, int], Callable[[float], None]] = {}
+        self._requests = Histogram(
             "scanbind_http_request_seconds",
             "Answered requests, by the route's pattern.",
             ("method", "route", "status"),
@@ -39,6 +40,13 @@ class Metrics:
             ("client", "purpose", "ending"),
             registry=self._registry,
         )
+
+    def request(self, method: str, route: str, status: int, *, seconds: float) -> None:
+        """Note one answered request; *route* is a pattern, so that there are few."""
+        key = (method, route, status)
+        if (observe := self._observers.get(key)) is None:  # looking a label up costs more than counting
+            observe = self._observers[key] = self._requests.labels(method, route, str(status)).observe
+        observe(seconds)
 
     def watch(self, name: str, about: str, value: Callable[[], float]) -> None:
         """Add a gauge that asks *value* whenever it is read."""

@@ -34,7 +34,7 @@ async def test_a_stream_at_one_ends_by_a_cancel_at_the_other(world: World, other
     page = await other.login()
     stream = asyncio.create_task(page.raw(suffix="/events"))
     assert (await at(world, page).raw("DELETE")).status == 204
-    assert '"status": "cancelled"' in await (await stream).text()
+    assert '"status":"cancelled"' in await (await stream).text()
 
 
 async def test_a_code_is_exchanged_once_by_both_together(world: World, other: World) -> None:

@@ -1,0 +1,141 @@
+"""What a waiting browser costs, and how soon it hears of a scan while thousands wait: `python -m bench.waiters`.
+
+Memory is what a process grows by for a stream, beside a bare handler that prepares a stream and awaits a future.
+A scan is timed from sending WeChat's push until its browser has read the event, the commit in between. Both ends
+are in this process, so there is one clock. Beside it, a bare handler that passes a push's body to a stream.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from bench import figures, load, processes, wares
+from bench.browsers import NEVER, Browser, Crowd
+from bench.processes import Server
+from bench.wares import Ticket
+
+_WORD: Final = b'"bound"'
+_FIRST: Final = 0.2
+"""The share of streams that is open before memory is read: they fill the holes that starting left in the heap."""
+_SETTLE: Final = 1.0
+_KIB: Final = 1024
+_PATIENCE: Final = 10.0
+_SHARES: Final = (0.50, 0.95, 0.99, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was measured of one server."""
+
+    memory: float
+    """Bytes a stream."""
+    opening: float
+    """Seconds to open them all."""
+    hearing: list[float]
+    """Seconds from push to browser, of those that were heard of."""
+
+
+async def main(*, waiters: int, pushes: int, rate: float) -> None:
+    """Open the streams and push scans at a steady rate, at the service and at bare handlers; print both."""
+    pushes = min(pushes, waiters)
+    processes.allow_files(waiters + pushes + 1000)
+    with processes.folder() as place:
+        async with processes.wechat(place, people=pushes) as wechat:
+            # Another process made the tickets: the measured one starts without what that leaves in a heap.
+            async with processes.service(place, wechat=wechat) as service:
+                tickets = await wares.tickets(service, waiters)
+            bare = await _bare(place, tickets, pushes=pushes, rate=rate)
+            async with processes.service(place, wechat=wechat) as service:
+                ours = await _ours(service, tickets, pushes=pushes, rate=rate)
+    print(f"\n{waiters} waiting streams; {pushes} pushes, {rate:g} a second, spread over them\n")
+    print(_report(ours, bare))
+
+
+async def _ours(service: Server, tickets: Sequence[Ticket], *, pushes: int, rate: float) -> Found:
+    with _crowd() as crowd:
+        memory, opening = await _fill(service, crowd, [ticket.ask(suffix="/events") for ticket in tickets])
+        chosen = range(0, len(tickets), len(tickets) // pushes)[:pushes]
+        scans = [wares.scan(tickets[number], person) for person, number in enumerate(chosen)]
+        hearing = await _push(service, scans, [crowd.browsers[number] for number in chosen], rate=rate)
+    return Found(memory, opening, hearing)
+
+
+async def _bare(place: Path, tickets: Sequence[Ticket], *, pushes: int, rate: float) -> Found:
+    async with processes.bare(place) as server:
+        with _crowd() as crowd, _crowd() as told:
+            memory, opening = await _fill(server, crowd, [ticket.ask(under="/stream") for ticket in tickets])
+            chosen = tickets[:pushes]
+            await told.enter(server.port, [ticket.ask(under="/told") for ticket in chosen], word=_WORD)
+            words = [load.request("POST", f"/tell/{ticket.id}", body=_WORD) for ticket in chosen]
+            hearing = await _push(server, words, told.browsers, rate=rate)
+    return Found(memory, opening, hearing)
+
+
+@contextmanager
+def _crowd() -> Iterator[Crowd]:
+    crowd = Crowd()
+    try:
+        yield crowd
+    finally:
+        crowd.leave()
+
+
+async def _fill(server: Server, crowd: Crowd, requests: Sequence[bytes]) -> tuple[float, float]:
+    """Open a stream for each request; return the bytes that each has cost, and the seconds that all took."""
+    began, first = perf_counter(), int(len(requests) * _FIRST)
+    await crowd.enter(server.port, requests[:first], word=_WORD)
+    before = await _settled(server)
+    await crowd.enter(server.port, requests[first:], word=_WORD)
+    seconds = perf_counter() - began - _SETTLE
+    return (await _settled(server) - before) / (len(requests) - first), seconds
+
+
+async def _settled(server: Server) -> int:
+    await asyncio.sleep(_SETTLE)
+    return server.memory()
+
+
+async def _push(
+    server: Server, requests: Sequence[bytes], browsers: Sequence[Browser], *, rate: float
+) -> list[float]:
+    """Send the requests at that rate; return the seconds from each to when its browser heard, if ever it did."""
+    began = perf_counter()
+
+    async def one(number: int) -> float:
+        await asyncio.sleep(max(0.0, began + number / rate - perf_counter()))
+        sent = perf_counter()
+        await load.drive(server.port, [requests[number]], connections=1)
+        await asyncio.wait([browsers[number].told], timeout=_PATIENCE)
+        return browsers[number].heard_at - sent
+
+    return [seconds for seconds in await asyncio.gather(*map(one, range(len(requests)))) if seconds < NEVER]
+
+
+def _report(ours: Found, bare: Found) -> str:
+    rows = [
+        (
+            who,
+            f"{found.memory / _KIB:.1f}",
+            f"{found.opening:.1f}",
+            f"{len(found.hearing)}",
+            *(figures.milliseconds(found.hearing, share) for share in _SHARES),
+        )
+        for who, found in (("service", ours), ("bare aiohttp", bare))
+    ]
+    more = ("service - bare", f"{(ours.memory - bare.memory) / _KIB:+.1f}", *[""] * 6)
+    return figures.table(
+        ("", "KiB each", "s to open all", "heard", "p50 ms", "p95 ms", "p99 ms", "max ms"), *rows, more
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.waiters", description=__doc__)
+    parser.add_argument("--waiters", type=int, default=5000)
+    parser.add_argument("--pushes", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=30.0, help="pushes a second (30)")
+    asyncio.run(main(**vars(parser.parse_args())))

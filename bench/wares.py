@@ -1,0 +1,65 @@
+"""What the benches send: tickets made through the API, and pushes as WeChat seals and signs them."""
+
+import base64
+import json
+import time
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from bench import load
+from bench.processes import PASSWORD, SITE, Server
+from bench.wechat import ACCOUNT, openid
+from sandbox.envelope import wrap
+from sandbox.wire import Fields
+
+_BASIC: Final = "Basic " + base64.b64encode(f"{SITE}:{PASSWORD}".encode()).decode()
+_CONNECTIONS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A bind ticket, its follower's secret, and what its code carries."""
+
+    id: str
+    secret: str
+    scene: str
+
+    def ask(self, *, under: str = "/v1/tickets", suffix: str = "", tag: str | None = None) -> bytes:
+        """Write a request of whoever follows the ticket; *under* another path for another server."""
+        headers = {"Authorization": f"Bearer {self.secret}"} | ({"If-None-Match": tag} if tag else {})
+        return load.request("GET", f"{under}/{self.id}{suffix}", headers=headers)
+
+
+async def tickets(server: Server, count: int) -> list[Ticket]:
+    """Have the service make bind tickets, for a user each."""
+    users = [f"user-{number}" for number in range(count)]
+    wanted = (json.dumps({"purpose": "bind", "user_id": user}).encode() for user in users)
+    answers: dict[int, bytes] = {}
+    requests = (
+        load.request("POST", "/v1/tickets", body=body, headers={"Authorization": _BASIC}) for body in wanted
+    )
+    await load.drive(server.port, requests, connections=_CONNECTIONS, answers=answers)
+    made = (json.loads(load.body(answers[number])) for number in range(count))
+    # A bind scene is the ticket and, when it is short, the user id (models/scene.py).
+    return [
+        Ticket(one["ticket"], one["secret"], one["ticket"] + user) for one, user in zip(made, users, strict=True)
+    ]
+
+
+def scan(ticket: Ticket, person: int, *, path: str = "/wechat/main") -> bytes:
+    """Write the push that tells of a follower's scan, in safe mode (PROTOCOL.md 3.2, 3.3)."""
+    now = time.time()
+    fields: Fields = {
+        "ToUserName": ACCOUNT.gh_id,
+        "FromUserName": openid(person),
+        "CreateTime": int(now),
+        "MsgType": "event",
+        "Event": "SCAN",
+        "EventKey": ticket.scene,
+        "Ticket": "gQ" + "0" * 94,
+    }
+    sealed = wrap(fields, ACCOUNT, now=now)
+    return load.request(
+        "POST", f"{path}?{urlencode(sealed.query)}", body=sealed.body, content_type=sealed.content_type
+    )
