@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hmac
-import ipaddress
 from typing import Final
 
 from aiohttp import web
@@ -12,6 +11,7 @@ from handlers import cors
 from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER
+from service.cleaning import parsed_address
 from service.keyring import ClientKeys
 from service.keys import CLOCK, KEYRING, SETTINGS
 
@@ -56,6 +56,7 @@ def page(request: web.Request, client_id: str) -> str:
         ForbiddenOrigin: the page's origin is missing, or not one of that client's.
     """
     client = request.app[SETTINGS].clients.get(client_id)
+    cors.only(request, client.origins if client else ())
     if client is None or request.headers.get("Origin") not in client.origins:
         raise ForbiddenOrigin("this origin is not one of the client's")
     return client_id
@@ -80,20 +81,15 @@ def follower(request: web.Request) -> tuple[Head, ClientKeys]:
 
 
 def address(request: web.Request) -> str:
-    """Return the caller's IP address, past the proxies that are trusted to name it."""
+    """Return the caller's IP address, past the proxies that are trusted to name it; '' if nobody knows it."""
     trusted = request.app[SETTINGS].server.trusted_proxies
     named = [part.strip() for line in request.headers.getall("X-Forwarded-For", ()) for part in line.split(",")]
-    here = request.remote or ""
-    while named and any(_inside(here, network) for network in trusted):
-        here = named.pop()
-    return here
-
-
-def _inside(address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    try:
-        return ipaddress.ip_address(address) in network
-    except ValueError:
-        return False
+    here = parsed_address(request.remote or "")
+    while named and here and any(here in network for network in trusted):
+        if not (before := parsed_address(named.pop())):
+            break  # a proxy that names nobody stands for whoever is behind it
+        here = before
+    return str(here or "")
 
 
 def _basic(header: str) -> tuple[str, bytes]:

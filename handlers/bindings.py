@@ -1,6 +1,7 @@
 """A site's back end binds with a registration, looks, and disconnects (CONTRACT 5)."""
 
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
@@ -44,7 +45,11 @@ async def delete(request: web.Request) -> web.Response:
 
 
 def _user_id(request: web.Request) -> UserId:
-    return UserId(bodies.check(bodies.USER_ID, request.match_info["user_id"], name="user_id"))
+    try:  # aiohttp would let bytes that are no text stand for the id that is written like them
+        text = unquote_to_bytes(request.rel_url.raw_parts[-1]).decode()
+    except UnicodeDecodeError as e:
+        raise InvalidRequest("user_id: must be UTF-8") from e
+    return UserId(bodies.check(bodies.USER_ID, text, name="user_id"))
 
 
 def _shown(request: web.Request, binding: Binding) -> dict[str, Any]:

@@ -126,7 +126,6 @@ async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest
     if wanted.client_id is None:
         raise InvalidRequest("client_id: is missing")
     client = auth.page(request, wanted.client_id)
-    cors.only(request, request.app[SETTINGS].clients[client].origins)
     await request.app[LIMITS].page_starts(client=client, address=auth.address(request))
     return client, Via.PAGE
 

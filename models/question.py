@@ -80,6 +80,8 @@ def read_answer(text: str, question: Question, *, older: frozenset[str] = frozen
     *older* are the numbers of questions this person was asked before: unless the newest offers them too,
     they answer nothing.
     """
+    if question.confirm is Confirm.NONE:
+        return None
     said = " ".join(text.split())
     if said in {not_me_text(lang, question) for lang in NOT_ME_WORDS}:
         return Answer.NOT_ME

@@ -40,8 +40,6 @@ class Answering:
         if not questions:
             return None
         newest, *others = questions
-        if said.created < newest.since:
-            return None  # meant for an older one, and late
         follower = await self._followers.get(account, said.openid)
         if follower is None or not follower.subscribed:
             return None  # they have left since; this is an answer that comes late
@@ -56,11 +54,12 @@ class Answering:
         ticket = await self._following.read_afresh(stage.claim.head)
         if ticket.openid not in (None, said.openid):
             return None
-        if ticket.status.final:
-            # Its own redelivery, or a first answer that came too late, is told how it ended; later texts are not.
-            return stage.tell(ticket) if asked.answered_by in (None, said.key) else None
+        if ticket.status.final and asked.answered_by not in (None, said.key):
+            return None  # it was answered before, by another text
         until = stage.claim.head.expires_at + READABLE_AFTER
         await self._questions.answered(stage.claim.account, said.openid, asked.scene, by=said.key, until=until)
+        if ticket.status.final:
+            return stage.tell(ticket)  # its own redelivery, or the first answer, but too late
         ending = await self._conclude(answer, stage, ticket)
         return stage.tell(ending) if ending else None
 

@@ -19,7 +19,8 @@ class Fault(ValueError):
 
 
 _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
-_HOST_PORT = rf"{_HOST}(?::\d{{1,5}})?"
+_PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]?\d{1,4})"
+_HOST_PORT = rf"{_HOST}(?::{_PORT})?"
 _HOSTS = rf"(?:[^\s@/]*@)?{_HOST_PORT}(?:,{_HOST_PORT})*"
 _WEB: Final = re.compile(rf"(?i:https?)://{_HOST_PORT}(?:/[^\s?#]*)?")
 _ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::(\d{{1,5}}))?")
@@ -147,6 +148,7 @@ def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
 
 
 _unspaced = _matching(r"\S(?:.*\S)?", "must not be empty, nor begin or end with a space")
+_folder = _matching(r"[^\s\x00](?:[^\x00]*[^\s\x00])?", "must not be empty, nor begin or end with a space, nor hold a NUL")
 _name = _matching(
     r"(?!.*__)[a-z0-9_]{1,64}", "must be a name of 1 to 64 of a-z 0-9 _, without a double underscore"
 )
@@ -159,7 +161,7 @@ _title = _matching(
 AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key)]
 AppId = Annotated[str, AfterValidator(_app_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
-Folder = Annotated[Path, BeforeValidator(lambda value: _unspaced(value) if isinstance(value, str) else value)]
+Folder = Annotated[Path, BeforeValidator(lambda value: _folder(value) if isinstance(value, str) else value)]
 Lifetime = Annotated[int, _whole(30, 1800)]
 Limit = Annotated[int, _whole(0)]
 Name = Annotated[str, AfterValidator(_name)]

@@ -21,8 +21,6 @@ class Asked:
     scene: str
     created: int
     """The scan's CreateTime, whole seconds."""
-    since: int = 0
-    """CreateTime of this person's first scan of it: what was said before cannot answer it."""
     answered_by: str | None = None
     """The key of the push that answered, so that its redelivery is told from a new text."""
 
@@ -51,9 +49,8 @@ class Questions:
             known = _decode(held)
             if known and known[0].created > asked.created:
                 return held
-            since = min([asked.created, *(one.since for one in known if one.scene == asked.scene)])
             others = [one for one in known if one.scene != asked.scene]
-            return _encode([replace(asked, since=since), *others[: _REMEMBERED - 1]])
+            return _encode([asked, *others[: _REMEMBERED - 1]])
 
         return _decode(await self._cells.change(_key(account, openid), move, until=until))[0].scene == asked.scene
 

@@ -20,7 +20,7 @@ FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 _OPTIONS: Final[dict[str, Any]] = {
     "decode_responses": True,
     "socket_connect_timeout": 1.0,
-    "socket_timeout": 2.0,  # a push must be answered in 4.5 s, whatever happens here
+    "socket_timeout": 1.5,  # a push must be answered in 4.5 s, whatever happens here
 }
 _POOL: Final = 64
 _WAIT: Final = 2
@@ -70,7 +70,7 @@ async def connect(url: str) -> AsyncIterator["Redis | RedisCluster"]:
 
 
 def _client(url: str) -> "Redis | RedisCluster":
-    options = _OPTIONS | {"retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2)}
+    options = _OPTIONS | {"retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 1)}
     parts = urlsplit(url)
     if parts.scheme == "redis+sentinel":
         name, _, db = parts.path.strip("/").partition("/")

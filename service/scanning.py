@@ -99,16 +99,21 @@ class Scanning:
             return stage.say(Notice.SOMEBODY_ELSE)
         if ticket.status.final:
             return stage.tell(ticket)
+        if not await self._open(stage, scan):
+            return stage.say(Notice.OUT_OF_DATE)  # they have scanned a newer one since
         if stage.confirm is Confirm.NONE:
             ending = await self._concluding.confirm(stage, ticket)
             return stage.tell(ending) if ending else None
         return await self._ask(stage, scan)
 
-    async def _ask(self, stage: Stage, scan: Scan) -> str:
-        head, account = stage.claim.head, stage.claim.account
+    async def _open(self, stage: Stage, scan: Scan) -> bool:
+        """Make this scan the person's newest, which closes their older questions even if it asks nothing."""
         asked = Asked(client=stage.claim.client, scene=scan.scene, created=scan.created)
-        if not await self._questions.open(account, scan.openid, asked, until=head.expires_at + READABLE_AFTER):
-            return stage.say(Notice.OUT_OF_DATE)  # they have scanned a newer one since
+        until = stage.claim.head.expires_at + READABLE_AFTER
+        return await self._questions.open(stage.claim.account, scan.openid, asked, until=until)
+
+    async def _ask(self, stage: Stage, scan: Scan) -> str:
+        head = stage.claim.head
         now = self._clock()
         ticket = await self._store.update(
             Ticket(head.ticket),

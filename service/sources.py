@@ -93,7 +93,8 @@ def _read_file(path: Path) -> tuple[dict[Any, Any], list[str]]:
         written = yaml.safe_load(text)
     except OSError as error:
         raise UnreadableError(f"{name}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError) as error:
+        # the last two are PyYAML's own, for tags and keys that it cannot make
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise UnreadableError(f"{name}: is not YAML{where}; quote any value with a sign in it") from None
@@ -110,10 +111,11 @@ def _twice(node: yaml.Node | None, steps: Steps, *, seen: set[int]) -> Iterator[
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
-            inside = (*steps, str(key.value))
-            if key.value in keys:
+            name = str(key.value)  # a key may be a list, and then no other's equal
+            inside = (*steps, name)
+            if name in keys:
                 yield f"{shown('.'.join(inside))}: is there twice (line {key.start_mark.line + 1})"
-            keys.add(key.value)
+            keys.add(name)
             yield from _twice(value, inside, seen=seen)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):

@@ -381,3 +381,20 @@ async def test_a_forged_scan_changes_nothing(world: World, mischief: Mischief) -
     assert statuses == {400 if mischief in (Mischief.WRONG_KEY, Mischief.WRONG_APPID) else 403}
     assert (await page.poll())["status"] == "pending"
     assert await world.bindings("42") == []
+
+
+async def test_only_the_first_late_answer_is_told_that_it_is_late(make: Make) -> None:
+    world = await asking(make, "choose")
+    page, person, _, state = await scanned(world)
+    assert (await page.raw("DELETE")).status == 204
+    assert "out of date" in (await world.say(person, state["match"]) or "")
+    for text in (state["match"], "55", "hello"):
+        assert await world.say(person, text) is None
+
+
+async def test_a_scan_that_asks_nothing_closes_an_older_question(make: Make) -> None:
+    world = await asking(make, {"login": "choose", "bind": "none"})
+    page, person, _, state = await scanned(world)
+    await world.scan(person, await world.bind("42"))
+    assert await world.say(person, state["match"]) is None
+    assert (await page.poll())["status"] == "scanned"

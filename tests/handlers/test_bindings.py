@@ -251,3 +251,10 @@ async def test_a_taken_user_and_a_taken_wechat_are_told_apart(world: World) -> N
     page = await world.bind("42")
     await world.scan(person, page)
     assert (await page.until("confirmed"))["outcome"] == "already_bound"
+
+
+async def test_an_id_that_is_no_text_is_nobodys(world: World) -> None:
+    await world.bound("%FF")
+    assert len(await world.bindings("%25FF")) == 1
+    async with world.http.get(URL(f"{world.url}/v1/bindings/%FF", encoded=True), headers=basic()) as response:
+        assert (await problem(response, 400, "invalid-request"))["detail"] == "user_id: must be UTF-8"

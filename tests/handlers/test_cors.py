@@ -112,3 +112,10 @@ async def test_the_doors_of_back_ends_are_closed_to_pages(two: World) -> None:
         preflight = await two.call("OPTIONS", path, headers={"Origin": ORIGIN})
         assert preflight.status == 405
         assert not any(name.lower().startswith("access-control") for name in preflight.headers)
+
+
+async def test_another_clients_page_may_not_even_read_that_it_is_refused(two: World) -> None:
+    body = {"purpose": "login", "client_id": "shop"}
+    refused = await two.call("POST", "/v1/tickets", json=body, headers={"Origin": CLUB})
+    assert refused.status == 403
+    assert readable(refused) is None
