@@ -15,7 +15,6 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
 from models.event import Push
-from service.followers import SKEW
 from service.redis import redis_errors
 
 log = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ class Deliveries:
         except StoreUnavailable as e:
             log.warning("cannot tell redeliveries: %s", e.detail)
             return None
-        if left and push.created + SKEW.total_seconds() < int(left):
+        if left and push.created < int(left):
             return Answered(None)
         return Answered(json.loads(held)) if held else None
 

@@ -148,7 +148,9 @@ def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
 
 
 _unspaced = _matching(r"\S(?:.*\S)?", "must not be empty, nor begin or end with a space")
-_folder = _matching(r"[^\s\x00](?:[^\x00]*[^\s\x00])?", "must not be empty, nor begin or end with a space, nor hold a NUL")
+_folder = _matching(
+    r"[^\s\x00](?:[^\x00]*[^\s\x00])?", "must not be empty, nor begin or end with a space, nor hold a NUL"
+)
 _name = _matching(
     r"(?!.*__)[a-z0-9_]{1,64}", "must be a name of 1 to 64 of a-z 0-9 _, without a double underscore"
 )

@@ -5,8 +5,8 @@ and what WeChat answers late about somebody erased brings nobody back.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -17,9 +17,6 @@ from models.tables import endings, followers
 from models.ticket import Lang
 from service.bindings import erase as erase_bindings
 from service.database import Database
-
-SKEW: Final = timedelta(seconds=2)
-"""What is earlier by no more than this may have come later: WeChat's machines need not agree to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ class Followers:
         To *erase* them is to forget the person in every table, for all clients. Their bindings end; endings and
         history keep what happened, without saying to whom in WeChat.
         """
-        until_then = sa.and_(_them(account, openid), followers.c.followed_at <= at + SKEW)
+        until_then = sa.and_(_them(account, openid), followers.c.followed_at <= at)
 
         async def work(connection: AsyncConnection) -> None:
             if not erase:
