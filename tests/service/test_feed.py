@@ -1,0 +1,233 @@
+"""Who waits is told, whatever happens to the one connection; memory is small and never believed for long."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from models.ticket import Signal, Status, Ticket, TicketId, advance
+from service import feed as feed_module
+from service.feed import Feed
+from service.tickets import TicketStore
+
+NOW = datetime.now(UTC)
+SOON = NOW + timedelta(seconds=300)
+ONE = Ticket(TicketId("one"))
+LONG = 20.0
+"""Seconds nobody in these tests should really wait."""
+
+
+@pytest.fixture
+def store(redis: Redis) -> TicketStore:
+    return TicketStore(redis)
+
+
+@asynccontextmanager
+async def running(feed: Feed) -> AsyncIterator[Feed]:
+    task = asyncio.create_task(feed.run())
+    try:
+        async with asyncio.timeout(10):
+            await feed.connected.wait()
+        yield feed
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def feed(redis: Redis) -> AsyncIterator[Feed]:
+    async with running(Feed(redis)) as started:
+        yield started
+
+
+async def until(told: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Wait until *told* holds."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = told()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def waiting(feed: Feed, ticket: Ticket, *, seconds: float = LONG) -> asyncio.Task[None]:
+    """Begin to wait; return once the feed knows."""
+    before = feed.waiting
+    task = asyncio.create_task(feed.wait(ticket, seconds=seconds))
+    await until(lambda: feed.waiting > before)
+    return task
+
+
+async def woken(*tasks: asyncio.Task[None]) -> bool:
+    async with asyncio.timeout(LONG / 2):
+        await asyncio.gather(*tasks)
+    return True
+
+
+async def scanned(store: TicketStore, ticket: Ticket) -> Ticket:
+    return await store.update(ticket, lambda it: advance(it, Signal.SCAN, now=NOW), expires_at=SOON)
+
+
+async def cut_off(redis: Redis) -> None:
+    assert await redis.client_kill_filter(_type="pubsub") == 1
+
+
+async def test_a_change_wakes_whoever_waits_and_is_known_at_once(feed: Feed, store: TicketStore) -> None:
+    made = await store.update(ONE, lambda ticket: ticket, expires_at=SOON)
+    task = await waiting(feed, made)
+    changed = await scanned(store, made)
+    assert await woken(task)
+    assert feed.known(ONE.id) == changed
+    assert feed.waiting == 0
+
+
+async def test_a_change_of_another_ticket_wakes_nobody(feed: Feed, store: TicketStore) -> None:
+    task = await waiting(feed, ONE)
+    other = await waiting(feed, replace(ONE, id=TicketId("other")))
+    await scanned(store, replace(ONE, id=TicketId("other")))
+    assert await woken(other)
+    assert not task.done()
+    task.cancel()
+
+
+async def test_a_change_between_reading_and_waiting_is_not_missed(feed: Feed, store: TicketStore) -> None:
+    read = await store.update(ONE, lambda ticket: ticket, expires_at=SOON)
+    feed.learn(read)
+    await scanned(store, read)
+    await until(lambda: feed.known(ONE.id) != read)
+    assert await woken(asyncio.create_task(feed.wait(read, seconds=LONG)))
+
+
+async def test_nobody_waits_longer_than_asked(feed: Feed) -> None:
+    assert await woken(await waiting(feed, ONE, seconds=0.05))
+    assert feed.waiting == 0
+
+
+async def test_many_wait_on_one_connection(feed: Feed, store: TicketStore, redis: Redis) -> None:
+    tasks = [await waiting(feed, ONE) for _ in range(50)]
+    listening = [one for one in await redis.client_list() if "P" in one["flags"]]
+    assert len(listening) == 1
+    await scanned(store, ONE)
+    assert await woken(*tasks)
+
+
+async def test_who_goes_leaves_nothing_behind(feed: Feed) -> None:
+    tasks = [await waiting(feed, ONE) for _ in range(5)]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert feed.waiting == 0
+    assert feed._waiting == {}
+
+
+async def test_a_ticket_nobody_asks_for_is_not_remembered(feed: Feed, store: TicketStore) -> None:
+    task = await waiting(feed, ONE)
+    await scanned(store, replace(ONE, id=TicketId("other")))
+    await scanned(store, ONE)
+    assert await woken(task)
+    assert feed.known(TicketId("other")) is None
+
+
+async def test_an_older_state_never_replaces_a_newer(feed: Feed) -> None:
+    newer = replace(ONE, version=2, status=Status.SCANNED)
+    feed.learn(newer)
+    feed.learn(replace(ONE, version=1))
+    assert feed.known(ONE.id) == newer
+
+
+async def test_a_lost_connection_wakes_everybody_and_forgets(feed: Feed, store: TicketStore, redis: Redis) -> None:
+    made = await store.update(ONE, lambda ticket: ticket, expires_at=SOON)
+    feed.learn(made)
+    tasks = [await waiting(feed, made), await waiting(feed, replace(ONE, id=TicketId("other")))]
+    await cut_off(redis)
+    assert await woken(*tasks)
+    assert feed.known(ONE.id) is None
+
+
+async def test_changes_reach_who_waits_after_a_reconnection(feed: Feed, store: TicketStore, redis: Redis) -> None:
+    task = await waiting(feed, ONE)
+    await cut_off(redis)
+    assert await woken(task)
+    task = await waiting(feed, ONE)
+    changed = await scanned(store, ONE)
+    assert await woken(task)
+    assert feed.known(ONE.id) == changed
+
+
+async def test_each_connection_is_told(redis: Redis) -> None:
+    told = 0
+
+    def connected() -> None:
+        nonlocal told
+        told += 1
+
+    async with running(Feed(redis, on_connect=connected)):
+        assert told == 1
+        await cut_off(redis)
+        await until(lambda: told == 2)
+
+
+async def test_memory_is_not_believed_for_long(feed: Feed) -> None:
+    feed.learn(ONE)
+    learned, _ = feed._known[ONE.id]
+    feed._known[ONE.id] = (learned - 9.5, ONE)
+    assert feed.known(ONE.id) == ONE
+    feed._known[ONE.id] = (learned - 10.5, ONE)
+    assert feed.known(ONE.id) is None
+
+
+async def test_memory_is_not_believed_without_a_connection(redis: Redis) -> None:
+    feed = Feed(redis)
+    feed.learn(ONE)
+    assert feed.known(ONE.id) is None
+
+
+async def test_what_was_learned_before_the_connection_stood_is_forgotten(redis: Redis) -> None:
+    """Something may have changed between that reading and the subscription."""
+    feed = Feed(redis)
+    feed.learn(ONE)
+    async with running(feed):
+        assert feed.known(ONE.id) is None
+
+
+async def test_memory_is_bounded_and_the_oldest_goes_first(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "_MOST_KNOWN", 10)
+    many = [replace(ONE, id=TicketId(str(number))) for number in range(25)]
+    for ticket in many:
+        feed.learn(ticket)
+    assert len(feed._known) == 10
+    assert feed.known(many[14].id) is None
+    assert feed.known(many[15].id) == many[15]
+    feed.learn(many[15])  # asked for again: the youngest now
+    feed.learn(ONE)
+    assert feed.known(many[15].id) == many[15]
+    assert feed.known(many[16].id) is None
+
+
+async def test_closing_lets_everybody_go_for_good(feed: Feed) -> None:
+    tasks = [await waiting(feed, ONE), await waiting(feed, replace(ONE, id=TicketId("other")))]
+    feed.close()
+    assert await woken(*tasks)
+    assert await woken(asyncio.create_task(feed.wait(ONE, seconds=LONG)))
+
+
+async def test_a_redis_that_is_away_is_tried_again(tmp_path_factory: pytest.TempPathFactory, redis: Redis) -> None:
+    """The feed survives a Redis that is not there yet; nothing it holds is believed meanwhile."""
+    address = redis.connection_pool.connection_kwargs["path"]
+    link = tmp_path_factory.mktemp("s") / "s"
+    async with Redis.from_url(f"unix://{link}", decode_responses=True) as later:
+        feed = Feed(later)
+        task = asyncio.create_task(feed.run())
+        waiter = await waiting(feed, ONE)
+        assert not feed.connected.is_set()
+        link.symlink_to(address)
+        assert await woken(waiter)
+        assert feed.connected.is_set()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,106 @@
+"""A person's newest scan is the only open question, whatever order the pushes arrive in."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from redis.asyncio import Redis
+
+from models.event import OpenId
+from service.questions import Asked, Questions
+
+SOON = datetime.now(UTC) + timedelta(seconds=300)
+ANNA, BERT = OpenId("oAnna"), OpenId("oBert")
+
+ONE, TWO, THREE = (Asked("shop", f"scene{number}", created=1000 + number) for number in (1, 2, 3))
+
+
+@pytest.fixture
+def questions(redis: Redis) -> Questions:
+    return Questions(redis)
+
+
+async def ask(questions: Questions, *asked: Asked, openid: OpenId = ANNA) -> list[bool]:
+    return [await questions.open("main", openid, one, until=SOON) for one in asked]
+
+
+async def test_nobody_was_asked_anything_at_first(questions: Questions) -> None:
+    assert await questions.of("main", ANNA) == []
+
+
+@pytest.mark.parametrize("order", list(permutations((ONE, TWO, THREE))))
+async def test_the_newest_scan_is_open_in_whatever_order_they_come(
+    questions: Questions, order: tuple[Asked, ...]
+) -> None:
+    told = await ask(questions, *order)
+    assert (await questions.of("main", ANNA))[0] == THREE
+    newest = [max(order[: place + 1], key=lambda asked: asked.created) for place in range(3)]
+    assert told == [newest[place] is order[place] for place in range(3)]
+
+
+async def test_older_questions_follow_the_newest(questions: Questions) -> None:
+    await ask(questions, ONE, TWO, THREE)
+    assert await questions.of("main", ANNA) == [THREE, TWO, ONE]
+
+
+async def test_of_two_scans_in_one_second_the_later_to_arrive_is_open(questions: Questions) -> None:
+    same_second = replace(TWO, created=ONE.created)
+    assert await ask(questions, ONE, same_second) == [True, True]
+    assert (await questions.of("main", ANNA))[0] == same_second
+
+
+async def test_a_redelivered_scan_is_asked_again_and_is_still_one_question(questions: Questions) -> None:
+    assert await ask(questions, ONE, ONE) == [True, True]
+    assert await questions.of("main", ANNA) == [ONE]
+
+
+async def test_scanning_an_older_code_again_opens_its_question_again(questions: Questions) -> None:
+    again = replace(ONE, created=2000)
+    assert await ask(questions, ONE, TWO, again) == [True, True, True]
+    assert await questions.of("main", ANNA) == [again, TWO]
+
+
+async def test_only_a_few_are_remembered(questions: Questions) -> None:
+    many = [Asked("shop", f"scene{number}", created=number) for number in range(10)]
+    await ask(questions, *many)
+    assert await questions.of("main", ANNA) == many[:-5:-1]
+
+
+async def test_people_and_accounts_are_asked_apart(questions: Questions) -> None:
+    await ask(questions, ONE)
+    await ask(questions, TWO, openid=BERT)
+    await questions.open("second", ANNA, THREE, until=SOON)
+    assert await questions.of("main", ANNA) == [ONE]
+    assert await questions.of("main", BERT) == [TWO]
+    assert await questions.of("second", ANNA) == [THREE]
+
+
+async def test_which_push_answered_is_remembered(questions: Questions) -> None:
+    await ask(questions, ONE, TWO)
+    await questions.answered("main", ANNA, TWO.scene, by="push", until=SOON)
+    assert await questions.of("main", ANNA) == [replace(TWO, answered_by="push"), ONE]
+
+
+async def test_only_the_open_question_is_marked_as_answered(questions: Questions) -> None:
+    await questions.answered("main", ANNA, ONE.scene, by="push", until=SOON)
+    assert await questions.of("main", ANNA) == []
+    await ask(questions, ONE, TWO)
+    await questions.answered("main", ANNA, ONE.scene, by="push", until=SOON)
+    assert await questions.of("main", ANNA) == [TWO, ONE]
+
+
+async def test_scans_at_once_leave_the_newest_open(questions: Questions) -> None:
+    many = [Asked("shop", f"scene{number}", created=number) for number in range(5)]
+    told = await asyncio.gather(*(questions.open("main", ANNA, asked, until=SOON) for asked in many))
+    assert (await questions.of("main", ANNA))[0] == many[-1]
+    assert told[-1]
+
+
+async def test_questions_do_not_outlive_their_ticket(questions: Questions, redis: Redis) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=300)
+    await questions.open("main", ANNA, ONE, until=until)
+    [key] = await redis.keys("scanbind:q:*")
+    assert 290_000 < await redis.pttl(key) <= 300_000
+    assert "{main:oAnna}" in key  # one slot of a cluster

@@ -1,0 +1,173 @@
+"""Tickets in a real Redis: each change swaps exactly what was seen, and everybody is told of it."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from models.errors import StoreUnavailable
+from models.event import OpenId
+from models.ticket import (
+    READABLE_AFTER,
+    Asker,
+    Outcome,
+    Reason,
+    Signal,
+    Status,
+    Ticket,
+    TicketId,
+    advance,
+)
+from service.tickets import CHANNEL, TicketStore, decode, encode
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+SOON = NOW + timedelta(seconds=300)
+NEW = Ticket(TicketId("t"), asker=Asker(browser="Chrome · Mac", state="xyz"))
+FULL = Ticket(
+    id=TicketId("t"),
+    status=Status.CONFIRMED,
+    openid=OpenId("oAnna"),
+    checked_at=NOW.replace(microsecond=123_000),
+    outcome=Outcome.LOGIN,
+    reason=Reason.DECLINED,
+    answered_at=NOW,
+    code_used=True,
+    asker=Asker("Firefox · Linux", "203.0.113.7", "安娜", "öpaque"),
+    version=3,
+)
+
+
+@pytest.fixture
+def store(redis: Redis) -> TicketStore:
+    return TicketStore(redis)
+
+
+def scan(openid: str) -> Callable[[Ticket], Ticket]:
+    return lambda ticket: advance(ticket, Signal.SCAN, now=NOW, openid=OpenId(openid))
+
+
+def unchanged(ticket: Ticket) -> Ticket:
+    return ticket
+
+
+@pytest.mark.parametrize("ticket", [replace(NEW, version=1), FULL, replace(FULL, code_used=False)])
+def test_a_ticket_is_read_as_it_was_written(ticket: Ticket) -> None:
+    assert decode(encode(ticket)) == ticket
+
+
+def test_little_is_written_of_a_new_ticket() -> None:
+    assert json.loads(encode(Ticket(TicketId("t"), version=1))) == {"id": "t", "version": 1, "status": "pending"}
+
+
+async def test_what_redis_does_not_have_is_none(store: TicketStore) -> None:
+    assert await store.load(NEW.id) is None
+
+
+async def test_the_first_update_begins_with_the_ticket_given(store: TicketStore) -> None:
+    made = await store.update(NEW, unchanged, expires_at=SOON)
+    assert made == replace(NEW, version=made.version)
+    assert await store.load(NEW.id) == made
+
+
+async def test_later_updates_begin_with_what_is_there(store: TicketStore) -> None:
+    await store.update(NEW, unchanged, expires_at=SOON)
+    scanned = await store.update(Ticket(NEW.id), scan("oAnna"), expires_at=SOON)
+    assert (scanned.status, scanned.openid, scanned.asker) == (Status.SCANNED, "oAnna", NEW.asker)
+
+
+async def test_nothing_is_written_when_nothing_changes(store: TicketStore, redis: Redis) -> None:
+    made = await store.update(NEW, scan("oAnna"), expires_at=SOON)
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(CHANNEL)
+        await pubsub.get_message(timeout=1)
+        assert await store.update(NEW, scan("oBert"), expires_at=SOON) == made
+        changed = await store.update(NEW, lambda ticket: replace(ticket, status=Status.EXPIRED), expires_at=SOON)
+        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
+    assert message is not None
+    assert decode(message["data"]) == changed  # the first thing said is of the change, not of the second phone
+
+
+async def test_versions_grow_with_every_change_and_across_a_loss(store: TicketStore, redis: Redis) -> None:
+    first = await store.update(NEW, unchanged, expires_at=SOON)
+    second = await store.update(NEW, scan("oAnna"), expires_at=SOON)
+    await redis.flushall()
+    third = await store.update(NEW, unchanged, expires_at=SOON)
+    assert first.version < second.version < third.version
+
+
+async def test_versions_grow_even_when_a_clock_was_ahead(store: TicketStore) -> None:
+    ahead = replace(NEW, version=2**60)
+    assert (await store.update(ahead, unchanged, expires_at=SOON)).version == 2**60 + 1
+
+
+async def test_of_many_phones_at_once_one_is_the_first(store: TicketStore) -> None:
+    phones = [f"o{number}" for number in range(6)]
+    seen = await asyncio.gather(*(store.update(NEW, scan(phone), expires_at=SOON) for phone in phones))
+    assert len({ticket.openid for ticket in seen}) == 1
+    assert await store.load(NEW.id) == seen[0]
+
+
+async def test_no_concurrent_change_is_lost(store: TicketStore) -> None:
+    """Each of six writers appends its letter; each must have seen the others'."""
+
+    def append(letter: str) -> Callable[[Ticket], Ticket]:
+        return lambda ticket: replace(ticket, asker=Asker(state=(ticket.asker.state or "") + letter))
+
+    bare = Ticket(TicketId("t"))
+    await asyncio.gather(*(store.update(bare, append(letter), expires_at=SOON) for letter in "abcdef"))
+    final = await store.load(bare.id)
+    assert final is not None
+    assert sorted(final.asker.state or "") == list("abcdef")
+
+
+async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> None:
+    """Somebody else writes before every swap: the attempts are bounded, and nothing of ours is written."""
+    await store.update(NEW, unchanged, expires_at=SOON)
+    tries = 0
+
+    meddling = TicketStore(redis)
+    swap = meddling._cells._swap
+
+    async def late(**how: object) -> object:
+        nonlocal tries
+        tries += 1
+        await redis.set("scanbind:t:t", encode(replace(NEW, version=tries)))
+        return await swap(**how)  # type: ignore[arg-type]  # passed on as given
+
+    meddling._cells._swap = late  # type: ignore[assignment]  # stands where Redis' script stands
+    with pytest.raises(StoreUnavailable):
+        await meddling.update(NEW, scan("oAnna"), expires_at=SOON)
+    assert tries == 8
+    held = await store.load(NEW.id)
+    assert held is not None
+    assert held.status is Status.PENDING
+
+
+async def test_a_ticket_is_kept_as_long_as_it_can_be_read(store: TicketStore, redis: Redis) -> None:
+    lifetime = timedelta(seconds=300)
+    await store.update(NEW, unchanged, expires_at=datetime.now(UTC) + lifetime)
+    left = timedelta(milliseconds=await redis.pttl("scanbind:t:t"))
+    assert lifetime + READABLE_AFTER < left < lifetime + READABLE_AFTER + timedelta(seconds=120)
+
+
+async def test_every_change_is_published(store: TicketStore, redis: Redis) -> None:
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(CHANNEL)
+        await pubsub.get_message(timeout=1)
+        made = await store.update(NEW, unchanged, expires_at=SOON)
+        message = await pubsub.get_message(timeout=1)
+    assert message is not None
+    assert decode(message["data"]) == made
+
+
+async def test_a_redis_that_does_not_answer_is_named_as_such() -> None:
+    async with Redis.from_url("unix:///nowhere/valkey.sock", decode_responses=True) as nowhere:
+        store = TicketStore(nowhere)
+        with pytest.raises(StoreUnavailable):
+            await store.load(NEW.id)
+        with pytest.raises(StoreUnavailable):
+            await store.update(NEW, unchanged, expires_at=SOON)
