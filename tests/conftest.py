@@ -1,7 +1,8 @@
 """One real Valkey for the whole run, emptied for each test; the service and WeChat's sandbox around it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from redis.asyncio import Redis
 
 from service.embedded import valkey
 
-Worlds = Callable[..., AbstractAsyncContextManager[World]]
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once, and not for each test, what this machine lacks."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, count in Counter(str(report.longrepr[2]) for report in skipped).items():
+        terminalreporter.write_line(f"{count} {reason[:1].lower()}{reason[1:]}")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
