@@ -5,6 +5,7 @@ Where a loss of Redis leaves two things possible, what was heard decides which o
 """
 
 import re
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 NONE, TAP, CHOOSE, MATCH = "none", "tap", "choose", "match"
@@ -46,6 +47,8 @@ class Ticket:
     code: str | None = None
     code_used: bool = False
     code_used_at: float = 0
+    void: bool = False
+    """Its code was used up, but gave nothing: the binding had ended."""
     registration: str | None = None
     registered_to: str | None = None
     erased: bool = False
@@ -75,12 +78,13 @@ class Ticket:
 
 @dataclass
 class Asked:
-    """A question somebody was asked. `murky`: they lost a race for the ticket, and may or may not have been."""
+    """A code that somebody scanned, and what it asked; `confirm: none` asks nothing."""
 
     ticket: str
     created: int
     answered: bool = False
-    murky: bool = False
+    doubtful: bool = False
+    """They lost a race for the ticket: whether this counts as their newest is not known."""
 
 
 @dataclass
@@ -88,6 +92,10 @@ class Model:
     tickets: dict[str, Ticket] = field(default_factory=dict)
     bindings: dict[str, dict[str, str]] = field(default_factory=lambda: {"shop": {}, "club": {}})
     asked: dict[str, list[Asked]] = field(default_factory=dict)
+    followed: dict[str, int] = field(default_factory=dict)
+    """When each follower was first met, or last followed: CreateTime, as of all pushes."""
+    left: dict[str, int] = field(default_factory=dict)
+    """When each person was last known to leave; Redis keeps it."""
     now: float = 0
 
     def pass_to(self, now: float) -> None:
@@ -98,7 +106,18 @@ class Model:
 
     # -- phones -------------------------------------------------------------------------------------------------
 
-    def scan(self, ticket_id: str, openid: str, created: int, *, heard: str | None) -> None:
+    def late(self, openid: str, created: int) -> bool:
+        """Tell whether a push comes after its sender has left: then nobody is there to do or hear anything."""
+        return created < self.left.get(openid, 0)
+
+    def scan(self, ticket_id: str, openid: str, created: int, *, followed: bool, heard: str | None) -> None:
+        """Take note of a scan; *followed* when it made a follower of the person."""
+        if self.late(openid, created):
+            demand(heard, None)
+            return
+        known = self.followed.setdefault(openid, created)
+        if followed:
+            self.followed[openid] = max(known, created)
         ticket = self.tickets[ticket_id]
         if ticket.hazy and openid != ticket.owner and heard != ELSE:
             ticket.owner, ticket.hazy = None, False
@@ -107,33 +126,47 @@ class Model:
             demand(heard, *self._told(ticket, openid))
         elif ticket.owner not in (None, openid):
             demand(heard, ELSE)
+        elif not self._newest(ticket, openid, created, heard):
+            demand(heard, OUT)
         elif ticket.confirm == NONE:
             self._confirm(ticket, openid)
             demand(heard, *self._told(ticket, openid))
         else:
-            self._ask(ticket, openid, created, heard)
+            demand(heard, QUESTION)
+            ticket.status, ticket.owner, ticket.hazy = "scanned", openid, False
 
-    def _ask(self, ticket: Ticket, openid: str, created: int, heard: str | None) -> None:
+    def _newest(self, ticket: Ticket, openid: str, created: int, heard: str | None) -> bool:
+        """Make a scan somebody's newest, which closes their older questions; False if they made a newer one."""
         known = self.asked.get(openid, [])
-        if known and known[0].murky and known[0].created > created and heard != OUT:
+        while known and known[0].doubtful and known[0].created > created and heard != OUT:
             known = known[1:]
         if known and known[0].created > created:
-            demand(heard, OUT)
-            return
-        demand(heard, QUESTION)
+            return known[0].ticket == ticket.id
         others = [one for one in known if one.ticket != ticket.id]
-        self.asked[openid] = [Asked(ticket.id, created), *others][:REMEMBERED]
-        ticket.status, ticket.owner, ticket.hazy = "scanned", openid, False
+        self.asked[openid] = _remembered([Asked(ticket.id, created), *others])
+        return True
 
     def say(self, openid: str, text: str, created: int, *, heard: str | None) -> None:
+        before = deepcopy(self.__dict__)
+        try:
+            self._say(openid, text, created, heard)
+        except Mismatch:
+            self.__dict__.update(before)
+            if not (asked := self.asked.get(openid, [])) or not asked[0].doubtful:
+                raise
+            asked.pop(0)
+            self.say(openid, text, created, heard=heard)
+
+    def _say(self, openid: str, text: str, created: int, heard: str | None) -> None:
         asked = self.asked.get(openid, [])
+        there = openid in self.followed and not self.late(openid, created)
         ticket = self.tickets[asked[0].ticket] if asked else None
-        answer = self._understood(asked, text, heard) if asked and created >= asked[0].created else None
+        answer = self._understood(asked, text, heard) if asked and there else None
         if ticket is None or answer is None or ticket.owner not in (None, openid):
             demand(heard, None)
         elif ticket.final:
-            late = asked[0]
-            demand(heard, *([None] if late.answered or late.murky else []), *self._late(late, ticket, openid))
+            first, asked[0].answered = not asked[0].answered, True
+            demand(heard, *(self._told(ticket, openid) if first else [None]))
         else:
             asked[0].answered = True
             if answer == "yes":
@@ -142,27 +175,26 @@ class Model:
                 self._end(ticket, "rejected", answer, openid)
             demand(heard, *self._told(ticket, openid))
 
-    def _late(self, asked: Asked, ticket: Ticket, openid: str) -> set[str]:
-        return set() if asked.answered else self._told(ticket, openid)
-
     def _understood(self, asked: list[Asked], text: str, heard: str | None) -> str | None:
         newest = self.tickets[asked[0].ticket]
         if text in newest.not_me:
             return "declined"
         if newest.confirm == TAP:
             return "yes" if text in newest.yes else None
-        if not re.fullmatch("[0-9]{2}", text):
+        if newest.confirm == NONE or not re.fullmatch("[0-9]{2}", text):
             return None
         if text == newest.match:
             return "yes"
-        older = {number: one.murky for one in asked[1:] for number in self._answers(one)}
-        if text in older and text not in newest.offered and not (older[text] and heard is not None):
-            return None
+        if text not in newest.offered:
+            older = [(place, one) for place, one in enumerate(asked) if place and text in self._answers(one)]
+            sure = any(place < REMEMBERED and not one.doubtful for place, one in older)
+            if sure or (older and heard is None):
+                return None
         return "wrong_number"
 
     def _answers(self, asked: Asked) -> set[str]:
         ticket = self.tickets[asked.ticket]
-        return set() if ticket.confirm == TAP else ticket.numbers
+        return set() if ticket.confirm in (NONE, TAP) else ticket.numbers
 
     def _told(self, ticket: Ticket, openid: str) -> set[str]:
         if ticket.status == "cancelled":
@@ -247,6 +279,7 @@ class Model:
             return
         ticket.code_used, ticket.code_used_at = True, self.now
         stands = ticket.ended_by == "register" or self.bindings[client].get(str(ticket.user)) == ticket.owner
+        ticket.void = not stands
         demand(heard, ticket.ended_by if stands else None)
 
     def register(self, ticket_id: str, client: str, user: str, *, heard: int | str) -> None:
@@ -269,8 +302,12 @@ class Model:
 
     # -- catastrophes -------------------------------------------------------------------------------------------
 
-    def leave(self, openid: str) -> None:
-        """Somebody unfollows an account with `unfollow: erase`."""
+    def leave(self, openid: str, created: int) -> None:
+        """Take note that somebody left an account with `unfollow: erase`; nothing if they came back since."""
+        self.left[openid] = created
+        if self.followed.get(openid, 0) > created:
+            return
+        self.followed.pop(openid, None)
         for client in self.bindings:
             if user := self._owner(client, openid):
                 del self.bindings[client][user]
@@ -279,6 +316,7 @@ class Model:
 
     def lose_redis(self) -> None:
         self.asked.clear()
+        self.left.clear()
         for ticket in self.tickets.values():
             ticket.lost = ticket.lost or not ticket.final
             ticket.hazy |= ticket.owner is not None and ticket.status in ("scanned", "expired")
@@ -306,10 +344,20 @@ class Model:
 
     def _wrong_code(self, ticket: Ticket, state: dict[str, object]) -> str | None:
         redeemable = ticket.status == "confirmed" and ticket.purpose == "login" and not ticket.code_used
-        if ticket.erased and redeemable:
-            return None  # no longer to be used, whether shown or not
+        if ticket.erased or ticket.void:
+            return None  # no longer of any use, whether shown or not
         if (state["code"] is not None) is not redeemable:
             return f"shown the code {state['code']}"
         if redeemable and ticket.code not in (None, state["code"]):
             return "shown another code than before"
         return None
+
+
+def _remembered(asked: list[Asked]) -> list[Asked]:
+    """Keep what may be among somebody's last few scans: those in doubt may not count."""
+    sure = 0
+    for place, one in enumerate(asked):
+        sure += not one.doubtful
+        if sure == REMEMBERED:
+            return asked[: place + 1]
+    return asked

@@ -1,0 +1,191 @@
+"""Two services that share one Valkey and one SQLite file, as two processes would, and who pushes to them.
+
+Each call goes to the other service in turn. Nothing here knows what must come of it.
+"""
+
+import asyncio
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+import ticket_model as model
+from aiohttp import ClientResponse
+from harness import ACCOUNT, World, client, free_port
+from harness import world as make_world
+
+from models.ticket import Lang
+from sandbox import pushes
+from sandbox.envelope import Request, wrap
+from sandbox.people import Contact
+from sandbox.replies import Question, judge
+from sandbox.wire import Fields
+from service import app as service_app
+from service import replies
+from service.replies import Notice
+
+NAMES: Final = {"shop": {"zh": "商城", "en": "Shop"}, "club": {"zh": "俱乐部", "en": "Club"}}
+KINDS: Final = {
+    Notice.LOGGED_IN: "login",
+    Notice.REGISTERED: "register",
+    Notice.BOUND: "bound",
+    Notice.ALREADY_BOUND: "already_bound",
+    Notice.WECHAT_TAKEN: "wechat_taken",
+    Notice.USER_TAKEN: "user_taken",
+    Notice.DECLINED: "declined",
+    Notice.WRONG_NUMBER: "wrong_number",
+    Notice.OUT_OF_DATE: model.OUT,
+    Notice.SOMEBODY_ELSE: model.ELSE,
+}
+SAYINGS: Final = {
+    replies.notice(notice, lang=lang, site=NAMES[name][lang]): kind
+    for notice, kind in KINDS.items()
+    for lang in Lang
+    for name in NAMES
+}
+
+
+@dataclass
+class Push:
+    """One push as WeChat made it; sent any number of times, always the same bytes."""
+
+    contact: Contact
+    fields: Fields
+    request: Request
+    replies: dict[int, str | None] = field(default_factory=dict)
+    """What was heard first, by how often Redis had been lost before."""
+
+    @property
+    def created(self) -> int:
+        return int(self.fields["CreateTime"])
+
+
+@dataclass
+class Town:
+    """Two services, one event loop for all of it, and a diary of what was done."""
+
+    runner: asyncio.Runner
+    stack: AsyncExitStack
+    world: World
+    apps: list[Any]
+    urls: Iterator[str]
+    losses: int = 0
+    """How often Redis was lost."""
+    diary: list[str] = field(default_factory=list)
+    """What was done since the last beginning: races cannot be repeated at will, so failures show it."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """What has occurred since the town stands."""
+    serial: Iterator[int] = field(default_factory=itertools.count)
+
+    def write(self, line: str) -> None:
+        self.diary.append(f"{self.world.clock():%H:%M:%S.%f} {line}")
+
+    async def begin(self) -> list[Contact]:
+        """Forget everything but what is in SQL; return three people whom nobody has met."""
+        await self.world.redis.flushall()
+        self.world.clock.advance(3600)  # no ticket of an earlier example can be read any more
+        self.diary.clear()
+        people = [await self.world.sandbox.create_user("somebody", language=to) for to in ("zh_CN", "en_US", "fr")]
+        return [self.world.sandbox.desk().contact(person) for person in people]
+
+    async def call(self, method: str, path: str, **how: Any) -> ClientResponse:
+        self.world.url = next(self.urls)
+        return await self.world.call(method, path, **how)
+
+    async def site(self, method: str, path: str, body: Any = None, *, client: str) -> tuple[int, dict[str, Any]]:
+        """Call as a client's back end; return the status and what the answer says."""
+        self.world.url = next(self.urls)
+        answer = await self.world.site(method, path, body, client=client)
+        told = await answer.json() if answer.content_length else {}
+        self.write(f"{client}: {method} {path} {body} gets {answer.status} {told}")
+        return answer.status, told
+
+    async def cancel(self, ticket: str, secret: str, *, after: float = 0) -> int:
+        """Cancel as a page, *after* so many seconds; return the status."""
+        await asyncio.sleep(after)
+        bearer = {"Authorization": f"Bearer {secret}"}
+        answer = await self.call("DELETE", f"/v1/tickets/{ticket}", headers=bearer)
+        self.write(f"a page cancels {ticket} and gets {answer.status}")
+        return answer.status
+
+    def push(self, contact: Contact, fields: Fields) -> Push:
+        """Return a push made now; no two are made in one second."""
+        clock = self.world.clock
+        clock.advance(1)
+        said = pushes.addressed(fields, contact, ACCOUNT, now=clock.seconds())
+        return Push(contact, said, wrap(said, ACCOUNT, now=clock.seconds()))
+
+    def scanned(self, contact: Contact, qr_url: str) -> Push:
+        """Return the push of a scan, which makes a follower of whoever is none."""
+        code = self.world.sandbox.code(qr_url)
+        fields = pushes.scan(code) if contact.following else pushes.follow(code)
+        contact.following = True
+        return self.push(contact, fields)
+
+    def said(self, contact: Contact, text: str) -> Push:
+        return self.push(contact, pushes.text(text, msg_id=self.world.sandbox.post.message_id()))
+
+    def left(self, contact: Contact) -> Push:
+        contact.following = False
+        return self.push(contact, pushes.unfollow())
+
+    async def deliver(self, push: Push) -> str | None:
+        """Post a push; return the reply."""
+        request = push.request
+        answer = await self.call(
+            "POST",
+            "/wechat/main",
+            params=request.query,
+            data=request.body,
+            headers={"Content-Type": request.content_type},
+        )
+        assert answer.status == 200, await answer.text()
+        leaves = push.fields.get("Event") == "unsubscribe"
+        question = Question(ACCOUNT, openid=push.contact.openid, nonce=request.nonce, answerable=not leaves)
+        reply = judge(await answer.read(), to=question)
+        self.write(f"{push.contact.openid[:5]} pushes {push.fields} and hears {kind_of(reply)}")
+        self.seen[f"heard {kind_of(reply)}"] += 1
+        push.replies.setdefault(self.losses, reply)
+        return reply
+
+    async def lose_redis(self, *, cut: bool) -> None:
+        """FLUSHALL; with *cut*, scripts and the connections that listen are gone as well, as after a restart."""
+        self.write(f"Redis is lost, {cut=}")
+        self.losses += 1
+        await self.world.redis.flushall()
+        if cut:
+            await self.world.redis.script_flush()
+            await self.world.redis.client_kill_filter(_type="pubsub")
+
+
+async def found(redis_url: str, folder: Path, runner: asyncio.Runner) -> Town:
+    """Start a town; close its stack at the end."""
+    stack = AsyncExitStack()
+    clients = {
+        "shop": client("shop", confirm={"login": "choose", "bind": "match"}) | {"name": NAMES["shop"]},
+        "club": client("club", confirm={"login": "none", "bind": "tap"}, rebind="replace", takeover="move")
+        | {"name": NAMES["club"]},
+    }
+    world = await stack.enter_async_context(
+        make_world(redis_url, folder, clients=clients, limits={"tickets_per_address": 0, "tickets_per_client": 0})
+    )
+    sock = stack.enter_context(free_port())
+    other = await stack.enter_async_context(service_app.running(world.settings, sock=sock, clock=world.clock))
+    urls = itertools.cycle([world.url, f"http://127.0.0.1:{other.port}"])
+    return Town(runner, stack, world, [world.app, other.app], urls)
+
+
+def kind_of(reply: str | None) -> str | None:
+    """Tell what a reply says, in whatever language and of whatever site."""
+    if reply is None:
+        return None
+    return model.QUESTION if "bizmsgmenu" in reply else SAYINGS[reply]
+
+
+def links_of(reply: str) -> list[str]:
+    return [unquote(link) for link in re.findall(r"msgmenucontent=([^&\"]+)", reply)]
