@@ -99,15 +99,19 @@ class Scanning:
             return stage.say(Notice.SOMEBODY_ELSE)
         if ticket.status.final:
             return stage.tell(ticket)
-        if not await self._open(stage, scan):
-            return stage.say(Notice.OUT_OF_DATE)  # they have scanned a newer one since
+        newest = await self._open(stage, scan)
         if stage.confirm is Confirm.NONE:
             ending = await self._concluding.confirm(stage, ticket)
             return stage.tell(ending) if ending else None
+        if not newest:
+            return stage.say(Notice.OUT_OF_DATE)  # they have scanned another since
         return await self._ask(stage, scan)
 
     async def _open(self, stage: Stage, scan: Scan) -> bool:
-        """Make this scan the person's newest, which closes their older questions even if it asks nothing."""
+        """Make this the person's newest scan, which closes their older questions even if it asks nothing.
+
+        False if they have scanned a newer one.
+        """
         asked = Asked(client=stage.claim.client, scene=scan.scene, created=scan.created)
         until = stage.claim.head.expires_at + READABLE_AFTER
         return await self._questions.open(stage.claim.account, scan.openid, asked, until=until)

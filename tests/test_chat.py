@@ -398,3 +398,13 @@ async def test_a_scan_that_asks_nothing_closes_an_older_question(make: Make) -> 
     await world.scan(person, await world.bind("42"))
     assert await world.say(person, state["match"]) is None
     assert (await page.poll())["status"] == "scanned"
+
+
+async def test_a_scan_that_asks_nothing_counts_however_late_it_comes(world: World) -> None:
+    person = await world.person()
+    first, second = await world.bind("42"), await world.login()
+    held = await world.sandbox.scan(person, first.made["qr_url"], mischief=Mischief.OUT_OF_ORDER, wait=False)
+    world.clock.advance(2)
+    await world.scan(person, second)
+    assert held.delivery is not None
+    assert (await first.until("confirmed"))["outcome"] == "bound"
