@@ -1,5 +1,6 @@
 """The frame around every request: an id, a problem for every error, a log line, a figure."""
 
+import itertools
 import logging
 import re
 import secrets
@@ -25,6 +26,8 @@ CROSS_ORIGIN: Final = frozenset(
 """What pages of other origins may call."""
 _FAULTS: Final = 400
 _NOWHERE: Final = "unknown"
+_PROCESS: Final = secrets.token_hex(4)
+_COUNT: Final = itertools.count()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -69,7 +72,7 @@ async def mark(request: web.Request, response: web.StreamResponse) -> None:
 
 def _request_id(request: web.Request) -> str:
     given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return given if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}"
 
 
 def _route(request: web.Request) -> str:

@@ -10,11 +10,12 @@ from aiohttp import web
 from handlers import bindings, callback, cors, exchange, health, openapi, qr, tickets
 
 ROUTES: Final = (
-    web.post("/v1/tickets", tickets.create),
-    web.options("/v1/tickets", cors.preflight),
+    # What is asked most stands first: aiohttp tries them in order.
     web.get("/v1/tickets/{ticket}", tickets.read, allow_head=False),
     web.delete("/v1/tickets/{ticket}", tickets.cancel),
     web.options("/v1/tickets/{ticket}", cors.preflight),
+    web.post("/v1/tickets", tickets.create),
+    web.options("/v1/tickets", cors.preflight),
     web.get("/v1/tickets/{ticket}/events", tickets.stream, allow_head=False),
     web.options("/v1/tickets/{ticket}/events", cors.preflight),
     web.get("/v1/qr/{capability:[A-Za-z0-9_-]+}.svg", qr.svg),
