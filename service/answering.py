@@ -41,9 +41,8 @@ class Answering:
             return None
         newest, *others = questions
         follower = await self._followers.get(account, said.openid)
-        if follower is None or not follower.subscribed:
-            return None  # they have left since; this is an answer that comes late
-        stage = await self._stages.enter(newest.scene, account=account, openid=said.openid, lang=follower.lang)
+        lang = follower.lang if follower else None
+        stage = await self._stages.enter(newest.scene, account=account, openid=said.openid, lang=lang)
         if stage is None:
             return None
         older = frozenset[str]().union(*(self._stages.numbers(one.client, one.scene) for one in others))

@@ -9,8 +9,11 @@ from urllib.parse import unquote
 import pytest
 from harness import Page, World, client
 
+from models.event import OpenId
 from sandbox.mischief import Mischief
 from sandbox.people import Person
+from service.database import connect
+from service.followers import Followers
 from service.keys import FEED
 
 Make = Callable[..., Any]
@@ -408,3 +411,14 @@ async def test_a_scan_that_asks_nothing_counts_however_late_it_comes(world: Worl
     await world.scan(person, second)
     assert held.delivery is not None
     assert (await first.until("confirmed"))["outcome"] == "bound"
+
+
+async def test_an_answer_counts_whatever_wechat_tells_of_the_person(make: Make) -> None:
+    world = await asking(make, "choose")
+    page, person, _, state = await scanned(world)
+    openid, now = OpenId(person.openid(world.sandbox.accounts[0].appid)), world.clock()
+    async with connect("embedded", data_dir=world.settings.data_dir) as database:
+        followers = Followers(database)
+        await followers.learned("main", openid, subscribed=False, unionid=None, lang=None, now=now)
+    await world.say(person, state["match"])
+    assert (await page.poll())["status"] == "confirmed"

@@ -46,22 +46,19 @@ async def test_a_late_scan_binds_nobody_who_has_left(world: World) -> None:
     assert await world.bindings("42") == []
 
 
-async def asked(make: Make, **account: str) -> tuple[World, Page, Person, str]:
-    world: World = await make(clients={"shop": client("shop", confirm="match")}, accounts={"main": account})
+async def asked(make: Make) -> tuple[World, Page, Person, str]:
+    world: World = await make(clients={"shop": client("shop", confirm="match")})
     page, person = await world.bind("42"), await world.person()
     await world.scan(person, page)
     return world, page, person, (await page.poll())["match"]
 
 
-@pytest.mark.parametrize("unfollow", ["erase", "keep"])
-async def test_a_late_answer_binds_nobody_who_has_left(
-    make: Make, unfollow: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_late_answer_binds_nobody_who_has_left(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     async def lost(*_: object) -> None:
         """Redis did not take the mark that they left."""
 
     monkeypatch.setattr(Deliveries, "left", lost)
-    world, page, person, number = await asked(make, unfollow=unfollow)
+    world, page, person, number = await asked(make)
     answer = await held_back(world, lambda **how: world.sandbox.say(person, number, **how))
     world.clock.advance(3)
     await world.sandbox.unfollow(person)
