@@ -94,13 +94,13 @@ def _head(fields: Fields, name: str) -> dict[str, Any]:
     """Return what models.event.Push holds, checked."""
     openid = _checked(_ID, fields, "FromUserName")
     created = _checked(_SECONDS, fields, "CreateTime")
-    # PROTOCOL.md 3.4: events have no MsgId, and CreateTime counts seconds: two scans may share one
-    told = (name, _word(fields, "EventKey")) if name else (str(fields.get("MsgId", fields.get("Content", ""))),)
+    # PROTOCOL.md 3.4: events have no MsgId, a MsgId was seen twice, and CreateTime counts seconds
+    telling = ("EventKey",) if name else ("MsgId", "Content")
     return {
         "openid": OpenId(openid),
         "gh_id": _checked(_ID, fields, "ToUserName"),
         "created": int(created),
-        "key": _digest(openid, created, *told),
+        "key": _digest(openid, created, name, *(_word(fields, one) for one in telling)),
     }
 
 

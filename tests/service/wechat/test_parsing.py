@@ -295,6 +295,7 @@ def test_two_pushes_have_two_keys() -> None:
         key(**pushed("subscribe", "x")),
         key(**said, MsgId="1"),
         key(**said, MsgId="2"),
+        key(**{**said, "Content": "48"}, MsgId="1"),
         key(**said, MsgId="1", FromUserName="o_another"),
         key(**said),
     ]
