@@ -292,56 +292,6 @@ async def test_an_expired_code_says_so(make: Make) -> None:
     assert (await page.poll())["status"] == "expired"
 
 
-async def test_a_taken_wechat_is_told_and_rejected(world: World) -> None:
-    person = await world.bound("42")
-    page = await world.bind("43")
-    assert "another Example shop account" in (await world.scan(person, page) or "")
-    assert (await page.poll())["reason"] == "wechat_taken"
-
-
-async def test_a_user_with_another_wechat_is_told_and_rejected(world: World) -> None:
-    await world.bound("42")
-    page = await world.bind("42")
-    assert "already has another" in (await world.scan(await world.person(), page) or "")
-    assert (await page.poll())["reason"] == "user_taken"
-
-
-async def test_the_same_binding_again_is_already_bound(world: World) -> None:
-    person = await world.bound("42")
-    page = await world.bind("42")
-    assert "already bound" in (await world.scan(person, page) or "")
-    assert (await page.poll())["outcome"] == "already_bound"
-
-
-async def test_policies_let_a_binding_replace_or_move(make: Make) -> None:
-    world = await make(clients={"shop": client("shop", rebind="replace", takeover="move")})
-    first = await world.bound("42")
-    second = await world.bound("42")
-    appid = world.sandbox.accounts[0].appid
-    assert [one["openid"] for one in await world.bindings("42")] == [second.openid(appid)]
-    page = await world.bind("43")
-    await world.scan(second, page)
-    assert (await page.poll())["outcome"] == "bound"
-    assert await world.bindings("42") == []
-    login = await world.login()
-    await world.scan(first, login)
-    assert (await login.poll())["outcome"] == "register"
-
-
-async def test_unfollowing_erases_the_person_and_is_never_answered(world: World) -> None:
-    person = await world.bound("42")
-    delivery = await world.sandbox.unfollow(person)
-    assert delivery.attempts[-1].body == "success"
-    assert await world.bindings("42") == []
-
-
-async def test_unfollowing_may_keep_the_binding(make: Make) -> None:
-    world = await make(accounts={"main": {"unfollow": "keep"}})
-    person = await world.bound("42")
-    await world.sandbox.unfollow(person)
-    assert [one["subscribed"] for one in await world.bindings("42")] == [False]
-
-
 @pytest.mark.parametrize(("ticket", "speaks"), [("zh", "登录成功"), ("en", "Thank you"), (None, "Thank you")])
 async def test_the_chat_speaks_the_tickets_language_else_the_clients(
     world: World, ticket: str | None, speaks: str

@@ -258,3 +258,10 @@ async def test_an_id_that_is_no_text_is_nobodys(world: World) -> None:
     assert len(await world.bindings("%25FF")) == 1
     async with world.http.get(URL(f"{world.url}/v1/bindings/%FF", encoded=True), headers=basic()) as response:
         assert (await problem(response, 400, "invalid-request"))["detail"] == "user_id: must be UTF-8"
+
+
+async def test_a_misspelt_account_disconnects_nobody(world: World) -> None:
+    await world.bound("42")
+    told = await problem(await door(world, "DELETE", "42", "?acount=main"), 400, "invalid-request")
+    assert "acount" in told["detail"]
+    assert len(await world.bindings("42")) == 1

@@ -136,6 +136,21 @@ async def test_the_streams_of_a_ticket_are_capped_and_a_place_is_free_again(
         one.close()
 
 
+async def test_a_browser_that_left_frees_its_place_before_anything_is_written(world: World) -> None:
+    page = await world.login()
+    address = f"{world.url}/v1/tickets/{page.id}/events"
+    streams = [await world.http.get(address, headers=page.bearer) for _ in range(8)]
+    streams.pop().close()
+    async with asyncio.timeout(3):  # the next sign of life is seven seconds off at least
+        while True:
+            async with stream(page) as response:
+                if response.status == 200:
+                    break
+            await asyncio.sleep(0.02)
+    for one in streams:
+        one.close()
+
+
 async def test_streams_end_when_the_service_stops(world: World) -> None:
     page = await world.login()
     async with stream(page) as response:

@@ -298,3 +298,12 @@ async def test_readers_that_turn_writers_do_not_trip_over_each_other(tmp_path: P
         await asyncio.gather(count_up(one, "a"), count_up(other, "b"))
         async with one.read() as connection:
             assert await connection.scalar(sa.select(sa.func.count()).select_from(bindings)) == 20
+
+
+async def test_the_embedded_database_is_its_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)  # whoever made the folder
+    async with connect("embedded", data_dir=tmp_path) as database:
+        await database.ping()
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert len(modes) >= 2
+    assert set(modes.values()) == {0o600}, modes
