@@ -24,8 +24,8 @@ bench: .venv/dev.stamp
 
 lock: .venv/bin/python
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra sandbox --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra sandbox --group dev --constraint requirements.lock --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements-dev.lock
 
 clean:
 	rm -rf .venv var *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
