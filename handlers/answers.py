@@ -1,5 +1,6 @@
 """What every JSON answer looks like."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,3 +21,8 @@ def json_answer(
 def moment(value: datetime | None) -> str | None:
     """Write a time as RFC 3339 in UTC, to the second."""
     return None if value is None else value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def seconds_left(until: datetime, now: datetime) -> int:
+    """Return the whole seconds until then, the one that runs included; 0 once it is past."""
+    return max(0, math.ceil((until - now).total_seconds()))

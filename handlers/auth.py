@@ -1,4 +1,4 @@
-"""Who is calling: a site's back end, a page of a site, or whoever holds a ticket's secret (CONTRACT 3)."""
+"""Who is calling: a site's back end, its page, or whoever holds a ticket's or a session's secret (CONTRACT 3)."""
 
 import base64
 import binascii
@@ -9,12 +9,15 @@ from aiohttp import web
 
 from handlers import cors
 from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized
+from models.portal import PortalSession
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER
+from service.addresses import origin_of
 from service.cleaning import parsed_address
 from service.keyring import ClientKeys
-from service.keys import CLOCK, KEYRING, SETTINGS
+from service.keys import CLOCK, KEYRING, PORTAL, SETTINGS
 
+PORTAL_COOKIE: Final = "scanbind_portal"
 _NOBODY: Final = b"\0"
 """What an unknown client's secret is compared with, so that one takes as long as a known client's; never right."""
 
@@ -69,15 +72,57 @@ def follower(request: web.Request) -> tuple[Head, ClientKeys]:
         Unauthorized: there is no bearer secret.
         TicketNotFound: there is no such ticket, it is long over, or the secret is another's.
     """
-    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not secret:
-        raise Unauthorized("the ticket's secret is needed as a bearer token", scheme="Bearer")
+    secret = bearer(request, "the ticket's secret")
     head = read_ticket(request.match_info["ticket"])
-    keys = request.app[KEYRING].whose(head.ticket, secret.strip()) if head else None
+    keys = request.app[KEYRING].whose(head.ticket, secret) if head else None
     if head is None or keys is None or request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
         raise TicketNotFound("unknown ticket, or not its secret")
     cors.only(request, request.app[SETTINGS].clients[keys.client].origins)
     return head, keys
+
+
+async def account_holder(request: web.Request) -> PortalSession:
+    """Return the portal session in the address, if the caller holds its secret: as a bearer, or in its cookie.
+
+    A cookie goes along with whatever any page asks for, so with it the page must be the portal's own.
+
+    Raises:
+        Unauthorized: there is neither.
+        ForbiddenOrigin: there is a cookie, but another page may have sent it.
+        SessionNotFound: there is no such session, it is over, or the secret is another's.
+        StoreUnavailable: the database does not answer.
+    """
+    cookie = None if "Authorization" in request.headers else request.cookies.get(PORTAL_COOKIE)
+    if cookie is not None:
+        cors.only(request, ())
+        _own_page(request)
+    secret = bearer(request, "the session's secret") if cookie is None else cookie
+    session = await request.app[PORTAL].enter(request.match_info["session"], secret)
+    if cookie is None:
+        cors.only(request, request.app[SETTINGS].clients[session.client].origins)
+    return session
+
+
+def bearer(request: web.Request, what: str) -> str:
+    """Return the bearer token of the request, which is *what*.
+
+    Raises:
+        Unauthorized: it has none.
+    """
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise Unauthorized(f"{what} is needed as a bearer token", scheme="Bearer")
+    return token.strip()
+
+
+def secure(request: web.Request) -> bool:
+    """Tell whether browsers reach the service by https, as configured or as a trusted proxy says."""
+    server = request.app[SETTINGS].server
+    if server.public_url.lower().startswith("https:"):
+        return True
+    near = parsed_address(request.remote or "")
+    told = request.headers.get("X-Forwarded-Proto", "").partition(",")[0]
+    return bool(near) and any(near in it for it in server.trusted_proxies) and told.strip().lower() == "https"
 
 
 def address(request: web.Request) -> str:
@@ -90,6 +135,23 @@ def address(request: web.Request) -> str:
             break  # a proxy that names nobody stands for whoever is behind it
         here = before
     return str(here or "")
+
+
+def _own_page(request: web.Request) -> None:
+    """Return if a page of the service itself sent the request, or nobody could learn or change anything by it.
+
+    Browsers that say neither where a GET comes from nor to whom it goes are old, or do not speak https: whatever
+    page it was, it cannot read the answer (handlers/cors.py).
+
+    Raises:
+        ForbiddenOrigin: another page may have sent it, be it of a neighbouring host.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    silent = site is None and origin is None and request.method == "GET"
+    if site == "same-origin" or silent:
+        return
+    if site is not None or origin is None or origin != origin_of(request.app[SETTINGS].server.public_url):
+        raise ForbiddenOrigin("with its cookie, only the portal's own page may do that")
 
 
 def _basic(header: str) -> tuple[str, bytes]:

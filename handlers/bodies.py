@@ -91,9 +91,24 @@ class BindingRequest(_Body):
     registration: str
 
 
+class PortalRequest(_Body):
+    user_id: UserId
+    return_url: Annotated[str, Field(max_length=2048)] | None = None
+    account_name: Annotated[str, Field(max_length=256)] | None = None
+    only_login: StrictBool = False
+    lang: Annotated[Lang, Field(strict=False)] | None = None
+
+
+class PortalTicketRequest(_Body):
+    purpose: Literal["bind"] = "bind"
+    account: Annotated[str, Field(max_length=64)] | None = None
+
+
 TICKET: Final[TypeAdapter[LoginRequest | BindTicketRequest]] = TypeAdapter(TicketRequest)
 EXCHANGE: Final = TypeAdapter(ExchangeRequest)
 BINDING: Final = TypeAdapter(BindingRequest)
+PORTAL: Final = TypeAdapter(PortalRequest)
+PORTAL_TICKET: Final = TypeAdapter(PortalTicketRequest)
 USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
 
 

@@ -21,6 +21,13 @@ CROSS_ORIGIN: Final = frozenset(
         "/v1/tickets",
         "/v1/tickets/{ticket}",
         "/v1/tickets/{ticket}/events",
+        "/v1/tickets/{ticket}/code",
+        "/{script}.js",
+        "/{script}-{version}.js",
+        "/v1/portal-sessions/{session}",
+        "/v1/portal-sessions/{session}/open",
+        "/v1/portal-sessions/{session}/tickets",
+        "/v1/portal-sessions/{session}/bindings/{account}",
     }
 )
 """What pages of other origins may call."""

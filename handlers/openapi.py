@@ -46,7 +46,9 @@ _PROBLEM: Final = "application/problem+json"
 _NAMED: Final = re.compile(r"{(\w+)}")
 _HEADERS: Final[Mapping[str, str]] = {
     "X-Request-Id": "Names this request in the log.",
-    "ETag": "Stands for status, match, outcome, reason and code.",
+    "ETag": "Stands for what is told; of a ticket: status, match, outcome, reason and code.",
+    "Location": "Where to go.",
+    "Set-Cookie": "The secret of the session that was opened.",
     "Retry-After": "Seconds.",
     "WWW-Authenticate": "How to prove oneself.",
     "Allow": "The methods of this address.",

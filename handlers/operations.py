@@ -11,7 +11,21 @@ from typing import Any, Final
 from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter
 
-from handlers import bindings, bodies, callback, cors, exchange, health, qr, shapes, tickets
+from handlers import (
+    auth,
+    bindings,
+    bodies,
+    callback,
+    cors,
+    exchange,
+    health,
+    pages,
+    portal,
+    portal_pages,
+    qr,
+    shapes,
+    tickets,
+)
 from models import errors
 
 JSON: Final = "application/json"
@@ -63,16 +77,36 @@ SECURITY: Final[Mapping[str, Schema]] = {
         "scheme": "bearer",
         "description": "Whoever holds the ticket's `secret`.",
     },
+    "link": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Whoever holds a portal session's `token`; once.",
+    },
+    "account_holder": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Whoever opened a portal session and holds its `secret`.",
+    },
+    "portal_page": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": auth.PORTAL_COOKIE,
+        "description": "The portal's own page; no other page's requests are taken with it.",
+    },
 }
 
 PATH: Final[Mapping[str, Schema]] = {
     "ticket": {"schema": TEXT, "description": "The `ticket` of its making."},
+    "script": {"schema": {"enum": ["widget", "portal"]}, "description": "Its name."},
+    "version": {"schema": TEXT, "description": "Names its very bytes, as `scanbind widget` prints them."},
     "capability": {"schema": TEXT, "description": "Follow `qr_svg` and `qr_png`; it cannot be made up."},
     "user_id": {
         "schema": bodies.USER_ID.json_schema(),
         "description": "The site's own id of its user: printable, neither `.` nor `..`, kept exactly.",
     },
     "account": {"schema": _NAME, "description": "The account's name in the configuration."},
+    "session": {"schema": TEXT, "description": "The portal session: `token` up to its dot."},
+    "token": {"schema": TEXT, "description": "The `token` of a portal session; it cannot be made up."},
 }
 
 PARAMETERS: Final[Mapping[str, Schema]] = {
@@ -95,11 +129,23 @@ PARAMETERS: Final[Mapping[str, Schema]] = {
         "schema": {"type": "integer", "minimum": 128, "maximum": 1024, "default": 360},
         "description": "About how many pixels wide.",
     },
+    "download": {
+        "in": "query",
+        "name": "download",
+        "schema": {"enum": ["1"]},
+        "description": "Let browsers save the picture.",
+    },
     "only_account": {
         "in": "query",
         "name": "account",
         "schema": _NAME,
         "description": "Disconnect this account alone.",
+    },
+    "lang": {
+        "in": "query",
+        "name": "lang",
+        "schema": {"enum": ["zh", "en"], "default": "zh"},
+        "description": "The page's language.",
     },
     **{
         name: {"in": "query", "name": name, "schema": TEXT, "description": "As WeChat sends it."}
@@ -112,6 +158,10 @@ _STREAM: Final[Schema] = {
     "description": "Each state once: `event: status`, `id:` its ETag, `data:` a TicketState as JSON. "
     "A comment at least every 15 seconds. Ends after a final state.",
 }
+_SCRIPT: Final = {
+    200: Answer("The script.", {"text/javascript": TEXT}, ("ETag",)),
+    304: Answer("Still as the ETag says.", headers=("ETag",)),
+}
 _PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
 _PUSH: Final[Schema] = {
     "type": "string",
@@ -120,6 +170,9 @@ _PUSH: Final[Schema] = {
 _JSON_IN: Final = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
 _FOLLOWING: Final = (errors.Unauthorized, errors.TicketNotFound, errors.StoreUnavailable)
 _SITE: Final = (errors.Unauthorized, errors.StoreUnavailable)
+_HOLDER: Final = ("account_holder", "portal_page")
+_VISIT: Final = (*_SITE, errors.ForbiddenOrigin, errors.SessionNotFound)
+_HTML: Final = {"text/html": TEXT}
 
 
 def _json(means: str, shape: Shape, *headers: str) -> Answer:
@@ -163,12 +216,17 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
             refuses=(*_FOLLOWING, errors.TicketFinished),
         ),
         cors.preflight: Operation(answers={204: Answer("With CORS headers, if some client lists the origin.")}),
+        qr.code: Operation(
+            callers=("follower",),
+            answers={200: _json("Where the code is, for a page that was given ticket and secret.", shapes.CODE)},
+            refuses=(*_FOLLOWING, errors.NotFound),
+        ),
         qr.svg: Operation(
             answers={200: Answer("The code.", {"image/svg+xml": TEXT})},
             refuses=(errors.NotFound,),
         ),
         qr.png: Operation(
-            parameters=("size",),
+            parameters=("size", "download"),
             answers={200: Answer("The code.", {"image/png": _PICTURE})},
             refuses=(errors.InvalidRequest, errors.NotFound),
         ),
@@ -198,6 +256,64 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
             answers={204: Answer("Disconnected.")},
             refuses=(errors.InvalidRequest, *_SITE, errors.BindingNotFound),
         ),
+        portal.create: Operation(
+            callers=("site",),
+            body={JSON: bodies.PORTAL},
+            answers={201: _json("A link that works once.", shapes.PORTAL_LINK)},
+            refuses=(*_JSON_IN, *_SITE),
+        ),
+        portal.open_: Operation(
+            callers=("link",),
+            answers={200: _json("The session is open.", shapes.PORTAL_OPENED)},
+            refuses=(*_SITE, errors.SessionNotFound),
+        ),
+        portal.read: Operation(
+            callers=_HOLDER,
+            answers={200: _json("How things stand.", shapes.PORTAL_VIEW)},
+            refuses=_VISIT,
+        ),
+        portal.bind: Operation(
+            callers=_HOLDER,
+            body={JSON: bodies.PORTAL_TICKET},
+            answers={
+                201: _json("A new ticket.", shapes.TICKET_MADE),
+                200: _json("The bind ticket this session is already shown.", shapes.TICKET_MADE),
+            },
+            refuses=(*_JSON_IN, *_VISIT, errors.RateLimited, errors.WeChatUnavailable),
+        ),
+        portal.disconnect: Operation(
+            callers=_HOLDER,
+            answers={204: Answer("Disconnected.")},
+            refuses=(*_VISIT, errors.BindingNotFound),
+        ),
+        portal.close: Operation(
+            callers=_HOLDER,
+            answers={204: Answer("The session is over.")},
+            refuses=_VISIT,
+        ),
+        portal_pages.enter: Operation(
+            answers={
+                303: Answer("Opened: the browser goes to the page.", headers=("Location", "Set-Cookie")),
+                404: Answer("No link of ours.", _HTML),
+                410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
+            },
+            refuses=(errors.ForbiddenOrigin, errors.StoreUnavailable),
+        ),
+        portal_pages.show: Operation(parameters=("lang",), answers={200: Answer("The page.", _HTML)}),
+        portal_pages.style: Operation(
+            parameters=("known",),
+            answers={
+                200: Answer("The style sheet.", {"text/css": TEXT}, headers=("ETag",)),
+                304: Answer("Still as the ETag says.", headers=("ETag",)),
+            },
+        ),
+        portal_pages.icon: Operation(
+            parameters=("known",),
+            answers={
+                200: Answer("The picture.", {"image/svg+xml": TEXT}, headers=("ETag",)),
+                304: Answer("Still as the ETag says.", headers=("ETag",)),
+            },
+        ),
         callback.verify: Operation(
             parameters=("signature", "timestamp", "nonce", "echostr"),
             answers={200: Answer("The echostr.", {"text/plain": TEXT})},
@@ -220,6 +336,8 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 errors.StoreUnavailable,
             ),
         ),
+        pages.latest: Operation(answers=_SCRIPT),
+        pages.pinned: Operation(answers=_SCRIPT, refuses=(errors.NotFound,)),
         health.live: Operation(answers={200: _json("The process runs.", shapes.LIVENESS)}),
         health.ready: Operation(
             answers={

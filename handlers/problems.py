@@ -33,6 +33,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     errors.ForbiddenOrigin: Problem("forbidden-origin", 403, "This page may not do that"),
     errors.BadSignature: Problem("bad-signature", 403, "The signature does not hold"),
     errors.TicketNotFound: Problem("ticket-not-found", 404, "There is no such ticket"),
+    errors.SessionNotFound: Problem("session-not-found", 404, "There is no such session"),
     errors.BindingNotFound: Problem("binding-not-found", 404, "There is no such binding"),
     errors.NotFound: Problem("not-found", 404, "There is nothing here"),
     errors.BindingConflict: Problem("binding-conflict", 409, "Another binding stands in the way"),

@@ -1,19 +1,46 @@
-"""The picture of a code. Its address is a capability made with the ticket: nothing is looked up."""
+"""The picture of a code. Its address is a capability made with the ticket: nothing is looked up to draw it."""
 
 import io
 import math
 import re
+from datetime import datetime
 from typing import Final
 
 import segno
 from aiohttp import web
 
+from handlers import auth
+from handlers.answers import json_answer, moment, seconds_left
 from models.errors import InvalidRequest, NotFound
-from service.keys import CLOCK, KEYRING
+from service.keys import CLOCK, FOLLOWING, KEYRING
 
 _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
+
+
+async def code(request: web.Request) -> web.Response:
+    """Tell where the code of a ticket is, which a back end made and a page shows."""
+    head, _ = auth.follower(request)
+    qr_url = await request.app[FOLLOWING].qr_url(head)
+    left = seconds_left(head.expires_at, request.app[CLOCK]())
+    if qr_url is None or not left:
+        raise NotFound("the code of this ticket is over, or only the page that started it has it")
+    return json_answer(
+        {
+            "ticket": head.ticket,
+            "purpose": head.purpose,
+            **addresses(request, qr_url, head.expires_at),
+            "expires_at": moment(head.expires_at),
+            "expires_in": left,
+        }
+    )
+
+
+def addresses(request: web.Request, qr_url: str, expires_at: datetime) -> dict[str, str]:
+    """Return where the code of *qr_url* is drawn until *expires_at*, below the service's own address."""
+    picture = f"/v1/qr/{request.app[KEYRING].seal_qr(qr_url, expires_at)}"
+    return {"qr_url": qr_url, "qr_svg": f"{picture}.svg", "qr_png": f"{picture}.png"}
 
 
 async def svg(request: web.Request) -> web.Response:
@@ -34,12 +61,17 @@ async def svg(request: web.Request) -> web.Response:
 
 
 async def png(request: web.Request) -> web.Response:
-    """Draw the code as PNG, about `?size=` pixels wide: whole pixels a module, so it scans well."""
+    """Draw the code as PNG, about `?size=` pixels wide: whole pixels a module, so it scans well.
+
+    With `?download=1` browsers save it, which a link of another origin cannot ask for by itself.
+    """
     url, headers = _opened(request)
     code = segno.make(url, micro=False, error="m")
     scale = max(1, _size(request) // code.symbol_size(border=_BORDER)[0])
     picture = io.BytesIO()
     code.save(picture, kind="png", border=_BORDER, scale=scale)
+    if request.query.get("download") == "1":
+        headers["Content-Disposition"] = 'attachment; filename="wechat.png"'
     return web.Response(body=picture.getvalue(), content_type="image/png", headers=headers)
 
 

@@ -5,7 +5,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from models.ticket import Outcome, Purpose, Reason, Status, Via
+from models.binding import Change
+from models.portal import LINK_LIVES, SESSION_LIVES
+from models.ticket import Lang, Outcome, Purpose, Reason, Status, Via
 from service.redeeming import REGISTRATION_LIVES
 
 _Seconds = Annotated[int, Field(ge=0, description="Whole seconds.")]
@@ -28,6 +30,18 @@ class TicketMade(BaseModel):
     expires_at: datetime
     expires_in: _Seconds
     poll_after: _Seconds
+
+
+class Code(BaseModel):
+    """Where the code of a ticket is."""
+
+    ticket: str
+    purpose: Purpose
+    qr_url: Annotated[str, Field(description="What the code says.")]
+    qr_svg: _Path
+    qr_png: _Path
+    expires_at: datetime
+    expires_in: _Seconds
 
 
 class TicketState(BaseModel):
@@ -104,6 +118,58 @@ class Bindings(BaseModel):
     bindings: list[Binding]
 
 
+class PortalLink(BaseModel):
+    """The way into the portal: send the browser to `url`, or give `token` to a page's element."""
+
+    url: str
+    token: Annotated[str, Field(description="Opens the session once. For the site's own page of that user alone.")]
+    expires_in: Annotated[int, Field(ge=0, examples=[int(LINK_LIVES.total_seconds())])]
+
+
+class PortalOpened(BaseModel):
+    """An open session, for the page that opened it."""
+
+    secret: Annotated[str, Field(description="To be kept in memory alone.")]
+    expires_in: Annotated[int, Field(ge=0, examples=[int(SESSION_LIVES.total_seconds())])]
+
+
+class SiteName(BaseModel):
+    zh: str
+    en: str
+
+
+class PortalBinding(BaseModel):
+    """A WeChat that is bound, as its owner is told of it: never by WeChat's own names for them."""
+
+    account: str
+    bound_at: datetime
+    last_login_at: datetime | None
+    subscribed: bool
+
+
+class PortalEntry(BaseModel):
+    """Something that was done."""
+
+    change: Change
+    account: str
+    at: datetime
+
+
+class PortalView(BaseModel):
+    """What the portal shows to one user of a site."""
+
+    site: SiteName
+    account_name: str | None = Field(description="As the site calls the user.")
+    return_url: str | None = Field(description="At one of the client's origins.")
+    only_login: bool = Field(description="The site says: without a WeChat this user could not log in any more.")
+    lang: Lang | None = Field(description="As the site asked; null leaves it to the page.")
+    expires_in: _Seconds
+    first_visit: bool = Field(description="Nothing was ever bound.")
+    accounts: Annotated[list[str], Field(description="Those that may be bound; the first is the default.")]
+    bindings: list[PortalBinding]
+    history: Annotated[list[PortalEntry], Field(max_length=10, description="Newest first.")]
+
+
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
@@ -130,10 +196,14 @@ class Readiness(BaseModel):
 
 
 TICKET_MADE: Final = TypeAdapter(TicketMade)
+CODE: Final = TypeAdapter(Code)
 TICKET_STATE: Final = TypeAdapter(TicketState)
 REDEEMED: Final[TypeAdapter[LoggedIn | Registers]] = TypeAdapter(Redeemed)
 BINDING_MADE: Final = TypeAdapter(BindingMade)
 BINDINGS: Final = TypeAdapter(Bindings)
+PORTAL_LINK: Final = TypeAdapter(PortalLink)
+PORTAL_OPENED: Final = TypeAdapter(PortalOpened)
+PORTAL_VIEW: Final = TypeAdapter(PortalView)
 PROBLEM: Final = TypeAdapter(Problem)
 CONFLICT: Final = TypeAdapter(Conflict)
 LIVENESS: Final = TypeAdapter(Liveness)

@@ -2,17 +2,15 @@
 
 import asyncio
 import hashlib
-import math
 import random
 import re
-from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
 from pydantic_core import to_json
 
-from handlers import auth, bodies, cors
-from handlers.answers import NO_STORE, json_answer, moment
+from handlers import auth, bodies, cors, qr
+from handlers.answers import NO_STORE, json_answer, moment, seconds_left
 from handlers.bodies import BindTicketRequest, LoginRequest
 from models.binding import UserId
 from models.errors import InvalidRequest, RateLimited, StoreUnavailable, Unauthorized
@@ -22,7 +20,7 @@ from service import cleaning
 from service.following import View
 from service.issuing import Issued, Wanted
 from service.keyring import ClientKeys
-from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, KEYRING, LIMITS, METRICS, SETTINGS
+from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS
 
 POLL_AFTER: Final = 2
 _LONGEST_WAIT: Final = 30
@@ -59,7 +57,7 @@ async def create(request: web.Request) -> web.Response:
             )
     if issued.fresh:
         request.app[METRICS].tickets.labels(client, wanted.purpose, via).inc()
-    return json_answer(_issued(request, issued), status=201 if issued.fresh else 200)
+    return json_answer(shown_new(request, issued), status=201 if issued.fresh else 200)
 
 
 async def read(request: web.Request) -> web.Response:
@@ -202,32 +200,26 @@ def _shown(request: web.Request, view: View) -> dict[str, Any]:
         "reason": view.reason,
         "code": view.code,
         "expires_at": moment(head.expires_at),
-        "expires_in": _left(head.expires_at, request.app[CLOCK]()),
+        "expires_in": seconds_left(head.expires_at, request.app[CLOCK]()),
         "poll_after": POLL_AFTER,
     }
 
 
-def _issued(request: web.Request, issued: Issued) -> dict[str, Any]:
+def shown_new(request: web.Request, issued: Issued) -> dict[str, Any]:
+    """Return a ticket as whoever made it is told of it, its secret included."""
     head = issued.head
-    picture = f"/v1/qr/{request.app[KEYRING].seal_qr(issued.qr_url, head.expires_at)}"
     return {
         "ticket": head.ticket,
         "secret": issued.secret,
         "purpose": head.purpose,
         "status": "pending",
         "account": issued.account,
-        "qr_url": issued.qr_url,
-        "qr_svg": f"{picture}.svg",
-        "qr_png": f"{picture}.png",
+        **qr.addresses(request, issued.qr_url, head.expires_at),
         "created_at": moment(issued.created_at),
         "expires_at": moment(head.expires_at),
-        "expires_in": _left(head.expires_at, issued.created_at if issued.fresh else request.app[CLOCK]()),
+        "expires_in": seconds_left(head.expires_at, issued.created_at if issued.fresh else request.app[CLOCK]()),
         "poll_after": POLL_AFTER,
     }
-
-
-def _left(until: datetime, now: datetime) -> int:
-    return max(0, math.ceil((until - now).total_seconds()))
 
 
 def _wait(request: web.Request) -> int:

@@ -72,6 +72,7 @@ class Door(StrEnum):
     TICKET = "ticket"
     REGISTRATION = "registration"
     SITE = "site"
+    PORTAL = "portal"
     UNFOLLOW = "unfollow"
     UNIONID = "unionid"
 

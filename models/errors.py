@@ -45,6 +45,10 @@ class TicketFinished(ServiceError):
     """The ticket has already ended."""
 
 
+class SessionNotFound(ServiceError):
+    """No such portal session, not with this secret, or over: one answer for all."""
+
+
 class BindingNotFound(ServiceError):
     """The user has no such binding."""
 

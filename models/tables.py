@@ -24,7 +24,7 @@ _TICK: Final = timedelta(milliseconds=1)
 _MYSQL: Final = ("mysql", "mariadb")
 _UTF8_BYTES: Final = 4  # at most, for one code point
 
-NAME, USER_ID, OPENID, TICKET, SESSION, STATE, URL = 64, 128, 64, 64, 128, 256, 512
+NAME, USER_ID, OPENID, TICKET, SESSION, STATE, URL, RETURN_URL = 64, 128, 64, 64, 128, 256, 512, 2048
 """How long each kind of text may be, in code points."""
 
 
@@ -194,4 +194,19 @@ history: Final = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Index(None, "client", "user_id"),
     sa.Index(None, "account", "openid"),
+)
+
+portal_sessions: Final = sa.Table(
+    "portal_sessions",
+    metadata,
+    sa.Column("id", Identifier(TICKET), primary_key=True),
+    sa.Column("client", Identifier(NAME), nullable=False),
+    sa.Column("user_id", Identifier(USER_ID), nullable=False),
+    sa.Column("account_name", Identifier(STATE)),
+    sa.Column("return_url", Identifier(RETURN_URL)),
+    sa.Column("only_login", sa.Boolean, nullable=False),
+    sa.Column("lang", Choice(Lang)),
+    # Set once, by whoever opens the link first; the session's secret is derived from it.
+    sa.Column("opened_at", Instant),
+    sa.Column("ends_at", Instant, nullable=False, index=True),
 )

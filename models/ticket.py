@@ -126,6 +126,8 @@ class Ticket:
     reason: Reason | None = None
     answered_at: datetime | None = None
     code_used: bool = False
+    qr_url: str | None = None
+    """What the code says, where only Redis keeps it: of a login that a back end started."""
     asker: Asker = field(default_factory=Asker)
     version: int = 0
 

@@ -34,6 +34,7 @@ from service.issuing import Issuing
 from service.keyring import Keyring
 from service.limits import Limits
 from service.metrics import Metrics
+from service.portal import Portal
 from service.profiles import Profiles
 from service.projection import Projection
 from service.questions import Questions
@@ -114,6 +115,7 @@ def _compose(
     clients = settings.clients
     keyring = Keyring.derive(resolve_secret_key(settings), clients)
     endings, bindings, requests, followers = Endings(sql), Bindings(sql), BindRequests(sql), Followers(sql)
+    portal = Portal(database=sql, keyring=keyring, clients=clients, clock=clock)
     missed = asyncio.Event()  # whatever was published while the feed was away
     feed = Feed(store, on_connect=missed.set)
     tickets, questions = TicketStore(store, tell=feed.learn), Questions(store)
@@ -132,6 +134,7 @@ def _compose(
     app[keys.KEYRING] = keyring
     app[keys.FEED] = feed
     app[keys.BINDINGS] = bindings
+    app[keys.PORTAL] = portal
     app[keys.FOLLOWING] = following
     app[keys.LIMITS] = Limits(
         store,
@@ -174,7 +177,8 @@ def _compose(
         clock=clock,
     )
     metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
-    return [feed.run, projection.run, profiles.run, partial(housekeeping.run, endings, clock=clock)]
+    cleaning = partial(housekeeping.run, (endings.purge, portal.purge), clock=clock)
+    return [feed.run, projection.run, profiles.run, cleaning]
 
 
 @asynccontextmanager

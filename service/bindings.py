@@ -142,7 +142,15 @@ class Bindings:
         async with self._database.read() as connection:
             return await _select(connection, bindings.c.client == client, bindings.c.user_id == user_id)
 
-    async def disconnect(self, client: str, user_id: UserId, *, account: str | None = None, now: datetime) -> int:
+    async def disconnect(
+        self,
+        client: str,
+        user_id: UserId,
+        *,
+        account: str | None = None,
+        door: Door = Door.SITE,
+        now: datetime,
+    ) -> int:
         """End a user's bindings, or the one in *account*; return how many ended."""
 
         async def work(connection: AsyncConnection) -> int:
@@ -151,19 +159,19 @@ class Bindings:
                 theirs.append(bindings.c.account == account)
             return sum(
                 [
-                    await _remove(connection, it, Change.DISCONNECTED, door=Door.SITE, now=now)
+                    await _remove(connection, it, Change.DISCONNECTED, door=door, now=now)
                     for it in await _select(connection, *theirs)
                 ]
             )
 
         return await self._database.attempt(work)
 
-    async def history(self, client: str, user_id: UserId) -> list[Entry]:
-        """Return what happened to a user's bindings, oldest first."""
+    async def history(self, client: str, user_id: UserId, *, limit: int = 100) -> list[Entry]:
+        """Return the last *limit* things that happened to a user's bindings, newest first."""
         columns = [history.c[name] for name in Entry.__slots__]
         query = sa.select(*columns).where(history.c.client == client, history.c.user_id == user_id)
         async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(history.c.id))
+            rows = await connection.execute(query.order_by(history.c.id.desc()).limit(limit))
             return [Entry(*row) for row in rows]
 
 

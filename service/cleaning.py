@@ -81,6 +81,11 @@ def parsed_address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | N
 
 def name(text: str) -> str | None:
     """Return a name without what writes links, control, format and bidi characters, at most 64 characters long."""
-    kept = "".join(c for c in text if c not in _MARKUP and unicodedata.category(c)[0] != "C")
-    folded = " ".join(kept.split())
+    folded = visible("".join(c for c in text if c not in _MARKUP))
     return (folded if len(folded) <= _LONGEST_NAME else folded[: _LONGEST_NAME - 1] + "…") or None
+
+
+def visible(text: str) -> str:
+    """Return *text* on one line, without control, format and bidi characters."""
+    kept = "".join(c for c in text if unicodedata.category(c)[0] != "C")
+    return " ".join(kept.split())

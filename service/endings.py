@@ -20,11 +20,10 @@ from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Stat
 from service.bindings import bind, logged_in, owner, resolve
 from service.database import Database
 from service.followers import still_here
+from service.purging import purge
 
 T = TypeVar("T")
 
-_BATCH: Final = 500  # rows deleted in one transaction
-_BATCHES: Final = 200  # in one purge; what is left waits for the next
 _WITH_CODE: Final = (Outcome.LOGIN, Outcome.REGISTER)
 
 
@@ -159,22 +158,12 @@ class Endings:
 
     async def purge(self, before: datetime) -> int:
         """Delete endings and bind requests that expired before; return how many, 200,000 at most."""
-        return sum([await self._purge(table, before) for table in (endings, bind_requests)])
-
-    async def _purge(self, table: sa.Table, before: datetime) -> int:
-        # MySQL deletes by no subquery with a limit, so a batch is read first.
-        oldest = sa.select(table.c.ticket).where(table.c.expires_at < before).limit(_BATCH)
-
-        async def work(connection: AsyncConnection) -> int:
-            tickets = (await connection.scalars(oldest)).all()
-            return (await connection.execute(sa.delete(table).where(table.c.ticket.in_(tickets)))).rowcount
-
-        total = 0
-        for _ in range(_BATCHES):
-            total += (deleted := await self._database.attempt(work))
-            if deleted < _BATCH:
-                break
-        return total
+        return sum(
+            [
+                await purge(self._database, table.c.ticket, when=table.c.expires_at, before=before)
+                for table in (endings, bind_requests)
+            ]
+        )
 
     async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[T]]) -> T | Ending:
         try:

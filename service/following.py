@@ -87,6 +87,17 @@ class Following:
         await self._feed.wait(ticket, seconds=seconds)
         return await self.read(head)
 
+    async def qr_url(self, head: Head) -> str | None:
+        """Return what the code of a ticket says that a back end made; None when it is kept no more.
+
+        Raises:
+            StoreUnavailable: Redis or the database does not answer.
+        """
+        if head.purpose is Purpose.BIND:
+            request = await self._requests.of(head.ticket)
+            return request.qr_url if request else None
+        return (await self.read(head)).qr_url
+
     async def cancel(self, head: Head, client: str) -> None:
         """End the ticket as cancelled.
 

@@ -1,24 +1,24 @@
-"""Throws away what is over: endings and bind requests, a day after their ticket expired."""
+"""Throws away what is over, a day after: endings and bind requests with their ticket, and portal sessions."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from models.errors import StoreUnavailable
-from service.endings import Endings
 
 log = logging.getLogger(__name__)
 _KEPT: Final = timedelta(days=1)
 _EVERY: Final = 3600.0
 
 
-async def run(endings: Endings, *, clock: Callable[[], datetime]) -> None:
-    """Purge every hour, until cancelled."""
+async def run(purges: Sequence[Callable[[datetime], Awaitable[int]]], *, clock: Callable[[], datetime]) -> None:
+    """Call each of *purges* every hour with the time before which things are old, until cancelled."""
     while True:
         try:
-            await endings.purge(clock() - _KEPT)
+            for purge in purges:
+                await purge(clock() - _KEPT)
         except StoreUnavailable as e:
-            log.warning("old endings stay for another hour: %s", e.detail)
+            log.warning("what is old stays for another hour: %s", e.detail)
         await asyncio.sleep(_EVERY)

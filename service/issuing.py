@@ -12,7 +12,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.binding import UserId
 from models.errors import InvalidRequest
 from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, bind_kind, make, read_ticket
-from models.ticket import Asker, Ending, Lang, Status, Ticket, Via
+from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
 from service.endings import Endings
 from service.following import Following
 from service.keyring import Keyring
@@ -180,8 +180,11 @@ class Issuing:
         return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
     async def _begin(self, issued: Issued, asker: Asker) -> None:
-        ticket = Ticket(issued.head.ticket, asker=asker)
-        await self._store.update(ticket, lambda ticket: ticket, expires_at=issued.head.expires_at)
+        head = issued.head
+        # A page that starts a login has the code already, and a bind's is in SQL.
+        kept = head.purpose is Purpose.LOGIN and head.via is Via.BACKEND
+        ticket = Ticket(head.ticket, asker=asker, qr_url=issued.qr_url if kept else None)
+        await self._store.update(ticket, lambda ticket: ticket, expires_at=head.expires_at)
 
     async def _reusable(self, request: BindRequest, wanted: Wanted, now: datetime) -> bool:
         head = read_ticket(request.ticket)

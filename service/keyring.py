@@ -29,6 +29,8 @@ class ClientKeys:
     _code: bytes
     _registration: bytes
     _question: bytes
+    _portal_link: bytes
+    _portal_secret: bytes
 
     def secret(self, ticket: TicketId) -> str:
         """Return what lets its holder follow and cancel the ticket."""
@@ -41,6 +43,14 @@ class ClientKeys:
     def registration(self, ticket: TicketId, openid: OpenId, code_used_at: datetime) -> str:
         """Return what a site may bind the new WeChat to its user with."""
         return f"{ticket}.{_mac(self._registration, ticket, openid, _instant(code_used_at))}"
+
+    def portal_link(self, session: str) -> str:
+        """Return what opens a portal session, once."""
+        return _mac(self._portal_link, session)
+
+    def portal_secret(self, session: str, opened_at: datetime) -> str:
+        """Return what the one who opened a portal session proves that by."""
+        return _mac(self._portal_secret, session, _instant(opened_at))
 
     @staticmethod
     def same(given: str, due: str) -> bool:
@@ -108,6 +118,8 @@ def _client_keys(secret_key: str, client: str) -> ClientKeys:
         _code=key("code"),
         _registration=key("registration"),
         _question=key("question"),
+        _portal_link=key("portal"),
+        _portal_secret=key("portal session"),
     )
 
 

@@ -14,6 +14,7 @@ from service.issuing import Issuing
 from service.keyring import Keyring
 from service.limits import Limits
 from service.metrics import Metrics
+from service.portal import Portal
 from service.redeeming import Redeeming
 from service.scanning import Scanning
 from service.settings import Settings
@@ -36,3 +37,4 @@ FOLLOWING: Final = web.AppKey("following", Following)
 SCANNING: Final = web.AppKey("scanning", Scanning)
 REDEEMING: Final = web.AppKey("redeeming", Redeeming)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
+PORTAL: Final = web.AppKey("portal", Portal)

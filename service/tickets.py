@@ -71,7 +71,7 @@ def _key(ticket: TicketId) -> str:
 def encode(ticket: Ticket) -> str:
     """Write a ticket as compact JSON: only what differs from a new one."""
     fields: dict[str, Any] = {"id": ticket.id, "version": ticket.version, "status": ticket.status}
-    for name in ("openid", "outcome", "reason", "code_used"):
+    for name in ("openid", "outcome", "reason", "code_used", "qr_url"):
         fields[name] = getattr(ticket, name)
     for name in ("checked_at", "answered_at"):
         moment = getattr(ticket, name)
@@ -93,6 +93,7 @@ def decode(text: str) -> Ticket:
         outcome=Outcome(fields["outcome"]) if "outcome" in fields else None,
         reason=Reason(fields["reason"]) if "reason" in fields else None,
         code_used=fields.get("code_used", False),
+        qr_url=fields.get("qr_url"),
         checked_at=_moment(fields.get("checked_at")),
         answered_at=_moment(fields.get("answered_at")),
         asker=Asker(**fields.get("asker", {})),

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, Page, World, client
 from jsonschema import Draft202012Validator
+from visit import bearer, follow, link, open_, visit
 
 from handlers.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
@@ -303,3 +304,70 @@ async def test_health_and_preflights_are_as_described(world: World, contract: Co
     await contract.holds(await world.call("OPTIONS", "/v1/tickets", headers={"Origin": ORIGIN}))
     world.app[keys.DRAINING].set()
     assert (await contract.holds(await world.call("GET", "/readyz"))).status == 503
+
+
+async def test_a_visit_to_the_portal_is_as_described(world: World, contract: Contract) -> None:
+    await world.bound("42")
+    wanted = {"user_id": "42", "account_name": "anna", "return_url": ORIGIN, "only_login": True}
+    assert (await contract.holds(await world.site("POST", "/v1/portal-sessions", wanted))).status == 201
+    here = await visit(world, **{**wanted, "lang": "zh"})
+    doors = (
+        ("GET", "", 200), ("POST", "/tickets", 201), ("POST", "/tickets", 200), ("DELETE", "/bindings/main", 204),
+        ("DELETE", "/bindings/main", 404), ("DELETE", "", 204), ("DELETE", "", 404),
+    )  # fmt: skip
+    for method, path, status in doors:
+        how = {"json": {}} if method == "POST" else {}
+        assert (await contract.holds(await here.call(method, path, **how))).status == status
+    await contract.holds(await (await visit(world)).call())
+
+
+async def test_the_portals_pages_are_as_described(world: World, contract: Contract) -> None:
+    made = await link(world)
+    prefetched = await follow(world, made, Sec_Purpose="prefetch")
+    for status, response in (
+        (403, prefetched),
+        (303, await follow(world, made)),
+        (410, await follow(world, made)),
+        (404, await world.call("GET", "/portal/open/x")),
+        (200, await world.call("GET", "/portal/x?lang=en")),
+        (200, style := await world.call("GET", "/portal.css")),
+        (304, await world.call("GET", "/portal.css", headers={"If-None-Match": style.headers["ETag"]})),
+        (200, icon := await world.call("GET", "/portal.svg")),
+        (304, await world.call("GET", "/portal.svg", headers={"If-None-Match": icon.headers["ETag"]})),
+    ):
+        assert (await contract.holds(response)).status == status
+
+
+async def test_the_portal_refuses_as_described(world: World, contract: Contract) -> None:
+    here = await visit(world)
+    wrong = {
+        400: {"data": b"{", "headers": {**bearer(here.secret), "Content-Type": "application/json"}},
+        401: {"headers": {}},
+        403: {"headers": {**here.cookie, "Sec-Fetch-Site": "same-site"}},
+        404: {"headers": bearer("x")},
+        413: {
+            "data": b" " * 70_000,
+            "headers": {**bearer(here.secret), "Content-Type": "application/json"},
+        },
+        415: {"data": b"x", "headers": {**bearer(here.secret), "Content-Type": "text/plain"}},
+    }
+    for status, how in wrong.items():
+        assert (await contract.holds(await here.call("POST", "/tickets", **how))).status == status
+    for method, path in (("GET", ""), ("DELETE", ""), ("DELETE", "/bindings/main")):
+        for status in (401, 403, 404):
+            assert (await contract.holds(await here.call(method, path, **wrong[status]))).status == status
+    assert (await contract.holds(await here.call("POST", "/open", headers={}))).status == 401
+    assert (await contract.holds(await open_(world, here.token))).status == 404
+    for status, body in ((400, {}), (413, {"user_id": "x" * 70_000})):
+        assert (await contract.holds(await world.site("POST", "/v1/portal-sessions", body))).status == status
+    bare = await world.call("POST", "/v1/portal-sessions", json={"user_id": "42"})
+    assert (await contract.holds(bare)).status == 401
+    assert (await contract.holds(await world.call("OPTIONS", "/v1/portal-sessions/x"))).status == 204
+
+
+async def test_too_many_codes_of_the_portal_are_refused_as_described(make: Callable[..., Any]) -> None:
+    world: World = await make(limits={"tickets_per_address": 1})
+    contract = Contract(await (await world.call("GET", "/openapi.json")).json())
+    here = await visit(world)
+    for status in (201, 429):
+        assert (await contract.holds(await here.call("POST", "/tickets", json={}))).status == status

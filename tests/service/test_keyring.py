@@ -42,7 +42,7 @@ def test_no_two_keys_are_alike(keyring: Keyring) -> None:
         for field in fields(keys)
         if field.type is bytes
     ]
-    assert len(keys) == len(set(keys)) == 20
+    assert len(keys) == len(set(keys)) == 28
 
 
 def test_a_key_never_shows_itself(keyring: Keyring, shop: ClientKeys) -> None:

@@ -62,7 +62,8 @@ async def pairs(bindings: Bindings, *users: str, client: str = "shop") -> list[t
 
 
 async def changes(bindings: Bindings, user: str) -> list[tuple[Change, Door, str | None]]:
-    return [(it.change, it.door, it.openid) for it in await bindings.history("shop", UserId(user))]
+    """Return what happened to a user, oldest first."""
+    return [(it.change, it.door, it.openid) for it in reversed(await bindings.history("shop", UserId(user)))]
 
 
 async def test_a_new_binding_is_made_and_remembered(binding: Bind, bindings: Bindings) -> None:
@@ -217,7 +218,7 @@ async def test_a_site_disconnects_one_account_or_all(binding: Bind, bindings: Bi
     assert [it.account for it in await bindings.of_user("shop", UserId("42"))] == ["main", "third"]
     assert await bindings.disconnect("shop", UserId("42"), account=None, now=later) == 2
     assert await pairs(bindings, "42", "43") == [("43", "oB")]
-    last = (await bindings.history("shop", UserId("42")))[-1]
+    [last] = await bindings.history("shop", UserId("42"), limit=1)
     assert (last.change, last.door, last.at) == (Change.DISCONNECTED, Door.SITE, to_millisecond(later))
 
 

@@ -436,7 +436,7 @@ async def test_endings_that_can_still_be_read_come_in_pages(endings: Endings) ->
 async def test_a_purge_takes_what_expired_before_and_nothing_else(
     endings: Endings, requests: BindRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.endings._BATCH", 2)
+    monkeypatch.setattr("service.purging._BATCH", 2)
     for number in range(5):
         ticket = TicketId(f"old{number}")
         await endings.close(cancelled(ticket, expires_at=EXPIRES - timedelta(milliseconds=1)))

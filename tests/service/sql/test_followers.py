@@ -121,8 +121,8 @@ async def test_an_erased_person_is_nowhere(
     assert await bindings.of_user("shop", UserId("42")) == await bindings.of_user("forum", UserId("7")) == []
     history = [(it.change, it.door, it.openid, it.at) for it in await bindings.history("shop", UserId("42"))]
     assert history == [
-        (Change.BOUND, Door.TICKET, None, NOW),
         (Change.ERASED, Door.UNFOLLOW, None, to_millisecond(LATER)),
+        (Change.BOUND, Door.TICKET, None, NOW),
     ]
 
 

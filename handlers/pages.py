@@ -1,0 +1,81 @@
+"""The scripts that sites put into their pages. What a versioned address gives never changes."""
+
+import base64
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from models.errors import NotFound
+
+WEB: Final = Path(__file__).parent.parent / "web"
+_VERSION_LENGTH: Final = 16
+_LATEST: Final = "public, max-age=300"
+_FOREVER: Final = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Script:
+    """One module of web/, as it is sent and as it is pinned."""
+
+    name: str
+    body: bytes
+
+    @cached_property
+    def packed(self) -> bytes:
+        return gzip.compress(self.body, 9, mtime=0)
+
+    @cached_property
+    def version(self) -> str:
+        """Names these very bytes."""
+        return hashlib.sha256(self.body).hexdigest()[:_VERSION_LENGTH]
+
+    @cached_property
+    def integrity(self) -> str:
+        """What a page states to get these bytes or none (Subresource Integrity)."""
+        return "sha384-" + base64.b64encode(hashlib.sha384(self.body).digest()).decode()
+
+    def tag(self, public_url: str) -> str:
+        """Return the line of HTML that loads this version from *public_url*, and no other."""
+        return (
+            f'<script type="module" src="{public_url}/{self.name}-{self.version}.js" '
+            f'integrity="{self.integrity}" crossorigin="anonymous"></script>'
+        )
+
+
+SCRIPTS: Final = {name: Script(name, (WEB / f"{name}.js").read_bytes()) for name in ("widget", "portal")}
+
+
+async def latest(request: web.Request) -> web.Response:
+    """Give a script as it is in this release."""
+    return _sent(request, SCRIPTS[request.match_info["script"]], caching=_LATEST)
+
+
+async def pinned(request: web.Request) -> web.Response:
+    """Give the version of a script that the address names, if it is this release's."""
+    script = SCRIPTS[request.match_info["script"]]
+    if request.match_info["version"] != script.version:
+        raise NotFound(
+            "this release has another version: run `scanbind widget` and put what it prints into the page"
+        )
+    return _sent(request, script, caching=_FOREVER)
+
+
+def _sent(request: web.Request, script: Script, *, caching: str) -> web.Response:
+    headers = {
+        "Cache-Control": caching,
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "ETag": f'"{script.version}"',
+        "Vary": "Accept-Encoding",
+    }
+    if script.version in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    packed = "gzip" in request.headers.get("Accept-Encoding", "")
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    body = script.packed if packed else script.body
+    return web.Response(body=body, content_type="text/javascript", charset="utf-8", headers=headers)

@@ -1,0 +1,134 @@
+"""The portal's data: a site's back end starts a visit, and the account holder looks, binds and disconnects."""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from handlers import auth, bodies, cors, portal_cookie, tickets
+from handlers.answers import NO_STORE, json_answer, moment, seconds_left
+from models.binding import Binding, Door, UserId
+from models.errors import BindingNotFound, SessionNotFound
+from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
+from models.ticket import Purpose, Via
+from service import cleaning
+from service.bindings import Entry
+from service.issuing import Wanted
+from service.keys import BINDINGS, CLOCK, ISSUING, LIMITS, METRICS, PORTAL, SETTINGS
+
+_RECENT: Final = 10
+"""Lines of the history that are told."""
+
+
+async def create(request: web.Request) -> web.Response:
+    """Make a link that opens the portal for one user, once."""
+    client = auth.site(request)
+    wanted = await bodies.read(request, bodies.PORTAL)
+    link = await request.app[PORTAL].start(
+        client,
+        UserId(wanted.user_id),
+        account_name=wanted.account_name,
+        return_url=wanted.return_url,
+        only_login=wanted.only_login,
+        lang=wanted.lang,
+    )
+    url = f"{request.app[SETTINGS].server.public_url}/portal/open/{link.token}"
+    return json_answer(
+        {"url": url, "token": link.token, "expires_in": int(LINK_LIVES.total_seconds())}, status=201
+    )
+
+
+async def open_(request: web.Request) -> web.Response:
+    """Open the link from within a page of the site: its token, once, for the session's secret."""
+    token = auth.bearer(request, "the link's token")
+    session = await request.app[PORTAL].linked(token)
+    if session is None or session.id != request.match_info["session"]:
+        raise SessionNotFound("unknown session, or not its token")
+    cors.only(request, request.app[SETTINGS].clients[session.client].origins)
+    opened = await request.app[PORTAL].open(session)
+    if opened is None:
+        raise SessionNotFound("this link was opened before, or it is too late")
+    return json_answer({"secret": opened.secret, "expires_in": int(SESSION_LIVES.total_seconds())})
+
+
+async def read(request: web.Request) -> web.Response:
+    """Tell what is bound, what may be bound, and what was done recently."""
+    session = await auth.account_holder(request)
+    bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
+    history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
+    accounts = request.app[SETTINGS].clients[session.client].accounts
+    return json_answer(
+        {
+            **_visit(request, session),
+            "first_visit": not history,
+            "accounts": list(accounts),
+            "bindings": [_binding(one) for one in bindings],
+            "history": [_entry(one) for one in history],
+        }
+    )
+
+
+async def bind(request: web.Request) -> web.Response:
+    """Make a bind ticket for the page to show: 201, or 200 when it is given out again."""
+    session = await auth.account_holder(request)
+    wanted = await bodies.read(request, bodies.PORTAL_TICKET)
+    address, agent = auth.address(request), request.headers.get("User-Agent")
+    await request.app[LIMITS].page_starts(client=session.client, address=address)
+    issued = await request.app[ISSUING].bind(
+        Wanted(
+            session.client,
+            session.user_id,
+            account=wanted.account,
+            session=f"portal:{session.id}",
+            lang=session.lang,
+            asker=cleaning.asker(ip=address, user_agent=agent, account_name=session.account_name),
+        )
+    )
+    if issued.fresh:
+        request.app[METRICS].tickets.labels(session.client, Purpose.BIND, Via.PAGE).inc()
+    return json_answer(tickets.shown_new(request, issued), status=201 if issued.fresh else 200)
+
+
+async def disconnect(request: web.Request) -> web.Response:
+    """Disconnect the account holder from one account."""
+    session = await auth.account_holder(request)
+    account, now = request.match_info["account"], request.app[CLOCK]()
+    removed = account.isprintable() and await request.app[BINDINGS].disconnect(
+        session.client, session.user_id, account=account, door=Door.PORTAL, now=now
+    )
+    if not removed:
+        raise BindingNotFound("there is no such binding")
+    return web.Response(status=204, headers=NO_STORE)
+
+
+async def close(request: web.Request) -> web.Response:
+    """End the session."""
+    session = await auth.account_holder(request)
+    await request.app[PORTAL].close(session)
+    response = web.Response(status=204, headers=NO_STORE)
+    portal_cookie.drop(request, response, session)
+    return response
+
+
+def _visit(request: web.Request, session: PortalSession) -> dict[str, Any]:
+    client = request.app[SETTINGS].clients[session.client]
+    return {
+        "site": {lang.value: name for lang, name in client.name.items()},
+        "account_name": session.account_name,
+        "return_url": session.return_url,
+        "only_login": session.only_login,
+        "lang": session.lang,
+        "expires_in": seconds_left(session.ends_at, request.app[CLOCK]()),
+    }
+
+
+def _binding(binding: Binding) -> dict[str, Any]:
+    return {
+        "account": binding.account,
+        "bound_at": moment(binding.bound_at),
+        "last_login_at": moment(binding.last_login_at),
+        "subscribed": binding.subscribed,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {"change": entry.change, "account": entry.account, "at": moment(entry.at)}

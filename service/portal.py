@@ -1,0 +1,177 @@
+"""Visits to the portal, in SQL. A link opens once; whoever opened it holds a secret that is stored nowhere.
+
+What proves a link or an open session is derived from its row with a key of its client (service/keyring.py).
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.binding import UserId
+from models.errors import InvalidRequest, SessionNotFound
+from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
+from models.tables import portal_sessions, to_millisecond
+from models.ticket import Lang
+from service.addresses import origin_of
+from service.cleaning import visible
+from service.database import Database
+from service.keyring import ClientKeys, Keyring
+from service.purging import purge
+from service.settings import Client
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+_ID_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A new session and the token that opens it, once."""
+
+    session: PortalSession
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was just opened, and what its holder proves that by."""
+
+    session: PortalSession
+    secret: str
+
+
+class Portal:
+    """Portal sessions from their making to their end."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        keyring: Keyring,
+        clients: Mapping[str, Client],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._clients = clients
+        self._clock = clock
+
+    async def start(
+        self,
+        client: str,
+        user_id: UserId,
+        *,
+        account_name: str | None = None,
+        return_url: str | None = None,
+        only_login: bool = False,
+        lang: Lang | None = None,
+    ) -> Link:
+        """Make a session for a user of *client*, waiting to be opened.
+
+        Raises:
+            InvalidRequest: the way back does not lead to the client.
+            StoreUnavailable: the database does not answer.
+        """
+        if return_url is not None and origin_of(return_url) not in self._clients[client].origins:
+            raise InvalidRequest("return_url: must be an address at one of the client's origins")
+        session = PortalSession(
+            id=secrets.token_urlsafe(_ID_BYTES),
+            client=client,
+            user_id=user_id,
+            ends_at=to_millisecond(self._clock() + LINK_LIVES),
+            account_name=visible(account_name or "") or None,
+            return_url=return_url,
+            only_login=only_login,
+            lang=lang,
+        )
+        row = {name: getattr(session, name) for name in PortalSession.__slots__}
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(sa.insert(portal_sessions).values(row))
+
+        await self._database.attempt(work)
+        return Link(session, f"{session.id}.{self._keyring.clients[client].portal_link(session.id)}")
+
+    async def linked(self, token: str) -> PortalSession | None:
+        """Return the session that a link was made for, open or over as it may be; None for no link of ours.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        session_id, _, proof = token.partition(".")
+        if found := await self._find(session_id):
+            session, keys = found
+            if keys.same(proof, keys.portal_link(session.id)):
+                return session
+        return None
+
+    async def open(self, session: PortalSession) -> Opened | None:
+        """Open a session that `linked` has found; None if that was done before, or it waited too long.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        now = to_millisecond(self._clock())
+        closed = sa.and_(
+            portal_sessions.c.id == session.id,
+            portal_sessions.c.opened_at.is_(None),
+            portal_sessions.c.ends_at > now,
+        )
+        opened = replace(session, opened_at=now, ends_at=now + SESSION_LIVES)
+
+        async def work(connection: AsyncConnection) -> bool:
+            values = {"opened_at": opened.opened_at, "ends_at": opened.ends_at}
+            done = await connection.execute(sa.update(portal_sessions).where(closed).values(values))
+            return bool(done.rowcount)
+
+        if not await self._database.attempt(work):
+            return None
+        return Opened(opened, self._keyring.clients[session.client].portal_secret(session.id, now))
+
+    async def enter(self, session_id: str, secret: str) -> PortalSession:
+        """Return the open session whose secret this is.
+
+        Raises:
+            SessionNotFound: there is none, it is over, or the secret is another's: one answer for all.
+            StoreUnavailable: the database does not answer.
+        """
+        if found := await self._find(session_id):
+            session, keys = found
+            opened_at, over = session.opened_at, session.ends_at <= self._clock()
+            if opened_at and not over and keys.same(secret, keys.portal_secret(session.id, opened_at)):
+                return session
+        raise SessionNotFound("unknown session, not its secret, or it is over")
+
+    async def close(self, session: PortalSession) -> None:
+        """End a session before its time; harmless when it has ended.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        now = self._clock()
+        running = sa.and_(portal_sessions.c.id == session.id, portal_sessions.c.ends_at > now)
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(sa.update(portal_sessions).where(running).values(ends_at=now))
+
+        await self._database.attempt(work)
+
+    async def purge(self, before: datetime) -> int:
+        """Delete sessions that ended before; return how many."""
+        ends_at = portal_sessions.c.ends_at
+        return await purge(self._database, portal_sessions.c.id, when=ends_at, before=before)
+
+    async def _find(self, session_id: str) -> tuple[PortalSession, ClientKeys] | None:
+        """Return a session and its client's keys; believe nobody about it before they proved it with those."""
+        if not _ID.fullmatch(session_id):
+            return None
+        query = sa.select(portal_sessions).where(portal_sessions.c.id == session_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        keys = self._keyring.clients.get(row["client"]) if row else None
+        return (PortalSession(**row), keys) if row and keys else None

@@ -1,0 +1,468 @@
+"""The portal's doors: what a site starts, what an account holder sees and does, and how each of it is refused."""
+
+import re
+from typing import Any
+
+import pytest
+from harness import ACCOUNT, ORIGIN, SECOND, World, basic, client, problem
+from visit import Visit, bearer, follow, link, open_, visit
+
+from models.portal import LINK_LIVES, SESSION_LIVES
+
+CLUB = "https://club.example"
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+async def two(make: Any) -> World:
+    """A world with two accounts, both the shop's, and two clients with origins of their own."""
+    started: World = await make(
+        official={"main": ACCOUNT, "second": SECOND},
+        clients={
+            "shop": client("shop", accounts=["main", "second"]),
+            "club": client("club", origins=[CLUB], lang="zh"),
+        },
+    )
+    return started
+
+
+def by_cookie(here: Visit, **headers: str) -> dict[str, str]:
+    return {**here.cookie, **(headers or OWN_PAGE)}
+
+
+# --- starting
+
+
+async def test_a_site_gets_a_link_for_its_user(world: World) -> None:
+    made = await link(world, return_url=f"{ORIGIN}/settings", account_name="anna", only_login=True, lang="zh")
+    assert made.keys() == {"url", "token", "expires_in"}
+    assert made["url"] == f"{world.url}/portal/open/{made['token']}"
+    assert made["expires_in"] == LINK_LIVES.total_seconds()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{32}", made["token"])
+    assert (await link(world))["token"] != made["token"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, "user_id: is missing"),
+        ({"user_id": ""}, "user_id: "),
+        ({"user_id": ".."}, "user_id: must be printable"),
+        ({"user_id": "a\0"}, "user_id: must be printable"),
+        ({"user_id": "x" * 129}, "user_id: "),
+        ({"user_id": 42}, "user_id: must be a string"),
+        ({"user_id": "42", "account_name": "x" * 257}, "account_name: "),
+        ({"user_id": "42", "account_name": 1}, "account_name: must be a string"),
+        ({"user_id": "42", "only_login": 1}, "only_login: must be true or false"),
+        ({"user_id": "42", "only_login": None}, "only_login: must be true or false"),
+        ({"user_id": "42", "lang": "fr"}, "lang: "),
+        ({"user_id": "42", "return_url": ORIGIN + "/" + "x" * 2048}, "return_url: "),
+        ({"user_id": "42", "return_url": 1}, "return_url: must be a string"),
+        ({"user_id": "42", "openid": "o"}, "openid: unknown field"),
+    ],
+)
+async def test_a_link_that_is_not_well_asked_for_is_refused(
+    world: World, fields: dict[str, Any], told: str
+) -> None:
+    response = await world.site("POST", "/v1/portal-sessions", fields)
+    assert (await problem(response, 400, "invalid-request"))["detail"].startswith(told)
+
+
+async def test_the_way_back_is_at_one_of_the_clients_own_origins(two: World) -> None:
+    words = "return_url: must be an address at one of the client's origins"
+    for url in (
+        f"{CLUB}/",
+        "https://shop.example.evil/",
+        "https://shop.example@evil.example/",
+        "javascript:x",
+        "//x",
+    ):
+        response = await two.site("POST", "/v1/portal-sessions", {"user_id": "42", "return_url": url})
+        assert (await problem(response, 400, "invalid-request"))["detail"] == words
+    for url in (ORIGIN, f"{ORIGIN}/a?b#c", "HTTPS://Shop.Example:443/"):
+        assert (await (await visit(two, return_url=url)).view())["return_url"] == url
+
+
+async def test_only_a_back_end_starts_a_visit(world: World) -> None:
+    for headers in ({}, {"Origin": ORIGIN}, basic(secret="wrong"), bearer("x")):
+        response = await world.call("POST", "/v1/portal-sessions", json={"user_id": "42"}, headers=headers)
+        await problem(response, 401, "unauthorized")
+    response = await world.call("POST", "/v1/portal-sessions", data=b"user_id=42", headers=basic())
+    await problem(response, 415, "unsupported-media-type")
+
+
+# --- opening
+
+
+async def test_a_link_opens_the_page_with_a_cookie_for_its_doors_alone(world: World) -> None:
+    made = await link(world)
+    response = await follow(world, made)
+    session = made["token"].partition(".")[0]
+    assert response.status == 303
+    assert response.headers["Location"] == f"{world.url}/portal/{session}?lang=en"
+    assert (response.headers["Cache-Control"], response.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+    cookie = response.cookies["scanbind_portal"]
+    assert cookie["path"] == f"/v1/portal-sessions/{session}"
+    assert cookie["max-age"] == str(int(SESSION_LIVES.total_seconds()))
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"], cookie["domain"]) == (True, "Lax", "", "")
+    opened = Visit(world, made["token"], cookie.value)
+    assert (await opened.call(headers=by_cookie(opened))).status == 200
+
+
+async def test_the_page_speaks_the_sessions_language_or_the_clients(two: World) -> None:
+    for name, lang, spoken in (
+        ("shop", None, "en"),
+        ("shop", "zh", "zh"),
+        ("club", None, "zh"),
+        ("club", "en", "en"),
+    ):
+        response = await follow(two, await link(two, client=name, lang=lang))
+        assert response.headers["Location"].endswith(f"?lang={spoken}")
+
+
+async def test_below_a_path_and_by_https_the_cookie_fits(make: Any) -> None:
+    world = await make(server={"public_url": "https://login.example/scan"})
+    made = await link(world)
+    session = made["token"].partition(".")[0]
+    assert made["url"] == f"https://login.example/scan/portal/open/{made['token']}"
+    response = await world.call("GET", f"/portal/open/{made['token']}", allow_redirects=False)
+    assert response.headers["Location"] == f"https://login.example/scan/portal/{session}?lang=en"
+    cookie = response.cookies["scanbind_portal"]
+    assert (cookie["path"], cookie["secure"]) == (f"/scan/v1/portal-sessions/{session}", True)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "told", "secure"),
+    [
+        (["127.0.0.0/8"], "https", True),
+        (["127.0.0.0/8"], "HTTPS, http", True),
+        (["127.0.0.0/8"], "http", False),
+        (["127.0.0.0/8"], "", False),
+        (["10.0.0.0/8"], "https", False),
+        ([], "https", False),
+    ],
+)
+async def test_a_trusted_proxy_tells_whether_it_is_https(
+    make: Any, trusted: list[str], told: str, secure: bool
+) -> None:
+    world = await make(server={"public_url": "http://login.example", "trusted_proxies": trusted})
+    made = await link(world)
+    headers = {"X-Forwarded-Proto": told}
+    response = await world.call("GET", f"/portal/open/{made['token']}", headers=headers, allow_redirects=False)
+    assert bool(response.cookies["scanbind_portal"]["secure"]) is secure
+
+
+async def test_a_used_or_late_link_shows_the_way_back(world: World) -> None:
+    used, late = [await link(world, return_url=f"{ORIGIN}/a?b='\"><script>&c") for _ in range(2)]
+    assert (await follow(world, used)).status == 303
+    world.clock.advance(LINK_LIVES.total_seconds())
+    for made in (used, late):
+        response = await follow(world, made)
+        text = await response.text()
+        assert (response.status, response.content_type) == (410, "text/html")
+        assert 'href="https://shop.example/a?b=&#x27;&quot;&gt;&lt;script&gt;&amp;c"' in text
+        assert "<script>&" not in text
+        assert "Example shop" in text
+        assert "示例商城" in text
+        assert not response.cookies
+    bare = await link(world)
+    await follow(world, bare)
+    assert 'data-testid="portal-return"' not in await (await follow(world, bare)).text()
+
+
+async def test_a_link_of_nobodys_shows_no_way_back(world: World) -> None:
+    made = await link(world, return_url=f"{ORIGIN}/a")
+    for token in ("x", "x.y", made["token"][:-1], f"{made['token']}A"):
+        response = await world.call("GET", f"/portal/open/{token}", allow_redirects=False)
+        assert (response.status, response.content_type) == (404, "text/html")
+        assert ORIGIN not in await response.text()
+    assert (await follow(world, made)).status == 303
+
+
+async def test_every_page_is_strict_and_stored_nowhere(world: World) -> None:
+    made = await link(world, return_url=ORIGIN)
+    await follow(world, made)
+    pages = [
+        await follow(world, made),
+        await world.call("GET", "/portal/open/x"),
+        await world.call("GET", f"/portal/{made['token'].partition('.')[0]}?lang=en"),
+    ]
+    for response in pages:
+        policy = response.headers["Content-Security-Policy"]
+        for rule in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'"):
+            assert rule in policy
+        assert "unsafe" not in policy
+        assert (response.headers["Cache-Control"], response.headers["Referrer-Policy"]) == (
+            "no-store",
+            "no-referrer",
+        )
+        assert not re.search(r"<script>|<style|\sstyle=|\son\w+=", await response.text())
+
+
+async def test_the_page_is_told_its_language_and_session_and_nothing_else(world: World) -> None:
+    for asked, spoken in (("?lang=en", "en"), ("?lang=zh", "zh"), ("", "zh"), ("?lang=%22%3E%3Cscript%3E", "zh")):
+        text = await (await world.call("GET", f"/portal/abc{asked}")).text()
+        assert f'lang="{spoken}"' in text
+        assert 'session-id="abc"' in text
+    text = await (await world.call("GET", "/portal/%22%3E%3Cscript%3E")).text()
+    assert '"><script>' not in text
+
+
+async def test_the_style_sheet_is_sent_once(world: World) -> None:
+    first = await world.call("GET", "/portal.css")
+    assert (first.status, first.content_type) == (200, "text/css")
+    again = await world.call("GET", "/portal.css", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status, await again.read()) == (304, b"")
+
+
+async def test_asking_for_the_head_or_ahead_of_time_leaves_the_link_unused(world: World) -> None:
+    made = await link(world)
+    path = f"/portal/open/{made['token']}"
+    await problem(await world.call("POST", path), 405, "method-not-allowed")
+    assert (await world.call("HEAD", path)).status == 405
+    for name, value in (
+        ("Sec-Purpose", "prefetch"),
+        ("Sec-Purpose", "Prefetch;prerender"),
+        ("Purpose", "prefetch"),
+    ):
+        response = await world.call("GET", path, headers={name: value})
+        await problem(response, 403, "forbidden-origin")
+    assert (await follow(world, made)).status == 303
+
+
+async def test_a_page_of_the_site_opens_the_link_by_its_token(world: World) -> None:
+    made = await link(world)
+    response = await open_(world, made["token"], Origin=ORIGIN)
+    told = await response.json()
+    assert told.keys() == {"secret", "expires_in"}
+    assert told["expires_in"] == SESSION_LIVES.total_seconds()
+    assert not response.cookies
+    assert response.headers["Cache-Control"] == "no-store"
+    assert (await Visit(world, made["token"], told["secret"]).call()).status == 200
+    await problem(await open_(world, made["token"]), 404, "session-not-found")
+    assert (await follow(world, made)).status == 410
+
+
+# --- looking
+
+
+async def test_a_first_visit_shows_what_may_be_bound(two: World) -> None:
+    about = {"account_name": "anna@shop.example", "return_url": f"{ORIGIN}/s", "only_login": True, "lang": "en"}
+    here = await visit(two, **about)
+    assert await here.view() == {
+        "site": {"zh": "示例商城", "en": "Example shop"},
+        "account_name": "anna@shop.example",
+        "return_url": f"{ORIGIN}/s",
+        "only_login": True,
+        "lang": "en",
+        "expires_in": 1800,
+        "first_visit": True,
+        "accounts": ["main", "second"],
+        "bindings": [],
+        "history": [],
+    }
+
+
+async def test_what_was_left_out_is_null(world: World) -> None:
+    told = await (await visit(world)).view()
+    assert (told["account_name"], told["return_url"], told["only_login"], told["lang"]) == (
+        None,
+        None,
+        False,
+        None,
+    )
+    world.clock.advance(1000)
+    assert (await (await visit(world)).view())["expires_in"] == 1800
+
+
+async def test_a_bound_wechat_is_shown_without_its_names(world: World) -> None:
+    person = await world.bound("42")
+    login = await world.login()
+    await world.scan(person, login)
+    await world.exchange((await login.poll())["code"])
+    here = await visit(world)
+    response = await here.call()
+    [bound] = await world.bindings("42")
+    told = await response.json()
+    shown = {name: bound[name] for name in ("account", "bound_at", "last_login_at", "subscribed")}
+    assert told["bindings"] == [shown]
+    assert shown["last_login_at"]
+    assert told["history"] == [{"change": "bound", "account": "main", "at": bound["bound_at"]}]
+    assert told["first_visit"] is False
+    text = await response.text()
+    assert bound["openid"] not in text
+    assert '"42"' not in text
+    assert not re.search("openid|unionid|user_id", text)
+
+
+async def test_the_history_is_newest_first_and_short(world: World) -> None:
+    here = await visit(world)
+    person = await world.person()
+    for _ in range(6):
+        await world.scan(person, await here.bind())
+        assert (await here.call("DELETE", "/bindings/main")).status == 204
+    changes = [line["change"] for line in (await here.view())["history"]]
+    assert changes == ["disconnected", "bound"] * 5
+    told = await here.view()
+    assert told["first_visit"] is False
+    assert told["bindings"] == []
+
+
+async def test_one_user_sees_nothing_of_another_or_of_another_client(world: World) -> None:
+    await world.bound("42")
+    for name, user in (("shop", "43"), ("club", "42")):
+        told = await (await visit(world, user, client=name)).view()
+        assert (told["bindings"], told["history"], told["first_visit"]) == ([], [], True)
+
+
+# --- binding
+
+
+async def test_a_scan_of_the_shown_code_binds(two: World) -> None:
+    here, person = await visit(two, account_name="anna"), await two.person()
+    page = await here.bind(account="second", purpose="bind")
+    assert (page.status, page.made["purpose"], page.made["account"]) == (201, "bind", "second")
+    assert "anna" not in str(page.made)
+    await two.scan(person, page)
+    assert (await page.poll())["outcome"] == "bound"
+    assert [one["account"] for one in (await here.view())["bindings"]] == ["second"]
+    assert [one["account"] for one in await two.bindings("42")] == ["second"]
+
+
+async def test_the_chat_names_account_browser_and_address(make: Any) -> None:
+    world = await make(
+        clients={"shop": client("shop", confirm="choose")}, server={"trusted_proxies": ["127.0.0.0/8"]}
+    )
+    here, person = await visit(world, account_name="anna@shop.example", lang="zh"), await world.person()
+    seen = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/130.0", "X-Forwarded-For": "203.0.113.7"}
+    response = await here.call("POST", "/tickets", json={}, headers={**bearer(here.secret), **seen})
+    scan = await world.sandbox.scan(person, (await response.json())["qr_url"])
+    question = scan.delivery.reply
+    for word in ("anna@shop.example", "Firefox", "203.0.113.7"):
+        assert word in question
+
+
+async def test_one_visit_is_shown_one_code(world: World) -> None:
+    here, other = await visit(world), await visit(world)
+    first, again, elsewhere = await here.bind(), await here.bind(), await other.bind()
+    assert (first.status, again.status, elsewhere.status) == (201, 200, 201)
+    assert again.id == first.id != elsewhere.id
+    world.clock.advance(560)
+    assert (await here.bind()).status == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'{"account":"second"}',
+        b'{"purpose":"login"}',
+        b'{"user_id":"43"}',
+        b'{"account":"a","account":"b"}',
+    ],
+)
+async def test_a_code_that_is_not_well_asked_for_is_refused(world: World, body: bytes) -> None:
+    here = await visit(world)
+    headers = {**bearer(here.secret), "Content-Type": "application/json"}
+    await problem(await here.call("POST", "/tickets", data=body, headers=headers), 400, "invalid-request")
+    headers["Content-Type"] = "text/plain"
+    await problem(await here.call("POST", "/tickets", data=b"{}", headers=headers), 415, "unsupported-media-type")
+    assert world.sandbox.codes() == []
+
+
+async def test_codes_of_the_portal_count_like_those_of_pages(make: Any) -> None:
+    world = await make(limits={"tickets_per_address": 2, "tickets_per_client": 0})
+    here = await visit(world)
+    assert [(await here.bind()).status for _ in range(2)] == [201, 200]
+    response = await here.call("POST", "/tickets", json={})
+    await problem(response, 429, "rate-limited")
+    assert int(response.headers["Retry-After"]) > 0
+
+
+# --- disconnecting
+
+
+async def test_an_account_is_disconnected_and_the_history_says_by_which_door(two: World) -> None:
+    here, person = await visit(two), await two.person()
+    for account in ("main", "second"):
+        await two.scan(person, await here.bind(account=account))
+    assert (await here.call("DELETE", "/bindings/second")).status == 204
+    assert [one["account"] for one in (await here.view())["bindings"]] == ["main"]
+    await problem(await here.call("DELETE", "/bindings/second"), 404, "binding-not-found")
+    for account in ("nobody", "%00", "%F0%9F%98%80", "%22"):
+        await problem(await here.call("DELETE", f"/bindings/{account}"), 404, "binding-not-found")
+
+
+# --- ending
+
+
+async def test_a_closed_session_is_over_for_everybody_and_the_cookie_is_taken_back(world: World) -> None:
+    made = await link(world)
+    secret = (await follow(world, made)).cookies["scanbind_portal"].value
+    here = Visit(world, made["token"], secret)
+    response = await here.call("DELETE", headers=by_cookie(here))
+    assert (response.status, await response.read()) == (204, b"")
+    cookie = response.cookies["scanbind_portal"]
+    assert (cookie["path"], cookie["max-age"], cookie.value) == (f"/v1/portal-sessions/{here.id}", "0", "")
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/tickets"), ("DELETE", "/bindings/main")):
+        for headers in (by_cookie(here), bearer(secret)):
+            response = await here.call(method, path, headers=headers)
+            await problem(response, 404, "session-not-found")
+    assert not (await (await visit(world)).call("DELETE")).cookies
+
+
+async def test_a_session_is_over_after_half_an_hour(world: World) -> None:
+    here = await visit(world)
+    world.clock.advance(SESSION_LIVES.total_seconds() - 5)
+    assert (await here.view())["expires_in"] in (5, 4)
+    world.clock.advance(5)
+    await problem(await here.call(), 404, "session-not-found")
+
+
+async def test_no_credentials_are_asked_for_and_wrong_ones_find_nothing(world: World) -> None:
+    here = await visit(world)
+    doors = (("GET", ""), ("DELETE", ""), ("POST", "/tickets"), ("DELETE", "/bindings/main"))
+    for method, path in doors:
+        for headers in ({}, basic(), {"Authorization": "Bearer"}, {"Authorization": here.secret}):
+            response = await here.call(method, path, headers=headers)
+            await problem(response, 401, "unauthorized")
+            assert response.headers["WWW-Authenticate"].startswith("Bearer")
+        for secret in ("x", here.token, here.secret + "x"):
+            await problem(await here.call(method, path, headers=bearer(secret)), 404, "session-not-found")
+    await problem(await here.call("POST", "/open", headers={}), 401, "unauthorized")
+
+
+# --- other pages
+
+
+async def test_only_the_clients_pages_may_read_and_credentials_are_never_allowed(two: World) -> None:
+    for origin, name, allowed in (
+        (ORIGIN, "shop", ORIGIN),
+        (CLUB, "club", CLUB),
+        (CLUB, "shop", None),
+        ("https://evil.example", "shop", None),
+    ):
+        made = await link(two, client=name)
+        opened = await open_(two, made["token"], Origin=origin)
+        here = Visit(two, made["token"], (await opened.json())["secret"])
+        headers = {**bearer(here.secret), "Origin": origin}
+        answers = [
+            opened,
+            await here.call(headers=headers),
+            await here.call("POST", "/tickets", json={}, headers=headers),
+            await here.call("DELETE", "/bindings/main", headers=headers),
+            await here.call("DELETE", headers=headers),
+        ]
+        assert [one.status for one in answers] == [200, 200, 201, 404, 204]
+        assert {one.headers.get("Access-Control-Allow-Origin") for one in answers} == {allowed}
+        assert not any("Access-Control-Allow-Credentials" in one.headers for one in answers)
+
+
+async def test_preflights_are_answered_at_every_door_of_a_page_and_no_other(two: World) -> None:
+    for path in ("", "/open", "/tickets", "/bindings/main"):
+        headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+        response = await two.call("OPTIONS", f"/v1/portal-sessions/x{path}", headers=headers)
+        assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (204, ORIGIN)
+    assert (await two.call("OPTIONS", "/v1/portal-sessions", headers={"Origin": ORIGIN})).status == 405
+    assert (await two.call("OPTIONS", "/portal/x", headers={"Origin": ORIGIN})).status == 405

@@ -1,0 +1,79 @@
+"""A visit to the portal: the link as a site's back end makes it, and what its holder can do."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientResponse
+from harness import Page, World
+
+
+async def link(world: World, user_id: str = "42", *, client: str = "shop", **fields: Any) -> dict[str, Any]:
+    """Ask for a link as a client's back end."""
+    body = {"user_id": user_id, **fields}
+    response = await world.site("POST", "/v1/portal-sessions", body, client=client)
+    assert response.status == 201, await response.text()
+    return dict(await response.json())
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@dataclass
+class Visit:
+    """An open session, and its secret as a page of the site holds it or as the browser's cookie."""
+
+    world: World
+    token: str
+    secret: str
+
+    @property
+    def id(self) -> str:
+        return self.token.partition(".")[0]
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        return {"Cookie": f"scanbind_portal={self.secret}"}
+
+    async def call(self, method: str = "GET", path: str = "", **how: Any) -> ClientResponse:
+        """Call a door of the session with its secret as a bearer, unless *how* has other headers."""
+        how.setdefault("headers", bearer(self.secret))
+        return await self.world.call(method, f"/v1/portal-sessions/{self.id}{path}", **how)
+
+    async def view(self) -> dict[str, Any]:
+        response = await self.call()
+        assert response.status == 200, await response.text()
+        return dict(await response.json())
+
+    async def bind(self, **fields: Any) -> Page:
+        response = await self.call("POST", "/tickets", json=fields)
+        assert response.status in (200, 201), await response.text()
+        return Page(self.world, await response.json(), response.status)
+
+
+async def visit(world: World, user_id: str = "42", *, client: str = "shop", **fields: Any) -> Visit:
+    """Open a new link as a page of the site does."""
+    made = await link(world, user_id, client=client, **fields)
+    response = await open_(world, made["token"])
+    assert response.status == 200, await response.text()
+    return Visit(world, made["token"], (await response.json())["secret"])
+
+
+async def open_(world: World, token: str, *, session: str | None = None, **headers: str) -> ClientResponse:
+    """Open a link as a page of the site, by its token."""
+    session = token.partition(".")[0] if session is None else session
+    return await world.call("POST", f"/v1/portal-sessions/{session}/open", headers={**bearer(token), **headers})
+
+
+async def follow(world: World, made: dict[str, Any], **headers: str) -> ClientResponse:
+    """Open a link as a browser that is sent there; go no further."""
+    assert made["url"] == f"{world.url}/portal/open/{made['token']}"
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    path = made["url"].removeprefix(world.url)
+    return await world.call("GET", path, headers=named, allow_redirects=False)
+
+
+async def at_once(*calls: Any) -> list[int]:
+    """Return the statuses of calls that are made at the same time, in order of size."""
+    return sorted(response.status for response in await asyncio.gather(*calls))

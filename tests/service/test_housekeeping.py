@@ -1,0 +1,40 @@
+"""What is over is thrown away, hour by hour, whatever goes wrong with one of it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from models.errors import StoreUnavailable
+from service import housekeeping
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+async def test_everything_is_purged_a_day_after_its_end_and_again_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(housekeeping, "_EVERY", 0.0)
+    seen: list[tuple[str, datetime]] = []
+    done = asyncio.Event()
+
+    async def endings(before: datetime) -> int:
+        seen.append(("endings", before))
+        if len(seen) == 1:
+            raise StoreUnavailable("the database does not answer")
+        return 0
+
+    async def sessions(before: datetime) -> int:
+        seen.append(("sessions", before))
+        done.set()
+        return 0
+
+    task = asyncio.create_task(housekeeping.run((endings, sessions), clock=lambda: NOW))
+    async with asyncio.timeout(5):
+        await done.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    day = NOW - timedelta(days=1)
+    assert seen[:3] == [("endings", day), ("endings", day), ("sessions", day)]
+    assert "for another hour" in caplog.text

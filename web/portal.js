@@ -1,0 +1,729 @@
+// <scanbind-portal>: what WeChat an account holder has connected at a site; connect, disconnect, and what was done.
+// Needs <scanbind-qr> (widget.js) to connect; the two scripts may come in either order. Text only ever becomes text.
+// Secrets stay in memory and travel in headers; on the service's own page (`session-id`) a cookie stands in for them.
+
+const HERE = new URL(".", import.meta.url);
+const LATE = 15_000; // ms an answer may take
+const TRIES = 8; // to read the session, before a person has to ask again
+const LONGEST = 60_000; // ms between two tries
+const STALE = 5_000; // ms after which a page that is looked at again asks again
+const LEAVING = 1_500; // ms the way back waits for the session to be closed
+const BEFORE = "scanbind-portal"; // what the history entry of the service's own page remembers the site under
+const MARKS = { connected: "M5 12.5l4.5 4.5L19 7.5", not_connected: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M4 12h16" };
+
+const WORDS = {
+  en: {
+    title: "WeChat at {site}",
+    title_plain: "WeChat",
+    account: "Account",
+    loading: "One moment…",
+    connected: "WeChat connected",
+    not_connected: "No WeChat connected",
+    since: "Since {time}",
+    last_login: "Last sign-in with it: {time}",
+    never_used: "Not used to sign in yet",
+    unfollowed: "You no longer follow {site}’s Official Account. WeChat will ask you to follow it at your next scan.",
+    connect_hint: "Connect your WeChat, and you sign in to {site} by scanning a code.",
+    connect: "Connect",
+    disconnect: "Disconnect",
+    confirm_title: "Disconnect your WeChat?",
+    confirm_text: "You will no longer sign in to {site} by scanning. You can connect it again at any time.",
+    only_login:
+      "WeChat is your only way to sign in to {site}. Without it you may not get back into this account: " +
+      "set up another way first.",
+    confirm_yes: "Disconnect",
+    confirm_no: "Keep it",
+    disconnecting: "Disconnecting…",
+    bound: "Done: your WeChat is connected.",
+    disconnected: "Done: your WeChat is disconnected.",
+    history: "Recent changes",
+    change_bound: "WeChat connected",
+    change_replaced: "WeChat replaced by another one",
+    change_moved: "WeChat moved to another account",
+    change_disconnected: "WeChat disconnected",
+    change_erased: "WeChat removed after unfollowing the Official Account",
+    about_title: "What is stored, and why",
+    about:
+      "To recognise you when you scan, {site} stores the identifier WeChat gives you for its Official Account " +
+      "(openid, and unionid if there is one), whether you follow it, your language, and when you connected or " +
+      "signed in; never your nickname, photo, contacts or messages.",
+    back: "Back to {site}",
+    over_title: "This page has closed",
+    over: "It stays open for a limited time only. To see your WeChat again, go back to {site} and open it from there.",
+    over_plain:
+      "It stays open for a limited time only. To see your WeChat again, go back to the site you came from and " +
+      "open it from there.",
+    trying: "The service cannot be reached right now. Trying again…",
+    unreachable: "The service cannot be reached right now. Please try again in a moment.",
+    not_done: "Your WeChat could not be disconnected: the service cannot be reached. Please try again.",
+    retry: "Try again",
+  },
+  zh: {
+    title: "{site} · 微信绑定",
+    title_plain: "微信绑定",
+    account: "账号",
+    loading: "请稍候…",
+    connected: "已绑定微信",
+    not_connected: "尚未绑定微信",
+    since: "绑定时间：{time}",
+    last_login: "上次扫码登录：{time}",
+    never_used: "还没有用它登录过",
+    unfollowed: "你已取消关注{site}的公众号，下次扫码时微信会请你重新关注。",
+    connect_hint: "绑定后，用微信扫一扫就能登录{site}。",
+    connect: "绑定",
+    disconnect: "解除绑定",
+    confirm_title: "解除微信绑定？",
+    confirm_text: "解除后将不能再用微信扫码登录{site}，之后可随时重新绑定。",
+    only_login: "微信是你登录{site}的唯一方式，解除后可能无法再登录此账号，请先设置其他登录方式。",
+    confirm_yes: "解除绑定",
+    confirm_no: "保留",
+    disconnecting: "正在解除…",
+    bound: "微信绑定成功。",
+    disconnected: "微信已解除绑定。",
+    history: "最近的变更",
+    change_bound: "绑定微信",
+    change_replaced: "更换为另一个微信",
+    change_moved: "微信改绑到其他账号",
+    change_disconnected: "解除绑定",
+    change_erased: "取消关注公众号，绑定已移除",
+    about_title: "存储了什么，为什么",
+    about:
+      "为了在你扫码时认出你，{site}会保存微信提供的公众号用户标识（openid，如有还包括 unionid）、是否关注、" +
+      "语言，以及绑定和登录的时间；不会获取你的昵称、头像、通讯录或聊天记录。",
+    back: "返回{site}",
+    over_title: "页面已关闭",
+    over: "此页面只在限定时间内有效。如需再次查看，请返回{site}重新打开。",
+    over_plain: "此页面只在限定时间内有效。如需再次查看，请返回来时的网站重新打开。",
+    trying: "暂时无法连接服务，正在重试…",
+    unreachable: "暂时无法连接服务，请稍后再试。",
+    not_done: "暂时无法连接服务，未能解除绑定，请重试。",
+    retry: "重试",
+  },
+};
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(`
+:host { display: block }
+:host([hidden]), [hidden] { display: none !important }
+:host([theme=light]) { color-scheme: light }
+:host([theme=dark]) { color-scheme: dark }
+:host([theme=auto]) { color-scheme: light dark }
+* { box-sizing: border-box; margin: 0; padding: 0 }
+.box {
+  --accent: var(--scanbind-accent, light-dark(#067a3a, #3ecf7a));
+  --text: var(--scanbind-text, light-dark(#1b1f23, #eceff1));
+  --ground: var(--scanbind-background, light-dark(#fff, #1d2023));
+  --muted: var(--scanbind-muted, light-dark(#59636c, #a8b2ba));
+  --round: var(--scanbind-radius, 1rem);
+  --bad: light-dark(#b3261e, #ff9d94);
+  --line: color-mix(in srgb, var(--text) 16%, var(--ground));
+  /* White on the accent or black, whichever reads better: at a luminance of 0.179 both do alike. */
+  --white: clamp(0, (0.179 - y) * 10000, 1);
+  --on-accent: color(from var(--accent) xyz-d65 calc(.9505 * var(--white)) var(--white) calc(1.089 * var(--white)));
+  gap: 1.25rem; padding: clamp(1.25rem, 6%, 2rem); overflow-wrap: anywhere;
+  font: 1rem/1.5 var(--scanbind-font, system-ui, sans-serif);
+  color: var(--text); background: var(--ground); border: 1px solid var(--line); border-radius: var(--round);
+}
+.body { gap: 1.5rem }
+.body:empty, .problem:empty { display: none }
+p { text-wrap: pretty }
+.box, .body, .rows, .row, .code { display: grid; grid-template-columns: minmax(0, 1fr) } /* no wider than there is room */
+h2, .heading, .title { line-height: 1.4; font-weight: 600; outline: none }
+.title { font-size: 1.375rem; text-wrap: balance }
+.muted, time, summary { color: var(--muted); font-size: .875rem }
+.muted time { font-size: inherit }
+.who b { font-weight: 600; color: var(--text) }
+.notice, .problem, .warning { padding: .75rem 1rem; border: 1px solid transparent; border-radius: calc(var(--round) * .75) }
+.notice { font-weight: 600; background: color-mix(in srgb, var(--accent) 12%, var(--ground)) }
+.notice, div.problem { margin-block-start: 1rem }
+.notice:empty { padding: 0; border: 0; margin: 0 }
+.problem { background: color-mix(in srgb, var(--bad) 12%, var(--ground)) }
+.warning { font-size: .875rem; background: light-dark(#fdf2d8, #3a3015); color: light-dark(#4a3500, #ffe3a3) }
+.rows { gap: 1rem }
+.row { gap: 1rem; padding: 1.25rem; border: 1px solid var(--line); border-radius: var(--round) }
+.line, .problem { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: center; justify-content: space-between }
+.facts { flex: 999 1 12rem; display: grid; gap: .125rem }
+.line > button { flex: 1 0 auto }
+.mark {
+  flex: none; inline-size: 2.75rem; padding: .625rem; border-radius: 50%;
+  fill: none; stroke: currentColor; stroke-width: 2.4; stroke-linecap: round; stroke-linejoin: round;
+}
+.mark.connected { color: var(--on-accent); background: var(--accent) }
+.mark.not_connected { color: var(--muted); background: color-mix(in srgb, var(--text) 8%, var(--ground)) }
+.code { justify-items: center; min-block-size: 17rem; align-content: center }
+.code scanbind-qr::part(box) { border: 0; background: none; padding: 0 }
+button, .back {
+  min-block-size: 2.75rem; padding: .5rem 1.25rem; border: 1px solid color-mix(in srgb, var(--text) 55%, var(--ground));
+  border-radius: calc(var(--round) * .6); font: inherit; font-weight: 600; text-decoration: none; cursor: pointer;
+  color: var(--text); background: transparent; display: inline-grid; place-items: center; overflow-wrap: anywhere;
+}
+button:hover, .back:hover { background: color-mix(in srgb, var(--text) 8%, transparent) }
+.main { color: var(--on-accent); background: var(--accent); border-color: var(--accent) }
+.main:hover { background: color-mix(in srgb, var(--accent) 92%, var(--on-accent)) }
+.bad { color: light-dark(#fff, #3a0804); background: var(--bad); border-color: var(--bad) }
+.bad:hover { background: color-mix(in srgb, var(--bad) 88%, var(--text)) }
+[aria-disabled=true] { cursor: progress; border-style: dashed }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px }
+ol { list-style: none; margin-block-start: .25rem }
+li { display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; padding-block: .5rem }
+li + li { border-block-start: 1px solid var(--line) }
+summary { cursor: pointer; inline-size: fit-content; border-radius: .25rem }
+.about { margin-block-start: .25rem }
+.foot { padding-block-start: 1.25rem; border-block-start: 1px solid var(--line) }
+.bar { block-size: 1rem; border-radius: .375rem; background: var(--line) }
+.bar + .bar { inline-size: 60% }
+.bars { display: grid; gap: .75rem }
+.bars > p { position: absolute; clip-path: inset(50%) }
+dialog {
+  margin: auto; inline-size: min(28rem, 100vw - 2rem); padding: 1.5rem; font: inherit;
+  color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: var(--round);
+}
+dialog::backdrop { background: rgb(0 0 0 / .55) }
+.ask { display: grid; gap: 1rem }
+.ask h2 { font-size: 1.125rem }
+.choice { display: flex; flex-wrap: wrap-reverse; gap: .75rem; justify-content: end }
+.choice button { flex: 1 1 8rem }
+@media (forced-colors: active) {
+  .mark { forced-color-adjust: none; color: CanvasText }
+  .mark.connected { color: Canvas; background: CanvasText }
+  .bar { background: GrayText }
+}
+@media (prefers-reduced-motion: no-preference) { .bar { animation: breathe 1.4s ease-in-out infinite alternate } }
+@keyframes breathe { to { opacity: .45 } }
+`);
+
+/** An answer that was not hoped for; its status is 0 when there was none. */
+class Refused extends Error {
+  constructor(status, { slug, wait = 0, cause } = {}) {
+    super(slug ?? `refused with ${status}`, { cause });
+    Object.assign(this, { status, slug, wait }); // wait: ms the service asks for
+  }
+
+  /** The session has ended, or is none of this page's: asking again is no use. */
+  get over() {
+    return [400, 401, 403].includes(this.status) || this.slug === "session-not-found";
+  }
+
+  static async of(response) {
+    const told = await response.json().catch(() => ({}));
+    const wait = Number(response.headers.get("Retry-After")) * 1000 || 0;
+    return new Refused(response.status, { slug: told.type?.split("/").pop(), wait });
+  }
+}
+
+/** One session, proved by the page's cookie or by the secret that is got for a token, once. */
+class Session {
+  #token;
+  #secret = null;
+  #opening = null;
+
+  constructor({ id, token }) {
+    this.id = token?.split(".")[0] ?? id;
+    this.key = token ?? id;
+    this.hosted = token === null;
+    this.#token = token;
+  }
+
+  /** Answer with the response; throw Refused. */
+  async call(method, path, how = {}) {
+    if (!this.hosted && !this.#secret) {
+      this.#opening ??= this.#open().finally(() => (this.#opening = null));
+      await this.#opening;
+    }
+    return this.#ask(method, path, this.#secret, how);
+  }
+
+  async #open() {
+    this.#secret = (await (await this.#ask("POST", "/open", this.#token)).json()).secret;
+  }
+
+  async #ask(method, path, bearer, { body, signal, keepalive } = {}) {
+    const within = AbortSignal.timeout(LATE);
+    const how = {
+      method,
+      body: body && JSON.stringify(body),
+      headers: {
+        ...(body && { "Content-Type": "application/json" }),
+        ...(bearer && { Authorization: `Bearer ${bearer}` }),
+      },
+      cache: "no-store",
+      credentials: bearer ? "omit" : "same-origin",
+      keepalive,
+      signal: signal ? AbortSignal.any([signal, within]) : within,
+    };
+    const url = new URL(`v1/portal-sessions/${encodeURIComponent(this.id)}${path}`, HERE);
+    const response = await fetch(url, how).catch((cause) => {
+      throw new Refused(0, { cause });
+    });
+    if (!response.ok) throw await Refused.of(response);
+    return response;
+  }
+}
+
+/** `<scanbind-portal>`. */
+export class ScanbindPortal extends HTMLElement {
+  static observedAttributes = ["session", "session-id", "lang", "texts"];
+
+  #texts = {};
+  #parts = null;
+  #life = null; // ends when the element leaves the page
+  #turn = null; // the newest reading of the session; it ends the one before
+  #session = null;
+  #view = null; // what the service told of the session
+  #over = false;
+  #wanted = null; // the account whose code was asked for, when there are several
+  #news = null; // what was just done here
+  #asked = 0;
+  #ending = 0; // the timer of the session's end
+  #due = false; // a start waits for this task to end
+
+  get texts() {
+    return this.#texts;
+  }
+
+  set texts(words) {
+    if (JSON.stringify(words ?? {}) === JSON.stringify(this.#texts)) return; // drawing makes the code anew
+    this.#texts = words ?? {};
+    this.#draw();
+  }
+
+  connectedCallback() {
+    this.#upgrade("texts");
+    this.#parts ??= this.#build();
+    if (this.#life) return; // only moved
+    this.#life = new AbortController();
+    const { signal } = this.#life;
+    const look = () => document.hidden || Date.now() - this.#asked < STALE || this.#again();
+    document.addEventListener("visibilitychange", look, { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#again(), { signal });
+    addEventListener("online", () => this.#again(), { signal });
+    this.#later();
+  }
+
+  disconnectedCallback() {
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#life?.abort();
+      this.#life = null;
+      this.#pause();
+    });
+  }
+
+  attributeChangedCallback(name, before, after) {
+    if (before === after) return;
+    if (name === "texts") this.texts = parsed(after);
+    else if (name.startsWith("session")) this.#later();
+    else this.#draw();
+  }
+
+  /** Start once, after all attributes that change together have changed. */
+  #later() {
+    if (this.#due) return;
+    this.#due = true;
+    queueMicrotask(() => {
+      this.#due = false;
+      if (this.#life) this.#start();
+    });
+  }
+
+  #start() {
+    const [id, token] = [this.getAttribute("session-id"), this.getAttribute("session")];
+    if (this.#session?.key !== (token ?? id)) {
+      // A token opens once: an element that is put back keeps what it got for it.
+      this.#session = token || id ? new Session({ id, token }) : null;
+      this.#view = this.#wanted = null;
+      this.#over = false;
+    }
+    this.#pause();
+    this.#draw();
+    this.#again();
+  }
+
+  #pause() {
+    this.#turn?.abort();
+    clearTimeout(this.#ending);
+    this.#parts.dialog?.close();
+  }
+
+  #again() {
+    if (this.#session && !this.#over) this.#read();
+  }
+
+  /** Ask how the session stands until there is an answer. */
+  async #read() {
+    this.#turn?.abort();
+    const { signal } = (this.#turn = new AbortController());
+    for (let failures = 1; !signal.aborted; failures++) {
+      this.#asked = Date.now();
+      try {
+        const view = await (await this.#session.call("GET", "", { signal })).json();
+        return signal.aborted || this.#show(view);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error.over) return this.#end();
+        if (failures === TRIES) return this.#complain("unreachable");
+        this.#complain("trying");
+        await sleep(Math.min(error.wait || backoff(failures), LONGEST), signal);
+      }
+    }
+  }
+
+  #show(view) {
+    clearTimeout(this.#ending);
+    this.#ending = setTimeout(() => this.#end(), view.expires_in * 1000);
+    this.#complain(null);
+    const [before, now] = [this.#view, view].map((one) => JSON.stringify({ ...one, expires_in: 0, first_visit: 0 }));
+    // Whoever came for the first time may read on about what is stored after having connected.
+    this.#view = { ...view, first_visit: view.first_visit || Boolean(this.#view?.first_visit) };
+    this.#remember(view);
+    this.dataset.state = "shown";
+    if (before === now) return; // or a code that is being scanned would be made anew
+    write(this.#parts.notice, this.#news ? this.#words[this.#news] : ""); // no older news beside what is new
+    this.#news = null;
+    this.#draw();
+  }
+
+  /** A session that has ended tells nothing any more, and its page is still there to come back to or reload. */
+  #remember({ site, return_url }) {
+    if (this.#session.hosted) history.replaceState({ ...history.state, [BEFORE]: { site, return_url } }, "");
+  }
+
+  #end() {
+    if (this.#over) return;
+    this.#over = true;
+    this.#pause();
+    this.#complain(null);
+    write(this.#parts.notice, "");
+    this.#draw();
+    this.#tell("ended");
+  }
+
+  /** Say what is wrong and offer to try again; null: nothing is. */
+  #complain(key) {
+    const { problem, title } = this.#parts;
+    this.#parts.wrong = key;
+    if (!key && problem.contains(this.shadowRoot.activeElement)) title.focus();
+    if (!key) return problem.replaceChildren();
+    if (!this.#view) this.dataset.state = "failed";
+    const words = this.#words;
+    const retry = h("button", { type: "button" }, words.retry);
+    retry.addEventListener("click", () => this.#again());
+    const said = h("p", {}, words[key]);
+    if (problem.textContent !== said.textContent + words.retry) problem.replaceChildren(said, retry);
+    if (!this.#view) this.#parts.body.replaceChildren();
+  }
+
+  #changed(change, account) {
+    this.#wanted = null;
+    this.#news = change;
+    write(this.#parts.notice, this.#words[change]);
+    this.#tell("change", { change, account });
+    this.#read();
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true }));
+  }
+
+  #build() {
+    const p = {
+      title: h("p", { class: "title", part: "title", role: "heading", tabindex: "-1", "data-testid": "portal-title" }),
+      name: h("b", { "data-testid": "portal-account-name" }),
+      label: h("span", {}),
+      notice: h("p", { class: "notice", part: "notice", role: "status", "data-testid": "portal-notice" }),
+      problem: h("div", { class: "problem", part: "problem", role: "status", "data-testid": "portal-problem" }),
+      body: h("div", { class: "body" }),
+    };
+    p.who = h("p", { class: "muted who" }, p.label, " ", p.name);
+    p.box = h("div", { class: "box", part: "box" }, h("div", {}, p.title, p.who, p.notice, p.problem), p.body);
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [sheet];
+    root.append(p.box);
+    return p;
+  }
+
+  get #lang() {
+    const lang = this.getAttribute("lang") || this.#view?.lang || this.closest("[lang]")?.lang || navigator.language;
+    return lang.toLowerCase().startsWith("zh") ? "zh" : "en";
+  }
+
+  get #locale() {
+    return this.#lang === "zh" ? "zh-CN" : "en";
+  }
+
+  get #words() {
+    return { ...WORDS[this.#lang], ...this.#texts };
+  }
+
+  /** The site's names and the way back; on the service's own page they are known when the session has ended, too. */
+  get #site() {
+    return this.#view ?? (this.#session?.hosted ? history.state?.[BEFORE] : null) ?? {};
+  }
+
+  /** Return the text of a key in pieces; its slots take words or elements. */
+  #say(key, slots) {
+    const names = this.#site.site ?? {};
+    const all = { site: names[this.#lang] ?? names.en ?? names.zh, ...slots };
+    return this.#words[key].split(/\{(\w+)\}/).map((piece, i) => (i % 2 ? all[piece] : piece));
+  }
+
+  #when(moment) {
+    const format = new Intl.DateTimeFormat(this.#locale, { dateStyle: "medium", timeStyle: "short" });
+    return h("time", { datetime: moment }, format.format(new Date(moment)));
+  }
+
+  /** A heading below the title, which is the page's own on the service's page and one of many on a site's. */
+  #heading(text, more) {
+    return h("p", { class: "heading", role: "heading", "aria-level": this.#session.hosted ? "2" : "3", ...more }, text);
+  }
+
+  #draw() {
+    if (!this.#parts) return;
+    const { box, title, who, label, name, body, wrong } = this.#parts;
+    const held = this.shadowRoot.activeElement;
+    const lost = body.contains(held) && { account: held.closest("[data-account]")?.dataset.account };
+    const hosted = this.#session?.hosted;
+    box.lang = this.#locale;
+    title.ariaLevel = hosted ? "1" : "2";
+    write(title, this.#say(this.#over ? "over_title" : this.#site.site ? "title" : "title_plain").join(""));
+    if (hosted) document.title = title.textContent;
+    write(label, this.#words.account);
+    write(name, this.#view?.account_name ?? "");
+    who.hidden = !name.textContent || this.#over;
+    body.replaceChildren(...this.#content().filter(Boolean));
+    this.dataset.state = this.#over ? "over" : this.#view ? "shown" : "loading";
+    if (wrong) this.#complain(wrong);
+    // What had the focus is gone, and the keyboard must not be left nowhere.
+    const next = lost && [...body.querySelectorAll(".row")].find((row) => row.dataset.account === lost.account);
+    if (lost) (next?.querySelector(".heading") ?? title).focus();
+  }
+
+  #content() {
+    if (this.#over) return [h("p", {}, ...this.#say(this.#site.site ? "over" : "over_plain")), this.#back()];
+    if (!this.#session) return [];
+    if (!this.#view) return [bars(this.#words.loading)];
+    const rows = h("div", { class: "rows" }, ...this.#view.accounts.map((account) => this.#row(account)));
+    const about = this.#about();
+    const unasked = this.#view.first_visit && !this.#view.bindings.length; // told before there is anything to store
+    const said = unasked ? [about, rows, this.#history()] : [rows, this.#history(), about];
+    return [...said, this.#back()];
+  }
+
+  #row(account) {
+    const binding = this.#view.bindings.find((one) => one.account === account);
+    const content = binding ? this.#bound(binding) : this.#unbound(account);
+    return h("section", { class: "row", "data-account": account }, ...content);
+  }
+
+  #named(account) {
+    return this.#view.accounts.length > 1 ? ` · ${account}` : "";
+  }
+
+  #bound({ account, bound_at: since, last_login_at: last, subscribed }) {
+    const alone = this.#view.only_login && this.#view.bindings.length === 1;
+    const button = this.#button("disconnect", account, () => this.#confirm(account, alone));
+    if (alone) button.setAttribute("aria-describedby", "only");
+    const used = last ? this.#say("last_login", { time: this.#when(last) }) : this.#say("never_used");
+    const line = h(
+      "div",
+      { class: "line", "data-testid": "portal-binding" },
+      mark("connected"),
+      h(
+        "div",
+        { class: "facts" },
+        this.#heading(this.#words.connected + this.#named(account), { tabindex: "-1" }),
+        h("p", { class: "muted", "data-testid": "portal-since" }, ...this.#say("since", { time: this.#when(since) })),
+        h("p", { class: "muted" }, ...used),
+      ),
+      button,
+    );
+    const only = { class: "warning", id: "only", "data-testid": "portal-only-login" };
+    return [
+      line,
+      subscribed ? null : h("p", { class: "muted" }, ...this.#say("unfollowed")),
+      alone ? h("p", only, ...this.#say("only_login")) : null,
+    ];
+  }
+
+  #unbound(account) {
+    const { accounts, bindings } = this.#view;
+    const shown = this.#wanted ?? (bindings.length && accounts.length > 1 ? null : accounts[0]);
+    const heading = this.#heading(this.#words.not_connected + this.#named(account), { tabindex: "-1" });
+    const facts = h("div", { class: "facts" }, heading, h("p", { class: "muted" }, ...this.#say("connect_hint")));
+    const line = [mark("not_connected"), facts];
+    if (account === shown) return [h("div", { class: "line" }, ...line), this.#code(account)];
+    const button = this.#button("connect", account, () => {
+      this.#wanted = account; // one at a time: a new code ends the session's other one
+      this.#draw();
+    });
+    button.classList.add("main");
+    return [h("div", { class: "line" }, ...line, button)];
+  }
+
+  #button(what, account, act) {
+    const button = h("button", { type: "button", part: "button", "data-testid": `portal-${what}` }, this.#words[what]);
+    button.ariaLabel = this.#words[what] + this.#named(account); // one of several says which
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  #code(account) {
+    const place = h("div", { class: "code" });
+    customElements.whenDefined("scanbind-qr").then(() => {
+      if (!place.isConnected) return;
+      const code = h("scanbind-qr", { purpose: "bind", lang: this.#lang });
+      code.source = (how) => this.#ticket(account, how);
+      code.addEventListener("scanbind:confirmed", () => this.#changed("bound", account));
+      place.append(code);
+    });
+    return place;
+  }
+
+  async #ticket(account, { signal } = {}) {
+    const session = this.#session;
+    try {
+      return await (await session.call("POST", "/tickets", { body: { account }, signal })).json();
+    } catch (error) {
+      if (error.over && this.#life && session === this.#session) this.#end();
+      throw error;
+    }
+  }
+
+  #about() {
+    const said = h("p", { class: "muted about", "data-testid": "portal-about" }, ...this.#say("about"));
+    return this.#view.first_visit ? said : h("details", {}, h("summary", {}, this.#words.about_title), said);
+  }
+
+  #history() {
+    const { history: entries } = this.#view;
+    if (!entries.length) return null;
+    const items = entries.map(({ change, account, at }) =>
+      h(
+        "li",
+        { "data-testid": "portal-history-item", "data-change": change },
+        h("span", {}, (this.#words[`change_${change}`] ?? change) + this.#named(account)),
+        this.#when(at),
+      ),
+    );
+    const list = h("ol", { "data-testid": "portal-history" }, ...items);
+    return h("section", {}, this.#heading(this.#words.history), list);
+  }
+
+  #back() {
+    const { return_url: address } = this.#site;
+    if (!/^https?:\/\//i.test(address ?? "")) return null;
+    const looks = { class: "back", part: "back", "data-testid": "portal-return" };
+    const link = h("a", { ...looks, href: address }, ...this.#say("back"));
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || this.#over) return;
+      event.preventDefault();
+      this.#leave(address);
+    });
+    return h("p", { class: "foot" }, link);
+  }
+
+  /** Close the session and go; the way back is taken even if nobody answers. */
+  async #leave(address) {
+    const closed = this.#session.call("DELETE", "", { keepalive: true }).catch(() => {});
+    await Promise.race([closed, sleep(LEAVING)]);
+    location.assign(address);
+  }
+
+  #confirm(account, alone) {
+    const words = this.#words;
+    const no = h("button", { type: "button", autofocus: "", "data-testid": "portal-confirm-no" }, words.confirm_no);
+    const yes = h("button", { type: "button", class: "bad", "data-testid": "portal-confirm-yes" }, words.confirm_yes);
+    const wrong = h("p", { class: "problem", role: "alert" });
+    const dialog = h(
+      "dialog",
+      { part: "dialog", "aria-labelledby": "asked", "aria-describedby": "told", "data-testid": "portal-confirm" },
+      h(
+        "div",
+        { class: "ask" },
+        h("h2", { id: "asked" }, words.confirm_title + this.#named(account)),
+        h("p", { id: "told" }, ...this.#say("confirm_text")),
+        ...(alone ? [h("p", { class: "warning" }, ...this.#say("only_login"))] : []),
+        wrong,
+        h("div", { class: "choice" }, no, yes),
+      ),
+    );
+    no.addEventListener("click", () => dialog.close());
+    yes.addEventListener("click", () => this.#disconnect(account, { dialog, yes, wrong }));
+    dialog.addEventListener("close", () => dialog.remove());
+    this.#parts.dialog = dialog;
+    this.#parts.box.append(dialog);
+    dialog.showModal();
+  }
+
+  async #disconnect(account, { dialog, yes, wrong }) {
+    if (yes.ariaDisabled === "true") return;
+    const busy = (is) => {
+      yes.ariaDisabled = String(is);
+      write(yes, this.#words[is ? "disconnecting" : "confirm_yes"]);
+      this.dataset.state = is ? "disconnecting" : "shown";
+    };
+    busy(true);
+    write(wrong, "");
+    const session = this.#session;
+    const { signal } = this.#life;
+    try {
+      await session.call("DELETE", `/bindings/${encodeURIComponent(account)}`, { signal });
+    } catch (error) {
+      if (signal.aborted || session !== this.#session) return;
+      if (error.over) return this.#end();
+      busy(false);
+      // Not bound any more is what was wanted: an answer that was lost on its way, or another tab.
+      if (error.slug !== "binding-not-found") return write(wrong, this.#words.not_done);
+    }
+    if (session !== this.#session) return; // another one was given meanwhile
+    dialog.close();
+    this.#changed("disconnected", account);
+  }
+
+  /** Take over what was set on the element before it was defined. */
+  #upgrade(name) {
+    if (!Object.hasOwn(this, name)) return;
+    const value = this[name];
+    delete this[name];
+    this[name] = value;
+  }
+}
+
+function h(tag, attributes, ...children) {
+  const svg = tag === "svg" || tag === "path";
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+const mark = (which) =>
+  h("svg", { class: `mark ${which}`, viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: MARKS[which] }));
+
+const bars = (text) =>
+  h("div", { class: "bars" }, h("p", { role: "status" }, text), h("div", { class: "bar" }), h("div", { class: "bar" }));
+
+const backoff = (failures) => 2 ** Math.min(failures, 5) * 500 * (1 + Math.random());
+
+/** Wait; no longer than until `signal`. */
+function sleep(ms, signal) {
+  return new Promise((done) => {
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", () => done(clearTimeout(timer)), { once: true });
+  });
+}
+
+/** Change a text only if it differs, so that it is not read aloud again. */
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function parsed(json) {
+  try {
+    return json ? JSON.parse(json) : {};
+  } catch {
+    return {};
+  }
+}
+
+customElements.get("scanbind-portal") ?? customElements.define("scanbind-portal", ScanbindPortal);
