@@ -1,126 +1,148 @@
-"""The shop as an aiohttp application: what stands before every page, and how the parts come together."""
+"""A shop as an integrator would write it. Forms end in a redirect; whoever signs in does so on a new session."""
 
-from collections.abc import AsyncIterator
+import hashlib
+import re
+from asyncio import to_thread
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
-from typing import Final
-from urllib.parse import urlsplit
+from html import escape
+from pathlib import Path
+from secrets import compare_digest, token_urlsafe
+from string import Template
+from typing import Any, Final
 
-from aiohttp import ClientSession, web
-from aiohttp.typedefs import Handler
+from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth, web
 
-from demo import settings, signing
-from demo.pages import WEB
-from demo.scanbind import Scanbind, ScanbindError
-from demo.sessions import LIFETIME, Sessions
-from demo.site import SESSION, SITE, Site, problem
-from demo.users import Users
-
-COOKIE: Final = "shop_session"
-LARGEST_BODY: Final = 16 * 1024
-STATIC: Final = ("shop.js", "shop.css", "shop.svg")
+WEB: Final = Path(__file__).parent / "web"
+PART: Final = re.compile(r"<!--(\w+)-->(.*?)<!--/-->", re.DOTALL)  # what the page shows at times
+TWICE: Final = re.compile(r"\[\[(?P<en>.*?)\|(?P<zh>.*?)\]\]")  # what it says in either language
+READY: Final = ("anna", "ben")  # there from the start; id, name and password are the same
+GUARD: Final = {"X-Frame-Options": "DENY", "Cache-Control": "no-store"}  # the other guards are in shop.html
+scrypt: Final = partial(hashlib.scrypt, n=2**14, r=8, p=1)
+Act = Callable[["Visitor", dict[str, str]], Awaitable[tuple["Visitor", str]]]  # who they are then, and go where
 
 
-def make_app(
-    *, scanbind_url: str, client_id: str, client_secret: str, phone_url: str, lang: str = "en"
-) -> web.Application:
-    """Return the shop, ready to run.
+@dataclass(frozen=True, slots=True)
+class User:
+    id: str = ""  # what scanbind is told; never another person's later on, as a name might be
+    name: str = ""
+    digest: bytes = b""  # of the password, salted with the id; none: WeChat is the only way in
 
-    *scanbind_url* is where both this back end and the visitors' browsers reach scanbind; the shop's own origin
-    must be among the client's `origins` there. *lang* is `en` or `zh`.
-    """
-    scanbind_url = scanbind_url.rstrip("/")
 
-    async def site_ctx(app: web.Application) -> AsyncIterator[None]:
-        async with ClientSession() as http:
-            app[SITE] = Site(
-                scanbind=Scanbind(http, url=scanbind_url, client_id=client_id, client_secret=client_secret),
-                scanbind_url=scanbind_url,
-                client_id=client_id,
-                phone_url=phone_url,
-                lang=lang,
-                users=Users(),
-                sessions=Sessions(),
-            )
-            yield
+@dataclass(slots=True)
+class Visitor:
+    user: User | None = None
+    registration: str = ""  # a WeChat scanned here that nobody has yet
+    cookie: str = field(default_factory=token_urlsafe)
+    state: str = field(default_factory=token_urlsafe)  # goes with a login, must come back with its code
 
-    app = web.Application(middlewares=[own_pages_only, know_visitor, tell_refusals], client_max_size=LARGEST_BODY)
-    app.cleanup_ctx.append(site_ctx)
-    app.on_response_prepare.append(partial(_add_headers, _headers(scanbind_url)))
-    app.add_routes([*signing.ROUTES, *settings.ROUTES])
-    app.add_routes([web.get(f"/static/{name}", partial(_static, name)) for name in STATIC])
+
+class Shop:
+    def __init__(self, scanbind: str, client_id: str, client_secret: str, phone: str) -> None:
+        self.values = {"scanbind": scanbind, "client": client_id, "phone": phone}
+        self.auth = {"Authorization": encode_basic_auth(client_id, client_secret)}
+        self.users = {name: User(name, name, scrypt(name.encode(), salt=name.encode())) for name in READY}
+        self.visitors: dict[str, Visitor] = {}
+
+    async def ask(self, method: str, path: str, **body: object) -> Any:
+        """Return what scanbind answers; None when it refuses or is away."""
+        url, timeout = f"{self.values['scanbind']}/v1/{path}", ClientTimeout(10)
+        try:
+            async with ClientSession(headers=self.auth, timeout=timeout, raise_for_status=True) as http:
+                return await (await http.request(method, url, json=body or None, allow_redirects=False)).json()
+        except (ClientError, TimeoutError, ValueError):
+            return None
+
+    async def answer(self, request: web.Request, *, act: Act | None = None) -> web.Response:
+        """Do what a form says, or show the page, to the visitor whose cookie it is."""
+        cookie, asked = request.cookies.get("shop", ""), request.headers.get("Accept-Language", "")
+        visitor, lang = self.visitors.get(cookie) or Visitor(), request.query.get("lang", asked)[:2]
+        values = {"lang": "zh" if lang == "zh" else "en", "way": "signup" if "signup" in request.path else "login"}
+        if act is None:
+            response = await self.page(visitor, notice=f"say_{request.query.get('say')}", **values)
+        elif request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
+            raise web.HTTPForbidden  # another site's page sent this form (CSRF)
+        else:
+            form = {
+                name: str((await request.post()).get(name, "")) for name in ("name", "password", "code", "join")
+            }
+            visitor, place = await act(visitor, {**form, **values, "here": str(request.url.origin())})
+            response = web.Response(status=303, headers={"Location": place})
+        if visitor.cookie != cookie:
+            self.visitors.pop(cookie, None)
+            self.visitors = dict([*self.visitors.items(), (visitor.cookie, visitor)][-10_000:])
+            response.set_cookie("shop", visitor.cookie, httponly=True, samesite="Lax", secure=request.secure)
+        return response
+
+    async def page(self, visitor: Visitor, *, lang: str, way: str, notice: str) -> web.Response:
+        """Show visitors the ways in, and users their account and its WeChat."""
+        user, since = visitor.user or User(), ""
+        if visitor.user:
+            told = await self.ask("GET", f"bindings/{user.id}")
+            since = "".join(one["bound_at"][:10] for one in told["bindings"]) if told else ""
+            parts = {notice, "user", "bound" if since else "unbound"}
+        else:
+            parts = {notice, "visitor", way, f"{way}_new" if visitor.registration else ""}
+        values = {**self.values, "way": way, "name": user.name, "state": visitor.state, "since": since}
+        html = PART.sub(lambda part: part[2] if part[1] in parts else "", (WEB / "shop.html").read_text("utf-8"))
+        html = TWICE.sub(lambda both: both[lang], html)
+        text = Template(html).substitute({key: escape(value) for key, value in values.items()})
+        return web.Response(text=text, content_type="text/html", headers=GUARD)
+
+    async def sign_in(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
+        user = self.users.get(form["name"], User())
+        digest = await to_thread(scrypt, form["password"].encode(), salt=user.id.encode())
+        if not compare_digest(digest, user.digest):
+            return visitor, "/login?say=wrong"
+        # Somebody else may have scanned here and left: their WeChat must not come to open this account unasked.
+        return await self.enter(visitor if form["join"] else Visitor(), user)
+
+    async def sign_up(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
+        """Make an account; one made for a WeChat needs no password."""
+        name, password, salt = form["name"], form["password"].encode(), token_urlsafe()
+        user = User(salt, name, await to_thread(scrypt, password, salt=salt.encode()) if password else b"")
+        if not name or not (password or visitor.registration) or self.users.setdefault(name, user) is not user:
+            return visitor, "/signup?say=taken"
+        return await self.enter(visitor, user)
+
+    async def enter(self, visitor: Visitor, user: User) -> tuple[Visitor, str]:
+        """Sign *user* in on a new session, and bind the WeChat that waits."""
+        token = visitor.registration
+        bound = not token or await self.ask("POST", "bindings", user_id=user.id, registration=token)
+        return Visitor(user), "/" if bound else "/?say=again"
+
+    async def scanned(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
+        """Take the code of a confirmed scan: sign its user in, or offer somebody new an account."""
+        told = await self.ask("POST", "exchange", code=form["code"])
+        if not told or told["state"] != visitor.state:  # or others could slip their own login to this visitor
+            return visitor, "/login?say=again"
+        if told["outcome"] == "register":
+            visitor.registration = told["registration"]
+            return visitor, "/signup"
+        if user := next((user for user in self.users.values() if user.id == told["user_id"]), None):
+            return Visitor(user), "/"
+        await self.ask("DELETE", f"bindings/{told['user_id']}")  # of an account before a restart
+        return visitor, "/login?say=again"
+
+    async def portal(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
+        """Send a user to the portal, where WeChat is connected and disconnected."""
+        user = visitor.user or User()
+        about = {"user_id": user.id, "account_name": user.name, "only_login": not user.digest}
+        session = await self.ask("POST", "portal-sessions", **about, return_url=form["here"], lang=form["lang"])
+        return visitor, session["url"] if session else "/?say=again"
+
+    async def sign_out(self, _visitor: Visitor, _form: dict[str, str]) -> tuple[Visitor, str]:
+        return Visitor(), "/"
+
+
+def make_app(*, scanbind_url: str, client_id: str, client_secret: str, phone_url: str) -> web.Application:
+    """Return the shop. Its origin must be among the client's `origins` in scanbind."""
+    shop = Shop(scanbind_url.rstrip("/"), client_id, client_secret, phone_url)
+    acts: dict[str, Act] = {"/login": shop.sign_in, "/signup": shop.sign_up, "/login/wechat": shop.scanned}
+    acts |= {"/settings/wechat": shop.portal, "/logout": shop.sign_out}
+    app = web.Application(client_max_size=16 * 1024)
+    app.add_routes(web.get(path, shop.answer) for path in ("/", "/login", "/signup", "/settings"))
+    app.add_routes(web.post(path, partial(shop.answer, act=act)) for path, act in acts.items())
+    app.router.add_static("/static", WEB)
     return app
-
-
-@web.middleware
-async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what other sites' pages post here with the visitor's cookie (CSRF)."""
-    if request.method not in ("GET", "HEAD") and not _from_own_page(request):
-        raise web.HTTPForbidden
-    return await handler(request)
-
-
-def _from_own_page(request: web.Request) -> bool:
-    """Tell whether the browser says so. Neither header means no browser, hence nobody's cookie is misused.
-
-    SameSite=Lax alone would let pages of the same host at another port in.
-    """
-    if site := request.headers.get("Sec-Fetch-Site"):
-        return site in ("same-origin", "none")
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
-
-
-@web.middleware
-async def know_visitor(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the visitor's session where the views find it, and give out the cookie when it is a new one."""
-    if request.path.startswith("/static/"):
-        return await handler(request)
-    sessions, cookie = request.app[SITE].sessions, request.cookies.get(COOKIE, "")
-    request[SESSION] = sessions.get(cookie) or sessions.start()
-    response = await handler(request)
-    if request[SESSION].id != cookie:
-        response.set_cookie(
-            COOKIE,
-            request[SESSION].id,
-            max_age=LIFETIME,
-            httponly=True,
-            samesite="Lax",
-            secure=request.secure,
-        )
-    return response
-
-
-@web.middleware
-async def tell_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Pass on to shop.js what scanbind refused; a late or used code is the page's, anything else is not."""
-    try:
-        return await handler(request)
-    except ScanbindError as e:
-        status = HTTPStatus.BAD_REQUEST if e.slug == "invalid-code" else HTTPStatus.BAD_GATEWAY
-        return problem(e.slug, status=status)
-
-
-async def _static(name: str, _request: web.Request) -> web.FileResponse:
-    return web.FileResponse(WEB / name)
-
-
-def _headers(scanbind_url: str) -> dict[str, str]:
-    """Return what goes with every answer. The only stranger the pages speak to is scanbind."""
-    parts = urlsplit(scanbind_url)
-    scanbind = f"{parts.scheme}://{parts.netloc}"
-    policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; "
-        f"img-src 'self' {scanbind}; connect-src 'self' {scanbind}; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    return {
-        "Content-Security-Policy": policy,
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-    }
-
-
-async def _add_headers(headers: dict[str, str], _request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(headers)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from aiohttp import web
 
-from sandbox import api, control, pages
+from sandbox import api, camera, control, pages
 from sandbox.account import OfficialAccount, default_account
 from sandbox.api import SANDBOX
 from sandbox.guard import guard
@@ -40,7 +40,7 @@ def make_app(
         retry_interval=retry_interval,
         answer_within=answer_within,
     )
-    for door in (api, control, pages):
+    for door in (api, control, camera, pages):
         door.add_routes(app)
     app.cleanup_ctx.append(_opened)
     return app

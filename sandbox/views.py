@@ -46,7 +46,7 @@ def message(value: Message) -> Json:
 
 
 def delivery(value: Delivery) -> Json:
-    """One push with what was sent and each answer; `state` as in delivery.State."""
+    """One push with what was sent and each answer; `state` as in delivery.State, `text` what the person wrote."""
     attempts = [
         {"at": tried.at, "status": tried.status, "body": tried.body, "reply": tried.reply, "flaw": tried.flaw}
         for tried in value.attempts
@@ -57,6 +57,7 @@ def delivery(value: Delivery) -> Json:
         "user": value.contact.person.id,
         "openid": value.contact.openid,
         "event": value.event,
+        "text": value.fields.get("Content"),
         "mischief": value.mischief,
         "sent": value.sent,
         "state": value.state,

@@ -66,6 +66,15 @@ def _check_config(arguments: Arguments) -> int:
     return GOOD
 
 
+def _widget(arguments: Arguments) -> int:
+    from handlers.pages import SCRIPTS  # noqa: PLC0415 - only what runs is imported
+
+    public_url = _settings(arguments).server.public_url
+    for script in SCRIPTS.values():
+        print(script.tag(public_url))
+    return GOOD
+
+
 def _doctor(arguments: Arguments) -> int:
     from service.doctor import examine  # noqa: PLC0415 - only what runs is imported
 
@@ -79,7 +88,7 @@ def _demo(arguments: Arguments) -> int:
     from service.trial import run_demo  # noqa: PLC0415 - only what runs is imported
 
     logs.setup("WARNING")  # the terminal is for the addresses
-    return asyncio.run(run_demo(os.environ, port=arguments.port))
+    return asyncio.run(run_demo(os.environ, port=arguments.port, on_lan=arguments.lan))
 
 
 def _sandbox(arguments: Arguments) -> int:
@@ -104,6 +113,11 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
 
 def _demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=8081, help="the shop's port (8081)")
+    parser.add_argument(
+        "--lan",
+        action="store_true",
+        help="let phones on the local network in, and anybody else on it: everything is open to them meanwhile",
+    )
 
 
 def _sandbox_options(parser: argparse.ArgumentParser) -> None:
@@ -131,6 +145,7 @@ _COMMANDS: Final[dict[str, tuple[Callable[[Arguments], int], _Options, str]]] = 
     "sandbox": (_sandbox, _sandbox_options, "run the pretend WeChat alone"),
     "migrate": (_migrate, _config_option, "bring the database to the newest revision"),
     "check-config": (_check_config, _config_option, "name every fault of the configuration"),
+    "widget": (_widget, _config_option, "print the script tags that pin this version in a page"),
     "doctor": (_doctor, _config_option, "try everything that is configured, and say what to do"),
 }
 

@@ -1,6 +1,7 @@
 """Everything at once on one machine: the service, a pretend WeChat and a shop that uses both.
 
 The shop and the pretend WeChat remember nothing after their end; the service keeps what it learnt in `data_dir`.
+Browsers and codes use the addresses that are printed; service and WeChat reach each other on this machine.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,10 +21,10 @@ from aiohttp import web
 
 import demo.shop
 import sandbox.app
-from demo.users import READY
+from demo.shop import READY
 from models.binding import UserId
 from sandbox.account import OfficialAccount
-from service import keys
+from service import keys, lan
 from service.app import Running, running, utcnow
 from service.settings import validate
 
@@ -30,18 +32,22 @@ CLIENT: Final = "shop"
 PHONE_PORT: Final = 8082
 DATA_DIR: Final = Path("var") / "demo"
 _SHUTDOWN: Final = 2.0
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart here, not listened on
+"""Host that listens on every address -> the one of them that this machine reaches itself by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Where the three are, as a browser on this machine reaches them, each without a slash at its end."""
+    """Where the three are, as browsers reach them, each without a slash at its end."""
 
     shop: str
     phone: str
     service: str
+    shared: bool
+    """Other machines reach them, too."""
 
 
-async def run_demo(environ: Mapping[str, str], *, port: int) -> int:
+async def run_demo(environ: Mapping[str, str], *, port: int, on_lan: bool) -> int:
     """Run the demo until SIGINT or SIGTERM; print where it is; return the exit status.
 
     Raises: see `trial`.
@@ -49,7 +55,7 @@ async def run_demo(environ: Mapping[str, str], *, port: int) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with trial(environ, port=port) as where:
+    async with trial(environ, port=port, on_lan=on_lan) as where:
         sys.stdout.write(_announcement(where))
         sys.stdout.flush()
         await stop.wait()
@@ -57,25 +63,29 @@ async def run_demo(environ: Mapping[str, str], *, port: int) -> int:
 
 
 @asynccontextmanager
-async def trial(environ: Mapping[str, str], *, port: int) -> AsyncIterator[Trial]:
+async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) -> AsyncIterator[Trial]:
     """Run all three for as long as the context lasts; a port that is taken is replaced by a free one.
 
-    SCANBIND_ variables of *environ* change the service as they always do; *port* is the shop's.
+    SCANBIND_ variables of *environ* change the service as they always do; *port* is the shop's. *on_lan* lets
+    other machines of the local network in.
 
     Raises:
         ConfigError: a variable is wrong, or the folder cannot be used.
         StoreUnavailable: a store does not start.
-        OSError: the host is not this machine's.
+        OSError: the host is not this machine's, or there is no local network.
     """
-    wanted = validate({"data_dir": str(DATA_DIR)}, environ).server
+    given = {"server": {"host": "0.0.0.0"}} if on_lan else {}  # noqa: S104 - asked for, and said in the output
+    wanted = validate({"data_dir": str(DATA_DIR), **given}, environ).server
     async with AsyncExitStack() as stack:
         service, shop, phone = (
             stack.enter_context(_listen(wanted.host, number)) for number in (wanted.port, port, PHONE_PORT)
         )
-        where = Trial(shop=_address(shop), phone=_address(phone), service=_address(service))
-        account = sandbox.app.default_account(f"{where.service}/wechat/main")
+        where = _seen_by_browsers(shop=shop, phone=phone, service=service, on_lan=on_lan)
+        # By way of the loopback, so that the account's credentials stay the same when the network is another.
+        account = sandbox.app.default_account(f"{_address(service)}/wechat/main")
         password = secrets.token_urlsafe(24)
-        settings = validate(_values(where, account, password=password), environ)
+        values = _values(where, account, password=password, wechat=_address(phone), shop_port=_port(shop))
+        settings = validate(values, environ)
         await stack.enter_async_context(_site(sandbox.app.make_app([account], public_url=where.phone), phone))
         site = await stack.enter_async_context(running(settings, sock=service))
         await _forget(site)
@@ -90,9 +100,10 @@ async def trial(environ: Mapping[str, str], *, port: int) -> AsyncIterator[Trial
         await site.drain()
 
 
-def _values(where: Trial, account: OfficialAccount, *, password: str) -> dict[str, Any]:
+def _values(
+    where: Trial, account: OfficialAccount, *, password: str, wechat: str, shop_port: int
+) -> dict[str, Any]:
     """Return the settings the demo needs, in the shape of config.yaml."""
-    port = where.shop.rpartition(":")[2]
     return {
         "data_dir": str(DATA_DIR),
         "server": {"public_url": where.service},
@@ -103,7 +114,7 @@ def _values(where: Trial, account: OfficialAccount, *, password: str) -> dict[st
                 "token": account.token,
                 "aes_key": account.aes_key,
                 "mode": account.mode,
-                "api_base": where.phone,
+                "api_base": wechat,
             }
         },
         "clients": {
@@ -111,7 +122,7 @@ def _values(where: Trial, account: OfficialAccount, *, password: str) -> dict[st
                 "name": {"zh": "示例商城", "en": "Example shop"},
                 "secret": password,
                 "accounts": ["main"],
-                "origins": [where.shop, f"http://127.0.0.1:{port}", f"http://localhost:{port}"],
+                "origins": [where.shop, f"http://127.0.0.1:{shop_port}", f"http://localhost:{shop_port}"],
             }
         },
     }
@@ -133,11 +144,30 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, 0), family=family)
 
 
-def _address(listening: socket.socket) -> str:
-    """Return the address a browser on this machine uses; a server for everybody is reached by the loopback."""
-    host, port = listening.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not listened on
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: socket.socket, on_lan: bool) -> Trial:
+    """Return where browsers find the three: those on the local network, if any, else those on this machine."""
+    everywhere = _host(shop) in _EVERYWHERE
+    host = lan.own_address(shop.family) if on_lan and everywhere else None
+    return Trial(
+        shop=_address(shop, host),
+        phone=_address(phone, host),
+        service=_address(service, host),
+        shared=not ip_address(_host(shop)).is_loopback,
+    )
+
+
+def _address(listening: socket.socket, host: str | None = None) -> str:
+    """Return the address of *listening* by way of *host*; without one, as this machine reaches it."""
+    host = host or _EVERYWHERE.get(_host(listening), _host(listening))
+    return f"http://{f'[{host}]' if ':' in host else host}:{_port(listening)}"
+
+
+def _host(listening: socket.socket) -> str:
+    return str(listening.getsockname()[0])
+
+
+def _port(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])
 
 
 @asynccontextmanager
@@ -158,5 +188,12 @@ def _announcement(where: Trial) -> str:
         f"  shop     {where.shop}/   sign in as {users}\n"
         f"  phone    {where.phone}/   a pretend WeChat, to scan the shop's codes with\n"
         f"  service  {where.service}/\n\n"
+        f"{_SHARED if where.shared else ''}"
         "Ctrl-C ends it.\n"
     )
+
+
+_SHARED: Final = (
+    "Anybody on this network can use all three while the demo runs.\n"
+    "A phone on it scans the shop's codes with its own camera.\n\n"
+)

@@ -61,8 +61,7 @@ class Visitor:
         return await self.follow(ticket, "confirmed")
 
     async def login_ticket(self) -> dict[str, Any]:
-        page = await self.shop("/login")
-        state = re.search(r'data-state="([^"]+)"', page)
+        state = re.search(r'<scanbind-qr [^>]*state="([^"]+)"', await self.shop("/login"))
         assert state
         body = {"purpose": "login", "client_id": "shop", "state": state[1]}
         headers = {"Origin": self.where.shop}
@@ -71,9 +70,21 @@ class Visitor:
             return dict(await response.json())
 
     async def hand_in(self, code: str) -> str:
-        async with self.http.post(f"{self.where.shop}/login/wechat", json={"code": code}) as response:
+        """Give the shop the code as its page does; return the page that follows."""
+        return await self.shop("/login/wechat", {"code": code})
+
+    async def open_portal(self) -> str:
+        """Go to the portal by the shop's button; return the address of the session's data."""
+        async with self.http.post(f"{self.where.shop}/settings/wechat") as response:
             assert response.status == 200, await response.text()
-            return str((await response.json())["next"])
+            return f"{self.where.service}/v1/portal-sessions/{response.url.name}"
+
+    async def at_portal(self, method: str, url: str) -> Any:
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        body = None if method == "DELETE" else {}
+        async with self.http.request(method, url, json=body, headers=headers) as response:
+            assert response.status in (201, 204), await response.text()
+            return await response.json() if response.status == 201 else None
 
 
 async def test_bind_log_in_register_and_disconnect(running: Demo) -> None:
@@ -83,23 +94,24 @@ async def test_bind_log_in_register_and_disconnect(running: Demo) -> None:
         lin = (await visitor.phone("users", nickname="小林"))["id"]
 
         await visitor.shop("/login", {"name": "anna", "password": "anna"})
-        async with http.post(f"{running.shop}/settings/wechat", json={"refresh": False}) as response:
-            ticket = await response.json()
+        portal = await visitor.open_portal()
+        ticket = await visitor.at_portal("POST", f"{portal}/tickets")
         assert (await visitor.answer(lin, ticket))["outcome"] == "bound"
         assert 'data-testid="binding"' in await visitor.shop("/settings")
         await visitor.shop("/logout", {})
 
         state = await visitor.answer(lin, await visitor.login_ticket())
         assert state["outcome"] == "login"
-        assert await visitor.hand_in(state["code"]) == "/"
-        assert "anna" in await visitor.shop("/")
+        assert 'data-testid="whoami">anna<' in await visitor.hand_in(state["code"])
 
-        await visitor.shop("/settings/disconnect", {"account": "main"})
+        portal = await visitor.open_portal()
+        await visitor.at_portal("DELETE", f"{portal}/bindings/main")
         assert 'data-testid="binding"' not in await visitor.shop("/settings")
         await visitor.shop("/logout", {})
 
         state = await visitor.answer(lin, await visitor.login_ticket())
         assert state["outcome"] == "register"
-        assert await visitor.hand_in(state["code"]) == "/signup"
-        await visitor.shop("/signup", {"name": "lin", "password": "correct horse"})
-        assert 'data-testid="binding"' in await visitor.shop("/settings")
+        assert 'data-testid="wechat-waiting"' in await visitor.hand_in(state["code"])
+        assert 'data-testid="binding"' in await visitor.shop(
+            "/signup", {"name": "lin", "password": "correct horse"}
+        )

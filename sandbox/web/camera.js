@@ -1,30 +1,62 @@
-// What the camera can be pointed at: the codes just shown, the newest first.
+// What the camera can be pointed at: the codes just shown, one of them in the middle of the view.
 
-import { $, changed, clock, el } from "./dom.js";
+import { $, changed, el } from "./dom.js";
+import { clock, language, t } from "./words.js";
 
-/** Show the codes; `aimed` is the id of one to set apart, `scan` is called with the id of the one chosen. */
-export function showCodes(codes, names, aimed, scan) {
-  if (!changed("codes", [codes, [...names], aimed])) return;
-  const first = codes.filter((code) => code.id === aimed);
-  const rest = codes.filter((code) => code.id !== aimed);
-  $("codes").replaceChildren(...[...first, ...rest].map((code) => el("li", {}, item(code, names, aimed, scan))));
-  $("no-codes").hidden = codes.length > 0;
+let drawn = new Map();
+
+/**
+ * Show the codes. `names` tells the accounts' names; `aimed` is the id of the code the visitor came with, `choice`
+ * the codes found in a picture, each null when there is none; `scan` is called with the id of the code chosen.
+ */
+export function showCodes(codes, { names, aimed, choice, scan }) {
+  if (!changed("codes", [codes, [...names], aimed, choice, language()])) return;
+  const inView = choice ?? arranged(codes, aimed);
+  $("sight").textContent = t(sight(inView, { aimed, choice }));
+  $("nothing").hidden = inView.length > 0;
+  drawn = new Map(inView.map((code) => {
+    const key = JSON.stringify([code.id, names.get(code.appid), language()]);
+    return [key, drawn.get(key) ?? el("li", {}, item(code, names, scan))];
+  }));
+  arrange($("codes"), [...drawn.values()]);
 }
 
-function item(code, names, aimed, scan) {
-  const until = code.expires_at === null ? "永久 permanent" : `→ ${clock(code.expires_at)}`;
+/** Let `list` hold these nodes in this order. What stays is not touched: somebody may be pressing it. */
+function arrange(list, nodes) {
+  for (const node of [...list.children]) if (!nodes.includes(node)) node.remove();
+  nodes.forEach((node, at) => { if (list.children[at] !== node) list.insertBefore(node, list.children[at] ?? null); });
+}
+
+function arranged(codes, aimed) {
+  return [...codes.filter((code) => code.id === aimed), ...codes.filter((code) => code.id !== aimed)];
+}
+
+function sight(inView, { aimed, choice }) {
+  if (choice) return "several";
+  if (aimed && inView[0]?.id !== aimed) return "stale";
+  if (aimed) return "aimed";
+  return inView.length > 0 ? "oneCode" : "nothing";
+}
+
+function item(code, names, scan) {
+  const name = names.get(code.appid) ?? code.appid;
+  const times = { time: clock(code.created_at), name };
+  const until = code.expires_at === null ? t("forever") : t("until", { time: clock(code.expires_at) });
   return el(
     "button",
     {
-      type: "button", className: code.id === aimed ? "aimed" : "", onclick: () => scan(code.id),
+      type: "button", onclick: () => scan(code.id), "aria-label": t("code", times),
       "data-testid": "code-item", "data-code": code.id, "data-scene": code.scene,
     },
-    el("img", { src: `/cgi-bin/showqrcode?ticket=${encodeURIComponent(code.ticket)}`, alt: "", loading: "lazy" }),
+    el("span", { className: "finder" }, el("img", { src: image(code), alt: "" })),
     el(
-      "div", {},
-      el("strong", { textContent: names.get(code.appid) ?? code.appid }),
-      el("span", { textContent: `${clock(code.created_at)} ${until}` }),
-      el("span", { textContent: code.scene }),
+      "span", { className: "about" },
+      el("strong", { textContent: name }),
+      el("span", { textContent: `${times.time} · ${until}` }),
+      el("span", { className: "scene", textContent: code.scene }),
     ),
+    el("span", { className: "go", textContent: t("scan") }),
   );
 }
+
+const image = (code) => `/cgi-bin/showqrcode?ticket=${encodeURIComponent(code.ticket)}`;

@@ -1,19 +1,68 @@
-// The chat of one user with one account.
+// The chat of one user with one account. New lines are added; what stands stays, with whatever has the focus.
 
-import { $, changed, clock, el } from "./dom.js";
+import { $, el, face, icon } from "./dom.js";
+import { language, moment, t } from "./words.js";
 
-/** Show the chat; `tap` is called with the id of a link that speaks when tapped. */
-export function showChat(phone, tap) {
-  if (!changed("chat", [phone.user, phone.appid, phone.following, phone.messages])) return;
+const PAUSE = 5 * 60;
+const NEAR = 120; // pixels: whoever reads further up is left there
+
+let shown = { key: "", last: null };
+let atEnd = true;
+
+/** Show the chat of `phone` (a standing with messages); `tap` is called with the id of a link that speaks. */
+export function showChat(phone, { person, account, tap }) {
+  const key = JSON.stringify([phone.user, phone.appid, phone.following, language(), phone.messages[0]?.id]);
   const chat = $("chat");
-  chat.replaceChildren(...phone.messages.map((message) => line(message, phone.following, tap)));
-  chat.scrollTop = chat.scrollHeight;
+  if (key !== shown.key) restart(chat, key);
+  const fresh = phone.messages.filter((message) => shown.last === null || message.id > shown.last.id);
+  if (fresh.length === 0) return;
+  const follow = atEnd || fresh.at(-1).side === "person";
+  for (const message of fresh) add(chat, message, { person, account, tap, following: phone.following });
+  if (follow) chat.scrollTop = chat.scrollHeight;
 }
 
-function line(message, following, tap) {
-  const bubble = el("div", { className: "bubble" }, ...message.pieces.map((part) => piece(part, following, tap)));
-  const time = el("time", { textContent: clock(message.at) });
-  return el("li", { className: message.side, "data-testid": "chat-line", "data-side": message.side }, bubble, time);
+/** Keep the end of the chat in view when its room changes, as it does when a keyboard comes up. */
+export function watchChat() {
+  const chat = $("chat");
+  chat.addEventListener("scroll", () => { atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < NEAR; });
+  new ResizeObserver(() => { if (atEnd) chat.scrollTop = chat.scrollHeight; }).observe(chat);
+}
+
+/** Begin another chat. It is not read out: only what is said from now on is. */
+function restart(chat, key) {
+  shown = { key, last: null };
+  atEnd = true;
+  chat.setAttribute("aria-live", "off");
+  chat.replaceChildren();
+  setTimeout(() => chat.setAttribute("aria-live", "polite"), 500);
+}
+
+function add(chat, message, scene) {
+  const before = shown.last;
+  const later = before === null || message.at - before.at >= PAUSE;
+  if (later) chat.append(el("li", { className: "time" }, el("time", { textContent: moment(message.at) })));
+  const follows = !later && before.side === message.side;
+  chat.append(message.side === "wechat" ? note(message) : line(message, follows, scene));
+  shown.last = message;
+}
+
+function note(message) {
+  const words = el("p", {}, icon("alert"), el("span", { textContent: message.text }));
+  return el("li", { className: "wechat", "data-testid": "chat-line", "data-side": "wechat" }, words);
+}
+
+function line(message, follows, { person, account, tap, following }) {
+  const own = message.side === "person";
+  const who = own ? person : account;
+  const avatar = el("span", { className: own ? "face" : "face account", "aria-hidden": "true" });
+  const speaker = el("span", { className: "hidden", textContent: `${own ? t("you") : who.name}: ` });
+  const pieces = message.pieces.map((part) => piece(part, following, tap));
+  return el(
+    "li",
+    { className: `${message.side}${follows ? " follows" : ""}`, "data-testid": "chat-line", "data-side": message.side },
+    face(avatar, who.name, who.id),
+    el("div", { className: "bubble" }, speaker, ...pieces),
+  );
 }
 
 function piece(part, following, tap) {

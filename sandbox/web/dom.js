@@ -1,5 +1,8 @@
 // Elements are built, never parsed: text from the network only ever becomes text.
 
+const SVG = "http://www.w3.org/2000/svg";
+const HUES = 6;
+
 export const $ = (id) => document.getElementById(id);
 
 /** Make an element. `props` are set as properties; those with a dash, and `role`, as attributes. */
@@ -13,6 +16,23 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+export function icon(name) {
+  const node = document.createElementNS(SVG, "svg");
+  const use = document.createElementNS(SVG, "use");
+  node.setAttribute("class", "icon");
+  node.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `/sandbox/web/icons.svg#${name}`);
+  node.append(use);
+  return node;
+}
+
+/** Draw the round face of somebody, or the square one of an account: a letter on a colour of their own. */
+export function face(node, name, id) {
+  node.textContent = [...(name.trim() || "?")][0].toUpperCase();
+  node.dataset.hue = String([...id].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % HUES);
+  return node;
+}
+
 const seen = new Map();
 
 /** Say whether `value` differs from what was last shown under `name`: what has not changed is left alone. */
@@ -23,11 +43,10 @@ export function changed(name, value) {
   return true;
 }
 
-/** Fill a select with [value, label] pairs, keeping the choice where it still exists. */
-export function fill(select, pairs, chosen = select.value) {
-  select.replaceChildren(...pairs.map(([value, label]) => el("option", { value, textContent: label })));
-  if (pairs.some(([value]) => value === chosen)) select.value = chosen;
-}
+export const option = ([value, label]) => el("option", { value, textContent: label });
 
-export const clock = (seconds) =>
-  new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+/** Fill a select with these nodes, keeping the choice where it still exists. */
+export function fill(select, nodes, chosen = select.value) {
+  select.replaceChildren(...nodes);
+  if ([...select.options].some((one) => one.value === chosen)) select.value = chosen;
+}

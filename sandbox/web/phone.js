@@ -1,18 +1,22 @@
 // The pretend phone: looks at the sandbox a little more than once a second and shows what has changed.
 
 import { showCodes } from "./camera.js";
-import { showChat } from "./chat.js";
+import { showChat, watchChat } from "./chat.js";
 import { get, post } from "./door.js";
-import { $, changed, fill } from "./dom.js";
-import { offerTricks, showLog, takeMischief } from "./drawer.js";
+import { $, changed, face, fill, option } from "./dom.js";
+import { disarm, learnTricks, offerTricks, showArmed, takeMischief } from "./drawer.js";
+import { isOpen, isTop, layer, wide } from "./layers.js";
+import { showLog } from "./log.js";
+import { askNickname, closeNewcomer, createUser, remember, remembered, showOwners } from "./people.js";
+import { watchPictures } from "./pictures.js";
+import { has, speak, t } from "./words.js";
 
 const PAUSE = 800;
 const EAGER_PAUSE = 150;
 const EAGER_ROUNDS = 10;
-const TOAST_FOR = 3500;
-const NICKNAMES = ["小林 Lin", "Anna", "小雨 Yu", "Ben", "阿杰 Jay", "Mia", "老王 Wang", "Leo"];
+const TOAST_FOR = 5000;
 
-const here = { user: remembered(), account: "", aimed: codeInAddress(), names: new Map() };
+const here = { user: remembered(), account: "", aimed: codeInAddress(), choice: null, users: [], accounts: new Map() };
 let eager = 0;
 let timer = 0;
 let toastTimer = 0;
@@ -21,29 +25,15 @@ function codeInAddress() {
   return location.pathname.match(/^\/q\/(02[0-9A-Za-z]+)$/)?.[1] ?? null;
 }
 
-function remembered() {
-  try {
-    return localStorage.getItem("user") ?? "";
-  } catch {
-    return ""; // storage is forbidden in some private windows
-  }
-}
-
-function remember(user) {
-  here.user = user;
-  try {
-    localStorage.setItem("user", user);
-  } catch {
-    // then the choice lasts as long as the page
-  }
-}
-
 function toast(text) {
   clearTimeout(toastTimer);
   $("toast").textContent = text;
-  $("toast").hidden = false;
-  toastTimer = setTimeout(() => { $("toast").hidden = true; }, TOAST_FOR);
+  toastTimer = setTimeout(() => { $("toast").textContent = ""; }, TOAST_FOR);
 }
+
+const complain = (error) => toast(has(error.reason) ? t(error.reason) : error.message);
+
+const owner = () => here.users.find((user) => user.id === here.user);
 
 // -- looking -----------------------------------------------------------------------------------------------
 
@@ -51,8 +41,8 @@ async function look() {
   clearTimeout(timer);
   try {
     if (!document.hidden) await lookOnce();
-  } catch (error) {
-    toast(`Sandbox: ${error.message}`);
+  } catch {
+    toast(t("unreachable"));
   }
   clearTimeout(timer); // another look may have begun while this one waited
   timer = setTimeout(look, eager-- > 0 ? EAGER_PAUSE : PAUSE);
@@ -62,104 +52,129 @@ async function lookOnce() {
   const [{ users }, { accounts }] = await Promise.all([get("users"), get("accounts")]);
   showUsers(users);
   showAccounts(accounts);
-  const [{ codes }, phone, log] = await Promise.all([
-    get("codes"),
-    here.user ? get("phone", { user: here.user, account: here.account }) : null,
-    here.user && document.querySelector(".desk").open ? get("deliveries", { user: here.user }) : null,
+  const [codes, phone, log] = await Promise.all([
+    isOpen("camera") ? get("codes") : null,
+    owner() ? get("phone", { user: here.user, account: here.account }) : null,
+    owner() && $("desk").open ? get("deliveries", { user: here.user }) : null,
   ]);
-  if (!$("camera").hidden) showCodes(codes, here.names, here.aimed, scan);
+  if (codes) showCodes(codes.codes, { names: here.accounts, aimed: here.aimed, choice: here.choice, scan });
   if (phone && phone.user === here.user && phone.appid === here.account) showPhone(phone);
   if (log) showLog(log.deliveries);
 }
 
 function showUsers(users) {
-  if (!users.some((user) => user.id === here.user)) here.user = users.at(-1)?.id ?? "";
-  if (changed("users", [users, here.user])) {
-    fill($("user"), users.map((user) => [user.id, user.nickname]), here.user);
-    if (users.length === 0) askNickname(0);
-    else if (!$("nickname").value) $("nickname").value = NICKNAMES[users.length % NICKNAMES.length];
-  }
-  $("user").disabled = users.length === 0;
+  here.users = users;
+  // Whoever comes by a code with a phone of their own is somebody new; on the desk, the last phone is taken up.
+  if (!owner() && !here.aimed) here.user = users.at(-1)?.id ?? "";
+  if (owner() ? speak(owner().language) : false) offerTricks();
+  showOwners(users, owner());
+  if (!owner()) askNickname({ count: users.length, byCode: here.aimed !== null, first: true });
 }
 
 function showAccounts(accounts) {
-  if (!accounts.some((account) => account.appid === here.account)) here.account = accounts[0].appid;
+  here.accounts = new Map(accounts.map((account) => [account.appid, account.name]));
+  if (!here.accounts.has(here.account)) here.account = accounts[0].appid;
   if (!changed("accounts", [accounts, here.account])) return;
-  here.names = new Map(accounts.map((account) => [account.appid, account.name]));
-  fill($("account"), accounts.map((account) => [account.appid, account.name]), here.account);
+  fill($("account"), accounts.map((account) => option([account.appid, account.name])), here.account);
   $("account-field").hidden = accounts.length < 2;
-  $("name").textContent = here.names.get(here.account);
+  $("name").hidden = accounts.length > 1;
+  for (const id of ["name", "prompt-name"]) $(id).textContent = here.accounts.get(here.account);
+  for (const id of ["account-face", "prompt-face"]) face($(id), here.accounts.get(here.account), here.account);
 }
 
 function showPhone(phone) {
-  showChat(phone, (link) => act("tap", { link }));
+  const person = { id: here.user, name: owner()?.nickname ?? "" };
+  const account = { id: phone.appid, name: here.accounts.get(phone.appid) };
+  showChat(phone, { person, account, tap: (link) => act("tap", { link }) });
+  $("standing").textContent = t(phone.following ? "following" : "stranger");
   $("unfollow").hidden = !phone.following;
-  $("stranger").hidden = phone.following || phone.pending !== null;
+  $("leave").disabled = !phone.following;
+  $("stranger").hidden = phone.following;
   $("text").disabled = !phone.following;
-  $("write").querySelector(".main").disabled = !phone.following;
-  $("prompt-name").textContent = here.names.get(phone.appid);
-  if ($("prompt").hidden !== (phone.pending === null)) {
-    $("prompt").hidden = phone.pending === null;
-    if (phone.pending) $("follow").focus();
+  $("text").placeholder = t(phone.following ? "message" : "cannotWrite");
+  $("write").querySelector(".send").disabled = !phone.following;
+  if (isOpen("prompt") !== (phone.pending !== null)) {
+    layer("prompt", phone.pending !== null);
+    (phone.pending ? $("follow") : $("open")).focus();
   }
 }
 
 // -- doing -------------------------------------------------------------------------------------------------
 
-async function act(name, body = {}, { plain = false } = {}) {
-  const mischief = plain ? undefined : takeMischief();
+async function act(name, body = {}, { spoilt = true, absent = null } = {}) {
+  const mischief = spoilt ? takeMischief() : undefined;
   try {
     return await post(name, { user: here.user, account: here.account, wait: false, mischief, ...body });
   } catch (error) {
-    toast(error.message);
+    if (absent && error.status === 404) toast(t(absent));
+    else complain(error);
     return null;
   } finally {
-    eager = EAGER_ROUNDS;
-    look();
+    lookEagerly();
   }
 }
 
-async function scan(code) {
-  if (!here.user) return askNickname(0);
-  const seen = await act("scan", { code, account: undefined });
-  if (!seen) return;
-  here.account = seen.code.appid;
-  here.aimed = null;
-  if (location.pathname !== "/") history.replaceState(null, "", "/");
-  if (seen.outcome === "expired") return toast("This code is out of date. 二维码已过期");
-  closeCamera();
+function lookEagerly() {
+  eager = EAGER_ROUNDS;
   look();
 }
 
+async function scan(code) {
+  if (!owner()) return;
+  const seen = await act("scan", { code, account: undefined }, { absent: "unknownCode" });
+  if (!seen) return;
+  here.choice = null;
+  here.account = seen.code.appid;
+  here.aimed = null;
+  if (location.pathname !== "/") history.replaceState(null, "", "/");
+  if (seen.outcome === "expired") toast(t("expired"));
+  else closeCamera();
+  look();
+}
+
+function scanAddress(text) {
+  const id = text.match(/\/q\/(02[0-9A-Za-z]+)/)?.[1];
+  if (id) scan(id);
+  else toast(t("unknownCode"));
+}
+
 function openCamera() {
-  $("camera").hidden = false;
-  $("close").focus();
+  layer("camera", true);
+  if (isTop("camera")) (wide.matches ? $("codes").querySelector("button") ?? $("choose") : $("close")).focus();
   look();
 }
 
 function closeCamera() {
-  $("camera").hidden = true;
-  $("open").focus();
+  here.choice = null;
+  layer("camera", wide.matches); // beside the phone it stays
+  if (isTop("beneath")) $("open").focus();
 }
 
-function askNickname(count) {
-  $("camera").hidden = true; // it would cover the form
-  $("newcomer").hidden = false;
-  $("add").setAttribute("aria-expanded", "true");
-  if (!$("nickname").value) $("nickname").value = NICKNAMES[count % NICKNAMES.length];
-}
-
-async function createUser() {
-  const fields = { nickname: $("nickname").value, language: $("language").value };
-  if ($("unionid").value) fields.unionid = $("unionid").value;
-  const user = await act("users", fields, { plain: true });
-  if (!user) return;
-  remember(user.id);
-  $("nickname").value = $("unionid").value = "";
-  $("newcomer").hidden = true;
-  $("add").setAttribute("aria-expanded", "false");
+function choosePhone(id) {
+  here.user = id;
+  remember(id);
+  closeNewcomer();
   if (here.aimed) openCamera();
   else look();
+}
+
+function askForAnother() {
+  if (isOpen("newcomer")) closeIfMayBe();
+  else askNickname({ count: here.users.length, first: !owner() });
+}
+
+function closeIfMayBe() {
+  if (!owner()) return;
+  closeNewcomer();
+  $("add").focus();
+}
+
+async function begin() {
+  try {
+    choosePhone((await createUser()).id);
+  } catch (error) {
+    complain(error);
+  }
 }
 
 function on(id, event, run) {
@@ -169,35 +184,51 @@ function on(id, event, run) {
   });
 }
 
-on("user", "change", () => { remember($("user").value); look(); });
+on("user", "change", () => choosePhone($("user").value));
 on("account", "change", () => { here.account = $("account").value; look(); });
-on("add", "click", () => {
-  const open = $("newcomer").hidden;
-  $("newcomer").hidden = !open;
-  $("add").setAttribute("aria-expanded", String(open));
-});
-on("newcomer", "submit", createUser);
+on("add", "click", askForAnother);
+on("newcomer-form", "submit", begin);
+on("keep", "click", closeIfMayBe);
 on("open", "click", openCamera);
 on("close", "click", closeCamera);
 on("paste", "submit", () => { if ($("address").value.trim()) scan($("address").value); $("address").value = ""; });
 on("follow", "click", () => act("follow"));
-on("dismiss", "click", () => act("dismiss", {}, { plain: true }));
+on("dismiss", "click", () => act("dismiss", {}, { spoilt: false }));
 on("search", "click", () => act("follow", { by_search: true }));
 on("unfollow", "click", () => act("unfollow"));
+on("leave", "click", () => act("unfollow"));
 on("write", "submit", () => {
   const text = $("text").value;
   $("text").value = "";
   if (text.trim()) act("say", { text });
 });
-on("noise-form", "submit", () => act("noise", { kind: $("noise").value }, { plain: true }));
+on("mischief", "change", showArmed);
+on("disarm", "click", () => { disarm(); $("text").focus(); });
+on("noise-form", "submit", () => act("noise", { kind: $("noise").value }, { spoilt: false }));
 on("verify", "click", async () => {
-  const verified = await act("verify", {}, { plain: true });
-  if (verified) toast(verified.flaw ?? "The callback address answers well. 验证通过");
+  const verified = await act("verify", {}, { spoilt: false });
+  if (verified) toast(verified.flaw ? t("badCallback", { flaw: verified.flaw }) : t("verified"));
 });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !$("camera").hidden) closeCamera(); });
+on("desk", "toggle", look);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
-document.querySelector(".desk").addEventListener("toggle", look);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  if (isTop("newcomer")) closeIfMayBe();
+  else if (isTop("prompt")) act("dismiss", {}, { spoilt: false });
+  else if (isTop("camera")) closeCamera();
+});
+watchPictures({
+  begun: () => toast(t("looking")),
+  found: (code) => { toast(""); scan(code.id); },
+  several: (codes) => { toast(""); here.choice = codes; openCamera(); },
+  failed: complain,
+  text: scanAddress,
+});
 
-offerTricks().catch((error) => toast(error.message));
-if (here.aimed) openCamera();
-else look();
+wide.addEventListener("change", () => layer("camera", wide.matches));
+
+speak(navigator.language);
+learnTricks().catch(() => toast(t("unreachable")));
+layer("camera", wide.matches || here.aimed !== null);
+watchChat();
+look();

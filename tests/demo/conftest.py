@@ -1,33 +1,55 @@
-"""The shop with nothing behind it: what it does of its own, and what when scanbind does not answer."""
+"""The shop beside a real service and a pretend WeChat; and the shop with nothing behind it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from aiohttp.test_utils import TestClient, unused_port
-from pytest_aiohttp.plugin import AiohttpClient
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer, unused_port
+from harness import SECRETS, World, client
+from shopper import Open, Visit
 
 from demo.shop import make_app
 
 
 @pytest.fixture
-def unused_url() -> str:
-    return f"http://127.0.0.1:{unused_port()}"
+async def open_shop() -> AsyncIterator[Open]:
+    """Open the shop on *port* before the service at *url*; each call is another browser at another shop."""
+    clients: list[TestClient] = []
+
+    async def start(url: str, *, port: int = 0) -> Visit:
+        app = make_app(
+            scanbind_url=url, client_id="shop", client_secret=SECRETS["shop"], phone_url="http://127.0.0.1:9/"
+        )
+        # reached by address, so its cookies need a jar that keeps those
+        http = TestClient(TestServer(app, port=port), cookie_jar=CookieJar(unsafe=True))
+        clients.append(http)
+        await http.start_server()
+        shop = next(route.handler.__self__ for route in app.router.routes() if hasattr(route.handler, "__self__"))
+        return Visit(http, shop)
+
+    yield start
+    for http in clients:
+        await http.close()
 
 
 @pytest.fixture
-async def shop(aiohttp_client: AiohttpClient, unused_url: str) -> TestClient:
-    secret = "made up"
-    return await aiohttp_client(
-        make_app(scanbind_url=unused_url, client_id="shop", client_secret=secret, phone_url="http://127.0.0.1:9/")
-    )
+def shop_port() -> int:
+    return unused_port()
 
 
 @pytest.fixture
-def enter(shop: TestClient) -> Callable[[str, str], Awaitable[None]]:
-    """Sign in by password."""
+async def town(make: Callable[..., Awaitable[World]], shop_port: int) -> World:
+    """A world that knows the shop and asks nothing after a scan."""
+    origins = [f"http://127.0.0.1:{shop_port}", "https://shop.example"]
+    return await make(clients={"shop": client("shop", origins=origins)})
 
-    async def enter(name: str, password: str) -> None:
-        answer = await shop.post("/login", data={"name": name, "password": password})
-        assert answer.status == 200
 
-    return enter
+@pytest.fixture
+async def visit(town: World, open_shop: Open, shop_port: int) -> Visit:
+    return await open_shop(town.url, port=shop_port)
+
+
+@pytest.fixture
+async def alone(open_shop: Open) -> Visit:
+    """A shop whose scanbind is away."""
+    return await open_shop(f"http://127.0.0.1:{unused_port()}")

@@ -1,73 +1,188 @@
-import pytest
-from aiohttp.test_utils import TestClient
+"""What the shop does of its own: who gets in, on which session, and what other sites' pages cannot do."""
 
-FOREIGN = [
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-    {"Origin": "https://evil.example"},
-    {"Origin": "null"},
-    {"Origin": "http://127.0.0.1:1"},
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from shopper import Visit
+
+import demo.shop
+from demo.shop import Visitor
+
+FOREIGN = ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"]
+POSTS = ["/login", "/login/wechat", "/signup", "/logout", "/settings/wechat"]
+SOURCES = [
+    path for path in Path(demo.shop.__file__).parent.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")
 ]
-POSTS = [
-    "/login",
-    "/login/wechat",
-    "/signup",
-    "/signup/existing",
-    "/logout",
-    "/settings/wechat",
-    "/settings/disconnect",
-]
+
+
+def test_the_whole_shop_is_under_two_hundred_lines() -> None:
+    assert len(SOURCES) == 4
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES) < 200
 
 
 @pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-async def test_other_pages_cannot_post_here(shop: TestClient, path: str, headers: dict[str, str]) -> None:
-    answer = await shop.post(
-        path, headers=headers, data={"name": "anna", "password": "anna"}, allow_redirects=False
+@pytest.mark.parametrize("origin", FOREIGN)
+async def test_other_pages_cannot_post_here(alone: Visit, path: str, origin: str) -> None:
+    answer = await alone.http.post(
+        path, headers={"Origin": origin}, data={"name": "anna", "password": "anna"}, allow_redirects=False
     )
     assert answer.status == 403
     assert not answer.cookies
 
 
-async def test_own_pages_can_post(shop: TestClient) -> None:
-    own = f"http://{shop.host}:{shop.port}"
-    for headers in ({"Sec-Fetch-Site": "same-origin", "Origin": own}, {"Origin": own}):
-        answer = await shop.post("/logout", headers=headers, allow_redirects=False)
-        assert answer.status == 303
+async def test_own_pages_can_post(alone: Visit) -> None:
+    own = f"http://{alone.http.host}:{alone.http.port}"
+    answer = await alone.http.post("/logout", headers={"Origin": own}, allow_redirects=False)
+    assert answer.status == 303
 
 
-async def test_cookie_is_out_of_reach_of_scripts_and_other_sites(shop: TestClient) -> None:
-    cookie = (await shop.get("/")).cookies["shop_session"]
+async def test_cookie_is_out_of_reach_of_scripts_and_other_sites(alone: Visit) -> None:
+    cookie = (await alone.http.get("/")).cookies["shop"]
     assert cookie["httponly"]
-    assert cookie["samesite"] == "Lax"
-    assert cookie["path"] == "/"
+    assert (cookie["samesite"], cookie["path"]) == ("Lax", "/")
 
 
-async def test_known_visitor_keeps_the_cookie(shop: TestClient) -> None:
-    assert "shop_session" in (await shop.get("/")).cookies
-    assert "shop_session" not in (await shop.get("/login")).cookies
+async def test_known_visitor_keeps_the_cookie_and_the_state(alone: Visit) -> None:
+    first = await alone.http.get("/")
+    second = await alone.http.get("/login")
+    assert "shop" in first.cookies
+    assert "shop" not in second.cookies
+    state = re.compile(r'state="([^"]+)"')
+    assert state.findall(await first.text()) == state.findall(await second.text()) != []
 
 
-async def test_made_up_cookie_is_not_taken_over(shop: TestClient) -> None:
-    answer = await shop.get("/", headers={"Cookie": "shop_session=chosen-by-somebody"})
-    assert answer.cookies["shop_session"].value != "chosen-by-somebody"
+async def test_made_up_cookie_is_not_taken_over(alone: Visit) -> None:
+    answer = await alone.http.get("/", headers={"Cookie": "shop=chosen-by-somebody"})
+    assert answer.cookies["shop"].value != "chosen-by-somebody"
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/nowhere", "/static/shop.js"])
-async def test_every_answer_carries_the_content_policy(shop: TestClient, path: str) -> None:
-    answer = await shop.get(path)
-    policy = answer.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
+async def test_cookie_is_in_no_page(alone: Visit) -> None:
+    await alone.get("/login")
+    assert alone.cookie not in await alone.get("/login")
+
+
+async def test_page_states_a_strict_policy_and_cannot_be_framed_or_kept(alone: Visit) -> None:
+    answer = await alone.http.get("/login")
+    text = await answer.text()
+    [policy] = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', text)
+    assert text.index("Content-Security-Policy") < text.index("<script")
+    assert "default-src &#x27;none&#x27;" in policy or "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "*" not in policy
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]* src=)", text)
 
 
-async def test_templates_are_not_served(shop: TestClient) -> None:
-    assert (await shop.get("/static/layout.html")).status == 404
-    assert (await shop.get("/static/shop.css")).status == 200
+@pytest.mark.parametrize("lang", ["en", "zh"])
+async def test_every_page_is_whole_in_both_languages(alone: Visit, lang: str) -> None:
+    await alone.post("/login", name="anna", password="anna")
+    pages = [await alone.get(f"/?lang={lang}")]
+    await alone.post("/logout")
+    pages += [await alone.get(f"/{path}&lang={lang}") for path in ("login?say=wrong", "signup?say=taken")]
+    for text in pages:
+        assert f'<html lang="{lang}">' in text
+        assert not re.search(r"\[\[|\]\]|<!--|\$\w", text)
+        visible = re.sub(r"<[^>]*>|中文|English", "", text)
+        assert bool(re.search(r"[\u4e00-\u9fff]", visible)) == (lang == "zh")
 
 
-async def test_body_has_an_upper_end(shop: TestClient) -> None:
-    answer = await shop.post("/login", data={"name": "a" * 20_000, "password": "x"})
+async def test_language_is_the_browsers_until_another_is_asked_for(alone: Visit) -> None:
+    assert '<html lang="zh">' in await alone.get("/login", **{"Accept-Language": "zh-CN,en;q=0.8"})
+    assert '<html lang="en">' in await alone.get("/login", **{"Accept-Language": "de"})
+    assert '<html lang="en">' in await alone.get("/login?lang=en", **{"Accept-Language": "zh-CN"})
+    assert '<html lang="en">' in await alone.get("/login?lang=xx")
+
+
+async def test_password_signs_in_and_signing_out_ends_it(alone: Visit) -> None:
+    assert 'data-testid="whoami">anna<' in await alone.post("/login", name="anna", password="anna")
+    assert 'data-testid="whoami"' not in await alone.post("/logout")
+    assert 'data-testid="whoami"' not in await alone.get("/settings")
+
+
+@pytest.mark.parametrize(("name", "password"), [("anna", "ben"), ("anna", ""), ("nobody", "nobody"), ("", "")])
+async def test_wrong_name_or_password_is_told_and_signs_nobody_in(alone: Visit, name: str, password: str) -> None:
+    text = await alone.post("/login", name=name, password=password)
+    assert 'data-testid="notice"' in text
+    assert 'data-testid="whoami"' not in text
+
+
+async def test_form_without_its_fields_signs_nobody_in(alone: Visit) -> None:
+    for path in ("/login", "/signup", "/login/wechat"):
+        assert 'data-testid="notice"' in await alone.post(path)
+
+
+@pytest.mark.parametrize("way_out", [("/logout", {}), ("/login", {"name": "ben", "password": "ben"})], ids=str)
+async def test_cookie_from_before_a_change_is_worth_nothing_after(
+    alone: Visit, way_out: tuple[str, dict[str, str]]
+) -> None:
+    await alone.get("/")
+    cookies = [alone.cookie]
+    for path, form in (("/login", {"name": "anna", "password": "anna"}), way_out):
+        await alone.post(path, **form)
+        cookies.append(alone.cookie)
+    assert len(set(cookies)) == 3
+    assert list(alone.shop.visitors) == cookies[-1:]
+
+
+async def test_state_changes_with_the_session(alone: Visit) -> None:
+    await alone.get("/")
+    before = alone.shop.visitors[alone.cookie].state
+    await alone.post("/login", name="anna", password="anna")
+    assert alone.shop.visitors[alone.cookie].state != before
+
+
+async def test_signing_up_signs_in_and_the_password_is_not_kept(alone: Visit) -> None:
+    assert 'data-testid="whoami">carol<' in await alone.post("/signup", name="carol", password="open sesame")
+    await alone.post("/logout")
+    assert 'data-testid="whoami">carol<' in await alone.post("/login", name="carol", password="open sesame")
+    carol = alone.shop.users["carol"]
+    assert b"open sesame" not in carol.digest
+    assert "carol" not in carol.id
+
+
+async def test_taken_name_is_told_and_stays_whose_it_is(alone: Visit) -> None:
+    assert 'data-testid="notice"' in await alone.post("/signup", name="anna", password="open sesame")
+    assert 'data-testid="whoami"' not in await alone.get("/")
+    assert 'data-testid="whoami">anna<' in await alone.post("/login", name="anna", password="anna")
+
+
+async def test_name_is_given_once_even_to_two_at_once(alone: Visit) -> None:
+    took = await asyncio.gather(
+        *(alone.shop.sign_up(Visitor(), {"name": "carol", "password": word}) for word in ("first", "second"))
+    )
+    assert sorted(visitor.user is not None for visitor, _ in took) == [False, True]
+
+
+@pytest.mark.parametrize(("name", "password"), [("", "secret"), ("carol", "")])
+async def test_account_without_name_or_password_is_refused(alone: Visit, name: str, password: str) -> None:
+    assert 'data-testid="notice"' in await alone.post("/signup", name=name, password=password)
+    assert "carol" not in alone.shop.users
+
+
+async def test_what_people_typed_is_escaped(alone: Visit) -> None:
+    nasty = "\"><script>alert('1')</script>&[[a|b]]$phone"
+    text = await alone.post("/signup", name=nasty, password="open sesame")
+    assert "&quot;&gt;&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;&amp;[[a|b]]$phone<" in text
+    assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize("say", ["<b>", "user", "wrong--><b>", "bound"])
+async def test_address_cannot_make_the_page_say_anything(alone: Visit, say: str) -> None:
+    answer = await alone.http.get("/login", params={"say": say})
+    assert await answer.text() == await alone.get("/login")
+
+
+async def test_sessions_have_an_upper_end(alone: Visit) -> None:
+    alone.shop.visitors = {str(number): Visitor() for number in range(10_000)}
+    await alone.get("/")
+    assert len(alone.shop.visitors) == 10_000
+    assert "0" not in alone.shop.visitors
+    assert alone.cookie in alone.shop.visitors
+
+
+async def test_body_has_an_upper_end(alone: Visit) -> None:
+    answer = await alone.http.post("/login", data={"name": "a" * 20_000, "password": "x"})
     assert answer.status == 413

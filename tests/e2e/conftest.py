@@ -1,22 +1,21 @@
 """A real browser on the real demo; skipped where the machine has no chromium."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pages
 import pytest
+from chromium import chromium
+from harness import ORIGIN, World, client
 from playwright.async_api import Browser, BrowserContext, async_playwright
 from process import Demo, demo
+from proxy import Proxy
+from proxy import proxy as run_proxy
+from widget import RECORD, Begin, Console
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,21 +32,63 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield one
 
 
+@pytest.fixture(scope="session")
+def chromium_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    assert CHROMIUM
+    with chromium(CHROMIUM, tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+async def browser(chromium_address: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield launched
-        await launched.close()
+        yield await playwright.chromium.connect_over_cdp(chromium_address)
 
 
 @pytest.fixture
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+async def context(browser: Browser, console: Console) -> AsyncIterator[BrowserContext]:
     """One person's browser; a page that logs an error or breaks its own security policy fails the test."""
-    faults: list[str] = []
     context = await browser.new_context(viewport={"width": 1000, "height": 760}, locale="en-US")
-    context.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    context.on("weberror", lambda error: faults.append(str(error.error)))
+    console.watch(context)
+    await context.add_init_script(RECORD)
     yield context
     await context.close()
-    assert faults == []
+    assert console.unexpected == []
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[pages.Site]:
+    async with pages.site() as one:
+        yield one
+
+
+@pytest.fixture
+def begin(make: Callable[..., Any], site: pages.Site) -> Begin:
+    """Start a world whose shop is the site: `await begin(confirm="tap", limits=...)`."""
+
+    async def start(*, confirm: str = "match", **settings: Any) -> World:
+        shop = client("shop", origins=[site.origin, ORIGIN], confirm=confirm)
+        world: World = await make(clients={"shop": shop}, **settings)
+        site.service = world.url
+        return world
+
+    return start
+
+
+@pytest.fixture
+async def town(begin: Begin) -> World:
+    """A world whose shop is the site, and asks for the number on the page."""
+    return await begin()
+
+
+@pytest.fixture
+async def between(town: World, site: pages.Site) -> AsyncIterator[Proxy]:
+    """A proxy through which the site's pages reach the service."""
+    async with run_proxy(town.url) as one:
+        site.service = one.url
+        yield one

@@ -1,5 +1,6 @@
-"""What a newcomer does with the demo, in two tabs: the shop, and the pretend phone."""
+"""What a newcomer does with the demo, in two tabs: the shop with its portal, and the pretend phone."""
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 from process import Demo
 
@@ -7,8 +8,9 @@ from process import Demo
 class Phone:
     """The pretend phone in its tab."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, address: str) -> None:
         self.page = page
+        self.address = address
 
     @classmethod
     async def open(cls, context: BrowserContext, where: Demo, nickname: str) -> "Phone":
@@ -21,12 +23,14 @@ class Phone:
         await page.get_by_test_id("new-user-language").select_option("en")
         await page.get_by_test_id("new-user").click()
         await expect(name).to_be_hidden()
-        return cls(page)
+        return cls(page, where.phone)
 
     async def scan_newest(self) -> None:
         await self.page.bring_to_front()
+        answer = await self.page.request.get(f"{self.address}/sandbox/api/codes")
+        newest = (await answer.json())["codes"][0]["id"]
         await self.page.get_by_test_id("scan").click()
-        await self.page.get_by_test_id("code-item").first.click()
+        await self.page.locator(f'[data-code="{newest}"]').click()
         follow = self.page.get_by_test_id("follow")
         last = self.page.get_by_test_id("chat").get_by_text("Not me").last
         await expect(follow.or_(last).first).to_be_visible()
@@ -43,12 +47,22 @@ class Phone:
         await self.page.get_by_test_id("chat-send").click()
 
 
+async def fill(page: Page, way: str, name: str, password: str) -> None:
+    """Fill in the form to sign in (`login`) or up (`signup`), and send it."""
+    await page.get_by_test_id(f"{way}-name").fill(name)
+    await page.get_by_test_id(f"{way}-password").fill(password)
+    await page.get_by_test_id(f"{way}-submit").click()
+
+
 async def sign_in(page: Page, where: Demo, name: str) -> None:
     await page.goto(f"{where.shop}/login")
-    await page.get_by_test_id("login-name").fill(name)
-    await page.get_by_test_id("login-password").fill(name)
-    await page.get_by_test_id("login-submit").click()
+    await fill(page, "login", name, name)
     await expect(page.get_by_test_id("whoami")).to_contain_text(name)
+
+
+async def code_on(page: Page) -> None:
+    await page.bring_to_front()
+    await expect(page.get_by_test_id("qr")).to_be_visible()
 
 
 async def number_on(page: Page) -> str:
@@ -58,47 +72,71 @@ async def number_on(page: Page) -> str:
     return (await match.inner_text()).strip()
 
 
-async def test_a_newcomer_binds_logs_in_registers_and_disconnects(running: Demo, context: BrowserContext) -> None:
+async def scan_at_login(shop: Page, phone: Phone, where: Demo) -> None:
+    await shop.goto(f"{where.shop}/login")
+    await code_on(shop)
+    await phone.scan_newest()
+    await phone.tap(await number_on(shop))
+    await shop.bring_to_front()
+
+
+async def test_a_newcomer_binds_logs_in_disconnects_and_registers(running: Demo, context: BrowserContext) -> None:
     shop = await context.new_page()
     await sign_in(shop, running, "ben")
     phone = await Phone.open(context, running, "Bao")
 
     await shop.bring_to_front()
-    await shop.goto(f"{running.shop}/settings")
-    await expect(shop.get_by_test_id("qr")).to_be_visible()
+    await shop.get_by_test_id("portal").click()
+    await code_on(shop)
     await phone.scan_newest()
     await phone.type(await number_on(shop))
     await shop.bring_to_front()
+    await expect(shop.get_by_test_id("portal-binding")).to_be_visible()
+    await expect(shop.get_by_test_id("portal-account-name")).to_contain_text("ben")
+    await shop.get_by_test_id("portal-return").click()
     await expect(shop.get_by_test_id("binding")).to_be_visible()
 
     await shop.get_by_test_id("logout").click()
-    await shop.goto(f"{running.shop}/login")
-    await expect(shop.get_by_test_id("qr")).to_be_visible()
-    await phone.scan_newest()
-    await phone.tap(await number_on(shop))
-    await shop.bring_to_front()
+    await scan_at_login(shop, phone, running)
     await expect(shop.get_by_test_id("whoami")).to_contain_text("ben")
 
-    await shop.goto(f"{running.shop}/settings")
-    await shop.get_by_test_id("disconnect").click()
-    await expect(shop.get_by_test_id("qr")).to_be_visible()
+    await shop.get_by_test_id("portal").click()
+    await shop.get_by_test_id("portal-disconnect").click()
+    await expect(shop.get_by_test_id("portal-only-login")).to_be_hidden()
+    await shop.get_by_test_id("portal-confirm-yes").click()
+    await code_on(shop)
+    await shop.get_by_test_id("portal-return").click()
+    await expect(shop.get_by_test_id("binding")).to_be_hidden()
 
     await shop.get_by_test_id("logout").click()
-    await shop.goto(f"{running.shop}/login")
-    await expect(shop.get_by_test_id("qr")).to_be_visible()
-    await phone.scan_newest()
-    await phone.tap(await number_on(shop))
-    await shop.bring_to_front()
-    await shop.get_by_test_id("signup-name").fill("bao")
-    await shop.get_by_test_id("signup-password").fill("correct horse")
-    await shop.get_by_test_id("signup-submit").click()
+    await scan_at_login(shop, phone, running)
+    await expect(shop.get_by_test_id("wechat-waiting")).to_be_visible()
+    await fill(shop, "signup", "bao", "")
     await expect(shop.get_by_test_id("whoami")).to_contain_text("bao")
+    await expect(shop.get_by_test_id("binding")).to_be_visible()
+
+    await shop.get_by_test_id("portal").click()
+    await shop.get_by_test_id("portal-disconnect").click()
+    await expect(shop.get_by_test_id("portal-only-login")).to_be_visible()
+    await shop.get_by_test_id("portal-confirm-no").click()
+
+
+async def test_a_new_wechat_goes_to_an_account_there_already_is(running: Demo, context: BrowserContext) -> None:
+    shop = await context.new_page()
+    phone = await Phone.open(context, running, "Dai")
+    await scan_at_login(shop, phone, running)
+    await expect(shop.get_by_test_id("wechat-waiting")).to_be_visible()
+    await shop.get_by_role("link", name="I have an account").click()
+    await shop.get_by_test_id("login-join").check()
+    await fill(shop, "login", "anna", "anna")
+    await expect(shop.get_by_test_id("whoami")).to_contain_text("anna")
+    await expect(shop.get_by_test_id("binding")).to_be_visible()
 
 
 async def test_not_me_and_a_wrong_number_leave_the_visitor_outside(running: Demo, context: BrowserContext) -> None:
     shop = await context.new_page()
     await shop.goto(f"{running.shop}/login")
-    await expect(shop.get_by_test_id("qr")).to_be_visible()
+    await code_on(shop)
     phone = await Phone.open(context, running, "Cai")
     await phone.scan_newest()
     await number_on(shop)
@@ -114,3 +152,23 @@ async def test_not_me_and_a_wrong_number_leave_the_visitor_outside(running: Demo
     await shop.bring_to_front()
     await expect(shop.get_by_test_id("refresh-code")).to_be_visible()
     await expect(shop.get_by_test_id("login-name")).to_be_visible()
+
+
+async def test_a_wrong_password_is_told(running: Demo, context: BrowserContext) -> None:
+    shop = await context.new_page()
+    await shop.goto(f"{running.shop}/login")
+    await fill(shop, "login", "anna", "ben")
+    await expect(shop.get_by_test_id("notice")).to_be_visible()
+    await expect(shop.get_by_test_id("login-name")).to_be_visible()
+
+
+async def test_the_shop_has_no_barrier_in_either_language_or_light(running: Demo, context: BrowserContext) -> None:
+    shop = await context.new_page()
+    for scheme in ("light", "dark"):
+        await shop.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
+        for path in ("/login?lang=zh", "/login?lang=en&say=wrong", "/signup?lang=zh&say=taken"):
+            await shop.goto(running.shop + path)
+            assert (await Axe().run(shop)).response["violations"] == []
+        await sign_in(shop, running, "ben")
+        assert (await Axe().run(shop)).response["violations"] == []
+        await shop.get_by_test_id("logout").click()

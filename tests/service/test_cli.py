@@ -86,6 +86,7 @@ def test_every_command_explains_itself(run: Run) -> None:
         ["serve", "--port", "1"],
         ["serve", "now"],
         ["demo", "--port", "65536"],
+        ["demo", "--lan", "192.168.1.7"],
         ["sandbox", "--port", "-1"],
         ["sandbox", "--port", "x"],
         ["check-config", "--config"],
@@ -203,6 +204,18 @@ def test_the_demo_prints_where_it_is_and_ends_when_told(signum: signal.Signals, 
             assert process.returncode == 0
     assert err == ""
     assert not (tmp_path / "var" / "demo" / "valkey" / "valkey.sock").exists()
+
+
+def test_the_demo_for_the_network_keeps_to_the_host_it_is_given(tmp_path: Path) -> None:
+    environ = {"SCANBIND_SERVER__PORT": "0", "SCANBIND_SERVER__HOST": "127.0.0.1"}
+    with started(tmp_path, "demo", "--port", "0", "--lan", **environ) as process:
+        assert process.stdout
+        text = "".join(process.stdout.readline() for _ in range(7))
+        assert len(re.findall(r"^  \w+ +http://127\.0\.0\.1:", text, re.MULTILINE)) == 3
+        assert "Anybody on this network" not in text, "nobody else can reach it"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
 
 
 def test_the_sandbox_alone_prints_what_to_configure(tmp_path: Path, run: Run) -> None:

@@ -1,0 +1,100 @@
+"""The camera's door: a picture in, the code it shows out. What is no allowed image type is never taken.
+
+POST picture, the body a PNG, JPEG or WebP -> {"code"}: the one of our codes in it; others' codes are passed over.
+Failures are `{"error": text, "reason": word}`: a key of FAULTS; `several_codes` also has them, as `codes`.
+"""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from sandbox import views
+from sandbox.api import SANDBOX
+from sandbox.codes import Code
+from sandbox.errors import Unknown
+from sandbox.guard import CONTROL
+from sandbox.pictures import FORMATS, MOST_PIXELS, BadPicture, texts_in
+from sandbox.world import Sandbox
+
+LARGEST: Final = 8 * 1024 * 1024
+ARRIVES_WITHIN: Final = 30.0
+FAULTS: Final = {
+    "not_a_picture": (400, "the body is no PNG, JPEG or WebP that can be read"),
+    "no_code": (404, "there is no QR code in the picture"),
+    "foreign_code": (404, "the code in the picture is none of this sandbox's"),
+    "too_slow": (408, f"a picture must arrive within {ARRIVES_WITHIN:.0f} seconds"),
+    "several_codes": (409, "the picture shows several of this sandbox's codes: choose one"),
+    "too_large": (413, f"a picture may have {LARGEST // 2**20} MiB"),
+    "too_many_pixels": (413, f"a picture may have {MOST_PIXELS // 10**6} million pixels"),
+    "wrong_type": (415, f"the content type must be one of {', '.join(FORMATS)}"),
+    "no_reader": (501, "reading pictures needs two more libraries: pip install 'scanbind[sandbox]'"),
+}
+"""Reason -> HTTP status and what to say."""
+_EYE: Final = web.AppKey("eye", asyncio.Lock)
+"""One picture at a time: a decoded one takes hundreds of megabytes."""
+
+
+class _Blind(Exception):
+    """No code was made out; `reason` is a key of FAULTS."""
+
+    def __init__(self, reason: str, codes: list[Code] | None = None) -> None:
+        super().__init__(reason)
+        self.reason: Final = reason
+        self.codes: Final = codes
+
+
+async def _picture(request: web.Request) -> web.Response:
+    try:
+        code = await _look(request)
+    except (BadPicture, _Blind) as e:
+        status, error = FAULTS[e.reason]
+        codes = e.codes if isinstance(e, _Blind) else None
+        several = {"codes": [views.code(code) for code in codes]} if codes else {}
+        return web.json_response({"error": error, "reason": e.reason, **several}, status=status)
+    return web.json_response({"code": views.code(code)}, headers={"Cache-Control": "no-store"})
+
+
+async def _look(request: web.Request) -> Code:
+    # A page of another site can post text and forms without asking first, but no image: the lock beside guard.py.
+    if request.content_type not in FORMATS:
+        raise _Blind("wrong_type")
+    picture = await _body(request)
+    async with request.app[_EYE]:
+        texts = await asyncio.to_thread(texts_in, picture)
+    if not texts:
+        raise _Blind("no_code")
+    own = [code for text in texts if (code := _own(request.app[SANDBOX], text))]
+    if not own:
+        raise _Blind("foreign_code")
+    if len(own) > 1:
+        raise _Blind("several_codes", own)
+    return own[0]
+
+
+async def _body(request: web.Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(ARRIVES_WITHIN):
+            async for piece in request.content.iter_chunked(64 * 1024):
+                body += piece
+                if len(body) > LARGEST:
+                    raise _Blind("too_large")
+    except TimeoutError as e:
+        raise _Blind("too_slow") from e
+    return bytes(body)
+
+
+def _own(sandbox: Sandbox, text: str) -> Code | None:
+    """Return the code whose address is `text`; a scene or ticket written as a QR code is nobody's code."""
+    try:
+        code = sandbox.code(text)
+    except Unknown:
+        return None
+    return code if code.url == text else None
+
+
+def add_routes(app: web.Application) -> None:
+    """Add the camera to the control door."""
+    app[_EYE] = asyncio.Lock()
+    app.router.add_post(f"{CONTROL}picture", _picture)

@@ -1,0 +1,103 @@
+// The pushes of one user, and what the service answered, in words.
+
+import { $, el } from "./dom.js";
+import { FORGED } from "./drawer.js";
+import { clock, has, language, t, trick } from "./words.js";
+
+const NEWEST = 30;
+
+let entries = new Map();
+
+/** Show the newest pushes, the newest first. An entry that has not changed stays, open or closed as it is. */
+export function showLog(deliveries) {
+  const newest = deliveries.slice(0, NEWEST);
+  const old = entries;
+  entries = new Map(newest.map((delivery) => [delivery.id, entry(delivery, old.get(delivery.id))]));
+  const nodes = [...entries.values()].map((one) => one.node);
+  const log = $("log");
+  if (nodes.length !== log.children.length || nodes.some((node, at) => node !== log.children[at])) {
+    log.replaceChildren(...nodes);
+  }
+  $("no-log").hidden = nodes.length > 0;
+}
+
+function entry(delivery, old) {
+  const text = JSON.stringify([delivery, language()]);
+  if (old?.text === text) return old;
+  const node = drawn(delivery);
+  node.querySelector("details").open = old?.node.querySelector("details").open ?? false;
+  return { text, node };
+}
+
+function drawn(delivery) {
+  const verdict = judged(delivery);
+  return el(
+    "li", { "data-testid": "log-entry", "data-state": delivery.state, "data-verdict": verdict },
+    el(
+      "header", {},
+      el("strong", { textContent: title(delivery) }),
+      el("span", { className: "badge", textContent: t(believed(delivery) ? "believed" : delivery.state) }),
+    ),
+    el("p", { className: "meta", textContent: meta(delivery) }),
+    ...answers(delivery),
+    el("details", {}, el("summary", { textContent: t("raw") }), el("pre", { textContent: delivery.sent, tabIndex: 0 })),
+  );
+}
+
+
+const believed = (delivery) => delivery.state === "answered" && FORGED.includes(delivery.mischief);
+
+/** Say whether the service did `good`, `bad`, or nothing `yet`. */
+function judged(delivery) {
+  if (delivery.state === "held" || delivery.state === "waiting") return "yet";
+  return delivery.state === "faulty" || believed(delivery) ? "bad" : "good";
+}
+
+function title(delivery) {
+  const event = has(delivery.event) ? t(delivery.event) : delivery.event;
+  return delivery.text ? `${event} “${delivery.text}”` : event;
+}
+
+function meta(delivery) {
+  const at = delivery.attempts[0]?.at;
+  const played = delivery.mischief ? trick(delivery.mischief)[0] : null;
+  return [`#${delivery.id}`, at ? clock(at) : null, played].filter(Boolean).join(" · ");
+}
+
+function answers(delivery) {
+  if (delivery.attempts.length === 0) return [answer(null, t(delivery.state === "held" ? "heldWhat" : "waitingWhat"), null)];
+  return delivery.attempts.map((tried) => answer(tried.status, ...said(tried, delivery)));
+}
+
+function answer(status, words, reply) {
+  const quoted = reply === null ? [] : [el("blockquote", { textContent: plain(reply) })];
+  return el(
+    "div", { className: "answer", "data-testid": "log-answer" },
+    el("span", { className: "status", textContent: status ?? "–" }),
+    el("div", {}, el("p", { textContent: words }), ...quoted),
+  );
+}
+
+/** Return [what the answer was, what the chat shows for it or null]. */
+function said(tried, delivery) {
+  if (tried.status === null) return [t("mute"), null];
+  if (tried.status !== 200) {
+    const words = delivery.state === "refused" ? "turnedAway" : "failed";
+    return [t(words, { status: problem(tried) }), null];
+  }
+  if (believed(delivery)) return [t("taken"), tried.reply];
+  if (tried.flaw) return [t("badAnswer", { flaw: tried.flaw }), null];
+  return tried.reply === null ? [t("silent"), null] : [t("said"), tried.reply];
+}
+
+/** Name a failure: its status, and the kind of problem where the body tells (RFC 9457). */
+function problem({ status, body }) {
+  try {
+    return `${status} ${JSON.parse(body).type.split("/").at(-1)}`;
+  } catch {
+    return String(status);
+  }
+}
+
+/** Return a reply as one line, its links in brackets. */
+const plain = (reply) => reply.replace(/<a [^>]*>([^<]*)<\/a>/g, "[$1]").replace(/\s+/g, " ");

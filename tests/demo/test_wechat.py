@@ -1,0 +1,185 @@
+"""What the shop does with WeChat: a scan logs in, registers or connects, and nobody else's scan does."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from harness import World
+from shopper import Open, Visit, scan
+
+WAITING, NOTICE, BOUND, JOIN = (
+    f'data-testid="{name}"' for name in ("wechat-waiting", "notice", "binding", "login-join")
+)
+
+
+def whoami(name: str) -> str:
+    return f'data-testid="whoami">{name}<'
+
+
+async def test_a_scan_logs_in_who_is_bound(visit: Visit, town: World) -> None:
+    person = await town.bound("anna")
+    text = await visit.post("/login/wechat", code=await visit.code(town, person))
+    assert whoami("anna") in text
+    assert BOUND in text
+
+
+async def test_a_scan_by_somebody_new_makes_an_account_without_a_password(visit: Visit, town: World) -> None:
+    person = await town.person()
+    text = await visit.post("/login/wechat", code=await visit.code(town, person))
+    assert WAITING in text
+    text = await visit.post("/signup", name="carol", password="")
+    assert whoami("carol") in text
+    assert BOUND in text
+    await visit.post("/logout")
+    assert whoami("carol") in await visit.post("/login/wechat", code=await visit.code(town, person))
+    await visit.post("/logout")
+    assert NOTICE in await visit.post("/login", name="carol", password="")
+
+
+async def test_a_scan_by_somebody_new_is_connected_to_an_account_there_is(visit: Visit, town: World) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    assert JOIN in await visit.get("/login")
+    assert BOUND in await visit.post("/login", name="anna", password="anna", join="on")
+    assert len(await town.bindings("anna")) == 1
+
+
+async def test_a_wechat_that_somebody_left_waiting_opens_no_account_unasked(visit: Visit, town: World) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    assert BOUND not in await visit.post("/login", name="anna", password="anna")
+    assert await town.bindings("anna") == []
+    await visit.post("/logout")
+    assert JOIN not in await visit.get("/login")
+
+
+async def test_a_wrong_password_connects_nothing_and_can_be_mended(visit: Visit, town: World) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    assert JOIN in await visit.post("/login", name="anna", password="ben", join="on")
+    assert await town.bindings("anna") == []
+    assert BOUND in await visit.post("/login", name="anna", password="anna", join="on")
+
+
+async def test_a_waiting_wechat_ends_with_the_session(visit: Visit, town: World) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    assert WAITING not in await visit.post("/logout")
+    assert BOUND not in await visit.post("/login", name="anna", password="anna", join="on")
+
+
+async def test_an_account_that_has_a_wechat_gets_no_second_one_and_is_told(visit: Visit, town: World) -> None:
+    await town.bound("anna")
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    text = await visit.post("/login", name="anna", password="anna", join="on")
+    assert whoami("anna") in text
+    assert NOTICE in text
+    assert len(await town.bindings("anna")) == 1
+
+
+@pytest.mark.parametrize("fields", [{"state": "another"}, {}, {"state": "né"}], ids=str)
+async def test_a_code_of_another_state_or_none_signs_nobody_in(
+    visit: Visit, town: World, fields: dict[str, str]
+) -> None:
+    await visit.get("/login")
+    before = visit.cookie
+    text = await visit.post("/login/wechat", code=await scan(town, await town.bound("anna"), **fields))
+    assert NOTICE in text
+    assert whoami("anna") not in text
+    assert visit.cookie == before
+
+
+async def test_a_registration_of_another_state_waits_for_nobody(visit: Visit, town: World) -> None:
+    text = await visit.post("/login/wechat", code=await scan(town, await town.person(), state="another"))
+    assert WAITING not in text
+
+
+async def test_a_code_signs_in_once(visit: Visit, town: World) -> None:
+    code = await visit.code(town, await town.bound("anna"))
+    await visit.post("/login/wechat", code=code)
+    await visit.post("/logout")
+    assert whoami("anna") not in await visit.post("/login/wechat", code=code)
+
+
+async def test_signing_in_by_scan_changes_the_session(visit: Visit, town: World) -> None:
+    code = await visit.code(town, await town.bound("anna"))
+    before = visit.cookie
+    await visit.post("/login/wechat", code=code)
+    assert visit.cookie != before
+    assert before not in visit.shop.visitors
+
+
+async def test_an_account_that_a_restart_forgot_is_disconnected_and_can_register_anew(
+    visit: Visit, town: World
+) -> None:
+    person = await town.bound("before")
+    assert NOTICE in await visit.post("/login/wechat", code=await visit.code(town, person))
+    assert await town.bindings("before") == []
+    assert WAITING in await visit.post("/login/wechat", code=await visit.code(town, person))
+
+
+async def portal(visit: Visit, town: World) -> dict[str, Any]:
+    """Follow the button to the portal; return what the portal is told."""
+    answer = await visit.http.post("/settings/wechat", allow_redirects=False)
+    assert answer.status == 303
+    token = answer.headers["Location"].removeprefix(f"{town.url}/portal/open/")
+    session, origin = token.partition(".")[0], {"Origin": f"http://{visit.http.host}:{visit.http.port}"}
+    opened = await town.call(
+        "POST", f"/v1/portal-sessions/{session}/open", headers={"Authorization": f"Bearer {token}", **origin}
+    )
+    bearer = {"Authorization": f"Bearer {(await opened.json())['secret']}", **origin}
+    told: dict[str, Any] = await (await town.call("GET", f"/v1/portal-sessions/{session}", headers=bearer)).json()
+    return told
+
+
+async def test_the_portal_is_for_the_account_and_leads_back(visit: Visit, town: World) -> None:
+    await visit.post("/login", name="anna", password="anna")
+    told = await portal(visit, town)
+    assert (told["account_name"], told["only_login"], told["lang"]) == ("anna", False, "en")
+    assert told["return_url"].rstrip("/") == f"http://{visit.http.host}:{visit.http.port}"
+
+
+async def test_the_portal_is_told_when_wechat_is_the_only_way_in(visit: Visit, town: World) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    await visit.post("/signup", name="carol", password="")
+    told = await portal(visit, town)
+    assert told["only_login"] is True
+    assert [one["account"] for one in told["bindings"]] == ["main"]
+
+
+async def test_the_portal_is_for_who_is_signed_in(visit: Visit) -> None:
+    answer = await visit.http.post("/settings/wechat", allow_redirects=False)
+    assert answer.headers["Location"].startswith("/")
+
+
+async def test_the_shop_goes_on_while_scanbind_is_away(alone: Visit) -> None:
+    assert whoami("anna") in await alone.post("/login", name="anna", password="anna")
+    assert NOTICE in await alone.post("/settings/wechat")
+    await alone.post("/logout")
+    assert NOTICE in await alone.post("/login/wechat", code="c")
+
+
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize("body", ["<h1>Bad Gateway</h1>", "", "\xff"])
+async def test_somebody_else_answering_is_scanbind_being_away(open_shop: Open, body: str, status: int) -> None:
+    async def gateway(_request: web.Request) -> web.Response:
+        return web.Response(status=status, body=body.encode("latin-1"), content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{anything:.*}", gateway)
+    async with TestServer(app) as server:
+        visit = await open_shop(str(server.make_url("/")))
+        assert whoami("anna") in await visit.post("/login", name="anna", password="anna")
+        assert NOTICE in await visit.post("/settings/wechat")
+
+
+async def test_the_secret_does_not_follow_a_redirect(open_shop: Open) -> None:
+    asked: list[str] = []
+
+    async def away(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{anything:.*}", away)
+    async with TestServer(app) as server:
+        visit = await open_shop(str(server.make_url("/")))
+        await visit.post("/login/wechat", code="c")
+    assert asked == ["/v1/exchange"]

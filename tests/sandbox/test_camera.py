@@ -1,0 +1,154 @@
+"""The camera's door: a screenshot in, the code in it out; closed to other sites' pages."""
+
+import io
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import segno
+from aiohttp.test_utils import TestClient
+from PIL import Image
+
+from sandbox import camera
+from sandbox.account import OfficialAccount
+from sandbox.app import SANDBOX, make_app
+
+PNG = {"Content-Type": "image/png"}
+
+
+@pytest.fixture
+async def client(aiohttp_client: Any, account: OfficialAccount, clock: Any) -> Any:
+    return await aiohttp_client(make_app([account], public_url="http://phone.test", clock=clock))
+
+
+def picture(*texts: str, kind: str = "PNG") -> bytes:
+    """Draw codes of these texts side by side."""
+    image, out = Image.new("L", (max(1, len(texts)) * 500, 500), 255), io.BytesIO()
+    for number, text in enumerate(texts):
+        code = io.BytesIO()
+        segno.make(text, error="m", micro=False).save(code, kind="png", scale=8, border=4)
+        image.paste(Image.open(code), (number * 500, 0))
+    image.save(out, kind)
+    return out.getvalue()
+
+
+async def look(client: TestClient, body: Any, headers: dict[str, str] = PNG) -> tuple[int, Any]:
+    response = await client.post("/sandbox/api/picture", data=body, headers=headers)
+    return response.status, await response.json()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_the_code_in_the_picture_is_named(client: TestClient, show: Callable[..., str], kind: str) -> None:
+    code = show(client.app[SANDBOX])
+    body = picture(f"http://phone.test/q/{code}", kind=kind)
+    status, answer = await look(client, body, {"Content-Type": f"image/{kind.lower()}"})
+    assert (status, answer["code"]["id"]) == (200, code)
+
+
+async def test_codes_of_others_are_passed_over(client: TestClient, show: Callable[..., str]) -> None:
+    code = show(client.app[SANDBOX])
+    status, answer = await look(client, picture("https://elsewhere.example", f"http://phone.test/q/{code}"))
+    assert (status, answer["code"]["id"]) == (200, code)
+
+
+async def test_several_of_ours_are_all_named(client: TestClient, show: Callable[..., str]) -> None:
+    codes = [show(client.app[SANDBOX], scene) for scene in ("a", "b")]
+    status, answer = await look(client, picture(*(f"http://phone.test/q/{code}" for code in codes)))
+    assert (status, answer["reason"]) == (409, "several_codes")
+    assert sorted(code["id"] for code in answer["codes"]) == sorted(codes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://elsewhere.example", "bind_x", "http://elsewhere.example/q/{code}", "http://phone.test/q/02nothing"],
+)
+async def test_a_foreign_code_is_none_of_ours(client: TestClient, show: Callable[..., str], text: str) -> None:
+    code = show(client.app[SANDBOX], "bind_x")
+    status, answer = await look(client, picture(text.format(code=code)))
+    assert (status, answer["reason"]) == (404, "foreign_code")
+
+
+async def test_a_picture_without_a_code_says_so(client: TestClient) -> None:
+    status, answer = await look(client, picture())
+    assert (status, answer["reason"]) == (404, "no_code")
+    assert "no QR code" in answer["error"]
+
+
+async def test_what_is_no_picture_says_so(client: TestClient) -> None:
+    status, answer = await look(client, b"\x89PNG\r\n\x1a\nnot really")
+    assert (status, answer["reason"]) == (400, "not_a_picture")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_picture_too_large_is_refused(client: TestClient, announced: bool) -> None:
+    body = bytes(camera.LARGEST + 1)
+
+    async def pieces() -> Any:
+        yield body
+
+    status, answer = await look(client, io.BytesIO(body) if announced else pieces())
+    assert (status, answer["reason"]) == (413, "too_large")
+
+
+async def test_a_picture_that_does_not_arrive_is_not_waited_for(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "ARRIVES_WITHIN", 0.05)
+    never = threading.Event()  # set by nobody: the rest of the body never comes
+
+    async def pieces() -> Any:
+        yield b"\x89PNG"
+        while not never.is_set():
+            await camera.asyncio.sleep(0.01)
+            yield b""
+
+    response = await client.post("/sandbox/api/picture", data=pieces(), headers=PNG)
+    assert (response.status, (await response.json())["reason"]) == (408, "too_slow")
+
+
+async def test_without_the_libraries_the_extra_is_named(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    status, answer = await look(client, picture())
+    assert (status, answer["reason"]) == (501, "no_reader")
+    assert "scanbind[sandbox]" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "image/svg+xml", ""],
+)
+async def test_what_a_foreign_page_may_post_unasked_is_not_taken(client: TestClient, kind: str) -> None:
+    status, answer = await look(client, picture(), {"Content-Type": kind})
+    assert (status, answer["reason"]) == (415, "wrong_type")
+
+
+async def test_no_foreign_page_is_allowed_to_ask(client: TestClient) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    response = await client.options("/sandbox/api/picture", headers=asked)
+    assert response.status in (403, 405)
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}],
+)
+async def test_another_sites_page_is_refused(client: TestClient, headers: dict[str, str]) -> None:
+    status, _ = await look(client, picture(), {**PNG, **headers})
+    assert status == 403
+
+
+async def test_looking_does_not_stop_the_rest(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_in: list[threading.Thread] = []
+
+    def texts_in(_picture: bytes) -> list[str]:
+        looked_in.append(threading.current_thread())
+        return []
+
+    monkeypatch.setattr(camera, "texts_in", texts_in)
+    assert (await look(client, picture()))[0] == 404
+    assert looked_in != [threading.current_thread()]

@@ -1,0 +1,57 @@
+"""Which addresses the demo gives out, on this machine and on the local network."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.account import default_account
+from service.settings import validate
+from service.trial import Trial, _address, _announcement, _seen_by_browsers, _values
+
+LAN = "192.0.2.7"
+
+
+@pytest.fixture
+def bound() -> Iterator[socket.socket]:
+    """A socket of every address that nobody can reach: it does not listen."""
+    with socket.socket() as one:
+        one.bind(("0.0.0.0", 0))
+        yield one
+
+
+def test_by_itself_everything_is_reached_by_the_loopback(bound: socket.socket) -> None:
+    port = bound.getsockname()[1]
+    assert _address(bound) == f"http://127.0.0.1:{port}"
+    where = _seen_by_browsers(shop=bound, phone=bound, service=bound, on_lan=False)
+    assert {where.shop, where.phone, where.service} == {f"http://127.0.0.1:{port}"}
+
+
+def test_an_address_of_the_network_takes_the_place_of_the_loopback(bound: socket.socket) -> None:
+    port = bound.getsockname()[1]
+    assert _address(bound, LAN) == f"http://{LAN}:{port}"
+    assert _address(bound, "2001:db8::7") == f"http://[2001:db8::7]:{port}"
+
+
+def test_a_host_that_was_named_stays_even_on_the_network() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        where = _seen_by_browsers(shop=one, phone=one, service=one, on_lan=True)
+        assert where.shop == f"http://127.0.0.1:{one.getsockname()[1]}"
+        assert not where.shared
+
+
+def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
+    where = Trial(shop=f"http://{LAN}:80", phone=f"http://{LAN}:8082", service=f"http://{LAN}:8080", shared=True)
+    account = default_account("http://127.0.0.1:8080/wechat/main")
+    values = _values(where, account, password="p" * 32, wechat="http://127.0.0.1:8082", shop_port=80)
+    settings = validate(values, {})
+    # a browser leaves the port of http out
+    assert settings.clients["shop"].origins == (f"http://{LAN}", "http://127.0.0.1", "http://localhost")
+    assert settings.server.public_url == f"http://{LAN}:8080"
+    assert settings.accounts["main"].api_base == "http://127.0.0.1:8082"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_whoever_lets_the_network_in_is_told(shared: bool) -> None:
+    where = Trial(shop="http://a", phone="http://b", service="http://c", shared=shared)
+    assert ("Anybody on this network" in _announcement(where)) is shared

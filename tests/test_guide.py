@@ -1,0 +1,349 @@
+"""The integrator's guide, worked through from top to bottom as a newcomer does: every block of it is run."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientError, ClientSession, CookieJar
+from aiohttp.test_utils import unused_port
+from guide import Guide, blocks
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
+
+DOCS = Path(__file__).parent.parent / "docs"
+ENGLISH, CHINESE = DOCS / "integration.md", DOCS / "integration.zh.md"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MARK = "app = web.Application()"
+"""The line of site.py above which the guide adds to it."""
+
+PINNED = """@routes.get("/pinned")
+async def pinned(request):
+    return web.FileResponse("pinned.html")"""
+STYLE = """(css) => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  document.adoptedStyleSheets = [sheet];
+}"""
+
+
+def test_both_languages_have_the_same_blocks() -> None:
+    assert blocks(CHINESE) == blocks(ENGLISH) != []
+
+
+def test_both_languages_have_the_same_sections_tables_and_names() -> None:
+    for pattern in (r"^## (\d+)\.", r"^\| `", r"^\| "):
+        english, chinese = (
+            re.findall(pattern, page.read_text("utf-8"), re.MULTILINE) for page in (ENGLISH, CHINESE)
+        )
+        assert english == chinese
+    english, chinese = (set(re.findall(r"`([a-z_/-]+)`", page.read_text("utf-8"))) for page in (ENGLISH, CHINESE))
+    assert english == chinese
+
+
+def test_what_the_troubles_quote_is_what_people_see() -> None:
+    shown = "".join((DOCS.parent / "web" / name).read_text("utf-8") for name in ("widget.js", "portal-gone.html"))
+    for page, quoted in ((ENGLISH, r'^\| "([^"]+)"'), (CHINESE, r"^\| [^|]*?“([^”]+)”")):
+        phrases = re.findall(quoted, page.read_text("utf-8").partition("## 10.")[2], re.MULTILINE)
+        assert len(phrases) == 4
+        assert [phrase for phrase in phrases if phrase not in shown] == []
+
+
+@dataclass
+class Desk:
+    """A newcomer's machine: a folder, some terminals, a browser, and the pretend phone."""
+
+    folder: Path
+    guide: Guide
+    http: ClientSession
+    service: str
+    wechat: str
+    site: str
+    variables: dict[str, str]
+
+    async def start(self, command: str) -> asyncio.subprocess.Process:
+        """Run a command in a terminal of its own."""
+        program, *arguments = command.split()
+        with (self.folder / "terminals.log").open("a") as log:
+            return await asyncio.create_subprocess_exec(
+                program,
+                *arguments,
+                cwd=self.folder,
+                env=self.variables,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+
+    async def run(self, command: str) -> str:
+        """Run a command to its good end and return what it prints."""
+        shell = await asyncio.create_subprocess_exec(
+            "sh", "-c", command, cwd=self.folder, env=self.variables, stdout=asyncio.subprocess.PIPE
+        )
+        printed, _ = await asyncio.wait_for(shell.communicate(), 30)
+        assert shell.returncode == 0, command
+        return printed.decode()
+
+    async def answers(self, url: str) -> None:
+        """Wait until *url* answers well."""
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    async with self.http.get(url, allow_redirects=False) as answer:
+                        if answer.ok:
+                            return
+                except ClientError:
+                    pass
+                await asyncio.sleep(0.05)
+
+    async def phone(self, act: str, **body: Any) -> dict[str, Any]:
+        async with self.http.post(f"{self.wechat}/sandbox/api/{act}", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            return dict(await answer.json())
+
+    async def newest_code(self) -> str:
+        async with self.http.get(f"{self.wechat}/sandbox/api/codes") as answer:
+            return str((await answer.json())["codes"][0]["id"])
+
+    async def scan(self, user: str, code: str) -> None:
+        if (await self.phone("scan", user=user, code=code))["outcome"] == "follow_first":
+            await self.phone("follow", user=user)
+
+
+@asynccontextmanager
+async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[asyncio.subprocess.Process]:
+    """End the process, whatever happens."""
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.communicate(), 20)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    service, wechat, site = unused_port(), unused_port(), unused_port()
+    elsewhere = {
+        "127.0.0.1:8080": f"127.0.0.1:{service}",
+        "8000": str(site),
+        "scanbind sandbox": f"scanbind sandbox --port {wechat} --callback http://127.0.0.1:{service}/wechat/main",
+    }
+    guide = Guide(ENGLISH, elsewhere)
+    variables = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "SCANBIND_SERVER__PORT": str(service),
+        "PYTHONWARNINGS": "error",
+    }
+    async with ClientSession() as http:
+        addresses = (f"http://127.0.0.1:{port}" for port in (service, wechat, site))
+        yield Desk(tmp_path, guide, http, *addresses, variables)
+
+
+@pytest.fixture
+async def context() -> AsyncIterator[BrowserContext]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        context = await browser.new_context(locale="en-US")
+        yield context
+        await browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="needs chromium, which is not on this machine")
+async def test_the_guide_works_from_top_to_bottom(desk: Desk, context: BrowserContext) -> None:
+    async with AsyncExitStack() as stack:
+        await service_beside_wechat(desk, stack)
+        page = await context.new_page()
+        user = (await desk.phone("users", nickname="Bao"))["id"]
+        await first_site(desk, page, user)
+        await bindings_by_hand(desk)
+        await connect_when_signed_in(desk, page, user)
+        await portal(desk, page, user)
+        await the_element(desk, page, user)
+        await without_the_element(desk, user)
+    assert desk.guide.left == []
+
+
+async def service_beside_wechat(desk: Desk, stack: AsyncExitStack) -> None:
+    """Section 1: the accounts that the sandbox prints and the guide's site are the configuration."""
+    sandbox = await stack.enter_async_context(ended(await desk.start(desk.guide.take("sh"))))
+    assert sandbox.stdout
+    printed = ""
+    async with asyncio.timeout(20):
+        while "api_base" not in printed:
+            printed += (await sandbox.stdout.readline()).decode()
+    accounts = printed[printed.index("accounts:") :]
+    (desk.folder / "my.yaml").write_text(accounts + desk.guide.take("yaml"), encoding="utf-8")
+    await stack.enter_async_context(ended(await desk.start(desk.guide.take("sh"))))
+    await desk.answers(f"{desk.service}/readyz")
+
+
+@asynccontextmanager
+async def running_site(desk: Desk) -> AsyncIterator[None]:
+    async with ended(await desk.start("python site.py")):
+        await desk.answers(f"{desk.site}/")
+        yield
+
+
+def add_to_site(desk: Desk, block: str) -> None:
+    file = desk.folder / "site.py"
+    before, mark, after = file.read_text(encoding="utf-8").partition(MARK)
+    assert mark
+    file.write_text(f"{before}{block}\n\n\n{mark}{after}", encoding="utf-8")
+
+
+async def log_in(desk: Desk, page: Page, user: str) -> None:
+    """Scan the code of the site's first page and give the number on it."""
+    await page.context.clear_cookies()
+    await page.goto(f"{desk.site}/")
+    await expect(page.get_by_test_id("qr")).to_be_visible()
+    await answer(desk, page, user)
+    await expect(page.get_by_role("heading", name="Hello, user-42")).to_be_visible()
+
+
+async def answer(desk: Desk, page: Page, user: str) -> None:
+    await desk.scan(user, await desk.newest_code())
+    match = page.get_by_test_id("match")
+    await expect(match).to_be_visible()
+    await desk.phone("say", user=user, text=await match.inner_text())
+
+
+async def first_site(desk: Desk, page: Page, user: str) -> None:
+    """Sections 2 and 3: somebody new is registered, and logged in the next time."""
+    (desk.folder / "site.py").write_text(desk.guide.take("python") + "\n", encoding="utf-8")
+    assert desk.guide.take("sh") == "python site.py"
+    async with running_site(desk):
+        await log_in(desk, page, user)
+        await log_in(desk, page, user)
+        await slipped_in(desk, user)
+
+
+async def slipped_in(desk: Desk, user: str) -> None:
+    """Somebody else's login, handed in by a visitor who has a session, signs nobody in."""
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as visitor:
+        async with visitor.get(f"{desk.site}/") as first:
+            assert "Log in" in await first.text()
+        body = {"purpose": "login", "client_id": "shop", "state": "another"}
+        headers = {"Origin": desk.site}
+        async with visitor.post(f"{desk.service}/v1/tickets", json=body, headers=headers) as made:
+            ticket = await made.json()
+        await desk.scan(user, ticket["qr_url"])
+        address, bearer = f"{desk.service}/v1/tickets/{ticket['ticket']}", f"Bearer {ticket['secret']}"
+        async with visitor.get(address, headers={"Authorization": bearer}) as scanned:
+            await desk.phone("say", user=user, text=(await scanned.json())["match"])
+        async with visitor.get(address, headers={"Authorization": bearer}) as confirmed:
+            code = (await confirmed.json())["code"]
+        async with visitor.post(f"{desk.site}/login", data={"code": code}) as refused:
+            assert refused.status == 403
+
+
+def same_shape(shown: str, real: str) -> None:
+    """Check that an answer has just the fields that the guide shows."""
+    told, is_told = json.loads(shown), json.loads(real)
+    assert told.keys() == is_told.keys()
+    for name, inner in told.items():
+        if isinstance(inner, list):
+            assert inner[0].keys() == is_told[name][0].keys()
+
+
+async def bindings_by_hand(desk: Desk) -> None:
+    """Section 4."""
+    see = desk.guide.take("sh")
+    same_shape(desk.guide.take("json"), await desk.run(see))
+    assert await desk.run(desk.guide.take("sh")) == ""
+    assert json.loads(await desk.run(see))["bindings"] == []
+
+
+async def connect_when_signed_in(desk: Desk, page: Page, user: str) -> None:
+    """Section 5: whoever has no WeChat connects one, and logs in with it."""
+    add_to_site(desk, desk.guide.take("python"))
+    async with running_site(desk):
+        await log_in(desk, page, user)
+        await desk.run(f"curl -s -u shop:password-of-the-shop -X DELETE {desk.service}/v1/bindings/user-42")
+        await page.goto(f"{desk.site}/connect")
+        await expect(page.get_by_test_id("qr")).to_be_visible()
+        await answer(desk, page, user)
+        await expect(page.get_by_text("WeChat is connected")).to_be_visible()
+        await log_in(desk, page, user)
+
+
+async def portal(desk: Desk, page: Page, user: str) -> None:
+    """Section 6: the service's own page by the button, and the element in a page of the site."""
+    add_to_site(desk, desk.guide.take("python"))
+    button = desk.guide.take("html")
+    add_to_site(desk, desk.guide.take("python"))
+    async with running_site(desk):
+        await log_in(desk, page, user)
+        await put(page, button)
+        await page.get_by_role("button", name="WeChat settings").click()
+        await expect(page.get_by_test_id("portal-binding")).to_be_visible()
+        await expect(page.get_by_test_id("portal-only-login")).to_be_visible()
+        await page.get_by_test_id("portal-return").click()
+        await expect(page.get_by_role("heading", name="Hello, user-42")).to_be_visible()
+        await page.goto(f"{desk.site}/account")
+        await expect(page.get_by_test_id("portal-binding")).to_be_visible()
+
+
+async def put(page: Page, html: str) -> None:
+    """Put HTML at the end of the page, as if the site had written it there."""
+    write = "(html) => document.body.append(document.createRange().createContextualFragment(html))"
+    await page.evaluate(write, html)
+
+
+async def the_element(desk: Desk, page: Page, user: str) -> None:
+    """Section 7: what script, style and attributes do to it, and the tags that pin it."""
+    script, style, html, pin = (desk.guide.take(language) for language in ("js", "css", "html", "sh"))
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    pinned_page(desk, await desk.run(pin))
+    async with running_site(desk):
+        await log_in(desk, page, user)
+        await page.evaluate(f"() => {{ {script} }}")
+        code = page.locator("scanbind-qr")
+        await expect(code.get_by_test_id("qr")).to_be_visible()
+        assert said == ["loading", "waiting"]
+        before = (await code.bounding_box() or {})["width"]
+        await page.evaluate(STYLE, style)
+        assert (await code.bounding_box() or {})["width"] < before
+        await put(page, html)
+        await expect(page.get_by_text("打开微信扫一扫")).to_be_visible()
+        await page.goto(f"{desk.site}/pinned")
+        await expect(page.get_by_test_id("qr")).to_be_visible()
+        assert await page.evaluate("customElements.get('scanbind-portal') !== undefined")
+
+
+def pinned_page(desk: Desk, tags: str) -> None:
+    """Add a page that loads nothing but what is pinned."""
+    (desk.folder / "pinned.html").write_text(f'<!doctype html>{tags}<scanbind-qr client-id="shop"></scanbind-qr>')
+    add_to_site(desk, PINNED)
+
+
+async def without_the_element(desk: Desk, user: str) -> None:
+    """Section 8: a ticket is made, followed and exchanged without a browser."""
+    made = await desk.run(desk.guide.take("sh"))
+    same_shape(desk.guide.take("json"), made)
+    ticket = json.loads(made)
+    (desk.folder / "follow.py").write_text(desk.guide.take("python") + "\n", encoding="utf-8")
+    command = f"python follow.py {ticket['ticket']} {ticket['secret']}"
+    async with ended(await desk.start(command)) as follower, asyncio.timeout(20):
+        assert follower.stdout
+        assert (await follower.stdout.readline()).decode().split() == ["pending"]
+        await desk.scan(user, ticket["qr_url"])
+        scanned, match = (await follower.stdout.readline()).decode().split()
+        await desk.phone("say", user=user, text=match)
+        confirmed, code = (await follower.stdout.readline()).decode().split()
+        assert (scanned, confirmed, await follower.wait()) == ("scanned", "confirmed", 0)
+    exchange = desk.guide.take("sh").replace("CODE", code)
+    shown = desk.guide.take("json")
+    same_shape(shown, told := await desk.run(exchange))
+    assert json.loads(told)["user_id"] == json.loads(shown)["user_id"]
