@@ -92,7 +92,9 @@ async def account_holder(request: web.Request) -> PortalSession:
         SessionNotFound: there is no such session, it is over, or the secret is another's.
         StoreUnavailable: the database does not answer.
     """
-    cookie = None if "Authorization" in request.headers else request.cookies.get(PORTAL_COOKIE)
+    # A proxy before the service may have a password of its own (Basic), which says nothing here.
+    bears = request.headers.get("Authorization", "").lower().startswith("bearer")
+    cookie = None if bears else request.cookies.get(PORTAL_COOKIE)
     if cookie is not None:
         cors.only(request, ())
         _own_page(request)

@@ -336,8 +336,8 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 errors.StoreUnavailable,
             ),
         ),
-        pages.latest: Operation(answers=_SCRIPT),
-        pages.pinned: Operation(answers=_SCRIPT, refuses=(errors.NotFound,)),
+        pages.latest: Operation(parameters=("known",), answers=_SCRIPT),
+        pages.pinned: Operation(parameters=("known",), answers=_SCRIPT, refuses=(errors.NotFound,)),
         health.live: Operation(answers={200: _json("The process runs.", shapes.LIVENESS)}),
         health.ready: Operation(
             answers={

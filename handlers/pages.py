@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from models.errors import NotFound
 
 WEB: Final = Path(__file__).parent.parent / "web"
 _VERSION_LENGTH: Final = 16
+_GZIP: Final = re.compile(r"(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
 _LATEST: Final = "public, max-age=300"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
@@ -69,12 +71,12 @@ def _sent(request: web.Request, script: Script, *, caching: str) -> web.Response
     headers = {
         "Cache-Control": caching,
         "Cross-Origin-Resource-Policy": "cross-origin",
-        "ETag": f'"{script.version}"',
+        "ETag": f'W/"{script.version}"',  # the same for the bytes as they are and packed
         "Vary": "Accept-Encoding",
     }
     if script.version in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
-    packed = "gzip" in request.headers.get("Accept-Encoding", "")
+    packed = _GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
     if packed:
         headers["Content-Encoding"] = "gzip"
     body = script.packed if packed else script.body

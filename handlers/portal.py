@@ -78,7 +78,7 @@ async def bind(request: web.Request) -> web.Response:
             session.client,
             session.user_id,
             account=wanted.account,
-            session=f"portal:{session.id}",
+            session=_tag(session),
             lang=session.lang,
             asker=cleaning.asker(ip=address, user_agent=agent, account_name=session.account_name),
         )
@@ -101,12 +101,18 @@ async def disconnect(request: web.Request) -> web.Response:
 
 
 async def close(request: web.Request) -> web.Response:
-    """End the session."""
+    """End the session, and with it the code that it shows."""
     session = await auth.account_holder(request)
     await request.app[PORTAL].close(session)
+    await request.app[ISSUING].withdraw(session.client, session.user_id, _tag(session))
     response = web.Response(status=204, headers=NO_STORE)
     portal_cookie.drop(request, response, session)
     return response
+
+
+def _tag(session: PortalSession) -> str:
+    """Return what names the visit to those who make tickets."""
+    return f"portal:{session.id}"
 
 
 def _visit(request: web.Request, session: PortalSession) -> dict[str, Any]:

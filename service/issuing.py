@@ -122,6 +122,16 @@ class Issuing:
                 await self._cancel(request, now)
             return issued
 
+    async def withdraw(self, client: str, user_id: UserId, session: str) -> None:
+        """Cancel whatever bind tickets of this user and session can still be answered.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        now = self._clock()
+        for request in await self._requests.live(client, user_id, session, now=now):
+            await self._cancel(request, now)
+
     async def _bind(self, wanted: Wanted) -> Issued:
         issued = await self._issue(
             wanted.client,

@@ -246,7 +246,6 @@ class Session {
         ...(body && { "Content-Type": "application/json" }),
         ...(bearer && { Authorization: `Bearer ${bearer}` }),
       },
-      cache: "no-store",
       credentials: bearer ? "omit" : "same-origin",
       keepalive,
       signal: signal ? AbortSignal.any([signal, within]) : within,

@@ -1,6 +1,5 @@
-// <scanbind-qr>: shows a WeChat code and follows its ticket until somebody has answered. One file, no dependency.
-// Text only ever becomes text; a secret travels in a header alone; a page that nobody sees asks for nothing.
-// How to use it: docs/integration.md.
+// <scanbind-qr>: shows a WeChat code and follows its ticket until somebody has answered (docs/integration.md).
+// Text only ever becomes text, a secret travels in a header alone, and a page that nobody sees asks for nothing.
 
 const HERE = new URL(".", import.meta.url);
 const RENEWALS = 10; // codes that follow an expired one by themselves
@@ -12,8 +11,7 @@ const BRIEF = 3_000; // ms: a connection that ends sooner is no way to wait
 const DEAF = 10_000; // ms after which a page that held the line is no more
 const EXPIRING = 20; // seconds left when a warning is due
 const FINAL = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
-const TOLD = ["status", "match", "outcome", "reason", "ticket"];
-const HUSH = new Error("interrupted");
+const HUSH = "interrupted";
 
 const WORDS = {
   en: {
@@ -23,8 +21,7 @@ const WORDS = {
     waiting_hint: "In WeChat, tap + and then Scan.",
     wechat: "Press and hold the code",
     wechat_hint: "WeChat recognizes it and goes on.",
-    phone: "Scan with WeChat",
-    phone_hint: "Save the picture. In WeChat, tap Scan and choose it from the album.",
+    phone_hint: "Save the picture, then choose it in the scanner of WeChat.",
     save: "Save the picture",
     scanned: "Answer with this number",
     scanned_hint: "Tap or type it in the chat of WeChat.",
@@ -34,11 +31,10 @@ const WORDS = {
     bound: "WeChat is connected",
     already_bound: "This WeChat was connected already",
     declined: "Declined on the phone",
-    declined_hint: "If that was not meant, try again.",
     wrong_number: "That was another number",
     wrong_number_hint: "To be safe, this code has ended.",
     wechat_taken: "This WeChat belongs to another account",
-    wechat_taken_hint: "Disconnect it there first, or scan with another WeChat.",
+    wechat_taken_hint: "Disconnect it there first.",
     user_taken: "This account has another WeChat",
     user_taken_hint: "Disconnect that one first.",
     expiring: "This code is about to expire",
@@ -47,7 +43,7 @@ const WORDS = {
     offline: "No connection",
     offline_hint: "Trying again…",
     limited: "Too many codes at once",
-    limited_hint: "Trying again in a moment…",
+    limited_hint: "Trying again…",
     failed: "That did not work",
     refresh: "Get a new code",
   },
@@ -58,7 +54,6 @@ const WORDS = {
     waiting_hint: "打开微信，点“+”，选“扫一扫”。",
     wechat: "请长按二维码",
     wechat_hint: "识别后即可继续。",
-    phone: "请用微信扫一扫",
     phone_hint: "保存图片，打开微信“扫一扫”，从相册中选择它。",
     save: "保存图片",
     scanned: "请在微信中回答这个数字",
@@ -69,11 +64,10 @@ const WORDS = {
     bound: "微信绑定成功",
     already_bound: "此微信此前已绑定",
     declined: "已在手机上拒绝",
-    declined_hint: "如非本意，请重试。",
     wrong_number: "数字不正确",
     wrong_number_hint: "为安全起见，此二维码已作废。",
     wechat_taken: "此微信已绑定其他账号",
-    wechat_taken_hint: "请先在那个账号中解绑，或换一个微信扫码。",
+    wechat_taken_hint: "请先在那个账号中解绑。",
     user_taken: "此账号已绑定其他微信",
     user_taken_hint: "请先解绑原来的微信。",
     expiring: "二维码即将失效",
@@ -82,7 +76,7 @@ const WORDS = {
     offline: "网络连接中断",
     offline_hint: "正在重试…",
     limited: "操作过于频繁",
-    limited_hint: "稍后自动重试…",
+    limited_hint: "正在重试…",
     failed: "出错了",
     refresh: "换一个二维码",
   },
@@ -116,7 +110,7 @@ const STYLE = `
   border: 1px solid light-dark(#d8dde1, #3a4046); border-radius: var(--scanbind-radius, 1rem);
 }
 .code, .match { display: grid; place-items: center; inline-size: 100%; max-inline-size: var(--side); aspect-ratio: 1; border-radius: .75rem; overflow: hidden }
-.image { inline-size: 100%; block-size: 100%; background: #fff; forced-color-adjust: none; image-rendering: pixelated }
+.image { inline-size: 100%; block-size: 100%; background: #fff; forced-color-adjust: none }
 .icon, .match { color: var(--accent); background: color-mix(in srgb, currentColor 10%, transparent) }
 .icon { inline-size: 44%; padding: 10%; border-radius: 50%; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round }
 .icon.no { color: light-dark(#c0271d, #ff8f85) }
@@ -139,14 +133,6 @@ button:hover, .save:hover { filter: brightness(.93) }
 @media (forced-colors: active) { button, .save { border: 1px solid ButtonText } }
 `;
 
-class Refused extends Error {
-  constructor(status, wait) {
-    super(`refused with ${status}`);
-    this.status = status;
-    this.wait = wait; // ms the service asks us to wait, if it says so
-  }
-}
-
 const at = (path) => new URL(`.${path}`, HERE);
 
 async function ask(url, { secret, body, headers, ...how } = {}) {
@@ -158,12 +144,12 @@ async function ask(url, { secret, body, headers, ...how } = {}) {
       ...(secret && { Authorization: `Bearer ${secret}` }),
       ...headers,
     },
-    cache: "no-store",
     credentials: "omit",
     ...how,
   });
   if (response.ok || response.status === 304) return response;
-  throw new Refused(response.status, Number(response.headers.get("Retry-After")) * 1000);
+  const { status } = response;
+  throw Object.assign(new Error(status), { status, wait: response.headers.get("Retry-After") * 1000 });
 }
 
 /** Yield the fields of each block of an event stream; a comment has none. */
@@ -178,7 +164,7 @@ async function* blocks(body) {
 
 /**
  * Who may hold a connection: one widget in all pages of a site, the one seen last, for browsers open six to a host.
- * The others ask now and then, and those that show the same ticket are told what it hears.
+ * The others ask now and then; those that show the same ticket, when it hears something.
  */
 const line = new (class {
   #channel = null;
@@ -270,7 +256,7 @@ class Session {
     this.wake();
   }
 
-  /** Look again now: whatever is being waited for may be out of date. A code that is being made is not. */
+  /** Look again now; a code that is being made is let be. */
   wake() {
     if (this.ticket || this.over) this.turn?.abort(HUSH);
     this.rouse?.();
@@ -283,8 +269,11 @@ class Session {
     this.wake();
   }
 
-  overhear(ticket, [etag, state]) {
-    if (ticket === this.ticket?.ticket) this.#hear(etag, state);
+  /** Another page knows something new of a ticket: not what, for that is the service's to say. */
+  overhear(ticket, etag) {
+    if (ticket !== this.ticket?.ticket || etag === this.etag) return;
+    this.news = true;
+    this.wake();
   }
 
   async #ticket() {
@@ -292,12 +281,16 @@ class Session {
       await this.#seen();
       if (this.over) return null;
       try {
-        return await this.#timed(LATE, () => this.obtain(this.turn.signal));
+        const made = await this.#timed(LATE, () => this.obtain(this.turn.signal));
+        if (made?.ticket && made.secret && made.qr_png && made.expires_in > 0) return made;
+        break;
       } catch (error) {
         if (this.over) return null;
         if (error.status < 500 && error.status !== 429) break;
         this.tell({ status: error.status === 429 ? "limited" : "offline" });
-        await this.#pause(error.wait || backoff(failures));
+        const until = Date.now() + (error.wait || backoff(failures));
+        do await this.#pause(until - Date.now());
+        while (error.wait && Date.now() < until && !this.over);
       }
     }
     if (!this.over) this.tell({ status: "failed" });
@@ -317,7 +310,7 @@ class Session {
       const way = line.holds(this) && !blame ? this.way : 2;
       let pause = this.ticket.poll_after * 1000 || 2000;
       try {
-        if (!line.follows(this.ticket.ticket)) await this.#ask(way);
+        if (this.news || !line.follows(this.ticket.ticket)) await this.#ask(way);
         if (blame) {
           if (failures < 2) strikes += blame;
           pause = 0;
@@ -328,7 +321,7 @@ class Session {
         failures = blame = 0;
       } catch (error) {
         if (error === HUSH) continue;
-        if (error.status === 404) this.#end(Date.now() < this.deadline ? "failed" : "expired");
+        if (error.status < 500 && error.status !== 429) this.#end(Date.now() < this.deadline ? "failed" : "expired");
         else if (error.status !== 429 && ++failures > 1) this.#down();
         blame = way > 1 ? 0 : 2 - this.heard;
         pause = error.wait || backoff(failures);
@@ -344,14 +337,15 @@ class Session {
     return this.over || FINAL.has(this.state.status);
   }
 
-  /** Ask once, in the best way there is: a stream, a poll that is held, or a glance. */
+  /** Ask once: by a stream, a poll that is held, or a glance. */
   #ask(way) {
-    this.heard = false;
+    this.heard = this.news = false;
     const path = `/v1/tickets/${this.ticket.ticket}`;
     const { secret } = this.ticket;
     if (way === 0) return this.#timed(LATE, () => this.#stream(`${path}/events`, secret));
     const held = way === 1 && this.etag !== '""';
-    const headers = { "If-None-Match": this.etag, ...(held && { Prefer: `wait=${HOLD}` }) };
+    // Browsers ask leave again before each request that names an ETag, so a glance names none.
+    const headers = held && { "If-None-Match": this.etag, Prefer: `wait=${HOLD}` };
     return this.#timed(LATE + (held ? HOLD * 1000 : 0), async () => {
       const response = await ask(at(path), { secret, headers, signal: this.turn.signal });
       if (response.status === 200) this.#hear(response.headers.get("ETag"), await response.json());
@@ -374,7 +368,7 @@ class Session {
     if (etag === this.etag) return this.#up();
     this.etag = etag;
     this.cut = false;
-    if (line.holds(this)) line.say({ news: [etag, state] });
+    if (line.holds(this)) line.say({ news: etag });
     this.tell((this.state = state));
   }
 
@@ -388,7 +382,6 @@ class Session {
     this.cut = false;
   }
 
-  /** Our own clock says that it is over, or the service knows the ticket no more. */
   #end(status) {
     this.tell((this.state = { status, ticket: this.ticket.ticket }));
   }
@@ -413,7 +406,7 @@ class Session {
 
   #pause(ms) {
     return new Promise((done) => {
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.min(Math.max(ms, 200) || 200, 600_000));
       this.rouse = () => done(clearTimeout(timer));
     });
   }
@@ -442,7 +435,6 @@ sheet.replaceSync(STYLE);
 const IN_WECHAT = /MicroMessenger/i.test(navigator.userAgent);
 const ON_PHONE = /Android|iPhone|iPad|Mobile|HarmonyOS/i.test(navigator.userAgent);
 
-/** `<scanbind-qr>`. */
 export class ScanbindQr extends HTMLElement {
   static observedAttributes = [
     "purpose", "client-id", "state", "account", "ticket", "secret", "ticket-url", "lang", "texts",
@@ -516,7 +508,7 @@ export class ScanbindQr extends HTMLElement {
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
-    if (name === "texts") this.texts = parsed(after);
+    if (name === "texts") this.texts = JSON.parse(after || "{}");
     else if (name === "lang") this.#draw();
     else if (this.#life) this.#later();
   }
@@ -585,7 +577,7 @@ export class ScanbindQr extends HTMLElement {
     if (ticket) this.#picture(ticket);
     const { code = null, ...view } = state;
     if (view.status === "pending") view.status = "waiting";
-    if (view.status === "rejected") view.status = view.reason;
+    if (view.status === "rejected") view.status = view.reason ?? "failed";
     // What is shown stays good while the line is down.
     this.#change(view.status === "offline" && this.#open ? { ...this.#view, ...view } : { ...view, base: view.status });
     if (view.status === "confirmed") this.#hand({ outcome: view.outcome, code, ticket: view.ticket });
@@ -595,9 +587,11 @@ export class ScanbindQr extends HTMLElement {
   /** Hand the code on: to whoever listens, and with the form that the element stands in. */
   #hand(detail) {
     const goes = this.dispatchEvent(this.#event("confirmed", detail, { cancelable: true }));
+    const { form } = this.#internals;
     if (!goes || !detail.code || !this.hasAttribute("name")) return;
+    if (form?.method !== "post") return; // an address is no place for a code
     this.#internals.setFormValue(detail.code);
-    this.#internals.form?.requestSubmit();
+    form.requestSubmit();
   }
 
   get #open() {
@@ -610,8 +604,8 @@ export class ScanbindQr extends HTMLElement {
     this.dataset.status = view.status;
     this.#draw();
     if (same && view.status !== "loading") return;
-    const detail = Object.fromEntries(TOLD.map((name) => [name, view[name] ?? null]));
-    this.dispatchEvent(this.#event("status", detail));
+    const { status, match = null, outcome = null, reason = null, ticket = null } = view;
+    this.dispatchEvent(this.#event("status", { status, match, outcome, reason, ticket }));
   }
 
   #event(name, detail, how) {
@@ -689,12 +683,13 @@ export class ScanbindQr extends HTMLElement {
     write(match, view.match ?? "");
     match.hidden = !view.match;
     write(status, words[key] ?? words.failed);
-    write(hint, words[view.status === "expiring" ? "expiring" : `${key}_hint`] ?? "");
+    const more = view.status === "expiring" ? "expiring" : `${key === "waiting" && ON_PHONE ? "phone" : key}_hint`;
+    write(hint, words[more] ?? "");
     write(save, words.save);
     save.hidden = !(shows && ON_PHONE && !IN_WECHAT);
     write(button, words.refresh);
     button.hidden = this.#open || ["loading", "confirmed", "limited", "offline"].includes(view.status);
-    said.lang = this.#lang === "zh" ? "zh-CN" : "en";
+    said.lang = this.#lang;
   }
 
   /** Take over what was set before the element was defined. */
@@ -710,7 +705,6 @@ export class ScanbindQr extends HTMLElement {
 
 function wording({ status, match, outcome }) {
   if (status === "waiting" && IN_WECHAT) return "wechat";
-  if (status === "waiting" && ON_PHONE) return "phone";
   if (status === "scanned" && !match) return "asked";
   if (status === "confirmed" && outcome?.endsWith("bound")) return outcome;
   return status;
@@ -719,14 +713,6 @@ function wording({ status, match, outcome }) {
 /** Change a text only if it differs, so that it is not read aloud again. */
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
-}
-
-function parsed(json) {
-  try {
-    return json ? JSON.parse(json) : {};
-  } catch {
-    return {};
-  }
 }
 
 customElements.get("scanbind-qr") ?? customElements.define("scanbind-qr", ScanbindQr);

@@ -1,4 +1,4 @@
-"""A real browser on the real demo; skipped where the machine has no chromium."""
+"""A real browser, with the real service behind its pages; skipped where the machine has no chromium."""
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -224,6 +224,7 @@ async def test_asking_for_the_head_or_ahead_of_time_leaves_the_link_unused(world
         ("Sec-Purpose", "prefetch"),
         ("Sec-Purpose", "Prefetch;prerender"),
         ("Purpose", "prefetch"),
+        ("X-Moz", "prefetch"),
     ):
         response = await world.call("GET", path, headers={name: value})
         await problem(response, 403, "forbidden-origin")
@@ -241,6 +242,15 @@ async def test_a_page_of_the_site_opens_the_link_by_its_token(world: World) -> N
     assert (await Visit(world, made["token"], told["secret"]).call()).status == 200
     await problem(await open_(world, made["token"]), 404, "session-not-found")
     assert (await follow(world, made)).status == 410
+
+
+async def test_closing_takes_the_code_along_that_the_page_showed(world: World) -> None:
+    here = await visit(world)
+    page = await here.bind()
+    assert (await here.call("DELETE")).status == 204
+    assert (await page.poll())["status"] == "cancelled"
+    await world.scan(await world.person(), page)
+    assert await world.bindings("42") == []
 
 
 # --- looking
