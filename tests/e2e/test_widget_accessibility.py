@@ -9,8 +9,11 @@ from pages import Site
 from playwright.async_api import BrowserContext, Page, expect
 from proxy import Proxy, followers_fail, no_codes, too_many
 from town import links_of
-from widget import LOGIN, Console, Widget, confirm, in_time, opened, scan_newest, timed, until
+from widget import LOGIN, Begin, Console, Widget, confirm, in_time, opened, scan_newest, timed, until
 
+from sandbox.people import Person
+
+BIND = '<scanbind-qr purpose="bind" theme="{}" ticket="{}" secret="{}"></scanbind-qr>'
 PROVOKED = ("Failed to load resource", "Access to fetch")
 OVERFLOWING = """
 (size) => {
@@ -65,6 +68,50 @@ async def states(town: World, between: Proxy, widget: Widget) -> AsyncIterator[s
     await confirm(town, anna, widget)
     await widget.becomes("confirmed")
     yield "confirmed"
+
+
+async def to_its_end(world: World, ending: str, anna: Person) -> None:
+    """Bring the newest code to an end; *anna* is bound to the user 42."""
+    match ending:
+        case "wechat_taken":
+            await scan_newest(world, anna)
+        case "user_taken":
+            await scan_newest(world, await world.person())
+        case "cancelled":
+            await world.bind("7", refresh=True)
+        case "expired":
+            world.clock.advance(600)
+
+
+@pytest.mark.parametrize(("scheme", "lang"), [("light", "en"), ("dark", "zh")])
+async def test_axe_finds_nothing_wrong_at_an_end(
+    begin: Begin, site: Site, context: BrowserContext, console: Console, *, scheme: str, lang: str
+) -> None:
+    console.expect(*PROVOKED)
+    world = await begin(confirm="none")
+    anna = await world.bound("42")
+    for ending in ("wechat_taken", "user_taken", "cancelled", "expired", "failed"):
+        made = (await world.bind("42" if ending == "user_taken" else "7", refresh=True)).made
+        secret = "another" if ending == "failed" else made["secret"]
+        widget = await opened(context, site.put(BIND.format(scheme, made["ticket"], secret), lang=lang))
+        if ending != "failed":
+            await widget.shows_a_code()
+        await to_its_end(world, ending, anna)
+        await widget.becomes(ending)
+        assert await faults_of(widget.page) == [], ending
+
+
+@pytest.mark.parametrize(("scheme", "lang"), [("light", "zh"), ("dark", "en")])
+async def test_axe_finds_nothing_wrong_after_a_wrong_number(
+    town: World, site: Site, context: BrowserContext, *, scheme: str, lang: str
+) -> None:
+    anna = await town.person()
+    widget = await opened(context, site.put(LOGIN.replace("state", f'theme="{scheme}" state'), lang=lang))
+    await widget.shows_a_code()
+    await scan_newest(town, anna)
+    await town.say(anna, "10" if await widget.number() != "10" else "11")
+    await widget.becomes("wrong_number")
+    assert await faults_of(widget.page) == []
 
 
 @pytest.mark.parametrize(("scheme", "lang"), [("light", "en"), ("dark", "zh")])

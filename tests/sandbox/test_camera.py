@@ -1,9 +1,10 @@
 """The camera's door: a screenshot in, the code in it out; closed to other sites' pages."""
 
+import asyncio
 import io
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,17 +102,18 @@ async def test_a_picture_that_does_not_arrive_is_not_waited_for(
     async def pieces() -> Any:
         yield b"\x89PNG"
         while not never.is_set():
-            await camera.asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
             yield b""
 
     response = await client.post("/sandbox/api/picture", data=pieces(), headers=PNG)
-    assert (response.status, (await response.json())["reason"]) == (408, "too_slow")
+    assert (response.status, (await response.json())["reason"]) == (422, "too_slow")
 
 
 async def test_without_the_libraries_the_extra_is_named(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    (tmp_path / "zxingcpp.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     status, answer = await look(client, picture())
     assert (status, answer["reason"]) == (501, "no_reader")
     assert "scanbind[sandbox]" in answer["error"]
@@ -142,13 +144,41 @@ async def test_another_sites_page_is_refused(client: TestClient, headers: dict[s
     assert status == 403
 
 
-async def test_looking_does_not_stop_the_rest(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked_in: list[threading.Thread] = []
+class Slow:
+    """Bodies that begin and never end, until `stop`."""
 
-    def texts_in(_picture: bytes) -> list[str]:
-        looked_in.append(threading.current_thread())
-        return []
+    def __init__(self) -> None:
+        self.stopped = asyncio.Event()
 
-    monkeypatch.setattr(camera, "texts_in", texts_in)
+    async def body(self) -> AsyncIterator[bytes]:
+        yield b"\x89PNG"
+        await self.stopped.wait()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def test_more_pictures_than_there_are_places_for_are_not_even_received(client: TestClient) -> None:
+    slow, eye = Slow(), client.app[camera._EYE]
+    held = [asyncio.create_task(look(client, slow.body())) for _ in range(camera.PLACES)]
+    await until(lambda: eye._free == 0)
+    async with asyncio.timeout(5):
+        response = await client.post("/sandbox/api/picture", data=slow.body(), headers=PNG)
+        assert (response.status, (await response.json())["reason"]) == (429, "busy")
+    assert int(response.headers["Retry-After"]) > 0
+    slow.stopped.set()
+    assert {answer["reason"] for _, answer in await asyncio.gather(*held)} == {"not_a_picture"}
     assert (await look(client, picture()))[0] == 404
-    assert looked_in != [threading.current_thread()]
+
+
+async def test_a_place_is_given_back_when_whoever_held_it_goes_away(client: TestClient) -> None:
+    slow, eye = Slow(), client.app[camera._EYE]
+    held = [asyncio.create_task(look(client, slow.body())) for _ in range(camera.PLACES)]
+    await until(lambda: eye._free == 0)
+    for task in held:
+        task.cancel()
+    await asyncio.gather(*held, return_exceptions=True)
+    await until(lambda: eye._free == camera.PLACES)

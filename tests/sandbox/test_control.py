@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp import web
+from aiohttp.test_utils import TestClient, make_mocked_request
 
 from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
+from sandbox.guard import is_near
 
 
 @pytest.fixture
@@ -94,6 +96,32 @@ async def test_the_callback_address_can_be_set_and_verified(client: TestClient, 
     pointed = await post(client, "callback", url="http://127.0.0.1:1/elsewhere")
     assert pointed["callback_url"] == "http://127.0.0.1:1/elsewhere"
     assert "no answer" in (await post(client, "verify"))["flaw"]
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.0.0.9", "::1", "::ffff:127.0.0.1"])
+def test_who_comes_by_the_loopback_is_near(peer: str) -> None:
+    assert is_near(make_mocked_request("POST", "/").clone(remote=peer))
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7", "", "localhost"])
+def test_who_comes_by_the_network_is_not(peer: str) -> None:
+    assert not is_near(make_mocked_request("POST", "/").clone(remote=peer))
+
+
+async def test_only_this_machine_says_where_pushes_go(aiohttp_client: Any, account: OfficialAccount) -> None:
+    peers = iter(["192.0.2.7", "192.0.2.7", "127.0.0.1"])
+
+    @web.middleware
+    async def from_afar(request: web.Request, handler: Any) -> Any:
+        return await handler(request.clone(remote=next(peers)))
+
+    app = make_app([account], public_url="http://phone.test")
+    app.middlewares.append(from_afar)
+    client = await aiohttp_client(app)
+    told = await post(client, "callback", url="http://127.0.0.1:1/elsewhere", status=403)
+    assert "only from the machine" in told["error"]
+    assert (await get(client, "accounts"))["accounts"][0]["callback_url"] == account.callback_url
+    await post(client, "callback", url="http://127.0.0.1:1/elsewhere")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Codes found in pictures of every kind a visitor may have; what is no picture says so."""
 
 import io
+import json
 import struct
+import subprocess
 import sys
 import zlib
 from typing import Any
@@ -102,3 +104,34 @@ def test_without_the_libraries_it_says_so(library: str, monkeypatch: pytest.Monk
     with pytest.raises(BadPicture) as told:
         texts_in(packed(Image.new("L", (30, 20))) if library == "zxingcpp" else b"anything")
     assert told.value.reason == "no_reader"
+
+
+def told(picture: bytes, *, memory: int | None = None) -> dict[str, Any]:
+    """Run the program as it is run; with `memory`, it may take so many MiB beside those it begins with."""
+    program = ["import PIL.Image, resource, zxingcpp", "from sandbox import pictures"]
+    if memory is not None:
+        program += ["taken = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()"]
+        program += [f"pictures._MOST_MEMORY = taken + {memory * 2**20}"]
+    command = [sys.executable, "-c", "\n".join([*program, "pictures.main()"])]
+    done = subprocess.run(command, input=picture, capture_output=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def test_the_program_tells_the_texts_or_the_reason() -> None:
+    assert told(packed(drawn())) == {"texts": [ADDRESS]}
+    assert told(b"no picture") == {"reason": "not_a_picture"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system may not bound a process")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_the_largest_picture_there_may_be_needs_little_memory(mode: str, kind: str) -> None:
+    largest = Image.new(mode, (MOST_PIXELS // 4000, 4000))
+    largest.paste(drawn().convert(mode), (200, 200))
+    assert told(packed(largest, kind), memory=480) == {"texts": [ADDRESS]}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system may not bound a process")
+def test_a_picture_that_needs_more_memory_than_there_is_says_so() -> None:
+    largest = packed(Image.new("RGBA", (MOST_PIXELS // 4000, 4000)))
+    assert told(largest, memory=100) == {"reason": "too_many_pixels"}
