@@ -310,7 +310,7 @@ export class ScanbindPortal extends HTMLElement {
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
-    if (name === "texts") this.texts = parsed(after);
+    if (name === "texts") this.texts = JSON.parse(after || "{}");
     else if (name.startsWith("session")) this.#later();
     else this.#draw();
   }
@@ -501,11 +501,16 @@ export class ScanbindPortal extends HTMLElement {
     if (this.#over) return [h("p", {}, ...this.#say(this.#site.site ? "over" : "over_plain")), this.#back()];
     if (!this.#session) return [];
     if (!this.#view) return [bars(this.#words.loading)];
-    const rows = h("div", { class: "rows" }, ...this.#view.accounts.map((account) => this.#row(account)));
+    const rows = h("div", { class: "rows" }, ...this.#accounts.map((account) => this.#row(account)));
     const about = this.#about();
     const unasked = this.#view.first_visit && !this.#view.bindings.length; // told before there is anything to store
     const said = unasked ? [about, rows, this.#history()] : [rows, this.#history(), about];
     return [...said, this.#back()];
+  }
+
+  /** The accounts of the site, and those that once were and are still bound. */
+  get #accounts() {
+    return [...new Set([...this.#view.accounts, ...this.#view.bindings.map((one) => one.account)])];
   }
 
   #row(account) {
@@ -515,7 +520,7 @@ export class ScanbindPortal extends HTMLElement {
   }
 
   #named(account) {
-    return this.#view.accounts.length > 1 ? ` · ${account}` : "";
+    return this.#accounts.length > 1 ? ` · ${account}` : "";
   }
 
   #bound({ account, bound_at: since, last_login_at: last, subscribed }) {
@@ -715,14 +720,6 @@ function sleep(ms, signal) {
 /** Change a text only if it differs, so that it is not read aloud again. */
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
-}
-
-function parsed(json) {
-  try {
-    return json ? JSON.parse(json) : {};
-  } catch {
-    return {};
-  }
 }
 
 customElements.get("scanbind-portal") ?? customElements.define("scanbind-portal", ScanbindPortal);

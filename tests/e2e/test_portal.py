@@ -194,8 +194,11 @@ async def test_an_embedded_portal_connects_and_disconnects_under_a_strict_policy
     await page.evaluate(
         "window.said = []; addEventListener('scanbind:change', (event) => said.push(event.detail))"
     )
+    await expect(page.get_by_test_id("qr")).to_be_visible()
+    await sound(page)
     await scan(world, page)
     await expect(page.get_by_test_id("portal-binding")).to_be_visible()
+    await sound(page)
     await disconnect(page)
     await expect(page.get_by_test_id("qr")).to_be_visible()
     assert await page.evaluate("said") == [
@@ -272,12 +275,28 @@ async def test_each_account_has_its_row_and_one_code_is_shown_at_a_time(
     await page.goto(made["url"])
     await expect(page.get_by_test_id("portal-binding")).to_contain_text("WeChat connected · main")
     await expect(page.get_by_test_id("qr")).to_have_count(0)
+    await sound(page)
     await page.get_by_role("button", name="Connect · second").click()
     await expect(page.get_by_test_id("qr")).to_be_visible()
+    await sound(page)
     assert await focused(page) == "No WeChat connected · second"
     person = await world.person()
     await world.sandbox.scan(person, world.sandbox.codes()[0].url)
     await expect(page.get_by_test_id("portal-binding")).to_have_count(2)
+
+
+async def test_a_wechat_of_an_account_that_the_site_gave_up_can_still_be_disconnected(
+    world: World, make: Callable[..., Any], site: Site, context: BrowserContext
+) -> None:
+    await bound(world, client="club")
+    clients = {"club": client("club", origins=[site.origin], accounts=["second"])}
+    later = await make(clients=clients, official={"main": ACCOUNT, "second": SECOND})
+    page = await context.new_page()
+    await page.goto((await link(later, "42", client="club", lang="en"))["url"])
+    await expect(page.get_by_test_id("portal-binding")).to_contain_text("WeChat connected · main")
+    await disconnect(page)
+    await expect(page.get_by_test_id("portal-binding")).to_have_count(0)
+    assert await later.bindings("42", client="club") == []
 
 
 async def test_an_outage_is_told_and_passes(world: World, context: BrowserContext, console: Console) -> None:
