@@ -9,7 +9,7 @@ const LATE = 10_000; // ms an answer may take
 const SILENCE = 35_000; // ms without a sign of life, after which a stream counts as dead
 const BRIEF = 3_000; // ms: a connection that ends sooner is no way to wait
 const DEAF = 10_000; // ms after which a page that held the line is no more
-const EXPIRING = 20; // seconds left when a warning is due
+const EXPIRING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
 const FINAL = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
 const HUSH = "interrupted";
 
@@ -24,7 +24,7 @@ const WORDS = {
     phone_hint: "Save the picture, then choose it in the scanner of WeChat.",
     save: "Save the picture",
     scanned: "Answer with this number",
-    scanned_hint: "Tap or type it in the chat of WeChat.",
+    scanned_hint: "Tap or type it in WeChat.",
     asked: "Confirm in WeChat",
     asked_hint: "The chat asks whether it is you.",
     confirmed: "Confirmed",

@@ -233,6 +233,20 @@ async def test_the_end_of_a_code_is_announced_once_and_then_it_is_renewed(
     assert await widget.statuses() == ["loading", "waiting", "expiring", "expired", "loading", "waiting"]
 
 
+async def test_whoever_is_warned_has_twenty_seconds_left(
+    town: World, site: Site, context: BrowserContext
+) -> None:
+    page = await context.new_page()
+    await page.clock.install()
+    await page.goto(site.put(LOGIN))
+    widget = Widget(page)
+    await widget.shows_a_code()
+    await later(town, page, 270)
+    while not await widget.has("expiring"):
+        await later(town, page, 1)
+    assert int((await widget.timer.inner_text()).removeprefix("0:")) > 20
+
+
 async def test_a_code_about_to_end_can_still_be_scanned(town: World, site: Site, context: BrowserContext) -> None:
     anna = await town.person()
     page = await context.new_page()
