@@ -11,6 +11,7 @@ from pathlib import Path
 from secrets import compare_digest, token_urlsafe
 from string import Template
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth, web
 
@@ -64,10 +65,13 @@ class Shop:
         elif request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
             raise web.HTTPForbidden  # another site's page sent this form (CSRF)
         else:
-            form = {
-                name: str((await request.post()).get(name, "")) for name in ("name", "password", "code", "join")
-            }
-            visitor, place = await act(visitor, {**form, **values, "here": str(request.url.origin())})
+            try:
+                body = (await request.read()).decode()
+                fields = parse_qsl(body, strict_parsing=bool(body), errors="strict")
+            except ValueError as e:
+                raise web.HTTPBadRequest from e
+            form = dict.fromkeys(("name", "password", "code", "join"), "") | dict(fields) | values
+            visitor, place = await act(visitor, {**form, "here": str(request.url.origin())})
             response = web.Response(status=303, headers={"Location": place})
         if visitor.cookie != cookie:
             self.visitors.pop(cookie, None)
@@ -83,7 +87,7 @@ class Shop:
             since = "".join(one["bound_at"][:10] for one in told["bindings"]) if told else ""
             parts = {notice, "user", "bound" if since else "unbound"}
         else:
-            parts = {notice, "visitor", way, f"{way}_new" if visitor.registration else ""}
+            parts = {notice, "visitor", way, *(("joins", f"{way}_new") if visitor.registration else ())}
         values = {**self.values, "way": way, "name": user.name, "state": visitor.state, "since": since}
         html = PART.sub(lambda part: part[2] if part[1] in parts else "", (WEB / "shop.html").read_text("utf-8"))
         html = TWICE.sub(lambda both: both[lang], html)
@@ -102,14 +106,19 @@ class Shop:
         """Make an account; one made for a WeChat needs no password."""
         name, password, salt = form["name"], form["password"].encode(), token_urlsafe()
         user = User(salt, name, await to_thread(scrypt, password, salt=salt.encode()) if password else b"")
-        if not name or not (password or visitor.registration) or self.users.setdefault(name, user) is not user:
+        wrong = not 0 < len(name) <= 64 or not (password or visitor.registration)
+        if wrong or self.users.setdefault(name, user) is not user:
             return visitor, "/signup?say=taken"
-        return await self.enter(visitor, user)
+        # As above; but without a password WeChat is the only way in, so it is meant.
+        return await self.enter(visitor if form["join"] or not password else Visitor(), user)
 
     async def enter(self, visitor: Visitor, user: User) -> tuple[Visitor, str]:
         """Sign *user* in on a new session, and bind the WeChat that waits."""
         token = visitor.registration
         bound = not token or await self.ask("POST", "bindings", user_id=user.id, registration=token)
+        if not bound and not user.digest:
+            del self.users[user.name]  # nobody could ever enter it
+            return Visitor(), "/signup?say=again"
         return Visitor(user), "/" if bound else "/?say=again"
 
     async def scanned(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:

@@ -13,8 +13,9 @@ from sandbox import views
 from sandbox.api import SANDBOX
 from sandbox.codes import Code
 from sandbox.errors import Unknown
+from sandbox.eye import LOOKS_FOR, PLACES, Eye, Full
 from sandbox.guard import CONTROL
-from sandbox.pictures import FORMATS, MOST_PIXELS, BadPicture, texts_in
+from sandbox.pictures import FORMATS, MOST_PIXELS, BadPicture
 from sandbox.world import Sandbox
 
 LARGEST: Final = 8 * 1024 * 1024
@@ -23,16 +24,21 @@ FAULTS: Final = {
     "not_a_picture": (400, "the body is no PNG, JPEG or WebP that can be read"),
     "no_code": (404, "there is no QR code in the picture"),
     "foreign_code": (404, "the code in the picture is none of this sandbox's"),
-    "too_slow": (408, f"a picture must arrive within {ARRIVES_WITHIN:.0f} seconds"),
     "several_codes": (409, "the picture shows several of this sandbox's codes: choose one"),
     "too_large": (413, f"a picture may have {LARGEST // 2**20} MiB"),
     "too_many_pixels": (413, f"a picture may have {MOST_PIXELS // 10**6} million pixels"),
     "wrong_type": (415, f"the content type must be one of {', '.join(FORMATS)}"),
+    # not 408, after which browsers send everything again
+    "too_slow": (
+        422,
+        f"a picture must arrive within {ARRIVES_WITHIN:.0f} seconds, and be read within {LOOKS_FOR:.0f} more",
+    ),
+    "busy": (429, f"{PLACES} pictures are being looked at already: try again in a moment"),
     "no_reader": (501, "reading pictures needs two more libraries: pip install 'scanbind[sandbox]'"),
 }
 """Reason -> HTTP status and what to say."""
-_EYE: Final = web.AppKey("eye", asyncio.Lock)
-"""One picture at a time: a decoded one takes hundreds of megabytes."""
+_RETRY_AFTER: Final = {"busy": {"Retry-After": f"{LOOKS_FOR:.0f}"}}
+_EYE: Final = web.AppKey("eye", Eye)
 
 
 class _Blind(Exception):
@@ -51,7 +57,8 @@ async def _picture(request: web.Request) -> web.Response:
         status, error = FAULTS[e.reason]
         codes = e.codes if isinstance(e, _Blind) else None
         several = {"codes": [views.code(code) for code in codes]} if codes else {}
-        return web.json_response({"error": error, "reason": e.reason, **several}, status=status)
+        body = {"error": error, "reason": e.reason, **several}
+        return web.json_response(body, status=status, headers=_RETRY_AFTER.get(e.reason))
     return web.json_response({"code": views.code(code)}, headers={"Cache-Control": "no-store"})
 
 
@@ -59,9 +66,7 @@ async def _look(request: web.Request) -> Code:
     # A page of another site can post text and forms without asking first, but no image: the lock beside guard.py.
     if request.content_type not in FORMATS:
         raise _Blind("wrong_type")
-    picture = await _body(request)
-    async with request.app[_EYE]:
-        texts = await asyncio.to_thread(texts_in, picture)
+    texts = await _texts(request)
     if not texts:
         raise _Blind("no_code")
     own = [code for text in texts if (code := _own(request.app[SANDBOX], text))]
@@ -70,6 +75,15 @@ async def _look(request: web.Request) -> Code:
     if len(own) > 1:
         raise _Blind("several_codes", own)
     return own[0]
+
+
+async def _texts(request: web.Request) -> list[str]:
+    eye = request.app[_EYE]
+    try:
+        with eye.place():
+            return await eye.read(await _body(request))
+    except Full as e:
+        raise _Blind("busy") from e
 
 
 async def _body(request: web.Request) -> bytes:
@@ -96,5 +110,5 @@ def _own(sandbox: Sandbox, text: str) -> Code | None:
 
 def add_routes(app: web.Application) -> None:
     """Add the camera to the control door."""
-    app[_EYE] = asyncio.Lock()
+    app[_EYE] = Eye()
     app.router.add_post(f"{CONTROL}picture", _picture)

@@ -3,7 +3,8 @@
 Bodies are JSON objects. `user` is a user's id, `account` an appid (the first account when absent). What pushes
 also takes `mischief` (a value of mischief.Mischief) and `wait` (default true: answer once the push is answered or
 given up).
-Failures are `{"error": text}`: 400 malformed, 403 from another site's page, 404 not there, 409 not possible now.
+Failures are `{"error": text}`: 400 malformed, 403 from another site's page (callback: from another machine), 404
+not there, 409 not possible now.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from sandbox import views
 from sandbox.api import SANDBOX
 from sandbox.codes import read_object
 from sandbox.errors import Impossible, Refused, Unknown
-from sandbox.guard import CONTROL
+from sandbox.guard import CONTROL, is_near
 from sandbox.mischief import Mischief
 from sandbox.pushes import NOISE
 from sandbox.views import Json
@@ -203,8 +204,14 @@ async def _tricks(_sandbox: Sandbox, _ask: Ask) -> Json:
     return {"mischief": list(Mischief), "noise": list(NOISE)}
 
 
+_NEAR_ONLY: Final = frozenset({_point})
+"""Who says where pushes go reads the answers (`deliveries`): strangers would read what this machine alone may."""
+
+
 def _door(act: _Act) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(request: web.Request) -> web.Response:
+        if act in _NEAR_ONLY and not is_near(request):
+            return web.json_response({"error": "only from the machine the sandbox runs on"}, status=403)
         try:
             body = await act(request.app[SANDBOX], await _read(request))
         except (Refused, _Malformed) as e:

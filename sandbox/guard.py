@@ -1,4 +1,4 @@
-"""Who may drive the sandbox: its own page and local tools, never another site's page."""
+"""Who may drive the sandbox: its own page and local tools, never another site's page. Who is near."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable
@@ -35,6 +35,16 @@ def _is_own_name(name: str, own: str | None) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_near(request: web.Request) -> bool:
+    """Say whether this comes from the machine itself, by its loopback."""
+    try:
+        peer = ipaddress.ip_address(request.remote or "")
+    except ValueError:  # no peer that has an address
+        return False
+    # Where one socket serves both families, 127.0.0.1 comes as ::ffff:127.0.0.1.
+    return (getattr(peer, "ipv4_mapped", None) or peer).is_loopback
 
 
 def guard(public_url: Callable[[web.Request], str]) -> Middleware:

@@ -1,11 +1,16 @@
-"""Which QR codes a picture holds. Pure, and slow: call it off the event loop.
+"""Which QR codes a picture holds. Runs as a program of its own (eye.py), for no thread can be stopped.
 
+A picture can be made to keep the decoders busy for minutes. The program takes one on its standard input and writes
+`{"texts": [...]}` or `{"reason": word}`; it imports nothing of the sandbox, so it starts fast and from anywhere.
 Decoding is Pillow's and zxing-cpp's work; both come with `scanbind[sandbox]` and are only asked for here.
 """
 
 import io
+import json
 import struct
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -13,10 +18,14 @@ if TYPE_CHECKING:
 
 FORMATS: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 """Content type -> Pillow's name. No other decoder sees what a stranger sent."""
-MOST_PIXELS: Final = 50_000_000
-"""A page of 1280 by 9700 as a screenshot with two pixels each way, or a phone's photograph."""
+MOST_PIXELS: Final = 24_000_000
+"""A page of 1280 by 4600 as a screenshot with two pixels each way, or a phone's photograph."""
+_MOST_MEMORY: Final = 1024 * 1024 * 1024
+"""Bytes of addresses; twice what the largest picture needs."""
+_MOST_SECONDS: Final = 10
+"""Of computing, should whoever started the program be gone; else its own patience ends sooner."""
 
-Reason = Literal["no_reader", "not_a_picture", "too_many_pixels"]
+Reason = Literal["no_reader", "not_a_picture", "too_many_pixels", "too_slow"]
 
 
 class BadPicture(Exception):
@@ -67,12 +76,47 @@ def _versions(image: "Image") -> Iterator["Image"]:
     if not image.has_transparency_data:
         yield image.convert("L")
         return
-    for background in ("white", "black"):
-        yield _over(background, image)
+    both = image.convert("LA")
+    grey, holes = both.getchannel("L"), both.getchannel("A")
+    del both  # it has four bytes for each pixel, the two have one
+    for background in (255, 0):
+        yield _over(background, grey, holes)
 
 
-def _over(background: str, image: "Image") -> "Image":
+def _over(background: int, grey: "Image", holes: "Image") -> "Image":
     from PIL import Image  # noqa: PLC0415 - as above
 
-    clear = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", clear.size, background), clear).convert("L")
+    whole = Image.new("L", grey.size, background)
+    whole.paste(grey, mask=holes)
+    return whole
+
+
+def main() -> None:
+    """Read a picture, write what it holds."""
+    _bound()
+    try:
+        answer: dict[str, object] = {"texts": texts_in(sys.stdin.buffer.read())}
+    except BadPicture as e:
+        answer = {"reason": e.reason}
+    except MemoryError:
+        answer = {"reason": "too_many_pixels"}
+    sys.stdout.write(json.dumps(answer))
+
+
+def _bound() -> None:
+    """Ask the system to end this process where it takes too much; one that cannot is not asked."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return
+    for what, most in (
+        (resource.RLIMIT_AS, _MOST_MEMORY),
+        (resource.RLIMIT_CPU, _MOST_SECONDS),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(OSError, ValueError):  # it has less already, or knows no such bound
+            resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    main()

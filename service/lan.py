@@ -5,12 +5,12 @@ import ipaddress
 import socket
 from typing import Final
 
-_ELSEWHERE: Final = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses kept for documentation (RFC 5737, RFC 3849): nobody is there, but the way there has a beginning."""
+_ELSEWHERE: Final = "192.0.2.1"
+"""An address kept for documentation (RFC 5737): nobody is there, but the way there has a beginning."""
 
 
-def own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
-    """Return this machine's address on the network it reaches others by.
+def own_address() -> str:
+    """Return this machine's address of IPv4 on the network it reaches others by.
 
     Connecting a UDP socket only chooses a route; no packet leaves.
 
@@ -18,8 +18,8 @@ def own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
         OSError: the machine is on no network, or only on its own.
     """
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((_ELSEWHERE[family], 9))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((_ELSEWHERE, 9))
             found = str(probe.getsockname()[0])
     except OSError as e:
         raise _alone() from e

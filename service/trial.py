@@ -26,14 +26,15 @@ from models.binding import UserId
 from sandbox.account import OfficialAccount
 from service import keys, lan
 from service.app import Running, running, utcnow
-from service.settings import validate
+from service.settings import Server, validate
 
 CLIENT: Final = "shop"
 PHONE_PORT: Final = 8082
 DATA_DIR: Final = Path("var") / "demo"
+_SERVER: Final = "SCANBIND_SERVER"
 _SHUTDOWN: Final = 2.0
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart here, not listened on
-"""Host that listens on every address -> the one of them that this machine reaches itself by."""
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - told apart here, and listened on only when asked for
+"""The host that listens on every address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,10 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
     Raises:
         ConfigError: a variable is wrong, or the folder cannot be used.
         StoreUnavailable: a store does not start.
-        OSError: the host is not this machine's, or there is no local network.
+        OSError: the host is not this machine's, or of IPv6, or there is no local network.
     """
-    given = {"server": {"host": "0.0.0.0"}} if on_lan else {}  # noqa: S104 - asked for, and said in the output
-    wanted = validate({"data_dir": str(DATA_DIR), **given}, environ).server
+    given = {"host": _EVERYWHERE} if on_lan else {}
+    wanted = _server(environ, **given)
     async with AsyncExitStack() as stack:
         service, shop, phone = (
             stack.enter_context(_listen(wanted.host, number)) for number in (wanted.port, port, PHONE_PORT)
@@ -98,6 +99,15 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
         await stack.enter_async_context(_site(front, shop))
         yield where
         await site.drain()
+
+
+def _server(environ: Mapping[str, str], **given: str) -> Server:
+    """Return where the service is to listen, which the rest of the settings follows from.
+
+    Variables below `accounts` and `clients` change what is there only later; alone they would be half of it.
+    """
+    own = {name: value for name, value in environ.items() if name.startswith(_SERVER)}
+    return validate({"server": given}, own).server
 
 
 def _values(
@@ -135,19 +145,20 @@ async def _forget(service: Running) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if ":" in host:
+        # A page's security policy cannot name one (CSP 3, 2.3.1): the shop's page would be shown no code.
+        raise OSError(errno.EAFNOSUPPORT, "the demo needs an address of IPv4 in SCANBIND_SERVER__HOST")
     try:
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        return socket.create_server((host, 0), family=family)
+        return socket.create_server((host, 0))
 
 
 def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: socket.socket, on_lan: bool) -> Trial:
     """Return where browsers find the three: those on the local network, if any, else those on this machine."""
-    everywhere = _host(shop) in _EVERYWHERE
-    host = lan.own_address(shop.family) if on_lan and everywhere else None
+    host = lan.own_address() if on_lan and _host(shop) == _EVERYWHERE else None
     return Trial(
         shop=_address(shop, host),
         phone=_address(phone, host),
@@ -158,8 +169,8 @@ def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: soc
 
 def _address(listening: socket.socket, host: str | None = None) -> str:
     """Return the address of *listening* by way of *host*; without one, as this machine reaches it."""
-    host = host or _EVERYWHERE.get(_host(listening), _host(listening))
-    return f"http://{f'[{host}]' if ':' in host else host}:{_port(listening)}"
+    own = "127.0.0.1" if _host(listening) == _EVERYWHERE else _host(listening)
+    return f"http://{host or own}:{_port(listening)}"
 
 
 def _host(listening: socket.socket) -> str:

@@ -113,5 +113,5 @@ async def test_bind_log_in_register_and_disconnect(running: Demo) -> None:
         assert state["outcome"] == "register"
         assert 'data-testid="wechat-waiting"' in await visitor.hand_in(state["code"])
         assert 'data-testid="binding"' in await visitor.shop(
-            "/signup", {"name": "lin", "password": "correct horse"}
+            "/signup", {"name": "lin", "password": "correct horse", "join": "on"}
         )

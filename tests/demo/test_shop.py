@@ -150,16 +150,38 @@ async def test_taken_name_is_told_and_stays_whose_it_is(alone: Visit) -> None:
 
 
 async def test_name_is_given_once_even_to_two_at_once(alone: Visit) -> None:
+    form = {"name": "carol", "join": ""}
     took = await asyncio.gather(
-        *(alone.shop.sign_up(Visitor(), {"name": "carol", "password": word}) for word in ("first", "second"))
+        *(alone.shop.sign_up(Visitor(), {**form, "password": word}) for word in ("first", "second"))
     )
     assert sorted(visitor.user is not None for visitor, _ in took) == [False, True]
 
 
-@pytest.mark.parametrize(("name", "password"), [("", "secret"), ("carol", "")])
-async def test_account_without_name_or_password_is_refused(alone: Visit, name: str, password: str) -> None:
+@pytest.mark.parametrize(("name", "password"), [("", "secret"), ("carol", ""), ("c" * 65, "secret")])
+async def test_account_without_name_or_password_or_with_a_long_name_is_refused(
+    alone: Visit, name: str, password: str
+) -> None:
     assert 'data-testid="notice"' in await alone.post("/signup", name=name, password=password)
-    assert "carol" not in alone.shop.users
+    assert list(alone.shop.users) == ["anna", "ben"]
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize(
+    "body",
+    [b"name=\xff", b"name=%ff&password=x", b"password=%ed%a0%80", b"name", b"--x\r\n\r\n"],
+    ids=["no UTF-8", "no UTF-8 within", "half a character", "no value", "another kind"],
+)
+async def test_a_form_that_cannot_be_read_is_refused(alone: Visit, path: str, body: bytes) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await alone.http.post(path, data=body, headers=kind, allow_redirects=False)
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded; charset=nope", "multipart/form-data", ""])
+async def test_a_form_is_read_as_browsers_write_it_whatever_it_calls_itself(alone: Visit, kind: str) -> None:
+    headers = {"Content-Type": kind}
+    answer = await alone.http.post("/login", data=b"name=anna&password=anna", headers=headers)
+    assert 'data-testid="whoami">anna<' in await answer.text()
 
 
 async def test_what_people_typed_is_escaped(alone: Visit) -> None:

@@ -8,8 +8,10 @@ from aiohttp.test_utils import TestServer
 from harness import World
 from shopper import Open, Visit, scan
 
-WAITING, NOTICE, BOUND, JOIN = (
-    f'data-testid="{name}"' for name in ("wechat-waiting", "notice", "binding", "login-join")
+from sandbox.people import Person
+
+WAITING, NOTICE, BOUND, JOIN, JOIN_NEW = (
+    f'data-testid="{name}"' for name in ("wechat-waiting", "notice", "binding", "login-join", "signup-join")
 )
 
 
@@ -50,6 +52,57 @@ async def test_a_wechat_that_somebody_left_waiting_opens_no_account_unasked(visi
     assert await town.bindings("anna") == []
     await visit.post("/logout")
     assert JOIN not in await visit.get("/login")
+
+
+async def test_a_wechat_that_somebody_left_waiting_is_not_connected_to_whoever_signs_up_next(
+    visit: Visit, town: World
+) -> None:
+    mallory = await town.person()
+    await visit.post("/login/wechat", code=await visit.code(town, mallory))
+    text = await visit.get("/signup")
+    assert WAITING in text
+    assert JOIN_NEW in text
+    assert "checked" not in text
+    assert BOUND not in await visit.post("/signup", name="carol", password="open sesame")
+    assert await town.bindings(visit.shop.users["carol"].id) == []
+    await visit.post("/logout")
+    assert whoami("carol") not in await visit.post("/login/wechat", code=await visit.code(town, mallory))
+
+
+async def test_whoever_signs_up_may_ask_for_the_waiting_wechat(visit: Visit, town: World) -> None:
+    person = await town.person()
+    await visit.post("/login/wechat", code=await visit.code(town, person))
+    assert BOUND in await visit.post("/signup", name="carol", password="open sesame", join="on")
+    await visit.post("/logout")
+    assert whoami("carol") in await visit.post("/login/wechat", code=await visit.code(town, person))
+
+
+async def bind_elsewhere(town: World, person: Person) -> None:
+    """Let the person register in another browser, which is faster."""
+    told = await (await town.exchange(await scan(town, person))).json()
+    body = {"user_id": "elsewhere", "registration": told["registration"]}
+    assert (await town.site("POST", "/v1/bindings", body)).ok
+
+
+async def test_an_account_that_nobody_could_enter_is_not_made(visit: Visit, town: World) -> None:
+    person = await town.person()
+    await visit.post("/login/wechat", code=await visit.code(town, person))
+    await bind_elsewhere(town, person)
+    text = await visit.post("/signup", name="carol", password="")
+    assert NOTICE in text
+    assert whoami("carol") not in text
+    assert WAITING not in text
+    assert whoami("carol") in await visit.post("/signup", name="carol", password="open sesame")
+
+
+async def test_an_account_with_a_password_stays_when_the_wechat_is_refused(visit: Visit, town: World) -> None:
+    person = await town.person()
+    await visit.post("/login/wechat", code=await visit.code(town, person))
+    await bind_elsewhere(town, person)
+    text = await visit.post("/signup", name="carol", password="open sesame", join="on")
+    assert whoami("carol") in text
+    assert NOTICE in text
+    assert BOUND not in text
 
 
 async def test_a_wrong_password_connects_nothing_and_can_be_mended(visit: Visit, town: World) -> None:

@@ -133,6 +133,21 @@ async def test_a_new_wechat_goes_to_an_account_there_already_is(running: Demo, c
     await expect(shop.get_by_test_id("binding")).to_be_visible()
 
 
+async def test_a_new_account_has_a_password_and_the_wechat_it_asked_for(
+    running: Demo, context: BrowserContext
+) -> None:
+    shop = await context.new_page()
+    phone = await Phone.open(context, running, "Fei")
+    await scan_at_login(shop, phone, running)
+    await expect(shop.get_by_test_id("wechat-waiting")).to_contain_text("Tick")
+    await expect(shop.get_by_test_id("signup-join")).not_to_be_checked()
+    await shop.get_by_test_id("signup-join").check()
+    assert (await Axe().run(shop)).response["violations"] == []
+    await fill(shop, "signup", "fei", "open sesame")
+    await expect(shop.get_by_test_id("whoami")).to_contain_text("fei")
+    await expect(shop.get_by_test_id("binding")).to_be_visible()
+
+
 async def test_not_me_and_a_wrong_number_leave_the_visitor_outside(running: Demo, context: BrowserContext) -> None:
     shop = await context.new_page()
     await shop.goto(f"{running.shop}/login")

@@ -233,9 +233,7 @@ async def test_the_end_of_a_code_is_announced_once_and_then_it_is_renewed(
     assert await widget.statuses() == ["loading", "waiting", "expiring", "expired", "loading", "waiting"]
 
 
-async def test_whoever_is_warned_has_twenty_seconds_left(
-    town: World, site: Site, context: BrowserContext
-) -> None:
+async def test_whoever_is_warned_has_twenty_seconds_left(town: World, site: Site, context: BrowserContext) -> None:
     page = await context.new_page()
     await page.clock.install()
     await page.goto(site.put(LOGIN))

@@ -3,7 +3,10 @@
 import asyncio
 import re
 import signal
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,3 +77,37 @@ async def test_a_taken_address_is_an_error(account: OfficialAccount, unused_tcp_
         await serve(host="127.0.0.1", port=port, accounts=[account], public_url=None)
     server.close()
     await server.wait_closed()
+
+
+PROGRAM = """
+import asyncio
+from sandbox import eye
+from sandbox.app import default_account, serve
+eye.LOOKS_FOR = 60.0
+account = default_account("http://127.0.0.1:1/")
+asyncio.run(serve(host="127.0.0.1", port=0, accounts=[account], public_url=None))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process does not show its children")
+async def test_a_picture_that_is_looked_at_does_not_keep_it_from_ending(wall: bytes) -> None:
+    program = (sys.executable, "-c", PROGRAM)
+    process = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout
+    async with asyncio.timeout(30), ClientSession() as http:
+        address = (await process.stdout.readline()).split()[-1].decode()
+        headers = {"Content-Type": "image/png"}
+        looking = asyncio.create_task(http.post(f"{address}sandbox/api/picture", data=wall, headers=headers))
+        await until_it_has_a_child(process.pid)
+        before = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+        await asyncio.gather(looking, return_exceptions=True)
+    assert process.returncode == 0
+    assert time.monotonic() - before < 8
+
+
+async def until_it_has_a_child(pid: int) -> None:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    while not children.read_text():
+        await asyncio.sleep(0.02)

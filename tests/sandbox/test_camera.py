@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from sandbox import camera
 from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
+from sandbox.pages import WEB
 
 PNG = {"Content-Type": "image/png"}
 
@@ -117,6 +119,12 @@ async def test_without_the_libraries_the_extra_is_named(
     status, answer = await look(client, picture())
     assert (status, answer["reason"]) == (501, "no_reader")
     assert "scanbind[sandbox]" in answer["error"]
+
+
+@pytest.mark.parametrize("reason", camera.FAULTS.keys() - {"wrong_type"})  # which the page never sends
+def test_the_phone_has_words_for_a_fault_in_both_languages(reason: str) -> None:
+    words = (WEB / "words.js").read_text("utf-8")
+    assert len(re.findall(rf"\b{reason}: ", words)) == 2
 
 
 @pytest.mark.parametrize(

@@ -9,27 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from sandbox import eye
 from sandbox.eye import Eye, Full
 from sandbox.pictures import BadPicture
-
-
-@pytest.fixture(scope="module")
-def wall() -> bytes:
-    """A picture of nothing but the corners of QR codes, which are tried by threes: minutes of work in 50 KB."""
-    corner, side = Image.new("L", (9, 9), 255), 4500
-    draw = ImageDraw.Draw(corner)
-    for inset, colour in ((1, 0), (2, 255), (3, 0)):
-        draw.rectangle((inset, inset, 8 - inset, 8 - inset), fill=colour)
-    row, whole, out = Image.new("L", (side, 9), 255), Image.new("L", (side, side), 255), io.BytesIO()
-    for x in range(0, side, 9):
-        row.paste(corner, (x, 0))
-    for y in range(0, side, 9):
-        whole.paste(row, (0, y))
-    whole.save(out, "PNG")
-    return out.getvalue()
 
 
 class Started(list[Process]):

@@ -2,12 +2,14 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from sandbox.account import default_account
-from service.settings import validate
-from service.trial import Trial, _address, _announcement, _seen_by_browsers, _values
+from service.settings import ConfigError, validate
+from service.trial import Trial, _address, _announcement, _seen_by_browsers, _values, trial
 
 LAN = "192.0.2.7"
 
@@ -30,7 +32,6 @@ def test_by_itself_everything_is_reached_by_the_loopback(bound: socket.socket) -
 def test_an_address_of_the_network_takes_the_place_of_the_loopback(bound: socket.socket) -> None:
     port = bound.getsockname()[1]
     assert _address(bound, LAN) == f"http://{LAN}:{port}"
-    assert _address(bound, "2001:db8::7") == f"http://[2001:db8::7]:{port}"
 
 
 def test_a_host_that_was_named_stays_even_on_the_network() -> None:
@@ -55,3 +56,35 @@ def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
 def test_whoever_lets_the_network_in_is_told(shared: bool) -> None:
     where = Trial(shop="http://a", phone="http://b", service="http://c", shared=shared)
     assert ("Anybody on this network" in _announcement(where)) is shared
+
+
+@pytest.mark.parametrize("host", ["::1", "::", "2001:db8::7"])
+async def test_a_host_that_no_security_policy_can_name_is_refused(host: str) -> None:
+    with pytest.raises(OSError, match=r"IPv4 in SCANBIND_SERVER__HOST"):
+        async with trial({"SCANBIND_SERVER__HOST": host, "SCANBIND_SERVER__PORT": "0"}, port=0):
+            pass
+
+
+async def test_one_thing_of_the_shop_or_the_account_may_be_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    changed = {
+        "SCANBIND_SERVER__PORT": "0",
+        "SCANBIND_CLIENTS__SHOP__CONFIRM": "none",
+        "SCANBIND_ACCOUNTS__MAIN__UNFOLLOW": "keep",
+    }
+    async with (
+        trial(changed, port=0) as where,
+        ClientSession() as http,
+        http.get(f"{where.shop}/login") as page,
+    ):
+        assert page.status == 200
+
+
+async def test_what_is_wrong_with_the_shop_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrong = {"SCANBIND_SERVER__PORT": "0", "SCANBIND_CLIENTS__SHOP__CONFIRM": "perhaps"}
+    with pytest.raises(ConfigError, match=r"clients\.shop\.confirm"):
+        async with trial(wrong, port=0):
+            pass
