@@ -1,4 +1,4 @@
-"""How often pages may start a login: counted per minute in Redis, for all processes together."""
+"""How often pages may ask for a code: counted per minute in Redis, for all processes together."""
 
 import ipaddress
 import time
@@ -19,7 +19,7 @@ return count
 
 
 class Limits:
-    """Login tickets started by pages, per address and per client; 0 stands for no limit."""
+    """Codes for pages (logins, and binds in the portal), per address and per client; 0 stands for no limit."""
 
     def __init__(self, redis: "Redis | RedisCluster", *, per_address: int, per_client: int) -> None:
         self._count = redis.register_script(_COUNT)

@@ -171,7 +171,7 @@ class Tickets(_Part):
 
 
 class Limits(_Part):
-    """Login tickets started by pages, per minute; 0 is no limit."""
+    """Codes that pages ask for, per minute: logins, and binds in the portal; 0 is no limit."""
 
     tickets_per_address: Limit = 30
     tickets_per_client: Limit = 3000
