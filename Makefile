@@ -16,7 +16,7 @@ check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@sh tools/size.sh web/widget.js 10000
+	@PYTHON=$(BIN)/python sh tools/size.sh widget 10000
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench.poll

@@ -21,6 +21,7 @@ _OURS: Final = {
     "extra_forbidden": "unknown field",
     "string_type": "must be a string",
     "bool_type": "must be true or false",
+    "model_type": "the body must be an object",
     "union_tag_not_found": "purpose: is missing",
     "union_tag_invalid": "purpose: must be login or bind",
 }

@@ -59,7 +59,7 @@ async def read(request: web.Request) -> web.Response:
     return json_answer(
         {
             **_visit(request, session),
-            "first_visit": not history,
+            "first_visit": await request.app[PORTAL].is_first(session),
             "accounts": list(accounts),
             "bindings": [_binding(one) for one in bindings],
             "history": [_entry(one) for one in history],

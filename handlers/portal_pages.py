@@ -28,20 +28,24 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
+_A_PAGE: Final = "document"
 _FETCHED_AHEAD: Final = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 async def enter(request: web.Request) -> web.Response:
     """Open a link, once: the browser gets the session's cookie and goes to its page."""
-    if any("prefetch" in request.headers.get(name, "").lower() for name in _FETCHED_AHEAD):
-        raise ForbiddenOrigin("this link works once, so it is not opened ahead of time")
+    ahead = any("prefetch" in request.headers.get(name, "").lower() for name in _FETCHED_AHEAD)
+    if ahead or request.headers.get("Sec-Fetch-Dest", _A_PAGE) != _A_PAGE:
+        raise ForbiddenOrigin(
+            "this link works once, so it is opened by a person who goes there, and by nothing else"
+        )
     portal = request.app[PORTAL]
     session = await portal.linked(request.match_info["token"])
     opened = await portal.open(session) if session else None
     if opened is None:
         return _gone(request, session)
     settings = request.app[SETTINGS]
-    lang = opened.session.lang or settings.clients[opened.session.client].lang
+    lang = _lang(request, opened.session)
     page = f"{settings.server.public_url}/portal/{opened.session.id}?lang={lang}"
     response = web.Response(status=303, headers={**_PRIVATE, "Location": page})
     portal_cookie.put(request, response, opened)
@@ -50,7 +54,8 @@ async def enter(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """Give the portal's page; what it shows it fetches with its cookie."""
-    lang = Lang.EN if request.query.get("lang") == Lang.EN else Lang.ZH
+    asked = request.query.get("lang")
+    lang = Lang(asked) if asked in list(Lang) else _read(request) or Lang.EN
     return _html(_PAGE, {"lang": lang, "session_id": request.match_info["session"], "base": "../"})
 
 
@@ -75,12 +80,23 @@ def _file(request: web.Request, body: bytes, *, content_type: str) -> web.Respon
 def _gone(request: web.Request, session: PortalSession | None) -> web.Response:
     """Say that a link works once; whoever holds a genuine one is shown the way back."""
     if session is None:
-        return _html(_GONE, {"lang": Lang.ZH, "base": "../../"}, status=404)
+        return _html(_GONE, {"lang": _read(request) or Lang.EN, "base": "../../"}, status=404)
     client = request.app[SETTINGS].clients[session.client]
     names = {lang.value: escape(name) for lang, name in client.name.items()}
     back = _BACK.substitute(names, url=escape(session.return_url)) if session.return_url else ""
-    values = {"lang": session.lang or client.lang, "base": "../../"}
+    values = {"lang": _lang(request, session), "base": "../../"}
     return _html(_GONE, values, back=back, status=410)
+
+
+def _lang(request: web.Request, session: PortalSession) -> Lang:
+    """Return the language of a visit: as the site asked, else as the browser does, else the site's own."""
+    return session.lang or _read(request) or request.app[SETTINGS].clients[session.client].lang
+
+
+def _read(request: web.Request) -> Lang | None:
+    """Return the language of ours that stands first in what the browser's person reads."""
+    wanted = request.headers.get("Accept-Language", "").lower().replace(" ", "").split(",")
+    return next((lang for one in wanted for lang in Lang if one.startswith(lang)), None)
 
 
 def _html(page: Template, values: Mapping[str, str], *, back: str = "", status: int = 200) -> web.Response:

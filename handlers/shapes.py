@@ -164,7 +164,7 @@ class PortalView(BaseModel):
     only_login: bool = Field(description="The site says: without a WeChat this user could not log in any more.")
     lang: Lang | None = Field(description="As the site asked; null leaves it to the page.")
     expires_in: _Seconds
-    first_visit: bool = Field(description="Nothing was ever bound.")
+    first_visit: bool = Field(description="No earlier visit is remembered: say what is stored.")
     accounts: Annotated[list[str], Field(description="Those that may be bound; the first is the default.")]
     bindings: list[PortalBinding]
     history: Annotated[list[PortalEntry], Field(max_length=10, description="Newest first.")]

@@ -209,4 +209,5 @@ portal_sessions: Final = sa.Table(
     # Set once, by whoever opens the link first; the session's secret is derived from it.
     sa.Column("opened_at", Instant),
     sa.Column("ends_at", Instant, nullable=False, index=True),
+    sa.Index(None, "client", "user_id"),
 )

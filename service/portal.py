@@ -147,6 +147,18 @@ class Portal:
                 return session
         raise SessionNotFound("unknown session, not its secret, or it is over")
 
+    async def is_first(self, session: PortalSession) -> bool:
+        """Tell whether no earlier visit of this user is remembered; visits are for a day after their end.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        kept = portal_sessions.c
+        earlier = sa.and_(kept.user_id == session.user_id, kept.opened_at < session.opened_at)
+        query = sa.select(sa.literal(1)).where(kept.client == session.client, earlier).limit(1)
+        async with self._database.read() as connection:
+            return await connection.scalar(query) is None
+
     async def close(self, session: PortalSession) -> None:
         """End a session before its time; harmless when it has ended.
 

@@ -1,5 +1,6 @@
 // <scanbind-portal>: what WeChat an account holder has connected at a site; connect, disconnect, and what was done.
-// Needs <scanbind-qr> (widget.js) to connect; the two scripts may come in either order. Text only ever becomes text.
+// Needs <scanbind-qr> (widget.js) to connect, and gets it unless the page pins its scripts and so names both.
+// Text only ever becomes text.
 // Secrets stay in memory and travel in headers; on the service's own page (`session-id`) a cookie stands in for them.
 
 const HERE = new URL(".", import.meta.url);
@@ -49,7 +50,7 @@ const WORDS = {
       "signed in; never your nickname, photo, contacts or messages.",
     back: "Back to {site}",
     over_title: "This page has closed",
-    over: "It stays open for a limited time only. To see your WeChat again, go back to {site} and open it from there.",
+    over: "To see your WeChat again, go back to {site} and open it from there.",
     over_plain:
       "It stays open for a limited time only. To see your WeChat again, go back to the site you came from and " +
       "open it from there.",
@@ -92,8 +93,8 @@ const WORDS = {
       "语言，以及绑定和登录的时间；不会获取你的昵称、头像、通讯录或聊天记录。",
     back: "返回{site}",
     over_title: "页面已关闭",
-    over: "此页面只在限定时间内有效。如需再次查看，请返回{site}重新打开。",
-    over_plain: "此页面只在限定时间内有效。如需再次查看，请返回来时的网站重新打开。",
+    over: "如需再次查看，请返回{site}重新打开。",
+    over_plain: "如需再次查看，请返回来时的网站重新打开。",
     trying: "暂时无法连接服务，正在重试…",
     unreachable: "暂时无法连接服务，请稍后再试。",
     not_done: "暂时无法连接服务，未能解除绑定，请重试。",
@@ -333,6 +334,7 @@ export class ScanbindPortal extends HTMLElement {
       this.#view = this.#wanted = null;
       this.#over = false;
     }
+    if (!this.#session) console.warn("scanbind-portal: session, a token, is missing");
     this.#pause();
     this.#draw();
     this.#again();
@@ -371,9 +373,8 @@ export class ScanbindPortal extends HTMLElement {
     clearTimeout(this.#ending);
     this.#ending = setTimeout(() => this.#end(), view.expires_in * 1000);
     this.#complain(null);
-    const [before, now] = [this.#view, view].map((one) => JSON.stringify({ ...one, expires_in: 0, first_visit: 0 }));
-    // Whoever came for the first time may read on about what is stored after having connected.
-    this.#view = { ...view, first_visit: view.first_visit || Boolean(this.#view?.first_visit) };
+    const [before, now] = [this.#view, view].map((one) => JSON.stringify({ ...one, expires_in: 0 }));
+    this.#view = view;
     this.#remember(view);
     this.dataset.state = "shown";
     if (before === now) return; // or a code that is being scanned would be made anew
@@ -722,4 +723,5 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+if (import.meta.url.endsWith("/portal.js")) import("./widget.js");
 customElements.get("scanbind-portal") ?? customElements.define("scanbind-portal", ScanbindPortal);

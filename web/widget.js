@@ -40,7 +40,7 @@ const WORDS = {
     expiring: "This code is about to expire",
     expired: "This code has expired",
     cancelled: "This code was replaced",
-    offline: "No connection",
+    offline: "Cannot connect right now",
     offline_hint: "Trying again…",
     limited: "Too many codes at once",
     limited_hint: "Trying again…",
@@ -54,10 +54,10 @@ const WORDS = {
     waiting_hint: "打开微信，点“+”，选“扫一扫”。",
     wechat: "请长按二维码",
     wechat_hint: "识别后即可继续。",
-    phone_hint: "保存图片，打开微信“扫一扫”，从相册中选择它。",
+    phone_hint: "保存图片，打开微信“扫一扫”，从相册选取。",
     save: "保存图片",
-    scanned: "请在微信中回答这个数字",
-    scanned_hint: "公众号正在询问：点选或输入它。",
+    scanned: "请在微信中回复这个数字",
+    scanned_hint: "在公众号对话里点选或输入即可。",
     asked: "请在微信中确认",
     asked_hint: "公众号正在询问是否本人操作。",
     confirmed: "已确认",
@@ -73,7 +73,7 @@ const WORDS = {
     expiring: "二维码即将失效",
     expired: "二维码已失效",
     cancelled: "二维码已被替换",
-    offline: "网络连接中断",
+    offline: "暂时无法连接",
     offline_hint: "正在重试…",
     limited: "操作过于频繁",
     limited_hint: "正在重试…",
@@ -115,22 +115,20 @@ const STYLE = `
 .icon { inline-size: 44%; padding: 10%; border-radius: 50%; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round }
 .icon.no { color: light-dark(#c0271d, #ff8f85) }
 .icon.again, .icon.wait { color: light-dark(#5f6a73, #a8b2ba) }
-.icon.wait path { transform-origin: center; animation: turn 1.2s linear infinite }
 @keyframes turn { to { rotate: 1turn } }
-.match { order: -1; margin-block-end: .5rem; font: 700 6.5rem/1 var(--scanbind-font, system-ui, sans-serif); font-variant-numeric: tabular-nums; letter-spacing: .04em }
+.match { order: -1; margin-block-end: .5rem; font-size: 6.5rem; font-weight: 700; line-height: 1 }
 .said { display: grid; justify-items: center; inline-size: 100%; gap: .25rem; outline: none; overflow-wrap: anywhere }
 .status { font-weight: 600 }
 .hint, .timer { font-size: .875rem; color: var(--scanbind-muted, light-dark(#59636c, #a8b2ba)) }
-.timer { font-variant-numeric: tabular-nums }
+.match, .timer { font-variant-numeric: tabular-nums }
 .timer.soon { font-weight: 600; color: light-dark(#9a4a00, #ffb868) }
 button, .save {
-  min-block-size: 2.75rem; padding: .5rem 1.25rem; border: 0; border-radius: .6rem; cursor: pointer; font: inherit; font-weight: 600;
+  min-block-size: 2.75rem; padding: .5rem 1.25rem; border: 1px solid transparent; border-radius: .6rem; cursor: pointer; font: inherit; font-weight: 600;
   text-decoration: none; color: light-dark(#fff, #06210f); background: var(--accent); display: inline-grid; place-items: center;
 }
 button:hover, .save:hover { filter: brightness(.93) }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px }
-@media (prefers-reduced-motion: reduce) { .icon.wait path { animation: none } }
-@media (forced-colors: active) { button, .save { border: 1px solid ButtonText } }
+@media (prefers-reduced-motion: no-preference) { .icon.wait path { transform-origin: center; animation: turn 1.2s linear infinite } }
 `;
 
 const at = (path) => new URL(`.${path}`, HERE);
@@ -209,7 +207,6 @@ const line = new (class {
     return !this.#owner && Date.now() - this.#other.heard > DEAF;
   }
 
-  /** Tell whether another page follows this very ticket. */
   follows(ticket) {
     return !this.#owner && this.#other.ticket === ticket && Date.now() - this.#other.heard < DEAF;
   }
@@ -250,6 +247,13 @@ class Session {
     }
   }
 
+  /** The page is going for good: a login answered now would lead nowhere. A bind is shown again by the next page. */
+  drop() {
+    if (this.ticket?.purpose !== "login" || this.#done) return;
+    const { ticket, secret } = this.ticket;
+    ask(at(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
+  }
+
   stop() {
     this.over = true;
     line.leave(this);
@@ -262,7 +266,6 @@ class Session {
     this.rouse?.();
   }
 
-  /** The page came into sight, or went out of it. */
   look() {
     if (!document.hidden) this.way = 0;
     else line.leave(this);
@@ -337,7 +340,6 @@ class Session {
     return this.over || FINAL.has(this.state.status);
   }
 
-  /** Ask once: by a stream, a poll that is held, or a glance. */
   #ask(way) {
     this.heard = this.news = false;
     const path = `/v1/tickets/${this.ticket.ticket}`;
@@ -411,7 +413,6 @@ class Session {
     });
   }
 
-  /** Wait until somebody sees the page; tell whether that took waiting. */
   async #seen() {
     if (!document.hidden) return false;
     while (document.hidden && !this.over) await new Promise((done) => (this.rouse = done));
@@ -475,7 +476,6 @@ export class ScanbindQr extends HTMLElement {
     this.#draw();
   }
 
-  /** Get a new code now. */
   refresh() {
     const renew = () => this.dispatchEvent(this.#event("renew", {}, { cancelable: true }));
     if (this.#renews()) this.#start();
@@ -490,6 +490,7 @@ export class ScanbindQr extends HTMLElement {
     const { signal } = this.#life;
     const look = () => this.#session?.look();
     document.addEventListener("visibilitychange", look, { signal });
+    addEventListener("pagehide", (event) => event.persisted || this.#session?.drop(), { signal });
     addEventListener("pageshow", (event) => event.persisted && look(), { signal });
     for (const name of ["online", "offline"]) addEventListener(name, () => this.#session?.wake(), { signal });
     this.#later();
@@ -513,13 +514,14 @@ export class ScanbindQr extends HTMLElement {
     else if (this.#life) this.#later();
   }
 
-  /** Start once after all attributes that change together have changed. */
   #later() {
     if (this.#due) return;
     this.#due = true;
     queueMicrotask(() => {
       this.#due = false;
-      if (this.#life && (this.#renews() || this.#given())) this.#start();
+      if (!this.#life) return;
+      if (this.#renews() || this.#given()) this.#start();
+      else console.warn("scanbind-qr: client-id, ticket-url, or ticket and secret are missing");
     });
   }
 
@@ -539,7 +541,6 @@ export class ScanbindQr extends HTMLElement {
     return Boolean(this.source || this.hasAttribute("ticket-url") || page);
   }
 
-  /** Return the ticket that the site put into the page, unless it has been shown. */
   #given() {
     const [ticket, secret] = [this.getAttribute("ticket"), this.getAttribute("secret")];
     return ticket && secret && ticket !== this.#used ? { ticket, secret } : null;
@@ -584,7 +585,7 @@ export class ScanbindQr extends HTMLElement {
     this.#count();
   }
 
-  /** Hand the code on: to whoever listens, and with the form that the element stands in. */
+  /** Hand the code to whoever listens, and to the form around. */
   #hand(detail) {
     const goes = this.dispatchEvent(this.#event("confirmed", detail, { cancelable: true }));
     const { form } = this.#internals;
@@ -692,7 +693,6 @@ export class ScanbindQr extends HTMLElement {
     said.lang = this.#lang;
   }
 
-  /** Take over what was set before the element was defined. */
   #upgrade(...names) {
     for (const name of names) {
       if (!Object.hasOwn(this, name)) continue;

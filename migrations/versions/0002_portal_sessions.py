@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_portal_sessions"),
     )
     op.create_index("ix_portal_sessions_ends_at", "portal_sessions", ["ends_at"])
+    op.create_index("ix_portal_sessions_client_user_id", "portal_sessions", ["client", "user_id"])
 
 
 def downgrade() -> None:

@@ -485,3 +485,10 @@ async def sound(page: Page) -> None:
     faults = [(it["id"], [node["html"] for node in it["nodes"]]) for it in found.response["violations"]]
     assert faults == []
     assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+async def test_portal_js_brings_the_code_along(world: World, site: Site, context: BrowserContext) -> None:
+    made = await link(world, "42")
+    head = '<script type="module" src="{host}/portal.js"></script>'
+    page = await site.open(context, f'<scanbind-portal session="{made["token"]}"></scanbind-portal>', head=head)
+    await expect(page.get_by_test_id("qr")).to_be_visible()

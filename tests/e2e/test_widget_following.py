@@ -17,6 +17,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from proxy import Proxy, Rule, cuts_off, followers_fail, no_streams, nothing_held, proxy, silent
 from widget import HIDE, LOGIN, Begin, Console, Widget, confirm, in_time, opened, scan_newest, timed, until
 
+from models.ticket import TicketId
 from service import keys, limits
 from service.app import Running, running
 from service.embedded import valkey
@@ -435,3 +436,27 @@ async def test_no_code_and_no_secret_is_told_to_other_pages(
     heard = await listener.evaluate("heard")
     assert any("news" in one for one in heard)
     assert not any(confirmed["code"] in one or "secret" in one for one in heard)
+
+
+@pytest.mark.parametrize(("purpose", "after"), [("login", "cancelled"), ("bind", "scanned")])
+async def test_a_login_that_nobody_waits_for_ends_with_its_page(
+    town: World, site: Site, context: BrowserContext, purpose: str, after: str
+) -> None:
+    body = LOGIN if purpose == "login" else BIND.format_map((await town.bind("42")).made)
+    page = await context.new_page()
+    async with page.expect_request("**/v1/tickets/*/events"):
+        await page.goto(site.put(body))
+    widget = Widget(page)
+    await widget.shows_a_code()
+    await scan_newest(town, await town.person())
+    await widget.becomes("scanned")
+    ticket = TicketId(await widget.ticket())
+    site.put("<p>Elsewhere</p>", head="")
+    await page.reload()
+    await until(lambda: status_of(town, ticket) == after)
+
+
+def status_of(world: World, ticket: TicketId) -> str:
+    """Return how the service remembers a ticket."""
+    known = world.app[keys.FEED].known(ticket)
+    return known.status.value if known else ""

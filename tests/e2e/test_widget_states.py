@@ -358,6 +358,6 @@ async def test_chinese_pages_speak_chinese(town: World, site: Site, context: Bro
     await expect(widget.status).to_have_text("请用微信扫一扫")
     reply = await scan_newest(town, anna)
     assert reply
-    await expect(widget.status).to_have_text("请在微信中回答这个数字")
+    await expect(widget.status).to_have_text("请在微信中回复这个数字")
     await town.say(anna, links_of(reply)[-1])
     await expect(widget.status).to_have_text("已在手机上拒绝")

@@ -253,6 +253,31 @@ async def test_closing_takes_the_code_along_that_the_page_showed(world: World) -
     assert await world.bindings("42") == []
 
 
+@pytest.mark.parametrize("dest", ["image", "iframe", "empty", "script"])
+async def test_only_going_there_opens_a_link(world: World, dest: str) -> None:
+    made = await link(world)
+    await problem(await follow(world, made, Sec_Fetch_Dest=dest), 403, "forbidden-origin")
+    assert (await follow(world, made, Sec_Fetch_Dest="document")).status == 303
+
+
+@pytest.mark.parametrize(
+    ("asked", "browser", "lang"),
+    [
+        ("zh", "en-US,en;q=0.9", "zh"),
+        (None, "en-GB, zh;q=0.5", "en"),
+        (None, "fr, zh-TW;q=0.8, en;q=0.5", "zh"),
+        (None, "fr", "en"),  # the client's
+        (None, "", "en"),
+    ],
+)
+async def test_a_visit_is_in_the_language_asked_for_else_the_browsers(
+    world: World, asked: str | None, browser: str, lang: str
+) -> None:
+    made = await link(world, lang=asked)
+    response = await follow(world, made, Accept_Language=browser)
+    assert response.headers["Location"].endswith(f"?lang={lang}")
+
+
 # --- looking
 
 
@@ -298,11 +323,21 @@ async def test_a_bound_wechat_is_shown_without_its_names(world: World) -> None:
     assert told["bindings"] == [shown]
     assert shown["last_login_at"]
     assert told["history"] == [{"change": "bound", "account": "main", "at": bound["bound_at"]}]
-    assert told["first_visit"] is False
     text = await response.text()
     assert bound["openid"] not in text
     assert '"42"' not in text
     assert not re.search("openid|unionid|user_id", text)
+
+
+async def test_the_first_visit_is_the_first_that_is_remembered(world: World) -> None:
+    await world.bound("42")  # elsewhere: nobody has been told yet what is stored
+    await link(world)  # never opened
+    first = await visit(world)
+    world.clock.advance(1)
+    second = await visit(world)
+    assert [(await one.view())["first_visit"] for one in (first, second)] == [True, False]
+    assert (await (await visit(world, "43")).view())["first_visit"] is True
+    assert (await (await visit(world, client="club")).view())["first_visit"] is True
 
 
 async def test_the_history_is_newest_first_and_short(world: World) -> None:
@@ -314,7 +349,6 @@ async def test_the_history_is_newest_first_and_short(world: World) -> None:
     changes = [line["change"] for line in (await here.view())["history"]]
     assert changes == ["disconnected", "bound"] * 5
     told = await here.view()
-    assert told["first_visit"] is False
     assert told["bindings"] == []
 
 
