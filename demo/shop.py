@@ -58,7 +58,8 @@ class Shop:
     async def answer(self, request: web.Request, *, act: Act | None = None) -> web.Response:
         """Do what a form says, or show the page, to the visitor whose cookie it is."""
         cookie, asked = request.cookies.get("shop", ""), request.headers.get("Accept-Language", "")
-        visitor, lang = self.visitors.get(cookie) or Visitor(), request.query.get("lang", asked)[:2]
+        visitor = self.visitors.get(cookie) or Visitor()
+        lang = (request.query.get("lang") or request.cookies.get("lang") or asked)[:2]
         values = {"lang": "zh" if lang == "zh" else "en", "way": "signup" if "signup" in request.path else "login"}
         if act is None:
             response = await self.page(visitor, notice=f"say_{request.query.get('say')}", **values)
@@ -73,6 +74,8 @@ class Shop:
             form = dict.fromkeys(("name", "password", "code", "join"), "") | dict(fields) | values
             visitor, place = await act(visitor, {**form, "here": str(request.url.origin())})
             response = web.Response(status=303, headers={"Location": place})
+        if "lang" in request.query:  # asked for once, meant from then on
+            response.set_cookie("lang", values["lang"], httponly=True, samesite="Lax")
         if visitor.cookie != cookie:
             self.visitors.pop(cookie, None)
             self.visitors = dict([*self.visitors.items(), (visitor.cookie, visitor)][-10_000:])
@@ -81,13 +84,11 @@ class Shop:
 
     async def page(self, visitor: Visitor, *, lang: str, way: str, notice: str) -> web.Response:
         """Show visitors the ways in, and users their account and its WeChat."""
-        user, since = visitor.user or User(), ""
-        if visitor.user:
-            told = await self.ask("GET", f"bindings/{user.id}")
-            since = "".join(one["bound_at"][:10] for one in told["bindings"]) if told else ""
-            parts = {notice, "user", "bound" if since else "unbound"}
-        else:
-            parts = {notice, "visitor", way, *(("joins", f"{way}_new") if visitor.registration else ())}
+        user, waiting = visitor.user or User(), ("joins", f"{way}_new") if visitor.registration else ()
+        told = await self.ask("GET", f"bindings/{user.id}") if visitor.user else None
+        since = "".join(one["bound_at"][:10] for one in told["bindings"]) if told else ""
+        account = ("user", "bound" if since else "unbound")
+        parts = {notice, *(account if visitor.user else ("visitor", way, *waiting))}
         values = {**self.values, "way": way, "name": user.name, "state": visitor.state, "since": since}
         html = PART.sub(lambda part: part[2] if part[1] in parts else "", (WEB / "shop.html").read_text("utf-8"))
         html = TWICE.sub(lambda both: both[lang], html)

@@ -24,6 +24,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 MARK = "app = web.Application()"
 """The line of site.py above which the guide adds to it."""
 
+DRAWN = 'f"user-{secrets.token_hex(8)}"'
+"""Where site.py draws the id of a new user."""
+
 PINNED = """@routes.get("/pinned")
 async def pinned(request):
     return web.FileResponse("pinned.html")"""
@@ -165,12 +168,13 @@ async def test_the_guide_works_from_top_to_bottom(desk: Desk, context: BrowserCo
         await service_beside_wechat(desk, stack)
         page = await context.new_page()
         user = (await desk.phone("users", nickname="Bao"))["id"]
-        await first_site(desk, page, user)
-        await bindings_by_hand(desk)
+        name = await first_site(desk, page, user)
+        await bindings_by_hand(desk, name)
         await connect_when_signed_in(desk, page, user)
         await portal(desk, page, user)
         await the_element(desk, page, user)
         await without_the_element(desk, user)
+        await an_id_that_comes_again(desk, page, user)
     assert desk.guide.left == []
 
 
@@ -202,13 +206,20 @@ def add_to_site(desk: Desk, block: str) -> None:
     file.write_text(f"{before}{block}\n\n\n{mark}{after}", encoding="utf-8")
 
 
-async def log_in(desk: Desk, page: Page, user: str) -> None:
-    """Scan the code of the site's first page and give the number on it."""
+async def log_in(desk: Desk, page: Page, user: str) -> str:
+    """Scan the code of the site's first page and give the number on it; return who the page says they are."""
     await page.context.clear_cookies()
     await page.goto(f"{desk.site}/")
     await expect(page.get_by_test_id("qr")).to_be_visible()
     await answer(desk, page, user)
-    await expect(page.get_by_role("heading", name="Hello, user-42")).to_be_visible()
+    return await greeted(page)
+
+
+async def greeted(page: Page) -> str:
+    """Return the user whom the page greets."""
+    heading = page.get_by_role("heading", name="Hello, ")
+    await expect(heading).to_have_text(re.compile(r"^Hello, user-[0-9a-f]{16}$"))
+    return (await heading.inner_text()).removeprefix("Hello, ")
 
 
 async def answer(desk: Desk, page: Page, user: str) -> None:
@@ -218,14 +229,15 @@ async def answer(desk: Desk, page: Page, user: str) -> None:
     await desk.phone("say", user=user, text=await match.inner_text())
 
 
-async def first_site(desk: Desk, page: Page, user: str) -> None:
-    """Sections 2 and 3: somebody new is registered, and logged in the next time."""
+async def first_site(desk: Desk, page: Page, user: str) -> str:
+    """Sections 2 and 3: somebody new is registered, and logged in the next time; return who they are."""
     (desk.folder / "site.py").write_text(desk.guide.take("python") + "\n", encoding="utf-8")
     assert desk.guide.take("sh") == "python site.py"
     async with running_site(desk):
-        await log_in(desk, page, user)
-        await log_in(desk, page, user)
+        name = await log_in(desk, page, user)
+        assert await log_in(desk, page, user) == name
         await slipped_in(desk, user)
+    return name
 
 
 async def slipped_in(desk: Desk, user: str) -> None:
@@ -256,11 +268,12 @@ def same_shape(shown: str, real: str) -> None:
             assert inner[0].keys() == is_told[name][0].keys()
 
 
-async def bindings_by_hand(desk: Desk) -> None:
-    """Section 4."""
-    see = desk.guide.take("sh")
-    same_shape(desk.guide.take("json"), await desk.run(see))
-    assert await desk.run(desk.guide.take("sh")) == ""
+async def bindings_by_hand(desk: Desk, name: str) -> None:
+    """Section 4, about the user of that name."""
+    see = desk.guide.take("sh").replace("USER", name)
+    same_shape(desk.guide.take("json"), told := await desk.run(see))
+    assert json.loads(told)["user_id"] == name
+    assert await desk.run(desk.guide.take("sh").replace("USER", name)) == ""
     assert json.loads(await desk.run(see))["bindings"] == []
 
 
@@ -268,13 +281,13 @@ async def connect_when_signed_in(desk: Desk, page: Page, user: str) -> None:
     """Section 5: whoever has no WeChat connects one, and logs in with it."""
     add_to_site(desk, desk.guide.take("python"))
     async with running_site(desk):
-        await log_in(desk, page, user)
-        await desk.run(f"curl -s -u shop:password-of-the-shop -X DELETE {desk.service}/v1/bindings/user-42")
+        name = await log_in(desk, page, user)
+        await desk.run(f"curl -s -u shop:password-of-the-shop -X DELETE {desk.service}/v1/bindings/{name}")
         await page.goto(f"{desk.site}/connect")
         await expect(page.get_by_test_id("qr")).to_be_visible()
         await answer(desk, page, user)
         await expect(page.get_by_text("WeChat is connected")).to_be_visible()
-        await log_in(desk, page, user)
+        assert await log_in(desk, page, user) == name
 
 
 async def portal(desk: Desk, page: Page, user: str) -> None:
@@ -283,13 +296,13 @@ async def portal(desk: Desk, page: Page, user: str) -> None:
     button = desk.guide.take("html")
     add_to_site(desk, desk.guide.take("python"))
     async with running_site(desk):
-        await log_in(desk, page, user)
+        name = await log_in(desk, page, user)
         await put(page, button)
         await page.get_by_role("button", name="WeChat settings").click()
         await expect(page.get_by_test_id("portal-binding")).to_be_visible()
         await expect(page.get_by_test_id("portal-only-login")).to_be_visible()
         await page.get_by_test_id("portal-return").click()
-        await expect(page.get_by_role("heading", name="Hello, user-42")).to_be_visible()
+        assert await greeted(page) == name
         await page.goto(f"{desk.site}/account")
         await expect(page.get_by_test_id("portal-binding")).to_be_visible()
 
@@ -344,6 +357,21 @@ async def without_the_element(desk: Desk, user: str) -> None:
         confirmed, code = (await follower.stdout.readline()).decode().split()
         assert (scanned, confirmed, await follower.wait()) == ("scanned", "confirmed", 0)
     exchange = desk.guide.take("sh").replace("CODE", code)
-    shown = desk.guide.take("json")
-    same_shape(shown, told := await desk.run(exchange))
-    assert json.loads(told)["user_id"] == json.loads(shown)["user_id"]
+    same_shape(desk.guide.take("json"), await desk.run(exchange))
+
+
+async def an_id_that_comes_again(desk: Desk, page: Page, user: str) -> None:
+    """Whoever is new becomes nobody who was there before: their id is another, and the same one is refused."""
+    async with running_site(desk):
+        name = await log_in(desk, page, user)
+        assert await log_in(desk, page, (await desk.phone("users", nickname="Cai"))["id"]) != name
+    file = desk.folder / "site.py"
+    before, drawn, after = file.read_text(encoding="utf-8").partition(DRAWN)
+    assert drawn
+    file.write_text(f"{before}{name!r}{after}", encoding="utf-8")
+    async with running_site(desk):
+        await page.context.clear_cookies()
+        await page.goto(f"{desk.site}/")
+        await expect(page.get_by_test_id("qr")).to_be_visible()
+        await answer(desk, page, (await desk.phone("users", nickname="Dai"))["id"])
+        await expect(page.get_by_text("Please scan again.")).to_be_visible()

@@ -96,6 +96,15 @@ async def test_language_is_the_browsers_until_another_is_asked_for(alone: Visit)
     assert '<html lang="en">' in await alone.get("/login?lang=xx")
 
 
+async def test_language_once_asked_for_stays(alone: Visit) -> None:
+    await alone.get("/login?lang=zh")
+    assert '<html lang="zh">' in await alone.get("/signup", **{"Accept-Language": "en"})
+    assert '<html lang="zh">' in await alone.post("/login", name="anna", password="anna")
+    assert '<html lang="zh">' in await alone.post("/logout")
+    await alone.get("/login?lang=en")
+    assert '<html lang="en">' in await alone.get("/", **{"Accept-Language": "zh-CN"})
+
+
 async def test_password_signs_in_and_signing_out_ends_it(alone: Visit) -> None:
     assert 'data-testid="whoami">anna<' in await alone.post("/login", name="anna", password="anna")
     assert 'data-testid="whoami"' not in await alone.post("/logout")

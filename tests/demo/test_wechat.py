@@ -189,6 +189,12 @@ async def test_the_portal_is_for_the_account_and_leads_back(visit: Visit, town: 
     assert told["return_url"].rstrip("/") == f"http://{visit.http.host}:{visit.http.port}"
 
 
+async def test_the_portal_speaks_the_language_that_was_asked_for(visit: Visit, town: World) -> None:
+    await visit.get("/login?lang=zh")
+    await visit.post("/login", name="anna", password="anna")
+    assert (await portal(visit, town))["lang"] == "zh"
+
+
 async def test_the_portal_is_told_when_wechat_is_the_only_way_in(visit: Visit, town: World) -> None:
     await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
     await visit.post("/signup", name="carol", password="")

@@ -1,0 +1,52 @@
+"""What the shop looks like in a real browser, down to the narrowest phone; skipped without chromium."""
+
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+from shopper import Visit
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NARROWEST = 320  # px, where nobody should have to scroll sideways (WCAG 1.4.10)
+WIDER_THAN_ITS_WINDOW = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+LINES_OF_TITLE = """() => {
+  const title = document.createRange();
+  title.selectNodeContents(document.querySelector("h1"));
+  return title.getClientRects().length;
+}"""
+BORDER = "(element) => getComputedStyle(element).borderTopColor"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="needs chromium, which is not on this machine"),
+]
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield await browser.new_page(viewport={"width": NARROWEST, "height": 640})
+        await browser.close()
+
+
+def address(visit: Visit, path: str) -> str:
+    return str(visit.http.make_url("/")) + path
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("way", ["login", "signup"])
+async def test_the_narrowest_phone_scrolls_no_page_sideways(visit: Visit, page: Page, way: str, lang: str) -> None:
+    await page.goto(address(visit, f"{way}?lang={lang}"))
+    if way == "login":
+        await expect(page.get_by_test_id("qr")).to_be_visible()
+    assert not await page.evaluate(WIDER_THAN_ITS_WINDOW)
+    assert await page.evaluate(LINES_OF_TITLE) == 1
+
+
+async def test_a_wrong_password_does_not_look_like_a_success(alone: Visit, page: Page) -> None:
+    await page.goto(address(alone, "login?say=wrong"))
+    accent = await page.get_by_role("link").first.evaluate("(link) => getComputedStyle(link).color")
+    assert await page.get_by_test_id("notice").evaluate(BORDER) != accent
