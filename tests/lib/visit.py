@@ -7,6 +7,9 @@ from typing import Any
 from aiohttp import ClientResponse
 from harness import Page, World
 
+CLUB = "https://club.example"
+"""The origin of a second client's pages."""
+
 
 async def link(world: World, user_id: str = "42", *, client: str = "shop", **fields: Any) -> dict[str, Any]:
     """Ask for a link as a client's back end."""
@@ -35,6 +38,11 @@ class Visit:
     @property
     def cookie(self) -> dict[str, str]:
         return {"Cookie": f"scanbind_portal={self.secret}"}
+
+    @property
+    def own(self) -> dict[str, str]:
+        """What a browser sends for the portal's own page."""
+        return {**self.cookie, "Sec-Fetch-Site": "same-origin"}
 
     async def call(self, method: str = "GET", path: str = "", **how: Any) -> ClientResponse:
         """Call a door of the session with its secret as a bearer, unless *how* has other headers."""
