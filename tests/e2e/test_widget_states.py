@@ -10,7 +10,7 @@ from pages import Site
 from playwright.async_api import BrowserContext, Page, expect
 from proxy import Proxy
 from town import links_of
-from widget import LOGIN, Begin, Console, Widget, confirm, opened, scan_newest
+from widget import LOGIN, Begin, Console, Widget, confirm, opened, scan_newest, timed
 
 BIND = '<scanbind-qr purpose="bind" ticket="{ticket}" secret="{secret}"></scanbind-qr>'
 RENEWED = '<scanbind-qr purpose="bind" ticket-url="/ticket"></scanbind-qr>'
@@ -214,10 +214,8 @@ async def test_a_code_that_was_replaced_says_so(town: World, site: Site, context
 async def test_the_end_of_a_code_is_announced_once_and_then_it_is_renewed(
     town: World, site: Site, context: BrowserContext
 ) -> None:
-    page = await context.new_page()
-    await page.clock.install()
-    await page.goto(site.put(LOGIN))
-    widget = Widget(page)
+    widget = await timed(context, site.put(LOGIN))
+    page = widget.page
     await widget.shows_a_code()
     first = await widget.ticket()
     await later(town, page, 285)
@@ -234,10 +232,8 @@ async def test_the_end_of_a_code_is_announced_once_and_then_it_is_renewed(
 
 
 async def test_whoever_is_warned_has_twenty_seconds_left(town: World, site: Site, context: BrowserContext) -> None:
-    page = await context.new_page()
-    await page.clock.install()
-    await page.goto(site.put(LOGIN))
-    widget = Widget(page)
+    widget = await timed(context, site.put(LOGIN))
+    page = widget.page
     await widget.shows_a_code()
     await later(town, page, 270)
     while not await widget.has("expiring"):
@@ -247,10 +243,8 @@ async def test_whoever_is_warned_has_twenty_seconds_left(town: World, site: Site
 
 async def test_a_code_about_to_end_can_still_be_scanned(town: World, site: Site, context: BrowserContext) -> None:
     anna = await town.person()
-    page = await context.new_page()
-    await page.clock.install()
-    await page.goto(site.put(LOGIN))
-    widget = Widget(page)
+    widget = await timed(context, site.put(LOGIN))
+    page = widget.page
     await widget.shows_a_code()
     await later(town, page, 285)
     await widget.becomes("expiring")
@@ -261,10 +255,8 @@ async def test_a_code_about_to_end_can_still_be_scanned(town: World, site: Site,
 async def test_ten_codes_follow_by_themselves_and_then_a_person_must_ask(
     town: World, site: Site, context: BrowserContext
 ) -> None:
-    page = await context.new_page()
-    await page.clock.install()
-    await page.goto(site.put(LOGIN))
-    widget = Widget(page)
+    widget = await timed(context, site.put(LOGIN))
+    page = widget.page
     for codes in range(1, 12):
         await widget.has_had(codes)
         await widget.shows_a_code()
@@ -278,10 +270,8 @@ async def test_ten_codes_follow_by_themselves_and_then_a_person_must_ask(
 async def test_a_ticket_that_the_page_was_given_is_not_renewed_but_asked_for(
     town: World, site: Site, context: BrowserContext
 ) -> None:
-    page = await context.new_page()
-    await page.clock.install()
-    await page.goto(site.put(BIND.format_map((await town.bind("42")).made)))
-    widget = Widget(page)
+    widget = await timed(context, site.put(BIND.format_map((await town.bind("42")).made)))
+    page = widget.page
     await widget.shows_a_code()
     await later(town, page, 601)
     await widget.becomes("expired")
