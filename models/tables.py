@@ -25,6 +25,7 @@ _MYSQL: Final = ("mysql", "mariadb")
 _UTF8_BYTES: Final = 4  # at most, for one code point
 
 NAME, USER_ID, OPENID, TICKET, SESSION, STATE, URL, RETURN_URL = 64, 128, 64, 64, 128, 256, 512, 2048
+SEALED, KEY_ID, CONSENT, EVENT, SHORTENED, DETAIL = 128, 16, 64, 32, 32, 256
 """How long each kind of text may be, in code points."""
 
 
@@ -103,10 +104,17 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _TICK
 
 
+# SQLite numbers rows by itself only where the key is declared INTEGER.
+_NUMBER: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
 def _serial() -> sa.Column[int]:
-    # SQLite numbers rows by itself only where the key is declared INTEGER.
-    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    return sa.Column("id", kind, primary_key=True, autoincrement=True)
+    return sa.Column("id", _NUMBER, primary_key=True, autoincrement=True)
+
+
+def _follower(*, nullable: bool) -> sa.Column[int]:
+    # No foreign key: what refers to somebody is erased, or let go, by name (service/followers.py).
+    return sa.Column("follower_id", _NUMBER, nullable=nullable, index=True)
 
 
 metadata: Final = sa.MetaData(
@@ -124,25 +132,33 @@ bindings: Final = sa.Table(
     sa.Column("client", Identifier(NAME), nullable=False),
     sa.Column("account", Identifier(NAME), nullable=False),
     sa.Column("user_id", Identifier(USER_ID), nullable=False),
-    sa.Column("openid", Identifier(OPENID), nullable=False),
+    _follower(nullable=False),
     sa.Column("bound_at", Instant, nullable=False),
     sa.Column("last_login_at", Instant),
+    sa.Column("consent", Identifier(CONSENT)),
     # These two decide who may be bound; no code looks before it inserts.
     sa.UniqueConstraint("client", "account", "user_id"),
-    sa.UniqueConstraint("client", "account", "openid"),
-    sa.Index(None, "account", "openid"),
+    sa.UniqueConstraint("client", "account", "follower_id"),
 )
 
 followers: Final = sa.Table(
     "followers",
     metadata,
-    sa.Column("account", Identifier(NAME), primary_key=True),
-    sa.Column("openid", Identifier(OPENID), primary_key=True),
+    _serial(),
+    sa.Column("account", Identifier(NAME), nullable=False),
+    # What is looked up: the text itself, or its blind index where the row is sealed (service/vault.py).
+    sa.Column("openid", Identifier(OPENID), nullable=False),
+    sa.Column("openid_sealed", Identifier(SEALED)),
     sa.Column("unionid", Identifier(OPENID), index=True),
+    sa.Column("unionid_sealed", Identifier(SEALED)),
+    sa.Column("sealed_by", Identifier(KEY_ID)),
     sa.Column("subscribed", sa.Boolean, nullable=False),
     sa.Column("lang", Choice(Lang)),
     sa.Column("asked_at", Instant),
     sa.Column("followed_at", Instant, nullable=False),
+    sa.UniqueConstraint("account", "openid"),
+    sa.Index(None, "sealed_by", "id"),
+    sqlite_autoincrement=True,  # the number of somebody erased is never another's
 )
 
 endings: Final = sa.Table(
@@ -155,7 +171,7 @@ endings: Final = sa.Table(
     sa.Column("status", Choice(Status), nullable=False),
     sa.Column("outcome", Choice(Outcome)),
     sa.Column("reason", Choice(Reason)),
-    sa.Column("openid", Identifier(OPENID)),
+    _follower(nullable=True),
     sa.Column("user_id", Identifier(USER_ID)),
     sa.Column("via", Choice(Via)),
     sa.Column("state", Identifier(STATE)),
@@ -163,7 +179,6 @@ endings: Final = sa.Table(
     sa.Column("expires_at", Instant, nullable=False, index=True),
     sa.Column("code_used_at", Instant),
     sa.Column("registered_to", Identifier(USER_ID)),
-    sa.Index(None, "account", "openid"),
 )
 
 bind_requests: Final = sa.Table(
@@ -188,12 +203,11 @@ history: Final = sa.Table(
     sa.Column("client", Identifier(NAME), nullable=False),
     sa.Column("account", Identifier(NAME), nullable=False),
     sa.Column("user_id", Identifier(USER_ID), nullable=False),
-    sa.Column("openid", Identifier(OPENID)),
+    _follower(nullable=True),
     sa.Column("change", Choice(Change), nullable=False),
     sa.Column("door", Choice(Door), nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Index(None, "client", "user_id"),
-    sa.Index(None, "account", "openid"),
 )
 
 portal_sessions: Final = sa.Table(
@@ -210,4 +224,20 @@ portal_sessions: Final = sa.Table(
     sa.Column("opened_at", Instant),
     sa.Column("ends_at", Instant, nullable=False, index=True),
     sa.Index(None, "client", "user_id"),
+)
+
+audit: Final = sa.Table(
+    "audit",
+    metadata,
+    _serial(),
+    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("event", Identifier(EVENT), nullable=False),
+    sa.Column("client", Identifier(NAME)),
+    sa.Column("account", Identifier(NAME)),
+    sa.Column("ticket", Identifier(TICKET), index=True),
+    sa.Column("openid", Identifier(SHORTENED)),
+    sa.Column("user_id", Identifier(USER_ID)),
+    sa.Column("detail", Identifier(DETAIL)),
+    sa.Index(None, "client", "user_id"),
+    sa.Index(None, "account", "openid"),
 )

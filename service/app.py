@@ -19,7 +19,7 @@ from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
 from handlers.tickets import OPEN_STREAMS
 from models.errors import StoreUnavailable
-from service import database, embedded, housekeeping, keys
+from service import database, embedded, housekeeping, keys, sealing
 from service.answering import Answering
 from service.bindings import Bindings
 from service.concluding import Concluding
@@ -34,6 +34,7 @@ from service.issuing import Issuing
 from service.keyring import Keyring
 from service.limits import Limits
 from service.metrics import Metrics
+from service.people import People
 from service.portal import Portal
 from service.profiles import Profiles
 from service.projection import Projection
@@ -114,7 +115,9 @@ def _compose(
     settings, clock, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.METRICS]
     clients = settings.clients
     keyring = Keyring.derive(resolve_secret_key(settings), clients)
-    endings, bindings, requests, followers = Endings(sql), Bindings(sql), BindRequests(sql), Followers(sql)
+    people = People(sealing.vault(settings))
+    endings, bindings, followers = Endings(sql, people), Bindings(sql, people), Followers(sql, people)
+    requests = BindRequests(sql)
     portal = Portal(database=sql, keyring=keyring, clients=clients, clock=clock)
     missed = asyncio.Event()  # whatever was published while the feed was away
     feed = Feed(store, on_connect=missed.set)
@@ -188,6 +191,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
             opening = database.connect(settings.database.url, data_dir=settings.data_dir)
             sql = await stack.enter_async_context(opening)
             await sql.check_schema()
+            await sealing.check(sql, sealing.vault(settings))
         except StoreUnavailable as e:
             raise StoreUnavailable(f"database.url: {e.detail}") from e
         yield sql

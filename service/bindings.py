@@ -4,11 +4,12 @@ Every change of a binding is written to the history, in the same transaction and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +29,7 @@ from models.errors import StoreUnavailable
 from models.event import OpenId
 from models.tables import bindings, followers, history, to_millisecond
 from service.database import Database
+from service.people import NAMES, People, Person
 
 # Each round loses only to somebody else who bound or unbound the very same user or WeChat in between.
 _ROUNDS: Final = 8
@@ -46,13 +48,27 @@ class Entry:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A binding as its table has it: the person is a number."""
+
+    client: str
+    account: str
+    user_id: UserId
+    follower_id: int
+    bound_at: datetime
+    last_login_at: datetime | None = None
+
+
+_ROW: Final = [bindings.c[name] for name in _Row.__slots__]
+
+
 async def bind(
     connection: AsyncConnection,
+    person: Person,
     *,
     client: str,
-    account: str,
     user_id: UserId,
-    openid: OpenId,
     policy: Policy,
     door: Door,
     now: datetime,
@@ -62,31 +78,30 @@ async def bind(
     Raises:
         StoreUnavailable: others kept binding and unbinding the same two.
     """
-    wanted = Binding(client, account, user_id, openid, bound_at=to_millisecond(now))
+    wanted = _Row(client, person.account, user_id, person.id, bound_at=to_millisecond(now))
     for _ in range(_ROUNDS):
         if await _inserted(connection, wanted):
             await _record(connection, wanted, Change.BOUND, door=door, now=now)
-            [made] = await _select(connection, *_at(client, account), bindings.c.openid == openid)
-            return Bound(made)
+            return Bound(_shown(wanted, person))
         in_the_way = await _in_the_way(connection, wanted)
-        if same := [it for it in in_the_way if it.user_id == user_id and it.openid == openid]:
-            return AlreadyBound(same[0])
+        if same := [it for it in in_the_way if it.user_id == user_id and it.follower_id == person.id]:
+            return AlreadyBound(_shown(same[0], person))
         if reason := _refusal(in_the_way, wanted, policy):
             return Conflict(reason)
         for it in in_the_way:
-            change = Change.MOVED if it.openid == openid else Change.REPLACED
+            change = Change.MOVED if it.follower_id == person.id else Change.REPLACED
             await _remove(connection, it, change, door=door, now=now)
     raise StoreUnavailable("the binding is being changed by others")
 
 
-async def owner(connection: AsyncConnection, *, client: str, account: str, openid: OpenId) -> Binding | None:
+async def owner(connection: AsyncConnection, person: Person, *, client: str) -> Binding | None:
     """Return whose WeChat this is at a client."""
-    found = await _select(connection, *_at(client, account), bindings.c.openid == openid)
-    return found[0] if found else None
+    found = await _select(connection, *_at(client, person.account), bindings.c.follower_id == person.id)
+    return _shown(found[0], person) if found else None
 
 
 async def resolve(
-    connection: AsyncConnection, *, client: str, account: str, openid: OpenId, now: datetime
+    connection: AsyncConnection, person: Person, *, people: People, client: str, now: datetime
 ) -> Binding | None:
     """Return whose WeChat this is at a client, known here or by the same person's unionid elsewhere.
 
@@ -94,53 +109,55 @@ async def resolve(
     6): somebody bound through one account of a client is the same user in its others, and is bound there too.
     Never across clients. None as well if that user already has another WeChat in this account.
     """
-    if found := await owner(connection, client=client, account=account, openid=openid):
+    if found := await owner(connection, person, client=client):
         return found
-    user_id = await _same_person(connection, client=client, account=account, openid=openid)
+    user_id = await _same_person(connection, person, people=people, client=client)
     if user_id is None:
         return None
     result = await bind(
-        connection,
-        client=client,
-        account=account,
-        user_id=user_id,
-        openid=openid,
-        policy=Policy(),
-        door=Door.UNIONID,
-        now=now,
+        connection, person, client=client, user_id=user_id, policy=Policy(), door=Door.UNIONID, now=now
     )
     return None if isinstance(result, Conflict) else result.binding
 
 
 async def logged_in(
-    connection: AsyncConnection, *, client: str, account: str, user_id: UserId, openid: OpenId, now: datetime
+    connection: AsyncConnection, person: Person, *, client: str, user_id: UserId, now: datetime
 ) -> Binding | None:
     """Note a login on the binding that lets it happen; None if it stands no more."""
-    this = sa.and_(*_at(client, account), bindings.c.user_id == user_id, bindings.c.openid == openid)
+    theirs = bindings.c.follower_id == person.id
+    this = sa.and_(*_at(client, person.account), bindings.c.user_id == user_id, theirs)
     noted = await connection.execute(sa.update(bindings).where(this).values(last_login_at=now))
     if not noted.rowcount:
         return None
-    return await owner(connection, client=client, account=account, openid=openid)
+    return await owner(connection, person, client=client)
 
 
-async def erase(connection: AsyncConnection, *, account: str, openid: OpenId, now: datetime) -> None:
-    """Remove a WeChat that has left from every client, and its name from the history."""
-    for it in await _select(connection, bindings.c.account == account, bindings.c.openid == openid):
+async def erase(connection: AsyncConnection, number: int, *, now: datetime) -> None:
+    """Remove a WeChat that has left from every client, and its number from the history."""
+    for it in await _select(connection, bindings.c.follower_id == number):
         await _remove(connection, it, Change.ERASED, door=Door.UNFOLLOW, now=now)
-    theirs = sa.and_(history.c.account == account, history.c.openid == openid)
-    await connection.execute(sa.update(history).where(theirs).values(openid=None))
+    theirs = history.c.follower_id == number
+    await connection.execute(sa.update(history).where(theirs).values(follower_id=None))
 
 
 class Bindings:
     """The bindings as a site's back end sees and ends them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, people: People) -> None:
         self._database = database
+        self._people = people
 
     async def of_user(self, client: str, user_id: UserId) -> list[Binding]:
         """Return a user's bindings in the order of their accounts; empty if there are none."""
+        query = (
+            sa.select(*_ROW, *NAMES)
+            .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
+            .where(bindings.c.client == client, bindings.c.user_id == user_id)
+            .order_by(bindings.c.account)
+        )
         async with self._database.read() as connection:
-            return await _select(connection, bindings.c.client == client, bindings.c.user_id == user_id)
+            rows = (await connection.execute(query)).mappings().all()
+        return [_shown(_row(row), person) for row in rows if (person := self._people.read(row))]
 
     async def disconnect(
         self,
@@ -168,91 +185,106 @@ class Bindings:
 
     async def history(self, client: str, user_id: UserId, *, limit: int = 100) -> list[Entry]:
         """Return the last *limit* things that happened to a user's bindings, newest first."""
-        columns = [history.c[name] for name in Entry.__slots__]
-        query = sa.select(*columns).where(history.c.client == client, history.c.user_id == user_id)
+        columns = [history.c[name] for name in Entry.__slots__ if name != "openid"]
+        query = (
+            sa.select(*columns, *NAMES)
+            .outerjoin_from(history, followers, followers.c.id == history.c.follower_id)
+            .where(history.c.client == client, history.c.user_id == user_id)
+            .order_by(history.c.id.desc())
+            .limit(limit)
+        )
         async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(history.c.id.desc()).limit(limit))
-            return [Entry(*row) for row in rows]
+            rows = (await connection.execute(query)).mappings().all()
+        return [self._entry(row) for row in rows]
+
+    def _entry(self, row: RowMapping) -> Entry:
+        person = self._people.read(row)
+        names = [name for name in Entry.__slots__ if name != "openid"]
+        return Entry(openid=person.openid if person else None, **{name: row[history.c[name]] for name in names})
 
 
 def _at(client: str, account: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     return bindings.c.client == client, bindings.c.account == account
 
 
-async def _select(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[Binding]:
-    """Read bindings together with what is known of the follower."""
-    same = sa.and_(followers.c.account == bindings.c.account, followers.c.openid == bindings.c.openid)
-    query = (
-        sa.select(
-            *(column for column in bindings.c if column is not bindings.c.id),
-            followers.c.unionid,
-            sa.func.coalesce(followers.c.subscribed, sa.true()).label("subscribed"),
-        )
-        .select_from(bindings.outerjoin(followers, same))
-        .where(*where)
-        .order_by(bindings.c.account)
+async def _select(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[_Row]:
+    query = sa.select(*_ROW).where(*where).order_by(bindings.c.account)
+    return [_row(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _row(row: RowMapping) -> _Row:
+    return _Row(*(row[column] for column in _ROW))
+
+
+def _shown(row: _Row, person: Person) -> Binding:
+    return Binding(
+        client=row.client,
+        account=row.account,
+        user_id=row.user_id,
+        openid=person.openid,
+        bound_at=row.bound_at,
+        last_login_at=row.last_login_at,
+        unionid=person.unionid,
+        subscribed=person.subscribed,
     )
-    return [Binding(**row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _inserted(connection: AsyncConnection, it: Binding) -> bool:
-    values: dict[str, Any] = {
-        "client": it.client,
-        "account": it.account,
-        "user_id": it.user_id,
-        "openid": it.openid,
-        "bound_at": it.bound_at,
-    }
+async def _inserted(connection: AsyncConnection, it: _Row) -> bool:
     try:
         async with connection.begin_nested():  # a refused insert must not cost the whole transaction
-            await connection.execute(sa.insert(bindings).values(values))
+            await connection.execute(sa.insert(bindings).values(asdict(it)))
     except IntegrityError:
         return False
     return True
 
 
-async def _in_the_way(connection: AsyncConnection, wanted: Binding) -> Sequence[Binding]:
-    either = sa.or_(bindings.c.user_id == wanted.user_id, bindings.c.openid == wanted.openid)
+async def _in_the_way(connection: AsyncConnection, wanted: _Row) -> Sequence[_Row]:
+    either = sa.or_(bindings.c.user_id == wanted.user_id, bindings.c.follower_id == wanted.follower_id)
     return await _select(connection, *_at(wanted.client, wanted.account), either)
 
 
-def _refusal(in_the_way: Sequence[Binding], wanted: Binding, policy: Policy) -> Taken | None:
+def _refusal(in_the_way: Sequence[_Row], wanted: _Row, policy: Policy) -> Taken | None:
     """Tell why the client's policy lets what stands stand; the WeChat's owner is named first."""
-    if not policy.takeover_moves and any(it.openid == wanted.openid for it in in_the_way):
+    if not policy.takeover_moves and any(it.follower_id == wanted.follower_id for it in in_the_way):
         return Taken.WECHAT
     if not policy.rebind_replaces and any(it.user_id == wanted.user_id for it in in_the_way):
         return Taken.USER
     return None
 
 
-async def _remove(connection: AsyncConnection, it: Binding, change: Change, *, door: Door, now: datetime) -> bool:
+async def _remove(connection: AsyncConnection, it: _Row, change: Change, *, door: Door, now: datetime) -> bool:
     """Remove a binding that was just read; False if somebody else was faster."""
-    this = sa.and_(*_at(it.client, it.account), bindings.c.user_id == it.user_id, bindings.c.openid == it.openid)
-    if not (await connection.execute(sa.delete(bindings).where(this))).rowcount:
+    theirs = sa.and_(bindings.c.user_id == it.user_id, bindings.c.follower_id == it.follower_id)
+    if not (await connection.execute(sa.delete(bindings).where(*_at(it.client, it.account), theirs))).rowcount:
         return False
     await _record(connection, it, change, door=door, now=now)
     return True
 
 
-async def _record(connection: AsyncConnection, it: Binding, change: Change, *, door: Door, now: datetime) -> None:
-    entry = Entry(it.account, it.user_id, it.openid, change, door, now)
-    values = {name: getattr(entry, name) for name in Entry.__slots__}
-    await connection.execute(sa.insert(history).values(client=it.client, **values))
+async def _record(connection: AsyncConnection, it: _Row, change: Change, *, door: Door, now: datetime) -> None:
+    values = {
+        "client": it.client,
+        "account": it.account,
+        "user_id": it.user_id,
+        "follower_id": it.follower_id,
+        "change": change,
+        "door": door,
+        "at": now,
+    }
+    await connection.execute(sa.insert(history).values(values))
 
 
-async def _same_person(connection: AsyncConnection, *, client: str, account: str, openid: OpenId) -> UserId | None:
+async def _same_person(
+    connection: AsyncConnection, person: Person, *, people: People, client: str
+) -> UserId | None:
     """Return the user of this client that another account knows by this person's unionid."""
-    here, elsewhere = followers.alias("here"), followers.alias("elsewhere")
-    same_unionid = sa.and_(elsewhere.c.unionid == here.c.unionid, elsewhere.c.account != here.c.account)
-    bound = sa.and_(
-        bindings.c.client == client,
-        bindings.c.account == elsewhere.c.account,
-        bindings.c.openid == elsewhere.c.openid,
-    )
+    if person.unionid is None:
+        return None
+    elsewhere = sa.and_(people.with_unionid(person.unionid), followers.c.account != person.account)
     query = (
         sa.select(bindings.c.user_id)
-        .select_from(here.join(elsewhere, same_unionid).join(bindings, bound))
-        .where(here.c.account == account, here.c.openid == openid)
+        .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
+        .where(bindings.c.client == client, elsewhere)
         .order_by(bindings.c.bound_at, bindings.c.id)  # were there two users, the older one is meant
         .limit(1)
     )

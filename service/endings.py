@@ -4,22 +4,23 @@ A binding and the ending that made it are one transaction: neither is ever seen 
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypedDict, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import AlreadyBound, Binding, BindResult, Bound, Conflict, Door, Policy, UserId
 from models.event import OpenId
 from models.scene import Claim
-from models.tables import bind_requests, endings, to_millisecond
+from models.tables import bind_requests, endings, followers, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.bindings import bind, logged_in, owner, resolve
 from service.database import Database
-from service.followers import still_here
+from service.people import NAMES, People, Person
 from service.purging import purge
 
 T = TypeVar("T")
@@ -27,29 +28,37 @@ T = TypeVar("T")
 _WITH_CODE: Final = (Outcome.LOGIN, Outcome.REGISTER)
 
 
-class _Where(TypedDict):
-    client: str
-    account: str
-    openid: OpenId
+_NAMES: Final = [name for name in Ending.__slots__ if name != "openid"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An ending as its row has it, with the person who answered, unless they are unknown by now."""
+
+    ending: Ending
+    person: Person | None
 
 
 class Endings:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, people: People) -> None:
         self._database = database
+        self._people = people
 
     async def of(self, ticket: TicketId) -> Ending | None:
         """Return how a ticket ended; None if it has not, or was purged."""
         async with self._database.read() as connection:
-            return await _of(connection, ticket)
+            found = await self._find(connection, ticket)
+        return found.ending if found else None
 
     async def close(self, ending: Ending) -> Ending:
         """End a ticket that confirms nothing (refused, cancelled); return the ending that stands.
 
-        That is this one, its times cut to the millisecond, or the one that was earlier.
+        That is this one, its times cut to the millisecond, or the one that was earlier. Somebody who was erased
+        is not named in it.
         """
 
         async def work(connection: AsyncConnection) -> Ending:
-            return await _insert(connection, ending)
+            return await _insert(connection, ending, await self._who(connection, ending))
 
         return await self._decide(ending.ticket, work)
 
@@ -63,7 +72,8 @@ class Endings:
         """
 
         async def work(connection: AsyncConnection) -> Ending | None:
-            if not await still_here(connection, account=claim.account, openid=openid):
+            person = await self._people.find(connection, claim.account, openid, hold=True)
+            if person is None:
                 return None
             ending = Ending(
                 ticket=claim.head.ticket,
@@ -76,8 +86,8 @@ class Endings:
                 via=claim.head.via,
                 state=state,
             )
-            do = _log_in if claim.head.purpose is Purpose.LOGIN else _bind
-            return await _insert(connection, await do(connection, ending, claim, openid, policy))
+            do = self._log_in if claim.head.purpose is Purpose.LOGIN else self._bind
+            return await _insert(connection, await do(connection, ending, claim, person, policy), person)
 
         return await self._decide(claim.head.ticket, work)
 
@@ -92,20 +102,20 @@ class Endings:
             endings.c.ticket == ticket,
             endings.c.status == Status.CONFIRMED,
             endings.c.outcome.in_(_WITH_CODE),
-            endings.c.openid.is_not(None),  # they were erased since
+            endings.c.follower_id.is_not(None),  # they were erased since
             endings.c.code_used_at.is_(None),
             endings.c.answered_at > answered_after,
         )
 
         async def work(connection: AsyncConnection) -> tuple[Ending, Binding | None] | None:
             used = await connection.execute(sa.update(endings).where(unused).values(code_used_at=now))
-            ending = await _of(connection, ticket) if used.rowcount else None
-            if ending is None:
+            found = await self._find(connection, ticket) if used.rowcount else None
+            if found is None or found.person is None:
                 return None
-            binding = await _logged_in(connection, ending, now=now)
-            if ending.outcome is Outcome.LOGIN and binding is None:
+            binding = await _logged_in(connection, found.ending, found.person, now=now)
+            if found.ending.outcome is Outcome.LOGIN and binding is None:
                 return None
-            return ending, binding
+            return found.ending, binding
 
         return await self._database.attempt(work)
 
@@ -119,17 +129,20 @@ class Endings:
         """
 
         async def work(connection: AsyncConnection) -> BindResult | None:
-            ending = await _of(connection, ticket, lock=True)
-            if ending is None or ending.client != client or not _registers(ending):
+            found = await self._find(connection, ticket, hold=True)
+            if found is None or found.person is None or not _registers(found.ending, client):
                 return None
-            where = _where(ending)
-            if ending.registered_to is not None:
-                return await _registered_again(connection, ending, user_id)
-            if not await still_here(connection, account=where["account"], openid=where["openid"]):
+            if found.ending.registered_to is not None:
+                return await _registered_again(connection, found.ending, found.person, user_id)
+            # again, and held: they may leave at this very moment
+            account, openid = found.person.account, found.person.openid
+            person = await self._people.find(connection, account, openid, hold=True)
+            if person is None:
                 return None
             result = await bind(
                 connection,
-                **where,
+                person,
+                client=client,
                 user_id=user_id,
                 policy=replace(policy, takeover_moves=False),
                 door=Door.REGISTRATION,
@@ -148,13 +161,14 @@ class Endings:
         *after* is the last ticket of the page before.
         """
         query = (
-            sa.select(endings)
+            _query()
             .where(endings.c.expires_at > now - READABLE_AFTER, endings.c.ticket > after)
             .order_by(endings.c.ticket)
             .limit(limit)
         )
         async with self._database.read() as connection:
-            return [Ending(**row) for row in (await connection.execute(query)).mappings()]
+            rows = (await connection.execute(query)).mappings().all()
+        return [self._read(row).ending for row in rows]
 
     async def purge(self, before: datetime) -> int:
         """Delete endings and bind requests that expired before; return how many, 200,000 at most."""
@@ -174,79 +188,89 @@ class Endings:
                 raise
             return standing
 
+    async def _find(self, connection: AsyncConnection, ticket: TicketId, *, hold: bool = False) -> _Found | None:
+        query = _query().where(endings.c.ticket == ticket)
+        found = await connection.execute(query.with_for_update(of=endings) if hold else query)
+        row = found.mappings().one_or_none()
+        return self._read(row) if row else None
 
-async def _log_in(connection: AsyncConnection, ending: Ending, claim: Claim, openid: OpenId, _: Policy) -> Ending:
-    known = await resolve(
-        connection, client=claim.client, account=claim.account, openid=openid, now=ending.answered_at
-    )
-    if known is None:
-        return replace(ending, outcome=Outcome.REGISTER)
-    return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
+    def _read(self, row: RowMapping) -> _Found:
+        person = self._people.read(row)
+        kept = {name: row[endings.c[name]] for name in _NAMES}
+        return _Found(Ending(**kept, openid=person.openid if person else None), person)
+
+    async def _who(self, connection: AsyncConnection, ending: Ending) -> Person | None:
+        if ending.account is None or ending.openid is None:
+            return None
+        return await self._people.find(connection, ending.account, ending.openid)
+
+    async def _log_in(
+        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Person, _: Policy
+    ) -> Ending:
+        known = await resolve(connection, person, people=self._people, client=claim.client, now=ending.answered_at)
+        if known is None:
+            return replace(ending, outcome=Outcome.REGISTER)
+        return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
+
+    async def _bind(
+        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Person, policy: Policy
+    ) -> Ending:
+        if claim.user_id is None:
+            raise ValueError("a bind claim without its user")
+        result = await bind(
+            connection,
+            person,
+            client=claim.client,
+            user_id=claim.user_id,
+            policy=policy,
+            door=Door.TICKET,
+            now=ending.answered_at,
+        )
+        ending = replace(ending, user_id=claim.user_id)
+        match result:
+            case Bound():
+                return replace(ending, outcome=Outcome.BOUND)
+            case AlreadyBound():
+                return replace(ending, outcome=Outcome.ALREADY_BOUND)
+            case Conflict(reason):
+                return replace(ending, status=Status.REJECTED, reason=Reason(reason))
 
 
-async def _bind(
-    connection: AsyncConnection, ending: Ending, claim: Claim, openid: OpenId, policy: Policy
-) -> Ending:
-    if claim.user_id is None:
-        raise ValueError("a bind claim without its user")
-    result = await bind(
-        connection,
-        client=claim.client,
-        account=claim.account,
-        user_id=claim.user_id,
-        openid=openid,
-        policy=policy,
-        door=Door.TICKET,
-        now=ending.answered_at,
-    )
-    ending = replace(ending, user_id=claim.user_id)
-    match result:
-        case Bound():
-            return replace(ending, outcome=Outcome.BOUND)
-        case AlreadyBound():
-            return replace(ending, outcome=Outcome.ALREADY_BOUND)
-        case Conflict(reason):
-            return replace(ending, status=Status.REJECTED, reason=Reason(reason))
-
-
-async def _insert(connection: AsyncConnection, ending: Ending) -> Ending:
+async def _insert(connection: AsyncConnection, ending: Ending, person: Person | None) -> Ending:
     """Insert the row that decides; return it as it will be read."""
     kept = replace(
         ending,
+        openid=person.openid if person else None,
         answered_at=to_millisecond(ending.answered_at),
         expires_at=to_millisecond(ending.expires_at),
     )
-    await connection.execute(sa.insert(endings).values(asdict(kept)))
+    row = {name: getattr(kept, name) for name in _NAMES} | {"follower_id": person.id if person else None}
+    await connection.execute(sa.insert(endings).values(row))
     return kept
 
 
-async def _of(connection: AsyncConnection, ticket: TicketId, *, lock: bool = False) -> Ending | None:
-    query = sa.select(endings).where(endings.c.ticket == ticket)
-    found = await connection.execute(query.with_for_update() if lock else query)
-    row = found.mappings().one_or_none()
-    return Ending(**row) if row else None
+def _query() -> sa.Select[Any]:
+    columns = [endings.c[name] for name in _NAMES]
+    return sa.select(*columns, *NAMES).outerjoin_from(endings, followers, followers.c.id == endings.c.follower_id)
 
 
-async def _logged_in(connection: AsyncConnection, ending: Ending, *, now: datetime) -> Binding | None:
+async def _logged_in(
+    connection: AsyncConnection, ending: Ending, person: Person, *, now: datetime
+) -> Binding | None:
     if ending.user_id is None:  # a registration: nobody logs in yet
         return None
-    return await logged_in(connection, **_where(ending), user_id=UserId(ending.user_id), now=now)
+    return await logged_in(connection, person, client=ending.client, user_id=UserId(ending.user_id), now=now)
 
 
-def _registers(ending: Ending) -> bool:
+def _registers(ending: Ending, client: str) -> bool:
     redeemed = ending.outcome is Outcome.REGISTER and ending.code_used_at is not None
-    return redeemed and ending.openid is not None  # they were erased since
+    return redeemed and ending.client == client
 
 
-async def _registered_again(connection: AsyncConnection, ending: Ending, user_id: UserId) -> AlreadyBound | None:
-    standing = await owner(connection, **_where(ending))
+async def _registered_again(
+    connection: AsyncConnection, ending: Ending, person: Person, user_id: UserId
+) -> AlreadyBound | None:
+    standing = await owner(connection, person, client=ending.client)
     if standing is None or not user_id == standing.user_id == ending.registered_to:
         return None
     return AlreadyBound(standing)
-
-
-def _where(ending: Ending) -> _Where:
-    """Name the WeChat that answered, for the functions of service/bindings.py."""
-    if ending.account is None or ending.openid is None:
-        raise ValueError("nobody confirmed this ticket")
-    return _Where(client=ending.client, account=ending.account, openid=ending.openid)

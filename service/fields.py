@@ -159,6 +159,7 @@ _aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")
 _title = _matching(
     r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)", "must be 1 to 64 characters, none of them a control"
 )
+_vault_key = _matching(r"clear|.{32,}", "must be 32 characters or more each, or the word clear")
 
 AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key)]
 AppId = Annotated[str, AfterValidator(_app_id)]
@@ -175,4 +176,5 @@ Secret = Annotated[SecretStr, _hidden(_unspaced)]
 Text = Annotated[str, AfterValidator(_unspaced)]
 Title = Annotated[str, AfterValidator(_title)]
 Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced)]
+VaultKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_vault_key)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.event import OpenId
@@ -17,6 +16,7 @@ from models.tables import endings, followers
 from models.ticket import Lang
 from service.bindings import erase as erase_bindings
 from service.database import Database
+from service.people import NAMES, People
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,20 @@ class Follower:
 
 
 class Followers:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, people: People) -> None:
         self._database = database
+        self._people = people
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         """Return what is known of a person; None if nothing is."""
-        columns = [followers.c[name] for name in Follower.__slots__]
+        query = sa.select(*NAMES, followers.c.lang, followers.c.asked_at)
         async with self._database.read() as connection:
-            rows = await connection.execute(sa.select(*columns).where(_them(account, openid)))
-            row = rows.one_or_none()
-        return Follower(*row) if row else None
+            rows = await connection.execute(query.where(self._people.them(account, openid)))
+            row = rows.mappings().first()
+        person = self._people.read(row) if row else None
+        if row is None or person is None:
+            return None
+        return Follower(account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"])
 
     async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
         """Note that a person follows, by WeChat's CreateTime *at*; return what is known of them.
@@ -57,17 +61,11 @@ class Followers:
         older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
 
         async def work(connection: AsyncConnection) -> None:
-            if not known:
-                try:
-                    async with connection.begin_nested():
-                        await connection.execute(
-                            sa.insert(followers).values(account=account, openid=openid, **news)
-                        )
-                except IntegrityError:
-                    pass  # another push of theirs was faster: what it wrote is updated below
-                else:
-                    return
-            await connection.execute(sa.update(followers).where(_them(account, openid), older).values(news))
+            if not known and await self._people.add(connection, account, openid, **news):
+                return
+            # They were known, or another push of theirs was faster.
+            them = self._people.them(account, openid)
+            await connection.execute(sa.update(followers).where(them, older).values(news))
 
         await self._database.attempt(work)
         return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
@@ -87,11 +85,12 @@ class Followers:
         None for *unionid* or *lang* means that WeChat did not say, which takes nothing away.
         """
         news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now}
-        news |= {"unionid": unionid} if unionid else {}
+        news |= self._people.names(account, openid, unionid) if unionid else {}
         news |= {"lang": lang} if lang else {}
 
         async def work(connection: AsyncConnection) -> None:
-            await connection.execute(sa.update(followers).where(_them(account, openid)).values(news))
+            them = self._people.them(account, openid)
+            await connection.execute(sa.update(followers).where(them).values(news))
 
         await self._database.attempt(work)
 
@@ -101,28 +100,21 @@ class Followers:
         To *erase* them is to forget the person in every table, for all clients. Their bindings end; endings and
         history keep what happened, without saying to whom in WeChat.
         """
-        until_then = sa.and_(_them(account, openid), followers.c.followed_at <= at)
+        until_then = sa.and_(self._people.them(account, openid), followers.c.followed_at <= at)
+        leaving = sa.select(followers.c.id).where(until_then).with_for_update()
 
         async def work(connection: AsyncConnection) -> None:
             if not erase:
                 await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
                 return
-            # This row first: whoever is binding them right now holds it (`still_here`).
-            await connection.execute(sa.delete(followers).where(until_then))
-            if await still_here(connection, account=account, openid=openid):
-                return
-            await erase_bindings(connection, account=account, openid=openid, now=now)
-            theirs = sa.and_(endings.c.account == account, endings.c.openid == openid)
-            await connection.execute(sa.update(endings).where(theirs).values(openid=None))
+            # This row first: whoever is binding them right now holds it (`People.find`).
+            for number in (await connection.scalars(leaving)).all():
+                await _erase(connection, number, now=now)
 
         await self._database.attempt(work)
 
 
-async def still_here(connection: AsyncConnection, *, account: str, openid: OpenId) -> bool:
-    """Tell whether a person is known, and keep them from leaving before this transaction ends."""
-    query = sa.select(followers.c.openid).where(_them(account, openid)).with_for_update()
-    return await connection.scalar(query) is not None
-
-
-def _them(account: str, openid: OpenId) -> sa.ColumnElement[bool]:
-    return sa.and_(followers.c.account == account, followers.c.openid == openid)
+async def _erase(connection: AsyncConnection, number: int, *, now: datetime) -> None:
+    await connection.execute(sa.delete(followers).where(followers.c.id == number))
+    await erase_bindings(connection, number, now=now)
+    await connection.execute(sa.update(endings).where(endings.c.follower_id == number).values(follower_id=None))

@@ -45,6 +45,7 @@ from service.fields import (
     Text,
     Title,
     Tokens,
+    VaultKeys,
     WebAddress,
     both,
     filled,
@@ -96,6 +97,20 @@ class Database(_Part):
 class Redis(_Part):
     url: RedisUrl = Field(default=EMBEDDED, repr=False)
     """As the operator wrote it; may hold a password."""
+
+
+class Encryption(_Part):
+    """What openids and unionids are sealed with in the database, newest first; with nothing they are not."""
+
+    keys: VaultKeys = ()
+    """`clear` is the place of no key: sealed rows are read, and new ones are not sealed while it comes first."""
+
+    @field_validator("keys")
+    @classmethod
+    def _are_different(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if len({key.get_secret_value() for key in value}) < len(value):
+            raise Fault("must not name a key twice")
+        return value
 
 
 class Account(_Part):
@@ -186,6 +201,7 @@ class Settings(_Part):
     redis: Redis = Field(default_factory=Redis)
     secret_key: SecretStr = SecretStr("")
     """As configured; `resolve_secret_key` gives the one to use."""
+    encryption: Encryption = Field(default_factory=Encryption)
     accounts: Mapping[Name, Account] = Field(default_factory=dict)
     clients: Mapping[Name, Client] = Field(default_factory=dict)
     tickets: Tickets = Field(default_factory=Tickets)

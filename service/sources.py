@@ -23,6 +23,8 @@ _SHAPES: Final[dict[Steps, type]] = {
     ("server", "trusted_proxies"): list,
     ("database",): dict,
     ("redis",): dict,
+    ("encryption",): dict,
+    ("encryption", "keys"): list,
     ("accounts",): dict,
     ("accounts", "*"): dict,
     ("accounts", "*", "token"): list,

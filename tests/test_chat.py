@@ -15,6 +15,8 @@ from sandbox.people import Person
 from service.database import connect
 from service.followers import Followers
 from service.keys import FEED
+from service.people import People
+from service.vault import Vault
 
 Make = Callable[..., Any]
 
@@ -368,7 +370,7 @@ async def test_an_answer_counts_whatever_wechat_tells_of_the_person(make: Make) 
     page, person, _, state = await scanned(world)
     openid, now = OpenId(person.openid(world.sandbox.accounts[0].appid)), world.clock()
     async with connect("embedded", data_dir=world.settings.data_dir) as database:
-        followers = Followers(database)
+        followers = Followers(database, People(Vault.of([])))
         await followers.learned("main", openid, subscribed=False, unionid=None, lang=None, now=now)
     await world.say(person, state["match"])
     assert (await page.poll())["status"] == "confirmed"

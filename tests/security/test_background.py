@@ -11,8 +11,10 @@ from service import app as service_app
 from service import database
 from service.followers import Followers
 from service.keys import FEED
+from service.people import People
 from service.profiles import Profiles
 from service.tickets import CHANNEL
+from service.vault import Vault
 from service.wechat import transport
 from service.wechat.api import Follower
 
@@ -64,7 +66,7 @@ async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
 ) -> None:
     monkeypatch.setattr("service.profiles._WORKERS", 1)
     async with database.connect("embedded", data_dir=tmp_path) as sql:
-        followers = Followers(sql)
+        followers = Followers(sql, People(Vault.of([])))
         profiles = Profiles(apis={"main": Odd()}, followers=followers, clock=service_app.utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat
         for openid in (OpenId("first"), OpenId("second")):
             profiles.refresh(await followers.seen("main", openid, at=service_app.utcnow()))

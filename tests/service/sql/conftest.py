@@ -24,7 +24,9 @@ from service.bindings import Bindings
 from service.database import Database, connect
 from service.endings import Endings
 from service.followers import Followers
+from service.people import People
 from service.requests import BindRequests
+from service.vault import Vault
 
 _START = 60  # seconds a server may take to start
 
@@ -142,19 +144,28 @@ async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
         yield opened
 
 
-@pytest.fixture
-def endings(database: Database) -> Endings:
-    return Endings(database)
+KEY = "an encryption key of the tests, long enough"
+
+
+@pytest.fixture(params=[(), (KEY,)], ids=["clear", "sealed"])
+def people(request: pytest.FixtureRequest) -> People:
+    """Those who are kept in the clear, and those who are sealed: everything must be the same for them."""
+    return People(Vault.of(request.param))
 
 
 @pytest.fixture
-def bindings(database: Database) -> Bindings:
-    return Bindings(database)
+def endings(database: Database, people: People) -> Endings:
+    return Endings(database, people)
 
 
 @pytest.fixture
-def followers(database: Database) -> Followers:
-    return Followers(database)
+def bindings(database: Database, people: People) -> Bindings:
+    return Bindings(database, people)
+
+
+@pytest.fixture
+def followers(database: Database, people: People) -> Followers:
+    return Followers(database, people)
 
 
 @pytest.fixture

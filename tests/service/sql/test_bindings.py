@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import (
     AlreadyBound,
@@ -24,6 +25,7 @@ from models.tables import to_millisecond
 from service.bindings import Bindings, Entry, bind, owner, resolve
 from service.database import Database
 from service.followers import Followers
+from service.people import People
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
 REPLACE = Policy(rebind_replaces=True)
@@ -33,20 +35,28 @@ Bind = Callable[..., Awaitable[BindResult]]
 
 
 @pytest.fixture
-def binding(database: Database) -> Bind:
-    """Bind a user to a WeChat in a transaction of its own."""
+def binding(database: Database, people: People, followers: Followers) -> Bind:
+    """Bind a user to a follower in a transaction of its own."""
 
-    async def run(user_id: str, openid: str, policy: Policy | None = None, **changes: Any) -> BindResult:
+    async def run(
+        user_id: str, openid: str, policy: Policy | None = None, *, account: str = "main", **changes: Any
+    ) -> BindResult:
+        if await followers.get(account, OpenId(openid)) is None:
+            await followers.seen(account, OpenId(openid), at=NOW)
         given: dict[str, Any] = {
             "client": "shop",
-            "account": "main",
             "user_id": UserId(user_id),
-            "openid": OpenId(openid),
             "policy": policy or Policy(),
             "door": Door.TICKET,
             "now": NOW,
         }
-        return await database.attempt(lambda connection: bind(connection, **(given | changes)))
+
+        async def work(connection: AsyncConnection) -> BindResult:
+            person = await people.find(connection, account, OpenId(openid), hold=True)
+            assert person is not None
+            return await bind(connection, person, **(given | changes))
+
+        return await database.attempt(work)
 
     return run
 
@@ -160,13 +170,16 @@ async def test_identifiers_that_look_alike_stay_distinct(binding: Bind, bindings
         assert len(await bindings.history("shop", UserId(user))) == 1
 
 
-async def test_openids_that_differ_in_case_stay_distinct(binding: Bind, database: Database) -> None:
+async def test_openids_that_differ_in_case_stay_distinct(
+    binding: Bind, database: Database, people: People
+) -> None:
     for user, openid in (("1", "oAbC"), ("2", "oabc"), ("3", "oABC")):
         assert isinstance(await binding(user, openid), Bound)
     async with database.read() as connection:
-        found = await owner(connection, client="shop", account="main", openid=OpenId("oabc"))
-        assert found == bound("2", "oabc")
-        assert await owner(connection, client="shop", account="main", openid=OpenId("Oabc")) is None
+        person = await people.find(connection, "main", OpenId("oabc"))
+        assert person is not None
+        assert await owner(connection, person, client="shop") == bound("2", "oabc")
+        assert await people.find(connection, "main", OpenId("Oabc")) is None
 
 
 async def test_the_longest_identifiers_fit(binding: Bind, bindings: Bindings) -> None:
@@ -253,21 +266,29 @@ async def _known(followers: Followers, account: str, openid: str, unionid: str) 
     await followers.learned(account, OpenId(openid), subscribed=True, unionid=unionid, lang=None, now=NOW)
 
 
-async def _resolve(database: Database, account: str, openid: str, client: str = "shop") -> Binding | None:
-    return await database.attempt(
-        lambda connection: resolve(connection, client=client, account=account, openid=OpenId(openid), now=NOW)
-    )
+Resolve = Callable[[str, str], Awaitable[Binding | None]]
+
+
+@pytest.fixture
+def resolving(database: Database, people: People) -> Resolve:
+    async def run(account: str, openid: str) -> Binding | None:
+        async with database.write() as connection:
+            person = await people.find(connection, account, OpenId(openid))
+            assert person is not None
+            return await resolve(connection, person, people=people, client="shop", now=NOW)
+
+    return run
 
 
 async def test_the_same_person_in_another_account_is_the_same_user(
-    binding: Bind, bindings: Bindings, followers: Followers, database: Database
+    binding: Bind, bindings: Bindings, followers: Followers, resolving: Resolve
 ) -> None:
     await binding("42", "oA")
     await _known(followers, "main", "oA", "uAnna")
     await _known(followers, "second", "oB", "uAnna")
-    found = await _resolve(database, "second", "oB")
+    found = await resolving("second", "oB")
     assert found == bound("42", "oB", account="second", unionid="uAnna")
-    assert await _resolve(database, "second", "oB") == found
+    assert await resolving("second", "oB") == found
     assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oB")]
     assert await changes(bindings, "42") == [
         (Change.BOUND, Door.TICKET, "oA"),
@@ -276,42 +297,41 @@ async def test_the_same_person_in_another_account_is_the_same_user(
 
 
 async def test_two_people_without_a_unionid_are_not_one(
-    binding: Bind, followers: Followers, database: Database
+    binding: Bind, followers: Followers, resolving: Resolve
 ) -> None:
     await binding("42", "oA")
     await followers.seen("main", OpenId("oA"), at=NOW)
     await followers.seen("second", OpenId("oB"), at=NOW)
-    assert await _resolve(database, "second", "oB") is None
-    assert await _resolve(database, "second", "oUnknown") is None
+    assert await resolving("second", "oB") is None
 
 
 async def test_a_unionid_is_no_bridge_between_clients(
-    binding: Bind, followers: Followers, database: Database
+    binding: Bind, followers: Followers, resolving: Resolve
 ) -> None:
     await binding("42", "oA", client="forum")
     await _known(followers, "main", "oA", "uAnna")
     await _known(followers, "second", "oB", "uAnna")
-    assert await _resolve(database, "second", "oB") is None
+    assert await resolving("second", "oB") is None
 
 
 async def test_a_unionid_never_replaces_the_wechat_a_user_has_there(
-    binding: Bind, bindings: Bindings, followers: Followers, database: Database
+    binding: Bind, bindings: Bindings, followers: Followers, resolving: Resolve
 ) -> None:
     await binding("42", "oA")
     await binding("42", "oOther", account="second")
     await _known(followers, "main", "oA", "uAnna")
     await _known(followers, "second", "oB", "uAnna")
-    assert await _resolve(database, "second", "oB") is None
+    assert await resolving("second", "oB") is None
     assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oOther")]
 
 
 async def test_of_two_users_of_one_person_the_older_binding_is_meant(
-    binding: Bind, followers: Followers, database: Database
+    binding: Bind, followers: Followers, resolving: Resolve
 ) -> None:
     await binding("43", "oA", now=NOW)
     await binding("42", "oC", account="third", now=NOW - timedelta(days=1))
     for account, openid in (("main", "oA"), ("second", "oB"), ("third", "oC")):
         await _known(followers, account, openid, "uAnna")
-    found = await _resolve(database, "second", "oB")
+    found = await resolving("second", "oB")
     assert found is not None
     assert found.user_id == "42"

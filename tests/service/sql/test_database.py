@@ -288,7 +288,7 @@ async def test_readers_that_turn_writers_do_not_trip_over_each_other(tmp_path: P
             count = await connection.scalar(sa.select(sa.func.count()).select_from(bindings))
             row = {"client": "shop", "account": "main", "bound_at": NOW}
             await connection.execute(
-                sa.insert(bindings).values(row | {"user_id": f"{name}{count}", "openid": f"o{count}"})
+                sa.insert(bindings).values(row | {"user_id": f"{name}{count}", "follower_id": count})
             )
 
         for _ in range(10):

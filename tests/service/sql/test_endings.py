@@ -77,7 +77,8 @@ async def test_a_ticket_that_has_not_ended_has_no_ending(endings: Endings) -> No
     assert await endings.of(TicketId("t1")) is None
 
 
-async def test_a_refusal_stands_as_it_was_given(endings: Endings) -> None:
+async def test_a_refusal_stands_as_it_was_given(endings: Endings, followers: Followers) -> None:
+    await followers.seen("main", ANNA, at=NOW)
     refused = cancelled(
         status=Status.REJECTED, reason=Reason.WRONG_NUMBER, openid=ANNA, account="main", via=Via.PAGE, state="s"
     )

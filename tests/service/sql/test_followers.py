@@ -16,25 +16,28 @@ from service.bindings import Bindings, bind
 from service.database import Database
 from service.endings import Endings
 from service.followers import Follower, Followers
+from service.people import People
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 ANNA = OpenId("oAnna")
 
 
-async def _bind(database: Database, client: str, account: str, user_id: str, openid: OpenId) -> None:
-    await database.attempt(
-        lambda connection: bind(
-            connection,
-            client=client,
-            account=account,
-            user_id=UserId(user_id),
-            openid=openid,
-            policy=Policy(),
-            door=Door.TICKET,
-            now=NOW,
-        )
-    )
+Bind = Callable[[str, str, str, OpenId], Awaitable[None]]
+
+
+@pytest.fixture
+def binding(database: Database, people: People) -> Bind:
+    """Bind a user of a client to a follower of an account."""
+
+    async def run(client: str, account: str, user_id: str, openid: OpenId) -> None:
+        async with database.write() as connection:
+            person = await people.find(connection, account, openid)
+            assert person is not None
+            user = UserId(user_id)
+            await bind(connection, person, client=client, user_id=user, policy=Policy(), door=Door.TICKET, now=NOW)
+
+    return run
 
 
 async def test_a_stranger_is_not_known(followers: Followers) -> None:
@@ -93,9 +96,9 @@ async def test_who_left_and_is_kept_is_asked_about_again_when_they_return(follow
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True, unionid="uAnna")
 
 
-async def test_keeping_leaves_the_bindings(followers: Followers, bindings: Bindings, database: Database) -> None:
+async def test_keeping_leaves_the_bindings(followers: Followers, bindings: Bindings, binding: Bind) -> None:
     await followers.seen("main", ANNA, at=NOW)
-    await _bind(database, "shop", "main", "42", ANNA)
+    await binding("shop", "main", "42", ANNA)
     await followers.unfollowed("main", ANNA, at=LATER, erase=False, now=LATER)
     [standing] = await bindings.of_user("shop", UserId("42"))
     assert standing.subscribed is False
@@ -105,15 +108,14 @@ async def test_an_erased_person_is_nowhere(
     followers: Followers,
     bindings: Bindings,
     endings: Endings,
-    database: Database,
+    binding: Bind,
     dump: Callable[[], Awaitable[str]],
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
-    await _bind(database, "shop", "main", "42", ANNA)
-    await _bind(database, "forum", "main", "7", ANNA)
+    await binding("shop", "main", "42", ANNA)
+    await binding("forum", "main", "7", ANNA)
     await endings.close(_ending("t1", "main", ANNA))
-    assert ANNA in await dump()
     await followers.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     kept = await dump()
     assert ANNA not in kept
@@ -127,12 +129,12 @@ async def test_an_erased_person_is_nowhere(
 
 
 async def test_erasing_one_person_leaves_the_others(
-    followers: Followers, bindings: Bindings, endings: Endings, database: Database
+    followers: Followers, bindings: Bindings, endings: Endings, binding: Bind
 ) -> None:
     others = [("main", OpenId("oBen"), "1"), ("second", ANNA, "2")]
     for account, openid, user in others:
         await followers.seen(account, openid, at=NOW)
-        await _bind(database, "shop", account, user, openid)
+        await binding("shop", account, user, openid)
         await endings.close(_ending(user, account, openid))
     await followers.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     for account, openid, user in others:
@@ -148,6 +150,7 @@ async def test_erasing_one_person_leaves_the_others(
 async def test_the_code_of_an_erased_person_is_worth_nothing(
     followers: Followers, endings: Endings, outcome: Outcome
 ) -> None:
+    await followers.seen("main", ANNA, at=NOW)
     await endings.close(_ending("t1", "main", ANNA, outcome))
     await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW) is None
@@ -156,6 +159,7 @@ async def test_the_code_of_an_erased_person_is_worth_nothing(
 async def test_the_registration_of_an_erased_person_is_worth_nothing(
     followers: Followers, endings: Endings, bindings: Bindings
 ) -> None:
+    await followers.seen("main", ANNA, at=NOW)
     await endings.close(_ending("t1", "main", ANNA, Outcome.REGISTER))
     assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
     await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)

@@ -1,0 +1,232 @@
+"""One table knows people, the others refer to it by number. Makes room for sealed ids, consent and the audit.
+
+Tables are made anew from copies of themselves: SQLite alters little, and the key of followers becomes another.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.types import TypeEngine
+
+revision = "0003"
+down_revision = "0002"
+
+_FOLLOWERS = ("account", "openid", "unionid", "subscribed", "lang", "asked_at", "followed_at")
+_BINDINGS = ("client", "account", "user_id", "bound_at", "last_login_at")
+_HISTORY = ("client", "account", "user_id", "change", "door", "at")
+_ENDINGS = (
+    *("ticket", "client", "account", "status", "outcome", "reason", "user_id", "via", "state"),
+    *("answered_at", "expires_at", "code_used_at", "registered_to"),
+)
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _text(length: int) -> TypeEngine[str]:
+    return (
+        sa.String(length)
+        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+        .with_variant(mysql.VARBINARY(4 * length), "mysql", "mariadb")
+    )
+
+
+def _serial() -> sa.Column[int]:
+    return sa.Column("id", _NUMBER, autoincrement=True, nullable=False)
+
+
+def upgrade() -> None:
+    _get_to_know_all()
+    old = _old("followers", _FOLLOWERS)
+    _anew("followers", _numbered_followers, _FOLLOWERS, sa.select(*old.c).order_by(old.c.followed_at))
+    for name, make, columns, order in _REFERRING:
+        old, people = _old(name, (*columns, "openid", order)), _people()
+        same = sa.and_(people.c.account == old.c.account, people.c.openid == old.c.openid)
+        rows = sa.select(*_of(old, columns), people.c.id).select_from(old.outerjoin(people, same))
+        who = partial(sa.Column, "follower_id", _NUMBER)
+        _anew(name, partial(make, who), (*columns, "follower_id"), rows.order_by(old.c[order]))
+        op.create_index(f"ix_{name}_follower_id", name, ["follower_id"])
+    _audit()
+
+
+def downgrade() -> None:
+    sealed = _table("followers", ("sealed_by",)).c.sealed_by
+    if op.get_bind().scalar(sa.select(sealed).where(sealed.is_not(None)).limit(1)):
+        raise RuntimeError("people are sealed, and the older tables have no room for that: unseal them first")
+    op.drop_table("audit")
+    for name, make, columns, order in _REFERRING:
+        old, people = _old(name, (*columns, "follower_id", order)), _people()
+        same = people.c.id == old.c.follower_id
+        rows = sa.select(*_of(old, columns), people.c.openid).select_from(old.outerjoin(people, same))
+        who = partial(sa.Column, "openid", _text(64))
+        _anew(name, partial(make, who), (*columns, "openid"), rows.order_by(old.c[order]))
+        op.create_index(f"ix_{name}_account_openid", name, ["account", "openid"])
+    _anew("followers", _followers_by_openid, _FOLLOWERS, sa.select(*_old("followers", _FOLLOWERS).c))
+
+
+def _get_to_know_all() -> None:
+    """Make followers of those whom only another table names: numbers are given in followers alone."""
+    known = _table("followers", ("account", "openid", "subscribed", "followed_at"))
+    since = {"bindings": "bound_at", "history": "at", "endings": "answered_at"}
+    named = sa.union_all(*(_named(name, at) for name, at in since.items())).subquery()
+    same = sa.and_(known.c.account == named.c.account, known.c.openid == named.c.openid)
+    unknown = (
+        sa.select(named.c.account, named.c.openid, sa.true(), sa.func.min(named.c.since))
+        .where(named.c.account.is_not(None), named.c.openid.is_not(None), ~sa.exists().where(same))
+        .group_by(named.c.account, named.c.openid)
+    )
+    op.execute(sa.insert(known).from_select(list(known.c), unknown))
+
+
+def _named(name: str, since: str) -> sa.Select[Any]:
+    table = _table(name, ("account", "openid", since))
+    return sa.select(table.c.account, table.c.openid, table.c[since].label("since"))
+
+
+def _anew(name: str, make: Callable[[], None], columns: Sequence[str], rows: sa.Select[Any]) -> None:
+    """Make a table again and fill it with *rows*, which read the old one as `old_NAME`."""
+    op.execute(f"CREATE TABLE old_{name} AS SELECT * FROM {name}")  # noqa: S608 - names of ours
+    op.drop_table(name)
+    make()
+    op.execute(sa.insert(_table(name, columns)).from_select(columns, rows))
+    op.drop_table(f"old_{name}")
+
+
+def _table(name: str, columns: Sequence[str]) -> sa.TableClause:
+    return sa.table(name, *(sa.column(column) for column in dict.fromkeys(columns)))
+
+
+def _old(name: str, columns: Sequence[str]) -> sa.TableClause:
+    return _table(f"old_{name}", columns)
+
+
+def _people() -> sa.TableClause:
+    return _table("followers", ("id", "account", "openid"))
+
+
+def _of(table: sa.TableClause, columns: Sequence[str]) -> list[sa.ColumnClause[Any]]:
+    return [table.c[column] for column in columns]
+
+
+def _numbered_followers() -> None:
+    op.create_table(
+        "followers",
+        _serial(),
+        sa.Column("account", _text(64), nullable=False),
+        sa.Column("openid", _text(64), nullable=False),
+        sa.Column("openid_sealed", _text(128)),
+        sa.Column("unionid", _text(64)),
+        sa.Column("unionid_sealed", _text(128)),
+        sa.Column("sealed_by", _text(16)),
+        sa.Column("subscribed", sa.Boolean, nullable=False),
+        sa.Column("lang", _text(16)),
+        sa.Column("asked_at", sa.BigInteger),
+        sa.Column("followed_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_followers"),
+        sa.UniqueConstraint("account", "openid", name="uq_followers_account_openid"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_followers_unionid", "followers", ["unionid"])
+    op.create_index("ix_followers_sealed_by_id", "followers", ["sealed_by", "id"])
+
+
+def _followers_by_openid() -> None:
+    op.create_table(
+        "followers",
+        sa.Column("account", _text(64), nullable=False),
+        sa.Column("openid", _text(64), nullable=False),
+        sa.Column("unionid", _text(64)),
+        sa.Column("subscribed", sa.Boolean, nullable=False),
+        sa.Column("lang", _text(16)),
+        sa.Column("asked_at", sa.BigInteger),
+        sa.Column("followed_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("account", "openid", name="pk_followers"),
+    )
+    op.create_index("ix_followers_unionid", "followers", ["unionid"])
+
+
+def _bindings(who: Callable[..., sa.Column[Any]]) -> None:
+    person = who(nullable=False)
+    consent = [sa.Column("consent", _text(64))] if person.name == "follower_id" else []
+    op.create_table(
+        "bindings",
+        _serial(),
+        sa.Column("client", _text(64), nullable=False),
+        sa.Column("account", _text(64), nullable=False),
+        sa.Column("user_id", _text(128), nullable=False),
+        person,
+        sa.Column("bound_at", sa.BigInteger, nullable=False),
+        sa.Column("last_login_at", sa.BigInteger),
+        *consent,
+        sa.PrimaryKeyConstraint("id", name="pk_bindings"),
+        sa.UniqueConstraint("client", "account", "user_id", name="uq_bindings_client_account_user_id"),
+        sa.UniqueConstraint("client", "account", person.name, name=f"uq_bindings_client_account_{person.name}"),
+    )
+
+
+def _endings(who: Callable[..., sa.Column[Any]]) -> None:
+    op.create_table(
+        "endings",
+        sa.Column("ticket", _text(64), nullable=False),
+        sa.Column("client", _text(64), nullable=False),
+        sa.Column("account", _text(64)),
+        sa.Column("status", _text(16), nullable=False),
+        sa.Column("outcome", _text(16)),
+        sa.Column("reason", _text(16)),
+        who(nullable=True),
+        sa.Column("user_id", _text(128)),
+        sa.Column("via", _text(16)),
+        sa.Column("state", _text(256)),
+        sa.Column("answered_at", sa.BigInteger, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.Column("code_used_at", sa.BigInteger),
+        sa.Column("registered_to", _text(128)),
+        sa.PrimaryKeyConstraint("ticket", name="pk_endings"),
+    )
+    op.create_index("ix_endings_expires_at", "endings", ["expires_at"])
+
+
+def _history(who: Callable[..., sa.Column[Any]]) -> None:
+    op.create_table(
+        "history",
+        _serial(),
+        sa.Column("client", _text(64), nullable=False),
+        sa.Column("account", _text(64), nullable=False),
+        sa.Column("user_id", _text(128), nullable=False),
+        who(nullable=True),
+        sa.Column("change", _text(16), nullable=False),
+        sa.Column("door", _text(16), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_history"),
+    )
+    op.create_index("ix_history_client_user_id", "history", ["client", "user_id"])
+
+
+def _audit() -> None:
+    op.create_table(
+        "audit",
+        _serial(),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("event", _text(32), nullable=False),
+        sa.Column("client", _text(64)),
+        sa.Column("account", _text(64)),
+        sa.Column("ticket", _text(64)),
+        sa.Column("openid", _text(32)),
+        sa.Column("user_id", _text(128)),
+        sa.Column("detail", _text(256)),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+    )
+    op.create_index("ix_audit_at", "audit", ["at"])
+    op.create_index("ix_audit_ticket", "audit", ["ticket"])
+    op.create_index("ix_audit_client_user_id", "audit", ["client", "user_id"])
+    op.create_index("ix_audit_account_openid", "audit", ["account", "openid"])
+
+
+# Table, how it is made, what it keeps, and the order its rows came in.
+_REFERRING = (
+    ("bindings", _bindings, _BINDINGS, "id"),
+    ("endings", _endings, _ENDINGS, "ticket"),
+    ("history", _history, _HISTORY, "id"),
+)

@@ -1,0 +1,113 @@
+"""Brings every row that names a person under the newest key, beside services that run.
+
+Small transactions, each row changed only if it still is what was read: what a service writes meanwhile stands.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.tables import followers
+from service.database import Database, connect
+from service.people import NAMES, People
+from service.settings import ConfigError, Settings
+from service.vault import Vault
+
+_BATCH: Final = 200  # people in one transaction
+_ROUNDS: Final = 5  # whoever a service writes under an older key meanwhile is met in the next one
+_KEYS: Final = 1000  # that anybody may ever have used
+
+_IT: Final = followers.c
+
+
+def vault(settings: Settings) -> Vault:
+    """Return the vault with the configured keys."""
+    return Vault.of([key.get_secret_value() for key in settings.encryption.keys])
+
+
+async def check(database: Database, vault: Vault) -> None:
+    """Return if every sealed row can be opened, as far as its key's name tells.
+
+    Raises:
+        ConfigError: a key is not listed.
+        StoreUnavailable: the database does not answer.
+    """
+    if set(await _used(database)) - vault.ids:
+        raise ConfigError(["encryption.keys: the database holds rows sealed with a key that is not listed"])
+
+
+async def stale(database: Database, vault: Vault) -> int:
+    """Return how many people stand under an older key than the newest, or in the clear though there is one.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    query = sa.select(_IT.sealed_by, sa.func.count()).group_by(_IT.sealed_by)
+    async with database.read() as connection:
+        return sum(count for by, count in await connection.execute(query) if by != vault.newest)
+
+
+async def encrypt(settings: Settings) -> str:
+    """Bring everybody under the newest key, or into the clear if `clear` comes first; return a line that says so.
+
+    Raises:
+        ConfigError: rows are sealed with a key that is not listed.
+        StoreUnavailable: the database does not answer, or its schema is not current.
+    """
+    keys = vault(settings)
+    done = 0
+    async with connect(settings.database.url, data_dir=settings.data_dir) as database:
+        await database.check_schema()
+        await check(database, keys)
+        for _ in range(_ROUNDS):
+            older = [by for by in [None, *await _used(database)] if by != keys.newest]
+            done += (moved := sum([await _move_all(database, keys, by) for by in older]))
+            if not moved:
+                break
+        left = await stale(database, keys)
+    return f"{done:,} people {'sealed' if keys.newest else 'unsealed'}, {left:,} left"
+
+
+async def _used(database: Database) -> list[str]:
+    """Return the ids of the keys that rows are sealed with: a few steps along an index, however many rows."""
+    found = [""]
+    async with database.read() as connection:
+        for _ in range(_KEYS):
+            following = sa.select(sa.func.min(_IT.sealed_by)).where(_IT.sealed_by > found[-1])
+            if (by := await connection.scalar(following)) is None:
+                break
+            found.append(by)
+    return found[1:]
+
+
+async def _move_all(database: Database, vault: Vault, by: str | None) -> int:
+    """Bring those who stand under one key to the newest, in the order of their numbers; return how many."""
+    clock = asyncio.get_running_loop().time
+    people, last, moved = People(vault), 0, 0
+    while batch := await _batch(database, by, after=last):
+        began = clock()
+        moved += await database.attempt(partial(_move, people=people, rows=batch))
+        last = batch[-1][_IT.id]
+        await asyncio.sleep(clock() - began)  # half of the time belongs to those whom the service serves
+    return moved
+
+
+async def _batch(database: Database, by: str | None, *, after: int) -> Sequence[RowMapping]:
+    query = sa.select(*NAMES).where(_IT.sealed_by == by, _IT.id > after).order_by(_IT.id).limit(_BATCH)
+    async with database.read() as connection:
+        return (await connection.execute(query)).mappings().all()
+
+
+async def _move(connection: AsyncConnection, *, people: People, rows: Sequence[RowMapping]) -> int:
+    moved = 0
+    for row in rows:
+        if person := people.read(row):
+            still = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
+            names = people.names(person.account, person.openid, person.unionid)
+            moved += (await connection.execute(sa.update(followers).where(*still).values(names))).rowcount
+    return moved
