@@ -1,10 +1,18 @@
 """What WeChat can tell us. Values only; service/wechat/parsing.py makes them from bytes."""
 
 from dataclasses import dataclass
-from typing import NewType
+from typing import Final, NewType
 
 OpenId = NewType("OpenId", str)
 """A person, as one Official Account sees them: 1-64 characters of A-Z a-z 0-9 _ -."""
+
+_SHOWN: Final = 8
+"""Characters, at most and never more than half: those at the beginning are the same for a whole account."""
+
+
+def shortened(openid: str) -> str:
+    """Return what may be written of an openid where people read it: its end, which names nobody by itself."""
+    return "…" + openid[len(openid) - min(_SHOWN, len(openid) // 2) :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from handlers.tickets import OPEN_STREAMS
 from models.errors import StoreUnavailable
 from service import database, embedded, housekeeping, keys, sealing
 from service.answering import Answering
+from service.audit import Audit
 from service.bindings import Bindings
 from service.concluding import Concluding
 from service.database import Database
@@ -93,7 +94,9 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         store = await stack.enter_async_context(_redis(settings))
         sql = await stack.enter_async_context(_database(settings))
         apis = await stack.enter_async_context(open_apis(_api_accounts(settings), redis=store))
-        work = _compose(app, store=store, sql=sql, apis=apis)
+        audit = Audit(sql, clock=app[keys.CLOCK])
+        stack.push_async_callback(_written, audit)
+        work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
         tasks = await stack.enter_async_context(_background(work))
 
         async def ping_redis() -> None:
@@ -109,7 +112,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
 
 def _compose(
-    app: web.Application, *, store: Redis | RedisCluster, sql: Database, apis: Mapping[str, WeChatApi]
+    app: web.Application,
+    *,
+    store: Redis | RedisCluster,
+    sql: Database,
+    apis: Mapping[str, WeChatApi],
+    audit: Audit,
 ) -> list[Work]:
     """Put every use case together; return the work to be done in the background."""
     settings, clock, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.METRICS]
@@ -118,7 +126,7 @@ def _compose(
     people = People(sealing.vault(settings))
     endings, bindings, followers = Endings(sql, people), Bindings(sql, people), Followers(sql, people)
     requests = BindRequests(sql)
-    portal = Portal(database=sql, keyring=keyring, clients=clients, clock=clock)
+    portal = Portal(database=sql, keyring=keyring, clients=clients, audit=audit, clock=clock)
     missed = asyncio.Event()  # whatever was published while the feed was away
     feed = Feed(store, on_connect=missed.set)
     tickets, questions = TicketStore(store, tell=feed.learn), Questions(store)
@@ -155,6 +163,7 @@ def _compose(
         endings=endings,
         following=following,
         projection=projection,
+        audit=audit,
         clock=clock,
     )
     app[keys.SCANNING] = Scanning(
@@ -168,6 +177,7 @@ def _compose(
         concluding=concluding,
         followers=followers,
         profiles=profiles,
+        audit=audit,
         clock=clock,
     )
     app[keys.REDEEMING] = Redeeming(
@@ -177,11 +187,21 @@ def _compose(
         followers=followers,
         profiles=profiles,
         projection=projection,
+        audit=audit,
         clock=clock,
     )
     metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
+    metrics.watch("audit_lost", "Lines of the record that could not be written in time.", lambda: audit.lost)
     cleaning = partial(housekeeping.run, (endings.purge, portal.purge), clock=clock)
-    return [feed.run, projection.run, profiles.run, cleaning]
+    return [feed.run, projection.run, profiles.run, audit.run, cleaning]
+
+
+async def _written(audit: Audit) -> None:
+    """Write the last of the record, after all that could have added to it has ended."""
+    try:
+        await audit.flush()
+    except StoreUnavailable as e:
+        log.error("the end of the record is lost: %s", e.detail)  # noqa: TRY400 - the cause says no more
 
 
 @asynccontextmanager

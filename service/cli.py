@@ -9,10 +9,12 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from models.errors import ServiceError
+from models.event import OpenId
 from service import logs
 from service.settings import ConfigError, Settings, load
 
@@ -84,6 +86,16 @@ def _doctor(arguments: Arguments) -> int:
     return FAILED if any(finding.ok is False for finding in findings) else GOOD
 
 
+def _audit(arguments: Arguments) -> int:
+    from service import trail  # noqa: PLC0415 - only what runs is imported
+
+    wanted = trail.Wanted(**{name: getattr(arguments, name) for name in trail.Wanted.__slots__})
+    settings = _settings(arguments)
+    lines = asyncio.run(trail.lines(settings, wanted, limit=arguments.limit, as_json=arguments.json))
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return GOOD
+
+
 def _demo(arguments: Arguments) -> int:
     from service.trial import run_demo  # noqa: PLC0415 - only what runs is imported
 
@@ -111,6 +123,18 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _audit_options(parser: argparse.ArgumentParser) -> None:
+    _config_option(parser)
+    parser.add_argument("--since", type=_since, metavar="WHEN", help="24h, 7d, or a time such as 2026-11-20T08:00")
+    parser.add_argument("--event", metavar="WORD", help="such as answered, exchange_refused, limit_hit, moved")
+    parser.add_argument("--client", metavar="NAME", help="of this site")
+    parser.add_argument("--user-id", metavar="ID", help="of this user of a site")
+    parser.add_argument("--openid", type=OpenId, metavar="OPENID", help="of this person; all of it is needed")
+    parser.add_argument("--ticket", metavar="TICKET", help="of this ticket")
+    parser.add_argument("--limit", type=_count, default=100, metavar="N", help="the last so many lines (100)")
+    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+
+
 def _demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=8081, help="the shop's port (8081)")
     parser.add_argument(
@@ -132,6 +156,21 @@ def _sandbox_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _since(text: str) -> datetime:
+    from service.trail import since  # noqa: PLC0415 - only what runs is imported
+
+    try:
+        return since(text, now=datetime.now(UTC))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError("must be such as 90s, 30m, 24h, 7d or 2026-11-20T08:00") from None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
+        raise argparse.ArgumentTypeError("must be a whole number from 1 on")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError("must be from 0 to 65535")
@@ -146,6 +185,7 @@ _COMMANDS: Final[dict[str, tuple[Callable[[Arguments], int], _Options, str]]] = 
     "migrate": (_migrate, _config_option, "bring the database to the newest revision"),
     "check-config": (_check_config, _config_option, "name every fault of the configuration"),
     "widget": (_widget, _config_option, "print the script tags that pin this version in a page"),
+    "audit": (_audit, _audit_options, "read the record of what matters to security"),
     "doctor": (_doctor, _config_option, "try everything that is configured, and say what to do"),
 }
 

@@ -13,11 +13,13 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.audit import Happening, Line
 from models.binding import AlreadyBound, Binding, BindResult, Bound, Conflict, Door, Policy, UserId
-from models.event import OpenId
+from models.event import OpenId, shortened
 from models.scene import Claim
 from models.tables import bind_requests, endings, followers, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
+from service import audit
 from service.bindings import bind, logged_in, owner, resolve
 from service.database import Database
 from service.people import NAMES, People, Person
@@ -115,6 +117,7 @@ class Endings:
             binding = await _logged_in(connection, found.ending, found.person, now=now)
             if found.ending.outcome is Outcome.LOGIN and binding is None:
                 return None
+            await audit.write(connection, replace(_line(found.ending), at=now, event=Happening.EXCHANGED))
             return found.ending, binding
 
         return await self._database.attempt(work)
@@ -246,7 +249,22 @@ async def _insert(connection: AsyncConnection, ending: Ending, person: Person | 
     )
     row = {name: getattr(kept, name) for name in _NAMES} | {"follower_id": person.id if person else None}
     await connection.execute(sa.insert(endings).values(row))
+    await audit.write(connection, _line(kept))
     return kept
+
+
+def _line(ending: Ending) -> Line:
+    cancelled = ending.status is Status.CANCELLED
+    return Line(
+        ending.answered_at,
+        Happening.CANCELLED if cancelled else Happening.ANSWERED,
+        ending.client,
+        ending.account,
+        ending.ticket,
+        openid=ending.openid and shortened(ending.openid),
+        user_id=ending.user_id,
+        detail=ending.outcome or ending.reason,
+    )
 
 
 def _query() -> sa.Select[Any]:

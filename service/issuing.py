@@ -9,10 +9,12 @@ from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
 
+from models.audit import Happening
 from models.binding import UserId
 from models.errors import InvalidRequest
 from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, bind_kind, make, read_ticket
 from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
+from service.audit import Audit
 from service.endings import Endings
 from service.following import Following
 from service.keyring import Keyring
@@ -71,6 +73,7 @@ class Issuing:
         endings: Endings,
         following: Following,
         projection: Projection,
+        audit: Audit,
         clock: Callable[[], datetime],
     ) -> None:
         self._clients = clients
@@ -83,6 +86,7 @@ class Issuing:
         self._endings = endings
         self._following = following
         self._projection = projection
+        self._audit = audit
         self._clock = clock
 
     async def login(
@@ -98,7 +102,7 @@ class Issuing:
         kind = Kind.LOGIN_PAGE if via is Via.PAGE else Kind.LOGIN_BACKEND
         lifetime = timedelta(seconds=self._lifetimes.login_lifetime)
         issued = await self._issue(client, account=account, kind=kind, lang=lang, lifetime=lifetime)
-        await self._begin(issued, asker)
+        await self._begin(issued, asker, client=client)
         return issued
 
     async def bind(self, wanted: Wanted) -> Issued:
@@ -154,7 +158,7 @@ class Issuing:
                 expires_at=issued.head.expires_at,
             )
         )
-        await self._begin(issued, wanted.asker)
+        await self._begin(issued, wanted.asker, client=wanted.client, user_id=wanted.user_id)
         return issued
 
     def _account(self, client: str, account: str | None) -> str:
@@ -189,12 +193,20 @@ class Issuing:
         code = await self._apis[account].create_qr(scene.text, lifetime=lifetime)
         return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
-    async def _begin(self, issued: Issued, asker: Asker) -> None:
+    async def _begin(self, issued: Issued, asker: Asker, *, client: str, user_id: UserId | None = None) -> None:
         head = issued.head
         # A page that starts a login has the code already, and a bind's is in SQL.
         kept = head.purpose is Purpose.LOGIN and head.via is Via.BACKEND
         ticket = Ticket(head.ticket, asker=asker, qr_url=issued.qr_url if kept else None)
         await self._store.update(ticket, lambda ticket: ticket, expires_at=head.expires_at)
+        self._audit.note(
+            Happening.TICKET_MADE,
+            client=client,
+            account=issued.account,
+            ticket=head.ticket,
+            user_id=user_id,
+            detail=head.purpose,
+        )
 
     async def _reusable(self, request: BindRequest, wanted: Wanted, now: datetime) -> bool:
         head = read_ticket(request.ticket)

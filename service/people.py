@@ -40,7 +40,11 @@ class People:
 
     def them(self, account: str, openid: OpenId) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person, whichever key their row is sealed with."""
-        return sa.and_(_IT.account == account, _among(_IT.openid, self._vault.forms(openid, Column.OPENID)))
+        return sa.and_(_IT.account == account, self.with_openid(openid))
+
+    def with_openid(self, openid: OpenId) -> sa.ColumnElement[bool]:
+        """Return the condition that finds a person of any account: openids are unlike in all of them."""
+        return _among(_IT.openid, self._vault.forms(openid, Column.OPENID))
 
     def with_unionid(self, unionid: str) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person in every account."""

@@ -13,12 +13,14 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.audit import Happening
 from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
 from models.tables import portal_sessions, to_millisecond
 from models.ticket import Lang
 from service.addresses import origin_of
+from service.audit import Audit
 from service.cleaning import visible
 from service.database import Database
 from service.keyring import ClientKeys, Keyring
@@ -54,11 +56,13 @@ class Portal:
         database: Database,
         keyring: Keyring,
         clients: Mapping[str, Client],
+        audit: Audit,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._keyring = keyring
         self._clients = clients
+        self._audit = audit
         self._clock = clock
 
     async def start(
@@ -131,6 +135,7 @@ class Portal:
 
         if not await self._database.attempt(work):
             return None
+        self._audit.note(Happening.PORTAL_OPENED, client=session.client, user_id=session.user_id)
         return Opened(opened, self._keyring.clients[session.client].portal_secret(session.id, now))
 
     async def enter(self, session_id: str, secret: str) -> PortalSession:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from models.audit import Happening
 from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
 from models.errors import BindingConflict, InvalidCode
 from models.event import OpenId
 from models.scene import read_ticket
 from models.ticket import Ending, Outcome
+from service.audit import Audit
 from service.endings import Endings
 from service.followers import Follower, Followers
 from service.keyring import Keyring
@@ -43,6 +45,7 @@ class Redeeming:
         followers: Followers,
         profiles: Profiles,
         projection: Projection,
+        audit: Audit,
         clock: Callable[[], datetime],
     ) -> None:
         self._clients = clients
@@ -51,6 +54,7 @@ class Redeeming:
         self._followers = followers
         self._profiles = profiles
         self._projection = projection
+        self._audit = audit
         self._clock = clock
 
     async def exchange(self, client: str, code: str) -> Redeemed:
@@ -60,6 +64,14 @@ class Redeeming:
             InvalidCode: it is unknown, used, late, another client's, or its binding is gone.
             StoreUnavailable: the database does not answer.
         """
+        try:
+            return await self._exchange(client, code)
+        except InvalidCode:
+            head = read_ticket(code.partition(".")[0])
+            self._audit.note(Happening.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
+            raise
+
+    async def _exchange(self, client: str, code: str) -> Redeemed:
         confirmed, openid = await self._ending(client, code)
         keys = self._keyring.clients[client]
         if not keys.same(code, keys.code(confirmed.ticket, openid, confirmed.answered_at)):

@@ -8,9 +8,11 @@ scan answers itself. A crash after any step and a redelivery come to the same en
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from models.audit import Happening
 from models.event import Event, Followed, Other, Push, Said, Scan, Unfollowed
 from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
 from service.answering import Answering
+from service.audit import Audit
 from service.concluding import Concluding
 from service.deliveries import Answered, Deliveries
 from service.followers import Followers
@@ -39,6 +41,7 @@ class Scanning:
         concluding: Concluding,
         followers: Followers,
         profiles: Profiles,
+        audit: Audit,
         clock: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
@@ -51,6 +54,7 @@ class Scanning:
         self._concluding = concluding
         self._followers = followers
         self._profiles = profiles
+        self._audit = audit
         self._clock = clock
 
     async def handle(self, account: str, event: Event) -> str | None:
@@ -95,6 +99,7 @@ class Scanning:
         if stage is None:
             return None  # another system's code: its business
         ticket = await self._following.read_afresh(stage.claim.head)
+        self._note(stage, ticket)
         if ticket.openid not in (None, scan.openid):
             return stage.say(Notice.SOMEBODY_ELSE)
         if ticket.status.final:
@@ -106,6 +111,17 @@ class Scanning:
         if not newest:
             return stage.say(Notice.OUT_OF_DATE)  # they have scanned another since
         return await self._ask(stage, scan)
+
+    def _note(self, stage: Stage, ticket: Ticket) -> None:
+        claim, others = stage.claim, ticket.openid not in (None, stage.openid)
+        self._audit.note(
+            Happening.SCANNED,
+            client=claim.client,
+            account=claim.account,
+            ticket=claim.head.ticket,
+            openid=stage.openid,
+            detail="somebody else's" if others else ticket.status,
+        )
 
     async def _open(self, stage: Stage, scan: Scan) -> bool:
         """Make this the person's newest scan, which closes their older questions even if it asks nothing.

@@ -13,6 +13,7 @@ from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES
 from models.ticket import Lang
+from service.audit import Audit
 from service.database import Database
 from service.keyring import Keyring
 from service.portal import Link, Opened, Portal
@@ -39,7 +40,7 @@ def time() -> Time:
 
 def portal_of(database: Database, time: Time, **changes: Any) -> Portal:
     how: dict[str, Any] = {"keyring": KEYRING, "clients": CLIENTS, **changes}
-    return Portal(database=database, clock=time, **how)
+    return Portal(database=database, audit=Audit(database, clock=time), clock=time, **how)
 
 
 @pytest.fixture

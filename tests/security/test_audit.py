@@ -1,0 +1,133 @@
+"""The record tells what happened, in order, and holds nothing that would help whoever reads it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import World, client
+from visit import visit
+
+from service.cli import main
+
+Make = Callable[..., Any]
+Record = Callable[..., Awaitable[list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Record:
+    """Read the record as an operator does, once it has so many lines: what is noted is written a little later."""
+
+    async def read(*more: str, lines: int) -> list[dict[str, Any]]:
+        command = ["audit", "--config", str(tmp_path / "config.yaml"), "--json", *more]
+        async with asyncio.timeout(10):
+            while True:
+                assert await asyncio.to_thread(main, command) == 0
+                told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+                if len(told) >= lines:
+                    return told
+
+    return read
+
+
+async def told(record: Record, *more: str, expected: list[tuple[str, str | None]]) -> list[dict[str, Any]]:
+    lines = await record(*more, lines=len(expected))
+    assert [(line["event"], line.get("detail")) for line in lines] == expected
+    return lines
+
+
+async def test_a_login_is_recorded_from_the_code_to_the_exchange(make: Make, record: Record) -> None:
+    """Red when any one of the calls of `note` and `audit.write` is left out."""
+    world: World = await make(clients={"shop": client("shop", confirm="match")})
+    page, person = await world.login(), await world.person()
+    await world.scan(person, page)
+    await world.say(person, (await page.poll())["match"])
+    code = (await page.poll())["code"]
+    assert (await world.exchange(code)).status == 200
+    assert (await world.exchange(code)).status == 400
+    lines = await told(
+        record,
+        "--client",
+        "shop",
+        expected=[
+            ("ticket_made", "login"),
+            ("scanned", "pending"),
+            ("answered", "register"),
+            ("exchanged", "register"),
+            ("exchange_refused", None),
+        ],
+    )
+    assert {line["ticket"] for line in lines} == {page.id}
+    assert {line.get("openid") for line in lines[1:4]} == {f"…{world.sandbox.contact(person).openid[-8:]}"}
+
+
+async def test_bindings_are_recorded_as_they_come_move_and_go(make: Make, record: Record) -> None:
+    world: World = await make(clients={"shop": client("shop", takeover="move")})
+    person = await world.bound("42")
+    await world.scan(person, await world.bind("43"))
+    assert (await world.site("DELETE", "/v1/bindings/43")).status == 204
+    await told(
+        record,
+        "--openid",
+        world.sandbox.contact(person).openid,
+        expected=[
+            ("scanned", "pending"),
+            ("answered", "bound"),
+            ("bound", "ticket"),
+            ("scanned", "pending"),
+            ("answered", "bound"),
+            ("moved", "ticket"),
+            ("bound", "ticket"),
+            ("disconnected", "site"),
+        ],
+    )
+    await told(record, "--user-id", "42", "--event", "moved", expected=[("moved", "ticket")])
+
+
+async def test_refusals_strangers_and_cancellations_are_recorded(make: Make, record: Record) -> None:
+    world: World = await make(clients={"shop": client("shop", confirm="tap")})
+    person, stranger = await world.person(), await world.person()
+    page, other = await world.login(), await world.login()
+    await world.scan(person, page)
+    await world.scan(stranger, page)
+    await world.say(person, "Not me")  # of no ticket in particular: no answer
+    assert (await other.raw("DELETE")).status == 204
+    expected = [("ticket_made", "login"), ("scanned", "pending"), ("scanned", "somebody else's")]
+    await told(record, "--ticket", page.id, expected=expected)
+    await told(record, "--ticket", other.id, expected=[("ticket_made", "login"), ("cancelled", None)])
+
+
+async def test_the_portal_is_recorded_when_it_is_opened(world: World, record: Record) -> None:
+    await visit(world, "42")
+    await told(record, "--user-id", "42", expected=[("portal_opened", None)])
+
+
+async def test_a_redelivered_push_is_recorded_once(world: World, record: Record) -> None:
+    page, person = await world.login(), await world.person()
+    await asyncio.gather(*(world.scan(person, page) for _ in range(2)))
+    await world.exchange("nonsense")
+    lines = await record(lines=4)
+    assert [line["event"] for line in lines].count("answered") == 1
+
+
+async def test_what_is_recorded_names_nobody_and_opens_nothing(world: World, record: Record) -> None:
+    """Red when `shortened` returns all of it, and when a line holds a code."""
+    page, person = await world.login(state="canary-state"), await world.person(unionid="canary-unionid")
+    await world.scan(person, page)
+    code = (await page.poll())["code"]
+    redeemed = await (await world.exchange(code)).json()
+    await world.exchange(code)
+    text = json.dumps(await record(lines=5), ensure_ascii=False)
+    openid = world.sandbox.contact(person).openid
+    secrets = (openid, code, page.made["secret"], redeemed["registration"], "canary", page.made["qr_url"])
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_wrong_wishes_are_refused_and_name_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    for wish in (["--since", "yesterday"], ["--limit", "0"], ["--limit", "many"]):
+        with pytest.raises(SystemExit) as end:
+            main(["audit", *wish])
+        assert end.value.code == 2
+        assert wish[0] in capsys.readouterr().err

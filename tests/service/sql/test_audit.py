@@ -1,0 +1,183 @@
+"""The record: what is decided is recorded with it, what is noted is written soon, nothing is lost on the way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from models.audit import Happening, Line
+from models.binding import Door, Policy, UserId
+from models.errors import StoreUnavailable
+from models.event import OpenId
+from models.tables import to_millisecond
+from models.ticket import TicketId
+from service import audit as auditing
+from service.audit import Audit, write
+from service.bindings import bind
+from service.database import Database
+from service.followers import Followers
+from service.people import People
+from service.trail import Wanted, read
+
+NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
+OPENID = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
+Recorded = Callable[..., Awaitable[list[tuple[str, str | None]]]]
+
+
+@pytest.fixture
+def audit(database: Database) -> Audit:
+    return Audit(database, clock=lambda: NOW)
+
+
+@pytest.fixture
+def recorded(database: Database, people: People) -> Recorded:
+    """Read the record: what happened, and the detail of it."""
+
+    async def told(limit: int = 100, **wanted: Any) -> list[tuple[str, str | None]]:
+        return [(line.event, line.detail) for line in await read(database, people, Wanted(**wanted), limit=limit)]
+
+    return told
+
+
+async def test_a_line_comes_back_as_it_was_noted(database: Database, people: People, audit: Audit) -> None:
+    audit.note(
+        Happening.SCANNED,
+        client="shop",
+        account="main",
+        ticket=TicketId("t1"),
+        openid=OPENID,
+        user_id="ünï 😀",
+        detail="pending",
+    )
+    await audit.flush()
+    told = Line(NOW, "scanned", "shop", "main", "t1", "…DIiE3bGY", "ünï 😀", "pending")
+    assert await read(database, people, Wanted(), limit=5) == [told]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"event": "scanned"},
+        {"client": "shop"},
+        {"ticket": "t1"},
+        {"openid": OPENID},
+        {"user_id": "42"},
+        {"since": NOW},
+        {"client": "shop", "openid": OPENID, "ticket": "t1"},
+    ],
+)
+async def test_lines_are_found_by_what_they_say(
+    database: Database, audit: Audit, recorded: Recorded, wanted: Any
+) -> None:
+    audit.note(Happening.SCANNED, client="shop", ticket=TicketId("t1"), openid=OPENID, user_id="42")
+    await audit.flush()
+    async with database.write() as connection:
+        await write(
+            connection, Line(NOW - timedelta(hours=1), Happening.CANCELLED, "SHOP", ticket="T1", user_id="4")
+        )
+    assert await recorded(**wanted) == [("scanned", None)]
+
+
+async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
+    database: Database, people: People, followers: Followers, recorded: Recorded
+) -> None:
+    await followers.seen("main", OPENID, at=NOW)
+
+    async def bound(connection: Any) -> None:
+        person = await people.find(connection, "main", OPENID)
+        assert person is not None
+        await bind(
+            connection,
+            person,
+            client="shop",
+            user_id=UserId("42"),
+            policy=Policy(),
+            door=Door.TICKET,
+            now=NOW + timedelta(seconds=1),
+        )
+
+    await database.attempt(bound)
+    async with database.write() as connection:
+        for second in (1, 2):
+            at = NOW + timedelta(seconds=second)
+            await write(connection, Line(at, Happening.ANSWERED, "shop", detail=f"at {second}"))
+    assert await recorded() == [("answered", "at 1"), ("bound", "ticket"), ("answered", "at 2")]
+    assert await recorded(limit=1) == [("answered", "at 2")]
+    assert await recorded(event="bound", openid=OPENID, user_id="42") == [("bound", "ticket")]
+    assert await recorded(ticket="t1") == []
+    [line] = await read(database, people, Wanted(event="bound"), limit=5)
+    assert line.openid == "…DIiE3bGY"
+
+
+async def test_more_than_one_batch_is_written_in_order(audit: Audit, recorded: Recorded) -> None:
+    count = 2 * auditing._BATCH + 1
+    for number in range(count):
+        audit.note(Happening.SCANNED, detail=str(number))
+    await audit.flush()
+    assert await recorded(limit=2 * count) == [("scanned", str(number)) for number in range(count)]
+
+
+async def test_a_key_is_recorded_when_another_takes_over(audit: Audit, recorded: Recorded) -> None:
+    for name, key in (
+        ("signing", "aa"),
+        ("signing", "aa"),
+        ("sealing", "aa"),
+        ("signing", "bb"),
+        ("signing", "aa"),
+    ):
+        await audit.key_in_use(name, key)
+        await audit.flush()
+    assert [detail for _, detail in await recorded()] == [
+        "signing aa",
+        "sealing aa",
+        "signing bb",
+        "signing aa",
+    ]
+
+
+class Away:
+    """A database that does not answer until it is back."""
+
+    def __init__(self, database: Database) -> None:
+        self.back = False
+        self.asked = asyncio.Event()
+        self._database = database
+
+    async def attempt(self, work: Any) -> Any:
+        self.asked.set()
+        if not self.back:
+            raise StoreUnavailable("the database does not answer")
+        return await self._database.attempt(work)
+
+
+async def test_what_was_noted_waits_for_a_database_that_is_away(
+    database: Database, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "_PAUSE", 0.01)
+    monkeypatch.setattr(auditing, "_GATHER", 0.01)
+    away: Any = Away(database)
+    audit = Audit(away, clock=lambda: NOW)
+    running = asyncio.create_task(audit.run())
+    audit.note(Happening.SCANNED)
+    async with asyncio.timeout(5):
+        await away.asked.wait()
+        assert await recorded() == []
+        away.back = True
+        while not await recorded():
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert audit.lost == 0
+
+
+async def test_when_too_much_waits_the_oldest_go_and_are_counted(
+    database: Database, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "_MOST_NOTED", 3)
+    audit = Audit(database, clock=lambda: NOW)
+    for number in range(5):
+        audit.note(Happening.SCANNED, detail=str(number))
+    await audit.flush()
+    assert audit.lost == 2
+    assert [detail for _, detail in await recorded()] == ["2", "3", "4"]
