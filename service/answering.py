@@ -45,9 +45,14 @@ class Answering:
         stage = await self._stages.enter(newest.scene, account=account, openid=said.openid, lang=lang)
         if stage is None:
             return None
-        older = frozenset[str]().union(*(self._stages.numbers(one.client, one.scene) for one in others))
+        older = frozenset[str]().union(*[await self._numbers(account, said, one) for one in others])
         answer = read_answer(said.text, stage.question, older=older)
         return await self._take(answer, stage, newest, said) if answer else None
+
+    async def _numbers(self, account: str, said: Said, older: Asked) -> frozenset[str]:
+        """Return the numbers that would have answered a question asked before; none if its scene is nobody's."""
+        stage = await self._stages.enter(older.scene, account=account, openid=said.openid, lang=None)
+        return stage.numbers if stage else frozenset()
 
     async def _take(self, answer: Answer, stage: Stage, asked: Asked, said: Said) -> str | None:
         ticket = await self._following.read_afresh(stage.claim.head)

@@ -32,6 +32,7 @@ from service.fields import EMBEDDED
 from service.followers import Followers
 from service.following import Following
 from service.issuing import Issuing
+from service.keyfile import resolve_secret_keys
 from service.keyring import Keyring
 from service.limits import Limits
 from service.metrics import Metrics
@@ -44,7 +45,7 @@ from service.redeeming import Redeeming
 from service.redis import connect, redis_errors
 from service.requests import BindRequests
 from service.scanning import Scanning
-from service.settings import Settings, resolve_secret_key
+from service.settings import Settings
 from service.stage import Stages
 from service.tickets import TicketStore
 from service.wechat.account import Account, Mode
@@ -122,7 +123,7 @@ def _compose(
     """Put every use case together; return the work to be done in the background."""
     settings, clock, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.METRICS]
     clients = settings.clients
-    keyring = Keyring.derive(resolve_secret_key(settings), clients)
+    keyring = Keyring.derive(resolve_secret_keys(settings), clients)
     people = People(sealing.vault(settings))
     endings, bindings, followers = Endings(sql, people), Bindings(sql, people), Followers(sql, people)
     requests = BindRequests(sql)

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 from models.errors import StoreUnavailable
 from service import database, embedded, redis
 from service.fields import EMBEDDED
-from service.settings import Account, ConfigError, Settings, resolve_secret_key
+from service.keyfile import resolve_secret_keys
+from service.settings import Account, ConfigError, Settings
 from service.wechat.tokens import ENDPOINT
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
 
@@ -77,7 +78,7 @@ _REACH: Final = "see that what the {} settings name is there and can be reached 
 
 
 async def _configuration(settings: Settings) -> AsyncIterator[Finding]:
-    resolve_secret_key(settings)
+    resolve_secret_keys(settings)
     yield Finding(True, "configuration", "good")
     for part in ("accounts", "clients"):
         if not getattr(settings, part):

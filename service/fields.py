@@ -13,6 +13,9 @@ from models.ticket import Lang
 EMBEDDED: Final = "embedded"
 """What `database.url` and `redis.url` say when the service keeps the store itself, in `data_dir`."""
 
+LONGEST_LIFETIME: Final = 1800
+"""Seconds that a code can be scanned, at most (CONTRACT 1)."""
+
 
 class Fault(ValueError):
     """A fault in our own words. Any other ValueError might quote the value, so its text is never shown."""
@@ -92,6 +95,12 @@ def _several(value: object) -> object:
     return many
 
 
+def _distinct(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if len(set(value)) < len(value):
+        raise Fault("must not hold the same one twice")
+    return value
+
+
 def _web_address(value: str) -> str:
     if not (value.isascii() and _WEB.fullmatch(value)):
         raise Fault("must be an address such as https://login.example, without query or fragment")
@@ -165,7 +174,7 @@ AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_a
 AppId = Annotated[str, AfterValidator(_app_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Folder = Annotated[Path, BeforeValidator(lambda value: _folder(value) if isinstance(value, str) else value)]
-Lifetime = Annotated[int, _whole(30, 1800)]
+Lifetime = Annotated[int, _whole(30, LONGEST_LIFETIME)]
 Limit = Annotated[int, _whole(0)]
 Name = Annotated[str, AfterValidator(_name)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
@@ -173,6 +182,9 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Port = Annotated[int, _whole(0, 65535)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 Secret = Annotated[SecretStr, _hidden(_unspaced)]
+Secrets = Annotated[
+    tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
+]
 Text = Annotated[str, AfterValidator(_unspaced)]
 Title = Annotated[str, AfterValidator(_title)]
 Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced)]

@@ -12,7 +12,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.audit import Happening
 from models.binding import UserId
 from models.errors import InvalidRequest
-from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, bind_kind, make, read_ticket
+from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, Scene, bind_kind, make, read_ticket
 from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
 from service.audit import Audit
 from service.endings import Endings
@@ -119,8 +119,8 @@ class Issuing:
             now = self._clock()
             earlier = await self._requests.live(wanted.client, wanted.user_id, wanted.session, now=now)
             for request in earlier:
-                if not wanted.refresh and await self._reusable(request, wanted, now):
-                    return self._reissued(request)
+                if not wanted.refresh and (again := await self._reissued(request, wanted, now)):
+                    return again
             issued = await self._bind(wanted)
             for request in earlier:
                 await self._cancel(request, now)
@@ -178,7 +178,7 @@ class Issuing:
         user_id: UserId | None = None,
     ) -> Issued:
         account = self._account(client, account)
-        keys = self._keyring.clients[client]
+        keys = self._keyring.newest(client)
         now = self._clock().replace(microsecond=0)  # a head counts whole seconds
         scene = make(
             kind=kind,
@@ -208,16 +208,17 @@ class Issuing:
             detail=head.purpose,
         )
 
-    async def _reusable(self, request: BindRequest, wanted: Wanted, now: datetime) -> bool:
+    async def _reissued(self, request: BindRequest, wanted: Wanted, now: datetime) -> Issued | None:
+        """Return the ticket of an earlier request; None if it cannot be given out again."""
         head = read_ticket(request.ticket)
         if head is None or request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
-            return False
-        return (await self._following.read_afresh(head)).status is Status.PENDING
-
-    def _reissued(self, request: BindRequest) -> Issued:
-        head = read_ticket(request.ticket)
-        assert head is not None  # noqa: S101 - _reusable has read it
-        secret = self._keyring.clients[request.client].secret(head.ticket)
+            return None
+        keys = self._keyring.maker(
+            Scene(head), client=request.client, account=request.account, user_id=request.user_id
+        )
+        if keys is None or (await self._following.read_afresh(head)).status is not Status.PENDING:
+            return None
+        secret = keys.secret(head.ticket)
         return Issued(head, secret, request.account, request.qr_url, request.created_at, fresh=False)
 
     async def _cancel(self, request: BindRequest, now: datetime) -> None:

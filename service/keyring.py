@@ -1,17 +1,23 @@
-"""Everything derived from secret_key. Nothing derived is ever stored; every comparison takes constant time."""
+"""Everything derived from secret_key. Nothing derived is ever stored; every comparison takes constant time.
+
+Each key in secret_key is a generation: the newest makes, every one verifies.
+"""
 
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from models.binding import UserId
 from models.event import OpenId
 from models.question import Numbers, mark, numbers
+from models.scene import Scene
 from models.ticket import TicketId
 
 _HINT = 4
@@ -19,7 +25,7 @@ _HINT = 4
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ClientKeys:
-    """One client's keys: another client's never verify what these made."""
+    """One generation of one client's keys: no other client's and no other generation's verify what these made."""
 
     client: str
     hint: str
@@ -69,20 +75,35 @@ class ClientKeys:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
-    """The keys of every client, and the service's own."""
+    """The keys of every client, and the service's own; all newest first."""
 
-    clients: dict[str, ClientKeys]
-    _qr: bytes
+    _clients: dict[str, tuple[ClientKeys, ...]]
+    _qr: tuple[bytes, ...]
     _by_hint: dict[str, list[ClientKeys]] = field(default_factory=dict)
 
     @classmethod
-    def derive(cls, secret_key: str, clients: Iterable[str]) -> "Keyring":
-        """Derive all keys from *secret_key* with HKDF-SHA256, a context for each."""
-        keys = {client: _client_keys(secret_key, client) for client in clients}
+    def derive(cls, secret_keys: tuple[str, ...], clients: Iterable[str]) -> "Keyring":
+        """Derive all keys from each of *secret_keys*, newest first, with HKDF-SHA256, a context for each."""
+        keys = {client: tuple(_client_keys(secret, client) for secret in secret_keys) for client in clients}
         by_hint: dict[str, list[ClientKeys]] = {}
-        for one in keys.values():
+        for one in itertools.chain.from_iterable(keys.values()):
             by_hint.setdefault(one.hint, []).append(one)
-        return cls(keys, _derive(secret_key, "qr"), by_hint)
+        return cls(keys, tuple(_derive(secret, "qr") for secret in secret_keys), by_hint)
+
+    def newest(self, client: str) -> ClientKeys:
+        """Return the keys that make what is new."""
+        return self._clients[client][0]
+
+    def maker(self, scene: Scene, *, client: str, account: str, user_id: UserId | None) -> ClientKeys | None:
+        """Return the keys of *client* that made *scene*: all about its ticket is theirs. None if none did."""
+        for keys in self._clients[client]:
+            if scene.belongs(client=client, account=account, user_id=user_id, key=keys.scene):
+                return keys
+        return None
+
+    def made(self, given: str, client: str, make: Callable[[ClientKeys], str]) -> bool:
+        """Tell whether *given* is what some generation of *client*'s keys makes; never for an unknown client."""
+        return any(keys.same(given, make(keys)) for keys in self._clients.get(client, ()))
 
     def whose(self, ticket: TicketId, secret: str) -> ClientKeys | None:
         """Return the keys that made *secret* for *ticket*, which proves the ticket, too; None if none did."""
@@ -95,12 +116,12 @@ class Keyring:
     def seal_qr(self, url: str, expires_at: datetime) -> str:
         """Return a capability, for a path, that shows the code of *url* until *expires_at*."""
         payload = _base64(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
-        return _mac(self._qr, payload) + payload
+        return _mac(self._qr[0], payload) + payload
 
     def open_qr(self, capability: str) -> tuple[str, datetime] | None:
         """Return what `seal_qr` sealed: the code's address and when it ends; None for anything else."""
         tag, payload = capability[:32], capability[32:]
-        if not hmac.compare_digest(_bytes(tag), _mac(self._qr, payload).encode()):
+        if not any(hmac.compare_digest(_bytes(tag), _mac(key, payload).encode()) for key in self._qr):
             return None
         raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         return raw[5:].decode(), datetime.fromtimestamp(int.from_bytes(raw[:5], "big"), UTC)

@@ -23,7 +23,7 @@ from service.addresses import origin_of
 from service.audit import Audit
 from service.cleaning import visible
 from service.database import Database
-from service.keyring import ClientKeys, Keyring
+from service.keyring import Keyring
 from service.purging import purge
 from service.settings import Client
 
@@ -99,7 +99,7 @@ class Portal:
             await connection.execute(sa.insert(portal_sessions).values(row))
 
         await self._database.attempt(work)
-        return Link(session, f"{session.id}.{self._keyring.clients[client].portal_link(session.id)}")
+        return Link(session, f"{session.id}.{self._keyring.newest(client).portal_link(session.id)}")
 
     async def linked(self, token: str) -> PortalSession | None:
         """Return the session that a link was made for, open or over as it may be; None for no link of ours.
@@ -108,10 +108,9 @@ class Portal:
             StoreUnavailable: the database does not answer.
         """
         session_id, _, proof = token.partition(".")
-        if found := await self._find(session_id):
-            session, keys = found
-            if keys.same(proof, keys.portal_link(session.id)):
-                return session
+        session = await self._find(session_id)
+        if session and self._keyring.made(proof, session.client, lambda keys: keys.portal_link(session_id)):
+            return session
         return None
 
     async def open(self, session: PortalSession) -> Opened | None:
@@ -136,7 +135,7 @@ class Portal:
         if not await self._database.attempt(work):
             return None
         self._audit.note(Happening.PORTAL_OPENED, client=session.client, user_id=session.user_id)
-        return Opened(opened, self._keyring.clients[session.client].portal_secret(session.id, now))
+        return Opened(opened, self._keyring.newest(session.client).portal_secret(session.id, now))
 
     async def enter(self, session_id: str, secret: str) -> PortalSession:
         """Return the open session whose secret this is.
@@ -145,11 +144,15 @@ class Portal:
             SessionNotFound: there is none, it is over, or the secret is another's: one answer for all.
             StoreUnavailable: the database does not answer.
         """
-        if found := await self._find(session_id):
-            session, keys = found
-            opened_at, over = session.opened_at, session.ends_at <= self._clock()
-            if opened_at and not over and keys.same(secret, keys.portal_secret(session.id, opened_at)):
-                return session
+        session = await self._find(session_id)
+        opened_at = session.opened_at if session else None
+        if (
+            session
+            and opened_at
+            and session.ends_at > self._clock()
+            and self._keyring.made(secret, session.client, lambda keys: keys.portal_secret(session_id, opened_at))
+        ):
+            return session
         raise SessionNotFound("unknown session, not its secret, or it is over")
 
     async def is_first(self, session: PortalSession) -> bool:
@@ -183,12 +186,11 @@ class Portal:
         ends_at = portal_sessions.c.ends_at
         return await purge(self._database, portal_sessions.c.id, when=ends_at, before=before)
 
-    async def _find(self, session_id: str) -> tuple[PortalSession, ClientKeys] | None:
-        """Return a session and its client's keys; believe nobody about it before they proved it with those."""
+    async def _find(self, session_id: str) -> PortalSession | None:
+        """Return a session; believe nobody about it before its client's keys have proved it."""
         if not _ID.fullmatch(session_id):
             return None
         query = sa.select(portal_sessions).where(portal_sessions.c.id == session_id)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        keys = self._keyring.clients.get(row["client"]) if row else None
-        return (PortalSession(**row), keys) if row and keys else None
+        return PortalSession(**row) if row else None

@@ -73,8 +73,8 @@ class Redeeming:
 
     async def _exchange(self, client: str, code: str) -> Redeemed:
         confirmed, openid = await self._ending(client, code)
-        keys = self._keyring.clients[client]
-        if not keys.same(code, keys.code(confirmed.ticket, openid, confirmed.answered_at)):
+        ticket, answered_at = confirmed.ticket, confirmed.answered_at
+        if not self._keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
             raise InvalidCode
         follower = await self._follower(confirmed, openid)
         now = self._clock()
@@ -85,6 +85,7 @@ class Redeeming:
         await self._projection.show(ending)
         registration = None
         if ending.outcome is Outcome.REGISTER and ending.code_used_at:
+            keys = self._keyring.newest(client)
             registration = keys.registration(ending.ticket, openid, ending.code_used_at)
         return Redeemed(ending, follower, binding, registration)
 
@@ -112,13 +113,13 @@ class Redeeming:
             StoreUnavailable: the database does not answer.
         """
         ending, openid = await self._ending(client, registration)
-        if not ending.code_used_at:
+        ticket, used_at = ending.ticket, ending.code_used_at
+        if not used_at:
             raise InvalidCode
-        keys = self._keyring.clients[client]
-        if not keys.same(registration, keys.registration(ending.ticket, openid, ending.code_used_at)):
+        if not self._keyring.made(registration, client, lambda keys: keys.registration(ticket, openid, used_at)):
             raise InvalidCode
         now = self._clock()
-        if now >= ending.code_used_at + REGISTRATION_LIVES:
+        if now >= used_at + REGISTRATION_LIVES:
             raise InvalidCode
         policy = Policy(rebind_replaces=self._clients[client].rebind == "replace")
         match await self._endings.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):

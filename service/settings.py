@@ -3,10 +3,6 @@
 No message holds a secret: what is wrong with a value is said without the value.
 """
 
-import contextlib
-import os
-import secrets
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +38,7 @@ from service.fields import (
     Port,
     RedisUrl,
     Secret,
+    Secrets,
     Text,
     Title,
     Tokens,
@@ -199,21 +196,26 @@ class Settings(_Part):
     data_dir: Folder = Path("var")
     database: Database = Field(default_factory=Database)
     redis: Redis = Field(default_factory=Redis)
-    secret_key: SecretStr = SecretStr("")
-    """As configured; `resolve_secret_key` gives the one to use."""
+    secret_key: Secrets = ()
+    """As configured, newest first; `resolve_secret_keys` gives those to use."""
     encryption: Encryption = Field(default_factory=Encryption)
     accounts: Mapping[Name, Account] = Field(default_factory=dict)
     clients: Mapping[Name, Client] = Field(default_factory=dict)
     tickets: Tickets = Field(default_factory=Tickets)
     limits: Limits = Field(default_factory=Limits)
 
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return () if value == "" else value
+
     @field_validator("secret_key")
     @classmethod
-    def _key_is_long_or_ours(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _keys_are_long_or_ours(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         stores = [info.data[part].url for part in ("database", "redis") if part in info.data]
         if not value and any(url != EMBEDDED for url in stores):
             raise Fault(f"is missing: {SHORTEST_KEY} characters or more, unless both stores are embedded")
-        if value and len(value) < SHORTEST_KEY:
+        if any(len(key) < SHORTEST_KEY for key in value):
             raise Fault(f"must be {SHORTEST_KEY} characters or more")
         return value
 
@@ -292,40 +294,3 @@ def _setter(steps: sources.Steps, variables: Mapping[sources.Steps, str]) -> str
     above = (variables.get(steps[:length]) for length in range(len(steps), 0, -1))
     below = (name for path, name in sorted(variables.items()) if path[: len(steps)] == steps)
     return next(filter(None, above), None) or next(below, None)
-
-
-def resolve_secret_key(settings: Settings) -> str:
-    """Return the configured key, or the one kept in `data_dir/secret_key`, made there when first wanted.
-
-    Raises ConfigError when it cannot be made or read, is cut short, or could be read by others.
-    """
-    if configured := settings.secret_key.get_secret_value():
-        return configured
-    place = settings.data_dir / "secret_key"
-    try:
-        if not place.exists():
-            _keep(place, secrets.token_urlsafe(48))
-        key, mode = place.read_text("ascii").strip(), place.stat().st_mode
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise ConfigError([f"data_dir: the key in {place} cannot be kept or read: {reason}"]) from error
-    if len(key) < SHORTEST_KEY:
-        raise ConfigError([f"data_dir: the key in {place} is cut short; restore it, or remove it to make another"])
-    if mode & 0o077:
-        raise ConfigError([f"data_dir: the key in {place} can be read by others; chmod 600 it"])
-    return key
-
-
-def _keep(place: Path, key: str) -> None:
-    """Write *key* whole or not at all; of two processes that start at once, the first to link its file wins."""
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=".secret_key-")  # O_EXCL, 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(key + "\n")
-            file.flush()
-            os.fsync(descriptor)
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, place)
-    finally:
-        Path(draft).unlink()

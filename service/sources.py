@@ -18,13 +18,15 @@ Steps = tuple[str, ...]
 """A path in the tree: `("server", "port")`."""
 
 # How the text of a variable is read where a list or a mapping stands; `*` is any name. Elsewhere it is the value.
+# `tuple` is a list of secrets: any sign may stand in one, so commas part nothing.
 _SHAPES: Final[dict[Steps, type]] = {
     ("server",): dict,
     ("server", "trusted_proxies"): list,
     ("database",): dict,
     ("redis",): dict,
+    ("secret_key",): tuple,
     ("encryption",): dict,
-    ("encryption", "keys"): list,
+    ("encryption", "keys"): tuple,
     ("accounts",): dict,
     ("accounts", "*"): dict,
     ("accounts", "*", "token"): list,
@@ -135,7 +137,7 @@ def _decoded(steps: Steps, text: str) -> object:
     """
     shape = next((kind for place, kind in _SHAPES.items() if _stands(place, steps)), str)
     bare = text.strip()
-    if (shape is dict and bare.startswith("{")) or (shape is list and bare.startswith("[")):
+    if (shape is dict and bare.startswith("{")) or (shape in (list, tuple) and bare.startswith("[")):
         return json.loads(bare)
     if shape is list:
         return [item.strip() for item in bare.split(",") if item.strip()]

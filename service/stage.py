@@ -41,6 +41,13 @@ class Stage:
         ticket = self.claim.head.ticket
         return Question(self.confirm, self.keys.numbers(ticket), self.keys.mark(ticket))
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The numbers that the question offers, or asks for."""
+        drawn = self.keys.numbers(self.claim.head.ticket)
+        asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
+        return frozenset(asked.get(self.confirm, ()))
+
     def ask(self, asker: Asker) -> str:
         """Return the chat's question; `confirm: none` has none."""
         return replies.question(
@@ -82,10 +89,9 @@ class Stages:
             return None
         user_id = await self._user(scene)
         for name, client in self._clients.items():
-            keys = self._keyring.clients[name]
-            if account in client.accounts and scene.belongs(
-                client=name, account=account, user_id=user_id, key=keys.scene
-            ):
+            if account not in client.accounts:
+                continue
+            if keys := self._keyring.maker(scene, client=name, account=account, user_id=user_id):
                 claim = Claim(scene.head, name, account, user_id)
                 return Stage(claim, client, keys, openid, lang or scene.head.lang or client.lang)
         return None
@@ -95,12 +101,3 @@ class Stages:
             return scene.user_id
         request = await self._requests.of(scene.head.ticket)
         return request.user_id if request else None
-
-    def numbers(self, client: str, scene_text: str) -> frozenset[str]:
-        """Return the numbers that would have answered a question asked before; none if there is no such client."""
-        scene, site = read(scene_text), self._clients.get(client)
-        if scene is None or site is None:
-            return frozenset()
-        drawn = self._keyring.clients[client].numbers(scene.head.ticket)
-        asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
-        return frozenset(asked.get(site.confirm[scene.head.purpose], ()))

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.binding import UserId
 from models.event import OpenId
+from models.scene import Kind, Scene, make
 from models.ticket import TicketId
 from service.keyring import ClientKeys, Keyring
 
@@ -19,26 +21,25 @@ URL = "http://weixin.qq.com/q/02abc?x=1&y=é"
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring.derive("k" * 40, ["shop", "club"])
+    return Keyring.derive(("k" * 40,), ["shop", "club"])
 
 
 @pytest.fixture
 def shop(keyring: Keyring) -> ClientKeys:
-    return keyring.clients["shop"]
+    return keyring.newest("shop")
 
 
 def test_keys_are_the_same_in_every_process(keyring: Keyring) -> None:
-    again = Keyring.derive("k" * 40, ["shop", "club"])
-    assert again.clients["shop"] == keyring.clients["shop"]
+    again = Keyring.derive(("k" * 40,), ["shop", "club"])
+    assert again.newest("shop") == keyring.newest("shop")
     assert again.open_qr(keyring.seal_qr(URL, NOW)) == (URL, NOW)
 
 
 def test_no_two_keys_are_alike(keyring: Keyring) -> None:
-    other = Keyring.derive("l" * 40, ["shop", "club"])
+    other = Keyring.derive(("l" * 40,), ["shop", "club"])
     keys = [
         getattr(keys, field.name)
-        for ring in (keyring, other)
-        for keys in ring.clients.values()
+        for keys in (ring.newest(client) for ring in (keyring, other) for client in ("shop", "club"))
         for field in fields(keys)
         if field.type is bytes
     ]
@@ -58,7 +59,7 @@ def test_a_secret_opens_its_ticket_alone(keyring: Keyring, shop: ClientKeys) -> 
 
 
 def test_another_clients_secret_never_verifies(keyring: Keyring, shop: ClientKeys) -> None:
-    club = keyring.clients["club"]
+    club = keyring.newest("club")
     assert keyring.whose(ONE, club.secret(ONE)) is club
     assert keyring.whose(ONE, shop.hint + club.secret(ONE)[4:]) is None
     assert keyring.whose(ONE, club.hint + shop.secret(ONE)[4:]) is None
@@ -66,9 +67,10 @@ def test_another_clients_secret_never_verifies(keyring: Keyring, shop: ClientKey
 
 def test_clients_whose_hints_collide_are_still_told_apart() -> None:
     """Four characters of hint are shared by chance sooner or later; they prove nothing."""
-    ring = Keyring.derive("k" * 40, [f"client{number}" for number in range(6000)])
+    clients = [f"client{number}" for number in range(6000)]
+    ring = Keyring.derive(("k" * 40,), clients)
     by_hint: dict[str, list[ClientKeys]] = {}
-    for keys in ring.clients.values():
+    for keys in map(ring.newest, clients):
         by_hint.setdefault(keys.hint, []).append(keys)
     shared = [both for both in by_hint.values() if len(both) > 1]
     assert shared
@@ -85,8 +87,8 @@ def test_a_secret_that_is_not_exact_opens_nothing(keyring: Keyring, shop: Client
 
 @given(given_secret=st.text(st.characters(codec=None), max_size=40))
 def test_whatever_is_sent_as_a_secret_is_only_wrong(given_secret: str) -> None:
-    ring = Keyring.derive("k" * 40, ["shop"])
-    hint = ring.clients["shop"].hint
+    ring = Keyring.derive(("k" * 40,), ["shop"])
+    hint = ring.newest("shop").hint
     assert ring.whose(ONE, given_secret) is None
     assert ring.whose(ONE, hint + given_secret) is None
 
@@ -104,7 +106,7 @@ def test_a_code_belongs_to_one_ticket_person_and_moment(keyring: Keyring, shop: 
         shop.code(ONE, BERT, NOW),
         shop.code(ONE, ANNA, NOW + timedelta(milliseconds=1)),
         shop.registration(ONE, ANNA, NOW),
-        keyring.clients["club"].code(ONE, ANNA, NOW),
+        keyring.newest("club").code(ONE, ANNA, NOW),
     ]
     assert code not in others
     assert all(len(one) == len(code) for one in others)
@@ -131,7 +133,7 @@ def test_numbers_and_marks_are_each_tickets_own(keyring: Keyring, shop: ClientKe
     tickets = [TicketId(f"{number:028}") for number in range(500)]
     assert len({shop.mark(ticket) for ticket in tickets}) > 495
     assert len({shop.numbers(ticket).match for ticket in tickets}) > 80
-    club = keyring.clients["club"]
+    club = keyring.newest("club")
     assert sum(shop.numbers(ticket).match == club.numbers(ticket).match for ticket in tickets) < 20
     assert shop.numbers(ONE) == shop.numbers(ONE)
 
@@ -150,4 +152,55 @@ def test_no_character_of_a_capability_can_be_changed(keyring: Keyring) -> None:
 
 
 def test_another_services_capability_shows_nothing(keyring: Keyring) -> None:
-    assert keyring.open_qr(Keyring.derive("l" * 40, ["shop"]).seal_qr(URL, NOW)) is None
+    assert keyring.open_qr(Keyring.derive(("l" * 40,), ["shop"]).seal_qr(URL, NOW)) is None
+
+
+@pytest.fixture
+def rotated() -> Keyring:
+    return Keyring.derive(("n" * 40, "k" * 40), ["shop", "club"])
+
+
+def scene_of(keys: ClientKeys, user_id: UserId) -> Scene:
+    return make(
+        kind=Kind.BIND,
+        lang=None,
+        expires_at=NOW,
+        nonce="A" * 5,
+        client=keys.client,
+        account="main",
+        user_id=user_id,
+        key=keys.scene,
+    )
+
+
+def test_the_newest_key_makes_and_every_key_verifies(keyring: Keyring, rotated: Keyring, shop: ClientKeys) -> None:
+    new, user_id = rotated.newest("shop"), UserId("42")
+    assert new == Keyring.derive(("n" * 40,), ["shop"]).newest("shop")
+    assert new != shop
+    for keys in (new, shop):
+        scene, secret, code = scene_of(keys, user_id), keys.secret(ONE), keys.code(ONE, ANNA, NOW)
+        assert rotated.maker(scene, client="shop", account="main", user_id=user_id) == keys
+        assert rotated.whose(ONE, secret) == keys
+        assert rotated.made(code, "shop", lambda one: one.code(ONE, ANNA, NOW))
+    for ring in (rotated, keyring):
+        assert rotated.open_qr(ring.seal_qr(URL, NOW)) == (URL, NOW)
+    assert keyring.open_qr(rotated.seal_qr(URL, NOW)) is None
+
+
+def test_a_key_that_has_gone_verifies_nothing(rotated: Keyring, shop: ClientKeys, keyring: Keyring) -> None:
+    ring = Keyring.derive(("n" * 40,), ["shop", "club"])
+    scene = scene_of(shop, UserId("42"))
+    assert ring.maker(scene, client="shop", account="main", user_id=UserId("42")) is None
+    assert ring.whose(ONE, shop.secret(ONE)) is None
+    assert not ring.made(shop.code(ONE, ANNA, NOW), "shop", lambda one: one.code(ONE, ANNA, NOW))
+    assert ring.open_qr(keyring.seal_qr(URL, NOW)) is None
+
+
+def test_no_generation_of_one_client_verifies_anothers(rotated: Keyring, keyring: Keyring) -> None:
+    user_id = UserId("42")
+    for club in (keyring.newest("club"), rotated.newest("club")):
+        scene, code = scene_of(club, user_id), club.code(ONE, ANNA, NOW)
+        assert rotated.maker(scene, client="shop", account="main", user_id=user_id) is None
+        assert not rotated.made(code, "shop", lambda keys: keys.code(ONE, ANNA, NOW))
+        assert rotated.made(code, "club", lambda keys: keys.code(ONE, ANNA, NOW))
+        assert not rotated.made(code, "nobody", lambda keys: keys.code(ONE, ANNA, NOW))

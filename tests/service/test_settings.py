@@ -1,9 +1,7 @@
 """Configuration: what is accepted, what is refused, and in which words."""
 
 import json
-import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +14,7 @@ from pydantic import BaseModel
 
 from models.ticket import Confirm, Lang, Purpose
 from service import sources
-from service.settings import ConfigError, Settings, load, resolve_secret_key, validate
+from service.settings import ConfigError, Settings, load, validate
 
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 ACCOUNT = {"appid": "wx2c2769f8efd9abc2", "secret": "app-secret", "token": "spamtest", "aes_key": KEY}
@@ -143,6 +141,11 @@ def test_the_default_address_follows_the_port() -> None:
         ({"redis__url": "redis+sentinel://a:1,b:2"}, "redis.url: must be embedded, redis://"),
         ({"redis__url": "redis+cluster://a:1,,b:2"}, "redis.url: must be embedded, redis://"),
         ({"secret_key": "short"}, "secret_key: must be 32 characters or more"),
+        ({"secret_key": ["k" * 32, "short"]}, "secret_key: must be 32 characters or more"),
+        ({"secret_key": ["k" * 32, ""]}, "secret_key: must not be empty"),
+        ({"secret_key": ["k" * 32, "l" * 32, "k" * 32]}, "secret_key: must not hold the same one twice"),
+        ({"secret_key": [32]}, "secret_key: must be a string, quoted if need be, or a list"),
+        ({"secret_key": [], "redis__url": "redis://h"}, "secret_key: is missing: 32 characters or more"),
         ({"redis__url": "redis://h"}, "secret_key: is missing: 32 characters or more"),
         ({"database__url": "sqlite:///x"}, "secret_key: is missing: 32 characters or more"),
         ({"accounts": ["main"]}, "accounts: must be a mapping"),
@@ -311,6 +314,20 @@ def test_faults_in_variables_name_the_variable(name: str, value: str, fault: str
     assert all(line.isprintable() for line in found)
 
 
+@pytest.mark.parametrize("key", ["k" * 20 + "," + "l" * 20, "k" * 40 + "]"])
+def test_a_variable_with_one_key_or_secret_is_never_parted(key: str) -> None:
+    settings = validate(tree(), {"SCANBIND_SECRET_KEY": key})
+    assert [one.get_secret_value() for one in settings.secret_key] == [key]
+
+
+def test_a_variable_may_hold_several_keys_and_secrets_as_json(tmp_path: Path) -> None:
+    keys = ["k,k" * 20, "l" * 40]
+    settings = validate(tree(), {"SCANBIND_SECRET_KEY": json.dumps(keys)})
+    assert [one.get_secret_value() for one in settings.secret_key] == keys
+    broken = faults(tree(), {"SCANBIND_SECRET_KEY": f'["{keys[0]}", "{keys[1]}'}, folder=tmp_path)
+    assert broken == ["secret_key: is not valid JSON (SCANBIND_SECRET_KEY)"]
+
+
 @given(st.text(alphabet="_AZ", max_size=12), st.text(alphabet='{}[]",:az1', max_size=12))
 def test_no_variable_ends_in_anything_but_settings_or_faults(name: str, value: str) -> None:
     tree = sources.read(None, {f"SCANBIND_{name}": value})
@@ -426,42 +443,5 @@ def test_variables_know_every_list_and_mapping_of_the_settings() -> None:
                     yield (*place, name, "*"), dict
                     yield from shapes(inner, (*place, name, "*"))
 
-    assert dict(shapes(Settings, ())) == sources._SHAPES
-
-
-def test_a_key_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:
-    settings = validate({"data_dir": str(tmp_path / "deep" / "var")})
-    with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: resolve_secret_key(settings), range(32)))
-    place = tmp_path / "deep" / "var" / "secret_key"
-    assert len(keys) == 1
-    assert len(keys.pop()) >= 32
-    assert stat.S_IMODE(place.stat().st_mode) == 0o600
-    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
-    assert list(place.parent.iterdir()) == [place]
-
-
-def test_a_configured_key_is_used_and_nothing_is_written(tmp_path: Path) -> None:
-    settings = validate({"data_dir": str(tmp_path / "var"), "secret_key": "k" * 32})
-    assert resolve_secret_key(settings) == "k" * 32
-    assert not (tmp_path / "var").exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "mode", "fault"),
-    [(b"short", 0o600, "cut short"), (b"k" * 40, 0o644, "chmod 600"), (b"\xff" * 40, 0o600, "not text")],
-)
-def test_a_kept_key_that_is_damaged_or_open_is_refused(
-    content: bytes, mode: int, fault: str, tmp_path: Path
-) -> None:
-    place = tmp_path / "secret_key"
-    place.write_bytes(content)
-    place.chmod(mode)
-    with pytest.raises(ConfigError, match=fault):
-        resolve_secret_key(validate({"data_dir": str(tmp_path)}))
-
-
-def test_a_folder_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match=r"data_dir: the key in .* cannot be kept"):
-        resolve_secret_key(validate({"data_dir": str(tmp_path / "file" / "var")}))
+    written = {place: list if kind is tuple else kind for place, kind in sources._SHAPES.items()}
+    assert dict(shapes(Settings, ())) == written

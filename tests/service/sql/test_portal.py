@@ -20,7 +20,7 @@ from service.portal import Link, Opened, Portal
 from service.settings import Client
 
 CLIENTS = {name: Client.model_validate(client(name)) for name in ("shop", "club")}
-KEYRING = Keyring.derive("k" * 40, CLIENTS)
+KEYRING = Keyring.derive(("k" * 40,), CLIENTS)
 USER = UserId("ünï 42 😀")
 TICK = timedelta(milliseconds=1)
 
@@ -132,7 +132,7 @@ async def test_a_closed_session_is_over_and_closing_it_again_is_harmless(
 async def test_a_session_that_nobody_opened_cannot_be_entered(portal: Portal, time: Time) -> None:
     link = await portal.start("shop", USER)
     proof = link.token.partition(".")[2]
-    secrets = ["", proof, link.token, KEYRING.clients["shop"].portal_secret(link.session.id, time.now)]
+    secrets = ["", proof, link.token, KEYRING.newest("shop").portal_secret(link.session.id, time.now)]
     for secret in secrets:
         assert not await entered(portal, link.session.id, secret)
 
@@ -147,8 +147,8 @@ async def test_nothing_but_its_own_proof_opens_a_link(portal: Portal) -> None:
         f"{session}.{other.token.partition('.')[2]}", f"{other.session.id}.{proof}",
         f"{session.swapcase()}.{proof}", f"{session} .{proof}", f"{session}\0.{proof}", f"{session}.{proof}\0",
         f"{session}.\ud800", f"{session}.é", f"é{session[1:]}.{proof}", "%.%", "_" * 22 + f".{proof}",
-        f"{session}.{KEYRING.clients['club'].portal_link(session)}",
-        f"{other.session.id}.{KEYRING.clients['shop'].portal_link(other.session.id)}",
+        f"{session}.{KEYRING.newest('club').portal_link(session)}",
+        f"{other.session.id}.{KEYRING.newest('shop').portal_link(other.session.id)}",
     ]  # fmt: skip
     for token in forged:
         assert await portal.linked(token) is None, token
@@ -165,8 +165,8 @@ async def test_nothing_but_its_own_secret_enters_a_session(portal: Portal, time:
     wrong = [
         "", other.secret, mine.token, mine.token.partition(".")[2], made.secret[:-1], f"{made.secret}A",
         made.secret.swapcase(), "\ud800", "é", "\0",
-        KEYRING.clients["club"].portal_secret(mine.session.id, opened_at),
-        KEYRING.clients["shop"].portal_secret(mine.session.id, opened_at + TICK),
+        KEYRING.newest("club").portal_secret(mine.session.id, opened_at),
+        KEYRING.newest("shop").portal_secret(mine.session.id, opened_at + TICK),
     ]  # fmt: skip
     for secret in wrong:
         assert not await entered(portal, mine.session.id, secret), secret
@@ -190,7 +190,7 @@ async def test_a_client_that_is_gone_takes_its_sessions_along(
     made = await opened(portal, link)
     assert made is not None
     club = {"club": CLIENTS["club"]}
-    later = portal_of(database, time, clients=club, keyring=Keyring.derive("k" * 40, club))
+    later = portal_of(database, time, clients=club, keyring=Keyring.derive(("k" * 40,), club))
     assert not await entered(later, link.session.id, made.secret)
     assert await later.linked(waiting.token) is None
 
