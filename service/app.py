@@ -24,6 +24,7 @@ from service.answering import Answering
 from service.audit import Audit
 from service.bindings import Bindings
 from service.concluding import Concluding
+from service.credentials import Credentials
 from service.database import Database
 from service.deliveries import Deliveries
 from service.endings import Endings
@@ -77,6 +78,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     """Build the service as an aiohttp application; its resources open when it starts."""
     app = web.Application(middlewares=[frame], client_max_size=LARGEST_BODY)
     app[keys.SETTINGS] = settings
+    app[keys.CREDENTIALS] = Credentials(settings.clients)
     app[keys.CLOCK] = clock
     app[keys.METRICS] = Metrics()
     app[keys.DRAINING] = asyncio.Event()

@@ -6,6 +6,7 @@ others start fast.
 
 import argparse
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -96,6 +97,34 @@ def _audit(arguments: Arguments) -> int:
     return GOOD
 
 
+def _new_key(arguments: Arguments) -> int:
+    from service.credentials import fresh_secret, hash_of  # noqa: PLC0415 - only what runs is imported
+    from service.keyfile import fresh_key  # noqa: PLC0415 - only what runs is imported
+
+    print(_FRESH[arguments.kind], file=sys.stderr)
+    if arguments.kind != "client":
+        print(fresh_key())
+        return GOOD
+    secret = fresh_secret()
+    print(f'secret: "{secret}"', f'secret_hash: "{hash_of(secret.encode())}"', sep="\n")
+    return GOOD
+
+
+def _rotate_key(arguments: Arguments) -> int:
+    from service.keyfile import OLD_KEY_NEEDED, ConfiguredKeyError, rotate  # noqa: PLC0415 - only what runs
+
+    try:
+        place = rotate(_settings(arguments))
+    except ConfiguredKeyError:
+        return _fail(
+            "secret_key stands in your configuration: put a new one before it; "
+            "`scanbind keys new secret_key` makes one"
+        )
+    minutes = math.ceil(OLD_KEY_NEEDED.total_seconds() / 60)
+    print(f"a new key stands first in {place}: restart the service; {minutes} minutes later the older may go")
+    return GOOD
+
+
 def _demo(arguments: Arguments) -> int:
     from service.trial import run_demo  # noqa: PLC0415 - only what runs is imported
 
@@ -171,14 +200,33 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _kind_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=_FRESH, help="what the key is for")
+
+
+def _key_commands(parser: argparse.ArgumentParser) -> None:
+    _add(_KEY_COMMANDS, parser)
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError("must be from 0 to 65535")
     return int(text)
 
 
+_FRESH: Final = {
+    "secret_key": "a key for secret_key: put it before the one in use",
+    "client": "the secret is for the site's back end, the hash for clients.NAME.secret_hash",
+    "encryption": "a key for encryption.keys: put it before the one in use",
+}
 _Options = Callable[[argparse.ArgumentParser], None]
-_COMMANDS: Final[dict[str, tuple[Callable[[Arguments], int], _Options, str]]] = {
+_Commands = dict[str, tuple[Callable[[Arguments], int] | None, _Options, str]]
+"""What runs (None: the commands below it), its options, and what it does."""
+_KEY_COMMANDS: Final[_Commands] = {
+    "new": (_new_key, _kind_argument, "print a fresh key or secret"),
+    "rotate": (_rotate_key, _config_option, "put a fresh key before the one that scanbind keeps in data_dir"),
+}
+_COMMANDS: Final[_Commands] = {
     "serve": (_serve, _config_option, "run the service"),
     "demo": (_demo, _demo_options, "try everything on this machine, with a pretend WeChat and a shop"),
     "sandbox": (_sandbox, _sandbox_options, "run the pretend WeChat alone"),
@@ -186,6 +234,7 @@ _COMMANDS: Final[dict[str, tuple[Callable[[Arguments], int], _Options, str]]] = 
     "check-config": (_check_config, _config_option, "name every fault of the configuration"),
     "widget": (_widget, _config_option, "print the script tags that pin this version in a page"),
     "audit": (_audit, _audit_options, "read the record of what matters to security"),
+    "keys": (None, _key_commands, "make keys and rotate them"),
     "doctor": (_doctor, _config_option, "try everything that is configured, and say what to do"),
 }
 
@@ -196,9 +245,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Scan with WeChat: log in, register, bind an account, and disconnect again.",
         epilog="Settings come from config.yaml, then SCANBIND_ variables (SCANBIND_SERVER__PORT=9000).",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for name, (run, options, summary) in _COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        options(command)
-        command.set_defaults(run=run)
+    _add(_COMMANDS, parser)
     return parser
+
+
+def _add(table: _Commands, parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for name, (run, options, summary) in table.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        command.set_defaults(run=run)
+        options(command)

@@ -23,6 +23,8 @@ from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insis
 
 PATIENCE: Final = 15.0
 """Seconds that one check may take."""
+_SHORT_SECRET: Final = 16
+"""Characters; a site's secret with fewer may have been thought up."""
 _MARKS: Final = {True: "good", None: "warning", False: "failed"}
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -90,6 +92,14 @@ async def _configuration(settings: Settings) -> AsyncIterator[Finding]:
                 f"accounts.{name}.mode",
                 "in plain mode nothing signs the body: whoever sees one push can forge any scan",
                 "choose safe mode in WeChat's console and here",
+            )
+    for name, client in settings.clients.items():
+        if any(len(secret) < _SHORT_SECRET for secret in client.secret):
+            yield Finding(
+                None,
+                f"clients.{name}.secret",
+                f"shorter than {_SHORT_SECRET} characters: somebody may guess it",
+                "make another with `scanbind keys new client`",
             )
 
 

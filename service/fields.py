@@ -165,6 +165,11 @@ _name = _matching(
 )
 _app_id = _matching(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ -")
 _aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")
+# 43 characters hold two bits more than the hash: only with those at zero is it what a hash looks like.
+_secret_hash = _matching(
+    r"sha256:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]",
+    "must be sha256: and 43 characters, as `scanbind keys new client` prints it",
+)
 _title = _matching(
     r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)", "must be 1 to 64 characters, none of them a control"
 )
@@ -182,6 +187,9 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Port = Annotated[int, _whole(0, 65535)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 Secret = Annotated[SecretStr, _hidden(_unspaced)]
+SecretHashes = Annotated[
+    tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_secret_hash), AfterValidator(_distinct)
+]
 Secrets = Annotated[
     tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
 ]

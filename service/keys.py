@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from service.bindings import Bindings
+from service.credentials import Credentials
 from service.feed import Feed
 from service.following import Following
 from service.issuing import Issuing
@@ -24,6 +25,7 @@ Check = Callable[[], Awaitable[None]]
 """Returns if a dependency answers; raises otherwise."""
 
 SETTINGS: Final = web.AppKey("settings", Settings)
+CREDENTIALS: Final = web.AppKey("credentials", Credentials)
 CLOCK: Final[web.AppKey[Callable[[], datetime]]] = web.AppKey("clock")
 METRICS: Final = web.AppKey("metrics", Metrics)
 ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, Account])

@@ -38,6 +38,7 @@ from service.fields import (
     Port,
     RedisUrl,
     Secret,
+    SecretHashes,
     Secrets,
     Text,
     Title,
@@ -51,6 +52,8 @@ from service.fields import (
 DEFAULT_FILE: Final = Path("config.yaml")
 SHORTEST_KEY: Final = 32
 """Characters in `secret_key`, at least."""
+MOST_SECRETS: Final = 2
+"""Secrets of a client at once, and hashes of secrets: the new one and the old one."""
 CONFIRM: Final = {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
 
 
@@ -148,7 +151,10 @@ class Client(_Part):
     """A site that uses the service. `name` has both languages and `confirm` both purposes, however written."""
 
     name: Annotated[Mapping[Lang, Title], both(*Lang), AfterValidator(filled)]
-    secret: Secret
+    secret_hash: SecretHashes = ()
+    """As `scanbind keys new client` prints it: what need not be kept here in the clear. Two while rotating."""
+    secret: Secrets = ()
+    """Newest first; two while rotating, none where there is a hash."""
     accounts: tuple[Name, ...]
     """At least one; the first is the default."""
     origins: tuple[Origin, ...] = ()
@@ -161,6 +167,20 @@ class Client(_Part):
     rebind: Literal["reject", "replace"] = "reject"
     takeover: Literal["reject", "move"] = "reject"
     lang: Lang = Lang.ZH
+
+    @field_validator("secret", "secret_hash")
+    @classmethod
+    def _two_at_most(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if len(value) > MOST_SECRETS:
+            raise Fault("must be one, or two while rotating")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _one_or_its_hash(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        if not value and not info.data.get("secret_hash", True):
+            raise Fault("is missing")
+        return value
 
     @field_validator("accounts")
     @classmethod

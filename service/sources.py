@@ -34,6 +34,8 @@ _SHAPES: Final[dict[Steps, type]] = {
     ("clients",): dict,
     ("clients", "*"): dict,
     ("clients", "*", "name"): dict,
+    ("clients", "*", "secret"): tuple,
+    ("clients", "*", "secret_hash"): list,
     ("clients", "*", "accounts"): list,
     ("clients", "*", "origins"): list,
     ("clients", "*", "confirm"): dict,

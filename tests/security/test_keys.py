@@ -1,17 +1,21 @@
 """Keys and secrets, rotated and stolen: what is under way goes on, and what has gone opens nothing."""
 
+import hmac
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from harness import Page, World, client, free_port, problem
+from harness import Page, World, basic, client, free_port, problem
 from visit import Visit, link, open_, visit
 
+from service import credentials
 from service.app import running
-from service.settings import load
+from service.credentials import Credentials, fresh_secret, hash_of
+from service.settings import Settings, load
 
 OLD, NEW = "k" * 40, "n" * 40
 LONG_ID = "an id that fits into no scene"
@@ -194,3 +198,68 @@ async def test_a_code_of_one_clients_old_key_is_not_anothers(world: World) -> No
         assert exchanged.status == 200
         registration = (await exchanged.json())["registration"]
         assert await registered(after, "42", registration) == 400
+
+
+async def entered(world: World, secret: str) -> int:
+    return (await world.call("GET", "/v1/bindings/42", headers=basic("shop", secret))).status
+
+
+async def test_both_secrets_work_while_one_replaces_the_other_as_text_or_hash(make: Any) -> None:
+    """Red when only the first secret, or only the first hash, is compared."""
+    texts, hashed = [fresh_secret(), fresh_secret()], [fresh_secret(), fresh_secret()]
+    hashes = [hash_of(secret.encode()) for secret in hashed]
+    world = await make(clients={"shop": client("shop", secret=texts, secret_hash=hashes)})
+    assert [await entered(world, secret) for secret in texts + hashed] == [200] * 4
+    assert await entered(world, fresh_secret()) == 401
+
+
+async def test_a_hash_is_not_a_secret(make: Any) -> None:
+    """Red when what is given is compared as it is, beside its hash."""
+    secret = fresh_secret()
+    hashed = hash_of(secret.encode())
+    world = await make(clients={"shop": client("shop", secret=[], secret_hash=hashed)})
+    assert await entered(world, secret) == 200
+    for wrong in (hashed, hashed.removeprefix("sha256:"), "sha256:", "", "A" * 43, "sha256:" + "A" * 43):
+        assert await entered(world, wrong) == 401
+
+
+async def test_no_secret_is_in_the_settings_shown_or_in_a_log(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Red when `secret` or `secret_hash` is no SecretStr, or when `back_end` logs what it was given."""
+    caplog.set_level(logging.DEBUG)
+    secret, other = fresh_secret(), fresh_secret()
+    hashed = hash_of(secret.encode())
+    world = await make(clients={"shop": client("shop", secret=other, secret_hash=hashed)})
+    for given in (secret, other, f"{secret}x"):
+        await entered(world, given)
+    text = repr(world.settings) + "\n".join(str(record.__dict__) for record in caplog.records)
+    text += await (await world.call("GET", "/metrics")).text()
+    for hidden in (secret, other, hashed.removeprefix("sha256:"), OLD):
+        assert hidden not in text
+
+
+@pytest.mark.parametrize("secret", ["first", "second", "wrong", ""])
+def test_as_much_is_compared_for_every_client_and_every_secret(
+    secret: str, monkeypatch: pytest.MonkeyPatch, world_settings: Settings
+) -> None:
+    """Red when `prove` stops at the first that fits, or compares nothing for a client that it does not know."""
+    compared: list[int] = []
+    compare = hmac.compare_digest
+
+    def counted(one: str, other: str) -> bool:
+        compared.append(len(one) + len(other))
+        return compare(one, other)
+
+    monkeypatch.setattr(credentials.hmac, "compare_digest", counted)
+    proofs = Credentials(world_settings.clients)
+    told = {name: proofs.prove(name, secret.encode()) for name in ("shop", "club", "nobody")}
+    assert told == {"shop": secret in ("first", "second"), "club": secret == "first", "nobody": False}
+    assert compared == [100] * 12
+
+
+@pytest.fixture
+def world_settings(tmp_path: Any) -> Settings:
+    clients = {"shop": client("shop", secret=["first", "second"]), "club": client("club", secret="first")}
+    file = tmp_path / "config.yaml"
+    account = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
+    file.write_text(json.dumps({"accounts": {"main": account}, "clients": clients}))
+    return load(file, {})

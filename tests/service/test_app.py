@@ -128,6 +128,25 @@ async def test_a_killed_service_comes_back_with_what_it_had(tmp_path: Path) -> N
                 assert response.headers["ETag"] == tag
 
 
+async def test_a_rotation_beside_a_running_service_takes_effect_at_its_next_start(tmp_path: Path) -> None:
+    async with wechat() as api, ClientSession() as http:
+        for _ in range(2):
+            async with serving(tmp_path, api) as service:
+                await service.ready(http)
+                address, bearer, tag = await service.login(http)
+                command = [sys.executable, "-m", "service", "keys", "rotate", "--config", tmp_path / "config.yaml"]
+                rotation = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+                assert await rotation.wait() == 0
+                async with http.get(address, headers=bearer) as response:
+                    assert response.status == 200
+            async with serving(tmp_path, api) as service:
+                await service.ready(http)
+                path = address.partition("/v1")[2]
+                async with http.get(f"{service.url}/v1{path}", headers=bearer) as response:
+                    assert (response.status, response.headers["ETag"]) == (200, tag)
+    assert len((tmp_path / "var" / "secret_key").read_text().split()) == 3
+
+
 async def test_no_log_line_holds_a_secret_a_code_or_an_openid(tmp_path: Path) -> None:
     async with wechat() as api, serving(tmp_path, api) as service, ClientSession() as http:
         await service.ready(http)

@@ -13,11 +13,14 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import yaml
 
 from service.cli import main
+from service.credentials import Credentials
+from service.settings import validate
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "doctor")
+COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "keys", "keys new", "keys rotate", "doctor")
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -71,9 +74,9 @@ def taken_port() -> Iterator[int]:
 def test_every_command_explains_itself(run: Run) -> None:
     status, out, _ = run("--help")
     assert status == 0
-    assert all(command in out for command in COMMANDS)
+    assert all(command in out for command in COMMANDS if " " not in command)
     for command in COMMANDS:
-        status, out, _ = run(command, "--help")
+        status, out, _ = run(*command.split(), "--help")
         assert status == 0
         assert f"usage: scanbind {command}" in out
 
@@ -90,6 +93,10 @@ def test_every_command_explains_itself(run: Run) -> None:
         ["sandbox", "--port", "-1"],
         ["sandbox", "--port", "x"],
         ["check-config", "--config"],
+        ["keys"],
+        ["keys", "new"],
+        ["keys", "new", "token"],
+        ["keys", "rotate", "secret_key"],
     ],
 )
 def test_wrong_usage_is_status_two(argv: list[str], run: Run) -> None:
@@ -123,6 +130,43 @@ def test_a_wrong_variable_stops_the_demo(run: Run) -> None:
 def test_a_missing_file_is_a_fault(run: Run) -> None:
     status, _, err = run("serve", "--config", "nowhere.yaml")
     assert (status, err) == (2, "nowhere.yaml: cannot be read: No such file or directory\n")
+
+
+@pytest.mark.parametrize("kind", ["secret_key", "encryption"])
+def test_a_fresh_key_is_all_that_is_printed(kind: str, run: Run, tmp_path: Path) -> None:
+    printed = {run("keys", "new", kind)[1] for _ in range(5)}
+    assert len(printed) == 5
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{64}\n", out) for out in printed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fresh_secret_and_its_hash_can_be_pasted(run: Run) -> None:
+    status, out, err = run("keys", "new", "client")
+    pasted = yaml.safe_load(out)
+    assert (status, pasted.keys()) == (0, {"secret", "secret_hash"})
+    assert "clients.NAME.secret_hash" in err
+    shop = {"name": "Shop", "accounts": ["main"], "secret_hash": pasted["secret_hash"]}
+    account = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
+    settings = validate({"clients": {"shop": shop}, "accounts": {"main": account}})
+    assert Credentials(settings.clients).prove("shop", pasted["secret"].encode())
+
+
+def test_a_rotation_says_what_to_do_next_and_shows_no_key(run: Run, tmp_path: Path) -> None:
+    status, out, err = run("keys", "rotate")
+    assert (status, err) == (0, "")
+    place = Path("var/secret_key")
+    assert out == f"a new key stands first in {place}: restart the service; 32 minutes later the older may go\n"
+    assert len(place.read_text().split()) == 2
+
+
+def test_a_configured_key_is_not_rotated(run: Run, tmp_path: Path) -> None:
+    status, out, err = run("keys", "rotate", SCANBIND_SECRET_KEY="k" * 40)
+    assert (status, out) == (1, "")
+    assert err == (
+        "scanbind: secret_key stands in your configuration: put a new one before it; "
+        "`scanbind keys new secret_key` makes one\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_migrate_says_where_the_database_is(run: Run) -> None:

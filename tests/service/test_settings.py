@@ -18,6 +18,7 @@ from service.settings import ConfigError, Settings, load, validate
 
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 ACCOUNT = {"appid": "wx2c2769f8efd9abc2", "secret": "app-secret", "token": "spamtest", "aes_key": KEY}
+HASH = "sha256:uFBhkmb2JXmZlEDDXb4GfKwqSqT1VHLwzVIJF5Q1Ypg"
 CLIENT = {"name": "Shop", "secret": "site-secret", "accounts": ["main"]}
 
 
@@ -158,6 +159,14 @@ def test_the_default_address_follows_the_port() -> None:
         ({"accounts": {7: ACCOUNT, "main": ACCOUNT}}, "accounts.7: must be a string; quote it"),
         ({"accounts__main": None}, "accounts.main.secret: is missing"),
         ({"accounts__main__secret": None}, "accounts.main.secret: is missing"),
+        ({"clients__shop__secret": None}, "clients.shop.secret: is missing"),
+        ({"clients__shop__secret": []}, "clients.shop.secret: is missing"),
+        ({"clients__shop__secret": ""}, "clients.shop.secret: must not be empty"),
+        ({"clients__shop__secret": ["a", "b", "c"]}, "clients.shop.secret: must be one, or two while rotating"),
+        ({"clients__shop__secret": ["a", "a"]}, "clients.shop.secret: must not hold the same one twice"),
+        ({"clients__shop__secret_hash": [HASH, "x"]}, "clients.shop.secret_hash: must be sha256: and 43 char"),
+        ({"clients__shop__secret_hash": HASH[:-1]}, "clients.shop.secret_hash: must be sha256: and 43 char"),
+        ({"clients__shop__secret_hash": HASH[:-1] + "B"}, "clients.shop.secret_hash: must be sha256: and 43 char"),
         ({"accounts__main__secret": 12345}, "accounts.main.secret: must be a string; quote it"),
         ({"accounts__main__secret": " x"}, "accounts.main.secret: must not be empty"),
         ({"accounts__main__appid": "wx 1"}, "accounts.main.appid: must be 1 to 64 characters"),
@@ -316,16 +325,32 @@ def test_faults_in_variables_name_the_variable(name: str, value: str, fault: str
 
 @pytest.mark.parametrize("key", ["k" * 20 + "," + "l" * 20, "k" * 40 + "]"])
 def test_a_variable_with_one_key_or_secret_is_never_parted(key: str) -> None:
-    settings = validate(tree(), {"SCANBIND_SECRET_KEY": key})
-    assert [one.get_secret_value() for one in settings.secret_key] == [key]
+    environ = {"SCANBIND_SECRET_KEY": key, "SCANBIND_CLIENTS__SHOP__SECRET": key}
+    settings = validate(tree(), environ)
+    for secrets in (settings.secret_key, settings.clients["shop"].secret):
+        assert [secret.get_secret_value() for secret in secrets] == [key]
 
 
 def test_a_variable_may_hold_several_keys_and_secrets_as_json(tmp_path: Path) -> None:
     keys = ["k,k" * 20, "l" * 40]
-    settings = validate(tree(), {"SCANBIND_SECRET_KEY": json.dumps(keys)})
-    assert [one.get_secret_value() for one in settings.secret_key] == keys
+    environ = {
+        "SCANBIND_SECRET_KEY": json.dumps(keys),
+        "SCANBIND_CLIENTS__SHOP__SECRET": json.dumps(keys),
+        "SCANBIND_CLIENTS__SHOP__SECRET_HASH": f"{HASH},{HASH[:-2]}AA",
+    }
+    settings = validate(tree(), environ)
+    for secrets in (settings.secret_key, settings.clients["shop"].secret):
+        assert [secret.get_secret_value() for secret in secrets] == keys
+    assert len(settings.clients["shop"].secret_hash) == 2
     broken = faults(tree(), {"SCANBIND_SECRET_KEY": f'["{keys[0]}", "{keys[1]}'}, folder=tmp_path)
     assert broken == ["secret_key: is not valid JSON (SCANBIND_SECRET_KEY)"]
+
+
+def test_a_hash_alone_is_enough_and_a_faulty_one_is_the_only_fault(tmp_path: Path) -> None:
+    client = validate(tree(clients__shop__secret=None, clients__shop__secret_hash=HASH)).clients["shop"]
+    assert (client.secret, len(client.secret_hash)) == ((), 1)
+    [fault] = faults(tree(clients__shop__secret=None, clients__shop__secret_hash=f"{HASH}x"), folder=tmp_path)
+    assert fault.startswith("clients.shop.secret_hash: must be sha256:")
 
 
 @given(st.text(alphabet="_AZ", max_size=12), st.text(alphabet='{}[]",:az1', max_size=12))
