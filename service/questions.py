@@ -15,9 +15,8 @@ _REMEMBERED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question: whose ticket it came from, when the scan was made, and the push that answered it."""
+    """One question: the scene it came from, when the scan was made, and the push that answered it."""
 
-    client: str
     scene: str
     created: int
     """The scan's CreateTime, whole seconds."""

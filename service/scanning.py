@@ -128,7 +128,7 @@ class Scanning:
 
         False if they have scanned a newer one.
         """
-        asked = Asked(client=stage.claim.client, scene=scan.scene, created=scan.created)
+        asked = Asked(scene=scan.scene, created=scan.created)
         until = stage.claim.head.expires_at + READABLE_AFTER
         return await self._questions.open(stage.claim.account, scan.openid, asked, until=until)
 

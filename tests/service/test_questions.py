@@ -14,7 +14,7 @@ from service.questions import Asked, Questions
 SOON = datetime.now(UTC) + timedelta(seconds=300)
 ANNA, BERT = OpenId("oAnna"), OpenId("oBert")
 
-ONE, TWO, THREE = (Asked("shop", f"scene{number}", created=1000 + number) for number in (1, 2, 3))
+ONE, TWO, THREE = (Asked(f"scene{number}", created=1000 + number) for number in (1, 2, 3))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def test_scanning_an_older_code_again_opens_its_question_again(questions: 
 
 
 async def test_only_a_few_are_remembered(questions: Questions) -> None:
-    many = [Asked("shop", f"scene{number}", created=number) for number in range(10)]
+    many = [Asked(f"scene{number}", created=number) for number in range(10)]
     await ask(questions, *many)
     assert await questions.of("main", ANNA) == many[:-5:-1]
 
@@ -92,7 +92,7 @@ async def test_only_the_open_question_is_marked_as_answered(questions: Questions
 
 
 async def test_scans_at_once_leave_the_newest_open(questions: Questions) -> None:
-    many = [Asked("shop", f"scene{number}", created=number) for number in range(5)]
+    many = [Asked(f"scene{number}", created=number) for number in range(5)]
     told = await asyncio.gather(*(questions.open("main", ANNA, asked, until=SOON) for asked in many))
     assert (await questions.of("main", ANNA))[0] == many[-1]
     assert told[-1]
