@@ -1,7 +1,7 @@
 """What a site's back end proves itself by. Who is unknown or wrong takes as long as who is right.
 
 Secrets are compared by their SHA-256. Such a fast hash is enough for secrets with 256 random bits, which is what
-`scanbind keys new client` makes: there is nothing to guess, however fast one guesses.
+`scanbind keys new client` makes: there is nothing to guess, however fast one guesses (docs/adr/0011).
 """
 
 import base64

@@ -1,6 +1,6 @@
 """Everything derived from secret_key. Nothing derived is ever stored; every comparison takes constant time.
 
-Each key in secret_key is a generation: the newest makes, every one verifies.
+Each key in secret_key is a generation: the newest makes, every one verifies (docs/adr/0011).
 """
 
 import base64
