@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from models.event import OpenId
 from service.questions import Asked, Questions
 
-SOON = datetime.now(UTC) + timedelta(seconds=300)
+SOON = datetime.now(UTC) + timedelta(hours=1)
 ANNA, BERT = OpenId("oAnna"), OpenId("oBert")
 
 ONE, TWO, THREE = (Asked(f"scene{number}", created=1000 + number) for number in (1, 2, 3))
