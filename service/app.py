@@ -49,6 +49,7 @@ from service.scanning import Scanning
 from service.settings import Settings
 from service.stage import Stages
 from service.tickets import TicketStore
+from service.vault import CLEAR
 from service.wechat.account import Account, Mode
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.transport import ApiAccount
@@ -100,6 +101,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         audit = Audit(sql, clock=app[keys.CLOCK])
         stack.push_async_callback(_written, audit)
         work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
+        await audit.key_in_use("secret_key", app[keys.KEYRING].fingerprint)
+        await audit.key_in_use("encryption", sealing.vault(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(_background(work))
 
         async def ping_redis() -> None:

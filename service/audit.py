@@ -106,6 +106,9 @@ class Audit:
             audit.c.event == Happening.KEY_ROTATED, audit.c.detail.startswith(f"{name} ", autoescape=True)
         )
         last = sa.select(audit.c.detail).where(rotations).order_by(audit.c.id.desc()).limit(1)
-        async with self._database.read() as connection:
+
+        async def work(connection: AsyncConnection) -> None:
             if await connection.scalar(last) != used:
-                self.note(Happening.KEY_ROTATED, detail=used)
+                await write(connection, Line(self._clock(), Happening.KEY_ROTATED, detail=used))
+
+        await self._database.attempt(work)

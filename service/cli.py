@@ -87,6 +87,13 @@ def _doctor(arguments: Arguments) -> int:
     return FAILED if any(finding.ok is False for finding in findings) else GOOD
 
 
+def _encrypt(arguments: Arguments) -> int:
+    from service.sealing import encrypt  # noqa: PLC0415 - only what runs is imported
+
+    print(asyncio.run(encrypt(_settings(arguments))))
+    return GOOD
+
+
 def _audit(arguments: Arguments) -> int:
     from service import trail  # noqa: PLC0415 - only what runs is imported
 
@@ -225,6 +232,7 @@ _Commands = dict[str, tuple[Callable[[Arguments], int] | None, _Options, str]]
 _KEY_COMMANDS: Final[_Commands] = {
     "new": (_new_key, _kind_argument, "print a fresh key or secret"),
     "rotate": (_rotate_key, _config_option, "put a fresh key before the one that scanbind keeps in data_dir"),
+    "encrypt": (_encrypt, _config_option, "bring everybody in the database under the newest of encryption.keys"),
 }
 _COMMANDS: Final[_Commands] = {
     "serve": (_serve, _config_option, "run the service"),

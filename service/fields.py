@@ -196,5 +196,7 @@ Secrets = Annotated[
 Text = Annotated[str, AfterValidator(_unspaced)]
 Title = Annotated[str, AfterValidator(_title)]
 Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced)]
-VaultKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_vault_key)]
+VaultKeys = Annotated[
+    tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_vault_key), AfterValidator(_distinct)
+]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -21,6 +21,7 @@ from models.scene import Scene
 from models.ticket import TicketId
 
 _HINT = 4
+_FINGERPRINT = 8
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,6 +78,8 @@ class ClientKeys:
 class Keyring:
     """The keys of every client, and the service's own; all newest first."""
 
+    fingerprint: str
+    """Tells the newest key from others, and nothing of it."""
     _clients: dict[str, tuple[ClientKeys, ...]]
     _qr: tuple[bytes, ...]
     _by_hint: dict[str, list[ClientKeys]] = field(default_factory=dict)
@@ -88,7 +91,8 @@ class Keyring:
         by_hint: dict[str, list[ClientKeys]] = {}
         for one in itertools.chain.from_iterable(keys.values()):
             by_hint.setdefault(one.hint, []).append(one)
-        return cls(keys, tuple(_derive(secret, "qr") for secret in secret_keys), by_hint)
+        fingerprint = _base64(_derive(secret_keys[0], "fingerprint"))[:_FINGERPRINT]
+        return cls(fingerprint, keys, tuple(_derive(secret, "qr") for secret in secret_keys), by_hint)
 
     def newest(self, client: str) -> ClientKeys:
         """Return the keys that make what is new."""

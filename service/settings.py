@@ -105,13 +105,6 @@ class Encryption(_Part):
     keys: VaultKeys = ()
     """`clear` is the place of no key: sealed rows are read, and new ones are not sealed while it comes first."""
 
-    @field_validator("keys")
-    @classmethod
-    def _are_different(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if len({key.get_secret_value() for key in value}) < len(value):
-            raise Fault("must not name a key twice")
-        return value
-
 
 class Account(_Part):
     """An Official Account. `token` and `aes_key` are newest first: more than one while rotating."""

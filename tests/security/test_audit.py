@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import World, client
+from harness import world as make_world
 from visit import visit
 
 from service.cli import main
@@ -131,3 +133,24 @@ def test_wrong_wishes_are_refused_and_name_what_is_wrong(capsys: pytest.CaptureF
             main(["audit", *wish])
         assert end.value.code == 2
         assert wish[0] in capsys.readouterr().err
+
+
+async def test_a_key_that_takes_over_is_recorded_without_being_told(
+    make: Make, record: Record, tmp_path: Path
+) -> None:
+    """Red when `key_in_use` is not asked at the start, and when it notes a key that was there before."""
+    async with AsyncExitStack() as stack:
+        redis_url = (await make()).settings.redis.url
+        for keys in (["o" * 40], ["n" * 40, "o" * 40]):
+            world = make_world(redis_url, tmp_path, secret_key=keys, encryption={"keys": ["e" * 40]})
+            await stack.enter_async_context(world)
+    lines = [line["detail"] for line in await record("--event", "key_rotated", lines=5)]
+    assert [detail.split()[0] for detail in lines] == [
+        "secret_key",
+        "encryption",
+        "secret_key",
+        "encryption",
+        "secret_key",
+    ]
+    assert len(set(lines)) == 5
+    assert not any(letter * 8 in detail for detail in lines for letter in "keno")

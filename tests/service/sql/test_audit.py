@@ -120,15 +120,8 @@ async def test_more_than_one_batch_is_written_in_order(audit: Audit, recorded: R
 
 
 async def test_a_key_is_recorded_when_another_takes_over(audit: Audit, recorded: Recorded) -> None:
-    for name, key in (
-        ("signing", "aa"),
-        ("signing", "aa"),
-        ("sealing", "aa"),
-        ("signing", "bb"),
-        ("signing", "aa"),
-    ):
-        await audit.key_in_use(name, key)
-        await audit.flush()
+    for used in ("signing aa", "signing aa", "sealing aa", "signing bb", "signing aa"):
+        await audit.key_in_use(*used.split())
     assert [detail for _, detail in await recorded()] == [
         "signing aa",
         "sealing aa",
