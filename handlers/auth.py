@@ -17,6 +17,8 @@ from service.keyring import ClientKeys
 from service.keys import CLOCK, CREDENTIALS, KEYRING, PORTAL, SETTINGS
 
 PORTAL_COOKIE: Final = "scanbind_portal"
+_HOST_ALONE: Final = "__Host-"
+"""Browsers keep a cookie of such a name only if this very host set it, by https and for all of its paths."""
 
 
 def back_end(request: web.Request) -> str | None:
@@ -88,7 +90,7 @@ async def account_holder(request: web.Request) -> PortalSession:
     """
     # A proxy before the service may have a password of its own (Basic), which says nothing here.
     bears = request.headers.get("Authorization", "").lower().startswith("bearer")
-    cookie = None if bears else request.cookies.get(PORTAL_COOKIE)
+    cookie = None if bears else request.cookies.get(portal_cookie(request, request.match_info["session"]))
     if cookie is not None:
         cors.only(request, ())
         _own_page(request)
@@ -109,6 +111,14 @@ def bearer(request: web.Request, what: str) -> str:
     if kind.lower() != "bearer" or not token.strip():
         raise Unauthorized(f"{what} is needed as a bearer token", scheme="Bearer")
     return token.strip()
+
+
+def portal_cookie(request: web.Request, session_id: str) -> str:
+    """Return the name of the cookie that holds a portal session's secret: one for each, they share a browser.
+
+    By https no other name is read, or a neighbouring host could plant the secret of a session of its own.
+    """
+    return f"{_HOST_ALONE if secure(request) else ''}{PORTAL_COOKIE}_{session_id}"
 
 
 def secure(request: web.Request) -> bool:

@@ -90,8 +90,9 @@ SECURITY: Final[Mapping[str, Schema]] = {
     "portal_page": {
         "type": "apiKey",
         "in": "cookie",
-        "name": auth.PORTAL_COOKIE,
-        "description": "The portal's own page; no other page's requests are taken with it.",
+        "name": f"{auth.PORTAL_COOKIE}_SESSION",
+        "description": "The portal's own page; no other page's requests are taken with it. `SESSION` is the "
+        "session's id; by https the name begins with `__Host-`.",
     },
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from harness import ORIGIN, World, basic, client, problem
-from visit import CLUB, Visit, bearer, follow, link, open_, visit
+from visit import CLUB, Visit, bearer, cookie_of, follow, link, open_, visit
 
 from models.portal import LINK_LIVES, SESSION_LIVES
 
@@ -260,12 +260,12 @@ async def test_an_account_is_disconnected_and_the_history_says_by_which_door(two
 
 async def test_a_closed_session_is_over_for_everybody_and_the_cookie_is_taken_back(world: World) -> None:
     made = await link(world)
-    secret = (await follow(world, made)).cookies["scanbind_portal"].value
+    secret = cookie_of(await follow(world, made)).value
     here = Visit(world, made["token"], secret)
     response = await here.call("DELETE", headers=here.own)
     assert (response.status, await response.read()) == (204, b"")
-    cookie = response.cookies["scanbind_portal"]
-    assert (cookie["path"], cookie["max-age"], cookie.value) == (f"/v1/portal-sessions/{here.id}", "0", "")
+    cookie = response.cookies[f"scanbind_portal_{here.id}"]
+    assert (cookie["path"], cookie["max-age"], cookie.value) == ("/", "0", "")
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/tickets"), ("DELETE", "/bindings/main")):
         for headers in (here.own, bearer(secret)):
             response = await here.call(method, path, headers=headers)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from http.cookies import Morsel
 from typing import Any
 
 from aiohttp import ClientResponse
@@ -37,7 +38,7 @@ class Visit:
 
     @property
     def cookie(self) -> dict[str, str]:
-        return {"Cookie": f"scanbind_portal={self.secret}"}
+        return {"Cookie": f"scanbind_portal_{self.id}={self.secret}"}
 
     @property
     def own(self) -> dict[str, str]:
@@ -80,6 +81,18 @@ async def follow(world: World, made: dict[str, Any], **headers: str) -> ClientRe
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     path = made["url"].removeprefix(world.url)
     return await world.call("GET", path, headers=named, allow_redirects=False)
+
+
+def cookie_of(response: ClientResponse) -> "Morsel[str]":
+    """Return the cookie that *response* sets, the only one."""
+    [cookie] = response.cookies.values()
+    return cookie
+
+
+async def hosted(world: World, user_id: str = "42", **fields: Any) -> Visit:
+    """Open a new link as a browser does; the secret is its cookie."""
+    made = await link(world, user_id, **fields)
+    return Visit(world, made["token"], cookie_of(await follow(world, made)).value)
 
 
 async def at_once(*calls: Any) -> list[int]:

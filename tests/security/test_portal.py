@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from harness import ORIGIN, World, client, problem
 from harness import world as make_world
-from visit import Visit, at_once, bearer, follow, link, open_, visit
+from visit import Visit, at_once, bearer, cookie_of, follow, hosted, link, open_, visit
 
 from models.binding import Door, UserId
 from service import keys
@@ -18,12 +18,6 @@ from service.embedded import valkey
 
 SIBLING = "https://shop.127.0.0.1.example"
 DOORS = (("GET", ""), ("POST", "/tickets"), ("DELETE", "/bindings/main"), ("DELETE", ""))
-
-
-async def hosted(world: World, user_id: str = "42", **fields: Any) -> Visit:
-    """Open a link as a browser does; the secret is its cookie."""
-    made = await link(world, user_id, **fields)
-    return Visit(world, made["token"], (await follow(world, made)).cookies["scanbind_portal"].value)
 
 
 async def test_of_many_who_open_one_link_by_both_doors_one_gets_in(world: World) -> None:
@@ -100,10 +94,11 @@ async def test_the_own_origin_is_known_as_browsers_write_it(make: Any) -> None:
     world = await make(server={"public_url": "HTTPS://Login.Example:443/scan"})
     made = await link(world)
     response = await world.call("GET", f"/portal/open/{made['token']}", allow_redirects=False)
-    here = Visit(world, made["token"], response.cookies["scanbind_portal"].value)
-    assert (await here.call(headers={**here.cookie, "Origin": "https://login.example"})).status == 200
+    here = Visit(world, made["token"], cookie_of(response).value)
+    own = {"Cookie": f"__Host-scanbind_portal_{here.id}={here.secret}"}
+    assert (await here.call(headers={**own, "Origin": "https://login.example"})).status == 200
     for origin in ("https://login.example:443", "http://login.example", "https://Login.Example", world.url):
-        await problem(await here.call(headers={**here.cookie, "Origin": origin}), 403, "forbidden-origin")
+        await problem(await here.call(headers={**own, "Origin": origin}), 403, "forbidden-origin")
 
 
 async def test_an_address_without_an_origin_is_no_pages_own(make: Any) -> None:
@@ -176,7 +171,7 @@ async def test_neither_log_nor_figures_hold_a_session_or_what_proves_it(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     made = await link(world, "user-4242", account_name="anna", return_url=f"{ORIGIN}/way-back")
-    secret = (await follow(world, made)).cookies["scanbind_portal"].value
+    secret = cookie_of(await follow(world, made)).value
     here = Visit(world, made["token"], secret)
     await follow(world, made)
     await world.call("GET", f"/portal/{here.id}")
