@@ -294,6 +294,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
         ),
         portal_pages.enter: Operation(
             answers={
+                200: Answer("Another site's page frames it: asks to be opened by itself.", _HTML),
                 303: Answer("Opened: the browser goes to the page.", headers=("Location", "Set-Cookie")),
                 404: Answer("No link of ours.", _HTML),
                 410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),

@@ -167,6 +167,15 @@ class Portal:
         async with self._database.read() as connection:
             return await connection.scalar(query) is None
 
+    async def client_of(self, session_id: str) -> str | None:
+        """Return whose user a session is for, None if there is none; whoever asks has proved nothing.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        found = await self._find(session_id)
+        return found.client if found else None
+
     async def close(self, session: PortalSession) -> None:
         """End a session before its time; harmless when it has ended.
 

@@ -54,6 +54,10 @@ const WORDS = {
     over_plain:
       "It stays open for a limited time only. To see your WeChat again, go back to the site you came from and " +
       "open it from there.",
+    framed_title: "Open this page by itself",
+    framed:
+      "Inside another site’s page the browser does not let this one know who you are. Go back to the site you came " +
+      "from and open it in a tab of its own.",
     trying: "The service cannot be reached right now. Trying again…",
     unreachable: "The service cannot be reached right now. Please try again in a moment.",
     not_done: "Your WeChat could not be disconnected: the service cannot be reached. Please try again.",
@@ -95,6 +99,8 @@ const WORDS = {
     over_title: "页面已关闭",
     over: "如需再次查看，请返回{site}重新打开。",
     over_plain: "如需再次查看，请返回来时的网站重新打开。",
+    framed_title: "请单独打开此页面",
+    framed: "浏览器不允许此页面在其他网站的页面里认出你。请返回来时的网站，在新标签页中打开。",
     trying: "暂时无法连接服务，正在重试…",
     unreachable: "暂时无法连接服务，请稍后再试。",
     not_done: "暂时无法连接服务，未能解除绑定，请重试。",
@@ -271,6 +277,7 @@ export class ScanbindPortal extends HTMLElement {
   #session = null;
   #view = null; // what the service told of the session
   #over = false;
+  #framed = false; // and the browser keeps the cookie from it
   #wanted = null; // the account whose code was asked for, when there are several
   #news = null; // what was just done here
   #asked = 0;
@@ -332,7 +339,7 @@ export class ScanbindPortal extends HTMLElement {
       // A token opens once: an element that is put back keeps what it got for it.
       this.#session = token || id ? new Session({ id, token }) : null;
       this.#view = this.#wanted = null;
-      this.#over = false;
+      this.#over = this.#framed = false;
     }
     if (!this.#session) console.warn("scanbind-portal: session, a token, is missing");
     this.#pause();
@@ -361,6 +368,7 @@ export class ScanbindPortal extends HTMLElement {
         return signal.aborted || this.#show(view);
       } catch (error) {
         if (signal.aborted) return;
+        if (error.status === 401) this.#framed = this.#session.hosted && window !== top;
         if (error.over) return this.#end();
         if (failures === TRIES) return this.#complain("unreachable");
         this.#complain("trying");
@@ -485,7 +493,8 @@ export class ScanbindPortal extends HTMLElement {
     const hosted = this.#session?.hosted;
     box.lang = this.#locale;
     title.ariaLevel = hosted ? "1" : "2";
-    write(title, this.#say(this.#over ? "over_title" : this.#site.site ? "title" : "title_plain").join(""));
+    const heading = this.#framed ? "framed_title" : this.#over ? "over_title" : this.#site.site ? "title" : "title_plain";
+    write(title, this.#say(heading).join(""));
     if (hosted) document.title = title.textContent;
     write(label, this.#words.account);
     write(name, this.#view?.account_name ?? "");
@@ -499,6 +508,7 @@ export class ScanbindPortal extends HTMLElement {
   }
 
   #content() {
+    if (this.#framed) return [h("p", {}, ...this.#say("framed"))];
     if (this.#over) return [h("p", {}, ...this.#say(this.#site.site ? "over" : "over_plain")), this.#back()];
     if (!this.#session) return [];
     if (!this.#view) return [bars(this.#words.loading)];

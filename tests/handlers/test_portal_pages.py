@@ -148,7 +148,7 @@ async def test_asking_for_the_head_or_ahead_of_time_leaves_the_link_unused(world
     assert (await follow(world, made)).status == 303
 
 
-@pytest.mark.parametrize("dest", ["image", "iframe", "empty", "script"])
+@pytest.mark.parametrize("dest", ["image", "frame", "embed", "object", "empty", "script"])
 async def test_only_going_there_opens_a_link(world: World, dest: str) -> None:
     made = await link(world)
     await problem(await follow(world, made, Sec_Fetch_Dest=dest), 403, "forbidden-origin")

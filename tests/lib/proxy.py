@@ -1,6 +1,7 @@
 """What stands between browsers and a service: it counts what is asked, and can be as bad as real ones are."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -63,10 +64,11 @@ class Proxy:
 
     async def pass_on(self, request: web.Request, *, without: tuple[str, ...] = ()) -> web.StreamResponse:
         """Let the service answer, piece by piece as it does, not telling it the headers *without*."""
-        sent = _between(request.headers, *without)
+        sent, body = _between(request.headers, *without), await request.read()
+        address = self.target + request.path_qs
         try:
             async with self.http.request(
-                request.method, self.target + request.path_qs, headers=sent, data=await request.read()
+                request.method, address, headers=sent, data=body, allow_redirects=False
             ) as theirs:
                 response = web.StreamResponse(status=theirs.status, headers=_between(theirs.headers))
                 await response.prepare(request)
@@ -138,17 +140,20 @@ async def followers_fail(request: web.Request, _: Proxy) -> web.Response | None:
 
 
 @asynccontextmanager
-async def proxy(target: str) -> AsyncIterator[Proxy]:
-    """Run a proxy before *target*."""
+async def proxy(target: str = "", *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
+    """Run a proxy before *target*, which may be told later; by https, given what to speak *tls* with."""
     with free_port() as sock:
         timeout = ClientTimeout(total=None)
         async with ClientSession(auto_decompress=False, timeout=timeout, cookie_jar=DummyCookieJar()) as http:
-            one = Proxy(f"http://127.0.0.1:{sock.getsockname()[1]}", target, http)
+            one = Proxy(f"http{'s' if tls else ''}://127.0.0.1:{sock.getsockname()[1]}", target, http)
             app = web.Application()
             app.router.add_route("*", "/{path:.*}", one.take)
             # A browser that leaves must be noticed at once, or what it held would be counted on.
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
             await runner.setup()
-            await web.SockSite(runner, sock).start()
+            await web.SockSite(runner, sock, ssl_context=tls).start()
             yield one
+            for connection in runner.server.connections if runner.server else ():
+                if connection.transport:
+                    connection.transport.abort()  # TLS would wait for the browser to say goodbye
             await runner.cleanup()
