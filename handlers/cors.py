@@ -1,6 +1,7 @@
 """Which pages may read an answer. The origin is named from configuration, never reflected (CONTRACT 3)."""
 
 from collections.abc import Collection
+from itertools import chain
 from typing import Final
 
 from aiohttp import web
@@ -33,7 +34,7 @@ async def preflight(request: web.Request) -> web.Response:
         "Access-Control-Allow-Headers": _HEADERS,
         "Access-Control-Max-Age": _PREFLIGHT_LIVES,
     }
-    return web.Response(status=204, headers=headers if _may_read(request) else {})
+    return web.Response(status=204, headers=headers if _reader(request) else {})
 
 
 async def name_origin(request: web.Request, response: web.StreamResponse) -> None:
@@ -41,13 +42,14 @@ async def name_origin(request: web.Request, response: web.StreamResponse) -> Non
     if _READERS not in request:
         return
     response.headers.add("Vary", "Origin")
-    if _may_read(request):
-        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+    if reader := _reader(request):
+        response.headers["Access-Control-Allow-Origin"] = reader
         response.headers["Access-Control-Expose-Headers"] = _EXPOSED
 
 
-def _may_read(request: web.Request) -> bool:
+def _reader(request: web.Request) -> str | None:
+    """Return the page's origin as the configuration writes it, None if the page may not read the answer."""
     origin, readers = request.headers.get("Origin"), request[_READERS]
-    if readers is _ANYBODY:
-        return any(origin in client.origins for client in request.app[SETTINGS].clients.values())
-    return origin in readers
+    clients = request.app[SETTINGS].clients.values()
+    listed = chain.from_iterable(client.origins for client in clients) if readers is _ANYBODY else readers
+    return next((one for one in listed if one == origin), None)
