@@ -74,6 +74,7 @@ async def mark(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Request-Id"] = REQUEST_ID.get() or ""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Server"] = "scanbind"
+    response.headers.setdefault("Cache-Control", "no-store")  # what may be kept says so
     await cors.name_origin(request, response)
 
 

@@ -3,8 +3,10 @@
 `www.shop.localhost` and `login.shop.localhost` are one site to browsers; `www.elsewhere.localhost` is another.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -205,6 +207,30 @@ async def test_the_portals_page_runs_no_markup_and_breaks_no_rule_of_its_own(
         await harmless(page)
 
 
+@pytest.mark.parametrize("name", ["lang", "texts", "state", "client-id", "account", "ticket-url"])
+async def test_the_elements_run_no_markup_that_a_page_hands_them(
+    hosts: Hosts, context: BrowserContext, console: Console, name: str
+) -> None:
+    """Red when widget.js or portal.js writes by `innerHTML`."""
+    console.expect(FAILED, "Access to")
+    service = hosts.world.settings.server.public_url
+    texts = json.dumps(dict.fromkeys(("title", "waiting", "loading", "failed", "refresh", "connect_hint"), MARKUP))
+    given = escape(texts if name == "texts" else MARKUP)
+    made = await link(hosts.world, "42", account_name=MARKUP)
+    rest = "" if name == "client-id" else ' client-id="shop"'
+    body = (
+        f'<scanbind-qr{rest} {name}="{given}"></scanbind-qr>'
+        f'<scanbind-portal session="{made["token"]}" {name}="{given}"></scanbind-portal>'
+    )
+    head = f'<script type="module" src="{service}/portal.js"></script>'
+    hosts.site.put(body, head=head, policy=f"script-src {service}; style-src 'self'; base-uri 'none'")
+    page = await context.new_page()
+    await page.goto(hosts.at("www.shop"))
+    await expect(page.get_by_test_id("portal-account-name")).to_contain_text("<script>")
+    await page.wait_for_function("document.querySelector('scanbind-qr').dataset.status !== 'loading'")
+    await harmless(page)
+
+
 @pytest.mark.parametrize(
     ("rule", "attempt"),
     [
@@ -238,6 +264,6 @@ async def test_what_is_injected_into_the_portals_page_comes_to_nothing(
 
 
 async def harmless(page: Page) -> None:
-    """Check that nothing of what the page was given has run, or was stopped only by its policy."""
+    """Check that nothing of what the page was given has run, nor had to be stopped by its policy."""
     assert await page.evaluate("[globalThis.hit ?? 0, ...breaches]") == [0]
     assert await page.locator("img[src=x], main script").count() == 0
