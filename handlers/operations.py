@@ -142,6 +142,13 @@ PARAMETERS: Final[Mapping[str, Schema]] = {
         "schema": _NAME,
         "description": "Disconnect this account alone.",
     },
+    "whose": {
+        "in": "query",
+        "name": "user_id",
+        "required": True,
+        "schema": bodies.USER_ID.json_schema(),
+        "description": "The site's own id of its user.",
+    },
     "lang": {
         "in": "query",
         "name": "lang",
@@ -262,6 +269,12 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
             body={JSON: bodies.PORTAL},
             answers={201: _json("A link that works once.", shapes.PORTAL_LINK)},
             refuses=(*_JSON_IN, *_SITE),
+        ),
+        portal.close_all: Operation(
+            callers=("site",),
+            parameters=("whose",),
+            answers={204: Answer("None of the user's links and visits is worth anything any more.")},
+            refuses=(errors.InvalidRequest, *_SITE),
         ),
         portal.open_: Operation(
             callers=("link",),

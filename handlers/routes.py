@@ -27,6 +27,7 @@ ROUTES: Final = (
     web.get("/v1/bindings/{user_id:[^/]+}", bindings.read),
     web.delete("/v1/bindings/{user_id:[^/]+}", bindings.delete),
     web.post("/v1/portal-sessions", portal.create),
+    web.delete("/v1/portal-sessions", portal.close_all),
     web.get("/v1/portal-sessions/{session}", portal.read, allow_head=False),
     web.delete("/v1/portal-sessions/{session}", portal.close),
     web.options("/v1/portal-sessions/{session}", cors.preflight),

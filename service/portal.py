@@ -5,9 +5,9 @@ What proves a link or an open session is derived from its row with a key of its 
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -29,6 +29,8 @@ from service.settings import Client
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _ID_BYTES: Final = 16
+_CODE_LIVES: Final = timedelta(seconds=1800)
+"""No ticket lives longer (CONTRACT 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,26 @@ class Portal:
             await connection.execute(sa.update(portal_sessions).where(running).values(ends_at=now))
 
         await self._database.attempt(work)
+
+    async def close_all(self, client: str, user_id: UserId) -> Sequence[str]:
+        """End all of a user's sessions and links; return the ids of sessions whose codes may still be shown.
+
+        The same call returns them again: whoever failed to withdraw the codes may try once more.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        now, kept = self._clock(), portal_sessions.c
+        theirs = sa.and_(kept.client == client, kept.user_id == user_id)
+        shown = sa.and_(theirs, kept.opened_at.is_not(None), kept.ends_at > now - _CODE_LIVES)
+
+        async def work(connection: AsyncConnection) -> Sequence[str]:
+            await connection.execute(
+                sa.update(portal_sessions).where(theirs, kept.ends_at > now).values(ends_at=now)
+            )
+            return (await connection.scalars(sa.select(kept.id).where(shown))).all()
+
+        return await self._database.attempt(work)
 
     async def purge(self, before: datetime) -> int:
         """Delete sessions that ended before; return how many."""

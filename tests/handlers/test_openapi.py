@@ -363,6 +363,8 @@ async def test_the_portal_refuses_as_described(world: World, contract: Contract)
     bare = await world.call("POST", "/v1/portal-sessions", json={"user_id": "42"})
     assert (await contract.holds(bare)).status == 401
     assert (await contract.holds(await world.call("OPTIONS", "/v1/portal-sessions/x"))).status == 204
+    for status, query in ((204, "?user_id=42"), (400, "")):
+        assert (await contract.holds(await world.site("DELETE", f"/v1/portal-sessions{query}"))).status == status
 
 
 async def test_too_many_codes_of_the_portal_are_refused_as_described(make: Callable[..., Any]) -> None:

@@ -4,8 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
 from harness import ORIGIN, World, basic, client, problem
 from visit import CLUB, Visit, bearer, cookie_of, follow, link, open_, visit
+from yarl import URL
 
 from models.portal import LINK_LIVES, SESSION_LIVES
 
@@ -327,3 +329,57 @@ async def test_preflights_are_answered_at_every_door_of_a_page_and_no_other(two:
         assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (204, ORIGIN)
     assert (await two.call("OPTIONS", "/v1/portal-sessions", headers={"Origin": ORIGIN})).status == 405
     assert (await two.call("OPTIONS", "/portal/x", headers={"Origin": ORIGIN})).status == 405
+
+
+async def end_visits(world: World, query: str, *, client: str = "shop") -> ClientResponse:
+    return await world.site("DELETE", f"/v1/portal-sessions{query}", client=client)
+
+
+async def test_a_site_ends_its_users_visits_and_the_codes_that_they_show(world: World) -> None:
+    """Red when `close_all` leaves out links, open sessions or their codes, or forgets whose they are."""
+    waiting, one, two = await link(world), await visit(world), await visit(world)
+    others = [await visit(world, "43"), await visit(world, client="club")]
+    shown = [await here.bind() for here in (one, two)]
+    own = await world.bind("42", session="the site's own page")
+    for _ in range(2):
+        assert (await end_visits(world, "?user_id=42")).status == 204
+    assert (await follow(world, waiting)).status == 410
+    for here in (one, two):
+        await problem(await here.call(), 404, "session-not-found")
+    assert [(await page.poll())["status"] for page in shown] == ["cancelled", "cancelled"]
+    assert (await own.poll())["status"] == "pending"
+    for here in others:
+        assert (await here.call()).status == 200
+    assert (await (await visit(world)).call()).status == 200
+
+
+async def test_ending_visits_where_there_are_none_is_no_fault(world: World) -> None:
+    assert (await end_visits(world, "?user_id=nobody")).status == 204
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?user_id=",
+        "?user_id=42&user_id=43",
+        "?user_id=42&client=club",
+        "?user=42",
+        "?user_id=%FF",
+        "?user_id=%00",
+    ],
+)
+async def test_whose_visits_end_must_be_said_plainly(world: World, query: str) -> None:
+    here = await visit(world)
+    address = URL(f"{world.url}/v1/portal-sessions{query}", encoded=True)
+    async with world.http.delete(address, headers=basic()) as response:
+        await problem(response, 400, "invalid-request")
+    assert (await here.call()).status == 200
+
+
+async def test_only_a_back_end_ends_its_users_visits(world: World) -> None:
+    here = await visit(world)
+    for headers in ({}, here.own, bearer(here.secret), {"Origin": ORIGIN}, basic(secret="wrong")):
+        response = await world.call("DELETE", "/v1/portal-sessions?user_id=42", headers=headers)
+        await problem(response, 401, "unauthorized")
+    assert (await here.call()).status == 200

@@ -244,3 +244,18 @@ async def test_a_whole_visit_on_each_database(database: Database, url: str, make
     assert [line["change"] for line in (await here.view())["history"]] == ["disconnected", "bound"]
     assert (await here.call("DELETE")).status == 204
     await problem(await here.call(), 404, "session-not-found")
+
+
+async def test_closing_all_ends_a_users_sessions_and_names_those_that_may_show_a_code(
+    portal: Portal, time: Time
+) -> None:
+    waiting, running, other = [await portal.start("shop", user) for user in (USER, USER, UserId("43"))]
+    elsewhere = await portal.start("club", USER)
+    opened_ = [await opened(portal, link) for link in (running, other, elsewhere)]
+    for _ in range(2):
+        assert await portal.close_all("shop", USER) == [running.session.id]
+    assert await opened(portal, waiting) is None
+    entries = [await entered(portal, one.session.id, one.secret) for one in opened_ if one]
+    assert entries == [False, True, True]
+    time.now += SESSION_LIVES + TICK
+    assert await portal.close_all("shop", USER) == []
