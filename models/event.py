@@ -1,5 +1,7 @@
 """What WeChat can tell us. Values only; service/wechat/parsing.py makes them from bytes."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from typing import Final, NewType
 
@@ -13,6 +15,14 @@ _SHOWN: Final = 8
 def shortened(openid: str) -> str:
     """Return what may be written of an openid where people read it: its end, which names nobody by itself."""
     return "…" + openid[len(openid) - min(_SHOWN, len(openid) // 2) :]
+
+
+def pseudonym(openid: OpenId) -> str:
+    """Name a person where their openid must not stand: 22 characters of base64url, of its SHA-256.
+
+    No key is needed: an openid holds about 160 random bits, so nobody can try them all.
+    """
+    return base64.urlsafe_b64encode(hashlib.sha256(openid.encode()).digest())[:22].decode()
 
 
 @dataclass(frozen=True, slots=True)

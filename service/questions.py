@@ -7,7 +7,7 @@ from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
 
-from models.event import OpenId
+from models.event import OpenId, pseudonym
 from service.cells import Cells
 
 _REMEMBERED: Final = 4
@@ -66,7 +66,7 @@ class Questions:
 
 
 def _key(account: str, openid: OpenId) -> str:
-    return f"scanbind:q:{{{account}:{openid}}}"
+    return f"scanbind:q:{{{account}:{pseudonym(openid)}}}"
 
 
 def _encode(asked: list[Asked]) -> str:
