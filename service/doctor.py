@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,6 +27,8 @@ PATIENCE: Final = 15.0
 """Seconds that one check may take."""
 _SHORT_SECRET: Final = 16
 """Characters; a site's secret with fewer may have been thought up."""
+_CLOCK_OFF: Final = 30
+"""Seconds that this machine's clock may be from WeChat's."""
 _MARKS: Final = {True: "good", None: "warning", False: "failed"}
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -59,7 +63,7 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at the configuration, Redis, the database, the public address and every account, in this order."""
+    """Look at configuration, Redis, database, public address, every account and the clock, in this order."""
     findings = []
     for subject, check in _CHECKS.items():
         try:
@@ -214,6 +218,23 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: Account) ->
     return Finding(True, subject, "WeChat gives an access token")
 
 
+async def _clock(settings: Settings) -> AsyncIterator[Finding]:
+    """Compare clocks by the Date of WeChat's answers: a push stamped too far from now is refused."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
+        for base in sorted({account.api_base for account in settings.accounts.values()}):
+            try:
+                async with http.head(base, allow_redirects=False) as response:
+                    theirs = parsedate_to_datetime(response.headers["Date"]).replace(tzinfo=UTC)
+            except (aiohttp.ClientError, TimeoutError, OSError, KeyError, ValueError):
+                continue  # whether WeChat answers is told of each account
+            off = round((datetime.now(UTC) - theirs).total_seconds())
+            if abs(off) > _CLOCK_OFF:
+                message = f"this machine's clock is {abs(off)} s {'ahead' if off > 0 else 'behind'}"
+                yield Finding(None, "clock", message, "let NTP set it: pushes are refused when it is too far off")
+            else:
+                yield Finding(True, "clock", "agrees with WeChat's")
+
+
 _Check = Callable[[Settings], AsyncIterator[Finding]]
 _CHECKS: Final[dict[str, _Check]] = {
     "configuration": _configuration,
@@ -221,4 +242,5 @@ _CHECKS: Final[dict[str, _Check]] = {
     "database": _database,
     "server.public_url": _public_url,
     "accounts": _accounts,
+    "clock": _clock,
 }

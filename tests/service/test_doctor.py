@@ -1,9 +1,12 @@
 """What the doctor finds, each time with what to do about it."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +152,37 @@ async def test_an_api_base_that_is_not_wechat_is_told(tmp_path: Path, official: 
     [account] = about(findings, "accounts.main")
     assert (account.ok, account.remedy) == (False, "correct accounts.main.api_base")
     assert about(findings, "server.public_url")[0].ok is False, "an answer of somebody else's is not ours"
+
+
+@pytest.mark.parametrize(
+    ("off", "message"),
+    [
+        (40, "this machine's clock is 40 s behind"),
+        (-3600, "this machine's clock is 3600 s ahead"),
+        (20, "agrees with WeChat's"),
+    ],
+)
+async def test_a_clock_that_is_not_wechats_is_warned_of(
+    off: int, message: str, tmp_path: Path, official: OfficialAccount
+) -> None:
+    async def elsewhen(_: web.Request) -> web.Response:
+        then = datetime.now(UTC) + timedelta(seconds=off)
+        return web.Response(headers={"Date": format_datetime(then, usegmt=True)})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", elsewhen)
+    async with TestServer(app) as server:
+        findings = await examine(settings(tmp_path, official, str(server.make_url(""))))
+    [clock] = about(findings, "clock")
+    seconds = re.compile(r"[0-9]+")
+    assert seconds.sub("n", clock.message) == seconds.sub("n", message)
+    assert all(abs(int(said) - abs(off)) <= 2 for said in seconds.findall(clock.message))
+    assert clock.ok is (True if abs(off) <= 30 else None)
+
+
+async def test_a_clock_that_cannot_be_compared_is_no_finding(tmp_path: Path, official: OfficialAccount) -> None:
+    findings = await examine(settings(tmp_path, official, "http://127.0.0.1:9"))
+    assert about(findings, "clock") == []
 
 
 async def test_plain_mode_is_warned_of(tmp_path: Path, official: OfficialAccount, wechat: str) -> None:
