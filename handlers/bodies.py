@@ -117,13 +117,14 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
     """Return the request's JSON body as *shape*.
 
     Raises:
-        UnsupportedMediaType: it does not call itself JSON.
+        UnsupportedMediaType: it does not call itself JSON, or is compressed.
         PayloadTooLarge: (from aiohttp) it is larger than the service takes.
         InvalidRequest: it does not arrive in time, is not JSON in UTF-8, repeats a key, or a field is missing,
             unknown or out of range.
     """
     if request.content_type != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
+    refuse_compressed(request)
     body = await _arrived(request)
     try:
         fields = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
@@ -133,6 +134,17 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
             str(e) if isinstance(e, _RepeatedKeyError) else "the body is not JSON in UTF-8"
         ) from e
     return check(shape, fields)
+
+
+def refuse_compressed(request: web.Request) -> None:
+    """Turn a compressed body away before it is read: a small one must not become a large one.
+
+    Raises:
+        UnsupportedMediaType: it has a Content-Encoding other than identity.
+    """
+    codings = ",".join(request.headers.getall("Content-Encoding", ())).split(",")
+    if any(coding.strip().lower() not in ("", "identity") for coding in codings):
+        raise UnsupportedMediaType("the body must not be compressed")
 
 
 async def _arrived(request: web.Request) -> bytes:

@@ -1,13 +1,19 @@
 """WeChat's door: a verification is echoed, a push is taken and answered inside five seconds (CONTRACT 6)."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from aiohttp import web
 
-from models.errors import NotFound, StoreUnavailable
+from handlers.bodies import refuse_compressed
+from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
 from service.keys import ACCOUNTS, CLOCK, METRICS, SCANNING
 from service.wechat.account import Account
+
+log = logging.getLogger(__name__)
 
 ANSWER_WITHIN: Final = 4.2
 """Seconds: WeChat hangs up after five (PROTOCOL.md 3.4), and the answer still has to travel."""
@@ -15,21 +21,36 @@ ANSWER_WITHIN: Final = 4.2
 
 async def verify(request: web.Request) -> web.Response:
     """Echo what WeChat signed, so that it accepts this address."""
-    return web.Response(text=_account(request).verify(request.query), content_type="text/plain")
+    with _refusals_logged(account := _account(request)):
+        echo = account.verify(request.query)
+    return web.Response(text=echo, content_type="text/plain")
 
 
 async def receive(request: web.Request) -> web.Response:
     """Take one push; acknowledge it only when its effect is kept."""
     account = _account(request)
+    refuse_compressed(request)
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            delivery = account.open(request.query, await request.read(), now=request.app[CLOCK]())
+            body = await request.read()
+            with _refusals_logged(account):
+                delivery = account.open(request.query, body, now=request.app[CLOCK]())
             request.app[METRICS].pushes.labels(account.name, type(delivery.event).__name__.lower()).inc()
             text = await request.app[SCANNING].handle(account.name, delivery.event)
     except TimeoutError as e:
         raise StoreUnavailable("not done in time") from e
     answer = account.reply(delivery, text, now=request.app[CLOCK]())
     return web.Response(body=answer.body, content_type=answer.content_type, charset="utf-8")
+
+
+@contextmanager
+def _refusals_logged(account: Account) -> Iterator[None]:
+    """Tell the operator in a word why a push was not believed; its sender is not told."""
+    try:
+        yield
+    except (BadSignature, Malformed) as e:
+        log.info("refused a push", extra={"account": account.name, "fault": e.fault})
+        raise
 
 
 def _account(request: web.Request) -> Account:

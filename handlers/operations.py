@@ -348,6 +348,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 errors.BadSignature,
                 errors.NotFound,
                 errors.PayloadTooLarge,
+                errors.UnsupportedMediaType,
                 errors.StoreUnavailable,
             ),
         ),

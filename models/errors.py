@@ -14,7 +14,14 @@ class InvalidRequest(ServiceError):
 
 
 class Malformed(InvalidRequest):
-    """A WeChat push that cannot be decoded. Every envelope fault says the same, so none is an oracle."""
+    """A WeChat push that cannot be read. Says the same whatever is wrong, so none is an oracle.
+
+    `fault` is for the log: one of a few fixed words, never anything that was sent.
+    """
+
+    def __init__(self, fault: str) -> None:
+        super().__init__("the push cannot be read")
+        self.fault = fault
 
 
 class InvalidCode(ServiceError):
@@ -34,7 +41,11 @@ class ForbiddenOrigin(ServiceError):
 
 
 class BadSignature(ServiceError):
-    """A WeChat push that WeChat did not sign."""
+    """A WeChat push that WeChat did not sign, or not now; `fault` is for the log alone, as Malformed's is."""
+
+    def __init__(self, fault: str = "signature") -> None:
+        super().__init__()
+        self.fault = fault
 
 
 class TicketNotFound(ServiceError):

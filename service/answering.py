@@ -40,6 +40,8 @@ class Answering:
         if not questions:
             return None
         newest, *others = questions
+        if said.created < newest.created:
+            return None  # written before it was asked: late, or replayed
         follower = await self._followers.get(account, said.openid)
         lang = follower.lang if follower else None
         stage = await self._stages.enter(newest.scene, account=account, openid=said.openid, lang=lang)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -177,7 +177,7 @@ def _compose(
         stages=stages,
         store=tickets,
         questions=questions,
-        deliveries=Deliveries(store),
+        deliveries=Deliveries(store, accounts=settings.accounts),
         following=following,
         answering=answering,
         concluding=concluding,
@@ -272,6 +272,8 @@ def _push_accounts(settings: Settings) -> dict[str, Account]:
             tokens=tuple(token.get_secret_value() for token in account.token),
             aes_keys=tuple(key.get_secret_value() for key in account.aes_key),
             mode=Mode(account.mode),
+            max_skew=timedelta(seconds=account.max_skew) if account.max_skew else None,
+            gh_id=account.gh_id,
         )
         for name, account in settings.accounts.items()
     }

@@ -1,4 +1,4 @@
-"""What a push was answered with, for a minute: a redelivery gets the same reply (PROTOCOL.md 3.4).
+"""What each push was answered with, for as long as it is let in: a replay gets the same reply and does nothing.
 
 A convenience, not a guarantee: when Redis has lost it, the push is handled again and converges to the same end.
 """
@@ -6,7 +6,7 @@ A convenience, not a guarantee: when Redis has lost it, the push is handled agai
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +14,15 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
-from models.event import Push
+from models.event import Push, pseudonym
 from service.redis import redis_errors
+from service.settings import Account
 
 log = logging.getLogger(__name__)
-_SECONDS: Final = 60
+_MARGIN: Final = 60
+"""Seconds beyond the last moment that a push is let in, since Redis's clock may differ from ours."""
+_WITHOUT_WINDOW: Final = 3600
+"""Seconds, where every timestamp is let in and so no time would be enough."""
 _PATIENCE: Final = 0.7
 """Seconds: a Redis that hangs must not use up the time in which SQL could do what the push is for."""
 
@@ -33,8 +37,9 @@ class Answered:
 class Deliveries:
     """Answers by account and push; and when somebody left, since what they did before comes too late."""
 
-    def __init__(self, redis: "Redis | RedisCluster") -> None:
+    def __init__(self, redis: "Redis | RedisCluster", *, accounts: Mapping[str, Account]) -> None:
         self._redis = redis
+        self._seconds = {name: remembered(account.max_skew) for name, account in accounts.items()}
 
     async def recall(self, account: str, push: Push) -> Answered | None:
         """Return what this very push was answered with before, if that is remembered.
@@ -53,18 +58,23 @@ class Deliveries:
 
     async def remember(self, account: str, push: Push, answered: Answered) -> None:
         """Keep what the push was answered with."""
-        await self._keep(_key(account, push), json.dumps(answered.text))
+        await self._keep(account, _key(account, push), json.dumps(answered.text))
 
     async def left(self, account: str, push: Push) -> None:
         """Keep that a person left with this push."""
-        await self._keep(_left(account, push), str(push.created))
+        await self._keep(account, _left(account, push), str(push.created))
 
-    async def _keep(self, key: str, value: str) -> None:
+    async def _keep(self, account: str, key: str, value: str) -> None:
         try:
             async with _briefly():
-                await self._redis.set(key, value, ex=_SECONDS)
+                await self._redis.set(key, value, ex=self._seconds[account])
         except StoreUnavailable as e:
             log.warning("cannot keep an answer for redeliveries: %s", e.detail)
+
+
+def remembered(max_skew: int) -> int:
+    """Return for how many seconds a push is known again: it is let in *max_skew* before and after its stamp."""
+    return 2 * max_skew + _MARGIN if max_skew else _WITHOUT_WINDOW
 
 
 @asynccontextmanager
@@ -79,4 +89,4 @@ def _key(account: str, push: Push) -> str:
 
 
 def _left(account: str, push: Push) -> str:
-    return f"scanbind:d:{{{account}:{push.openid}}}"
+    return f"scanbind:d:{{{account}:{pseudonym(push.openid)}}}"

@@ -87,6 +87,12 @@ def _whole(low: int, high: int | None = None) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _skew(value: int) -> int:
+    if value and not 30 <= value <= 3600:  # PROTOCOL.md 3.4: redeliveries alone span 15 seconds
+        raise Fault("must be 0, or from 30 to 3600")
+    return value
+
+
 def _several(value: object) -> object:
     """Let one string stand for a list of one, so that a rotation is the only time a list is needed."""
     many = value if isinstance(value, list | tuple) else (value,)
@@ -164,6 +170,7 @@ _name = _matching(
     r"(?!.*__)[a-z0-9_]{1,64}", "must be a name of 1 to 64 of a-z 0-9 _, without a double underscore"
 )
 _app_id = _matching(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ -")
+_gh_id = _matching(r"[A-Za-z0-9_-]{0,64}", "must be an original id such as gh_0123456789ab")
 _aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")
 # 43 characters hold two bits more than the hash: only with those at zero is it what a hash looks like.
 _secret_hash = _matching(
@@ -179,6 +186,7 @@ AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_a
 AppId = Annotated[str, AfterValidator(_app_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Folder = Annotated[Path, BeforeValidator(lambda value: _folder(value) if isinstance(value, str) else value)]
+GhId = Annotated[str, AfterValidator(_gh_id)]
 Lifetime = Annotated[int, _whole(30, LONGEST_LIFETIME)]
 Limit = Annotated[int, _whole(0)]
 Name = Annotated[str, AfterValidator(_name)]
@@ -193,6 +201,7 @@ SecretHashes = Annotated[
 Secrets = Annotated[
     tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
 ]
+Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
 Text = Annotated[str, AfterValidator(_unspaced)]
 Title = Annotated[str, AfterValidator(_title)]
 Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced)]

@@ -30,6 +30,7 @@ from service.fields import (
     DatabaseUrl,
     Fault,
     Folder,
+    GhId,
     Lifetime,
     Limit,
     Name,
@@ -40,6 +41,7 @@ from service.fields import (
     Secret,
     SecretHashes,
     Secrets,
+    Skew,
     Text,
     Title,
     Tokens,
@@ -115,6 +117,10 @@ class Account(_Part):
     mode: Literal["safe", "compatible", "plain"] = "safe"
     aes_key: AesKeys = ()
     allow_unsigned_body: bool = False
+    max_skew: Skew = 300
+    """Seconds; 0 takes any timestamp."""
+    gh_id: GhId = ""
+    """Whom pushes must be for; nobody is asked when it is empty."""
     api_base: WebAddress = "https://api.weixin.qq.com"
     unfollow: Literal["erase", "keep"] = "erase"
 

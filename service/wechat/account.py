@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from models.errors import BadSignature, InvalidRequest, Malformed
+from models.errors import BadSignature, Malformed
 from models.event import Event, Unfollowed
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Fields, Format, read, understand
@@ -53,7 +53,8 @@ class Delivery:
 class Account:
     """An Official Account as its pushes see it; `tokens` and `aes_keys` (43 characters) are newest first.
 
-    `max_skew` refuses pushes stamped further from now; WeChat gives no window, so none is the default.
+    `max_skew` refuses pushes stamped further from now; WeChat gives no window, so none is the default. `gh_id` is
+    whom pushes must be for, when given.
     Raises ValueError when made without what its mode needs.
     """
 
@@ -63,6 +64,7 @@ class Account:
     aes_keys: tuple[str, ...] = field(repr=False, default=())
     mode: Mode = Mode.SAFE
     max_skew: timedelta | None = None
+    gh_id: str = ""
     _envelopes: tuple[Envelope, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,26 +78,29 @@ class Account:
     def verify(self, query: Mapping[str, str]) -> str:
         """Return the echostr of a URL verification, in every mode (PROTOCOL.md 3.1).
 
-        Raises BadSignature; InvalidRequest when it is signed but lacks the echostr.
+        However old: nothing happens by it. Raises BadSignature; Malformed when it is signed but lacks the echostr.
         """
         timestamp, nonce = _stamp(query)
         self._signer(_one(query, "signature"), timestamp, nonce)
         echoes = _all(query, "echostr")
         if len(echoes) != 1:
-            raise InvalidRequest("echostr")
+            raise Malformed("echostr")
         return echoes[0]
 
     def open(self, query: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
         """Return what *body* tells, once its signature holds.
 
-        Raises BadSignature for a push WeChat did not sign, or not as the mode demands; Malformed for one
-        that cannot be decoded.
+        Raises BadSignature for a push WeChat did not sign, not now, or not as the mode demands; Malformed for one
+        that cannot be decoded or is for another account.
         """
         timestamp, nonce = _stamp(query)
         if self.max_skew is not None and abs(now.timestamp() - int(timestamp)) > self.max_skew.total_seconds():
-            raise BadSignature
+            raise BadSignature("clock")
         opener = self._open_plain if self.mode == Mode.PLAIN else self._open_sealed
-        return opener(query, body, timestamp, nonce)
+        delivery = opener(query, body, timestamp, nonce)
+        if self.gh_id not in ("", delivery.event.gh_id):
+            raise Malformed("addressee")
+        return delivery
 
     def reply(self, delivery: Delivery, text: str | None, *, now: datetime, random: bytes | None = None) -> Answer:
         """Return the answer to *delivery*, written and sealed as the push was; no text is `success`.
@@ -131,12 +136,15 @@ class Account:
         # `signature` is there, too, but says nothing of the body (PROTOCOL.md 3.2)
         signature = _one(query, "msg_signature")
         if _one(query, "encrypt_type") != "aes":
-            raise BadSignature
+            raise BadSignature("mode")
         outer = read(body)
         encrypt = _encrypt(outer.fields, refused=_NOT_IN_THE_CLEAR[self.mode])
         token = self._signer(signature, timestamp, nonce, encrypt)
         envelope, message = self._unsealed(encrypt)
-        return Delivery(understand(read(message).fields), outer.format, nonce, token, envelope)
+        event = understand(read(message).fields)
+        if str(outer.fields.get("ToUserName", event.gh_id)).strip() != event.gh_id:
+            raise Malformed("addressee")
+        return Delivery(event, outer.format, nonce, token, envelope)
 
     def _signer(self, signature: str, *parts: str) -> str:
         """Return the token that signed *parts*."""
@@ -158,7 +166,7 @@ class Account:
 def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:
     encrypt = fields.get("Encrypt")
     if not isinstance(encrypt, str) or refused & fields.keys():
-        raise BadSignature  # nothing signs what is in the clear
+        raise BadSignature("mode")  # nothing signs what is in the clear
     return encrypt.strip()  # whitespace around it is not signed (PROTOCOL.md 9.7)
 
 

@@ -1,4 +1,4 @@
-"""What one EncodingAESKey seals and opens (PROTOCOL.md 3.5). Every fault reads the same, so none is an oracle."""
+"""What one EncodingAESKey seals and opens (PROTOCOL.md 3.5). Every fault is Malformed, so none is an oracle."""
 
 import base64
 import re
@@ -46,7 +46,7 @@ class Envelope:
     def open(self, encrypt: str) -> bytes:
         """Return the message, UTF-8, that `Encrypt` holds for this account.
 
-        Raises Malformed, always the same, for anything that this key and appid did not seal.
+        Raises Malformed for anything that this key and appid did not seal.
         """
         try:
             return self._open(encrypt)
@@ -62,7 +62,7 @@ class Envelope:
         (length,) = _LENGTH.unpack_from(content, _RANDOM)
         message, appid = content[_HEADER : _HEADER + length], content[_HEADER + length :]
         if appid != self.appid.encode():
-            raise ValueError("sealed for another account")
+            raise Malformed("appid")
         message.decode()
         return message
 

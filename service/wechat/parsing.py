@@ -19,7 +19,7 @@ Fields = Mapping[str, str | int]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SECONDS: Final = re.compile(r"[0-9]{1,10}")
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}")
 _SCENE_PREFIX: Final = "qrscene_"
 
 

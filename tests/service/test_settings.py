@@ -71,6 +71,7 @@ def test_accounts_and_clients_have_the_defaults_of_the_contract() -> None:
     account, client = settings.accounts["main"], settings.clients["shop"]
     assert (account.mode, account.allow_unsigned_body, account.unfollow) == ("safe", False, "erase")
     assert account.api_base == "https://api.weixin.qq.com"
+    assert (account.max_skew, account.gh_id) == (300, "")
     assert [key.get_secret_value() for key in account.aes_key] == [KEY]
     assert client.confirm == {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
     assert (client.rebind, client.takeover, client.lang) == ("reject", "reject", Lang.ZH)
@@ -181,6 +182,10 @@ def test_the_default_address_follows_the_port() -> None:
         ({"accounts__main__mode": "plain"}, "accounts.main.allow_unsigned_body: must be true with mode plain"),
         ({"accounts__main__allow_unsigned_body": "perhaps"}, "allow_unsigned_body: must be true or false"),
         ({"accounts__main__api_base": "api"}, "accounts.main.api_base: must be an address"),
+        ({"accounts__main__max_skew": 29}, "accounts.main.max_skew: must be 0, or from 30 to 3600"),
+        ({"accounts__main__max_skew": 3601}, "accounts.main.max_skew: must be 0, or from 30 to 3600"),
+        ({"accounts__main__max_skew": -1}, "accounts.main.max_skew: must be 0 or more"),
+        ({"accounts__main__gh_id": "gh 1"}, "accounts.main.gh_id: must be an original id"),
         ({"accounts__main__unfollow": "forget"}, "accounts.main.unfollow: must be erase or keep"),
         ({"clients__shop__name": {}}, "clients.shop.name: must be a name"),
         ({"clients__shop__name": {"fr": "Boutique"}}, "clients.shop.name.fr: unknown key"),

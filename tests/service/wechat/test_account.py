@@ -181,11 +181,23 @@ class TestSafe:
         assert spaced != body
         assert scene(SAFE.open(query, spaced, now=NOW)) == "bind_x"
 
-    @pytest.mark.parametrize("sender", [Sender(key=OTHER), Sender(appid="wxfedcba9876543210")])
-    def test_another_key_or_account_is_malformed_alike(self, sender: Sender) -> None:
+    @pytest.mark.parametrize(
+        ("sender", "fault"), [(Sender(key=OTHER), "envelope"), (Sender(appid="wxfedcba9876543210"), "appid")]
+    )
+    def test_another_key_or_account_is_malformed(self, sender: Sender, fault: str) -> None:
         with pytest.raises(Malformed) as caught:
             SAFE.open(*sender.sealed(), now=NOW)
-        assert caught.value.detail == "envelope"
+        assert caught.value.fault == fault
+
+    @FORMS
+    @pytest.mark.parametrize("account", [SAFE, COMPATIBLE])
+    @pytest.mark.parametrize("outside", ["gh_another", ""])
+    def test_the_account_named_outside_is_the_one_inside(
+        self, form: Format, account: Account, outside: str
+    ) -> None:
+        with pytest.raises(Malformed) as caught:
+            account.open(*Sender(form=form).sealed(beside={"ToUserName": outside}), now=NOW)
+        assert caught.value.fault == "addressee"
 
     @pytest.mark.parametrize("body", [b"", b"junk", b"<xml>", b"{", b'{"Encrypt":1,"Encrypt":2}'])
     def test_a_body_that_cannot_be_read_is_malformed(self, body: bytes) -> None:
@@ -255,13 +267,24 @@ class TestPlain:
         for account in (PLAIN, replace(PLAIN, aes_keys=(NEW,))):
             with pytest.raises(Malformed) as caught:
                 account.open(*Sender().sealed(), now=NOW)
-            assert caught.value.detail == "envelope"
+            assert caught.value.fault == "envelope"
 
     def test_the_signature_comes_before_the_body(self) -> None:
         with pytest.raises(BadSignature):
             PLAIN.open({}, b"junk", now=NOW)
         with pytest.raises(Malformed):
             PLAIN.open(Sender().stamp(), b"junk", now=NOW)
+
+
+class TestAddressee:
+    @pytest.mark.parametrize("account", [SAFE, COMPATIBLE, PLAIN])
+    def test_a_push_for_another_original_id_is_malformed(self, account: Account) -> None:
+        push = Sender().plain() if account is PLAIN else Sender().sealed()
+        assert scene(replace(account, gh_id="gh_me").open(*push, now=NOW)) == "bind_x"
+        for other in ("gh_you", "gh_m", "GH_ME"):
+            with pytest.raises(Malformed) as caught:
+                replace(account, gh_id=other).open(*push, now=NOW)
+            assert caught.value.fault == "addressee"
 
 
 class TestClock:

@@ -149,6 +149,31 @@ def test_a_prolog_is_read_over() -> None:
     assert isinstance(event(prolog + as_xml(**pushed("SCAN", "x"))), Scan)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"<event>VIEW</event>",
+        b"<EVENT>VIEW</EVENT>",
+        b'<w:Event xmlns:w="urn:x">VIEW</w:Event>',
+        b"<xml><Event>VIEW</Event><Event>CLICK</Event><FromUserName>o_other</FromUserName></xml>",
+        b"<Other Event='VIEW' FromUserName='o_other'/>",
+        b"<!-- <Event>VIEW</Event> -->",
+        b"<?Event VIEW?>",
+        b"<a><![CDATA[</a><Event>VIEW</Event>]]></a>",
+    ],
+)
+def test_what_merely_looks_like_a_field_is_none(more: bytes) -> None:
+    plain = as_xml(**pushed("SCAN", "x"))
+    for body in (plain.replace(b"</xml>", more + b"</xml>"), plain.replace(b"<xml>", b"<xml>" + more)):
+        assert event(body) == event(plain)
+
+
+def test_a_field_that_nests_is_as_good_as_missing() -> None:
+    nested = as_xml(**pushed("SCAN", "x")).replace(b"<FromUserName>", b"<FromUserName><b/>")
+    with pytest.raises(Malformed):
+        event(nested)
+
+
 def test_nested_elements_are_left_alone() -> None:
     body = as_xml(**pushed("location_select", "k")).replace(
         b"</xml>",
@@ -198,6 +223,11 @@ def test_what_every_push_has_must_not_be_blank(write: Callable[..., bytes], name
         ("ToUserName", "gh_\n1"),
         ("ToUserName", "g" * 65),
         ("CreateTime", "now"),
+        ("CreateTime", "0"),
+        ("CreateTime", "01"),
+        ("CreateTime", "1e3"),
+        ("CreateTime", "0x1"),
+        ("CreateTime", "+1"),
         ("CreateTime", "-1"),
         ("CreateTime", "1_700"),
         ("CreateTime", "١٧٠٠"),
@@ -236,6 +266,9 @@ UNREADABLE = {
     "json cut short": b'{"a":1',
     "json and more": b"{} {}",
     "json not utf-8": b'{"a":"\xff"}',
+    "an encoding that there is not": b'<?xml version="1.0" encoding="x"?><xml><a>\x01</a></xml>',
+    "a root of another namespace": b'<xml xmlns="urn:x"></xml>',
+    "a leading zero": b'{"a":01}',
     "a key twice": b'{"Event":"SCAN","Event":"VIEW"}',
     "a nested key twice": b'{"a":{"b":1,"b":2}}',
     "NaN": b'{"a":NaN}',
@@ -251,7 +284,7 @@ def test_what_cannot_be_read_is_malformed(body: bytes) -> None:
         read(body)
 
 
-@pytest.mark.parametrize("value", [True, None, 1.5, [], {}])
+@pytest.mark.parametrize("value", [True, None, 1.5, 1e3, 0, -1, [], {}])
 def test_other_json_values_are_as_good_as_missing(value: object) -> None:
     with pytest.raises(Malformed):
         event(as_json(**pushed("SCAN", "x"), CreateTime=value))

@@ -1,0 +1,74 @@
+"""Pushes put together by hand, whole or spoilt, and what both stores hold before and after."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import ClientResponse
+from harness import ACCOUNT, Page, World
+
+from sandbox import pushes
+from sandbox.crypto import Sealer, sign
+from sandbox.envelope import Request, wrap
+from sandbox.people import Contact
+from sandbox.wire import write
+
+Snapshot = tuple[dict[str, Any], dict[str, list[Any]]]
+NONCE = "1514711492"
+
+
+async def snapshot(world: World) -> Snapshot:
+    """Return everything that both stores hold."""
+    keys = sorted([key async for key in world.redis.scan_iter("*")])
+    held = {key: await world.redis.get(key) for key in keys}
+    with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3")) as sql:
+        tables = [name for (name,) in sql.execute("select name from sqlite_master where type = 'table'")]
+        return held, {name: sql.execute(f'select * from "{name}"').fetchall() for name in tables}
+
+
+class Push:
+    """One scan of a ticket by a stranger, to be sent whole or spoilt."""
+
+    def __init__(self, world: World, page: Page, contact: Contact) -> None:
+        self.world, self.contact, self.account = world, contact, world.sandbox.desk().account
+        code = world.sandbox.code(page.made["qr_url"])
+        self.fields = pushes.addressed(pushes.scan(code), contact, self.account, now=world.clock.seconds())
+
+    def request(self, **about: Any) -> Request:
+        return wrap(self.fields, replace(self.account, **about), now=self.world.clock.seconds())
+
+    async def send(
+        self,
+        request: Request,
+        *,
+        account: str = "main",
+        query: Any = None,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> ClientResponse:
+        return await self.world.call(
+            "POST",
+            f"/wechat/{account}",
+            params=request.query if query is None else query,
+            data=request.body if body is None else body,
+            headers={"Content-Type": request.content_type, **(headers or {})},
+        )
+
+    def sealed(self, message: bytes, **about: Any) -> Request:
+        """Return a push that WeChat signed and sealed, whatever is inside."""
+        encrypted = Sealer.of(ACCOUNT.aes_key, appid=ACCOUNT.appid).seal(message)
+        return self.signed(encrypted, **about)
+
+    def signed(self, encrypted: str, *, form: str = "xml") -> Request:
+        parts = (ACCOUNT.token, stamp := str(int(self.world.clock.seconds())), NONCE)
+        query = {"signature": sign(*parts), "timestamp": stamp, "nonce": NONCE}
+        query |= {"encrypt_type": "aes", "msg_signature": sign(*parts, encrypted)}
+        body = write({"ToUserName": ACCOUNT.gh_id, "Encrypt": encrypted}, "json" if form == "json" else "xml")
+        return Request(query, body, "text/xml")
+
+
+async def prepared(world: World) -> tuple[Push, Page]:
+    page = await world.login()
+    stranger = await world.person(following=False)
+    return Push(world, page, world.sandbox.contact(stranger)), page

@@ -1,0 +1,55 @@
+"""A push that comes again is known for as long as it would be let in, under keys that name nobody."""
+
+import pytest
+from redis.asyncio import Redis
+
+from models.event import OpenId, Unfollowed, pseudonym
+from service.deliveries import Answered, Deliveries, remembered
+from service.settings import validate
+
+ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
+
+
+def deliveries(redis: Redis, max_skew: int) -> Deliveries:
+    main = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43, "max_skew": max_skew}
+    return Deliveries(redis, accounts=validate({"accounts": {"main": main}}).accounts)
+
+
+def push(created: int = 1_700_000_000) -> Unfollowed:
+    return Unfollowed(ANNA, "gh_me", created, key=f"key{created}")
+
+
+@pytest.mark.parametrize(("max_skew", "seconds"), [(30, 120), (300, 660), (3600, 7260), (0, 3600)])
+async def test_what_was_answered_is_known_for_longer_than_its_stamp_is_let_in(
+    redis: Redis, max_skew: int, seconds: int
+) -> None:
+    kept = deliveries(redis, max_skew)
+    await kept.remember("main", push(), Answered("hello"))
+    await kept.left("main", push())
+    assert remembered(max_skew) == seconds
+    keys = await redis.keys("*")
+    assert len(keys) == 2
+    for key in keys:
+        assert seconds - 5 < await redis.ttl(key) <= seconds
+    assert await kept.recall("main", push()) == Answered("hello")
+
+
+async def test_no_key_holds_an_openid(redis: Redis) -> None:
+    kept = deliveries(redis, 300)
+    await kept.remember("main", push(), Answered(None))
+    await kept.left("main", push())
+    keys = await redis.keys("*")
+    assert {key.split("}")[0] for key in keys} == {f"scanbind:d:{{main:{pseudonym(ANNA)}"}
+    assert not any(ANNA in key for key in keys)
+
+
+async def test_what_came_before_they_left_is_answered_with_nothing(redis: Redis) -> None:
+    kept = deliveries(redis, 300)
+    await kept.left("main", push())
+    assert await kept.recall("main", push(1_699_999_999)) == Answered(None)
+    assert await kept.recall("main", push(1_700_000_001)) is None
+
+
+def test_a_pseudonym_is_22_characters_of_base64url() -> None:
+    # sha256("abc") as FIPS 180-4 gives it: ba7816bf 8f01cfea 414140de 5dae2223 ...
+    assert pseudonym(OpenId("abc")) == "ungWv48Bz-pBQUDeXa4iI7"
