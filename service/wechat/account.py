@@ -164,10 +164,12 @@ class Account:
 
 
 def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:
-    encrypt = fields.get("Encrypt")
-    if not isinstance(encrypt, str) or refused & fields.keys():
+    found = fields.get("Encrypt")
+    # whitespace around it is not signed (PROTOCOL.md 9.7); of an empty one, `signature` would be the signature
+    encrypt = found.strip() if isinstance(found, str) else ""
+    if not encrypt or refused & fields.keys():
         raise BadSignature("mode")  # nothing signs what is in the clear
-    return encrypt.strip()  # whitespace around it is not signed (PROTOCOL.md 9.7)
+    return encrypt
 
 
 def _stamp(query: Mapping[str, str]) -> tuple[str, str]:

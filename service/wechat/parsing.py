@@ -20,6 +20,7 @@ Fields = Mapping[str, str | int]
 _BOM: Final = b"\xef\xbb\xbf"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}")
+_BLANK: Final = " \t\r\n"  # a control character beside a scene makes it another
 _SCENE_PREFIX: Final = "qrscene_"
 
 
@@ -137,7 +138,7 @@ _READERS: Final[Mapping[tuple[str, str], Callable[[dict[str, Any], Fields], Even
 
 
 def _word(fields: Fields, name: str) -> str:
-    return str(fields.get(name, "")).strip()
+    return str(fields.get(name, "")).strip(_BLANK)
 
 
 def _checked(form: re.Pattern[str], fields: Fields, name: str) -> str:

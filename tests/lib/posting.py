@@ -16,15 +16,22 @@ from sandbox.wire import write
 
 Snapshot = tuple[dict[str, Any], dict[str, list[Any]]]
 NONCE = "1514711492"
+_TOLD = {"asked_at", "lang", "unionid"}
+"""Columns that are filled beside the pushes, whenever WeChat answers."""
 
 
 async def snapshot(world: World) -> Snapshot:
-    """Return everything that both stores hold."""
+    """Return everything that both stores hold, counters of limits and what WeChat told of people apart."""
     keys = sorted([key async for key in world.redis.scan_iter("*")])
-    held = {key: await world.redis.get(key) for key in keys}
+    held = {key: await world.redis.get(key) for key in keys if not key.startswith("scanbind:l:")}
     with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3")) as sql:
+        sql.row_factory = sqlite3.Row
         tables = [name for (name,) in sql.execute("select name from sqlite_master where type = 'table'")]
-        return held, {name: sql.execute(f'select * from "{name}"').fetchall() for name in tables}
+        return held, {name: [_row(row) for row in sql.execute(f'select * from "{name}"')] for name in tables}
+
+
+def _row(row: sqlite3.Row) -> dict[str, Any]:
+    return {name: row[name] for name in row.keys() if name not in _TOLD}  # noqa: SIM118 - a Row iterates its values
 
 
 class Push:
