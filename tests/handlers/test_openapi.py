@@ -295,6 +295,8 @@ async def test_pushes_are_answered_as_described(world: World, contract: Contract
     assert (await contract.holds(await world.call("GET", "/wechat/main"))).status == 403
     assert (await contract.holds(await world.call("POST", "/wechat/main", data=b"<xml/>"))).status == 403
     assert (await contract.holds(await world.call("POST", "/wechat/main", data=b" " * 70_000))).status == 413
+    packed = await world.call("POST", "/wechat/main", data=b"x", headers={"Content-Encoding": "gzip"})
+    assert (await contract.holds(packed)).status == 415
     assert (await contract.holds(await world.call("GET", "/wechat/nobody"))).status == 404
 
 

@@ -148,7 +148,7 @@ async def test_what_stands_in_the_clear_beside_the_sealed_has_no_effect(make: Ma
 @SEALED
 @pytest.mark.parametrize("downgrade", ["missing", "raw", "aes"])
 async def test_an_account_that_encrypts_takes_nothing_in_the_clear(make: Make, mode: str, downgrade: str) -> None:
-    """Red when `_open_sealed` turns to `_open_plain` where encrypt_type is not aes or Encrypt is missing."""
+    """Red when what is not `aes` is opened as plain, or an empty Encrypt may be signed by the query alone."""
     world = await in_mode(make, mode)
     push, page = await prepared(world)
     clear = push.request(mode="plain")
@@ -244,7 +244,7 @@ async def test_a_replay_cannot_be_made_newer(make: Make, mode: str) -> None:
 
 
 async def test_a_replay_never_binds_again_what_was_disconnected(world: World) -> None:
-    """Red when a scan of a ticket that has ended is confirmed again and `endings` takes a second row for it."""
+    """Red when `_scan` goes on with a ticket that has ended and `_insert` may replace its row in `endings`."""
     page, _, seen = await asked(world)
     assert (await page.poll())["outcome"] == "bound"
     assert (await world.site("DELETE", "/v1/bindings/42")).status == 204
@@ -278,7 +278,7 @@ async def test_a_replayed_answer_answers_nothing_newer(make: Make) -> None:
 
 @MODES
 async def test_the_same_push_twice_at_once_has_one_effect(make: Make, mode: str) -> None:
-    """Red when `endings` has no primary key, or Redis cells are set without comparing."""
+    """Red when `_insert` may replace a row in `endings`."""
     world = await in_mode(make, mode)
     page, person = await world.bind("42"), await world.person()
     scan = await world.sandbox.scan(person, page.made["qr_url"], mischief=Mischief.AT_ONCE)
@@ -337,7 +337,7 @@ def unreadable(push: Push) -> dict[str, Request]:
 async def test_whatever_is_wrong_with_a_push_reads_the_same(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Red when Malformed passes its fault on as its detail."""
+    """Red when Malformed passes its fault on as its detail, and for each fault whose check is left out."""
     caplog.set_level("INFO")
     push, _ = await prepared(world)
     answers = {}
@@ -390,7 +390,7 @@ async def test_the_log_of_a_refused_push_holds_none_of_it(world: World, caplog: 
 @pytest.mark.parametrize("where", ["EventKey", "Event", "MsgType", "FromUserName"])
 @pytest.mark.parametrize("character", ["\x00", "\x1f", "\x7f", "\u200b", "\u2028", "\x85"])
 async def test_a_control_character_is_no_part_of_what_is_used(world: World, where: str, character: str) -> None:
-    """Red for EventKey when `_word` strips all that Unicode calls a space."""
+    """Red when `_word` strips all that Unicode calls a space."""
     push, page = await prepared(world)
     for value in (f"{push.fields[where]}{character}", f"{character}{push.fields[where]}"):
         body = json.dumps({**push.fields, where: value}).encode()
@@ -402,7 +402,7 @@ async def test_a_control_character_is_no_part_of_what_is_used(world: World, wher
 
 
 async def test_bombs_go_off_nowhere(world: World) -> None:
-    """Red when defusedxml is told to allow DTD and entities, or RecursionError is not caught."""
+    """Red when RecursionError is not caught. Of entities, expat itself gives up those that grow too far."""
     push, page = await prepared(world)
     lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     wide = f'<!ENTITY l9 "{"A" * 20_000}">'
