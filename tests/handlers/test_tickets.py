@@ -206,7 +206,7 @@ async def test_only_json_is_read_and_only_up_to_64_kib(world: World) -> None:
 
 async def test_a_compressed_body_is_not_unpacked(world: World) -> None:
     response = await post(world, b"\x1f\x8b\x08\x00", **basic(), **{"Content-Encoding": "gzip"})
-    await problem(response, 400, "invalid-request")
+    await problem(response, 415, "unsupported-media-type")
 
 
 async def test_a_page_may_not_say_who_its_visitor_is(world: World) -> None:
