@@ -161,7 +161,8 @@ class Model:
         asked = self.asked.get(openid, [])
         there = openid in self.followed and not self.late(openid, created)
         ticket = self.tickets[asked[0].ticket] if asked else None
-        answer = self._understood(asked, text, heard) if asked and there else None
+        there = there and bool(asked) and created >= asked[0].created  # else it was said before it was asked
+        answer = self._understood(asked, text, heard) if there else None
         if ticket is None or answer is None or ticket.owner not in (None, openid):
             demand(heard, None)
         elif ticket.final:
