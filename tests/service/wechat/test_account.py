@@ -182,12 +182,19 @@ class TestSafe:
         assert scene(SAFE.open(query, spaced, now=NOW)) == "bind_x"
 
     @pytest.mark.parametrize(
-        ("sender", "fault"), [(Sender(key=OTHER), "envelope"), (Sender(appid="wxfedcba9876543210"), "appid")]
+        ("sender", "faults"),
+        [
+            (
+                Sender(key=OTHER),
+                {"envelope", "appid"},
+            ),  # what another key opens may look like an envelope by chance
+            (Sender(appid="wxfedcba9876543210"), {"appid"}),
+        ],
     )
-    def test_another_key_or_account_is_malformed(self, sender: Sender, fault: str) -> None:
+    def test_another_key_or_account_is_malformed(self, sender: Sender, faults: set[str]) -> None:
         with pytest.raises(Malformed) as caught:
             SAFE.open(*sender.sealed(), now=NOW)
-        assert caught.value.fault == fault
+        assert caught.value.fault in faults
 
     @FORMS
     @pytest.mark.parametrize("account", [SAFE, COMPATIBLE])
