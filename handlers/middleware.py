@@ -41,7 +41,7 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 @web.middleware
 async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Run the handler; whatever it raises leaves as a problem."""
-    REQUEST_ID.set(_request_id(request))
+    identify(request)
     began = time.perf_counter()
     route = _route(request)
     if route in CROSS_ORIGIN:
@@ -71,16 +71,22 @@ def _note(request: web.Request, status: int, route: str, seconds: float, *, leve
 
 async def mark(request: web.Request, response: web.StreamResponse) -> None:
     """Put on every answer what every answer carries (a signal before headers are sent)."""
-    response.headers["X-Request-Id"] = REQUEST_ID.get() or ""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Server"] = "scanbind"
+    sign(response)
     response.headers.setdefault("Cache-Control", "no-store")  # what may be kept says so
     await cors.name_origin(request, response)
 
 
-def _request_id(request: web.Request) -> str:
+def sign(response: web.StreamResponse) -> None:
+    """Put on *response* what is the same for whoever asks."""
+    response.headers["X-Request-Id"] = REQUEST_ID.get() or ""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "scanbind"
+
+
+def identify(request: web.BaseRequest) -> None:
+    """Give the request its id: the caller's own, when that is one."""
     given = request.headers.get("X-Request-Id", "")
-    return given if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}"
+    REQUEST_ID.set(given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}")
 
 
 def _route(request: web.Request) -> str:

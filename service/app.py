@@ -15,6 +15,7 @@ from typing import Final
 from aiohttp import web
 from redis.asyncio import Redis, RedisCluster
 
+from handlers.expect import only_continue
 from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
 from handlers.tickets import OPEN_STREAMS
@@ -305,6 +306,21 @@ class Running:
         await asyncio.sleep(_DRAIN)
 
 
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Return what serves *app*; `set_up` makes it ready."""
+    # Requests are never decompressed: a small body must not become a large one.
+    return web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_FINISH)
+
+
+async def set_up(runner: web.AppRunner) -> web.Server:
+    """Open the resources of a runner's application and return its server, which is not bound to an address yet."""
+    await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("a runner that is set up has a server")
+    runner.server.request_handler = only_continue(runner.server.request_handler)
+    return runner.server
+
+
 @asynccontextmanager
 async def running(
     settings: Settings, *, sock: socket.socket | None = None, clock: Clock = utcnow
@@ -317,10 +333,9 @@ async def running(
         OSError: the address is not to be had.
     """
     app = make_app(settings, clock=clock)
-    # Requests are never decompressed: a small body must not become a large one.
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_FINISH)
+    runner = make_runner(app)
     try:
-        await runner.setup()
+        await set_up(runner)
         server = settings.server
         site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
         await site.start()

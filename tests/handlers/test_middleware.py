@@ -1,5 +1,7 @@
 """Every answer carries an id, and every error is a problem that tells nothing it should not."""
 
+import asyncio
+import logging
 import re
 from typing import Any
 
@@ -84,3 +86,29 @@ async def test_what_goes_wrong_inside_stays_inside(
     assert not re.search("hunter2|select|RuntimeError|Traceback|o-123", text)
     assert set(told) == {"type", "title", "status", "detail", "instance"}
     assert any("unexpected failure" in record.message for record in caplog.records)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/nowhere", "/v1/tickets"])
+@pytest.mark.parametrize("expected", ["hunter2", "100-continue, hunter2", "\udcff"])
+async def test_what_nobody_can_expect_is_a_problem_and_no_fault(
+    world: World, caplog: pytest.LogCaptureFixture, path: str, expected: str
+) -> None:
+    """Red without `only_continue`: aiohttp quotes the header, and answers 500 where it is no text."""
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nExpect: {expected}\r\nConnection: close\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(world.url).port)
+    writer.write(head.encode("utf-8", "surrogateescape"))
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"/problems/invalid-request" in answer
+    assert b"X-Request-Id: " in answer
+    assert b"X-Content-Type-Options: nosniff" in answer
+    assert b"hunter2" not in answer
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_who_expects_to_go_on_goes_on(world: World) -> None:
+    response = await world.call("POST", "/v1/exchange", data=b"{}", headers=basic(), expect100=True)
+    await problem(response, 415, "unsupported-media-type")

@@ -1,0 +1,27 @@
+"""Refuses every `Expect` but `100-continue` before aiohttp does, which quotes it, or fails where it is no text."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from handlers import problems
+from handlers.middleware import identify, sign
+from models.errors import InvalidRequest
+
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_KNOWN: Final = "100-continue"
+
+
+def only_continue(handler: _Handler) -> _Handler:
+    """Return the server's *handler* for requests that expect nothing, or to go on (RFC 9110, 10.1.1)."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Expect", _KNOWN).lower() == _KNOWN:
+            return await handler(request)
+        identify(request)
+        refusal = problems.answer(InvalidRequest(f"Expect: only {_KNOWN} is known"))
+        sign(refusal)
+        return refusal
+
+    return handle
