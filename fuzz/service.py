@@ -1,0 +1,106 @@
+"""The service that is fuzzed: the real application on real stores, with every kind of account and client."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from redis import Redis
+
+from fuzz import wire
+from fuzz.answer import Answer
+from fuzz.parties import ACCOUNTS, CLIENTS, ORIGIN, SECRET_KEY
+from fuzz.watch import Watch
+from sandbox.account import OfficialAccount
+from sandbox.app import make_app as make_wechat
+from service import app as service_app
+from service import settings
+from service.embedded import valkey
+from service.keys import DRAINING
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service, to be asked without sockets, and its stores, to be looked at."""
+
+    server: web.Server
+    watch: Watch
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send one whole request. Raises Fault when it is not answered."""
+        return await wire.ask(self.server, request)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Service]:
+    """Run it, beside a WeChat of its own, in a folder that is gone afterwards.
+
+    It drains from the start: held polls are answered and streams end, else each run could take half a minute.
+    """
+    with tempfile.TemporaryDirectory(prefix="scanbind-fuzz-") as name:
+        folder = Path(name)
+        async with _wechat() as api_base, valkey(folder) as redis_url:
+            app = service_app.make_app(settings.validate(_tree(folder, redis_url, api_base)))
+            runner = service_app.make_runner(app)
+            try:
+                server = await service_app.set_up(runner)
+                app[DRAINING].set()
+                with (
+                    contextlib.closing(Redis.from_url(redis_url)) as redis,
+                    contextlib.closing(Watch(folder / "scanbind.sqlite3", redis)) as watch,
+                ):
+                    yield Service(server, watch)
+            finally:
+                await runner.cleanup()
+
+
+@asynccontextmanager
+async def _wechat() -> AsyncIterator[str]:
+    wechat = make_wechat(list(ACCOUNTS.values()), public_url="http://weixin.qq.com")
+    runner = web.AppRunner(wechat, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _tree(folder: Path, redis_url: str, api_base: str) -> dict[str, object]:
+    return {
+        "server": {"public_url": "https://login.example"},
+        "data_dir": str(folder),
+        "redis": {"url": redis_url},
+        "secret_key": SECRET_KEY,
+        "accounts": {name: _account(one, api_base) for name, one in ACCOUNTS.items()},
+        "clients": {name: _client(name) for name in CLIENTS},
+        "tickets": {"login_lifetime": 1800, "bind_lifetime": 1800},
+        "limits": dict.fromkeys(settings.Limits.model_fields, 0),
+    }
+
+
+def _account(one: OfficialAccount, api_base: str) -> dict[str, object]:
+    return {
+        "appid": one.appid,
+        "secret": one.secret,
+        "token": one.token,
+        "aes_key": one.aes_key,
+        "mode": one.mode,
+        "allow_unsigned_body": one.mode == "plain",
+        "api_base": api_base,
+    }
+
+
+def _client(name: str) -> dict[str, object]:
+    """Return a client's configuration: the shop's people answer in the chat, the club's need not."""
+    return {
+        "name": name,
+        "secret": CLIENTS[name],
+        "accounts": list(ACCOUNTS),
+        "origins": [ORIGIN],
+        "confirm": {"login": "choose", "bind": "tap"} if name == "shop" else "none",
+    }

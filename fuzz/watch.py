@@ -1,0 +1,59 @@
+"""Whether anything was written to the stores, by whoever it was. Looks, and writes nothing itself."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from redis import Redis
+
+_RECORDS: Final = frozenset({"audit"})
+"""Tables that say what happened, refusals too."""
+
+
+class Watch:
+    """Sees every write to the stores, whoever makes it: SQLite's data_version, and Redis's count of changes."""
+
+    def __init__(self, database: Path, redis: "Redis") -> None:
+        self._sql = sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None)
+        self._redis = redis
+        names = self._sql.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        )
+        tables = sorted(name for (name,) in names)
+        counts = ", ".join(f"(SELECT count(*) || '/' || ifnull(max(rowid), 0) FROM {table})" for table in tables)
+        self._tables, self._counting = tables, f"SELECT {counts}"
+        self._seen = self._look()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._sql.close()
+
+    def moved(self) -> dict[str, int]:
+        """Return what was written since the last look: rows more by table, `rows` for others, `redis` writes."""
+        before, self._seen = self._seen, self._look(self._seen)
+        moved = {
+            table: _rows(new) - _rows(old)
+            for table, old, new in zip(self._tables, before["sizes"], self._seen["sizes"], strict=True)
+            if old != new
+        }
+        if self._seen["version"] != before["version"] and not moved:
+            moved["rows"] = 0
+        if writes := self._seen["writes"] - before["writes"]:
+            moved["redis"] = writes
+        return {name: count for name, count in moved.items() if name not in _RECORDS}
+
+    def _look(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        with closing(self._sql.execute("PRAGMA data_version")) as cursor:
+            (version,) = cursor.fetchone()
+        if before and before["version"] == version:
+            sizes = before["sizes"]
+        else:
+            with closing(self._sql.execute(self._counting)) as cursor:
+                sizes = cursor.fetchone()
+        info: Any = self._redis.info("persistence")
+        return {"version": version, "sizes": sizes, "writes": info["rdb_changes_since_last_save"]}
+
+
+def _rows(size: str) -> int:
+    return int(size.partition("/")[0])
