@@ -2,8 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests
+RUNS ?= 200000
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench fuzz sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -23,10 +24,22 @@ bench: .venv/dev.stamp
 	$(BIN)/python -m bench.callback
 	$(BIN)/python -m bench.waiters
 
+fuzz: .venv/tools.stamp
+	$(BIN)/python -m fuzz.callback --runs $(RUNS)
+	$(BIN)/python -m fuzz.tickets --runs $(RUNS)
+	$(BIN)/python -m fuzz.bodies --runs $(RUNS)
+
+sbom: .venv/tools.stamp
+	$(BIN)/python -m tools.sbom requirements.lock build/sbom.cdx.json
+
+audit: .venv/tools.stamp
+	@$(BIN)/python -m tools.audit requirements.lock $(AUDIT)
+
 lock: .venv/bin/python
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra sandbox --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra sandbox --group dev --constraint requirements.lock --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --group tools --constraint requirements-dev.lock --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --output-file requirements-tools.lock
 
 clean:
 	rm -rf .venv var *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -41,4 +54,8 @@ clean:
 
 .venv/dev.stamp: .venv/run.stamp requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/tools.stamp: .venv/dev.stamp requirements-tools.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.lock
 	@touch $@
