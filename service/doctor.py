@@ -16,7 +16,7 @@ import aiohttp
 from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
-from service import database, embedded, redis
+from service import database, embedded, redis, sealing
 from service.fields import EMBEDDED
 from service.keyfile import resolve_secret_keys
 from service.settings import Account, ConfigError, Settings
@@ -158,6 +158,11 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding(False, "database", error.detail, remedy)
                 return
             yield Finding(True, "database", message)
+        vault = sealing.vault(settings)
+        await sealing.check(sql, vault)
+        if left := await sealing.stale(sql, vault):
+            message = f"{left:,} people stand in the clear or under an older key"
+            yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
 
 
 async def _public_url(settings: Settings) -> AsyncIterator[Finding]:

@@ -64,8 +64,9 @@ class Followers:
             if not known and await self._people.add(connection, account, openid, **news):
                 return
             # They were known, or another push of theirs was faster.
-            them = self._people.them(account, openid)
-            await connection.execute(sa.update(followers).where(them, older).values(news))
+            if person := await self._people.find(connection, account, openid, hold=True):
+                this = followers.c.id == person.id
+                await connection.execute(sa.update(followers).where(this, older).values(news))
 
         await self._database.attempt(work)
         return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
@@ -100,21 +101,21 @@ class Followers:
         To *erase* them is to forget the person in every table, for all clients. Their bindings end; endings and
         history keep what happened, without saying to whom in WeChat.
         """
-        until_then = sa.and_(self._people.them(account, openid), followers.c.followed_at <= at)
-        leaving = sa.select(followers.c.id).where(until_then).with_for_update()
 
         async def work(connection: AsyncConnection) -> None:
+            # Held first: so does whoever is binding them right now.
+            person = await self._people.find(connection, account, openid, hold=True)
+            if person is None:
+                return
+            until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
             if not erase:
                 await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
-                return
-            # This row first: whoever is binding them right now holds it (`People.find`).
-            for number in (await connection.scalars(leaving)).all():
-                await _erase(connection, number, now=now)
+            elif (await connection.execute(sa.delete(followers).where(until_then))).rowcount:
+                await _forget(connection, person.id, now=now)
 
         await self._database.attempt(work)
 
 
-async def _erase(connection: AsyncConnection, number: int, *, now: datetime) -> None:
-    await connection.execute(sa.delete(followers).where(followers.c.id == number))
+async def _forget(connection: AsyncConnection, number: int, *, now: datetime) -> None:
     await erase_bindings(connection, number, now=now)
     await connection.execute(sa.update(endings).where(endings.c.follower_id == number).values(follower_id=None))

@@ -5,11 +5,13 @@ Small transactions, each row changed only if it still is what was read: what a s
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import followers
@@ -109,5 +111,8 @@ async def _move(connection: AsyncConnection, *, people: People, rows: Sequence[R
         if person := people.read(row):
             still = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
             names = people.names(person.account, person.openid, person.unionid)
-            moved += (await connection.execute(sa.update(followers).where(*still).values(names))).rowcount
+            with suppress(IntegrityError):  # they stand twice: somebody wrote without knowing all keys
+                async with connection.begin_nested():
+                    done = await connection.execute(sa.update(followers).where(*still).values(names))
+                    moved += done.rowcount
     return moved

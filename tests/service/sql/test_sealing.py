@@ -1,0 +1,267 @@
+"""Keys come, change and go under load, and nobody is lost, doubled or left readable."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from models.binding import Policy, UserId
+from models.errors import StoreUnavailable
+from models.event import OpenId
+from models.scene import Claim, Head, Kind
+from models.tables import followers as table
+from models.ticket import Ending, Lang, Outcome, TicketId
+from service import app as service_app
+from service import sealing
+from service.bindings import Bindings
+from service.database import Database
+from service.endings import Endings
+from service.followers import Followers
+from service.people import NAMES, People
+from service.settings import ConfigError, Settings, validate
+from service.vault import Vault
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EXPIRES = NOW + timedelta(minutes=5)
+OLD, NEW = "an older key of thirty-two letters or so", "the newer key of thirty-two letters or so"
+ANNA, BEN = OpenId("oCanaryAnna"), OpenId("oCanaryBen")
+STAYING = [OpenId(f"oCanaryStaying{number}") for number in range(6)]
+TICKETS = count()
+
+
+class Process:
+    """What one process of the service does to the database, with the keys that it was started with."""
+
+    def __init__(self, database: Database, *keys: str) -> None:
+        self.people = People(Vault.of(keys))
+        self.followers = Followers(database, self.people)
+        self.bindings = Bindings(database, self.people)
+        self.endings = Endings(database, self.people)
+
+    async def confirm(self, openid: OpenId, user_id: str | None = None, *, account: str = "main") -> Ending | None:
+        """Log in, or bind *user_id*, by a scan."""
+        await self.followers.seen(account, openid, at=NOW)
+        kind = Kind.BIND if user_id else Kind.LOGIN_PAGE
+        head = Head(TicketId(f"t{next(TICKETS)}"), kind, Lang.ZH, EXPIRES)
+        claim = Claim(head=head, client="shop", account=account, user_id=UserId(user_id) if user_id else None)
+        return await self.endings.confirm(claim, openid, policy=Policy(), state=None, now=NOW)
+
+    async def learned(self, openid: OpenId, unionid: str, *, account: str = "main") -> None:
+        await self.followers.learned(account, openid, subscribed=True, unionid=unionid, lang=None, now=NOW)
+
+    async def leave(self, openid: OpenId) -> None:
+        await self.followers.unfollowed("main", openid, at=NOW, erase=True, now=NOW)
+
+
+@dataclass
+class Town:
+    """One database, and the settings that name it."""
+
+    database: Database
+    url: str
+    data_dir: Path
+
+    def settings(self, *keys: str) -> Settings:
+        return validate(
+            {
+                "data_dir": str(self.data_dir),
+                "database": {"url": self.url},
+                "secret_key": "k" * 40,
+                "encryption": {"keys": list(keys)},
+            }
+        )
+
+    def process(self, *keys: str) -> Process:
+        return Process(self.database, *keys)
+
+    async def encrypt(self, *keys: str) -> str:
+        return await sealing.encrypt(self.settings(*keys))
+
+    async def names(self, people: People) -> Counter[str]:
+        async with self.database.read() as connection:
+            rows = (await connection.execute(sa.select(*NAMES))).mappings().all()
+        return Counter(person.openid for row in rows if (person := people.read(row)))
+
+    async def keys(self) -> set[str | None]:
+        async with self.database.read() as connection:
+            return set(await connection.scalars(sa.select(table.c.sealed_by)))
+
+
+@pytest.fixture
+def town(database: Database, url: str, tmp_path: Path) -> Town:
+    return Town(database, url, tmp_path)
+
+
+async def test_encrypting_seals_everybody_and_says_how_many(
+    town: Town, dump: Callable[[], Awaitable[str]]
+) -> None:
+    clear, keyed = town.process(), town.process(NEW)
+    for number in range(5):
+        await clear.confirm(OpenId(f"oCanary{number}"), str(number))
+        await clear.learned(OpenId(f"oCanary{number}"), f"uCanary{number}")
+    assert "oCanary" in await dump()
+    assert await town.encrypt(NEW) == "5 people sealed, 0 left"
+    assert "Canary" not in await dump()
+    assert await town.encrypt(NEW) == "0 people sealed, 0 left"
+    [bound] = await keyed.bindings.of_user("shop", UserId("3"))
+    assert (bound.openid, bound.unionid) == ("oCanary3", "uCanary3")
+    assert await town.encrypt("clear", NEW) == "5 people unsealed, 0 left"
+    assert [it.openid for it in await clear.bindings.of_user("shop", UserId("3"))] == ["oCanary3"]
+
+
+async def test_more_people_than_fit_one_transaction_are_all_sealed(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "_BATCH", 3)
+    for number in range(8):
+        await town.process().followers.seen("main", OpenId(f"o{number}"), at=NOW)
+    assert await town.encrypt(NEW) == "8 people sealed, 0 left"
+
+
+async def test_a_changed_key_may_be_removed_once_everybody_is_under_the_new_one(town: Town) -> None:
+    await town.process(OLD).confirm(ANNA, "42")
+    await town.process(OLD).learned(ANNA, "uAnna")
+    assert await town.encrypt(NEW, OLD) == "1 people sealed, 0 left"
+    assert await town.keys() == {Vault.of([NEW]).newest}
+    ending = await town.process(NEW).confirm(ANNA)
+    assert ending is not None
+    assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, "42")
+
+
+@pytest.mark.parametrize("keys", [[], [NEW], ["clear"]])
+async def test_without_a_key_that_rows_are_sealed_with_nothing_starts(town: Town, keys: list[str]) -> None:
+    """Red when `_database` of service/app.py does not check."""
+    await town.process(OLD).confirm(ANNA, "42")
+    fault = "encryption.keys: the database holds rows sealed with a key that is not listed"
+    with pytest.raises(ConfigError) as refused:
+        async with service_app._database(town.settings(*keys)):
+            pass
+    assert refused.value.faults == [fault]
+    with pytest.raises(ConfigError):
+        await town.encrypt(*keys)
+    async with service_app._database(town.settings(NEW, OLD)):
+        pass
+
+
+async def test_a_row_that_was_changed_is_given_to_nobody(town: Town) -> None:
+    process = town.process(NEW)
+    await process.confirm(ANNA, "42")
+    await process.confirm(BEN, "43")
+    async with town.database.write() as connection:
+        query = sa.select(table.c.openid_sealed).order_by(table.c.id)
+        anna, ben = (await connection.scalars(query)).all()
+        await connection.execute(sa.update(table).where(table.c.openid_sealed == ben).values(openid_sealed=anna))
+    with pytest.raises(StoreUnavailable, match=r"encryption.keys: a sealed row was changed"):
+        await process.bindings.of_user("shop", UserId("43"))
+
+
+@pytest.mark.parametrize(("bound_by", "other_by"), [(OLD, NEW), (NEW, OLD)])
+async def test_a_unionid_leads_to_the_same_user_while_rows_stand_under_different_keys(
+    town: Town, bound_by: str, other_by: str
+) -> None:
+    """Red when `with_unionid` looks for the newest form alone."""
+    await town.process(bound_by).confirm(ANNA, "42")
+    await town.process(bound_by).learned(ANNA, "uCanary")
+    process = town.process(other_by, bound_by)
+    await process.followers.seen("second", BEN, at=NOW)
+    await process.learned(BEN, "uCanary", account="second")
+    assert len(await town.keys()) == 2
+    ending = await process.confirm(BEN, account="second")
+    assert ending is not None
+    assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, "42")
+
+
+async def test_what_a_service_writes_while_a_row_is_being_sealed_stands(town: Town) -> None:
+    """Red when `_move` does not look whether the row still is what was read."""
+    process, newer = town.process(OLD), People(Vault.of([NEW, OLD]))
+    await process.followers.seen("main", ANNA, at=NOW)
+    read = await sealing._batch(town.database, Vault.of([OLD]).newest, after=0)
+    await process.learned(ANNA, "uAnna")
+    assert await town.database.attempt(partial(sealing._move, people=newer, rows=read)) == 0
+    known = await process.followers.get("main", ANNA)
+    assert known is not None
+    assert known.unionid == "uAnna"
+    assert await town.encrypt(NEW, OLD) == "1 people sealed, 0 left"
+
+
+async def test_who_stands_twice_is_left_and_does_not_keep_the_others_from_being_sealed(town: Town) -> None:
+    await town.process(NEW).followers.seen("main", ANNA, at=NOW)
+    for openid in (ANNA, BEN):
+        await town.process().followers.seen("main", openid, at=NOW)
+    assert await town.encrypt(NEW) == "1 people sealed, 1 left"
+
+
+PAIRS = pytest.mark.parametrize(
+    "pair", [(("clear", NEW), (NEW,)), ((OLD, NEW), (NEW, OLD))], ids=["turning on", "changing the key"]
+)
+
+
+@PAIRS
+async def test_two_processes_that_meet_somebody_new_at_once_make_one_follower(
+    town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]]
+) -> None:
+    """Red when `People.add` inserts under its newest key at once, or does not look for other forms then."""
+    processes = [town.process(*keys) for keys in pair]
+    everybody = [OpenId(f"oNew{number}") for number in range(20)]
+    for openid in everybody:
+        await asyncio.gather(*(process.followers.seen("main", openid, at=NOW) for process in processes * 2))
+    assert await town.names(processes[0].people) == Counter(everybody)
+
+
+@PAIRS
+async def test_keys_change_under_load_and_nobody_is_lost_doubled_or_mistaken(
+    town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]], dump: Callable[[], Awaitable[str]]
+) -> None:
+    """Red when `People.them` asks for the newest form alone."""
+    processes = [town.process(*keys) for keys in pair]
+    for number, openid in enumerate(STAYING):
+        await processes[0].confirm(openid, str(number))
+    turns = iter_turns(processes)
+    busy = asyncio.Event()
+
+    async def log_in() -> None:
+        for number, openid in [*enumerate(STAYING)] * 4:
+            ending = await next(turns).confirm(openid)
+            assert ending is not None, "somebody who never left is gone"
+            assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, str(number))
+            await next(turns).learned(openid, f"uCanary{number}")
+
+    async def come_and_go(openid: OpenId) -> None:
+        for _ in range(6):
+            bound = await next(turns).confirm(openid, openid)
+            assert bound is not None
+            assert bound.outcome is Outcome.BOUND
+            await next(turns).leave(openid)
+            assert await next(turns).followers.get("main", openid) is None
+            assert await next(turns).bindings.of_user("shop", UserId(openid)) == []
+
+    async def seal() -> None:
+        while not busy.is_set():  # there and back again, as long as the others are at it
+            for keys in pair:
+                await town.encrypt(*keys)
+
+    sealing_ = asyncio.create_task(seal())
+    await asyncio.gather(log_in(), come_and_go(OpenId("oCanaryX")), come_and_go(OpenId("oCanaryY")))
+    busy.set()
+    await sealing_
+
+    assert (await town.encrypt(*pair[1])).endswith(", 0 left")
+    only = town.process(NEW)
+    assert await town.keys() == {Vault.of([NEW]).newest}
+    assert await town.names(only.people) == Counter(STAYING)
+    for number, openid in enumerate(STAYING):
+        assert [it.openid for it in await only.bindings.of_user("shop", UserId(str(number)))] == [openid]
+    kept = await dump()
+    assert "uCanary" not in kept
+    assert "oCanaryStaying" not in kept
+
+
+def iter_turns(processes: list[Process]) -> Iterator[Process]:
+    return (processes[number % len(processes)] for number in count())
