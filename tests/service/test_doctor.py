@@ -15,13 +15,17 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
+from models.event import OpenId
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
-from service import doctor, embedded
+from service import database, doctor, embedded, sealing
 from service.app import running
 from service.credentials import hash_of
 from service.doctor import Finding, examine
+from service.followers import Followers
+from service.people import People
 from service.settings import Settings, validate
+from service.vault import Vault
 
 KEY = "k" * 32
 SECRET = "s" * 16
@@ -101,6 +105,29 @@ async def test_a_database_without_tables_wants_a_migration(
     findings = about(await examine(config), "database")
     assert [finding.ok for finding in findings] == [True, False]
     assert findings[1].remedy == "run `scanbind migrate`"
+
+
+async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
+    tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
+    url, old, new = f"sqlite:///{tmp_path}/people.sqlite3", "1" * 32, "2" * 32
+
+    def with_keys(*keys: str) -> Settings:
+        encryption = {"keys": list(keys)}
+        return settings(tmp_path, official, wechat, database={"url": url}, secret_key=KEY, encryption=encryption)
+
+    await database.migrate(with_keys())
+    async with database.connect(with_keys().database.url, data_dir=tmp_path) as sql:
+        for keys, openid in (([], "oAnna"), ([old], "oBen"), ([new], "oCarl")):
+            followers = Followers(sql, People(Vault.of(keys)))
+            await followers.seen("main", OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
+    [found] = about(await examine(with_keys(new, old)), "encryption.keys")
+    message = "2 people stand in the clear or under an older key"
+    assert found == Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
+    await sealing.encrypt(with_keys(new, old))
+    assert about(await examine(with_keys(new)), "encryption.keys") == []
+    [missing] = wrong(about(await examine(with_keys(old)), "database"))
+    assert "sealed with a key that is not listed" in missing.message
 
 
 async def test_a_redis_that_may_lose_tickets_is_warned_of(

@@ -150,6 +150,14 @@ def test_the_default_address_follows_the_port() -> None:
         ({"secret_key": [], "redis__url": "redis://h"}, "secret_key: is missing: 32 characters or more"),
         ({"redis__url": "redis://h"}, "secret_key: is missing: 32 characters or more"),
         ({"database__url": "sqlite:///x"}, "secret_key: is missing: 32 characters or more"),
+        (
+            {"encryption__keys": ["k" * 31]},
+            "encryption.keys: must be 32 characters or more each, or the word clear",
+        ),
+        ({"encryption__keys": ["k" * 32, "Clear"]}, "encryption.keys: must be 32 characters or more each"),
+        ({"encryption__keys": ["k" * 32] * 2}, "encryption.keys: must not hold the same one twice"),
+        ({"encryption__keys": ["clear", "clear"]}, "encryption.keys: must not hold the same one twice"),
+        ({"encryption": ["k" * 32]}, "encryption: must be a mapping"),
         ({"accounts": ["main"]}, "accounts: must be a mapping"),
         ({"accounts__Main": ACCOUNT}, "accounts.Main: must be a name"),
         (
@@ -358,6 +366,16 @@ def test_a_hash_alone_is_enough_and_a_faulty_one_is_the_only_fault(tmp_path: Pat
     assert fault.startswith("clients.shop.secret_hash: must be sha256:")
 
 
+def test_encryption_keys_may_be_one_or_several_in_the_file_or_in_a_variable(tmp_path: Path) -> None:
+    one, other = "1" * 32, "2" * 32
+    environ = {"SCANBIND_ENCRYPTION__KEYS": json.dumps([one, other])}
+    told = written(tree(), environ, folder=tmp_path).encryption
+    assert [key.get_secret_value() for key in told.keys] == [one, other]
+    [key] = validate(tree(encryption__keys=one)).encryption.keys
+    assert key.get_secret_value() == one
+    assert validate(tree()).encryption.keys == ()
+
+
 @given(st.text(alphabet="_AZ", max_size=12), st.text(alphabet='{}[]",:az1', max_size=12))
 def test_no_variable_ends_in_anything_but_settings_or_faults(name: str, value: str) -> None:
     tree = sources.read(None, {f"SCANBIND_{name}": value})
@@ -374,12 +392,14 @@ def test_no_message_and_no_repr_holds_a_secret(tmp_path: Path) -> None:
         clients__shop__secret=f"{hidden} ",
         database__url=f"oracle://u:{hidden}@h/d",
         redis__url=f"http://:{hidden}@h",
+        encryption__keys=[hidden],
     )
     found = faults(values, folder=tmp_path)
-    assert len(found) == 7
+    assert len(found) == 8
     assert hidden not in "\n".join(found)
     good = tree(
         secret_key=hidden * 5,
+        encryption__keys=[hidden * 5, hidden * 6],
         accounts__main__secret=hidden,
         accounts__main__token=hidden,
         clients__shop__secret=hidden,

@@ -1,16 +1,20 @@
 """The whole service on each database: what a person does, from the first scan to the last."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from harness import World
 
 from service.database import Database
 
 
-async def test_bind_log_in_register_and_disconnect(database: Database, url: str, make: Callable[..., Any]) -> None:
-    world: World = await make(database_url=url)
+@pytest.mark.parametrize("keys", [[], ["k" * 32]], ids=["clear", "sealed"])
+async def test_bind_log_in_register_and_disconnect(
+    database: Database, url: str, make: Callable[..., Any], dump: Callable[[], Awaitable[str]], keys: list[str]
+) -> None:
+    world: World = await make(database_url=url, encryption={"keys": keys})
     assert (await world.call("GET", "/readyz")).status == 200
     person = await world.bound("ünï 42 😀")
 
@@ -28,6 +32,7 @@ async def test_bind_log_in_register_and_disconnect(database: Database, url: str,
     told = await next(answer for answer in answers if answer.status == 200).json()
     body = {"user_id": "43", "registration": told["registration"]}
     assert (await world.site("POST", "/v1/bindings", body)).status == 201
+    assert (told["openid"] in await dump()) is not bool(keys)
     await world.sandbox.unfollow(person)
     assert await world.bindings("43") == []
 
