@@ -61,6 +61,7 @@ class _Row:
 
 
 _ROW: Final = [bindings.c[name] for name in _Row.__slots__]
+_ENTRY: Final = [name for name in Entry.__slots__ if name != "openid"]
 
 
 async def bind(
@@ -185,9 +186,8 @@ class Bindings:
 
     async def history(self, client: str, user_id: UserId, *, limit: int = 100) -> list[Entry]:
         """Return the last *limit* things that happened to a user's bindings, newest first."""
-        columns = [history.c[name] for name in Entry.__slots__ if name != "openid"]
         query = (
-            sa.select(*columns, *NAMES)
+            sa.select(*(history.c[name] for name in _ENTRY), *NAMES)
             .outerjoin_from(history, followers, followers.c.id == history.c.follower_id)
             .where(history.c.client == client, history.c.user_id == user_id)
             .order_by(history.c.id.desc())
@@ -199,8 +199,8 @@ class Bindings:
 
     def _entry(self, row: RowMapping) -> Entry:
         person = self._people.read(row)
-        names = [name for name in Entry.__slots__ if name != "openid"]
-        return Entry(openid=person.openid if person else None, **{name: row[history.c[name]] for name in names})
+        kept = {name: row[history.c[name]] for name in _ENTRY}
+        return Entry(openid=person.openid if person else None, **kept)
 
 
 def _at(client: str, account: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

@@ -28,9 +28,7 @@ from service.purging import purge
 T = TypeVar("T")
 
 _WITH_CODE: Final = (Outcome.LOGIN, Outcome.REGISTER)
-
-
-_NAMES: Final = [name for name in Ending.__slots__ if name != "openid"]
+_KEPT: Final = [name for name in Ending.__slots__ if name != "openid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +197,7 @@ class Endings:
 
     def _read(self, row: RowMapping) -> _Found:
         person = self._people.read(row)
-        kept = {name: row[endings.c[name]] for name in _NAMES}
+        kept = {name: row[endings.c[name]] for name in _KEPT}
         return _Found(Ending(**kept, openid=person.openid if person else None), person)
 
     async def _who(self, connection: AsyncConnection, ending: Ending) -> Person | None:
@@ -247,7 +245,7 @@ async def _insert(connection: AsyncConnection, ending: Ending, person: Person | 
         answered_at=to_millisecond(ending.answered_at),
         expires_at=to_millisecond(ending.expires_at),
     )
-    row = {name: getattr(kept, name) for name in _NAMES} | {"follower_id": person.id if person else None}
+    row = {name: getattr(kept, name) for name in _KEPT} | {"follower_id": person.id if person else None}
     await connection.execute(sa.insert(endings).values(row))
     await audit.write(connection, _line(kept))
     return kept
@@ -268,7 +266,7 @@ def _line(ending: Ending) -> Line:
 
 
 def _query() -> sa.Select[Any]:
-    columns = [endings.c[name] for name in _NAMES]
+    columns = [endings.c[name] for name in _KEPT]
     return sa.select(*columns, *NAMES).outerjoin_from(endings, followers, followers.c.id == endings.c.follower_id)
 
 

@@ -87,6 +87,13 @@ async def test_a_refusal_stands_as_it_was_given(endings: Endings, followers: Fol
     assert await endings.of(refused.ticket) == stands
 
 
+async def test_a_refusal_by_somebody_who_was_erased_names_nobody(endings: Endings) -> None:
+    refused = cancelled(status=Status.REJECTED, reason=Reason.DECLINED, openid=ANNA, account="main")
+    stands = await endings.close(refused)
+    assert stands == replace(refused, answered_at=KEPT, openid=None)
+    assert await endings.of(refused.ticket) == stands
+
+
 async def test_the_first_ending_stands(endings: Endings) -> None:
     first = await endings.close(cancelled())
     second = cancelled(status=Status.REJECTED, reason=Reason.DECLINED, answered_at=NOW + timedelta(seconds=1))
