@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers import cors
-from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized
+from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
 from models.portal import PortalSession
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER
@@ -32,7 +32,7 @@ def back_end(request: web.Request) -> str | None:
         return None
     name, secret = _basic(header)
     if not request.app[CREDENTIALS].prove(name, secret):
-        raise Unauthorized("client id or secret is wrong")
+        raise WrongCredentials("client id or secret is wrong")
     return name
 
 
@@ -141,6 +141,16 @@ def address(request: web.Request) -> str:
             break  # a proxy that names nobody stands for whoever is behind it
         here = before
     return str(here or "")
+
+
+def stranger(request: web.Request) -> str | None:
+    """Return the address whose wrong guesses and waiting browsers are counted; None if they are not.
+
+    This machine's own are not: behind a proxy on it that names nobody, everybody seems to come from there.
+    """
+    here = address(request)
+    parsed = parsed_address(here)
+    return None if parsed is None or parsed.is_loopback else here
 
 
 def _own_page(request: web.Request) -> None:

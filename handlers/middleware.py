@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from handlers import cors, problems
+from handlers import cors, guessing, problems
 from service.keys import METRICS
 from service.logs import REQUEST_ID
 
@@ -48,10 +48,12 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         cors.anybody(request)
     response: web.StreamResponse
     try:
+        guessing.listen(request, route)
         response = await handler(request)
     except ConnectionError:
         raise  # nobody is left to answer
     except Exception as e:  # noqa: BLE001 - the last door: every error becomes a problem, none leaks
+        await guessing.consider(request, e)
         response = problems.answer(e)
     seconds = time.perf_counter() - began
     # Nobody may invent methods to be counted.

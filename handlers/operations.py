@@ -176,8 +176,8 @@ _PUSH: Final[Schema] = {
     "description": "A push as WeChat writes it.",
 }
 _JSON_IN: Final = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
-_FOLLOWING: Final = (errors.Unauthorized, errors.TicketNotFound, errors.StoreUnavailable)
-_SITE: Final = (errors.Unauthorized, errors.StoreUnavailable)
+_SITE: Final = (errors.Unauthorized, errors.RateLimited, errors.StoreUnavailable)
+_FOLLOWING: Final = (*_SITE, errors.TicketNotFound)
 _HOLDER: Final = ("account_holder", "portal_page")
 _VISIT: Final = (*_SITE, errors.ForbiddenOrigin, errors.SessionNotFound)
 _HTML: Final = {"text/html": TEXT}
@@ -200,7 +200,6 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 *_JSON_IN,
                 *_SITE,
                 errors.ForbiddenOrigin,
-                errors.RateLimited,
                 errors.WeChatUnavailable,
             ),
         ),
@@ -216,7 +215,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
         tickets.stream: Operation(
             callers=("follower",),
             answers={200: Answer("How it stands, as that changes.", {"text/event-stream": _STREAM})},
-            refuses=(*_FOLLOWING, errors.RateLimited),
+            refuses=_FOLLOWING,
         ),
         tickets.cancel: Operation(
             callers=("follower",),
@@ -293,7 +292,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 201: _json("A new ticket.", shapes.TICKET_MADE),
                 200: _json("The bind ticket this session is already shown.", shapes.TICKET_MADE),
             },
-            refuses=(*_JSON_IN, *_VISIT, errors.RateLimited, errors.WeChatUnavailable),
+            refuses=(*_JSON_IN, *_VISIT, errors.WeChatUnavailable),
         ),
         portal.disconnect: Operation(
             callers=_HOLDER,
@@ -312,7 +311,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 404: Answer("No link of ours.", _HTML),
                 410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
             },
-            refuses=(errors.ForbiddenOrigin, errors.StoreUnavailable),
+            refuses=(errors.ForbiddenOrigin, errors.RateLimited, errors.StoreUnavailable),
         ),
         portal_pages.show: Operation(parameters=("lang",), answers={200: Answer("The page.", _HTML)}),
         portal_pages.style: Operation(

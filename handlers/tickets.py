@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -13,25 +14,21 @@ from handlers import auth, bodies, cors, qr
 from handlers.answers import NO_STORE, json_answer, moment, seconds_left
 from handlers.bodies import BindTicketRequest, LoginRequest
 from models.binding import UserId
-from models.errors import InvalidRequest, RateLimited, StoreUnavailable, Unauthorized
+from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
 from models.scene import Head
-from models.ticket import Asker, Ticket, TicketId, Via
+from models.ticket import Asker, Ticket, Via
 from service import cleaning
 from service.following import View
 from service.issuing import Issued, Wanted
 from service.keyring import ClientKeys
-from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS
+from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
 
 POLL_AFTER: Final = 2
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
 """Seconds of silence on a stream, at most; CONTRACT 4 allows 15."""
-_STREAMS: Final = 8
-"""Streams of one ticket at once, in this process."""
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
-
-OPEN_STREAMS: Final[web.AppKey[dict[TicketId, list[web.Request]]]] = web.AppKey("open_streams")
 
 
 async def create(request: web.Request) -> web.Response:
@@ -66,14 +63,16 @@ async def read(request: web.Request) -> web.Response:
     following = request.app[FOLLOWING]
     ticket = await following.read(head)
     tags = _TAG.findall(request.headers.get("If-None-Match", ""))
-    if seconds := _wait(request):
-        until = asyncio.get_running_loop().time() + seconds
-        while _etag(_view(request, head, keys, ticket)) in tags and not ticket.status.final:
-            left = until - asyncio.get_running_loop().time()
-            if left <= 0 or request.app[DRAINING].is_set():
-                break
-            ticket = await following.wait(head, ticket, seconds=left)
     view = _view(request, head, keys, ticket)
+    if (seconds := _wait(request)) and _etag(view) in tags and not ticket.status.final:
+        until = asyncio.get_running_loop().time() + seconds
+        with request.app[WAITING].poll(head.ticket, auth.stranger(request), request):
+            while _etag(view) in tags and not ticket.status.final:
+                left = until - asyncio.get_running_loop().time()
+                if left <= 0 or request.app[DRAINING].is_set():
+                    break
+                ticket = await following.wait(head, ticket, seconds=left)
+                view = _view(request, head, keys, ticket)
     headers = {**NO_STORE, "ETag": _etag(view)}
     if headers["ETag"] in tags:
         return web.Response(status=304, headers=headers)
@@ -88,19 +87,15 @@ async def stream(request: web.Request) -> web.StreamResponse:
     head, keys = auth.follower(request)
     following, draining = request.app[FOLLOWING], request.app[DRAINING]
     ticket = await following.read(head)
-    _enter(request, head)
+    place = request.app[WAITING].stream(head.ticket, auth.stranger(request), request)
     response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
-    try:
+    with place, suppress(ConnectionError, StoreUnavailable):  # the browser left, or will ask again
         await response.prepare(request)
         response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
         told = await _tell(request, response, _view(request, head, keys, ticket))
         while not ticket.status.final and not draining.is_set():
             ticket = await following.wait(head, ticket, seconds=_beat())
             told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
-    except (ConnectionError, StoreUnavailable):
-        pass  # the browser left, or will ask again
-    finally:
-        _leave(request, head)
     return response
 
 
@@ -143,26 +138,6 @@ def _asker(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: 
 def _beat() -> float:
     """Draw the seconds until a stream's next sign of life, so that those who came at once do not wake at once."""
     return random.uniform(_HEARTBEAT / 2, _HEARTBEAT)  # noqa: S311 - no secret
-
-
-def _enter(request: web.Request, head: Head) -> None:
-    """Count one more stream of the ticket.
-
-    Raises:
-        RateLimited: it has as many as it may.
-    """
-    streams = request.app[OPEN_STREAMS]
-    # A browser that left is noticed when something is written; until then its place is free for another.
-    here = [one for one in streams.get(head.ticket, ()) if one.transport is not None]
-    if len(here) >= _STREAMS:
-        raise RateLimited("too many streams of this ticket", retry_after=POLL_AFTER)
-    streams[head.ticket] = [*here, request]
-
-
-def _leave(request: web.Request, head: Head) -> None:
-    streams = request.app[OPEN_STREAMS]
-    if others := [one for one in streams.pop(head.ticket, ()) if one is not request]:
-        streams[head.ticket] = others
 
 
 async def _tell(request: web.Request, response: web.StreamResponse, view: View, *, told: str = "") -> str:

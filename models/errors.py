@@ -36,6 +36,10 @@ class Unauthorized(ServiceError):
         self.scheme = scheme
 
 
+class WrongCredentials(Unauthorized):
+    """Credentials that were given and are not right: a guess, for all we know."""
+
+
 class ForbiddenOrigin(ServiceError):
     """A page whose origin the client does not list."""
 
@@ -93,7 +97,11 @@ class Retryable(ServiceError):
 
 
 class RateLimited(Retryable):
-    """Asked too often."""
+    """Asked too often; `limit` names the limit as the figures do."""
+
+    def __init__(self, detail: str = "", *, limit: str, retry_after: int = 1) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.limit = limit
 
 
 class StoreUnavailable(Retryable):

@@ -18,7 +18,6 @@ from redis.asyncio import Redis, RedisCluster
 from handlers.expect import only_continue
 from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
-from handlers.tickets import OPEN_STREAMS
 from models.errors import StoreUnavailable
 from service import database, embedded, housekeeping, keys, sealing
 from service.answering import Answering
@@ -51,6 +50,7 @@ from service.settings import Settings
 from service.stage import Stages
 from service.tickets import TicketStore
 from service.vault import CLEAR
+from service.waiting import Waiting
 from service.wechat.account import Account, Mode
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.transport import ApiAccount
@@ -84,7 +84,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app[keys.CLOCK] = clock
     app[keys.METRICS] = Metrics()
     app[keys.DRAINING] = asyncio.Event()
-    app[OPEN_STREAMS] = {}
+    app[keys.WAITING] = Waiting(per_address=settings.limits.waiting_per_address, in_all=settings.limits.waiting)
     app.add_routes(ROUTES)
     app.on_response_prepare.append(mark)
     app.cleanup_ctx.append(_resources)
@@ -141,6 +141,7 @@ def _compose(
     profiles = Profiles(apis=apis, followers=followers, clock=clock)
     stages = Stages(clients=clients, keyring=keyring, requests=requests)
     concluding = Concluding(endings=endings, projection=projection, metrics=metrics, clock=clock)
+    limits = Limits(store, settings.limits)
     following = Following(
         store=tickets, feed=feed, endings=endings, requests=requests, projection=projection, clock=clock
     )
@@ -154,11 +155,7 @@ def _compose(
     app[keys.BINDINGS] = bindings
     app[keys.PORTAL] = portal
     app[keys.FOLLOWING] = following
-    app[keys.LIMITS] = Limits(
-        store,
-        per_address=settings.limits.tickets_per_address,
-        per_client=settings.limits.tickets_per_client,
-    )
+    app[keys.LIMITS] = limits
     app[keys.ISSUING] = Issuing(
         clients=clients,
         lifetimes=settings.tickets,
@@ -169,6 +166,7 @@ def _compose(
         requests=requests,
         endings=endings,
         following=following,
+        limits=limits,
         projection=projection,
         audit=audit,
         clock=clock,
@@ -185,6 +183,8 @@ def _compose(
         followers=followers,
         profiles=profiles,
         audit=audit,
+        limits=limits,
+        metrics=metrics,
         clock=clock,
     )
     app[keys.REDEEMING] = Redeeming(

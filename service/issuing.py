@@ -18,6 +18,7 @@ from service.audit import Audit
 from service.endings import Endings
 from service.following import Following
 from service.keyring import Keyring
+from service.limits import Limits
 from service.projection import Projection
 from service.redis import alone
 from service.requests import BindRequest, BindRequests
@@ -72,6 +73,7 @@ class Issuing:
         requests: BindRequests,
         endings: Endings,
         following: Following,
+        limits: Limits,
         projection: Projection,
         audit: Audit,
         clock: Callable[[], datetime],
@@ -85,6 +87,7 @@ class Issuing:
         self._requests = requests
         self._endings = endings
         self._following = following
+        self._limits = limits
         self._projection = projection
         self._audit = audit
         self._clock = clock
@@ -110,6 +113,7 @@ class Issuing:
 
         Raises:
             InvalidRequest: the client does not have this account.
+            RateLimited: a new one is needed, and the user had too many in this minute; an earlier ticket goes on.
             WeChatUnavailable: WeChat made no code; an earlier ticket goes on.
             StoreUnavailable: Redis or the database does not answer.
         """
@@ -121,6 +125,7 @@ class Issuing:
             for request in earlier:
                 if not wanted.refresh and (again := await self._reissued(request, wanted, now)):
                     return again
+            await self._limits.fresh_bind(wanted.client, wanted.user_id)
             issued = await self._bind(wanted)
             for request in earlier:
                 await self._cancel(request, now)

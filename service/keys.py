@@ -19,6 +19,7 @@ from service.portal import Portal
 from service.redeeming import Redeeming
 from service.scanning import Scanning
 from service.settings import Settings
+from service.waiting import Waiting
 from service.wechat.account import Account
 
 Check = Callable[[], Awaitable[None]]
@@ -34,6 +35,7 @@ DRAINING: Final = web.AppKey("draining", asyncio.Event)
 KEYRING: Final = web.AppKey("keyring", Keyring)
 FEED: Final = web.AppKey("feed", Feed)
 LIMITS: Final = web.AppKey("limits", Limits)
+WAITING: Final = web.AppKey("waiting", Waiting)
 ISSUING: Final = web.AppKey("issuing", Issuing)
 FOLLOWING: Final = web.AppKey("following", Following)
 SCANNING: Final = web.AppKey("scanning", Scanning)

@@ -1,16 +1,34 @@
-"""How often pages may ask for a code: counted per minute in Redis, for all processes together."""
+"""How often is too often: counted per minute in Redis, for all processes together.
 
+Whoever asks for a code is refused when nothing can be counted. A scan and a wrong guess are not: what they are
+worth is decided elsewhere.
+"""
+
+import asyncio
 import ipaddress
+import logging
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
 
-from models.errors import RateLimited
+from models.binding import UserId
+from models.errors import RateLimited, StoreUnavailable
+from models.event import OpenId, pseudonym
+from models.ticket import TicketId
+from service import settings
 from service.cleaning import parsed_address
 from service.redis import redis_errors
 
+log = logging.getLogger(__name__)
 _WINDOW: Final = 60
+_PATIENCE: Final = 0.7
+"""Seconds: a Redis that hangs must not use up the time in which a push is to be answered."""
+_PREFIXES: Final = {64: 1, 48: 16}
+"""A subscriber has an IPv6 /64 and may have a whole /48, which may then do so many times as much."""
 _COUNT: Final = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
@@ -18,37 +36,136 @@ return count
 """
 
 
-class Limits:
-    """Codes for pages (logins, and binds in the portal), per address and per client; 0 stands for no limit."""
+class Limit(StrEnum):
+    """What is counted, as the settings name it."""
 
-    def __init__(self, redis: "Redis | RedisCluster", *, per_address: int, per_client: int) -> None:
+    TICKETS_PER_ADDRESS = "tickets_per_address"
+    TICKETS_PER_CLIENT = "tickets_per_client"
+    TICKETS_PER_USER = "tickets_per_user"
+    SCANS_PER_OPENID = "scans_per_openid"
+    SCANS_PER_TICKET = "scans_per_ticket"
+    FAILURES_PER_ADDRESS = "failures_per_address"
+
+
+_CODES: Final = "too many codes were asked for; wait a little"
+_SAID: Final[Mapping[Limit, str]] = {
+    Limit.TICKETS_PER_ADDRESS: _CODES,
+    Limit.TICKETS_PER_CLIENT: _CODES,
+    Limit.TICKETS_PER_USER: _CODES,
+    Limit.FAILURES_PER_ADDRESS: "too many wrong secrets came from this address; wait a little",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A limit that was exceeded; *first* by the first one too many of this minute."""
+
+    limit: Limit
+    first: bool
+
+
+class Limits:
+    """Counts by limit and by whom it is for; 0 stands for no limit."""
+
+    def __init__(self, redis: "Redis | RedisCluster", allowed: settings.Limits) -> None:
         self._count = redis.register_script(_COUNT)
-        self._per_address = per_address
-        self._per_client = per_client
+        self._allowed: Mapping[Limit, int] = {limit: getattr(allowed, limit) for limit in Limit}
+        self._suspects: dict[str, int] = {}
 
     async def page_starts(self, *, client: str, address: str) -> None:
-        """Count one more login started by a page at *address*.
+        """Count one more code that a page at *address* asks for: a login, or a bind in the portal.
 
         Raises:
             RateLimited: too many in this minute; says when the next begins.
             StoreUnavailable: Redis does not answer, so nothing can be counted.
         """
-        await self._take(f"address:{_network(address)}", self._per_address)
-        await self._take(f"client:{client}", self._per_client)
+        for whose, times in shares(address):
+            await self._take(Limit.TICKETS_PER_ADDRESS, whose, times=times)
+        await self._take(Limit.TICKETS_PER_CLIENT, client)
 
-    async def _take(self, whose: str, limit: int) -> None:
-        if not limit:
-            return
-        minute, passed = divmod(int(time.time()), _WINDOW)
+    async def fresh_bind(self, client: str, user_id: UserId) -> None:
+        """Count one more bind ticket that is made for a user, whoever asks for it.
+
+        Raises: as `page_starts`.
+        """
+        await self._take(Limit.TICKETS_PER_USER, f"{client}:{user_id}")
+
+    async def scan(self, openid: OpenId, ticket: TicketId | None) -> Excess | None:
+        """Count what a person does, with a code of ours or in answer to one; return what they exceed, if anything.
+
+        Nothing while Redis does not answer.
+        """
+        by_whom = {Limit.SCANS_PER_OPENID: pseudonym(openid), Limit.SCANS_PER_TICKET: ticket}
+        for limit, whose in by_whom.items():
+            over = await self._over(limit, whose) if whose else 0
+            if over > 0:
+                return Excess(limit, first=over == 1)
+        return None
+
+    async def failed(self, address: str) -> None:
+        """Count one wrong guess from *address*; once that was the last it may make, `listen` refuses it."""
+        for whose, times in shares(address):
+            if await self._over(Limit.FAILURES_PER_ADDRESS, whose, times=times) >= 0:
+                minute, _ = _now()
+                self._suspects = {one: when for one, when in self._suspects.items() if when == minute}
+                self._suspects[whose] = minute
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether there may be anybody at all to refuse, so that others pay nothing."""
+        return bool(self._suspects)
+
+    def listen(self, address: str) -> None:
+        """Return if *address* may prove itself, as far as this process knows.
+
+        Raises:
+            RateLimited: it has guessed too often; its next guess is not even looked at.
+        """
+        minute, left = _now()
+        if any(self._suspects.get(whose) == minute for whose, _ in shares(address)):
+            raise _refusal(Limit.FAILURES_PER_ADDRESS, left)
+
+    async def _take(self, limit: Limit, whose: str, *, times: int = 1) -> None:
+        allowed = self._allowed[limit] * times
+        if allowed and await self._counted(limit, whose) > allowed:
+            raise _refusal(limit, _now()[1])
+
+    async def _over(self, limit: Limit, whose: str, *, times: int = 1) -> int:
+        """Count one more; return by how much that exceeds what is allowed, below 0 while some are left."""
+        allowed = self._allowed[limit] * times
+        if not allowed:
+            return -1
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._counted(limit, whose) - allowed
+        except (StoreUnavailable, TimeoutError):
+            log.warning("cannot count %s", limit)
+            return -1
+
+    async def _counted(self, limit: Limit, whose: str) -> int:
+        minute, _ = _now()
         with redis_errors():
-            count = await self._count(keys=[f"scanbind:l:{whose}:{minute}"], args=[2 * _WINDOW])
-        if int(count) > limit:
-            raise RateLimited("too many codes were asked for; wait a little", retry_after=_WINDOW - passed)
+            return int(await self._count(keys=[f"scanbind:l:{limit}:{whose}:{minute}"], args=[2 * _WINDOW]))
 
 
-def _network(address: str) -> str:
-    """Count an IPv6 subscriber as one, whichever of their addresses they use."""
+def shares(address: str) -> Iterator[tuple[str, int]]:
+    """Yield whom *address* is counted as, and how many times the limit each may have.
+
+    An IPv6 subscriber is one, whichever of their addresses they use.
+    """
     ip = parsed_address(address)
-    if ip is None:
-        return address
-    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+    if ip is None or ip.version == 4:
+        yield str(ip or address), 1
+        return
+    for prefix, times in _PREFIXES.items():
+        yield str(ipaddress.ip_network((ip, prefix), strict=False)), times
+
+
+def _now() -> tuple[int, int]:
+    """Return the minute, and the seconds until the next."""
+    minute, passed = divmod(int(time.time()), _WINDOW)
+    return minute, _WINDOW - passed
+
+
+def _refusal(limit: Limit, left: int) -> RateLimited:
+    return RateLimited(_SAID[limit], limit=limit, retry_after=left)

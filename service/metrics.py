@@ -41,6 +41,13 @@ class Metrics:
             registry=self._registry,
         )
 
+        self.limited = Counter(
+            "scanbind_limited_total",
+            "What was refused for being too often, by the limit that was met.",
+            ("limit",),
+            registry=self._registry,
+        )
+
     def request(self, method: str, route: str, status: int, *, seconds: float) -> None:
         """Note one answered request; *route* is a pattern, so that there are few."""
         key = (method, route, status)

@@ -21,6 +21,7 @@ class Notice(Enum):
     WRONG_NUMBER = "wrong number"
     OUT_OF_DATE = "out of date"
     SOMEBODY_ELSE = "somebody else"
+    TOO_OFTEN = "too often"
 
 
 _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
@@ -63,6 +64,10 @@ _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
     Notice.SOMEBODY_ELSE: {
         Lang.ZH: "此二维码已被别人先扫过。请在“{site}”的网页刷新后重新扫码。",
         Lang.EN: "Somebody else scanned this code first. Refresh the {site} page and scan again.",
+    },
+    Notice.TOO_OFTEN: {
+        Lang.ZH: "操作过于频繁，请一分钟后再试。",
+        Lang.EN: "That was too often. Try again in a minute.",
     },
 }
 
@@ -117,6 +122,11 @@ def notice_of(outcome: Outcome | None, reason: Reason | None) -> Notice:
 def notice(what: Notice, *, lang: Lang, site: str) -> str:
     """Say *what* of a ticket of *site*."""
     return _NOTICES[what][lang].format(site=site)
+
+
+def too_often() -> str:
+    """Say in every language that it was too often: to find out whose is whose would cost what the limit saves."""
+    return "\n".join(notice(Notice.TOO_OFTEN, lang=lang, site="") for lang in Lang)
 
 
 def question(asked: Question, *, purpose: Purpose, asker: Asker, lang: Lang, site: str) -> str:

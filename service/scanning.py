@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 from models.audit import Happening
 from models.event import Event, Followed, Other, Push, Said, Scan, Unfollowed
+from models.question import could_answer
+from models.scene import read
 from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
 from service.answering import Answering
 from service.audit import Audit
@@ -17,9 +19,11 @@ from service.concluding import Concluding
 from service.deliveries import Answered, Deliveries
 from service.followers import Followers
 from service.following import Following
+from service.limits import Excess, Limits
+from service.metrics import Metrics
 from service.profiles import Profiles
 from service.questions import Asked, Questions
-from service.replies import Notice
+from service.replies import Notice, too_often
 from service.settings import Account
 from service.stage import Stage, Stages
 from service.tickets import TicketStore
@@ -42,6 +46,8 @@ class Scanning:
         followers: Followers,
         profiles: Profiles,
         audit: Audit,
+        limits: Limits,
+        metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
@@ -55,6 +61,8 @@ class Scanning:
         self._followers = followers
         self._profiles = profiles
         self._audit = audit
+        self._limits = limits
+        self._metrics = metrics
         self._clock = clock
 
     async def handle(self, account: str, event: Event) -> str | None:
@@ -67,9 +75,23 @@ class Scanning:
             return None
         if kept := await self._deliveries.recall(account, event):
             return kept.text
-        text = await self._handle(account, event)
+        if excess := await self._excess(event):
+            self._metrics.limited.labels(excess.limit).inc()
+            text = too_often() if excess.first else None
+        else:
+            text = await self._handle(account, event)
         await self._deliveries.remember(account, event, Answered(text))
         return text
+
+    async def _excess(self, event: Event) -> Excess | None:
+        """Count a scan or an answer, before it costs anything; who leaves is never too much."""
+        match event:
+            case Scan():
+                scene = read(event.scene)
+                return await self._limits.scan(event.openid, scene.head.ticket if scene else None)
+            case Said() if could_answer(event.text):
+                return await self._limits.scan(event.openid, None)
+        return None
 
     async def _handle(self, account: str, event: Event) -> str | None:
         match event:

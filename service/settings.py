@@ -202,10 +202,16 @@ class Tickets(_Part):
 
 
 class Limits(_Part):
-    """Codes that pages ask for, per minute: logins, and binds in the portal; 0 is no limit."""
+    """How often is too often, per minute; and how many may wait in one process. 0 is no limit."""
 
     tickets_per_address: Limit = 30
     tickets_per_client: Limit = 3000
+    tickets_per_user: Limit = 60
+    scans_per_openid: Limit = 60
+    scans_per_ticket: Limit = 300
+    failures_per_address: Limit = 120
+    waiting_per_address: Limit = 256
+    waiting: Limit = 50_000
 
 
 class Settings(_Part):

@@ -13,8 +13,8 @@ from visit import bearer, follow, link, open_, visit
 
 from handlers.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
-from handlers.tickets import _STREAMS
 from service import keys
+from service.waiting import STREAMS
 
 Json = dict[str, Any]
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -279,7 +279,7 @@ async def test_a_stream_is_as_described(world: World, contract: Contract) -> Non
 async def test_too_many_streams_are_refused_as_described(world: World, contract: Contract) -> None:
     page = await world.login()
     address = f"{world.url}/v1/tickets/{page.id}/events"
-    open_streams = [await world.http.get(address, headers=page.bearer) for _ in range(_STREAMS)]
+    open_streams = [await world.http.get(address, headers=page.bearer) for _ in range(STREAMS)]
     assert (await contract.holds(await page.raw(suffix="/events"))).status == 429
     for stream in open_streams:
         stream.close()

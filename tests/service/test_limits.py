@@ -1,4 +1,4 @@
-"""Pages may start so many logins a minute; who is over is told when the next minute begins."""
+"""What is counted, for whom, and what those are told who are over: when the next minute begins."""
 
 import asyncio
 import time
@@ -8,8 +8,12 @@ from types import SimpleNamespace
 import pytest
 from redis.asyncio import Redis
 
+from models.binding import UserId
 from models.errors import RateLimited, StoreUnavailable
-from service.limits import Limits
+from models.event import OpenId, pseudonym
+from models.ticket import TicketId
+from service import settings
+from service.limits import Excess, Limit, Limits
 
 Make = Callable[..., Limits]
 
@@ -28,7 +32,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 @pytest.fixture
 def limits(redis: Redis, clock: Callable[[float], None]) -> Make:
-    return lambda per_address=0, per_client=0: Limits(redis, per_address=per_address, per_client=per_client)
+    return lambda **some: Limits(redis, allowed(**some))
+
+
+def allowed(*, per_address: int = 0, per_client: int = 0, **others: int) -> settings.Limits:
+    """Return limits that count nothing but what is named."""
+    named = {"tickets_per_address": per_address, "tickets_per_client": per_client, **others}
+    return settings.Limits(**dict.fromkeys(Limit, 0) | named)
 
 
 async def starts(limits: Limits, count: int, *, client: str = "shop", address: str = "203.0.113.7") -> int:
@@ -122,4 +132,95 @@ async def test_counters_vanish_by_themselves(limits: Make, redis: Redis) -> None
 async def test_without_redis_nothing_can_be_counted() -> None:
     async with Redis.from_url("unix:///nowhere/valkey.sock", decode_responses=True) as nowhere:
         with pytest.raises(StoreUnavailable):
-            await Limits(nowhere, per_address=1, per_client=0).page_starts(client="shop", address="203.0.113.7")
+            await Limits(nowhere, allowed(per_address=1)).page_starts(client="shop", address="203.0.113.7")
+
+
+async def test_whoever_has_a_whole_48_has_so_many_times_as_much_and_no_more(limits: Make) -> None:
+    mine = limits(per_address=2)
+    told = [await starts(mine, 2, address=f"2001:db8:1:{subnet:x}::1") for subnet in range(20)]
+    assert told == [2] * 16 + [0] * 4
+    assert await starts(mine, 2, address="2001:db8:2::1") == 2
+
+
+async def test_a_user_of_a_client_has_so_many_fresh_binds(limits: Make) -> None:
+    mine = limits(tickets_per_user=2)
+    for _ in range(2):
+        await mine.fresh_bind("shop", UserId("42"))
+    with pytest.raises(RateLimited) as refused:
+        await mine.fresh_bind("shop", UserId("42"))
+    assert (refused.value.limit, refused.value.retry_after) == ("tickets_per_user", 40)
+    await mine.fresh_bind("shop", UserId("43"))
+    await mine.fresh_bind("club", UserId("42"))
+
+
+async def test_the_first_scan_too_many_is_told_from_the_others(limits: Make) -> None:
+    mine = limits(scans_per_openid=2, scans_per_ticket=3)
+    anna, bert, ticket, other = OpenId("oAnna"), OpenId("oBert"), TicketId("t" * 28), TicketId("u" * 28)
+    assert [await mine.scan(anna, None) for _ in range(4)] == [
+        None,
+        None,
+        Excess(Limit.SCANS_PER_OPENID, first=True),
+        Excess(Limit.SCANS_PER_OPENID, first=False),
+    ]
+    assert [await mine.scan(OpenId(f"o{number}"), ticket) for number in range(5)] == [
+        None,
+        None,
+        None,
+        Excess(Limit.SCANS_PER_TICKET, first=True),
+        Excess(Limit.SCANS_PER_TICKET, first=False),
+    ]
+    assert await mine.scan(bert, other) is None
+    answers = [await mine.scan(OpenId(f"p{number}"), None) for number in range(5)]
+    assert answers == [None] * 5, "answers are of no ticket"
+
+
+async def test_no_counter_names_a_person(limits: Make, redis: Redis) -> None:
+    openid = OpenId("oW2Jw5A-canary_0123456789abcd")
+    await limits(scans_per_openid=5).scan(openid, None)
+    [key] = await redis.keys("scanbind:l:*")
+    assert openid not in key
+    assert pseudonym(openid) in key
+
+
+async def test_who_guessed_too_often_is_not_listened_to_until_the_minute_is_over(
+    limits: Make, clock: Callable[[float], None]
+) -> None:
+    mine, mallory = limits(failures_per_address=3), "203.0.113.66"
+    for _ in range(3):
+        mine.listen(mallory)
+        await mine.failed(mallory)
+    with pytest.raises(RateLimited) as refused:
+        mine.listen(mallory)
+    assert (refused.value.limit, refused.value.retry_after) == ("failures_per_address", 40)
+    mine.listen("203.0.113.7")
+    clock(40)
+    mine.listen(mallory)
+
+
+async def test_another_process_learns_it_at_its_first_wrong_guess(limits: Make) -> None:
+    here, there, mallory = limits(failures_per_address=3), limits(failures_per_address=3), "203.0.113.66"
+    for _ in range(3):
+        await here.failed(mallory)
+    there.listen(mallory)
+    await there.failed(mallory)
+    with pytest.raises(RateLimited):
+        there.listen(mallory)
+
+
+async def test_suspects_are_forgotten_with_their_minute(limits: Make, clock: Callable[[float], None]) -> None:
+    mine = limits(failures_per_address=1)
+    for number in range(5):
+        await mine.failed(f"203.0.113.{number}")
+    clock(60)
+    await mine.failed("203.0.113.9")
+    assert mine._suspects.keys() == {"203.0.113.9"}
+
+
+async def test_without_redis_no_scan_and_no_guess_is_refused_for_its_number() -> None:
+    async with Redis.from_url("unix:///nowhere/valkey.sock", decode_responses=True) as nowhere:
+        mine = Limits(nowhere, allowed(scans_per_openid=1, failures_per_address=1))
+        assert [await mine.scan(OpenId("oAnna"), None) for _ in range(3)] == [None] * 3
+        for _ in range(3):
+            await mine.failed("203.0.113.66")
+        mine.listen("203.0.113.66")
+        assert not mine.suspicious

@@ -215,6 +215,7 @@ def test_the_default_address_follows_the_port() -> None:
         ({"tickets__login_lifetime": 29}, "tickets.login_lifetime: must be from 30 to 1800"),
         ({"tickets__bind_lifetime": 1801}, "tickets.bind_lifetime: must be from 30 to 1800"),
         ({"limits__tickets_per_client": -1}, "limits.tickets_per_client: must be 0 or more"),
+        ({"limits__waiting": -1}, "limits.waiting: must be 0 or more"),
     ],
 )
 def test_each_fault_is_named_by_its_path(changes: dict[str, Any], fault: str, tmp_path: Path) -> None:

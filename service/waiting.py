@@ -1,0 +1,118 @@
+"""Who waits in this process, in memory: so many a ticket, so many an address, so many in all."""
+
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from models.errors import RateLimited
+from models.ticket import TicketId
+from service.limits import shares
+
+STREAMS: Final = 8
+"""Streams of one ticket at once."""
+POLLS: Final = 16
+"""Held polls of one ticket at once."""
+AGAIN: Final = 2
+"""Seconds after which one who was refused may ask again."""
+
+
+class Waiter(Protocol):
+    """A request. Its transport is None once the browser has gone, which its handler learns only later."""
+
+    @property
+    def transport(self) -> object | None: ...
+
+
+class _Room:
+    """So many places a name, 0 for any number. Whoever has gone leaves theirs to the next who needs one."""
+
+    __slots__ = ("_limit", "_places", "_taken")
+
+    def __init__(self, limit: str, places: int) -> None:
+        self._limit = limit
+        self._places = places
+        self._taken: dict[str, list[Waiter]] = {}
+
+    def check(self, name: str, *, times: int) -> None:
+        """Return if there is a place left. Raises RateLimited."""
+        here, places = self._taken.get(name, ()), self._places * times
+        if 0 < places <= len(here):
+            self._keep(name, [one for one in here if one.transport is not None])
+            if places <= len(self._taken.get(name, ())):
+                raise _refusal(self._limit)
+
+    def enter(self, name: str, waiter: Waiter) -> None:
+        self._taken.setdefault(name, []).append(waiter)
+
+    def leave(self, name: str, waiter: Waiter) -> None:
+        self._keep(name, [one for one in self._taken.get(name, ()) if one is not waiter])
+
+    def _keep(self, name: str, waiters: list[Waiter]) -> None:
+        if waiters:
+            self._taken[name] = waiters
+        else:
+            self._taken.pop(name, None)
+
+
+class Waiting:
+    """Gives out places to wait; 0 stands for no limit. An address of None is not counted."""
+
+    def __init__(self, *, per_address: int, in_all: int) -> None:
+        self._streams = _Room("streams_per_ticket", STREAMS)
+        self._polls = _Room("polls_per_ticket", POLLS)
+        self._addresses = _Room("waiting_per_address", per_address)
+        self._in_all = in_all
+        self._count = 0
+
+    def stream(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
+        """Give a place for a stream of *ticket*, until the context ends.
+
+        Raises:
+            RateLimited: the ticket, the address or the process has as many as it may; those there are stay.
+        """
+        return self._place(self._streams, ticket, address, waiter)
+
+    def poll(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
+        """Give a place for a held poll of *ticket*. Raises: as `stream`."""
+        return self._place(self._polls, ticket, address, waiter)
+
+    def leave(self, place: "Place") -> None:
+        """Take a place back."""
+        self._count -= 1
+        for room, name in place.names:
+            room.leave(name, place.waiter)
+
+    def _place(self, room: _Room, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
+        if 0 < self._in_all <= self._count:
+            raise _refusal("waiting")
+        room.check(ticket, times=1)
+        names = [(room, str(ticket))]
+        for whose, times in shares(address) if address else ():
+            self._addresses.check(whose, times=times)
+            names.append((self._addresses, whose))
+        for one, name in names:
+            one.enter(name, waiter)
+        self._count += 1
+        return Place(self, tuple(names), waiter)
+
+
+class Place:
+    """Held for as long as the context lasts. Thousands are held at once, so there is little to it."""
+
+    __slots__ = ("_waiting", "names", "waiter")
+
+    def __init__(self, waiting: Waiting, names: tuple[tuple[_Room, str], ...], waiter: Waiter) -> None:
+        self._waiting = waiting
+        self.names = names
+        self.waiter = waiter
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._waiting.leave(self)
+
+
+def _refusal(limit: str) -> RateLimited:
+    return RateLimited("too many are waiting already; ask again in a little", limit=limit, retry_after=AGAIN)

@@ -1,0 +1,351 @@
+"""Nobody gets more than their share: not of guesses, of codes, of scans, nor of places to wait."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from aiohttp import ClientResponse
+from harness import ORIGIN, Page, World, basic, client, problem
+from harness import world as make_world
+from sqlalchemy.engine import Engine
+from visit import bearer, link, visit
+
+from sandbox.mischief import Mischief
+from service import limits
+from service.embedded import valkey
+
+MALLORY = {"X-Forwarded-For": "203.0.113.66"}
+ANNA = {"X-Forwarded-For": "203.0.113.7"}
+PROXIED = {"server": {"trusted_proxies": ["127.0.0.0/8"]}}
+NOON = 1_800_000_000 // 60 * 60
+
+
+@pytest.fixture(autouse=True)
+def minute(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Hold the time by which the limits count."""
+    held = SimpleNamespace(now=NOON + 20)
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: held.now))
+    return held
+
+
+async def refused(response: ClientResponse, *, retry_after: str = "40") -> None:
+    await problem(response, 429, "rate-limited")
+    assert response.headers["Retry-After"] == retry_after
+
+
+async def counted(world: World, limit: str) -> int:
+    """Return how often the figures say that *limit* was met."""
+    text = await (await world.call("GET", "/metrics")).text()
+    lines = [line for line in text.splitlines() if line.startswith(f'scanbind_limited_total{{limit="{limit}"}}')]
+    return int(float(lines[0].rpartition(" ")[2])) if lines else 0
+
+
+# -- wrong guesses ----------------------------------------------------------------------------------------------
+
+Guess = Callable[[World, Page], Awaitable[ClientResponse]]
+
+
+async def _wrong_password(world: World, _: Page) -> ClientResponse:
+    return await world.call("GET", "/v1/bindings/42", headers={**basic(secret="guess"), **MALLORY})
+
+
+async def _unknown_client(world: World, _: Page) -> ClientResponse:
+    headers = {"Authorization": f"Basic {b64encode(b'nobody:guess').decode()}", **MALLORY}
+    return await world.call("GET", "/v1/bindings/42", headers=headers)
+
+
+async def _wrong_ticket_secret(world: World, page: Page) -> ClientResponse:
+    return await world.call("GET", f"/v1/tickets/{page.id}", headers={**bearer("guess"), **MALLORY})
+
+
+async def _unknown_ticket(world: World, page: Page) -> ClientResponse:
+    headers = {**page.bearer, **MALLORY}
+    return await world.call("DELETE", f"/v1/tickets/{page.id[::-1]}", headers=headers)
+
+
+async def _wrong_session_secret(world: World, _: Page) -> ClientResponse:
+    session = (await link(world))["token"].partition(".")[0]
+    return await world.call("GET", f"/v1/portal-sessions/{session}", headers={**bearer("guess"), **MALLORY})
+
+
+async def _wrong_cookie(world: World, _: Page) -> ClientResponse:
+    session = (await link(world))["token"].partition(".")[0]
+    headers = {"Cookie": "scanbind_portal=guess", "Sec-Fetch-Site": "same-origin", **MALLORY}
+    return await world.call("GET", f"/v1/portal-sessions/{session}", headers=headers)
+
+
+async def _wrong_token(world: World, _: Page) -> ClientResponse:
+    session = (await link(world))["token"].partition(".")[0]
+    headers = {**bearer(f"{session}.guess"), **MALLORY}
+    return await world.call("POST", f"/v1/portal-sessions/{session}/open", headers=headers)
+
+
+async def _wrong_link(world: World, _: Page) -> ClientResponse:
+    session = (await link(world))["token"].partition(".")[0]
+    return await world.call("GET", f"/portal/open/{session}.guess", headers=MALLORY)
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [
+        _wrong_password, _unknown_client, _wrong_ticket_secret, _unknown_ticket, _wrong_session_secret,
+        _wrong_cookie, _wrong_token, _wrong_link,
+    ],
+    ids=lambda guess: guess.__name__.strip("_"),
+)  # fmt: skip
+async def test_who_guesses_too_often_is_not_listened_to_even_when_right(
+    make: Any, minute: SimpleNamespace, guess: Guess
+) -> None:
+    """Red when `guessing.listen` returns at once, and for each kind when `_GUESSES` lacks it."""
+    world = await make(limits={"failures_per_address": 3}, **PROXIED)
+    page = await world.login()
+    assert [(await guess(world, page)).status for _ in range(3)] in ([401] * 3, [404] * 3)
+    await refused(await guess(world, page))
+    await refused(await page.raw(X_Forwarded_For=MALLORY["X-Forwarded-For"]))
+    await refused(await world.call("GET", "/v1/bindings/42", headers={**basic(), **MALLORY}))
+    await refused(await world.call("GET", f"/portal/open/{(await link(world))['token']}", headers=MALLORY))
+    assert await counted(world, "failures_per_address") == 4
+    assert (await page.raw(X_Forwarded_For=ANNA["X-Forwarded-For"])).status == 200, "others are"
+    assert (await world.call("GET", "/livez", headers=MALLORY)).status == 200, "where nothing is proved"
+    minute.now = NOON + 60
+    assert (await page.raw(X_Forwarded_For=MALLORY["X-Forwarded-For"])).status == 200
+
+
+async def test_who_guesses_right_is_not_counted(make: Any) -> None:
+    """Red when `guessing.consider` counts whatever it is given."""
+    world = await make(limits={"failures_per_address": 3}, **PROXIED)
+    page, here = await world.login(), await visit(world)
+    for _ in range(5):
+        assert (await page.raw(X_Forwarded_For="203.0.113.66")).status == 200
+        assert (await here.call(headers={**bearer(here.secret), **MALLORY})).status == 200
+        assert (await world.call("GET", "/v1/bindings/42", headers={**basic(), **MALLORY})).status == 200
+        assert (await world.call("GET", "/v1/bindings/42", headers=MALLORY)).status == 401, "none is no guess"
+    assert not [key async for key in world.redis.scan_iter("scanbind:l:failures*")]
+
+
+async def test_behind_a_proxy_that_names_nobody_nobody_is_refused_for_another(make: Any) -> None:
+    """Red when `auth.stranger` counts this machine's own addresses."""
+    world = await make(limits={"failures_per_address": 2})
+    page = await world.login()
+    for _ in range(5):
+        assert (await world.call("GET", f"/v1/tickets/{page.id}", headers=bearer("guess"))).status == 404
+    assert (await page.raw()).status == 200
+
+
+async def test_a_visitor_with_invented_codes_cannot_shut_a_site_out(make: Any) -> None:
+    """Red when `_GUESSES` holds InvalidCode: a site passes on what its visitors send."""
+    world = await make(limits={"failures_per_address": 2}, **PROXIED)
+    for _ in range(5):
+        how = {"json": {"code": "invented"}, "headers": {**basic(), **MALLORY}}
+        await problem(await world.call("POST", "/v1/exchange", **how), 400, "invalid-code")
+    assert (await world.call("GET", "/v1/bindings/42", headers={**basic(), **MALLORY})).status == 200
+
+
+async def test_without_redis_a_wrong_guess_is_wrong_and_disconnecting_works(tmp_path: Path) -> None:
+    """Red when `Limits._over` lets StoreUnavailable through."""
+    async with AsyncExitStack() as stack, AsyncExitStack() as store:
+        url = await store.enter_async_context(valkey(tmp_path))
+        limit = {"failures_per_address": 2}
+        world = await stack.enter_async_context(make_world(url, tmp_path, limits=limit, **PROXIED))
+        await world.bound("42")
+        page = await world.login()
+        await store.aclose()
+        for _ in range(4):
+            await problem(await _wrong_password(world, page), 401, "unauthorized")
+            await problem(await _wrong_ticket_secret(world, page), 404, "ticket-not-found")
+        response = await world.call("DELETE", "/v1/bindings/42", headers={**basic(), **MALLORY})
+        assert response.status == 204
+        body = {"purpose": "login", "client_id": "shop"}
+        started = await world.call("POST", "/v1/tickets", json=body, headers={"Origin": ORIGIN})
+        await problem(started, 503, "store-unavailable")
+
+
+# -- codes ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_user_gets_so_many_fresh_codes_from_the_back_end_and_the_portal_together(make: Any) -> None:
+    """Red when `Issuing.bind` does not ask `Limits.fresh_bind`."""
+    world = await make(limits={"tickets_per_user": 3})
+    for session in ("a", "b"):
+        assert (await world.bind("42", session=session)).status == 201
+    here = await visit(world, "42")
+    assert (await here.bind()).status == 201
+    for _ in range(3):
+        assert (await here.bind()).status == 200, "the same again costs nothing"
+        assert (await world.bind("42", session="a")).status == 200
+    body = {"purpose": "bind", "user_id": "42", "session": "a", "refresh": True}
+    await refused(await world.site("POST", "/v1/tickets", body))
+    assert (await world.bind("42", session="a")).status == 200, "the one there is goes on"
+    assert (await world.bind("43")).status == 201
+    assert await counted(world, "tickets_per_user") == 1
+
+
+# -- scans ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect what is sent to SQL."""
+    sent: list[str] = []
+
+    def collect(_: Any, __: Any, statement: str, *more: Any) -> None:
+        sent.append(statement)
+
+    sa.event.listen(Engine, "before_cursor_execute", collect)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(Engine, "before_cursor_execute", collect)
+
+
+async def settled(sent: list[str]) -> None:
+    """Wait until WeChat has told of the person and that is kept: nothing is written beside the pushes then."""
+    async with asyncio.timeout(10):
+        while not any(one.startswith("UPDATE followers") and "asked_at" in one for one in sent):
+            await asyncio.sleep(0.01)
+
+
+async def test_who_scans_too_often_changes_nothing_costs_no_sql_and_is_told_once(make: Any) -> None:
+    """Red when `Scanning.handle` does not ask `Limits.scan`."""
+    world = await make(limits={"scans_per_openid": 2})
+    pages = [await world.login() for _ in range(6)]
+    with statements() as sent:
+        mallory = await world.person()
+        await settled(sent)
+        for page in pages[:2]:
+            assert "sign" in (await world.scan(mallory, page) or "")
+        sent.clear()
+        said = await world.scan(mallory, pages[2])
+        assert "操作过于频繁" in (said or "")
+        assert "too often" in (said or "")
+        for page in pages[3:]:
+            assert await world.scan(mallory, page) is None
+            assert world.sandbox.deliveries[-1].state == "answered"
+        assert sent == []
+    assert [(await page.poll())["status"] for page in pages[2:]] == ["pending"] * 4
+    assert await counted(world, "scans_per_openid") == 4
+    assert "sign" in (await world.scan(await world.person(), pages[2]) or ""), "others may"
+
+
+async def test_who_answers_too_often_is_not_heard(make: Any) -> None:
+    """Red when `Scanning._excess` knows scans alone."""
+    world = await make(limits={"scans_per_openid": 3}, clients={"shop": client("shop", confirm="tap")})
+    person, page = await world.person(), await world.login()
+    await world.scan(person, page)
+    for _ in range(2):
+        await world.say(person, "12")
+    for _ in range(5):
+        assert await world.say(person, "hello") is None, "what could be no answer is not counted"
+    assert "too often" in (await world.say(person, "是我，继续") or await world.say(person, "12") or "")
+    assert (await page.poll())["status"] == "scanned"
+
+
+async def test_a_code_is_scanned_so_often_whoever_does_it(make: Any) -> None:
+    """Red when `Limits.scan` counts no tickets."""
+    world = await make(limits={"scans_per_ticket": 2})
+    page, other, people = await world.login(), await world.login(), [await world.person() for _ in range(4)]
+    said = [await world.scan(person, page) for person in people]
+    assert "sign" in (said[0] or "")
+    assert "Somebody else" in (said[1] or "")
+    assert "too often" in (said[2] or "")
+    assert said[3] is None
+    assert await world.scan(people[3], other)
+    assert await counted(world, "scans_per_ticket") == 2
+
+
+async def test_a_redelivery_is_not_counted_again_and_gets_the_same_reply(make: Any) -> None:
+    """Red when `Scanning.handle` counts before it recalls."""
+    world = await make(limits={"scans_per_openid": 2})
+    person = await world.person()
+    for _ in range(2):
+        scan = await world.sandbox.scan(person, (await world.login()).made["qr_url"], mischief=Mischief.TWICE)
+        assert "sign" in scan.delivery.reply
+    scan = await world.sandbox.scan(person, (await world.login()).made["qr_url"], mischief=Mischief.TWICE)
+    assert {"too often" in (attempt.reply or "") for attempt in scan.delivery.attempts} == {True}
+
+
+async def test_whoever_leaves_is_heard_however_often_they_have_scanned(make: Any) -> None:
+    """Red when `Scanning._excess` counts everything."""
+    world = await make(limits={"scans_per_openid": 1})
+    person = await world.bound("42")
+    assert "too often" in (await world.scan(person, await world.login()) or "")
+    await world.sandbox.unfollow(person)
+    assert await world.bindings("42") == []
+
+
+# -- places to wait ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def crowd(make: Any) -> AsyncIterator[tuple[World, Callable[..., Awaitable[ClientResponse]]]]:
+    """Give a world where an address may have two browsers waiting, three in all; and a way to open streams."""
+    world = await make(limits={"waiting_per_address": 2, "waiting": 3}, **PROXIED)
+    opened: list[ClientResponse] = []
+
+    async def stream(**address: str) -> ClientResponse:
+        page = await world.login()
+        headers = {**page.bearer, "X-Forwarded-For": address["at"]}
+        opened.append(await world.http.get(f"{world.url}/v1/tickets/{page.id}/events", headers=headers))
+        return opened[-1]
+
+    yield world, stream
+    for one in opened:
+        one.close()
+
+
+async def test_an_address_has_so_many_browsers_waiting_and_those_stay(
+    crowd: tuple[World, Callable[..., Awaitable[ClientResponse]]],
+) -> None:
+    """Red when `Waiting._place` checks no address."""
+    world, stream = crowd
+    first, second = await stream(at="203.0.113.66"), await stream(at="203.0.113.66")
+    third = await stream(at="203.0.113.66")
+    await refused(third, retry_after="2")
+    assert (await stream(at="203.0.113.7")).status == 200
+    for one in (first, second):
+        assert (await one.content.readline()).startswith(b"event: status")
+    page = await world.login()
+    tag = (await page.raw()).headers["ETag"]
+    poll = await page.raw(If_None_Match=tag, Prefer="wait=30", X_Forwarded_For="203.0.113.66")
+    await refused(poll, retry_after="2")
+    short = await page.raw(If_None_Match=tag, X_Forwarded_For="203.0.113.66")
+    assert short.status == 304, "who does not wait needs no place"
+
+
+async def test_a_process_has_so_many_browsers_waiting_in_all(
+    crowd: tuple[World, Callable[..., Awaitable[ClientResponse]]],
+) -> None:
+    """Red when `Waiting._place` does not look at its count."""
+    world, stream = crowd
+    assert [(await stream(at=f"203.0.113.{last}")).status for last in range(4)] == [200, 200, 200, 429]
+    assert await counted(world, "waiting") == 1
+
+
+async def test_a_held_poll_gives_its_place_back(make: Any) -> None:
+    """Red when `Place.__exit__` does nothing."""
+    world = await make(limits={"waiting_per_address": 1}, **PROXIED)
+    page = await world.login()
+    how = {"If_None_Match": (await page.raw()).headers["ETag"], "X_Forwarded_For": "203.0.113.66"}
+    for _ in range(3):
+        assert (await page.raw(Prefer="wait=1", **how)).status == 304
+
+
+async def test_a_browser_that_left_is_not_in_anybodys_way(make: Any) -> None:
+    """Red when `_Room.check` counts those whose transport is gone."""
+    world = await make(limits={"waiting_per_address": 1}, **PROXIED)
+    page, headers = await world.login(), {"X-Forwarded-For": "203.0.113.66"}
+    address = f"{world.url}/v1/tickets/{page.id}/events"
+    (await world.http.get(address, headers={**page.bearer, **headers})).close()
+    async with asyncio.timeout(3):  # the next sign of life is seven seconds off at least
+        while True:
+            again = await world.http.get(address, headers={**page.bearer, **headers})
+            again.close()
+            if again.status == 200:
+                break
+            await asyncio.sleep(0.02)

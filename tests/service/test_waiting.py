@@ -1,0 +1,98 @@
+"""So many may wait; whoever has gone makes room, and whoever is there stays."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from models.errors import RateLimited
+from models.ticket import TicketId
+from service.waiting import AGAIN, POLLS, STREAMS, Waiting
+
+TICKET, OTHER = TicketId("t" * 28), TicketId("u" * 28)
+HERE, THERE = "203.0.113.7", "203.0.113.8"
+
+
+@dataclass(eq=False)
+class Browser:
+    transport: object | None = True
+
+
+def refused(waiting: Waiting, address: str | None, ticket: TicketId = TICKET) -> str:
+    """Return the limit that one more stream meets; '' for none."""
+    try:
+        with waiting.stream(ticket, address, Browser()):
+            return ""
+    except RateLimited as limited:
+        return limited.limit
+
+
+def test_a_ticket_has_its_streams_and_its_polls() -> None:
+    waiting = Waiting(per_address=0, in_all=0)
+    with ExitStack() as stack:
+        for _ in range(STREAMS):
+            stack.enter_context(waiting.stream(TICKET, HERE, Browser()))
+        assert refused(waiting, THERE) == "streams_per_ticket"
+        assert refused(waiting, HERE, OTHER) == ""
+        for _ in range(POLLS):
+            stack.enter_context(waiting.poll(TICKET, HERE, Browser()))
+        with pytest.raises(RateLimited) as limited:
+            waiting.poll(TICKET, HERE, Browser())
+        assert (limited.value.limit, limited.value.retry_after) == ("polls_per_ticket", AGAIN)
+    assert refused(waiting, HERE) == ""
+
+
+def test_an_address_has_its_share_over_all_tickets() -> None:
+    waiting = Waiting(per_address=2, in_all=0)
+    with waiting.stream(TICKET, HERE, Browser()), waiting.poll(OTHER, HERE, Browser()):
+        assert refused(waiting, HERE) == "waiting_per_address"
+        assert refused(waiting, THERE) == ""
+        assert refused(waiting, None) == "", "an address that is not counted"
+    assert refused(waiting, HERE) == ""
+
+
+def test_an_ipv6_subscriber_is_one() -> None:
+    waiting = Waiting(per_address=1, in_all=0)
+    with waiting.stream(TICKET, "2001:db8:1:2::1", Browser()):
+        assert refused(waiting, "2001:db8:1:2::9") == "waiting_per_address"
+        assert refused(waiting, "2001:db8:1:3::1") == ""
+
+
+def test_the_process_has_so_many_in_all() -> None:
+    waiting = Waiting(per_address=0, in_all=2)
+    with waiting.stream(TICKET, None, Browser()), waiting.stream(OTHER, HERE, Browser()):
+        assert refused(waiting, THERE) == "waiting"
+    assert refused(waiting, THERE) == ""
+
+
+def test_who_has_gone_makes_room_before_their_handler_knows() -> None:
+    waiting, gone = Waiting(per_address=1, in_all=0), Browser()
+    place = waiting.stream(TICKET, HERE, gone)
+    gone.transport = None
+    with waiting.stream(OTHER, HERE, Browser()):
+        with place:
+            pass
+        assert refused(waiting, HERE) == "waiting_per_address", "leaving late frees nobody else's place"
+
+
+@pytest.mark.parametrize("how", [None, ValueError, KeyboardInterrupt])
+def test_a_place_is_free_again_however_it_ended_and_nothing_is_kept(how: type[BaseException] | None) -> None:
+    waiting = Waiting(per_address=1, in_all=1)
+    try:
+        with waiting.stream(TICKET, HERE, Browser()):
+            if how:
+                raise how
+    except (ValueError, KeyboardInterrupt):
+        pass
+    assert refused(waiting, HERE) == ""
+    assert not any(room._taken for room in (waiting._streams, waiting._polls, waiting._addresses))
+
+
+def test_a_refusal_takes_no_place() -> None:
+    waiting = Waiting(per_address=1, in_all=0)
+    with waiting.stream(TICKET, HERE, Browser()), ExitStack() as stack:
+        for _ in range(STREAMS):
+            assert refused(waiting, HERE) == "waiting_per_address"
+        for _ in range(STREAMS - 1):
+            stack.enter_context(waiting.stream(TICKET, None, Browser()))
+        assert refused(waiting, None) == "streams_per_ticket"
