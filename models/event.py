@@ -25,11 +25,6 @@ def pseudonym(openid: OpenId) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(openid.encode()).digest())[:22].decode()
 
 
-def pseudonym(openid: OpenId) -> str:
-    """Return what stands for a person where their openid must not be read: 22 characters, always the same."""
-    return base64.urlsafe_b64encode(hashlib.sha256(openid.encode()).digest())[:22].decode()
-
-
 @dataclass(frozen=True, slots=True)
 class Push:
     """What every push carries (PROTOCOL.md 3.3)."""

@@ -42,6 +42,7 @@ from service.portal import Portal
 from service.profiles import Profiles
 from service.projection import Projection
 from service.questions import Questions
+from service.quota import Quota
 from service.redeeming import Redeeming
 from service.redis import connect, redis_errors
 from service.requests import BindRequests
@@ -141,7 +142,8 @@ def _compose(
     profiles = Profiles(apis=apis, followers=followers, clock=clock)
     stages = Stages(clients=clients, keyring=keyring, requests=requests)
     concluding = Concluding(endings=endings, projection=projection, metrics=metrics, clock=clock)
-    limits = Limits(store, settings.limits)
+    limits, quota = Limits(store, settings.limits), Quota(store, accounts=settings.accounts, clock=clock)
+    quota.show(metrics)
     following = Following(
         store=tickets, feed=feed, endings=endings, requests=requests, projection=projection, clock=clock
     )
@@ -167,6 +169,7 @@ def _compose(
         endings=endings,
         following=following,
         limits=limits,
+        quota=quota,
         projection=projection,
         audit=audit,
         clock=clock,

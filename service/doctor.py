@@ -13,12 +13,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
+from models.ticket import Purpose
 from service import database, embedded, redis, sealing
 from service.fields import EMBEDDED
 from service.keyfile import resolve_secret_keys
+from service.quota import Quota, available
 from service.settings import Account, ConfigError, Settings
 from service.wechat.tokens import ENDPOINT
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
@@ -30,6 +33,8 @@ _SHORT_SECRET: Final = 16
 _CLOCK_OFF: Final = 30
 """Seconds that this machine's clock may be from WeChat's."""
 _MARKS: Final = {True: "good", None: "warning", False: "failed"}
+_NEARLY: Final = 0.8
+"""The share of a day's codes from which on somebody should know."""
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 # PROTOCOL.md 1: what a person can do about it.
@@ -113,8 +118,11 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         if url == EMBEDDED:
             try:
                 url = await stack.enter_async_context(embedded.valkey(settings.data_dir))
-            except embedded.FolderInUseError:
+            except embedded.FolderInUseError as in_use:
                 yield Finding(True, "redis", "embedded, and in the hands of a scanbind that runs")
+                async with redis.connect(in_use.url) as theirs:
+                    async for finding in _codes(settings, theirs):
+                        yield finding
                 return
         client = await stack.enter_async_context(redis.connect(url))
         try:
@@ -123,8 +131,26 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
             remedy = "start it, or correct redis.url"
             yield Finding(False, "redis", f"does not answer ({type(error).__name__})", remedy)
             return
-    for finding in _redis_facts(facts):
-        yield finding
+        for finding in _redis_facts(facts):
+            yield finding
+        async for finding in _codes(settings, client):
+            yield finding
+
+
+async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIterator[Finding]:
+    """Tell how many of WeChat's codes were asked for today."""
+    quota = Quota(client, accounts=settings.accounts, clock=lambda: datetime.now(UTC))
+    for name, account in settings.accounts.items():
+        subject, used, total = f"accounts.{name}.codes_per_day", await quota.used(name), account.codes_per_day
+        message = f"{used} of {total} codes were asked of WeChat today"
+        if used >= available(account, Purpose.LOGIN):
+            left = max(0, total - used)
+            message += f"; logins are refused, and {left} are left for binds"
+            yield Finding(None, subject, message, "find out who asks for so many; it goes on tomorrow")
+        elif used >= _NEARLY * total:
+            yield Finding(None, subject, message, "find out who asks for so many, before logins are refused")
+        else:
+            yield Finding(True, subject, message)
 
 
 def _facts(info: Mapping[str, Any]) -> Mapping[str, Any]:

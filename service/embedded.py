@@ -66,7 +66,11 @@ _OPTIONS: Final = {
 
 
 class FolderInUseError(ConfigError):
-    """Another scanbind that runs has this folder."""
+    """Another scanbind that runs has this folder; *url* is where its Valkey answers."""
+
+    def __init__(self, fault: str, url: str) -> None:
+        super().__init__([fault])
+        self.url = url
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,10 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
     program = _program()
     home = _home(data_dir)
     with _held(home / "service.lock") as mine, _held(home / "valkey.lock") as lock:
-        if not _taken(mine):
-            raise FolderInUseError(
-                [f"data_dir: another scanbind is using {data_dir}; stop it, or choose another folder"]
-            )
         place = _Place(program, home, _socket(home))
+        if not _taken(mine):
+            fault = f"data_dir: another scanbind is using {data_dir}; stop it, or choose another folder"
+            raise FolderInUseError(fault, place.url)
         if not _taken(lock):
             await _evict(place, lock=lock)
         server = _Server(await _start(place, lock=lock))

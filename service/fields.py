@@ -182,6 +182,7 @@ _title = _matching(
 )
 _vault_key = _matching(r"clear|.{32,}", "must be 32 characters or more each, or the word clear")
 
+Allowance = Annotated[int, _whole(1)]
 AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key)]
 AppId = Annotated[str, AfterValidator(_app_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]

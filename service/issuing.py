@@ -20,6 +20,7 @@ from service.following import Following
 from service.keyring import Keyring
 from service.limits import Limits
 from service.projection import Projection
+from service.quota import Quota
 from service.redis import alone
 from service.requests import BindRequest, BindRequests
 from service.settings import Client, Tickets
@@ -74,6 +75,7 @@ class Issuing:
         endings: Endings,
         following: Following,
         limits: Limits,
+        quota: Quota,
         projection: Projection,
         audit: Audit,
         clock: Callable[[], datetime],
@@ -88,6 +90,7 @@ class Issuing:
         self._endings = endings
         self._following = following
         self._limits = limits
+        self._quota = quota
         self._projection = projection
         self._audit = audit
         self._clock = clock
@@ -99,6 +102,7 @@ class Issuing:
 
         Raises:
             InvalidRequest: the client does not have this account.
+            RateLimited: what logins may use of WeChat's codes is used up for today.
             WeChatUnavailable: WeChat made no code.
             StoreUnavailable: Redis does not answer.
         """
@@ -113,7 +117,8 @@ class Issuing:
 
         Raises:
             InvalidRequest: the client does not have this account.
-            RateLimited: a new one is needed, and the user had too many in this minute; an earlier ticket goes on.
+            RateLimited: a new one is needed, and the user had too many in this minute, or WeChat's codes are
+                used up for today; an earlier ticket goes on.
             WeChatUnavailable: WeChat made no code; an earlier ticket goes on.
             StoreUnavailable: Redis or the database does not answer.
         """
@@ -195,7 +200,8 @@ class Issuing:
             user_id=user_id,
             key=keys.scene,
         )
-        code = await self._apis[account].create_qr(scene.text, lifetime=lifetime)
+        async with self._quota.code(account, scene.head.purpose):
+            code = await self._apis[account].create_qr(scene.text, lifetime=lifetime)
         return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
     async def _begin(self, issued: Issued, asker: Asker, *, client: str, user_id: UserId | None = None) -> None:

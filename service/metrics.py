@@ -47,6 +47,12 @@ class Metrics:
             ("limit",),
             registry=self._registry,
         )
+        self.codes = Gauge(
+            "scanbind_codes_today",
+            "Codes asked of WeChat since midnight in Beijing, by all processes, as this one last saw it.",
+            ("account",),
+            registry=self._registry,
+        )
 
     def request(self, method: str, route: str, status: int, *, seconds: float) -> None:
         """Note one answered request; *route* is a pattern, so that there are few."""

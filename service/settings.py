@@ -26,6 +26,7 @@ from service import sources
 from service.fields import (
     EMBEDDED,
     AesKeys,
+    Allowance,
     AppId,
     DatabaseUrl,
     Fault,
@@ -123,6 +124,17 @@ class Account(_Part):
     """Whom pushes must be for; nobody is asked when it is empty."""
     api_base: WebAddress = "https://api.weixin.qq.com"
     unfollow: Literal["erase", "keep"] = "erase"
+    codes_per_day: Allowance = 100_000
+    """How many codes WeChat makes for the account in a day (PROTOCOL.md 2)."""
+    codes_for_binds: Limit = 5000
+    """Of these, the last that no login gets."""
+
+    @field_validator("codes_for_binds")
+    @classmethod
+    def _leaves_some_for_logins(cls, value: int, info: ValidationInfo) -> int:
+        if value >= info.data.get("codes_per_day", value + 1):
+            raise Fault("must be less than codes_per_day, or nobody could log in")
+        return value
 
     @field_validator("token")
     @classmethod

@@ -16,14 +16,16 @@ from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
 from models.event import OpenId
+from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
 from service import database, doctor, embedded, sealing
-from service.app import running
+from service.app import running, utcnow
 from service.credentials import hash_of
 from service.doctor import Finding, examine
 from service.followers import Followers
 from service.people import People
+from service.quota import Quota
 from service.settings import Settings, validate
 from service.vault import Vault
 
@@ -290,3 +292,39 @@ async def test_a_secret_that_somebody_may_guess_is_warned_of_and_not_shown(
     assert (finding.ok, finding.remedy) == (None, "make another with `scanbind keys new client`")
     assert "hunter2" not in "".join(map(str, findings))
     assert about(findings, "clients.club.secret") == []
+
+
+@pytest.mark.parametrize(
+    ("used", "ok", "said"),
+    [
+        (0, True, "0 of 100 codes"),
+        (79, True, "79 of 100 codes"),
+        (80, None, "80 of 100 codes"),
+        (90, None, "logins are refused, and 10 are left for binds"),
+        (100, None, "logins are refused, and 0 are left for binds"),
+    ],
+)
+async def test_a_days_codes_that_run_short_are_warned_of(
+    tmp_path: Path, official: OfficialAccount, wechat: str, redis: Redis, redis_url: str,
+    *, used: int, ok: bool | None, said: str,
+) -> None:  # fmt: skip
+    codes = {"codes_per_day": 100, "codes_for_binds": 10}
+    config = settings(tmp_path, official, wechat, main=codes, redis={"url": redis_url}, secret_key=KEY)
+    quota = Quota(redis, accounts=config.accounts, clock=utcnow)
+    for _ in range(used):
+        async with quota.code("main", Purpose.BIND):
+            pass
+    [finding] = about(await examine(config), "accounts.main.codes_per_day")
+    assert (finding.ok, said in finding.message) == (ok, True), finding
+    assert bool(finding.remedy) is (ok is None)
+
+
+async def test_the_codes_of_a_service_that_runs_on_embedded_stores_are_told(
+    tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
+    config = settings(tmp_path, official, wechat)
+    async with embedded.valkey(config.data_dir) as url, Redis.from_url(url, decode_responses=True) as client:
+        async with Quota(client, accounts=config.accounts, clock=utcnow).code("main", Purpose.LOGIN):
+            pass
+        [finding] = about(await examine(config), "accounts.main.codes_per_day")
+    assert finding.message == "1 of 100000 codes were asked of WeChat today"

@@ -216,6 +216,11 @@ def test_the_default_address_follows_the_port() -> None:
         ({"tickets__bind_lifetime": 1801}, "tickets.bind_lifetime: must be from 30 to 1800"),
         ({"limits__tickets_per_client": -1}, "limits.tickets_per_client: must be 0 or more"),
         ({"limits__waiting": -1}, "limits.waiting: must be 0 or more"),
+        ({"accounts__main__codes_per_day": 0}, "accounts.main.codes_per_day: must be 1 or more"),
+        (
+            {"accounts__main__codes_per_day": 5000},
+            "accounts.main.codes_for_binds: must be less than codes_per_day, or nobody could log in",
+        ),
     ],
 )
 def test_each_fault_is_named_by_its_path(changes: dict[str, Any], fault: str, tmp_path: Path) -> None:

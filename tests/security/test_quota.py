@@ -1,0 +1,44 @@
+"""WeChat makes so many codes a day: whoever uses up what logins may have stops logins, and no binds."""
+
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import ClientResponse
+from harness import ACCOUNT, ORIGIN, World, problem
+
+
+async def login(world: World) -> ClientResponse:
+    body = {"purpose": "login", "client_id": "shop"}
+    return await world.call("POST", "/v1/tickets", json=body, headers={"Origin": ORIGIN})
+
+
+async def refused(response: ClientResponse) -> None:
+    await problem(response, 429, "rate-limited")
+    assert 0 < int(response.headers["Retry-After"]) <= 86_400
+
+
+async def test_who_starts_all_of_a_days_logins_leaves_some_codes_for_binds(make: Any) -> None:
+    """Red when `quota.available` gives logins as much as binds."""
+    world = await make(accounts={"main": {"codes_per_day": 5, "codes_for_binds": 2}})
+    assert [(await login(world)).status for _ in range(3)] == [201] * 3
+    await refused(await login(world))
+    await refused(await world.site("POST", "/v1/tickets", {"purpose": "login"}))
+    first = await world.bind("42")
+    assert (await world.bind("43")).status == 201
+    await refused(await world.site("POST", "/v1/tickets", {"purpose": "bind", "user_id": "44"}))
+    assert (await world.bind("42")).id == first.id, "the same again asks for none"
+    assert len(world.sandbox.codes()) == 5
+    figures = await (await world.call("GET", "/metrics")).text()
+    assert 'scanbind_codes_today{account="main"} 5.0' in figures
+    assert 'scanbind_limited_total{limit="codes_per_day"} 3.0' in figures
+
+
+async def test_once_wechat_says_it_is_enough_it_is_asked_no_more_until_tomorrow(make: Any) -> None:
+    """Red when `Quota.code` does not end the day."""
+    world = await make(official={"main": replace(ACCOUNT, daily_codes=2)})
+    assert [(await login(world)).status for _ in range(2)] == [201] * 2
+    await problem(await login(world), 502, "wechat-unavailable")
+    await refused(await login(world))
+    await refused(await world.site("POST", "/v1/tickets", {"purpose": "bind", "user_id": "42"}))
+    world.clock.advance(86_400)
+    assert (await login(world)).status == 201

@@ -1,0 +1,111 @@
+"""WeChat's codes of a day: counted before they are asked for, and the last are for binds."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
+from models.ticket import Purpose
+from service.metrics import Metrics
+from service.quota import Quota
+from service.settings import Account
+
+NOON = datetime(2026, 11, 20, 4, tzinfo=UTC)
+"""Noon in Beijing."""
+LOGIN, BIND = Purpose.LOGIN, Purpose.BIND
+
+
+@pytest.fixture
+def clock() -> SimpleNamespace:
+    return SimpleNamespace(now=NOON)
+
+
+def quota(redis: Redis, clock: SimpleNamespace, **codes: int) -> Quota:
+    given: dict[str, Any] = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
+    account = Account(**given, codes_per_day=codes.get("per_day", 10), codes_for_binds=codes.get("for_binds", 3))
+    return Quota(redis, accounts={"main": account, "second": account}, clock=lambda: clock.now)
+
+
+async def take(mine: Quota, count: int, purpose: Purpose, account: str = "main") -> int:
+    """Ask for *count* codes; return how many were allowed."""
+    allowed = 0
+    for _ in range(count):
+        try:
+            async with mine.code(account, purpose):
+                pass
+        except RateLimited:
+            continue
+        allowed += 1
+    return allowed
+
+
+async def test_the_last_codes_are_for_binds(redis: Redis, clock: SimpleNamespace) -> None:
+    mine = quota(redis, clock)
+    assert await take(mine, 20, LOGIN) == 7
+    assert await take(mine, 20, BIND) == 3
+    assert await take(mine, 1, LOGIN) == 0
+    assert await mine.used("main") == 10
+    assert await take(mine, 1, LOGIN, account="second") == 1
+
+
+async def test_all_processes_count_together(redis: Redis, clock: SimpleNamespace) -> None:
+    one, other = quota(redis, clock, per_day=100, for_binds=50), quota(redis, clock, per_day=100, for_binds=50)
+    told = await asyncio.gather(*(take(who, 1, LOGIN) for who in [one, other] * 40))
+    assert sum(told) == 50
+
+
+async def test_the_day_ends_at_midnight_in_beijing(redis: Redis, clock: SimpleNamespace) -> None:
+    mine = quota(redis, clock)
+    await take(mine, 20, BIND)
+    with pytest.raises(RateLimited) as refused:
+        async with mine.code("main", BIND):
+            raise AssertionError
+    assert (refused.value.limit, refused.value.retry_after) == ("codes_per_day", 12 * 3600)
+    clock.now = NOON + timedelta(hours=12, seconds=-1)
+    assert await take(mine, 1, BIND) == 0
+    clock.now = NOON + timedelta(hours=12)
+    assert await take(mine, 1, BIND) == 1
+
+
+async def test_wechats_own_refusal_ends_the_day(redis: Redis, clock: SimpleNamespace) -> None:
+    mine = quota(redis, clock)
+    with pytest.raises(WeChatUnavailable):
+        async with mine.code("main", LOGIN):
+            raise WeChatUnavailable("no more", errcode=45009)
+    assert (await mine.used("main"), await take(mine, 1, BIND)) == (10, 0)
+    assert await take(mine, 1, BIND, account="second") == 1
+
+
+@pytest.mark.parametrize("errcode", [None, -1, 45011, 48001])
+async def test_no_other_refusal_does(redis: Redis, clock: SimpleNamespace, errcode: int | None) -> None:
+    mine = quota(redis, clock)
+    with pytest.raises(WeChatUnavailable):
+        async with mine.code("main", LOGIN):
+            raise WeChatUnavailable("no", errcode=errcode)
+    assert await mine.used("main") == 1
+
+
+async def test_counters_vanish_by_themselves(redis: Redis, clock: SimpleNamespace) -> None:
+    await take(quota(redis, clock), 2, LOGIN)
+    [key] = await redis.keys("scanbind:codes:*")
+    assert 86_400 < await redis.ttl(key) <= 2 * 86_400
+
+
+async def test_the_figures_tell_what_was_last_seen_of_today(redis: Redis, clock: SimpleNamespace) -> None:
+    mine, metrics = quota(redis, clock), Metrics()
+    mine.show(metrics)
+    await take(mine, 2, LOGIN)
+    assert 'scanbind_codes_today{account="main"} 2.0' in metrics.text().decode()
+    assert 'scanbind_codes_today{account="second"} 0.0' in metrics.text().decode()
+    clock.now += timedelta(days=1)
+    assert 'scanbind_codes_today{account="main"} 0.0' in metrics.text().decode()
+
+
+async def test_without_redis_no_code_is_asked_for(clock: SimpleNamespace) -> None:
+    async with Redis.from_url("unix:///nowhere/valkey.sock", decode_responses=True) as nowhere:
+        with pytest.raises(StoreUnavailable):
+            await take(quota(nowhere, clock), 1, BIND)
