@@ -44,17 +44,13 @@ async def running() -> AsyncIterator[Service]:
         folder = Path(name)
         async with _wechat() as api_base, valkey(folder) as redis_url:
             app = service_app.make_app(settings.validate(_tree(folder, redis_url, api_base)))
-            runner = service_app.make_runner(app)
-            try:
-                server = await service_app.set_up(runner)
+            async with service_app.opened(app) as server:
                 app[DRAINING].set()
                 with (
                     contextlib.closing(Redis.from_url(redis_url)) as redis,
                     contextlib.closing(Watch(folder / "scanbind.sqlite3", redis)) as watch,
                 ):
                     yield Service(server, watch)
-            finally:
-                await runner.cleanup()
 
 
 @asynccontextmanager

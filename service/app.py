@@ -24,6 +24,7 @@ from service.answering import Answering
 from service.audit import Audit
 from service.bindings import Bindings
 from service.concluding import Concluding
+from service.connections import Doorkeeper
 from service.credentials import Credentials
 from service.database import Database
 from service.deliveries import Deliveries
@@ -89,7 +90,6 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app.add_routes(ROUTES)
     app.on_response_prepare.append(mark)
     app.cleanup_ctx.append(_resources)
-    app.on_shutdown.append(_let_go)
     return app
 
 
@@ -309,19 +309,22 @@ class Running:
         await asyncio.sleep(_DRAIN)
 
 
-def make_runner(app: web.Application) -> web.AppRunner:
-    """Return what serves *app*; `set_up` makes it ready."""
-    # Requests are never decompressed: a small body must not become a large one.
-    return web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_FINISH)
+@asynccontextmanager
+async def opened(app: web.Application) -> AsyncIterator[web.Server]:
+    """Open the resources of *app* and give its server, which is not bound to an address yet.
 
-
-async def set_up(runner: web.AppRunner) -> web.Server:
-    """Open the resources of a runner's application and return its server, which is not bound to an address yet."""
-    await runner.setup()
-    if runner.server is None:
-        raise RuntimeError("a runner that is set up has a server")
-    runner.server.request_handler = only_continue(runner.server.request_handler)
-    return runner.server
+    Raises: see `running`.
+    """
+    inner = web.AppRunner(app)
+    try:
+        await inner.setup()
+        if inner.server is None:
+            raise RuntimeError("a runner that is set up has a server")
+        inner.server.request_handler = only_continue(inner.server.request_handler)
+        # Requests are never decompressed: a small body must not become a large one.
+        yield Doorkeeper(inner.server, access_log=None, auto_decompress=False)
+    finally:
+        await inner.cleanup()
 
 
 @asynccontextmanager
@@ -336,15 +339,15 @@ async def running(
         OSError: the address is not to be had.
     """
     app = make_app(settings, clock=clock)
-    runner = make_runner(app)
-    try:
-        await set_up(runner)
+    async with AsyncExitStack() as stack:
+        runner = web.ServerRunner(await stack.enter_async_context(opened(app)), shutdown_timeout=_FINISH)
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(_let_go, app)
+        await runner.setup()
         server = settings.server
         site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
         await site.start()
         yield Running(app, runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
 
 
 def _settle_memory() -> None:

@@ -1,0 +1,57 @@
+"""Connections that only take up room are ended: those that ask nothing, and those that take no answer."""
+
+import asyncio
+import socket
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+ASKS_WITHIN: Final = 15.0
+"""Seconds for the whole head of the first request."""
+KEPT_FOR: Final = 130.0
+"""Seconds from an answer to the whole head of the next request: proxies keep idle connections two minutes."""
+TAKES_WITHIN: Final = 30.0
+"""Seconds for the other side to acknowledge what was sent."""
+_USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
+"""Where the system has none, a stream that is not read ends with its ticket, for all it says fits into buffers."""
+
+
+class Doorkeeper(web.Server):
+    """What an application's server is, on connections that are watched. Answers everything *inner* would."""
+
+    def __init__(self, inner: web.Server, **how: Any) -> None:
+        self._inner = inner
+        self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+        super().__init__(inner.request_handler, request_factory=self._begin, keepalive_timeout=KEPT_FOR, **how)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Let a connection in, for a while."""
+        super().connection_made(handler, transport)
+        sock = transport.get_extra_info("socket")
+        if _USER_TIMEOUT is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(TAKES_WITHIN * 1000))
+        loop = asyncio.get_running_loop()
+        self._silent[handler] = loop.call_later(ASKS_WITHIN, transport.abort)
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        self._spoke(handler)
+        super().connection_lost(handler, exc)
+
+    def _begin(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        self._spoke(protocol)
+        return self._inner.request_factory(message, payload, protocol, writer, task)
+
+    def _spoke(self, handler: web.RequestHandler) -> None:
+        if timer := self._silent.pop(handler, None):
+            timer.cancel()
