@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import random
 import re
-from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -87,15 +86,17 @@ async def stream(request: web.Request) -> web.StreamResponse:
     head, keys = auth.follower(request)
     following, draining = request.app[FOLLOWING], request.app[DRAINING]
     ticket = await following.read(head)
-    place = request.app[WAITING].stream(head.ticket, auth.stranger(request), request)
     response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
-    with place, suppress(ConnectionError, StoreUnavailable):  # the browser left, or will ask again
-        await response.prepare(request)
-        response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
-        told = await _tell(request, response, _view(request, head, keys, ticket))
-        while not ticket.status.final and not draining.is_set():
-            ticket = await following.wait(head, ticket, seconds=_beat())
-            told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
+    with request.app[WAITING].stream(head.ticket, auth.stranger(request), request):
+        try:
+            await response.prepare(request)
+            response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
+            told = await _tell(request, response, _view(request, head, keys, ticket))
+            while not ticket.status.final and not draining.is_set():
+                ticket = await following.wait(head, ticket, seconds=_beat())
+                told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
+        except (ConnectionError, StoreUnavailable):
+            pass  # the browser left, or will ask again
     return response
 
 
