@@ -88,6 +88,7 @@ def _account(one: OfficialAccount, api_base: str) -> dict[str, object]:
         "mode": one.mode,
         "allow_unsigned_body": one.mode == "plain",
         "api_base": api_base,
+        "codes_per_day": 10**9,
     }
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from handlers import auth
 from models.errors import RateLimited, SessionNotFound, TicketNotFound, WrongCredentials
-from service.keys import LIMITS, METRICS
+from service.keys import AUDIT, LIMITS, METRICS
 
 LINK: Final = "/portal/open/{token}"
 """The one address that proves something by itself."""
@@ -22,7 +22,8 @@ def listen(request: web.Request, route: str) -> None:
     limits = request.app[LIMITS]
     if not limits.suspicious:
         return
-    proves = "Authorization" in request.headers or auth.PORTAL_COOKIE in request.cookies or route == LINK
+    cookie = any(auth.PORTAL_COOKIE in name for name in request.cookies)
+    proves = "Authorization" in request.headers or cookie or route == LINK
     if proves and (address := auth.stranger(request)):
         limits.listen(address)
 
@@ -31,6 +32,7 @@ async def consider(request: web.Request, error: Exception) -> None:
     """Count *error* if it is a wrong guess, or the refusal of somebody who asks too often."""
     if isinstance(error, RateLimited):
         request.app[METRICS].limited.labels(error.limit).inc()
+        request.app[AUDIT].limit_hit(error.limit, address=auth.address(request))
     elif isinstance(error, _GUESSES):
         await wrong(request)
 

@@ -100,7 +100,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         store = await stack.enter_async_context(_redis(settings))
         sql = await stack.enter_async_context(_database(settings))
         apis = await stack.enter_async_context(open_apis(_api_accounts(settings), redis=store))
-        audit = Audit(sql, clock=app[keys.CLOCK])
+        audit = app[keys.AUDIT] = Audit(sql, clock=app[keys.CLOCK])
         stack.push_async_callback(_written, audit)
         work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
         await audit.key_in_use("secret_key", app[keys.KEYRING].fingerprint)

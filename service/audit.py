@@ -31,6 +31,9 @@ _BATCH: Final = 500
 _GATHER: Final = 0.2
 """Seconds in which lines gather, so that a busy service writes them together."""
 _PAUSE: Final = 2.0
+_MINUTE: Final = 60
+_MOST_HITS: Final = 1_000
+"""Limits hit in one minute that get a line each; whoever floods us is not to flood the record."""
 
 
 async def write(connection: AsyncConnection, *lines: Line) -> None:
@@ -46,6 +49,7 @@ class Audit:
         self._clock = clock
         self._noted: deque[Line] = deque(maxlen=_MOST_NOTED)
         self._news = asyncio.Event()
+        self._minute, self._hits = 0, set[tuple[str | None, ...]]()
         self.lost = 0
         """Lines that had to go unwritten."""
 
@@ -65,6 +69,19 @@ class Audit:
         short = shortened(openid) if openid else None
         self._noted.append(Line(self._clock(), event, client, account, ticket, short, user_id, detail))
         self._news.set()
+
+    def limit_hit(
+        self, limit: str, *, address: str | None = None, account: str | None = None, openid: OpenId | None = None
+    ) -> None:
+        """Note that somebody did too much of something, once a minute for each of them."""
+        minute = int(self._clock().timestamp()) // _MINUTE
+        if self._minute != minute:
+            self._minute, self._hits = minute, set()
+        whose = (limit, address, openid)
+        if whose not in self._hits and len(self._hits) < _MOST_HITS:
+            self._hits.add(whose)
+            detail = f"{limit} {address}" if address else limit
+            self.note(Happening.LIMIT_HIT, account=account, openid=openid, detail=detail)
 
     async def run(self) -> None:
         """Write what was noted, until cancelled."""

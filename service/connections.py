@@ -31,7 +31,7 @@ class Doorkeeper(web.Server):
         """Let a connection in, for a while."""
         super().connection_made(handler, transport)
         sock = transport.get_extra_info("socket")
-        if _USER_TIMEOUT is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        if _USER_TIMEOUT is not None and sock and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(TAKES_WITHIN * 1000))
         loop = asyncio.get_running_loop()
         self._silent[handler] = loop.call_later(ASKS_WITHIN, transport.abort)

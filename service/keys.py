@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from service.audit import Audit
 from service.bindings import Bindings
 from service.credentials import Credentials
 from service.feed import Feed
@@ -29,6 +30,7 @@ SETTINGS: Final = web.AppKey("settings", Settings)
 CREDENTIALS: Final = web.AppKey("credentials", Credentials)
 CLOCK: Final[web.AppKey[Callable[[], datetime]]] = web.AppKey("clock")
 METRICS: Final = web.AppKey("metrics", Metrics)
+AUDIT: Final = web.AppKey("audit", Audit)
 ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, Account])
 CHECKS: Final = web.AppKey("checks", Mapping[str, Check])
 DRAINING: Final = web.AppKey("draining", asyncio.Event)

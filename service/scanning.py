@@ -77,6 +77,7 @@ class Scanning:
             return kept.text
         if excess := await self._excess(event):
             self._metrics.limited.labels(excess.limit).inc()
+            self._audit.limit_hit(excess.limit, account=account, openid=event.openid)
             text = too_often() if excess.first else None
         else:
             text = await self._handle(account, event)

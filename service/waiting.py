@@ -25,16 +25,16 @@ class Waiter(Protocol):
 class _Room:
     """So many places a name, 0 for any number. Whoever has gone leaves theirs to the next who needs one."""
 
-    __slots__ = ("_limit", "_places", "_taken")
+    __slots__ = ("_limit", "_taken", "places")
 
     def __init__(self, limit: str, places: int) -> None:
         self._limit = limit
-        self._places = places
+        self.places = places
         self._taken: dict[str, list[Waiter]] = {}
 
     def check(self, name: str, *, times: int) -> None:
         """Return if there is a place left. Raises RateLimited."""
-        here, places = self._taken.get(name, ()), self._places * times
+        here, places = self._taken.get(name, ()), self.places * times
         if 0 < places <= len(here):
             self._keep(name, [one for one in here if one.transport is not None])
             if places <= len(self._taken.get(name, ())):
@@ -86,7 +86,7 @@ class Waiting:
             raise _refusal("waiting")
         room.check(ticket, times=1)
         names = [(room, str(ticket))]
-        for whose, times in shares(address) if address else ():
+        for whose, times in shares(address) if address and self._addresses.places else ():
             self._addresses.check(whose, times=times)
             names.append((self._addresses, whose))
         for one, name in names:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import World, client
+from harness import ORIGIN, World, client
 from harness import world as make_world
 from visit import visit
 
@@ -154,3 +154,17 @@ async def test_a_key_that_takes_over_is_recorded_without_being_told(
     ]
     assert len(set(lines)) == 5
     assert not any(letter * 8 in detail for detail in lines for letter in "keno")
+
+
+async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record: Record) -> None:
+    """Red when `consider` or `Scanning.handle` does not tell, and when `limit_hit` notes every time."""
+    world: World = await make(limits={"tickets_per_address": 1, "scans_per_openid": 1})
+    page, person = await world.login(), await world.person()
+    for _ in range(3):
+        body = {"purpose": "login", "client_id": "shop"}
+        refused = await world.call("POST", "/v1/tickets", json=body, headers={"Origin": ORIGIN})
+        assert refused.status == 429
+        world.clock.advance(1)
+        await world.scan(person, page)
+    expected = [("limit_hit", "tickets_per_address 127.0.0.1"), ("limit_hit", "scans_per_openid")]
+    await told(record, "--event", "limit_hit", expected=expected)

@@ -76,7 +76,7 @@ async def _wrong_session_secret(world: World, _: Page) -> ClientResponse:
 
 async def _wrong_cookie(world: World, _: Page) -> ClientResponse:
     session = (await link(world))["token"].partition(".")[0]
-    headers = {"Cookie": "scanbind_portal=guess", "Sec-Fetch-Site": "same-origin", **MALLORY}
+    headers = {"Cookie": f"scanbind_portal_{session}=guess", "Sec-Fetch-Site": "same-origin", **MALLORY}
     return await world.call("GET", f"/v1/portal-sessions/{session}", headers=headers)
 
 
