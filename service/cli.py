@@ -52,7 +52,7 @@ def _serve(arguments: Arguments) -> int:
     from service.app import serve  # noqa: PLC0415 - only what runs is imported
 
     settings = _settings(arguments)
-    logs.setup()
+    logs.setup(arguments.log_level)
     return asyncio.run(serve(settings))
 
 
@@ -171,6 +171,11 @@ def _audit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
 
 
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    _config_option(parser)
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="INFO", help="the least that is logged (INFO)")
+
+
 def _demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=8081, help="the shop's port (8081)")
     parser.add_argument(
@@ -235,7 +240,7 @@ _KEY_COMMANDS: Final[_Commands] = {
     "encrypt": (_encrypt, _config_option, "bring everybody in the database under the newest of encryption.keys"),
 }
 _COMMANDS: Final[_Commands] = {
-    "serve": (_serve, _config_option, "run the service"),
+    "serve": (_serve, _serve_options, "run the service"),
     "demo": (_demo, _demo_options, "try everything on this machine, with a pretend WeChat and a shop"),
     "sandbox": (_sandbox, _sandbox_options, "run the pretend WeChat alone"),
     "migrate": (_migrate, _config_option, "bring the database to the newest revision"),

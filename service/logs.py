@@ -13,6 +13,8 @@ from pythonjsonlogger.json import JsonFormatter
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
 """The request being answered; every line logged on its behalf carries it."""
 
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 # These would write query strings (a push's signature, an API call's token), or write without end.
 QUIET: Final = {
     "aiohttp.access": logging.CRITICAL,

@@ -88,6 +88,7 @@ def test_every_command_explains_itself(run: Run) -> None:
         ["serv"],
         ["serve", "--port", "1"],
         ["serve", "now"],
+        ["serve", "--log-level", "LOUD"],
         ["demo", "--port", "65536"],
         ["demo", "--lan", "192.168.1.7"],
         ["sandbox", "--port", "-1"],
