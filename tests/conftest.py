@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from harness import World
+from harness import World, free_port
 from harness import world as make_world
 from redis.asyncio import Redis
 
+from service.app import running
 from service.embedded import valkey
 
 
@@ -51,3 +53,11 @@ async def world(make: Callable[..., Any]) -> World:
     """A world whose clients ask nothing after a scan."""
     started: World = await make()
     return started
+
+
+@pytest.fixture
+async def other(world: World) -> AsyncIterator[World]:
+    """A second service, beside the first and on the same stores; WeChat pushes to the first."""
+    with free_port() as sock:
+        async with running(world.settings, sock=sock, clock=world.clock) as service:
+            yield replace(world, url=f"http://127.0.0.1:{service.port}", app=service.app)

@@ -1,22 +1,11 @@
 """Two services on the same stores: whichever a page, a site or WeChat meets, they tell the same."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import pytest
-from harness import Page, World, free_port
+from harness import Page, World
 
-from service.app import running
 from service.keys import FEED
-
-
-@pytest.fixture
-async def other(world: World) -> AsyncIterator[World]:
-    """A second service, beside the first; WeChat pushes to the first."""
-    with free_port() as sock:
-        async with running(world.settings, sock=sock, clock=world.clock) as service:
-            yield replace(world, url=f"http://127.0.0.1:{service.port}", app=service.app)
 
 
 def at(other: World, page: Page) -> Page:

@@ -1,85 +1,18 @@
 """The service as a real process: it starts, says what is wrong in one line, and stops without dropping anybody."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientError, ClientSession, web
-from harness import ACCOUNT, ORIGIN, account, client, free_port
-
-from sandbox.app import make_app
-
-
-@contextlib.asynccontextmanager
-async def wechat() -> AsyncIterator[str]:
-    runner = web.AppRunner(make_app([ACCOUNT], public_url="http://weixin.qq.com"), access_log=None)
-    await runner.setup()
-    with free_port() as sock:
-        await web.SockSite(runner, sock).start()
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        await runner.cleanup()
-
-
-class Service:
-    """`scanbind serve` in its own process."""
-
-    def __init__(self, process: asyncio.subprocess.Process, url: str, log: Path) -> None:
-        self.process = process
-        self.url = url
-        self.log = log
-
-    async def ready(self, http: ClientSession) -> None:
-        async with asyncio.timeout(20):
-            while True:
-                with contextlib.suppress(ClientError):
-                    async with http.get(f"{self.url}/readyz") as response:
-                        if response.status == 200:
-                            return
-                assert self.process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.05)
-
-    async def login(self, http: ClientSession) -> tuple[str, dict[str, str], str]:
-        body = {"purpose": "login", "client_id": "shop"}
-        async with http.post(f"{self.url}/v1/tickets", json=body, headers={"Origin": ORIGIN}) as response:
-            made = await response.json()
-            assert response.status == 201, made
-        bearer = {"Authorization": f"Bearer {made['secret']}"}
-        address = f"{self.url}/v1/tickets/{made['ticket']}"
-        async with http.get(address, headers=bearer) as response:
-            return address, bearer, response.headers["ETag"]
-
-
-@contextlib.asynccontextmanager
-async def serving(folder: Path, api_base: str, **settings: Any) -> AsyncIterator[Service]:
-    with free_port() as sock:
-        port = sock.getsockname()[1]
-    tree = {
-        "server": {"port": port, "public_url": f"http://127.0.0.1:{port}"},
-        "data_dir": str(folder / "var"),
-        "accounts": {"main": account(ACCOUNT, api_base=api_base)},
-        "clients": {"shop": client("shop")},
-        **settings,
-    }
-    config, log = folder / "config.yaml", folder / "log"
-    config.write_text(json.dumps(tree))
-    with log.open("a") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "service", "serve", "--config", str(config), stderr=output
-        )
-    try:
-        yield Service(process, f"http://127.0.0.1:{port}", log)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+from aiohttp import ClientSession
+from harness import ACCOUNT
+from serving import serving, wechat
 
 
 async def test_sigterm_answers_who_waits_and_exits_well_within_ten_seconds(tmp_path: Path) -> None:
