@@ -76,6 +76,8 @@ class Redeeming:
         ticket, answered_at = confirmed.ticket, confirmed.answered_at
         if not self._keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
             raise InvalidCode
+        if confirmed.code_used_at:
+            raise InvalidCode  # so that a code handed in again and again holds up no writer
         follower = await self._follower(confirmed, openid)
         now = self._clock()
         redeemed = await self._endings.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)

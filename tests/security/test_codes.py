@@ -1,0 +1,90 @@
+"""One-time codes and registrations, attacked: raced by a thousand, swapped, replayed and handed in elsewhere."""
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+from aiohttp import ClientSession, TCPConnector
+from harness import Page, World, basic, problem
+
+from sandbox.people import Person
+
+
+async def confirmed(world: World, person: Person) -> tuple[Page, str]:
+    """Return a login that *person* confirmed, and its code."""
+    page = await world.login()
+    await world.scan(person, page)
+    return page, str((await page.until("confirmed"))["code"])
+
+
+async def at_both(world: World, other: World, path: str, bodies: list[Any]) -> list[tuple[int, dict[str, Any]]]:
+    """Post all *bodies* at once, to either service in turn, each on a connection of its own.
+
+    Whoever the database is too busy for asks again, as CONTRACT 3 says.
+    """
+    async with ClientSession(connector=TCPConnector(limit=0), headers=basic()) as http:
+
+        async def post(url: str, body: Any) -> tuple[int, dict[str, Any]]:
+            for _ in range(20):
+                async with http.post(url + path, json=body) as response:
+                    answer = response.status, json.loads(await response.read())
+                if answer[0] != 503:
+                    break
+            return answer
+
+        turns = [world.url, other.url] * len(bodies)
+        return await asyncio.gather(*(post(url, body) for url, body in zip(turns, bodies, strict=False)))
+
+
+async def test_a_thousand_exchanges_of_one_code_give_one_200(world: World, other: World) -> None:
+    """Red when `Endings.redeem` does not ask that `code_used_at` is null."""
+    _, code = await confirmed(world, await world.bound("42"))
+    answers = await at_both(world, other, "/v1/exchange", [{"code": code}] * 1000)
+    [told] = [told for status, told in answers if status == 200]
+    assert (told["outcome"], told["user_id"]) == ("login", "42")
+    refused = [(status, told["type"]) for status, told in answers if status != 200]
+    assert refused == [(400, "/problems/invalid-code")] * 999
+
+
+async def test_a_used_code_is_refused_though_no_writer_gets_through(world: World) -> None:
+    """Red when `Redeeming.exchange` does not look at `code_used_at` before it writes."""
+    _, code = await confirmed(world, await world.bound("42"))
+    assert (await world.exchange(code)).status == 200
+    with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        await problem(await world.exchange(code), 400, "invalid-code")
+
+
+async def test_a_registration_raced_for_by_many_users_binds_one(world: World, other: World) -> None:
+    """Red when `Endings.register` does not read `registered_to`."""
+    _, code = await confirmed(world, await world.person())
+    registration = (await (await world.exchange(code)).json())["registration"]
+    wanted = [{"user_id": str(number), "registration": registration} for number in range(60)]
+    answers = await at_both(world, other, "/v1/bindings", wanted)
+    assert sorted(status for status, _ in answers) == [201] + [400] * 59
+    [bound] = [told["user_id"] for status, told in answers if status == 201]
+    assert [number for number in range(60) if await world.bindings(str(number))] == [int(bound)]
+
+
+async def test_the_halves_of_two_codes_make_no_third(world: World) -> None:
+    """Red when `Redeeming.exchange` does not compare the code with the one that is due."""
+    anna, ben = await world.bound("42"), await world.bound("43")
+    (_, one), (_, two) = await confirmed(world, anna), await confirmed(world, ben)
+    for ticket, mac in ((one, two), (two, one)):
+        mixed = f"{ticket.partition('.')[0]}.{mac.partition('.')[2]}"
+        await problem(await world.exchange(mixed), 400, "invalid-code")
+    told = [await (await world.exchange(code)).json() for code in (one, two)]
+    assert [one["user_id"] for one in told] == ["42", "43"]
+
+
+async def test_a_code_is_no_registration_and_a_registration_no_code(world: World) -> None:
+    """Red when `ClientKeys.code` and `ClientKeys.registration` share a key and a moment."""
+    _, code = await confirmed(world, await world.person())
+    body = {"user_id": "42", "registration": code}
+    await problem(await world.site("POST", "/v1/bindings", body), 400, "invalid-code")
+    registration = (await (await world.exchange(code)).json())["registration"]
+    await problem(await world.exchange(registration), 400, "invalid-code")
+    await problem(await world.site("POST", "/v1/bindings", body), 400, "invalid-code")
+    assert await world.bindings("42") == []
