@@ -26,11 +26,11 @@ class Numbers:
 def numbers(digest: bytes) -> Numbers:
     """Draw a ticket's numbers from 8 bytes or more that only this service can derive from it."""
     first = int.from_bytes(digest[:2], "big") % _COUNT
-    step = 1 + int.from_bytes(digest[2:4], "big") % (_COUNT - 2)
+    step = 1 + int.from_bytes(digest[2:4], "big") % (_COUNT - 1)
     other = 1 + int.from_bytes(digest[4:6], "big") % (_COUNT - 2)
     other += other >= step  # the two decoys differ from the match and from each other
     drawn = [str(_FIRST + (first + offset) % _COUNT) for offset in (0, step, other)]
-    turn = digest[6] % 3
+    turn = int.from_bytes(digest[6:8], "big") % 3
     return Numbers(drawn[0], (*drawn[turn:], *drawn[:turn]))  # type: ignore[arg-type]  # three rotated are three
 
 
