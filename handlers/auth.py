@@ -10,7 +10,7 @@ from handlers import cors
 from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
 from models.portal import PortalSession
 from models.scene import Head, read_ticket
-from models.ticket import READABLE_AFTER
+from models.ticket import READABLE_AFTER, TicketId
 from service.addresses import origin_of
 from service.cleaning import parsed_address
 from service.keyring import ClientKeys
@@ -69,8 +69,10 @@ def follower(request: web.Request) -> tuple[Head, ClientKeys]:
         TicketNotFound: there is no such ticket, it is long over, or the secret is another's.
     """
     secret = bearer(request, "the ticket's secret")
-    head = read_ticket(request.match_info["ticket"])
-    keys = request.app[KEYRING].whose(head.ticket, secret) if head else None
+    ticket = request.match_info["ticket"]
+    # The secret first: it proves the ticket, and so takes as long for one there never was.
+    keys = request.app[KEYRING].whose(TicketId(ticket), secret)
+    head = read_ticket(ticket) if keys else None
     if head is None or keys is None or request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
         raise TicketNotFound("unknown ticket, or not its secret")
     cors.only(request, request.app[SETTINGS].clients[keys.client].origins)

@@ -1,0 +1,148 @@
+"""Does the time that a refusal takes tell why it was refused? `python -m bench.timing`.
+
+Two refusals that must look alike are made in turn, in this process, without stores and network: what a stranger
+could see at best. The ratio of their medians says how far apart they are; the rounds say how far to trust it.
+"""
+
+import argparse
+import base64
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import product, repeat
+from typing import Final
+
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from bench import figures
+from handlers import auth
+from models.errors import ServiceError
+from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
+from models.ticket import TicketId
+from service import keys
+from service.keyring import Keyring
+from service.settings import validate
+
+_SECRET: Final = "s" * 32
+_HOST: Final = "127.0.0.1"
+
+Refusal = Callable[[], web.Request]
+"""Makes a request that will be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two refusals nobody may tell apart, and the check that refuses them."""
+
+    name: str
+    check: Callable[[web.Request], object]
+    one: Refusal
+    other: Refusal
+
+
+def pairs() -> list[Pair]:
+    """Return what is compared: unknown against wrong, for tickets and for clients."""
+    app = _app()
+    ring = app[keys.KEYRING]
+    known, unknown = _ticket(ring), TicketId("A" * 7 + "x" * 32)
+    right = ring.clients["shop"].secret(known)
+    wrong = right[:-1] + ("A" if right[-1] != "A" else "B")
+    early = right[:4] + ("A" if right[4] != "A" else "B") + right[5:]
+    return [
+        Pair("unknown ticket / wrong secret", auth.follower, _poll(app, unknown, wrong), _poll(app, known, wrong)),
+        Pair(
+            "never seen ticket / wrong secret",
+            auth.follower,
+            _polls(app, (f"{unknown[:-3]}{''.join(end)}" for end in product(ALPHABET, repeat=3)), wrong),
+            _polls(app, repeat(known), wrong),
+        ),
+        Pair("wrong at once / at the end", auth.follower, _poll(app, known, early), _poll(app, known, wrong)),
+        Pair("unknown client / wrong password", auth.back_end, _basic(app, "nobo"), _basic(app, "shop")),
+    ]
+
+
+def ratios(pair: Pair, *, samples: int, rounds: int) -> list[float]:
+    """Return per round the median time of the one refusal as a part of the other's."""
+    _medians(pair, samples // 4)  # everything was cold
+    measured = [_medians(pair, samples) for _ in range(rounds)]
+    return [one / other for one, other in measured]
+
+
+def _medians(pair: Pair, samples: int) -> tuple[float, float]:
+    taken: tuple[list[int], list[int]] = ([], [])
+    for _ in range(samples):
+        for times, refusal in zip(taken, (pair.one, pair.other), strict=True):
+            times.append(_time(pair.check, refusal()))
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def _time(check: Callable[[web.Request], object], request: web.Request) -> int:
+    began = time.perf_counter_ns()
+    with suppress(ServiceError):
+        check(request)
+        raise AssertionError("it was let in")
+    return time.perf_counter_ns() - began
+
+
+def _app() -> web.Application:
+    client = {"name": "Shop", "secret": _SECRET, "accounts": ["main"], "origins": ["https://shop.example"]}
+    account = {"appid": "wx0123456789abcdef", "secret": "5" * 32, "token": "token", "aes_key": "a" * 43}
+    app = web.Application()
+    app[keys.SETTINGS] = validate({"accounts": {"main": account}, "clients": {"shop": client}})
+    app[keys.KEYRING] = Keyring.derive("k" * 40, ["shop"])
+    app[keys.CLOCK] = lambda: datetime.now(UTC)
+    return app
+
+
+def _ticket(ring: Keyring) -> TicketId:
+    return make(
+        kind=Kind.LOGIN_PAGE,
+        lang=None,
+        expires_at=datetime.now(UTC) + timedelta(days=1),
+        nonce="n" * NONCE_LENGTH[Kind.LOGIN_PAGE],
+        client="shop",
+        account="main",
+        key=ring.clients["shop"].scene,
+    ).head.ticket
+
+
+def _poll(app: web.Application, ticket: str, secret: str) -> Refusal:
+    request = _asked(app, ticket, secret)
+    return lambda: request
+
+
+def _polls(app: web.Application, tickets: Iterator[str], secret: str) -> Refusal:
+    """Ask for the next ticket each time."""
+    return lambda: _asked(app, next(tickets), secret)
+
+
+def _asked(app: web.Application, ticket: str, secret: str) -> web.Request:
+    headers, path = {"Authorization": f"Bearer {secret}"}, f"/v1/tickets/{ticket}"
+    return make_mocked_request("GET", path, headers=headers, app=app, match_info={"ticket": ticket})
+
+
+def _basic(app: web.Application, client: str) -> Refusal:
+    pair = base64.b64encode(f"{client}:{_SECRET[:-1]}x".encode()).decode()
+    request = make_mocked_request("POST", "/v1/exchange", headers={"Authorization": f"Basic {pair}"}, app=app)
+    return lambda: request
+
+
+def main(*, samples: int, rounds: int) -> None:
+    rows = []
+    for pair in pairs():
+        measured = ratios(pair, samples=samples, rounds=rounds)
+        rows.append((pair.name, figures.median(measured), figures.rounds(measured)))
+    print(f"\n{rounds} rounds of {samples} refusals of each kind, in turn\n")
+    print(figures.table(("", "ratio of medians", "by round"), *rows))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=1000, help="refusals of each kind in a round (1000)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
+    asked = parser.parse_args()
+    main(samples=asked.samples, rounds=asked.rounds)

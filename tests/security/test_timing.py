@@ -1,0 +1,13 @@
+"""How long a refusal takes does not tell why: measured in turn and in process, as `bench.timing` does."""
+
+import statistics
+
+import pytest
+
+from bench import timing
+
+
+@pytest.mark.parametrize("pair", timing.pairs(), ids=lambda pair: pair.name)
+def test_refusals_that_look_alike_take_alike(pair: timing.Pair) -> None:
+    """Red when `auth.follower` reads the ticket before it checks the secret (thrice for one never seen)."""
+    assert 0.5 < statistics.median(timing.ratios(pair, samples=150, rounds=3)) < 2
