@@ -1,6 +1,7 @@
-"""One JSON object a line on stderr. Nothing is hidden here: whoever logs leaves secrets, codes and openids out."""
+"""One JSON object a line on stderr. Whoever logs leaves secrets, codes and openids out; libraries are made to."""
 
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -27,6 +28,10 @@ QUIET: Final = {
     "wechatpy": logging.WARNING,
 }
 
+_OF_A_DATABASE: Final = re.compile(
+    r"^((?:asyncmy|asyncpg|sqlalchemy|sqlite3)\.[\w.]+): .*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL
+)
+
 
 def _not_of_a_broken_request(record: logging.LogRecord) -> bool:
     """Leave out what aiohttp says of requests that are no HTTP or broke off: it quotes them, secrets and all."""
@@ -36,6 +41,10 @@ def _not_of_a_broken_request(record: logging.LogRecord) -> bool:
 
 class _Formatter(JsonFormatter):
     """Puts when, how grave, who, what and for which request first, then what `extra` holds."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the parent's name
+        """Name a database's errors and leave out their words: they quote the row that was refused."""
+        return _OF_A_DATABASE.sub(r"\1", str(super().formatException(ei)))
 
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
