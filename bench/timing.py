@@ -24,6 +24,7 @@ from models.errors import ServiceError
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
 from models.ticket import TicketId
 from service import keys
+from service.credentials import Credentials
 from service.keyring import Keyring
 from service.settings import validate
 
@@ -49,7 +50,7 @@ def pairs() -> list[Pair]:
     app = _app()
     ring = app[keys.KEYRING]
     known, unknown = _ticket(ring), TicketId("A" * 7 + "x" * 32)
-    right = ring.clients["shop"].secret(known)
+    right = ring.newest("shop").secret(known)
     wrong = right[:-1] + ("A" if right[-1] != "A" else "B")
     early = right[:4] + ("A" if right[4] != "A" else "B") + right[5:]
     return [
@@ -93,7 +94,8 @@ def _app() -> web.Application:
     account = {"appid": "wx0123456789abcdef", "secret": "5" * 32, "token": "token", "aes_key": "a" * 43}
     app = web.Application()
     app[keys.SETTINGS] = validate({"accounts": {"main": account}, "clients": {"shop": client}})
-    app[keys.KEYRING] = Keyring.derive("k" * 40, ["shop"])
+    app[keys.CREDENTIALS] = Credentials(app[keys.SETTINGS].clients)
+    app[keys.KEYRING] = Keyring.derive(("k" * 40,), ["shop"])
     app[keys.CLOCK] = lambda: datetime.now(UTC)
     return app
 
@@ -106,7 +108,7 @@ def _ticket(ring: Keyring) -> TicketId:
         nonce="n" * NONCE_LENGTH[Kind.LOGIN_PAGE],
         client="shop",
         account="main",
-        key=ring.clients["shop"].scene,
+        key=ring.newest("shop").scene,
     ).head.ticket
 
 
