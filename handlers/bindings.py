@@ -62,4 +62,5 @@ def _shown(request: web.Request, binding: Binding) -> dict[str, Any]:
         "subscribed": binding.subscribed,
         "bound_at": moment(binding.bound_at),
         "last_login_at": moment(binding.last_login_at),
+        "consent": binding.consent,
     }

@@ -103,6 +103,7 @@ class Binding(BaseModel):
     subscribed: bool
     bound_at: datetime
     last_login_at: datetime | None
+    consent: str | None = Field(description="Which version of the site's notice was agreed to, if it has one.")
 
 
 class BindingMade(Binding):

@@ -22,10 +22,12 @@ class Taken(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a client allows when a binding meets another one (CONTRACT 1)."""
+    """What a client allows when a binding meets another one, and what people agree to (CONTRACT 1)."""
 
     rebind_replaces: bool = False
     takeover_moves: bool = False
+    consent: str | None = None
+    """Which version of its notice people agree to; kept with each binding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Binding:
     last_login_at: datetime | None = None
     unionid: str | None = None
     subscribed: bool = True
+    consent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyBound:
-    """This very user already had this very WeChat; nothing changed."""
+    """This very user already had this very WeChat; nothing changed but what they have agreed to."""
 
     binding: Binding
 
@@ -74,6 +77,7 @@ class Door(StrEnum):
     SITE = "site"
     PORTAL = "portal"
     UNFOLLOW = "unfollow"
+    PRIVACY = "privacy"
     UNIONID = "unionid"
 
 

@@ -11,6 +11,8 @@ LINK_LIVES: Final = timedelta(seconds=300)
 """How long a link waits to be opened."""
 SESSION_LIVES: Final = timedelta(seconds=1800)
 """How long an open session lasts; nothing prolongs it."""
+VISITS_KEPT: Final = timedelta(days=1)
+"""How long after its end a visit is remembered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ history: Final = sa.Table(
     _follower(nullable=True),
     sa.Column("change", Choice(Change), nullable=False),
     sa.Column("door", Choice(Door), nullable=False),
-    sa.Column("at", Instant, nullable=False),
+    sa.Column("at", Instant, nullable=False, index=True),
     sa.Index(None, "client", "user_id"),
 )
 

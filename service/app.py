@@ -19,6 +19,7 @@ from handlers.expect import only_continue
 from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
+from models.portal import VISITS_KEPT
 from service import database, embedded, housekeeping, keys, sealing
 from service.answering import Answering
 from service.audit import Audit
@@ -202,7 +203,14 @@ def _compose(
     )
     metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Lines of the record that could not be written in time.", lambda: audit.lost)
-    cleaning = partial(housekeeping.run, (endings.purge, portal.purge), clock=clock)
+    kept = settings.privacy
+    purges = (
+        (endings.purge, timedelta(days=kept.endings_days)),
+        (portal.purge, VISITS_KEPT),
+        (bindings.purge, timedelta(days=kept.history_days)),
+        (audit.purge, timedelta(days=kept.audit_days)),
+    )
+    cleaning = partial(housekeeping.run, purges, clock=clock)
     return [feed.run, projection.run, profiles.run, audit.run, cleaning]
 
 

@@ -1,4 +1,4 @@
-"""The record of what matters to security, in SQL. Lines are added; nothing here ever changes one.
+"""The record of what matters to security, in SQL. Lines are added, and go with age; nothing here changes one.
 
 What SQL decides is recorded in the transaction that decides it (`write`). The rest is noted without waiting and
 written within a second (`Audit.note`); a process that is killed can lose that second.
@@ -22,6 +22,7 @@ from models.event import OpenId, shortened
 from models.tables import audit
 from models.ticket import TicketId
 from service.database import Database
+from service.purging import purge
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Audit:
         self._noted: deque[Line] = deque(maxlen=_MOST_NOTED)
         self._news = asyncio.Event()
         self._minute, self._hits = 0, set[tuple[str | None, ...]]()
+        self._flushing = asyncio.Lock()
         self.lost = 0
         """Lines that had to go unwritten."""
 
@@ -102,6 +104,10 @@ class Audit:
         Raises:
             StoreUnavailable: the database does not answer; what is not written yet is kept.
         """
+        async with self._flushing:  # two at once would write the same lines
+            await self._flush()
+
+    async def _flush(self) -> None:
         while batch := list(islice(self._noted, _BATCH)):
             gone = self.lost
 
@@ -111,6 +117,10 @@ class Audit:
             await self._database.attempt(work)
             for _ in range(len(batch) - (self.lost - gone)):  # what was dropped meanwhile was the oldest
                 self._noted.popleft()
+
+    async def purge(self, before: datetime) -> int:
+        """Delete lines from before; return how many, 100,000 at most."""
+        return await purge(self._database, audit.c.id, when=audit.c.at, before=before)
 
     async def key_in_use(self, name: str, fingerprint: str) -> None:
         """Record that key *name* is another than the last time, or the first; *fingerprint* tells keys apart.

@@ -4,7 +4,7 @@ Every change of a binding is written to the history, in the same transaction and
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +30,7 @@ from models.event import OpenId
 from models.tables import bindings, followers, history, to_millisecond
 from service.database import Database
 from service.people import NAMES, People, Person
+from service.purging import purge
 
 # Each round loses only to somebody else who bound or unbound the very same user or WeChat in between.
 _ROUNDS: Final = 8
@@ -58,6 +59,7 @@ class _Row:
     follower_id: int
     bound_at: datetime
     last_login_at: datetime | None = None
+    consent: str | None = None
 
 
 _ROW: Final = [bindings.c[name] for name in _Row.__slots__]
@@ -79,14 +81,14 @@ async def bind(
     Raises:
         StoreUnavailable: others kept binding and unbinding the same two.
     """
-    wanted = _Row(client, person.account, user_id, person.id, bound_at=to_millisecond(now))
+    wanted = _Row(client, person.account, user_id, person.id, to_millisecond(now), consent=policy.consent)
     for _ in range(_ROUNDS):
         if await _inserted(connection, wanted):
             await _record(connection, wanted, Change.BOUND, door=door, now=now)
             return Bound(_shown(wanted, person))
         in_the_way = await _in_the_way(connection, wanted)
         if same := [it for it in in_the_way if it.user_id == user_id and it.follower_id == person.id]:
-            return AlreadyBound(_shown(same[0], person))
+            return AlreadyBound(_shown(await _agreed(connection, same[0], policy), person))
         if reason := _refusal(in_the_way, wanted, policy):
             return Conflict(reason)
         for it in in_the_way:
@@ -112,11 +114,12 @@ async def resolve(
     """
     if found := await owner(connection, person, client=client):
         return found
-    user_id = await _same_person(connection, person, people=people, client=client)
-    if user_id is None:
+    known = await _same_person(connection, person, people=people, client=client)
+    if known is None:
         return None
+    user_id, policy = known.user_id, Policy(consent=known.consent)
     result = await bind(
-        connection, person, client=client, user_id=user_id, policy=Policy(), door=Door.UNIONID, now=now
+        connection, person, client=client, user_id=user_id, policy=policy, door=Door.UNIONID, now=now
     )
     return None if isinstance(result, Conflict) else result.binding
 
@@ -197,6 +200,10 @@ class Bindings:
             rows = (await connection.execute(query)).mappings().all()
         return [self._entry(row) for row in rows]
 
+    async def purge(self, before: datetime) -> int:
+        """Delete history from before; return how many lines, 100,000 at most."""
+        return await purge(self._database, history.c.id, when=history.c.at, before=before)
+
     def _entry(self, row: RowMapping) -> Entry:
         person = self._people.read(row)
         kept = {name: row[history.c[name]] for name in _ENTRY}
@@ -224,6 +231,7 @@ def _shown(row: _Row, person: Person) -> Binding:
         openid=person.openid,
         bound_at=row.bound_at,
         last_login_at=row.last_login_at,
+        consent=row.consent,
         unionid=person.unionid,
         subscribed=person.subscribed,
     )
@@ -236,6 +244,15 @@ async def _inserted(connection: AsyncConnection, it: _Row) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+async def _agreed(connection: AsyncConnection, it: _Row, policy: Policy) -> _Row:
+    """Keep which version of the notice was agreed to now, if there is one and it is another."""
+    if policy.consent in (None, it.consent):
+        return it
+    this = sa.and_(*_at(it.client, it.account), bindings.c.user_id == it.user_id)
+    await connection.execute(sa.update(bindings).where(this).values(consent=policy.consent))
+    return replace(it, consent=policy.consent)
 
 
 async def _in_the_way(connection: AsyncConnection, wanted: _Row) -> Sequence[_Row]:
@@ -274,19 +291,17 @@ async def _record(connection: AsyncConnection, it: _Row, change: Change, *, door
     await connection.execute(sa.insert(history).values(values))
 
 
-async def _same_person(
-    connection: AsyncConnection, person: Person, *, people: People, client: str
-) -> UserId | None:
-    """Return the user of this client that another account knows by this person's unionid."""
+async def _same_person(connection: AsyncConnection, person: Person, *, people: People, client: str) -> _Row | None:
+    """Return this person's binding in another account of this client, known by their unionid."""
     if person.unionid is None:
         return None
     elsewhere = sa.and_(people.with_unionid(person.unionid), followers.c.account != person.account)
     query = (
-        sa.select(bindings.c.user_id)
+        sa.select(*_ROW)
         .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
         .where(bindings.c.client == client, elsewhere)
         .order_by(bindings.c.bound_at, bindings.c.id)  # were there two users, the older one is meant
         .limit(1)
     )
-    found: str | None = await connection.scalar(query)
-    return None if found is None else UserId(found)
+    row = (await connection.execute(query)).mappings().first()
+    return _row(row) if row else None

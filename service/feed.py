@@ -21,6 +21,8 @@ from service.redis import FAILURES
 log = logging.getLogger(__name__)
 _BELIEVED: Final = 10.0
 _MOST_KNOWN: Final = 20_000
+_KEPT: Final = 60.0
+"""Seconds after which memory lets go of a ticket, and with it of whoever scanned it."""
 _PING: Final = 5.0
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 
@@ -53,9 +55,12 @@ class Feed:
         before = self._known.pop(ticket.id, None)
         if before and before[1].version > ticket.version:
             ticket = before[1]
-        elif len(self._known) >= _MOST_KNOWN:
-            del self._known[next(iter(self._known))]
-        self._known[ticket.id] = (time.monotonic(), ticket)
+        now = time.monotonic()
+        self._known[ticket.id] = (now, ticket)
+        oldest = next(iter(self._known))
+        while len(self._known) > _MOST_KNOWN or now - self._known[oldest][0] > _KEPT:
+            del self._known[oldest]
+            oldest = next(iter(self._known))
         if before is None or before[1].version < ticket.version:
             self._wake(ticket.id)  # and not otherwise, or two who read at once would wake each other for ever
 

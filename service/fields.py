@@ -180,6 +180,7 @@ _secret_hash = _matching(
 _title = _matching(
     r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)", "must be 1 to 64 characters, none of them a control"
 )
+_version = _matching(r"[^\x00-\x1f\x7f-\x9f]{0,64}", "must be 64 characters at most, none of them a control")
 _vault_key = _matching(r"clear|.{32,}", "must be 32 characters or more each, or the word clear")
 
 Allowance = Annotated[int, _whole(1)]
@@ -187,6 +188,7 @@ AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_a
 AppId = Annotated[str, AfterValidator(_app_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Folder = Annotated[Path, BeforeValidator(lambda value: _folder(value) if isinstance(value, str) else value)]
+Days = Annotated[int, _whole(1, 36_500)]
 GhId = Annotated[str, AfterValidator(_gh_id)]
 Lifetime = Annotated[int, _whole(30, LONGEST_LIFETIME)]
 Limit = Annotated[int, _whole(0)]
@@ -209,4 +211,5 @@ Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_un
 VaultKeys = Annotated[
     tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_vault_key), AfterValidator(_distinct)
 ]
+Version = Annotated[str, AfterValidator(_version)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -123,7 +123,8 @@ class Redeeming:
         now = self._clock()
         if now >= used_at + REGISTRATION_LIVES:
             raise InvalidCode
-        policy = Policy(rebind_replaces=self._clients[client].rebind == "replace")
+        site = self._clients[client]
+        policy = Policy(rebind_replaces=site.rebind == "replace", consent=site.consent or None)
         match await self._endings.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
             case Bound(binding):
                 return binding, True

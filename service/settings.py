@@ -29,6 +29,7 @@ from service.fields import (
     Allowance,
     AppId,
     DatabaseUrl,
+    Days,
     Fault,
     Folder,
     GhId,
@@ -47,6 +48,7 @@ from service.fields import (
     Title,
     Tokens,
     VaultKeys,
+    Version,
     WebAddress,
     both,
     filled,
@@ -178,6 +180,8 @@ class Client(_Part):
     rebind: Literal["reject", "replace"] = "reject"
     takeover: Literal["reject", "move"] = "reject"
     lang: Lang = Lang.ZH
+    consent: Version = ""
+    """Which version of the site's notice people agree to now; kept with each binding unless it is empty."""
 
     @field_validator("secret", "secret_hash")
     @classmethod
@@ -226,6 +230,14 @@ class Limits(_Part):
     waiting: Limit = 50_000
 
 
+class Privacy(_Part):
+    """How long the past is kept, in days."""
+
+    history_days: Days = 365
+    audit_days: Days = 190
+    endings_days: Days = 1
+
+
 class Settings(_Part):
     """Everything the operator decides (CONTRACT 1). Made by `load` or `validate`, never by hand."""
 
@@ -240,6 +252,7 @@ class Settings(_Part):
     clients: Mapping[Name, Client] = Field(default_factory=dict)
     tickets: Tickets = Field(default_factory=Tickets)
     limits: Limits = Field(default_factory=Limits)
+    privacy: Privacy = Field(default_factory=Privacy)
 
     @field_validator("secret_key", mode="before")
     @classmethod

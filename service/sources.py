@@ -41,6 +41,7 @@ _SHAPES: Final[dict[Steps, type]] = {
     ("clients", "*", "confirm"): dict,
     ("tickets",): dict,
     ("limits",): dict,
+    ("privacy",): dict,
 }
 
 # One word here stands for all of these, so a variable below it changes one of them.

@@ -34,6 +34,7 @@ class Stage:
         return Policy(
             rebind_replaces=self.client.rebind == "replace",
             takeover_moves=self.client.takeover == "move",
+            consent=self.client.consent or None,
         )
 
     @property

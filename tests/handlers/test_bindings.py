@@ -52,7 +52,7 @@ async def test_a_binding_is_told_whole(world: World) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", binding.pop("bound_at"))
     openid = world.sandbox.contact(person).openid
     wanted = {"account": "main", "appid": ACCOUNT.appid, "openid": openid, "unionid": None}
-    assert binding == {**wanted, "subscribed": True, "last_login_at": None}
+    assert binding == {**wanted, "subscribed": True, "last_login_at": None, "consent": None}
 
 
 async def test_nobody_has_an_empty_list(world: World) -> None:
@@ -98,7 +98,7 @@ async def test_a_registration_binds_once_and_again_for_the_same_user(world: Worl
     assert first.status == 201
     made = await first.json()
     assert made.keys() == {
-        "user_id", "account", "appid", "openid", "unionid", "subscribed", "bound_at", "last_login_at",
+        "user_id", "account", "appid", "openid", "unionid", "subscribed", "bound_at", "last_login_at", "consent",
     }  # fmt: skip
     assert (made["user_id"], made["account"], made["unionid"]) == ("77", "main", "u-1")
     again = await register(world, "77", token)
@@ -265,3 +265,14 @@ async def test_a_misspelt_account_disconnects_nobody(world: World) -> None:
     told = await problem(await door(world, "DELETE", "42", "?acount=main"), 400, "invalid-request")
     assert "acount" in told["detail"]
     assert len(await world.bindings("42")) == 1
+
+
+async def test_what_people_agreed_to_is_told_with_the_binding(make: Any) -> None:
+    """Red when a stage or a registration leaves the client's consent out of its policy."""
+    world = await make(clients={"shop": client("shop", consent="2026-01"), "club": client("club")})
+    await world.bound("42")
+    token = await registration(world, await world.person())
+    assert (await (await register(world, "77", token)).json())["consent"] == "2026-01"
+    assert [(await world.bindings(user))[0]["consent"] for user in ("42", "77")] == ["2026-01", "2026-01"]
+    await world.bound("42", client="club")
+    assert (await world.bindings("42", client="club"))[0]["consent"] is None

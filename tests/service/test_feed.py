@@ -232,3 +232,12 @@ async def test_a_redis_that_is_away_is_tried_again(tmp_path_factory: pytest.Temp
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def test_memory_lets_go_of_what_is_old(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `learn` looks at the number of tickets alone."""
+    feed.learn(ONE)
+    monkeypatch.setattr(feed_module, "_KEPT", 0.0)
+    await asyncio.sleep(0.001)
+    feed.learn(replace(ONE, id=TicketId("other")))
+    assert list(feed._known) == ["other"]

@@ -9,9 +9,10 @@ from models.errors import StoreUnavailable
 from service import housekeeping
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
-async def test_everything_is_purged_a_day_after_its_end_and_again_after_a_failure(
+async def test_everything_is_purged_at_its_own_age_and_again_after_a_failure(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(housekeeping, "_EVERY", 0.0)
@@ -29,12 +30,12 @@ async def test_everything_is_purged_a_day_after_its_end_and_again_after_a_failur
         done.set()
         return 0
 
-    task = asyncio.create_task(housekeeping.run((endings, sessions), clock=lambda: NOW))
+    task = asyncio.create_task(housekeeping.run(((endings, DAY), (sessions, 2 * DAY)), clock=lambda: NOW))
     async with asyncio.timeout(5):
         await done.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    day = NOW - timedelta(days=1)
-    assert seen[:3] == [("endings", day), ("endings", day), ("sessions", day)]
+    day = NOW - DAY
+    assert seen[:3] == [("endings", day), ("endings", day), ("sessions", day - DAY)]
     assert "for another hour" in caplog.text

@@ -174,3 +174,20 @@ async def test_when_too_much_waits_the_oldest_go_and_are_counted(
     await audit.flush()
     assert audit.lost == 2
     assert [detail for _, detail in await recorded()] == ["2", "3", "4"]
+
+
+async def test_old_lines_go_with_their_age(database: Database, audit: Audit, recorded: Recorded) -> None:
+    """Red when `Audit.purge` deletes nothing, or asks for another column."""
+    async with database.write() as connection:
+        for days in (3, 2, 0):
+            await write(connection, Line(NOW - timedelta(days=days), Happening.SCANNED, detail=str(days)))
+    assert await audit.purge(NOW - timedelta(days=1)) == 2
+    assert await recorded() == [("scanned", "0")]
+
+
+async def test_two_who_write_what_was_noted_write_it_once(audit: Audit, recorded: Recorded) -> None:
+    """Red when `flush` takes no lock."""
+    for number in range(5):
+        audit.note(Happening.SCANNED, detail=str(number))
+    await asyncio.gather(*(audit.flush() for _ in range(4)))
+    assert [detail for _, detail in await recorded()] == ["0", "1", "2", "3", "4"]

@@ -335,3 +335,43 @@ async def test_of_two_users_of_one_person_the_older_binding_is_meant(
     found = await resolving("second", "oB")
     assert found is not None
     assert found.user_id == "42"
+
+
+async def test_what_was_agreed_to_is_kept_with_the_binding(binding: Bind, bindings: Bindings) -> None:
+    """Red when `bind` leaves consent out, or `_agreed` returns at once."""
+    for version, kept in ((None, None), ("2026-01", "2026-01"), (None, "2026-01"), ("2026-02", "2026-02")):
+        told = await binding("42", "oA", Policy(consent=version))
+        assert isinstance(told, Bound | AlreadyBound)
+        assert told.binding.consent == kept
+        assert [it.consent for it in await bindings.of_user("shop", UserId("42"))] == [kept]
+    other = await binding("43", "oB", Policy(consent="2026-02"))
+    assert isinstance(other, Bound)
+    assert other.binding.consent == "2026-02"
+    assert [it.change for it in await bindings.history("shop", UserId("42"))] == [Change.BOUND]
+
+
+async def test_what_was_agreed_to_in_one_account_goes_along_to_another(
+    binding: Bind, database: Database, people: People, followers: Followers
+) -> None:
+    """Red when `resolve` binds with a policy of its own."""
+    await binding("42", "oA", Policy(consent="2026-01"))
+    await followers.learned("main", OpenId("oA"), subscribed=True, unionid="uA", lang=None, now=NOW)
+    await followers.seen("second", OpenId("oB"), at=NOW)
+    await followers.learned("second", OpenId("oB"), subscribed=True, unionid="uA", lang=None, now=NOW)
+    async with database.write() as connection:
+        person = await people.find(connection, "second", OpenId("oB"))
+        assert person is not None
+        found = await resolve(connection, person, people=people, client="shop", now=NOW)
+    assert found is not None
+    assert (found.user_id, found.consent) == ("42", "2026-01")
+
+
+async def test_old_history_goes_and_the_binding_stays(binding: Bind, bindings: Bindings) -> None:
+    await binding("42", "oA", now=NOW - timedelta(days=2))
+    await binding("42", "oB", REPLACE)
+    assert await bindings.purge(NOW - timedelta(days=1)) == 1
+    assert await changes(bindings, "42") == [
+        (Change.REPLACED, Door.TICKET, "oA"),
+        (Change.BOUND, Door.TICKET, "oB"),
+    ]
+    assert await pairs(bindings, "42") == [("42", "oB")]

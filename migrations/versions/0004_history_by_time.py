@@ -1,0 +1,14 @@
+"""Old lines of the history are found by their time, to be thrown away."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.create_index("ix_history_at", "history", ["at"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_history_at", "history")
