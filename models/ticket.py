@@ -129,6 +129,8 @@ class Ticket:
     qr_url: str | None = None
     """What the code says, where only Redis keeps it: of a login that a back end started."""
     asker: Asker = field(default_factory=Asker)
+    erased: bool = False
+    """Whoever scanned it was forgotten since, and is not learned of again."""
     version: int = 0
 
 
@@ -168,7 +170,7 @@ def settle(ticket: Ticket, ending: Ending, *, now: datetime) -> Ticket:
     """Return the ticket as its row in SQL says it ended; the very same object if it already says so."""
     settled = replace(
         advance(ticket, _SIGNALS[ending.status], now=now),
-        openid=ending.openid,
+        openid=None if ticket.erased else ending.openid,
         outcome=ending.outcome,
         reason=ending.reason,
         answered_at=ending.answered_at,
@@ -176,3 +178,13 @@ def settle(ticket: Ticket, ending: Ending, *, now: datetime) -> Ticket:
         code_used=ticket.code_used or ending.code_used_at is not None,
     )
     return ticket if settled == ticket else settled
+
+
+def forget(ticket: Ticket) -> Ticket:
+    """Return the ticket without whoever asked for it and whoever scanned it; if it was not over, it is now.
+
+    The very same object if it names nobody.
+    """
+    status = ticket.status if ticket.status.final else Status.EXPIRED
+    forgotten = replace(ticket, status=status, openid=None, asker=Asker(), erased=True)
+    return ticket if forgotten == ticket else forgotten

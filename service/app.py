@@ -37,6 +37,7 @@ from service.following import Following
 from service.issuing import Issuing
 from service.keyfile import resolve_secret_keys
 from service.keyring import Keyring
+from service.leaving import Leaving
 from service.limits import Limits
 from service.metrics import Metrics
 from service.people import People
@@ -52,6 +53,7 @@ from service.scanning import Scanning
 from service.settings import Settings
 from service.stage import Stages
 from service.tickets import TicketStore
+from service.traces import Tracing
 from service.vault import CLEAR
 from service.waiting import Waiting
 from service.wechat.account import Account, Mode
@@ -175,16 +177,25 @@ def _compose(
         audit=audit,
         clock=clock,
     )
-    app[keys.SCANNING] = Scanning(
+    deliveries = Deliveries(store, accounts=settings.accounts)
+    leaving = Leaving(
         accounts=settings.accounts,
+        followers=followers,
+        deliveries=deliveries,
+        tracing=Tracing(store, store=tickets, questions=questions),
+        audit=audit,
+        clock=clock,
+    )
+    app[keys.SCANNING] = Scanning(
         stages=stages,
         store=tickets,
         questions=questions,
-        deliveries=Deliveries(store, accounts=settings.accounts),
+        deliveries=deliveries,
         following=following,
         answering=answering,
         concluding=concluding,
         followers=followers,
+        leaving=leaving,
         profiles=profiles,
         audit=audit,
         limits=limits,

@@ -136,12 +136,10 @@ async def logged_in(
     return await owner(connection, person, client=client)
 
 
-async def erase(connection: AsyncConnection, number: int, *, now: datetime) -> None:
-    """Remove a WeChat that has left from every client, and its number from the history."""
-    for it in await _select(connection, bindings.c.follower_id == number):
-        await _remove(connection, it, Change.ERASED, door=Door.UNFOLLOW, now=now)
-    theirs = history.c.follower_id == number
-    await connection.execute(sa.update(history).where(theirs).values(follower_id=None))
+async def erase(connection: AsyncConnection, whose: sa.ColumnElement[bool], *, door: Door, now: datetime) -> int:
+    """End the bindings that *whose* finds, since somebody is to be forgotten; return how many."""
+    found = await _select(connection, whose)
+    return sum([await _remove(connection, it, Change.ERASED, door=door, now=now) for it in found])
 
 
 class Bindings:

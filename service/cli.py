@@ -6,18 +6,22 @@ others start fast.
 
 import argparse
 import asyncio
+import json
 import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from models.errors import ServiceError
 from models.event import OpenId
 from service import logs
 from service.settings import ConfigError, Settings, load
+
+if TYPE_CHECKING:
+    from service import privacy
 
 GOOD: Final = 0
 FAILED: Final = 1
@@ -132,6 +136,42 @@ def _rotate_key(arguments: Arguments) -> int:
     return GOOD
 
 
+def _export(arguments: Arguments) -> int:
+    from service import privacy  # noqa: PLC0415 - only what runs is imported
+
+    settings = _settings(arguments)
+    return _answered(asyncio.run(privacy.export(settings, privacy.subject(settings, **_whom(arguments)))))
+
+
+def _erase(arguments: Arguments) -> int:
+    from service import privacy  # noqa: PLC0415 - only what runs is imported
+
+    settings = _settings(arguments)
+    about = privacy.subject(settings, **_whom(arguments))
+    counted = asyncio.run(privacy.counted(settings, about))
+    if counted is None:
+        return _answered(None)
+    if not (arguments.yes or _agreed(f"{counted}: all this would be erased for good.")):
+        print(f"scanbind: this would be erased: {counted}; say --yes to do it", file=sys.stderr)
+        return WRONG
+    return _answered(asyncio.run(privacy.erase(settings, about)))
+
+
+def _agreed(question: str) -> bool:
+    return sys.stdin.isatty() and input(f"{question} Go on? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _answered(answer: "privacy.Answer | None") -> int:
+    if answer is None:
+        return _fail("nothing is held about them")
+    print(json.dumps(answer.told, ensure_ascii=False, indent=2))
+    return GOOD if answer.complete else _fail("Redis does not answer; what it holds of them lapses in minutes")
+
+
+def _whom(arguments: Arguments) -> dict[str, str | None]:
+    return {name: getattr(arguments, name) for name in ("openid", "account", "user_id", "client")}
+
+
 def _demo(arguments: Arguments) -> int:
     from service.trial import run_demo  # noqa: PLC0415 - only what runs is imported
 
@@ -174,6 +214,24 @@ def _audit_options(parser: argparse.ArgumentParser) -> None:
 def _serve_options(parser: argparse.ArgumentParser) -> None:
     _config_option(parser)
     parser.add_argument("--log-level", choices=logs.LEVELS, default="INFO", help="the least that is logged (INFO)")
+
+
+def _subject_options(parser: argparse.ArgumentParser) -> None:
+    _config_option(parser)
+    whom = parser.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--openid", metavar="OPENID", help="a person, as an account knows them")
+    whom.add_argument("--user", dest="user_id", metavar="ID", help="a user of a site, with their WeChat")
+    parser.add_argument("--account", metavar="NAME", help="with --openid: in this account alone")
+    parser.add_argument("--client", metavar="NAME", help="with --user: of this site; needed if there are several")
+
+
+def _erase_options(parser: argparse.ArgumentParser) -> None:
+    _subject_options(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _privacy_commands(parser: argparse.ArgumentParser) -> None:
+    _add(_PRIVACY_COMMANDS, parser)
 
 
 def _demo_options(parser: argparse.ArgumentParser) -> None:
@@ -239,6 +297,10 @@ _KEY_COMMANDS: Final[_Commands] = {
     "rotate": (_rotate_key, _config_option, "put a fresh key before the one that scanbind keeps in data_dir"),
     "encrypt": (_encrypt, _config_option, "bring everybody in the database under the newest of encryption.keys"),
 }
+_PRIVACY_COMMANDS: Final[_Commands] = {
+    "export": (_export, _subject_options, "print everything that is held about somebody"),
+    "erase": (_erase, _erase_options, "forget somebody in every store, and print a receipt"),
+}
 _COMMANDS: Final[_Commands] = {
     "serve": (_serve, _serve_options, "run the service"),
     "demo": (_demo, _demo_options, "try everything on this machine, with a pretend WeChat and a shop"),
@@ -248,6 +310,7 @@ _COMMANDS: Final[_Commands] = {
     "widget": (_widget, _config_option, "print the script tags that pin this version in a page"),
     "audit": (_audit, _audit_options, "read the record of what matters to security"),
     "keys": (None, _key_commands, "make keys and rotate them"),
+    "privacy": (None, _privacy_commands, "hand out or erase what is held about somebody"),
     "doctor": (_doctor, _config_option, "try everything that is configured, and say what to do"),
 }
 

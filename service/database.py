@@ -42,6 +42,7 @@ _ANSWERING: Final[dict[str, dict[str, Any]]] = {
 }
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
+    "PRAGMA secure_delete=ON",  # what is erased is overwritten, and not only let go of
     "PRAGMA synchronous=FULL",  # WAL's usual NORMAL may lose the last commits when the power fails
 )
 # Two processes must not migrate at once: how to take the turn, how to give it back. SQLite needs neither.

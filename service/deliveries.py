@@ -14,7 +14,7 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
-from models.event import Push, pseudonym
+from models.event import OpenId, Push, pseudonym
 from service.redis import redis_errors
 from service.settings import Account
 
@@ -48,7 +48,7 @@ class Deliveries:
         """
         try:
             async with _briefly():
-                held, left = await self._redis.mget(_key(account, push), _left(account, push))
+                held, left = await self._redis.mget(_key(account, push), left_mark(account, push.openid))
         except StoreUnavailable as e:
             log.warning("cannot tell redeliveries: %s", e.detail)
             return None
@@ -56,18 +56,25 @@ class Deliveries:
             return Answered(None)
         return Answered(json.loads(held)) if held else None
 
-    async def remember(self, account: str, push: Push, answered: Answered) -> None:
-        """Keep what the push was answered with."""
+    async def remember(self, account: str, push: Push, answered: Answered) -> int | None:
+        """Keep what the push was answered with; return when the person left, if that was after this push."""
         await self._keep(account, _key(account, push), json.dumps(answered.text))
+        try:
+            async with _briefly():
+                left = await self._redis.get(left_mark(account, push.openid))
+        except StoreUnavailable as e:
+            log.warning("cannot tell who has left meanwhile: %s", e.detail)
+            return None
+        return int(left) if left and push.created < int(left) else None
 
-    async def left(self, account: str, push: Push) -> None:
-        """Keep that a person left with this push."""
-        await self._keep(account, _left(account, push), str(push.created))
+    async def left(self, account: str, openid: OpenId, at: int) -> None:
+        """Keep that a person left, *at* so many seconds since 1970."""
+        await self._keep(account, left_mark(account, openid), str(at))
 
     async def _keep(self, account: str, key: str, value: str) -> None:
         try:
             async with _briefly():
-                await self._redis.set(key, value, ex=self._seconds[account])
+                await self._redis.set(key, value, ex=self._seconds.get(account, _WITHOUT_WINDOW))
         except StoreUnavailable as e:
             log.warning("cannot keep an answer for redeliveries: %s", e.detail)
 
@@ -85,8 +92,9 @@ async def _briefly() -> AsyncIterator[None]:
 
 
 def _key(account: str, push: Push) -> str:
-    return f"{_left(account, push)}:{push.key}"
+    return f"{left_mark(account, push.openid)}:{push.key}"
 
 
-def _left(account: str, push: Push) -> str:
-    return f"scanbind:d:{{{account}:{pseudonym(push.openid)}}}"
+def left_mark(account: str, openid: OpenId) -> str:
+    """Return the key that says when somebody left: it stays when all else of theirs goes."""
+    return f"scanbind:d:{{{account}:{pseudonym(openid)}}}"

@@ -131,6 +131,23 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
             await _stop(server.process, within=STOP_WITHIN)
 
 
+@asynccontextmanager
+async def shared(data_dir: Path) -> AsyncIterator[str]:
+    """Give the address of the Valkey in *data_dir*: that of the scanbind that runs, else of one run meanwhile.
+
+    Raises:
+        ConfigError: there is no Valkey for this machine, or the folder cannot be written.
+        StoreUnavailable: the server does not start.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(valkey(data_dir))
+        except FolderInUseError:
+            home = _home(data_dir)
+            url = _Place(_program(), home, _socket(home)).url
+        yield url
+
+
 def _program() -> Path:
     """Return the server's program. Raises ConfigError where the platform has none."""
     try:

@@ -58,7 +58,7 @@ class Endings:
         """
 
         async def work(connection: AsyncConnection) -> Ending:
-            return await _insert(connection, ending, await self._who(connection, ending))
+            return await insert(connection, ending, await self._who(connection, ending))
 
         return await self._decide(ending.ticket, work)
 
@@ -87,7 +87,7 @@ class Endings:
                 state=state,
             )
             do = self._log_in if claim.head.purpose is Purpose.LOGIN else self._bind
-            return await _insert(connection, await do(connection, ending, claim, person, policy), person)
+            return await insert(connection, await do(connection, ending, claim, person, policy), person)
 
         return await self._decide(claim.head.ticket, work)
 
@@ -203,7 +203,8 @@ class Endings:
     async def _who(self, connection: AsyncConnection, ending: Ending) -> Person | None:
         if ending.account is None or ending.openid is None:
             return None
-        return await self._people.find(connection, ending.account, ending.openid)
+        # held, for the record is about to name them
+        return await self._people.find(connection, ending.account, ending.openid, hold=True)
 
     async def _log_in(
         self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Person, _: Policy
@@ -237,8 +238,11 @@ class Endings:
                 return replace(ending, status=Status.REJECTED, reason=Reason(reason))
 
 
-async def _insert(connection: AsyncConnection, ending: Ending, person: Person | None) -> Ending:
-    """Insert the row that decides; return it as it will be read."""
+async def insert(connection: AsyncConnection, ending: Ending, person: Person | None) -> Ending:
+    """Insert the row that decides, within the caller's transaction; return it as it will be read.
+
+    Raises IntegrityError when the ticket has ended already.
+    """
     kept = replace(
         ending,
         openid=person.openid if person else None,

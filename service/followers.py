@@ -11,11 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.binding import Door
 from models.event import OpenId
-from models.tables import endings, followers
+from models.tables import followers
 from models.ticket import Lang
-from service.bindings import erase as erase_bindings
 from service.database import Database
+from service.forgetting import Erased, forget_person
 from service.people import NAMES, People
 
 
@@ -95,27 +96,21 @@ class Followers:
 
         await self._database.attempt(work)
 
-    async def unfollowed(self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime) -> None:
+    async def unfollowed(
+        self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime
+    ) -> Erased | None:
         """Note that a person left, by WeChat's CreateTime *at*; nothing if they have come back since.
 
-        To *erase* them is to forget the person in every table, for all clients. Their bindings end; endings and
-        history keep what happened, without saying to whom in WeChat.
+        To *erase* them is to forget the person in every table, for all clients; return what that was.
         """
+        until_then = sa.and_(self._people.them(account, openid), followers.c.followed_at <= at)
 
-        async def work(connection: AsyncConnection) -> None:
-            # Held first: so does whoever is binding them right now.
-            person = await self._people.find(connection, account, openid, hold=True)
-            if person is None:
-                return
-            until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
+        async def work(connection: AsyncConnection) -> Erased | None:
             if not erase:
                 await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
-            elif (await connection.execute(sa.delete(followers).where(until_then))).rowcount:
-                await _forget(connection, person.id, now=now)
+                return None
+            return await forget_person(
+                connection, self._people, account, openid, door=Door.UNFOLLOW, now=now, until=at
+            )
 
-        await self._database.attempt(work)
-
-
-async def _forget(connection: AsyncConnection, number: int, *, now: datetime) -> None:
-    await erase_bindings(connection, number, now=now)
-    await connection.execute(sa.update(endings).where(endings.c.follower_id == number).values(follower_id=None))
+        return await self._database.attempt(work)

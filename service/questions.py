@@ -11,6 +11,8 @@ from models.event import OpenId, pseudonym
 from service.cells import Cells
 
 _REMEMBERED: Final = 4
+_KEPT: Final = 64
+"""Scans of one person by which the tickets are found that name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class Questions:
         Raises:
             StoreUnavailable: Redis does not answer.
         """
+        return (await self.kept(account, openid))[:_REMEMBERED]
+
+    async def kept(self, account: str, openid: OpenId) -> list[Asked]:
+        """Return whatever is kept of this person's scans, newest first.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
         return _decode(await self._cells.load(_key(account, openid)))
 
     async def open(self, account: str, openid: OpenId, asked: Asked, *, until: datetime) -> bool:
@@ -49,7 +59,7 @@ class Questions:
             if known and known[0].created > asked.created:
                 return held
             others = [one for one in known if one.scene != asked.scene]
-            return _encode([asked, *others[: _REMEMBERED - 1]])
+            return _encode([asked, *others[: _KEPT - 1]])
 
         return _decode(await self._cells.change(_key(account, openid), move, until=until))[0].scene == asked.scene
 

@@ -5,7 +5,7 @@ The order of a scan: the open question, then SCANNED in Redis, then the question
 scan answers itself. A crash after any step and a redelivery come to the same end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from models.audit import Happening
@@ -19,12 +19,12 @@ from service.concluding import Concluding
 from service.deliveries import Answered, Deliveries
 from service.followers import Followers
 from service.following import Following
+from service.leaving import Leaving
 from service.limits import Excess, Limits
 from service.metrics import Metrics
 from service.profiles import Profiles
 from service.questions import Asked, Questions
 from service.replies import Notice, too_often
-from service.settings import Account
 from service.stage import Stage, Stages
 from service.tickets import TicketStore
 
@@ -35,7 +35,6 @@ class Scanning:
     def __init__(
         self,
         *,
-        accounts: Mapping[str, Account],
         stages: Stages,
         store: TicketStore,
         questions: Questions,
@@ -44,13 +43,13 @@ class Scanning:
         answering: Answering,
         concluding: Concluding,
         followers: Followers,
+        leaving: Leaving,
         profiles: Profiles,
         audit: Audit,
         limits: Limits,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._accounts = accounts
         self._stages = stages
         self._store = store
         self._questions = questions
@@ -59,6 +58,7 @@ class Scanning:
         self._answering = answering
         self._concluding = concluding
         self._followers = followers
+        self._leaving = leaving
         self._profiles = profiles
         self._audit = audit
         self._limits = limits
@@ -81,7 +81,9 @@ class Scanning:
             text = too_often() if excess.first else None
         else:
             text = await self._handle(account, event)
-        await self._deliveries.remember(account, event, Answered(text))
+        if left := await self._deliveries.remember(account, event, Answered(text)):
+            await self._leaving.left(account, event.openid, left)  # while this was handled
+            return None
         return text
 
     async def _excess(self, event: Event) -> Excess | None:
@@ -103,11 +105,7 @@ class Scanning:
             case Followed():
                 await self._meet(account, event, followed=True)
             case Unfollowed():
-                erase = self._accounts[account].unfollow == "erase"
-                await self._followers.unfollowed(
-                    account, event.openid, at=_moment(event), erase=erase, now=self._clock()
-                )
-                await self._deliveries.left(account, event)
+                await self._leaving.left(account, event.openid, event.created)
         return None
 
     async def _meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:

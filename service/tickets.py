@@ -16,6 +16,9 @@ from service.cells import Cells
 CHANNEL: Final = "scanbind:tickets"
 """Every change of every ticket is published here, as `encode` writes it."""
 
+KEYS: Final = "scanbind:t:"
+"""What the key of each ticket begins with."""
+
 _KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
 
 
@@ -65,13 +68,13 @@ class TicketStore:
 
 
 def _key(ticket: TicketId) -> str:
-    return f"scanbind:t:{ticket}"
+    return KEYS + ticket
 
 
 def encode(ticket: Ticket) -> str:
     """Write a ticket as compact JSON: only what differs from a new one."""
     fields: dict[str, Any] = {"id": ticket.id, "version": ticket.version, "status": ticket.status}
-    for name in ("openid", "outcome", "reason", "code_used", "qr_url"):
+    for name in ("openid", "outcome", "reason", "code_used", "qr_url", "erased"):
         fields[name] = getattr(ticket, name)
     for name in ("checked_at", "answered_at"):
         moment = getattr(ticket, name)
@@ -94,6 +97,7 @@ def decode(text: str) -> Ticket:
         reason=Reason(fields["reason"]) if "reason" in fields else None,
         code_used=fields.get("code_used", False),
         qr_url=fields.get("qr_url"),
+        erased=fields.get("erased", False),
         checked_at=_moment(fields.get("checked_at")),
         answered_at=_moment(fields.get("answered_at")),
         asker=Asker(**fields.get("asker", {})),

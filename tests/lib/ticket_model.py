@@ -312,8 +312,11 @@ class Model:
         for client in self.bindings:
             if user := self._owner(client, openid):
                 del self.bindings[client][user]
+        self.asked.pop(openid, None)
         for ticket in self.tickets.values():
             ticket.erased |= ticket.owner == openid and ticket.status in ("confirmed", "rejected")
+            if ticket.owner == openid and ticket.status in ("scanned", "expired") and not ticket.hazy:
+                ticket.owner, ticket.status = None, "expired"
 
     def lose_redis(self) -> None:
         self.asked.clear()

@@ -1,0 +1,110 @@
+"""Everything that is held about a person, or about a user of a site, table by table, as it can be handed out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.binding import UserId
+from models.event import OpenId, shortened
+from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
+from models.ticket import Ticket
+from service.people import NAMES, People, Person
+
+_OURS: Final = ("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by")
+"""Columns that say nothing about anybody."""
+_TABLES: Final = {
+    "bindings": bindings,
+    "history": history,
+    "endings": endings,
+    "bind_requests": bind_requests,
+    "portal_sessions": portal_sessions,
+    "record": audit,
+}
+
+User = tuple[str, UserId]
+"""A client and a user of it."""
+Wanted = Mapping[str, Sequence[sa.ColumnElement[bool]]]
+
+
+async def persons(
+    connection: AsyncConnection, people: People, *, openid: OpenId | None, account: str | None, user: User | None
+) -> list[Person]:
+    """Return the people with an openid, or those bound to a user, as far as they are known."""
+    query = sa.select(*NAMES).order_by(followers.c.id)
+    if openid:
+        query = query.where(people.with_openid(openid))
+        query = query.where(followers.c.account == account) if account else query
+    if user:
+        bound = sa.select(bindings.c.follower_id).where(*_of_user(bindings, user))
+        query = query.where(followers.c.id.in_(bound))
+    rows = (await connection.execute(query)).mappings()
+    return [person for row in rows if (person := people.read(row))]
+
+
+async def disclose(
+    connection: AsyncConnection,
+    people: Sequence[Person],
+    *,
+    names: Iterable[tuple[str, OpenId]],
+    user: User | None,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return whatever the tables hold about *people*, whom the record knows by *names*, and about *user*."""
+    numbers = {person.id: person.openid for person in people}
+    about = sa.select(*(followers.c[name] for name in ("id", "lang", "asked_at", "followed_at")))
+    rows = (await connection.execute(about.where(followers.c.id.in_(numbers)))).mappings()
+    more = {row["id"]: {name: row[name] for name in row if name != "id"} for row in rows}
+    told = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in people]}
+    for name, conditions in _wanted(list(numbers), names, user).items():
+        table = _TABLES[name]
+        found = []
+        if conditions:
+            query = sa.select(table).where(sa.or_(*conditions)).order_by(*table.primary_key)
+            found = [dict(row) for row in (await connection.execute(query)).mappings()]
+        for row in found:
+            if "follower_id" in row:
+                row["openid"] = numbers.get(row["follower_id"])
+        told[name] = [plain(row, without=_OURS) for row in found]
+    return told
+
+
+def held(ticket: Ticket) -> dict[str, Any]:
+    """Return what Redis holds of a ticket, as it can be handed out."""
+    return plain({name: value for name, value in asdict(ticket).items() if name != "version"})
+
+
+def plain(values: Mapping[str, Any], *, without: Sequence[str] = ()) -> dict[str, Any]:
+    """Return *values* as JSON can hold them; times are RFC 3339 in UTC."""
+    return {name: _plain(value) for name, value in values.items() if name not in without}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, StrEnum):
+        return value.value
+    return plain(value) if isinstance(value, Mapping) else value
+
+
+def _wanted(numbers: Sequence[int], names: Iterable[tuple[str, OpenId]], user: User | None) -> Wanted:
+    conditions: dict[str, list[sa.ColumnElement[bool]]] = {name: [] for name in _TABLES}
+    for name in ("bindings", "history", "endings") if numbers else ():
+        conditions[name].append(_TABLES[name].c.follower_id.in_(numbers))
+    for account, openid in names:
+        them = sa.and_(audit.c.account == account, audit.c.openid == shortened(openid))
+        conditions["record"].append(them)
+    if user:
+        for name, table in _TABLES.items():
+            conditions[name].append(sa.and_(*_of_user(table, user)))
+        client, user_id = user
+        conditions["endings"].append(sa.and_(endings.c.client == client, endings.c.registered_to == user_id))
+    return conditions
+
+
+def _of_user(table: sa.Table, user: User) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    client, user_id = user
+    return table.c.client == client, table.c.user_id == user_id

@@ -1,0 +1,60 @@
+"""Use case: somebody leaves an account. SQL is done with them then; Redis too, or it lapses in minutes."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from models.errors import StoreUnavailable
+from models.event import OpenId
+from service.audit import Audit
+from service.deliveries import Deliveries
+from service.followers import Followers
+from service.settings import Account
+from service.traces import Tracing
+
+log = logging.getLogger(__name__)
+_PATIENCE: Final = 1.0
+"""Seconds: WeChat waits for the answer."""
+
+
+class Leaving:
+    """Notes that people left and, unless the operator keeps them, forgets them in every store."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, Account],
+        followers: Followers,
+        deliveries: Deliveries,
+        tracing: Tracing,
+        audit: Audit,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._accounts = accounts
+        self._followers = followers
+        self._deliveries = deliveries
+        self._tracing = tracing
+        self._audit = audit
+        self._clock = clock
+
+    async def left(self, account: str, openid: OpenId, created: int) -> None:
+        """Let go of a person who left, by WeChat's CreateTime; nothing if they have come back since.
+
+        The mark comes first: whoever handles an earlier push of theirs looks for it last, and then calls this
+        again. So one of the two sees what the other has done.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        await self._deliveries.left(account, openid, created)
+        await self._audit.flush()  # or what waits to be written would name them afterwards
+        erase = self._accounts[account].unfollow == "erase"
+        at = datetime.fromtimestamp(created, UTC)
+        erased = await self._followers.unfollowed(account, openid, at=at, erase=erase, now=self._clock())
+        if not erased:
+            return
+        try:
+            await self._tracing.forget(erased, seconds=_PATIENCE)
+        except StoreUnavailable as e:
+            log.warning("what Redis holds of somebody who left lapses by itself: %s", e.detail)

@@ -1,0 +1,254 @@
+"""What the operator does when somebody asks what is held about them, or wants it gone (`scanbind privacy`)."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.audit import Happening, Line
+from models.binding import Door, UserId
+from models.errors import StoreUnavailable
+from models.event import OpenId, shortened
+from service import audit, database, disclosing, embedded, redis, sealing
+from service.database import Database
+from service.deliveries import Deliveries
+from service.fields import EMBEDDED
+from service.forgetting import Erased, forget_person, forget_user
+from service.people import People
+from service.questions import Questions
+from service.settings import ConfigError, Settings
+from service.tickets import TicketStore
+from service.traces import Tracing
+
+_SECONDS: Final = 120.0
+"""In which Redis must have been looked through."""
+_SETTLE: Final = 1.5
+"""Seconds after which a running service has written what it was about to write when the first pass came."""
+_WHY: Final = {
+    "followers": "they are bound to another user as well",
+    "history": "what happened to a user's bindings, without saying with which WeChat",
+    "endings": "how codes ended, without saying by whom; until they are purged",
+    "audit": "the record, without saying who it was",
+}
+_NOTE: Final = "Backups and logs are not touched: erase again after a backup was restored; logs name nobody."
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom it is about: a WeChat in one account (or in all), or a user of a client."""
+
+    openid: OpenId | None = None
+    account: str | None = None
+    user: tuple[str, UserId] | None = None
+
+    def shown(self) -> dict[str, str | None]:
+        """Return how a receipt names them."""
+        if self.user:
+            return {"client": self.user[0], "user_id": self.user[1]}
+        return {"openid": shortened(self.openid or ""), "account": self.account}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is handed out, and whether every store has been reached."""
+
+    told: dict[str, Any]
+    complete: bool
+
+
+def subject(
+    settings: Settings, *, openid: str | None, account: str | None, user_id: str | None, client: str | None
+) -> Subject:
+    """Return whom the command line means.
+
+    Raises:
+        ConfigError: it fits no one, or there are several clients and none is named.
+    """
+    if openid:
+        if client:
+            raise ConfigError(["--client goes with --user, not with --openid"])
+        return Subject(openid=OpenId(openid), account=account)
+    if account:
+        raise ConfigError(["--account goes with --openid, not with --user"])
+    if client is None and len(settings.clients) != 1:
+        raise ConfigError(
+            [f"--client: say of which site: {', '.join(sorted(settings.clients)) or 'there is none'}"]
+        )
+    return Subject(user=(client or next(iter(settings.clients)), UserId(user_id or "")))
+
+
+async def export(settings: Settings, about: Subject) -> Answer | None:
+    """Return everything that is held about somebody; None if nothing is.
+
+    Raises:
+        ConfigError: a store cannot be used as configured.
+        StoreUnavailable: the database does not answer, or its tables are not current.
+    """
+    async with _office(settings, about) as office:
+        return await office.export()
+
+
+async def counted(settings: Settings, about: Subject) -> str | None:
+    """Return in a few words what `erase` would take away; None if nothing is held. Raises: as `export`."""
+    async with _office(settings, about) as office:
+        return await office.counted()
+
+
+async def erase(settings: Settings, about: Subject) -> Answer:
+    """Forget somebody in every store; return the receipt. Raises: as `export`."""
+    async with _office(settings, about) as office:
+        return await office.erase()
+
+
+class _Office:
+    """Where people's wishes are met, with every store at hand."""
+
+    def __init__(
+        self, settings: Settings, *, sql: Database, tracing: Tracing, deliveries: Deliveries, about: Subject
+    ) -> None:
+        self._settings = settings
+        self._sql = sql
+        self._people = People(sealing.vault(settings))
+        self._tracing = tracing
+        self._deliveries = deliveries
+        self._about = about
+
+    async def export(self) -> Answer | None:
+        """Return everything that is held; None if nothing is.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        would = await self.would_erase()
+        user = self._about.user
+        async with self._sql.read() as connection:
+            persons = await disclosing.persons(
+                connection, self._people, openid=self._about.openid, account=self._about.account, user=user
+            )
+            names = sorted(would.people | {(person.account, person.openid) for person in persons})
+            told = await disclosing.disclose(connection, persons, names=names, user=user)
+        try:
+            tickets, keys = await self._tracing.find(would, user=user, seconds=_SECONDS)
+        except StoreUnavailable:
+            return Answer(await self._receipt(Happening.DATA_EXPORTED, **told, redis=None), complete=False)
+        if not any([*told.values(), tickets, keys]):
+            return None
+        held = {"tickets": [disclosing.held(ticket) for ticket in tickets], "keys": keys}
+        return Answer(await self._receipt(Happening.DATA_EXPORTED, **told, redis=held), complete=True)
+
+    async def would_erase(self) -> Erased:
+        """Return what `erase` would do to the database; it is done and taken back.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+
+        async def work(connection: AsyncConnection) -> Erased:
+            async with connection.begin_nested() as point:
+                would = await self._forget(connection)
+                await point.rollback()
+            return would
+
+        return await self._sql.attempt(work)
+
+    async def counted(self) -> str | None:
+        """Return in a few words what `erase` would take away; None if nothing is held.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        would = await self.would_erase()
+        counts = dict(would.deleted + would.unnamed)
+        with suppress(StoreUnavailable):  # then the receipt will say so
+            tickets, keys = await self._tracing.find(would, user=self._about.user, seconds=_SECONDS)
+            counts |= {"in Redis": len(tickets) + len(keys)} if tickets or keys else {}
+        return ", ".join(f"{name} {rows}" for name, rows in counts.items()) or None
+
+    async def erase(self) -> Answer:
+        """Forget them in every store, twice: the second time whatever a service was doing meanwhile.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        erased, traces = Erased(), Counter[str]()
+        user, complete = self._about.user, True
+        for pause in (_SETTLE, 0):
+            erased.add(await self._sql.attempt(partial(self._forget, also=frozenset(erased.people))))
+            for account, openid in erased.people:
+                await self._deliveries.left(account, openid, int(datetime.now(UTC).timestamp()))
+            try:
+                traces += await self._tracing.forget(erased, user=user, everywhere=True, seconds=_SECONDS)
+            except StoreUnavailable:
+                complete = False
+            await asyncio.sleep(pause)
+        rows = dict(+erased.deleted)
+        kept = [{"table": name, "rows": count, "why": _WHY[name]} for name, count in (+erased.unnamed).items()]
+        told = await self._receipt(
+            Happening.DATA_ERASED,
+            erased={"database": rows, "redis": dict(traces) if complete else None},
+            kept=kept,
+            note=_NOTE,
+        )
+        return Answer(told, complete)
+
+    async def _forget(
+        self, connection: AsyncConnection, *, also: frozenset[tuple[str, OpenId]] = frozenset()
+    ) -> Erased:
+        now, user, openid = datetime.now(UTC), self._about.user, self._about.openid
+        erased = await forget_user(connection, self._people, *user, now=now) if user else Erased()
+        names = {(account, openid) for account in await self._accounts(connection)} if openid else set()
+        for account, one in sorted(names | also):
+            erased.add(await forget_person(connection, self._people, account, one, door=Door.PRIVACY, now=now))
+        return erased
+
+    async def _accounts(self, connection: AsyncConnection) -> set[str]:
+        """Return the accounts to look in: the one that was named, or all that are configured or know them."""
+        if self._about.account:
+            return {self._about.account}
+        openid = self._about.openid
+        known = await disclosing.persons(connection, self._people, openid=openid, account=None, user=None)
+        return {*self._settings.accounts, *(person.account for person in known)}
+
+    async def _receipt(self, happening: Happening, **told: Any) -> dict[str, Any]:
+        receipt, now, shown = secrets.token_urlsafe(9), datetime.now(UTC), self._about.shown()
+        line = Line(now, happening, shown.get("client"), shown.get("account"), detail=f"receipt {receipt}")
+
+        async def work(connection: AsyncConnection) -> None:
+            await audit.write(connection, line)
+
+        await self._sql.attempt(work)
+        return {"receipt": receipt, **disclosing.plain({"at": now}), "subject": shown, **told}
+
+
+@asynccontextmanager
+async def _office(settings: Settings, about: Subject) -> AsyncIterator[_Office]:
+    """Open the stores, beside a service that runs or without one.
+
+    Raises:
+        ConfigError: a store cannot be used as configured.
+        StoreUnavailable: the database does not answer, or its tables are not current.
+    """
+    async with AsyncExitStack() as stack:
+        opening = database.connect(settings.database.url, data_dir=settings.data_dir)
+        sql = await stack.enter_async_context(opening)
+        await sql.check_schema()
+        await sealing.check(sql, sealing.vault(settings))
+        url = settings.redis.url
+        if url == EMBEDDED:
+            url = await stack.enter_async_context(embedded.shared(settings.data_dir))
+        client = await stack.enter_async_context(redis.connect(url))
+        tracing = Tracing(client, store=TicketStore(client), questions=Questions(client))
+        yield _Office(
+            settings,
+            sql=sql,
+            tracing=tracing,
+            deliveries=Deliveries(client, accounts=settings.accounts),
+            about=about,
+        )

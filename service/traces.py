@@ -1,0 +1,105 @@
+"""What Redis holds of people, found and taken out. Keys of a person carry their pseudonym, never their openid."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis, RedisCluster
+
+from models.binding import UserId
+from models.event import pseudonym
+from models.scene import read, read_ticket
+from models.ticket import Ticket, TicketId, forget
+from service.deliveries import left_mark
+from service.forgetting import Erased
+from service.questions import Questions
+from service.redis import redis_errors
+from service.tickets import KEYS, TicketStore
+
+_PAGE: Final = 1000  # keys that Redis looks at in one step
+_GLOB: Final = re.compile(r"[\\*?\[\]]")
+_ESCAPED: Final = r"\\\g<0>"
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What was found: tickets that name them, and keys that are theirs alone."""
+
+    tickets: list[Ticket]
+    keys: list[str]
+
+
+class Tracing:
+    """Looks through Redis for people; whatever it does ends within the *seconds* it is given."""
+
+    def __init__(self, redis: "Redis | RedisCluster", *, store: TicketStore, questions: Questions) -> None:
+        self._redis = redis
+        self._store = store
+        self._questions = questions
+
+    async def forget(
+        self,
+        erased: Erased,
+        *,
+        user: tuple[str, UserId] | None = None,
+        everywhere: bool = False,
+        seconds: float,
+    ) -> Counter[str]:
+        """Take out whatever names those who were *erased*; return how much that was.
+
+        When they left has to stay, as a digest, until what they did before cannot be delivered any more.
+
+        Raises:
+            StoreUnavailable: Redis does not answer, or not in time; it may hold some of it for minutes.
+        """
+        with redis_errors():
+            async with asyncio.timeout(seconds):
+                found = await self._find(erased, user=user, everywhere=everywhere)
+                for ticket in found.tickets:
+                    if head := read_ticket(ticket.id):
+                        await self._store.update(ticket, forget, expires_at=head.expires_at)
+                for key in found.keys:
+                    await self._redis.delete(key)
+        return Counter(tickets=len(found.tickets), keys=len(found.keys))
+
+    async def find(
+        self, erased: Erased, *, user: tuple[str, UserId] | None = None, seconds: float
+    ) -> tuple[list[Ticket], dict[str, str]]:
+        """Return the tickets, and the keys with their values, that name those who would be *erased*.
+
+        Raises: as `forget`.
+        """
+        with redis_errors():
+            async with asyncio.timeout(seconds):
+                found = await self._find(erased, user=user, everywhere=True)
+                values = {key: str(await self._redis.get(key) or "") for key in found.keys}
+        return found.tickets, values
+
+    async def _find(self, erased: Erased, *, user: tuple[str, UserId] | None, everywhere: bool) -> Traces:
+        ids = set(erased.tickets)
+        for account, openid in erased.people:
+            scenes = [read(asked.scene) for asked in await self._questions.kept(account, openid)]
+            ids.update(scene.head.ticket for scene in scenes if scene)
+        if everywhere:
+            ids.update([TicketId(key.removeprefix(KEYS)) async for key in self._keys(f"{KEYS}*")])
+        openids = {openid for _, openid in erased.people}
+        loaded = [ticket for one in ids if (ticket := await self._store.load(one))]
+        theirs = [it for it in loaded if (it.id in erased.tickets or it.openid in openids) and it != forget(it)]
+        keys = {key for pattern in _patterns(erased, user) async for key in self._keys(pattern)}
+        stay = {left_mark(account, openid) for account, openid in erased.people}
+        return Traces(theirs, sorted(keys - stay))
+
+    async def _keys(self, pattern: str) -> AsyncIterator[str]:
+        async for key in self._redis.scan_iter(match=pattern, count=_PAGE):
+            yield str(key)
+
+
+def _patterns(erased: Erased, user: tuple[str, UserId] | None) -> list[str]:
+    patterns = [f"scanbind:*{pseudonym(openid)}*" for _, openid in erased.people]
+    if user:
+        client, user_id = user
+        patterns.append(f"scanbind:l:*:{client}:{_GLOB.sub(_ESCAPED, user_id)}:*")
+    return patterns
