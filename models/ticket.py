@@ -181,10 +181,17 @@ def settle(ticket: Ticket, ending: Ending, *, now: datetime) -> Ticket:
 
 
 def forget(ticket: Ticket) -> Ticket:
-    """Return the ticket without whoever asked for it and whoever scanned it; if it was not over, it is now.
+    """Return the ticket without whoever asked for it and whoever scanned it; itself if it names nobody.
 
-    The very same object if it names nobody.
+    One that was not over is pending again, as after a loss of Redis.
     """
-    status = ticket.status if ticket.status.final else Status.EXPIRED
-    forgotten = replace(ticket, status=status, openid=None, asker=Asker(), erased=True)
+    final = ticket.status.final
+    forgotten = replace(
+        ticket,
+        status=ticket.status if final else Status.PENDING,
+        openid=None,
+        checked_at=ticket.checked_at if final else None,
+        asker=Asker(),
+        erased=final,
+    )
     return ticket if forgotten == ticket else forgotten

@@ -31,6 +31,7 @@ class Erased:
     people: set[tuple[str, OpenId]] = field(default_factory=set)
     """Of which account, and who."""
     tickets: set[TicketId] = field(default_factory=set)
+    cancelled: dict[TicketId, Ending] = field(default_factory=dict)
 
     def add(self, more: "Erased") -> None:
         """Take in what else was forgotten."""
@@ -38,6 +39,7 @@ class Erased:
         self.unnamed.update(more.unnamed)
         self.people.update(more.people)
         self.tickets.update(more.tickets)
+        self.cancelled.update(more.cancelled)
 
 
 async def forget_person(
@@ -127,7 +129,7 @@ async def _cancel_requests(
         ending = Ending(ticket, client, Status.CANCELLED, now, expires_at, account=account, via=Via.BACKEND)
         try:
             async with connection.begin_nested():
-                await insert(connection, ending, None)
+                erased.cancelled[ticket] = await insert(connection, ending, None)
         except IntegrityError:
             continue  # it was answered
 

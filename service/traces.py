@@ -12,7 +12,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.binding import UserId
 from models.event import pseudonym
 from models.scene import read, read_ticket
-from models.ticket import Ticket, TicketId, forget
+from models.ticket import Ending, Ticket, TicketId, forget, settle
 from service.deliveries import left_mark
 from service.forgetting import Erased
 from service.questions import Questions
@@ -59,11 +59,17 @@ class Tracing:
             async with asyncio.timeout(seconds):
                 found = await self._find(erased, user=user, everywhere=everywhere)
                 for ticket in found.tickets:
-                    if head := read_ticket(ticket.id):
-                        await self._store.update(ticket, forget, expires_at=head.expires_at)
+                    await self._forget(ticket, erased.cancelled.get(ticket.id))
                 for key in found.keys:
                     await self._redis.delete(key)
         return Counter(tickets=len(found.tickets), keys=len(found.keys))
+
+    async def _forget(self, ticket: Ticket, ending: Ending | None) -> None:
+        def move(held: Ticket) -> Ticket:
+            return settle(forget(held), ending, now=ending.answered_at) if ending else forget(held)
+
+        if head := read_ticket(ticket.id):
+            await self._store.update(ticket, move, expires_at=head.expires_at)
 
     async def find(
         self, erased: Erased, *, user: tuple[str, UserId] | None = None, seconds: float
@@ -87,7 +93,8 @@ class Tracing:
             ids.update([TicketId(key.removeprefix(KEYS)) async for key in self._keys(f"{KEYS}*")])
         openids = {openid for _, openid in erased.people}
         loaded = [ticket for one in ids if (ticket := await self._store.load(one))]
-        theirs = [it for it in loaded if (it.id in erased.tickets or it.openid in openids) and it != forget(it)]
+        theirs = [it for it in loaded if it.id in erased.tickets or it.openid in openids]
+        theirs = [it for it in theirs if it != forget(it) or (it.id in erased.cancelled and not it.status.final)]
         keys = {key for pattern in _patterns(erased, user) async for key in self._keys(pattern)}
         stay = {left_mark(account, openid) for account, openid in erased.people}
         return Traces(theirs, sorted(keys - stay))

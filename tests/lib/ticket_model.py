@@ -316,7 +316,8 @@ class Model:
         for ticket in self.tickets.values():
             ticket.erased |= ticket.owner == openid and ticket.status in ("confirmed", "rejected")
             if ticket.owner == openid and ticket.status in ("scanned", "expired") and not ticket.hazy:
-                ticket.owner, ticket.status = None, "expired"
+                ticket.owner, ticket.lost = None, True
+                ticket.status = "pending" if ticket.status == "scanned" else "expired"
 
     def lose_redis(self) -> None:
         self.asked.clear()

@@ -64,7 +64,7 @@ async def test_a_late_answer_binds_nobody_who_has_left(make: Make, monkeypatch: 
     await world.sandbox.unfollow(person)
     await arrived(answer)
     assert await world.bindings("42") == []
-    assert (await page.poll())["status"] == "expired"
+    assert (await page.poll())["status"] == "pending"
 
 
 @pytest.mark.parametrize("status", ["confirmed", "rejected", "cancelled", "expired"])
