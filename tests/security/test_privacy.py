@@ -6,18 +6,24 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Page, World, client, free_port
+from harness import ACCOUNT, Page, World, account, client, free_port
 from visit import visit
 
+from models.event import OpenId
 from sandbox.people import Person
 from service.app import running
 from service.cli import main
+from service.database import connect
+from service.embedded import valkey
 from service.followers import Followers
 from service.keys import FEED
+from service.people import People
+from service.vault import Vault
 
 Make = Callable[..., Any]
 KEY = "an encryption key of the tests, long enough"
@@ -120,7 +126,7 @@ async def gone(town: Town, *canaries: str) -> None:
 
 
 async def test_who_leaves_is_in_no_store(town: Town) -> None:
-    """Red when `Leaving.left` forgets nothing in Redis, or does not flush; and with `secure_delete=OFF`."""
+    """Red when `left` forgets nothing in Redis, when `forget` keeps the openid, and with `secure_delete=OFF`."""
     openid = town.openid
     before = await town.everything()
     assert left(before, openid, BROWSER, NAME, "canary-state") == [openid, BROWSER, NAME, "canary-state"]
@@ -143,7 +149,7 @@ async def test_a_code_that_whoever_left_had_scanned_is_nobodys_again(make: Make)
 async def test_a_push_that_is_handled_while_they_leave_leaves_nothing(
     make: Make, beside: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Red when `Scanning.handle` does not look whether they left meanwhile."""
+    """Red when `handle` does not look whether they left meanwhile, and when `left` does not flush the record."""
     world: World = await make(clients={"shop": client("shop", confirm="match")})
     page, person = await world.login(), await world.person()
     openid = world.sandbox.contact(person).openid
@@ -162,6 +168,9 @@ async def test_a_push_that_is_handled_while_they_leave_leaves_nothing(
     go_on.set()
     await scan
     town = Town(world, world, person, tmp_path)
+    async with asyncio.timeout(5):
+        while "'scanned'" not in town.rows():  # the record is written a little later
+            await asyncio.sleep(0.02)
     await gone(town, openid, f"…{openid[-8:]}")
     assert (await page.poll())["status"] == "pending"
 
@@ -286,3 +295,41 @@ async def test_whose_user_is_meant_must_be_said(make: Make, command: Any) -> Non
     status, _, err = await command("export", "--user", "42")
     assert status == 2
     assert "club, shop" in err
+
+
+async def known(folder: Path, redis: str) -> None:
+    """Configure a service that does not run, with one person in its database."""
+    main_account = account(ACCOUNT, api_base="http://127.0.0.1:9")
+    tree = {
+        "data_dir": str(folder),
+        "redis": {"url": redis},
+        "secret_key": "k" * 40,
+        "accounts": {"main": main_account},
+        "clients": {"shop": client("shop")},
+    }
+    (folder / "config.yaml").write_text(json.dumps(tree))
+    async with connect("embedded", data_dir=folder) as database:
+        await Followers(database, People(Vault.of([]))).seen("main", OpenId("oAnna"), at=datetime.now(UTC))
+
+
+async def test_embedded_stores_are_reached_beside_a_service_and_without_one(tmp_path: Path, command: Any) -> None:
+    """Red when `shared` lets FolderInUseError through."""
+    await known(tmp_path, "embedded")
+    async with valkey(tmp_path):
+        status, told, _ = await command("export", "--openid", "oAnna")
+    assert (status, told["redis"]) == (0, {"tickets": [], "keys": {}})
+    status, told, _ = await command("erase", "--openid", "oAnna", "--account", "main", "--yes")
+    assert (status, told["erased"]["database"]) == (0, {"followers": 1})
+
+
+async def test_sql_is_done_when_redis_is_away_and_the_receipt_says_so(tmp_path: Path, command: Any) -> None:
+    """Red when a Redis that does not answer counts as one that was reached, or ends the command."""
+    await known(tmp_path, f"unix://{tmp_path / 'nothing.sock'}")
+    status, told, err = await command("export", "--openid", "oAnna")
+    assert (status, told["redis"]) == (1, None)
+    status, told, err = await command("erase", "--openid", "oAnna", "--yes")
+    assert (status, told["erased"]) == (1, {"database": {"followers": 1}, "redis": None})
+    assert "Redis does not answer" in err
+    status, _, err = await command("erase", "--openid", "oAnna", "--yes")
+    assert status == 1
+    assert "nothing is held" in err
