@@ -231,6 +231,29 @@ async def test_a_person_who_is_erased_is_in_no_store(town: Town, command: Any) -
     assert "data_erased" in town.rows()
 
 
+async def test_what_they_do_while_they_are_erased_is_erased_too(town: Town, command: Any) -> None:
+    """Red without the second pass."""
+    openid, page = town.openid, await town.other.login()
+    erasing = asyncio.create_task(command("erase", "--openid", openid, "--yes"))
+    async with asyncio.timeout(20):
+        while "'data_erased'" not in town.rows() and await town.world.bindings(USER):
+            await asyncio.sleep(0.01)
+    assert await town.world.scan(town.person, page)
+    status, told, _ = await erasing
+    assert (status, told["erased"]["database"]) == (0, {"followers": 2, "bindings": 1})
+    await gone(town, openid, UNIONID, f"…{openid[-8:]}", BROWSER)
+    assert (await page.poll())["status"] == "pending"
+
+
+async def test_tickets_that_nothing_leads_to_are_found_as_well(town: Town, command: Any) -> None:
+    """Red when `everywhere` makes no difference."""
+    redis = town.world.redis
+    await redis.delete(*[key async for key in redis.scan_iter("scanbind:q:*")])
+    status, *_ = await command("erase", "--openid", town.openid, "--yes")
+    assert status == 0
+    assert left(await town.redis(), town.openid, BROWSER, NAME) == []
+
+
 async def test_a_user_who_is_erased_is_in_no_store(town: Town, command: Any) -> None:
     """Red when `forget_user` leaves out a table; and when it leaves the people of the user."""
     openid = town.openid
