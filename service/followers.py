@@ -103,14 +103,14 @@ class Followers:
 
         To *erase* them is to forget the person in every table, for all clients; return what that was.
         """
-        until_then = sa.and_(self._people.them(account, openid), followers.c.followed_at <= at)
 
         async def work(connection: AsyncConnection) -> Erased | None:
-            if not erase:
+            if erase:
+                how: dict[str, Any] = {"door": Door.UNFOLLOW, "now": now, "until": at}
+                return await forget_person(connection, self._people, account, openid, **how)
+            if person := await self._people.find(connection, account, openid, hold=True):
+                until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
                 await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
-                return None
-            return await forget_person(
-                connection, self._people, account, openid, door=Door.UNFOLLOW, now=now, until=at
-            )
+            return None
 
         return await self._database.attempt(work)
