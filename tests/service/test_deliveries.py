@@ -25,7 +25,7 @@ async def test_what_was_answered_is_known_for_longer_than_its_stamp_is_let_in(
 ) -> None:
     kept = deliveries(redis, max_skew)
     await kept.remember("main", push(), Answered("hello"))
-    await kept.left("main", push())
+    await kept.left("main", push().openid, push().created)
     assert remembered(max_skew) == seconds
     keys = await redis.keys("*")
     assert len(keys) == 2
@@ -37,7 +37,7 @@ async def test_what_was_answered_is_known_for_longer_than_its_stamp_is_let_in(
 async def test_no_key_holds_an_openid(redis: Redis) -> None:
     kept = deliveries(redis, 300)
     await kept.remember("main", push(), Answered(None))
-    await kept.left("main", push())
+    await kept.left("main", push().openid, push().created)
     keys = await redis.keys("*")
     assert {key.split("}")[0] for key in keys} == {f"scanbind:d:{{main:{pseudonym(ANNA)}"}
     assert not any(ANNA in key for key in keys)
@@ -45,7 +45,7 @@ async def test_no_key_holds_an_openid(redis: Redis) -> None:
 
 async def test_what_came_before_they_left_is_answered_with_nothing(redis: Redis) -> None:
     kept = deliveries(redis, 300)
-    await kept.left("main", push())
+    await kept.left("main", push().openid, push().created)
     assert await kept.recall("main", push(1_699_999_999)) == Answered(None)
     assert await kept.recall("main", push(1_700_000_001)) is None
 
