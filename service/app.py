@@ -341,7 +341,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
             raise RuntimeError("a runner that is set up has a server")
         inner.server.request_handler = only_continue(inner.server.request_handler)
         # Requests are never decompressed: a small body must not become a large one.
-        yield Doorkeeper(inner.server, access_log=None, auto_decompress=False)
+        yield Doorkeeper(inner.server, lost=app[keys.WAITING].gone, access_log=None, auto_decompress=False)
     finally:
         await inner.cleanup()
 

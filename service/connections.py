@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import web
@@ -20,10 +21,14 @@ _USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 class Doorkeeper(web.Server):
-    """What an application's server is, on connections that are watched. Answers everything *inner* would."""
+    """What an application's server is, on connections that are watched. Answers everything *inner* would.
 
-    def __init__(self, inner: web.Server, **how: Any) -> None:
+    *lost* is told of each connection that has ended.
+    """
+
+    def __init__(self, inner: web.Server, *, lost: Callable[[web.RequestHandler], None], **how: Any) -> None:
         self._inner = inner
+        self._lost = lost
         self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
         super().__init__(inner.request_handler, request_factory=self._begin, keepalive_timeout=KEPT_FOR, **how)
 
@@ -39,6 +44,7 @@ class Doorkeeper(web.Server):
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
         self._spoke(handler)
+        self._lost(handler)
         super().connection_lost(handler, exc)
 
     def _begin(

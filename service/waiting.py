@@ -1,5 +1,6 @@
 """Who waits in this process, in memory: so many a ticket, so many an address, so many in all."""
 
+import asyncio
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -16,41 +17,37 @@ AGAIN: Final = 2
 
 
 class Waiter(Protocol):
-    """A request. Its transport is None once the browser has gone, which its handler learns only later."""
+    """A request that is held, on its connection and in its task."""
 
     @property
-    def transport(self) -> object | None: ...
+    def protocol(self) -> object: ...
+
+    @property
+    def task(self) -> "asyncio.Task[None]": ...
 
 
 class _Room:
-    """So many places a name, 0 for any number. Whoever has gone leaves theirs to the next who needs one."""
+    """So many places a name, 0 for any number."""
 
     __slots__ = ("_limit", "_taken", "places")
 
     def __init__(self, limit: str, places: int) -> None:
         self._limit = limit
         self.places = places
-        self._taken: dict[str, list[Waiter]] = {}
+        self._taken: dict[str, int] = {}
 
     def check(self, name: str, *, times: int) -> None:
         """Return if there is a place left. Raises RateLimited."""
-        here, places = self._taken.get(name, ()), self.places * times
-        if 0 < places <= len(here):
-            self._keep(name, [one for one in here if one.transport is not None])
-            if places <= len(self._taken.get(name, ())):
-                raise _refusal(self._limit)
+        if 0 < self.places * times <= self._taken.get(name, 0):
+            raise _refusal(self._limit)
 
-    def enter(self, name: str, waiter: Waiter) -> None:
-        self._taken.setdefault(name, []).append(waiter)
+    def enter(self, name: str) -> None:
+        self._taken[name] = self._taken.get(name, 0) + 1
 
-    def leave(self, name: str, waiter: Waiter) -> None:
-        self._keep(name, [one for one in self._taken.get(name, ()) if one is not waiter])
-
-    def _keep(self, name: str, waiters: list[Waiter]) -> None:
-        if waiters:
-            self._taken[name] = waiters
-        else:
-            self._taken.pop(name, None)
+    def leave(self, name: str) -> None:
+        self._taken[name] -= 1
+        if not self._taken[name]:
+            del self._taken[name]
 
 
 class Waiting:
@@ -61,7 +58,7 @@ class Waiting:
         self._polls = _Room("polls_per_ticket", POLLS)
         self._addresses = _Room("waiting_per_address", per_address)
         self._in_all = in_all
-        self._count = 0
+        self._here: dict[object, Place] = {}
 
     def stream(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
         """Give a place for a stream of *ticket*, until the context ends.
@@ -77,12 +74,20 @@ class Waiting:
 
     def leave(self, place: "Place") -> None:
         """Take a place back."""
-        self._count -= 1
+        del self._here[place.waiter.protocol]
         for room, name in place.names:
-            room.leave(name, place.waiter)
+            room.leave(name)
+
+    def gone(self, connection: object) -> None:
+        """End the wait of whoever waited on *connection*, now that it is lost.
+
+        Or a browser that comes and goes would hold as many places as it likes, each until its wait is over.
+        """
+        if place := self._here.get(connection):
+            place.waiter.task.cancel()
 
     def _place(self, room: _Room, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
-        if 0 < self._in_all <= self._count:
+        if 0 < self._in_all <= len(self._here):
             raise _refusal("waiting")
         room.check(ticket, times=1)
         names = [(room, str(ticket))]
@@ -90,9 +95,9 @@ class Waiting:
             self._addresses.check(whose, times=times)
             names.append((self._addresses, whose))
         for one, name in names:
-            one.enter(name, waiter)
-        self._count += 1
-        return Place(self, tuple(names), waiter)
+            one.enter(name)
+        place = self._here[waiter.protocol] = Place(self, tuple(names), waiter)
+        return place
 
 
 class Place:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 from visit import bearer, link, visit
 
 from sandbox.mischief import Mischief
-from service import limits
+from service import keys, limits
 from service.embedded import valkey
 
 MALLORY = {"X-Forwarded-For": "203.0.113.66"}
@@ -336,16 +336,21 @@ async def test_a_held_poll_gives_its_place_back(make: Any) -> None:
         assert (await page.raw(Prefer="wait=1", **how)).status == 304
 
 
-async def test_a_browser_that_left_is_not_in_anybodys_way(make: Any) -> None:
-    """Red when `_Room.check` counts those whose transport is gone."""
-    world = await make(limits={"waiting_per_address": 1}, **PROXIED)
-    page, headers = await world.login(), {"X-Forwarded-For": "203.0.113.66"}
-    address = f"{world.url}/v1/tickets/{page.id}/events"
-    (await world.http.get(address, headers={**page.bearer, **headers})).close()
-    async with asyncio.timeout(3):  # the next sign of life is seven seconds off at least
-        while True:
-            again = await world.http.get(address, headers={**page.bearer, **headers})
-            again.close()
-            if again.status == 200:
-                break
-            await asyncio.sleep(0.02)
+async def test_browsers_that_left_hold_no_places(make: Any) -> None:
+    """Red when `Doorkeeper.connection_lost` does not tell `Waiting.gone`: each would wait its thirty seconds."""
+    world = await make(limits={"waiting_per_address": 2, "waiting": 3}, **PROXIED)
+    page, feed = await world.login(), world.app[keys.FEED]
+    tag = (await page.raw()).headers["ETag"]
+    headers = {"Host": "x", **page.bearer, "If-None-Match": tag, "Prefer": "wait=30", **MALLORY}
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    async with asyncio.timeout(5):
+        for door in ("", "/events") * 4:
+            _, writer = await asyncio.open_connection("127.0.0.1", int(world.url.rsplit(":", 1)[1]))
+            asked = [f"GET /v1/tickets/{page.id}{door} HTTP/1.1", *lines, "", ""]
+            writer.write("\r\n".join(asked).encode())
+            while not feed.waiting:
+                await asyncio.sleep(0.01)
+            writer.transport.abort()
+        while feed.waiting:
+            await asyncio.sleep(0.01)
+    assert (await page.raw(If_None_Match=tag, Prefer="wait=1")).status == 304, "there is room for others"

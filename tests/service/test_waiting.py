@@ -1,7 +1,9 @@
 """So many may wait; whoever has gone makes room, and whoever is there stays."""
 
-from contextlib import ExitStack
-from dataclasses import dataclass
+import asyncio
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,8 @@ HERE, THERE = "203.0.113.7", "203.0.113.8"
 
 @dataclass(eq=False)
 class Browser:
-    transport: object | None = True
+    task: Any = None
+    protocol: object = field(default_factory=object)
 
 
 def refused(waiting: Waiting, address: str | None, ticket: TicketId = TICKET) -> str:
@@ -65,14 +68,26 @@ def test_the_process_has_so_many_in_all() -> None:
     assert refused(waiting, THERE) == ""
 
 
-def test_who_has_gone_makes_room_before_their_handler_knows() -> None:
-    waiting, gone = Waiting(per_address=1, in_all=0), Browser()
-    place = waiting.stream(TICKET, HERE, gone)
-    gone.transport = None
-    with waiting.stream(OTHER, HERE, Browser()):
-        with place:
-            pass
-        assert refused(waiting, HERE) == "waiting_per_address", "leaving late frees nobody else's place"
+async def test_who_has_gone_waits_no_longer_and_nobody_else_is_sent_away() -> None:
+    waiting = Waiting(per_address=2, in_all=2)
+
+    async def wait(browser: Browser) -> None:
+        with waiting.poll(TICKET, HERE, browser):
+            await asyncio.Event().wait()
+
+    browsers = [Browser(), Browser()]
+    for one in browsers:
+        one.task = asyncio.create_task(wait(one))
+    await asyncio.sleep(0)
+    assert refused(waiting, THERE) == "waiting"
+    waiting.gone(object())
+    waiting.gone(browsers[0].protocol)
+    with suppress(asyncio.CancelledError):
+        await browsers[0].task
+    waiting.gone(browsers[0].protocol)
+    assert refused(waiting, HERE) == ""
+    assert not browsers[1].task.done()
+    browsers[1].task.cancel()
 
 
 @pytest.mark.parametrize("how", [None, ValueError, KeyboardInterrupt])
