@@ -21,6 +21,8 @@ from service.settings import Account
 _BEIJING: Final = timezone(timedelta(hours=8))
 """WeChat's days begin at midnight there."""
 _DAY: Final = timedelta(days=1)
+_YOUNG: Final = 86_400 - 600
+"""Seconds left of a day that may not have begun yet by WeChat's clock: a refusal is still yesterday's."""
 _KEPT: Final = 2 * 86_400
 _USED_UP: Final = WeChatErrorCode.OUT_OF_API_FREQ_LIMIT.value
 # What is refused is not counted, or logins would use up what is kept for binds.
@@ -29,6 +31,9 @@ local used = tonumber(redis.call('GET', KEYS[1]) or 0)
 if used >= tonumber(ARGV[1]) then return {used, 0} end
 redis.call('SET', KEYS[1], used + 1, 'EX', ARGV[2])
 return {used + 1, 1}
+"""
+_RETURN: Final = """
+if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
 """
 
 
@@ -40,6 +45,7 @@ class Quota:
     ) -> None:
         self._redis = redis
         self._take = redis.register_script(_TAKE)
+        self._return = redis.register_script(_RETURN)
         self._accounts = accounts
         self._clock = clock
         self._seen: dict[str, tuple[str, int]] = {}
@@ -52,6 +58,9 @@ class Quota:
     @asynccontextmanager
     async def code(self, account: str, purpose: Purpose) -> AsyncIterator[None]:
         """Count one code, then let it be asked for; when WeChat has no more, none is asked for until tomorrow.
+
+        What WeChat did not make is not counted, or an hour without it would use up the day. Should it have counted
+        that itself, its refusal ends the day.
 
         Raises:
             RateLimited: what this purpose may use is used up; says when the next day begins.
@@ -68,8 +77,10 @@ class Quota:
         try:
             yield
         except WeChatUnavailable as refusal:
-            if refusal.errcode == _USED_UP:
+            if refusal.errcode == _USED_UP and left < _YOUNG:
                 await self._end(account, day)
+            else:
+                await self._give_back(account, day, used)
             raise
 
     async def used(self, account: str) -> int:
@@ -86,6 +97,11 @@ class Quota:
         self._seen[account] = day, used
         with suppress(StoreUnavailable), redis_errors():  # then WeChat will say it again
             await self._redis.set(_key(account, day), used, ex=_KEPT)
+
+    async def _give_back(self, account: str, day: str, used: int) -> None:
+        self._seen[account] = day, used - 1
+        with suppress(StoreUnavailable), redis_errors():  # then one is missing today
+            await self._return(keys=[_key(account, day)])
 
     def _seen_today(self, account: str) -> int:
         day, used = self._seen.get(account, ("", 0))

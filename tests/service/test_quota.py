@@ -80,13 +80,47 @@ async def test_wechats_own_refusal_ends_the_day(redis: Redis, clock: SimpleNames
     assert await take(mine, 1, BIND, account="second") == 1
 
 
-@pytest.mark.parametrize("errcode", [None, -1, 45011, 48001])
-async def test_no_other_refusal_does(redis: Redis, clock: SimpleNamespace, errcode: int | None) -> None:
-    mine = quota(redis, clock)
+async def refused(mine: Quota, count: int, errcode: int | None) -> None:
+    """Ask for *count* codes that WeChat does not make."""
+    for _ in range(count):
+        with pytest.raises(WeChatUnavailable):
+            async with mine.code("main", LOGIN):
+                raise WeChatUnavailable("no", errcode=errcode)
+
+
+@pytest.mark.parametrize("errcode", [None, -1, 40164, 45011, 48001])
+async def test_what_wechat_did_not_make_is_not_counted(
+    redis: Redis, clock: SimpleNamespace, errcode: int | None
+) -> None:
+    mine, metrics = quota(redis, clock), Metrics()
+    mine.show(metrics)
+    await refused(mine, 20, errcode)
+    assert await mine.used("main") == 0
+    assert b'scanbind_codes_today{account="main"} 0.0' in metrics.text()
+    assert await take(mine, 20, LOGIN) == 7
+
+
+async def test_a_store_that_was_emptied_meanwhile_gets_nothing_back(redis: Redis, clock: SimpleNamespace) -> None:
+    async def fail() -> None:
+        async with quota(redis, clock).code("main", LOGIN):
+            await redis.flushall()
+            raise WeChatUnavailable("no")
+
     with pytest.raises(WeChatUnavailable):
-        async with mine.code("main", LOGIN):
-            raise WeChatUnavailable("no", errcode=errcode)
-    assert await mine.used("main") == 1
+        await fail()
+    assert await redis.keys() == []
+
+
+async def test_a_refusal_soon_after_midnight_is_yesterdays(redis: Redis, clock: SimpleNamespace) -> None:
+    """WeChat's clock need not agree with ours: a whole day would be lost for some seconds."""
+    mine = quota(redis, clock)
+    clock.now = NOON + timedelta(hours=12, seconds=3)
+    await refused(mine, 2, 45009)
+    assert await mine.used("main") == 0
+    clock.now += timedelta(minutes=10)
+    assert await take(mine, 1, LOGIN) == 1
+    await refused(mine, 1, 45009)
+    assert (await mine.used("main"), await take(mine, 1, BIND)) == (10, 0)
 
 
 async def test_counters_vanish_by_themselves(redis: Redis, clock: SimpleNamespace) -> None:
