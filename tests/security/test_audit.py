@@ -160,6 +160,7 @@ async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record
     """Red when `consider` or `Scanning.handle` does not tell, and when `limit_hit` notes every time."""
     world: World = await make(limits={"tickets_per_address": 1, "scans_per_openid": 1})
     page, person = await world.login(), await world.person()
+    world.clock.advance(-world.clock.seconds() % 60)
     for _ in range(3):
         body = {"purpose": "login", "client_id": "shop"}
         refused = await world.call("POST", "/v1/tickets", json=body, headers={"Origin": ORIGIN})
@@ -167,4 +168,20 @@ async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record
         world.clock.advance(1)
         await world.scan(person, page)
     expected = [("limit_hit", "tickets_per_address 127.0.0.1"), ("limit_hit", "scans_per_openid")]
+    await told(record, "--event", "limit_hit", expected=expected)
+
+
+async def test_an_ipv6_subscriber_does_not_fill_the_record(make: Make, record: Record) -> None:
+    """Red when `consider` tells the very address."""
+    proxied = {"server": {"trusted_proxies": ["127.0.0.0/8"]}}
+    world: World = await make(limits={"tickets_per_client": 1}, **proxied)
+    world.clock.advance(-world.clock.seconds() % 60)
+    for last in range(1, 6):
+        body = {"purpose": "login", "client_id": "shop"}
+        headers = {"Origin": ORIGIN, "X-Forwarded-For": f"2001:db8:1:2::{last}"}
+        await world.call("POST", "/v1/tickets", json=body, headers=headers)
+    headers["X-Forwarded-For"] = "203.0.113.7"
+    await world.call("POST", "/v1/tickets", json=body, headers=headers)
+    whose = ["2001:db8:1:2::/64", "203.0.113.7"]
+    expected = [("limit_hit", f"tickets_per_client {one}") for one in whose]
     await told(record, "--event", "limit_hit", expected=expected)
