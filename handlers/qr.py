@@ -4,6 +4,7 @@ import io
 import math
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import segno
@@ -17,6 +18,9 @@ from service.keys import CLOCK, FOLLOWING, KEYRING
 _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
+_CODES_KEPT: Final = 1024
+_PNGS_KEPT: Final = 4096
+"""A kilobyte each. To draw one takes as long as thirty other requests, so nobody has it done again and again."""
 
 
 async def code(request: web.Request) -> web.Response:
@@ -47,7 +51,7 @@ async def svg(request: web.Request) -> web.Response:
     """Draw the code as SVG."""
     url, headers = _opened(request)
     picture = io.BytesIO()
-    segno.make(url, micro=False, error="m").save(
+    _made(url).save(
         picture,
         kind="svg",
         border=_BORDER,
@@ -66,13 +70,22 @@ async def png(request: web.Request) -> web.Response:
     With `?download=1` browsers save it, which a link of another origin cannot ask for by itself.
     """
     url, headers = _opened(request)
-    code = segno.make(url, micro=False, error="m")
-    scale = max(1, _size(request) // code.symbol_size(border=_BORDER)[0])
-    picture = io.BytesIO()
-    code.save(picture, kind="png", border=_BORDER, scale=scale)
+    scale = max(1, _size(request) // _made(url).symbol_size(border=_BORDER)[0])
     if request.query.get("download") == "1":
         headers["Content-Disposition"] = 'attachment; filename="wechat.png"'
-    return web.Response(body=picture.getvalue(), content_type="image/png", headers=headers)
+    return web.Response(body=_png(url, scale), content_type="image/png", headers=headers)
+
+
+@lru_cache(maxsize=_CODES_KEPT)
+def _made(url: str) -> segno.QRCode:
+    return segno.make(url, micro=False, error="m")
+
+
+@lru_cache(maxsize=_PNGS_KEPT)
+def _png(url: str, scale: int) -> bytes:
+    picture = io.BytesIO()
+    _made(url).save(picture, kind="png", border=_BORDER, scale=scale)
+    return picture.getvalue()
 
 
 def _opened(request: web.Request) -> tuple[str, dict[str, str]]:

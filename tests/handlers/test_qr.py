@@ -5,6 +5,7 @@ import struct
 import zlib
 from xml.etree import ElementTree as ET
 
+import pytest
 import segno
 from harness import World, problem
 
@@ -143,3 +144,19 @@ async def test_a_capability_lets_nobody_follow(world: World) -> None:
     await problem(response, 404, "ticket-not-found")
     assert page.id not in page.made["qr_svg"]
     assert page.made["secret"] not in page.made["qr_svg"]
+
+
+async def test_a_picture_is_drawn_once_for_whoever_asks_again_and_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `_made` or `_png` keeps nothing: one visitor with one code would keep the service drawing."""
+    drawn: list[str] = []
+    make, save = segno.make, segno.QRCode.save
+    monkeypatch.setattr(segno, "make", lambda *a, **how: drawn.append("made") or make(*a, **how))
+    monkeypatch.setattr(
+        segno.QRCode, "save", lambda *a, **how: drawn.append(f"{how['kind']} x{how['scale']}") or save(*a, **how)
+    )
+    page = await world.login()
+    for size in (*range(360, 376), 1024) * 3:
+        assert (await world.call("GET", f"{page.made['qr_png']}?size={size}")).status == 200
+    assert len(drawn) == len(set(drawn)) <= 4, drawn
