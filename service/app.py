@@ -25,7 +25,7 @@ from service.answering import Answering
 from service.audit import Audit
 from service.bindings import Bindings
 from service.concluding import Concluding
-from service.connections import Doorkeeper
+from service.connections import Doorkeeper, open_wide
 from service.credentials import Credentials
 from service.database import Database
 from service.deliveries import Deliveries
@@ -381,6 +381,7 @@ async def serve(settings: Settings) -> int:
 
     Raises: see `running`.
     """
+    open_wide()
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)

@@ -1,8 +1,10 @@
 """Connections that only take up room are ended: those that ask nothing, and those that take no answer."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -18,6 +20,16 @@ TAKES_WITHIN: Final = 30.0
 """Seconds for the other side to acknowledge what was sent."""
 _USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
 """Where the system has none, a stream that is not read ends with its ticket, for all it says fits into buffers."""
+
+
+def open_wide() -> None:
+    """Let this process hold as many connections as the system lets it, and not the thousand most shells give.
+
+    Else a thousand that one visitor leaves open would keep everybody out.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS names a number that it does not allow
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Doorkeeper(web.Server):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -126,3 +127,16 @@ async def test_an_outdated_schema_is_named_at_the_start(tmp_path: Path) -> None:
     said, _ = await migrate.communicate()
     assert migrate.returncode == 0
     assert said.startswith(b"database is at revision ")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux tells of another process")
+async def test_it_holds_as_many_connections_as_the_system_lets_it(tmp_path: Path) -> None:
+    """Red when `serve` leaves the limit as it found it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        async with wechat() as api, serving(tmp_path, api) as service, ClientSession() as http:
+            await service.ready(http)
+            assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
