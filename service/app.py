@@ -18,6 +18,7 @@ from redis.asyncio import Redis, RedisCluster
 from handlers.expect import only_continue
 from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
+from handlers.unreadable import Connection
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from service import database, embedded, housekeeping, keys, sealing
@@ -341,7 +342,13 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
             raise RuntimeError("a runner that is set up has a server")
         inner.server.request_handler = only_continue(inner.server.request_handler)
         # Requests are never decompressed: a small body must not become a large one.
-        yield Doorkeeper(inner.server, lost=app[keys.WAITING].gone, access_log=None, auto_decompress=False)
+        yield Doorkeeper(
+            inner.server,
+            connection=Connection,
+            lost=app[keys.WAITING].gone,
+            access_log=None,
+            auto_decompress=False,
+        )
     finally:
         await inner.cleanup()
 

@@ -5,6 +5,7 @@ import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -35,14 +36,26 @@ def open_wide() -> None:
 class Doorkeeper(web.Server):
     """What an application's server is, on connections that are watched. Answers everything *inner* would.
 
-    *lost* is told of each connection that has ended.
+    A connection is made as *connection*, with *how*; *lost* is told of each that has ended.
     """
 
-    def __init__(self, inner: web.Server, *, lost: Callable[[web.RequestHandler], None], **how: Any) -> None:
+    def __init__(
+        self,
+        inner: web.Server,
+        *,
+        connection: Callable[..., web.RequestHandler],
+        lost: Callable[[web.RequestHandler], None],
+        **how: Any,
+    ) -> None:
         self._inner = inner
         self._lost = lost
+        self._connection = partial(connection, keepalive_timeout=KEPT_FOR, **how)
         self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
-        super().__init__(inner.request_handler, request_factory=self._begin, keepalive_timeout=KEPT_FOR, **how)
+        super().__init__(inner.request_handler, request_factory=self._begin)
+
+    def __call__(self) -> web.RequestHandler:
+        """Make what speaks on a connection."""
+        return self._connection(self, loop=asyncio.get_running_loop())
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Let a connection in, for a while."""

@@ -88,6 +88,18 @@ async def test_what_goes_wrong_inside_stays_inside(
     assert any("unexpected failure" in record.message for record in caplog.records)
 
 
+async def test_a_connection_lost_inside_is_a_problem_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when the server's connections are aiohttp's own: the frame lets it pass, for the caller may be gone."""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ConnectionResetError("hunter2")
+
+    monkeypatch.setattr(Bindings, "of_user", fail)
+    response = await world.site("GET", "/v1/bindings/42")
+    await problem(response, 500, "internal")
+    assert "hunter2" not in await response.text()
+
+
 @pytest.mark.parametrize("path", ["/livez", "/nowhere", "/v1/tickets"])
 @pytest.mark.parametrize("expected", ["hunter2", "100-continue, hunter2", "\udcff"])
 async def test_what_nobody_can_expect_is_a_problem_and_no_fault(

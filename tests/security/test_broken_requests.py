@@ -1,6 +1,7 @@
 """Requests that are no HTTP, break off or never end: they leave no secret in the log and hold nothing for long."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 
@@ -36,7 +37,7 @@ async def sent(world: World, request: bytes, *, gone: bool = False) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize(
+NO_HTTP = pytest.mark.parametrize(
     "request_",
     [
         b"GET /wechat/main?signature=hunter2\x01 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -45,6 +46,25 @@ async def sent(world: World, request: bytes, *, gone: bool = False) -> bytes:
         b"HUNTER2 /?hunter2 HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
+
+
+@NO_HTTP
+async def test_what_is_no_http_is_refused_like_everything_else(world: World, request_: bytes) -> None:
+    """Red when the server's connections are aiohttp's own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(world.url.rsplit(":", 1)[1]))
+    writer.write(request_)
+    async with asyncio.timeout(5):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    told, headers = json.loads(body), head.decode().lower().splitlines()
+    assert b" 400 " in head
+    assert (told["type"], told["status"]) == ("/problems/invalid-request", 400)
+    assert f"x-request-id: {told['instance']}" in headers
+    assert "server: scanbind" in headers
+    assert "hunter2" not in body.decode().lower()
+
+
+@NO_HTTP
 async def test_what_is_no_http_is_not_quoted_in_the_log(
     world: World, capsys: pytest.CaptureFixture[str], request_: bytes
 ) -> None:
