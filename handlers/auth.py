@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers import cors
-from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
+from models.errors import ForbiddenOrigin, TicketForgotten, TicketNotFound, Unauthorized, WrongCredentials
 from models.portal import PortalSession
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
@@ -19,6 +19,7 @@ from service.keys import CLOCK, CREDENTIALS, KEYRING, PORTAL, SETTINGS
 PORTAL_COOKIE: Final = "scanbind_portal"
 _HOST_ALONE: Final = "__Host-"
 """Browsers keep a cookie of such a name only if this very host set it, by https and for all of its paths."""
+_NO_TICKET: Final = "unknown ticket, or not its secret"
 
 
 def back_end(request: web.Request) -> str | None:
@@ -73,8 +74,10 @@ def follower(request: web.Request) -> tuple[Head, ClientKeys]:
     # The secret first: it proves the ticket, and so takes as long for one there never was.
     keys = request.app[KEYRING].whose(TicketId(ticket), secret)
     head = read_ticket(ticket) if keys else None
-    if head is None or keys is None or request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
-        raise TicketNotFound("unknown ticket, or not its secret")
+    if head is None or keys is None:
+        raise TicketNotFound(_NO_TICKET)
+    if request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
+        raise TicketForgotten(_NO_TICKET)
     cors.only(request, request.app[SETTINGS].clients[keys.client].origins)
     return head, keys
 

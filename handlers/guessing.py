@@ -5,7 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers import auth
-from models.errors import RateLimited, SessionNotFound, TicketNotFound, WrongCredentials
+from models.errors import RateLimited, SessionNotFound, TicketForgotten, TicketNotFound, WrongCredentials
 from service.keys import AUDIT, LIMITS, METRICS
 from service.limits import shares
 
@@ -36,7 +36,7 @@ async def consider(request: web.Request, error: Exception) -> None:
         # As the limits see it, or one subscriber's addresses would fill the record.
         whose, _ = next(shares(auth.address(request)))
         request.app[AUDIT].limit_hit(error.limit, address=whose)
-    elif isinstance(error, _GUESSES):
+    elif isinstance(error, _GUESSES) and not isinstance(error, TicketForgotten):
         await wrong(request)
 
 

@@ -56,6 +56,10 @@ class TicketNotFound(ServiceError):
     """No such ticket, or not with this secret: one answer for both."""
 
 
+class TicketForgotten(TicketNotFound):
+    """A ticket that is long over, asked for with its own secret: the same answer, but nobody guessed."""
+
+
 class TicketFinished(ServiceError):
     """The ticket has already ended."""
 

@@ -129,6 +129,16 @@ async def test_who_guesses_right_is_not_counted(make: Any) -> None:
     assert not [key async for key in world.redis.scan_iter("scanbind:l:failures*")]
 
 
+async def test_who_asks_for_a_ticket_of_theirs_that_is_long_over_does_not_guess(make: Any) -> None:
+    """Red when `guessing.consider` counts TicketForgotten: pages left open would shut out all at their address."""
+    world = await make(limits={"failures_per_address": 2}, **PROXIED)
+    page = await world.login()
+    world.clock.advance(300 + 121)
+    for _ in range(5):
+        await problem(await page.raw(X_Forwarded_For=MALLORY["X-Forwarded-For"]), 404, "ticket-not-found")
+    assert (await world.call("GET", "/v1/bindings/42", headers={**basic(), **MALLORY})).status == 200
+
+
 async def test_behind_a_proxy_that_names_nobody_nobody_is_refused_for_another(make: Any) -> None:
     """Red when `auth.stranger` counts this machine's own addresses."""
     world = await make(limits={"failures_per_address": 2})
