@@ -210,12 +210,12 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 200: _json("How it stands.", shapes.TICKET_STATE, "ETag"),
                 304: Answer("Still as the ETag says.", headers=("ETag",)),
             },
-            refuses=_FOLLOWING,
+            refuses=(*_FOLLOWING, errors.InvalidRequest),
         ),
         tickets.stream: Operation(
             callers=("follower",),
             answers={200: Answer("How it stands, as that changes.", {"text/event-stream": _STREAM})},
-            refuses=_FOLLOWING,
+            refuses=(*_FOLLOWING, errors.InvalidRequest),
         ),
         tickets.cancel: Operation(
             callers=("follower",),

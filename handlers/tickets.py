@@ -64,6 +64,7 @@ async def read(request: web.Request) -> web.Response:
     tags = _TAG.findall(request.headers.get("If-None-Match", ""))
     view = _view(request, head, keys, ticket)
     if (seconds := _wait(request)) and _etag(view) in tags and not ticket.status.final:
+        _refuse_body(request)
         until = asyncio.get_running_loop().time() + seconds
         with request.app[WAITING].poll(head.ticket, auth.stranger(request), request):
             while _etag(view) in tags and not ticket.status.final:
@@ -84,6 +85,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     Thousands wait in here at once, so little is kept alive meanwhile (docs/benchmarks.md).
     """
     head, keys = auth.follower(request)
+    _refuse_body(request)
     following, draining = request.app[FOLLOWING], request.app[DRAINING]
     ticket = await following.read(head)
     response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
@@ -134,6 +136,16 @@ def _asker(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: 
     if isinstance(wanted, LoginRequest):
         return cleaning.asker(ip=ip, user_agent=agent, state=wanted.state)
     return cleaning.asker(ip=ip, user_agent=agent, account_name=wanted.account_name)
+
+
+def _refuse_body(request: web.Request) -> None:
+    """Return if nothing is sent to a door that waits: it would lie there, and hide that the browser has left.
+
+    Raises:
+        InvalidRequest: there is a body.
+    """
+    if request.body_exists:
+        raise InvalidRequest("who waits sends no body")
 
 
 def _beat() -> float:
