@@ -285,9 +285,9 @@ def _port(text: str) -> int:
 
 
 _FRESH: Final = {
-    "secret_key": "a key for secret_key: put it before the one in use",
+    "secret_key": "a key for secret_key: put it before the one in use; with several processes, first behind it",
     "client": "the secret is for the site's back end, the hash for clients.NAME.secret_hash",
-    "encryption": "a key for encryption.keys: put it before the one in use",
+    "encryption": "a key for encryption.keys: docs/operations.md says in which steps it takes over",
 }
 _Options = Callable[[argparse.ArgumentParser], None]
 _Commands = dict[str, tuple[Callable[[Arguments], int] | None, _Options, str]]

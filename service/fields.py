@@ -181,7 +181,9 @@ _title = _matching(
     r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)", "must be 1 to 64 characters, none of them a control"
 )
 _version = _matching(r"[^\x00-\x1f\x7f-\x9f]{0,64}", "must be 64 characters at most, none of them a control")
-_vault_key = _matching(r"clear|.{32,}", "must be 32 characters or more each, or the word clear")
+_vault_key = _matching(
+    r"clear|[^,]{32,}", "must be 32 characters or more each, without a comma, or the word clear"
+)
 
 Allowance = Annotated[int, _whole(1)]
 AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key)]

@@ -26,7 +26,7 @@ _SHAPES: Final[dict[Steps, type]] = {
     ("redis",): dict,
     ("secret_key",): tuple,
     ("encryption",): dict,
-    ("encryption", "keys"): tuple,
+    ("encryption", "keys"): list,
     ("accounts",): dict,
     ("accounts", "*"): dict,
     ("accounts", "*", "token"): list,

@@ -12,7 +12,7 @@ from harness import World
 from service import sealing
 from service.settings import Encryption
 
-KEY = "an encryption key of the tests, long enough"
+KEY = "an encryption key of the tests and long enough"
 UNIONID = "uCanary0123456789"
 
 

@@ -152,8 +152,9 @@ def test_the_default_address_follows_the_port() -> None:
         ({"database__url": "sqlite:///x"}, "secret_key: is missing: 32 characters or more"),
         (
             {"encryption__keys": ["k" * 31]},
-            "encryption.keys: must be 32 characters or more each, or the word clear",
+            "encryption.keys: must be 32 characters or more each, without a comma, or the word clear",
         ),
+        ({"encryption__keys": f"clear,{'k' * 32}"}, "encryption.keys: must be 32 characters or more each"),
         ({"encryption__keys": ["k" * 32, "Clear"]}, "encryption.keys: must be 32 characters or more each"),
         ({"encryption__keys": ["k" * 32] * 2}, "encryption.keys: must not hold the same one twice"),
         ({"encryption__keys": ["clear", "clear"]}, "encryption.keys: must not hold the same one twice"),
@@ -377,9 +378,9 @@ def test_a_hash_alone_is_enough_and_a_faulty_one_is_the_only_fault(tmp_path: Pat
 
 def test_encryption_keys_may_be_one_or_several_in_the_file_or_in_a_variable(tmp_path: Path) -> None:
     one, other = "1" * 32, "2" * 32
-    environ = {"SCANBIND_ENCRYPTION__KEYS": json.dumps([one, other])}
-    told = written(tree(), environ, folder=tmp_path).encryption
-    assert [key.get_secret_value() for key in told.keys] == [one, other]
+    for text in (json.dumps([one, other]), f"{one},{other}"):
+        told = written(tree(), {"SCANBIND_ENCRYPTION__KEYS": text}, folder=tmp_path).encryption
+        assert [key.get_secret_value() for key in told.keys] == [one, other]
     [key] = validate(tree(encryption__keys=one)).encryption.keys
     assert key.get_secret_value() == one
     assert validate(tree()).encryption.keys == ()
