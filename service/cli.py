@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from models.audit import Happening
+from models.binding import Change
 from models.errors import ServiceError
 from models.event import OpenId
 from service import logs
@@ -202,7 +204,8 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
 def _audit_options(parser: argparse.ArgumentParser) -> None:
     _config_option(parser)
     parser.add_argument("--since", type=_since, metavar="WHEN", help="24h, 7d, or a time such as 2026-11-20T08:00")
-    parser.add_argument("--event", metavar="WORD", help="such as answered, exchange_refused, limit_hit, moved")
+    words = [word.value for word in (*Happening, *Change)]
+    parser.add_argument("--event", choices=words, metavar="WORD", help=f"one of {', '.join(words)}")
     parser.add_argument("--client", metavar="NAME", help="of this site")
     parser.add_argument("--user-id", metavar="ID", help="of this user of a site")
     parser.add_argument("--openid", type=OpenId, metavar="OPENID", help="of this person; all of it is needed")

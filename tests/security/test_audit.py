@@ -128,7 +128,7 @@ async def test_what_is_recorded_names_nobody_and_opens_nothing(world: World, rec
 
 
 def test_wrong_wishes_are_refused_and_name_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    for wish in (["--since", "yesterday"], ["--limit", "0"], ["--limit", "many"]):
+    for wish in (["--since", "yesterday"], ["--limit", "0"], ["--limit", "many"], ["--event", "Moved"]):
         with pytest.raises(SystemExit) as end:
             main(["audit", *wish])
         assert end.value.code == 2
