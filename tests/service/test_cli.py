@@ -194,6 +194,18 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(run: Run) -> None:
     assert "\n         remedy: start the service" in out
 
 
+def test_a_reader_who_has_read_enough_is_no_fault(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        command = [sys.executable, "-m", "service", "check-config"]
+        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        ended = subprocess.run(
+            command, cwd=tmp_path, env=environ, stdout=pipe, stderr=subprocess.PIPE, timeout=20, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
 def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
     with started(tmp_path, "serve", SCANBIND_SERVER__PORT="0") as process:
         assert process.stderr
