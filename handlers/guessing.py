@@ -35,7 +35,9 @@ async def consider(request: web.Request, error: Exception) -> None:
         request.app[METRICS].limited.labels(error.limit).inc()
         # As the limits see it, or one subscriber's addresses would fill the record.
         whose, _ = next(shares(auth.address(request)))
-        request.app[AUDIT].limit_hit(error.limit, address=whose)
+        request.app[AUDIT].limit_hit(
+            error.limit, address=whose, client=error.client, account=error.account, user_id=error.user_id
+        )
     elif isinstance(error, _GUESSES) and not isinstance(error, TicketForgotten):
         await wrong(request)
 

@@ -101,11 +101,23 @@ class Retryable(ServiceError):
 
 
 class RateLimited(Retryable):
-    """Asked too often; `limit` names the limit as the figures do."""
+    """Asked too often; `limit` names the limit as the figures do, the rest whose it is, where that is known."""
 
-    def __init__(self, detail: str = "", *, limit: str, retry_after: int = 1) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        limit: str,
+        retry_after: int = 1,
+        client: str | None = None,
+        account: str | None = None,
+        user_id: str | None = None,
+    ) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.limit = limit
+        self.client = client
+        self.account = account
+        self.user_id = user_id
 
 
 class StoreUnavailable(Retryable):

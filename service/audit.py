@@ -73,17 +73,31 @@ class Audit:
         self._news.set()
 
     def limit_hit(
-        self, limit: str, *, address: str | None = None, account: str | None = None, openid: OpenId | None = None
+        self,
+        limit: str,
+        *,
+        address: str | None = None,
+        client: str | None = None,
+        account: str | None = None,
+        openid: OpenId | None = None,
+        user_id: str | None = None,
     ) -> None:
         """Note that somebody did too much of something, once a minute for each of them."""
         minute = int(self._clock().timestamp()) // _MINUTE
         if self._minute != minute:
             self._minute, self._hits = minute, set()
-        whose = (limit, address, openid)
+        whose = (limit, address, client, account, openid, user_id)
         if whose not in self._hits and len(self._hits) < _MOST_HITS:
             self._hits.add(whose)
             detail = f"{limit} {address}" if address else limit
-            self.note(Happening.LIMIT_HIT, account=account, openid=openid, detail=detail)
+            self.note(
+                Happening.LIMIT_HIT,
+                client=client,
+                account=account,
+                openid=openid,
+                user_id=user_id,
+                detail=detail,
+            )
 
     async def run(self) -> None:
         """Write what was noted, until cancelled."""

@@ -80,15 +80,15 @@ class Limits:
             StoreUnavailable: Redis does not answer, so nothing can be counted.
         """
         for whose, times in shares(address):
-            await self._take(Limit.TICKETS_PER_ADDRESS, whose, times=times)
-        await self._take(Limit.TICKETS_PER_CLIENT, client)
+            await self._take(Limit.TICKETS_PER_ADDRESS, whose, times=times, client=client)
+        await self._take(Limit.TICKETS_PER_CLIENT, client, client=client)
 
     async def fresh_bind(self, client: str, user_id: UserId) -> None:
         """Count one more bind ticket that is made for a user, whoever asks for it.
 
         Raises: as `page_starts`.
         """
-        await self._take(Limit.TICKETS_PER_USER, f"{client}:{user_id}")
+        await self._take(Limit.TICKETS_PER_USER, f"{client}:{user_id}", client=client, user_id=user_id)
 
     async def scan(self, openid: OpenId, ticket: TicketId | None) -> Excess | None:
         """Count what a person does, with a code of ours or in answer to one; return what they exceed, if anything.
@@ -123,12 +123,15 @@ class Limits:
         """
         minute, left = _now()
         if any(self._suspects.get(whose) == minute for whose, _ in shares(address)):
-            raise _refusal(Limit.FAILURES_PER_ADDRESS, left)
+            limit = Limit.FAILURES_PER_ADDRESS
+            raise RateLimited(_SAID[limit], limit=limit, retry_after=left)
 
-    async def _take(self, limit: Limit, whose: str, *, times: int = 1) -> None:
+    async def _take(
+        self, limit: Limit, whose: str, *, times: int = 1, client: str, user_id: UserId | None = None
+    ) -> None:
         allowed = self._allowed[limit] * times
         if allowed and await self._counted(limit, whose) > allowed:
-            raise _refusal(limit, _now()[1])
+            raise RateLimited(_SAID[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id)
 
     async def _over(self, limit: Limit, whose: str, *, times: int = 1) -> int:
         """Count one more; return by how much that exceeds what is allowed, below 0 while some are left."""
@@ -165,7 +168,3 @@ def _now() -> tuple[int, int]:
     """Return the minute, and the seconds until the next."""
     minute, passed = divmod(int(time.time()), _WINDOW)
     return minute, _WINDOW - passed
-
-
-def _refusal(limit: Limit, left: int) -> RateLimited:
-    return RateLimited(_SAID[limit], limit=limit, retry_after=left)

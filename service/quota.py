@@ -73,7 +73,9 @@ class Quota:
             )
         self._seen[account] = day, used
         if not taken:
-            raise RateLimited("WeChat's codes for today are used up", limit="codes_per_day", retry_after=left)
+            raise RateLimited(
+                "WeChat's codes for today are used up", limit="codes_per_day", retry_after=left, account=account
+            )
         try:
             yield
         except WeChatUnavailable as refusal:

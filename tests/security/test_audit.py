@@ -185,3 +185,24 @@ async def test_an_ipv6_subscriber_does_not_fill_the_record(make: Make, record: R
     whose = ["2001:db8:1:2::/64", "203.0.113.7"]
     expected = [("limit_hit", f"tickets_per_client {one}") for one in whose]
     await told(record, "--event", "limit_hit", expected=expected)
+
+
+async def test_a_limit_that_was_hit_says_whose_it_is(make: Make, record: Record) -> None:
+    """Red when `consider` passes on the address alone."""
+    world: World = await make(
+        limits={"tickets_per_address": 1, "tickets_per_user": 1},
+        accounts={"main": {"codes_per_day": 3, "codes_for_binds": 1}},
+    )
+    await world.login()
+    body = {"purpose": "login", "client_id": "shop"}
+    assert (await world.call("POST", "/v1/tickets", json=body, headers={"Origin": ORIGIN})).status == 429
+    bind = {"purpose": "bind", "user_id": "42", "refresh": True}
+    for status in (201, 429):
+        assert (await world.site("POST", "/v1/tickets", bind)).status == status
+    assert (await world.site("POST", "/v1/tickets", {"purpose": "login"})).status == 429
+    lines = await record("--event", "limit_hit", lines=3)
+    assert [(line.get("client"), line.get("user_id"), line.get("account")) for line in lines] == [
+        ("shop", None, None),
+        ("shop", "42", None),
+        (None, None, "main"),
+    ]
