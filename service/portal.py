@@ -23,14 +23,14 @@ from service.addresses import origin_of
 from service.audit import Audit
 from service.cleaning import visible
 from service.database import Database
+from service.fields import LONGEST_LIFETIME
 from service.keyring import Keyring
 from service.purging import purge
 from service.settings import Client
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _ID_BYTES: Final = 16
-_CODE_LIVES: Final = timedelta(seconds=1800)
-"""No ticket lives longer (CONTRACT 1)."""
+_CODE_LIVES: Final = timedelta(seconds=LONGEST_LIFETIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +170,13 @@ class Portal:
             return await connection.scalar(query) is None
 
     async def client_of(self, session_id: str) -> str | None:
-        """Return whose user a session is for, None if there is none; whoever asks has proved nothing.
+        """Return which of the clients a session is for, None if there is none; whoever asks has proved nothing.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
         found = await self._find(session_id)
-        return found.client if found else None
+        return found.client if found and found.client in self._clients else None
 
     async def close(self, session: PortalSession) -> None:
         """End a session before its time; harmless when it has ended.

@@ -230,6 +230,17 @@ async def test_a_session_outlives_a_restart_of_the_service(redis_url: str, tmp_p
         assert (await here.call("DELETE", "/bindings/main")).status == 204
 
 
+async def test_the_page_of_a_site_that_is_gone_is_framed_by_nobody(redis_url: str, tmp_path: Path) -> None:
+    """Red when `client_of` names a client that is configured no more: that was an internal error."""
+    async with make_world(redis_url, tmp_path) as world:
+        before = await visit(world)
+    async with make_world(redis_url, tmp_path, clients={"club": client("club")}) as world:
+        response = await world.call("GET", f"/portal/{before.token.partition('.')[0]}")
+        assert response.status == 200
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        await problem(await Visit(world, before.token, before.secret).call(), 404, "session-not-found")
+
+
 async def test_old_sessions_are_thrown_away_by_the_running_service(redis_url: str, tmp_path: Path) -> None:
     async with make_world(redis_url, tmp_path) as world:
         old, fresh = await link(world), await link(world)
