@@ -66,6 +66,7 @@ async def test_a_login_is_recorded_from_the_code_to_the_exchange(make: Make, rec
 
 
 async def test_bindings_are_recorded_as_they_come_move_and_go(make: Make, record: Record) -> None:
+    """Red when `_remove` does not record."""
     world: World = await make(clients={"shop": client("shop", takeover="move")})
     person = await world.bound("42")
     await world.scan(person, await world.bind("43"))
@@ -89,6 +90,7 @@ async def test_bindings_are_recorded_as_they_come_move_and_go(make: Make, record
 
 
 async def test_refusals_strangers_and_cancellations_are_recorded(make: Make, record: Record) -> None:
+    """Red when an ending is inserted without its line."""
     world: World = await make(clients={"shop": client("shop", confirm="tap")})
     person, stranger = await world.person(), await world.person()
     page, other = await world.login(), await world.login()
@@ -102,11 +104,13 @@ async def test_refusals_strangers_and_cancellations_are_recorded(make: Make, rec
 
 
 async def test_the_portal_is_recorded_when_it_is_opened(world: World, record: Record) -> None:
+    """Red when `open` does not note it."""
     await visit(world, "42")
     await told(record, "--user-id", "42", expected=[("portal_opened", None)])
 
 
 async def test_a_redelivered_push_is_recorded_once(world: World, record: Record) -> None:
+    """Red when an ending's line is written twice."""
     page, person = await world.login(), await world.person()
     await asyncio.gather(*(world.scan(person, page) for _ in range(2)))
     await world.exchange("nonsense")
@@ -128,6 +132,7 @@ async def test_what_is_recorded_names_nobody_and_opens_nothing(world: World, rec
 
 
 def test_wrong_wishes_are_refused_and_name_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """Red when any word is taken for an event."""
     for wish in (["--since", "yesterday"], ["--limit", "0"], ["--limit", "many"], ["--event", "Moved"]):
         with pytest.raises(SystemExit) as end:
             main(["audit", *wish])

@@ -20,6 +20,7 @@ from service.wechat.api import Follower
 
 
 async def test_a_message_that_nobody_understands_does_not_end_the_feed(world: World) -> None:
+    """Red when `Feed._take` lets errors out."""
     page, person = await world.login(), await world.person()
     heard = world.app[FEED].connected
     for garbage in ("{", "[]", '{"id": "x", "version": 1, "status": "of a later version"}'):
@@ -31,6 +32,7 @@ async def test_a_message_that_nobody_understands_does_not_end_the_feed(world: Wo
 
 
 async def test_background_work_that_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `_kept_running` lets errors out."""
     monkeypatch.setattr(service_app, "_AGAIN", 0.0)
     begun = 0
     done = asyncio.Event()
@@ -64,6 +66,7 @@ class Odd:
 async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Red when `Profiles._work` lets errors out."""
     monkeypatch.setattr("service.profiles._WORKERS", 1)
     async with database.connect("embedded", data_dir=tmp_path) as sql:
         followers = Followers(sql, People(Vault.of([])))
@@ -80,5 +83,6 @@ async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
 
 
 def test_an_endless_errcode_is_no_answer() -> None:
+    """Red when OverflowError is not among what `_understood` expects."""
     with pytest.raises(transport.Refused):
         transport._understood(200, b'{"errcode": 1e999}')

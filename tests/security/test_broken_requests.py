@@ -68,6 +68,7 @@ async def test_what_is_no_http_is_refused_like_everything_else(world: World, req
 async def test_what_is_no_http_is_not_quoted_in_the_log(
     world: World, capsys: pytest.CaptureFixture[str], request_: bytes
 ) -> None:
+    """Red when `setup` does not filter what aiohttp's server says."""
     logs.setup("DEBUG")
     assert b"400" in await sent(world, request_)
     log = capsys.readouterr().err
@@ -76,6 +77,7 @@ async def test_what_is_no_http_is_not_quoted_in_the_log(
 
 
 async def test_a_caller_who_breaks_off_is_no_error(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Red when `frame` takes it for an error of ours."""
     logs.setup("DEBUG")
     head = f"POST /v1/exchange HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()['Authorization']}\r\n"
     request = f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\nabc".encode()
@@ -85,11 +87,13 @@ async def test_a_caller_who_breaks_off_is_no_error(world: World, capsys: pytest.
 
 
 async def test_a_push_that_never_ends_is_answered_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `receive` has no timeout."""
     monkeypatch.setattr(callback, "ANSWER_WITHIN", 0.1)
     assert b"503" in await sent(world, b"POST /wechat/main HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n<")
 
 
 async def test_a_body_that_never_ends_is_refused_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when bodies are read without a timeout."""
     monkeypatch.setattr(bodies, "_ARRIVES_WITHIN", 0.1)
     head = b"POST /v1/tickets HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     assert b"400" in await sent(world, head + b"Content-Length: 9\r\n\r\n{")

@@ -114,6 +114,7 @@ async def test_what_is_named_is_the_configured_origin_and_no_other(two: World) -
 
 
 async def test_of_two_origins_in_one_request_none_that_is_not_listed_is_named(two: World) -> None:
+    """Red when `_reader` names what was sent."""
     for pair in ((ORIGIN, "https://evil.example"), ("https://evil.example", ORIGIN), ("null", CLUB)):
         response = await two.call("GET", "/v1/tickets/x", headers=[("Origin", one) for one in pair])
         assert reader(response) in {None, *CONFIGURED}

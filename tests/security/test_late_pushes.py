@@ -28,6 +28,7 @@ async def arrived(delivery: Any) -> None:
 
 
 async def test_a_late_unsubscribe_does_not_erase_who_came_back(world: World) -> None:
+    """Red when `unfollowed` does not ask when they came."""
     person = await world.bound("42")
     left = await held_back(world, lambda **how: world.sandbox.unfollow(person, **how))
     world.clock.advance(3)
@@ -37,6 +38,7 @@ async def test_a_late_unsubscribe_does_not_erase_who_came_back(world: World) -> 
 
 
 async def test_a_late_scan_binds_nobody_who_has_left(world: World) -> None:
+    """Red when `recall` does not ask who has left."""
     page, person = await world.bind("42"), await world.person()
     scan = await held_back(world, lambda **how: world.sandbox.scan(person, page.made["qr_url"], **how))
     world.clock.advance(3)
@@ -54,6 +56,8 @@ async def asked(make: Make) -> tuple[World, Page, Person, str]:
 
 
 async def test_a_late_answer_binds_nobody_who_has_left(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `Endings.confirm` makes a person anew who is not here."""
+
     async def lost(*_: object) -> None:
         """Redis did not take the mark that they left."""
 

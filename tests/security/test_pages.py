@@ -86,6 +86,7 @@ async def test_every_page_of_a_session_is_framed_by_its_sites_pages_alone(two: W
 
 
 async def test_a_page_of_nobodys_session_is_framed_by_nobody(two: World) -> None:
+    """Red when a page without framers may be framed by anybody."""
     for session in ("x", "_" * 22, "%00", "*", "https:", "a;script-src *", "%0d%0aSet-Cookie:a=b"):
         response = await two.call("GET", f"/portal/{session}")
         guarded(response)
@@ -104,6 +105,7 @@ async def test_without_the_database_the_page_is_framed_by_nobody(two: World) -> 
 
 @pytest.mark.parametrize("site", ["same-site", "same-origin"])
 async def test_a_link_is_opened_in_a_neighbours_frame(two: World, site: str) -> None:
+    """Red when every frame is a stranger's."""
     response = await follow(two, await link(two), Sec_Fetch_Dest="iframe", Sec_Fetch_Site=site)
     assert response.status == 303
 
@@ -225,6 +227,7 @@ async def lonely(tmp_path: Path) -> AsyncIterator[tuple[World, AsyncExitStack]]:
 
 
 async def test_failures_say_it_too(lonely: tuple[World, AsyncExitStack], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `sign` leaves failures out."""
     world, stack = lonely
     body = {"purpose": "login", "client_id": "shop"}
     statuses = []
@@ -244,7 +247,7 @@ async def test_failures_say_it_too(lonely: tuple[World, AsyncExitStack], monkeyp
 
 
 async def test_a_poll_carries_nothing_more_than_it_did(world: World) -> None:
-    """A page's headers are for pages: polls are many."""
+    """A page's headers are for pages: polls are many. Red when `sign` puts a page's headers on everything."""
     page = await world.login()
     for response in (await page.raw(), await page.raw(If_None_Match=(await page.raw()).headers["ETag"])):
         ours = {"cache-control", "etag", "server", "vary", "x-content-type-options", "x-request-id"}

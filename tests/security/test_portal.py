@@ -21,6 +21,7 @@ DOORS = (("GET", ""), ("POST", "/tickets"), ("DELETE", "/bindings/main"), ("DELE
 
 
 async def test_of_many_who_open_one_link_by_both_doors_one_gets_in(world: World) -> None:
+    """Red when `open` opens what was opened before."""
     for _ in range(3):
         made = await link(world)
         calls = [follow(world, made) if number % 2 else open_(world, made["token"]) for number in range(6)]
@@ -30,6 +31,7 @@ async def test_of_many_who_open_one_link_by_both_doors_one_gets_in(world: World)
 
 
 async def test_a_link_is_of_no_use_once_its_session_is_closed(world: World) -> None:
+    """Red when `open` asks neither whether a session was opened nor whether it is over."""
     here = await visit(world)
     assert (await here.call("DELETE")).status == 204
     await problem(await open_(world, here.token), 404, "session-not-found")
@@ -37,6 +39,7 @@ async def test_a_link_is_of_no_use_once_its_session_is_closed(world: World) -> N
 
 
 async def test_closing_at_once_closes_once_or_finds_it_closed(world: World) -> None:
+    """Red when `close` fails for a session that is over."""
     here = await visit(world)
     statuses = await at_once(*(here.call("DELETE") for _ in range(5)))
     assert statuses[0] == 204
@@ -44,6 +47,7 @@ async def test_closing_at_once_closes_once_or_finds_it_closed(world: World) -> N
 
 
 async def test_a_cookie_is_taken_from_the_portals_own_page_alone(world: World) -> None:
+    """Red when `account_holder` does not ask whose page it is."""
     person = await world.bound("42")
     here = await hosted(world)
     foreign = [
@@ -91,6 +95,7 @@ async def test_a_cookie_is_taken_from_the_portals_own_page_alone(world: World) -
 
 
 async def test_the_own_origin_is_known_as_browsers_write_it(make: Any) -> None:
+    """Red when `public_url` is compared as it is written."""
     world = await make(server={"public_url": "HTTPS://Login.Example:443/scan"})
     made = await link(world)
     response = await world.call("GET", f"/portal/open/{made['token']}", allow_redirects=False)
@@ -102,6 +107,7 @@ async def test_the_own_origin_is_known_as_browsers_write_it(make: Any) -> None:
 
 
 async def test_an_address_without_an_origin_is_no_pages_own(make: Any) -> None:
+    """Red when a `public_url` without an origin is anybody's."""
     world = await make(server={"public_url": "http://login.example/a\\b"})
     here = await visit(world)
     for headers in ({"Origin": "http://login.example"}, {"Origin": "null"}, {"Origin": ""}):
@@ -109,6 +115,7 @@ async def test_an_address_without_an_origin_is_no_pages_own(make: Any) -> None:
 
 
 async def test_with_a_bearer_that_is_wrong_no_cookie_helps(world: World) -> None:
+    """Red when the cookie wins over a bearer."""
     here = await hosted(world)
     own = {**here.cookie, "Sec-Fetch-Site": "same-origin"}
     await problem(await here.call(headers={**own, **bearer("x")}), 404, "session-not-found")
@@ -116,6 +123,7 @@ async def test_with_a_bearer_that_is_wrong_no_cookie_helps(world: World) -> None
 
 
 async def test_a_proxys_own_password_does_not_hide_the_cookie(world: World) -> None:
+    """Red when any `Authorization` counts as a bearer."""
     here = await hosted(world)
     basic = {"Authorization": "Basic eDp5"}
     own = {**here.cookie, "Sec-Fetch-Site": "same-origin"}
@@ -124,6 +132,7 @@ async def test_a_proxys_own_password_does_not_hide_the_cookie(world: World) -> N
 
 
 async def test_a_secret_enters_its_own_session_alone(world: World) -> None:
+    """Red when `enter` does not compare the secret."""
     mine, theirs, elsewhere = await hosted(world), await hosted(world, "43"), await hosted(world, client="club")
     for other in (theirs, elsewhere):
         stolen = Visit(world, other.token, mine.secret)
@@ -134,6 +143,7 @@ async def test_a_secret_enters_its_own_session_alone(world: World) -> None:
 
 
 async def test_an_unknown_session_and_a_wrong_secret_are_the_same_answer(world: World) -> None:
+    """Red when `enter` says which of them it is."""
     here = await visit(world)
     waiting = (await link(world))["token"]
     ended = await visit(world)
@@ -148,6 +158,7 @@ async def test_an_unknown_session_and_a_wrong_secret_are_the_same_answer(world: 
 
 
 async def test_a_token_opens_the_session_it_names_and_not_another_address(world: World) -> None:
+    """Red when `open_` believes the token alone."""
     made, other = await link(world), await link(world)
     for session in (other["token"].partition(".")[0], "x", "%00"):
         await problem(await open_(world, made["token"], session=session), 404, "session-not-found")
@@ -158,6 +169,7 @@ async def test_a_token_opens_the_session_it_names_and_not_another_address(world:
 
 
 async def test_another_clients_page_cannot_read_what_it_may_not_have(make: Any) -> None:
+    """Red when `account_holder` leaves the answer to any listed page."""
     club = "https://club.example"
     world = await make(clients={"shop": client("shop"), "club": client("club", origins=[club])})
     here = await visit(world)
@@ -169,6 +181,7 @@ async def test_another_clients_page_cannot_read_what_it_may_not_have(make: Any) 
 async def test_neither_log_nor_figures_hold_a_session_or_what_proves_it(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Red when the path is logged in place of the route."""
     caplog.set_level(logging.DEBUG)
     made = await link(world, "user-4242", account_name="anna", return_url=f"{ORIGIN}/way-back")
     secret = cookie_of(await follow(world, made)).value
@@ -187,6 +200,7 @@ async def test_neither_log_nor_figures_hold_a_session_or_what_proves_it(
 
 
 async def test_a_disconnect_that_races_a_scan_leaves_one_truth(world: World) -> None:
+    """Red when the history is not written."""
     here, person = await visit(world), await world.person()
     for _ in range(5):
         page = await here.bind()
@@ -200,6 +214,7 @@ async def test_a_disconnect_that_races_a_scan_leaves_one_truth(world: World) -> 
 
 
 async def test_disconnecting_at_once_counts_once_and_is_remembered_with_its_door(world: World) -> None:
+    """Red when `disconnect` names the site's door."""
     await world.bound("42")
     here = await visit(world)
     assert await at_once(*(here.call("DELETE", "/bindings/main") for _ in range(4))) == [204, 404, 404, 404]
@@ -219,6 +234,7 @@ async def test_a_session_outlives_the_loss_of_redis(world: World) -> None:
 
 
 async def test_a_session_outlives_a_restart_of_the_service(redis_url: str, tmp_path: Path) -> None:
+    """Red when keys are made anew at each start."""
     async with make_world(redis_url, tmp_path) as world:
         await world.bound("42")
         before, waiting = await hosted(world), await link(world)
@@ -242,6 +258,7 @@ async def test_the_page_of_a_site_that_is_gone_is_framed_by_nobody(redis_url: st
 
 
 async def test_old_sessions_are_thrown_away_by_the_running_service(redis_url: str, tmp_path: Path) -> None:
+    """Red when housekeeping leaves portal sessions out."""
     async with make_world(redis_url, tmp_path) as world:
         old, fresh = await link(world), await link(world)
     with closing(sqlite3.connect(tmp_path / "scanbind.sqlite3")) as database, database:
@@ -253,6 +270,7 @@ async def test_old_sessions_are_thrown_away_by_the_running_service(redis_url: st
 
 
 async def test_without_redis_all_but_binding_goes_on(tmp_path: Path) -> None:
+    """Red when `account_holder` asks Redis for anything."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(valkey(tmp_path))
         async with make_world(url, tmp_path) as world:
@@ -268,6 +286,7 @@ async def test_without_redis_all_but_binding_goes_on(tmp_path: Path) -> None:
 
 
 async def test_wechat_refusing_a_code_is_told_as_such(make: Any) -> None:
+    """Red when WeChat's refusal is a problem of another kind."""
     world = await make(accounts={"main": {"secret": "not the secret"}})
     here = await visit(world)
     await problem(await here.call("POST", "/tickets", json={}), 502, "wechat-unavailable")

@@ -81,6 +81,7 @@ async def test_two_codings_are_both_looked_at(world: World) -> None:
 
 
 async def test_identity_is_no_compression(world: World) -> None:
+    """Red when `identity` counts as a compression."""
     push, page = await prepared(world)
     request = push.request()
     head = (to_the_door(request), "Content-Encoding: identity", f"Content-Length: {len(request.body)}")
