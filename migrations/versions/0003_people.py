@@ -1,9 +1,9 @@
 """One table knows people, the others refer to it by number. Makes room for sealed ids, consent and the audit.
 
-Tables are made anew from copies of themselves: SQLite alters little, and the key of followers becomes another.
+Tables are made anew and filled from the old ones: SQLite alters little, and the key of followers becomes another.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,32 +38,65 @@ def _serial() -> sa.Column[int]:
 
 
 def upgrade() -> None:
-    _get_to_know_all()
+    _set_aside()
+    _numbered_followers()
     old = _old("followers", _FOLLOWERS)
-    _anew("followers", _numbered_followers, _FOLLOWERS, sa.select(*old.c).order_by(old.c.followed_at))
+    _fill("followers", _FOLLOWERS, sa.select(*old.c).order_by(old.c.followed_at))
+    _get_to_know_all()
     for name, make, columns, order in _REFERRING:
-        old, people = _old(name, (*columns, "openid", order)), _people()
+        old, people = _old(name, (*columns, "openid", order)), _people("followers")
         same = sa.and_(people.c.account == old.c.account, people.c.openid == old.c.openid)
         rows = sa.select(*_of(old, columns), people.c.id).select_from(old.outerjoin(people, same))
-        who = partial(sa.Column, "follower_id", _NUMBER)
-        _anew(name, partial(make, who), (*columns, "follower_id"), rows.order_by(old.c[order]))
+        make(partial(sa.Column, "follower_id", _NUMBER))
+        _fill(name, (*columns, "follower_id"), rows.order_by(old.c[order]))
         op.create_index(f"ix_{name}_follower_id", name, ["follower_id"])
     _audit()
+    _drop(f"old_{name}" for name in _NAMES)
 
 
 def downgrade() -> None:
     sealed = _table("followers", ("sealed_by",)).c.sealed_by
     if op.get_bind().scalar(sa.select(sealed).where(sealed.is_not(None)).limit(1)):
         raise RuntimeError("people are sealed, and the older tables have no room for that: unseal them first")
-    op.drop_table("audit")
+    _set_aside()
     for name, make, columns, order in _REFERRING:
-        old, people = _old(name, (*columns, "follower_id", order)), _people()
+        old, people = _old(name, (*columns, "follower_id", order)), _people("old_followers")
         same = people.c.id == old.c.follower_id
         rows = sa.select(*_of(old, columns), people.c.openid).select_from(old.outerjoin(people, same))
-        who = partial(sa.Column, "openid", _text(64))
-        _anew(name, partial(make, who), (*columns, "openid"), rows.order_by(old.c[order]))
+        make(partial(sa.Column, "openid", _text(64)))
+        _fill(name, (*columns, "openid"), rows.order_by(old.c[order]))
         op.create_index(f"ix_{name}_account_openid", name, ["account", "openid"])
-    _anew("followers", _followers_by_openid, _FOLLOWERS, sa.select(*_old("followers", _FOLLOWERS).c))
+    _followers_by_openid()
+    _fill("followers", _FOLLOWERS, sa.select(*_old("followers", _FOLLOWERS).c))
+    _drop(["audit", *(f"old_{name}" for name in _NAMES)])
+
+
+def _set_aside() -> None:
+    """Turn all tables into `old_NAME` at once: what an older service still writes is refused, and never lost.
+
+    MySQL and MariaDB undo no DDL. There a migration that broke off has left all it needs, and begins again.
+    """
+    bind = op.get_bind()
+    if bind.dialect.name in ("mysql", "mariadb"):
+        if {f"old_{name}" for name in _NAMES} <= set(sa.inspect(bind).get_table_names()):
+            _drop([*_NAMES, "audit"])
+        else:
+            op.execute("RENAME TABLE " + ", ".join(f"{name} TO old_{name}" for name in _NAMES))
+        return
+    if bind.dialect.name == "postgresql":
+        op.execute("LOCK TABLE " + ", ".join(_NAMES))
+    for name in _NAMES:  # copied, for an index keeps its name when its table is renamed
+        op.execute(f"CREATE TABLE old_{name} AS SELECT * FROM {name}")  # noqa: S608 - names of ours
+        op.drop_table(name)
+
+
+def _drop(names: Iterable[str]) -> None:
+    for name in names:
+        op.drop_table(name, if_exists=True)
+
+
+def _fill(name: str, columns: Sequence[str], rows: sa.Select[Any]) -> None:
+    op.execute(sa.insert(_table(name, columns)).from_select(columns, rows))
 
 
 def _get_to_know_all() -> None:
@@ -81,17 +114,8 @@ def _get_to_know_all() -> None:
 
 
 def _named(name: str, since: str) -> sa.Select[Any]:
-    table = _table(name, ("account", "openid", since))
+    table = _old(name, ("account", "openid", since))
     return sa.select(table.c.account, table.c.openid, table.c[since].label("since"))
-
-
-def _anew(name: str, make: Callable[[], None], columns: Sequence[str], rows: sa.Select[Any]) -> None:
-    """Make a table again and fill it with *rows*, which read the old one as `old_NAME`."""
-    op.execute(f"CREATE TABLE old_{name} AS SELECT * FROM {name}")  # noqa: S608 - names of ours
-    op.drop_table(name)
-    make()
-    op.execute(sa.insert(_table(name, columns)).from_select(columns, rows))
-    op.drop_table(f"old_{name}")
 
 
 def _table(name: str, columns: Sequence[str]) -> sa.TableClause:
@@ -102,8 +126,8 @@ def _old(name: str, columns: Sequence[str]) -> sa.TableClause:
     return _table(f"old_{name}", columns)
 
 
-def _people() -> sa.TableClause:
-    return _table("followers", ("id", "account", "openid"))
+def _people(name: str) -> sa.TableClause:
+    return _table(name, ("id", "account", "openid"))
 
 
 def _of(table: sa.TableClause, columns: Sequence[str]) -> list[sa.ColumnClause[Any]]:
@@ -230,3 +254,4 @@ _REFERRING = (
     ("endings", _endings, _ENDINGS, "ticket"),
     ("history", _history, _HISTORY, "id"),
 )
+_NAMES = ("followers", *(name for name, *_ in _REFERRING))

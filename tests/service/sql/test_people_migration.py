@@ -1,5 +1,6 @@
 """What older tables held stands in the new ones, and again in the older ones: nobody is lost or mistaken."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +9,11 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
 
 import migrations
 from models.binding import Binding, Change, Door, UserId
+from models.errors import StoreUnavailable
 from models.event import OpenId
 from models.tables import followers as people
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
@@ -149,6 +152,34 @@ async def test_taken_back_the_rows_are_as_they_were(older: Database) -> None:
         wanted = [row.get("openid") for row in ROWS[name]]
         assert sorted(_text(it) for it in rows) == sorted(it or "" for it in wanted)
     await older.upgrade()
+
+
+async def test_what_an_older_service_writes_meanwhile_is_not_lost(older: Database) -> None:
+    """Red when `_set_aside` of 0003 does not lock the tables (PostgreSQL), or copies them (MariaDB)."""
+    row = BOUND | {"user_id": "46", "openid": "oDora"}
+    table = sa.table("bindings", *(sa.column(column) for column in row))
+    async with older.write() as connection:
+        await connection.execute(sa.insert(table).values(_as_kept(row, older)))
+        upgrade = asyncio.create_task(older.upgrade())
+        early, _ = await asyncio.wait({upgrade}, timeout=0.5)
+        assert not early, "the tables were changed while somebody was writing to them"
+    await upgrade
+    assert [it.openid for it in await Bindings(older, EVERYBODY).of_user("shop", UserId("46"))] == ["oDora"]
+
+
+async def test_a_migration_that_broke_off_begins_again(older: Database) -> None:
+    """Red when `_set_aside` of 0003 does not look for what was set aside before (MariaDB)."""
+    async with older.write() as connection:
+        await connection.execute(sa.text("CREATE TABLE audit (in_the_way INTEGER)"))
+    with pytest.raises((DBAPIError, StoreUnavailable)):
+        await older.upgrade()
+    async with older.write() as connection:
+        await connection.execute(sa.text("DROP TABLE audit"))
+    await older.upgrade()
+    await older.check_schema()
+    bindings = Bindings(older, EVERYBODY)
+    for user, openid in (("ünï 42 😀", ANNA), ("43", BEN)):
+        assert [it.openid for it in await bindings.of_user("shop", UserId(user))] == [openid]
 
 
 async def test_sealed_people_are_not_taken_back_to_where_nothing_could_open_them(database: Database) -> None:
