@@ -240,4 +240,5 @@ audit: Final = sa.Table(
     sa.Column("detail", Identifier(DETAIL)),
     sa.Index(None, "client", "user_id"),
     sa.Index(None, "account", "openid"),
+    sa.Index(None, "event", "at"),
 )

@@ -146,7 +146,7 @@ class Audit:
         rotations = sa.and_(
             audit.c.event == Happening.KEY_ROTATED, audit.c.detail.startswith(f"{name} ", autoescape=True)
         )
-        last = sa.select(audit.c.detail).where(rotations).order_by(audit.c.id.desc()).limit(1)
+        last = sa.select(audit.c.detail).where(rotations).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(1)
 
         async def work(connection: AsyncConnection) -> None:
             if await connection.scalar(last) != used:

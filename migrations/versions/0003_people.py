@@ -246,6 +246,7 @@ def _audit() -> None:
     op.create_index("ix_audit_ticket", "audit", ["ticket"])
     op.create_index("ix_audit_client_user_id", "audit", ["client", "user_id"])
     op.create_index("ix_audit_account_openid", "audit", ["account", "openid"])
+    op.create_index("ix_audit_event_at", "audit", ["event", "at"])
 
 
 # Table, how it is made, what it keeps, and the order its rows came in.

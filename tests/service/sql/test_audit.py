@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from models.audit import Happening, Line
 from models.binding import Door, Policy, UserId
@@ -128,6 +129,23 @@ async def test_a_key_is_recorded_when_another_takes_over(audit: Audit, recorded:
         "signing bb",
         "signing aa",
     ]
+
+
+async def test_a_long_record_does_not_keep_a_service_from_starting(audit: Audit, database: Database) -> None:
+    """Red when `ix_audit_event_at` is missing: each start then reads the record back to the last rotation."""
+    if database._engine.dialect.name != "sqlite":
+        pytest.skip("only SQLite tells its plan in words")
+    asked: list[tuple[str, Any]] = []
+
+    @sa.event.listens_for(database._engine.sync_engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, query: str, values: Any, *_: Any) -> None:
+        asked.append((query, values))
+
+    await audit.key_in_use("signing", "aa")
+    [(query, values)] = [one for one in asked if one[0].startswith("SELECT")]
+    async with database.read() as connection:
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)).all()
+    assert [step.detail for step in plan] == ["SEARCH audit USING INDEX ix_audit_event_at (event=?)"]
 
 
 class Away:
