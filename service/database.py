@@ -159,15 +159,16 @@ class Database:
 
 
 @asynccontextmanager
-async def connect(url: str, *, data_dir: Path) -> AsyncIterator[Database]:
+async def connect(url: str, *, data_dir: Path, patient: bool = False) -> AsyncIterator[Database]:
     """Open the database at *url*, or the embedded one in *data_dir*, which is migrated first.
 
-    A database elsewhere is not touched before it is asked; `check_schema()` tells whether it is ready.
+    A database elsewhere is not touched before it is asked; `check_schema()` tells whether it is ready. Whoever is
+    *patient* waits for a statement as long as it takes.
 
     Raises:
         StoreUnavailable: the embedded one cannot be opened or migrated.
     """
-    engine = _engine(url, data_dir=data_dir, limits=_ANSWERING)
+    engine = _engine(url, data_dir=data_dir, limits={} if patient else _ANSWERING)
     try:
         database = Database(engine)
         if url == EMBEDDED:

@@ -63,7 +63,7 @@ async def lines(settings: Settings, wanted: Wanted, *, limit: int, as_json: bool
     Raises:
         StoreUnavailable: the database does not answer, or its tables are not current.
     """
-    async with database.connect(settings.database.url, data_dir=settings.data_dir) as sql:
+    async with database.connect(settings.database.url, data_dir=settings.data_dir, patient=True) as sql:
         await sql.check_schema()
         found = await read(sql, People(sealing.vault(settings)), wanted, limit=limit)
     return [json.dumps(dict(_fields(line))) if as_json else readable(line) for line in found]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,12 @@ from service.bindings import bind
 from service.database import Database
 from service.followers import Followers
 from service.people import People
-from service.trail import Wanted, read
+from service.settings import validate
+from service.trail import Wanted, lines, read
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
 OPENID = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
+_LOCKED = {"postgresql": "LOCK TABLE audit", "mariadb": "LOCK TABLES audit WRITE"}
 Recorded = Callable[..., Awaitable[list[tuple[str, str | None]]]]
 
 
@@ -129,6 +132,25 @@ async def test_a_key_is_recorded_when_another_takes_over(audit: Audit, recorded:
         "signing bb",
         "signing aa",
     ]
+
+
+async def test_whoever_reads_the_record_waits_as_long_as_it_takes(
+    audit: Audit, database: Database, url: str, tmp_path: Path
+) -> None:
+    """Red when `trail.lines` connects without `patient`: a search of millions of lines takes its time."""
+    if (dialect := database._engine.dialect.name) not in _LOCKED:
+        pytest.skip("SQLite lets nobody wait for an answer")
+    audit.note(Happening.SCANNED)
+    await audit.flush()
+    settings = validate({"data_dir": str(tmp_path), "database": {"url": url}, "secret_key": "k" * 40})
+    async with database.write() as connection:
+        await connection.execute(sa.text(_LOCKED[dialect]))
+        reading = asyncio.create_task(lines(settings, Wanted(), limit=5, as_json=False))
+        early, _ = await asyncio.wait({reading}, timeout=3.5)
+        if dialect != "postgresql":
+            await connection.execute(sa.text("UNLOCK TABLES"))
+    assert not early
+    assert len(await reading) == 1
 
 
 async def test_a_long_record_does_not_keep_a_service_from_starting(audit: Audit, database: Database) -> None:
