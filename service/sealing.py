@@ -14,6 +14,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.errors import StoreUnavailable
 from models.tables import followers
 from service.database import Database, connect
 from service.people import NAMES, People
@@ -108,10 +109,12 @@ async def _batch(database: Database, by: str | None, *, after: int) -> Sequence[
 async def _move(connection: AsyncConnection, *, people: People, rows: Sequence[RowMapping]) -> int:
     moved = 0
     for row in rows:
-        if person := people.read(row):
-            still = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
-            names = people.names(person.account, person.openid, person.unionid)
-            with suppress(IntegrityError):  # they stand twice: somebody wrote without knowing all keys
+        # They stay where they are: the row was changed and cannot be opened, or they stand twice, for somebody
+        # wrote without knowing all keys.
+        with suppress(StoreUnavailable, IntegrityError):
+            if person := people.read(row):
+                still = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
+                names = people.names(person.account, person.openid, person.unionid)
                 async with connection.begin_nested():
                     done = await connection.execute(sa.update(followers).where(*still).values(names))
                     moved += done.rowcount

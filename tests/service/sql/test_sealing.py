@@ -198,6 +198,21 @@ async def test_who_stands_twice_is_left_and_does_not_keep_the_others_from_being_
     assert await town.encrypt(NEW) == "1 people sealed, 1 left"
 
 
+async def test_a_row_that_was_changed_is_left_and_does_not_keep_the_others_from_being_sealed(town: Town) -> None:
+    """Red when `_move` gives up at what cannot be opened."""
+    for openid in (ANNA, BEN):
+        await town.process(OLD).followers.seen("main", openid, at=NOW)
+    theirs = table.c.id == await _first(town)
+    async with town.database.write() as connection:
+        await connection.execute(sa.update(table).where(theirs).values(openid_sealed="AQ"))
+    assert await town.encrypt(NEW, OLD) == "1 people sealed, 1 left"
+
+
+async def _first(town: Town) -> int | None:
+    async with town.database.read() as connection:
+        return await connection.scalar(sa.select(sa.func.min(table.c.id)))
+
+
 PAIRS = pytest.mark.parametrize(
     "pair", [(("clear", NEW), (NEW,)), ((OLD, NEW), (NEW, OLD))], ids=["turning on", "changing the key"]
 )
