@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 from models.audit import Happening
 from models.binding import Change
 from models.errors import ServiceError
-from models.event import OpenId
 from service import logs
 from service.settings import ConfigError, Settings, load
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 GOOD: Final = 0
 FAILED: Final = 1
 WRONG: Final = 2
+
+_EVENTS: Final = (*Happening, *Change)
 
 Arguments = argparse.Namespace
 
@@ -208,12 +209,11 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
 def _audit_options(parser: argparse.ArgumentParser) -> None:
     _config_option(parser)
     parser.add_argument("--since", type=_since, metavar="WHEN", help="24h, 7d, or a time such as 2026-11-20T08:00")
-    words = [word.value for word in (*Happening, *Change)]
-    parser.add_argument("--event", choices=words, metavar="WORD", help=f"one of {', '.join(words)}")
-    parser.add_argument("--client", metavar="NAME", help="of this site")
-    parser.add_argument("--user-id", metavar="ID", help="of this user of a site")
-    parser.add_argument("--openid", type=OpenId, metavar="OPENID", help="of this person; all of it is needed")
-    parser.add_argument("--ticket", metavar="TICKET", help="of this ticket")
+    parser.add_argument("--event", choices=_EVENTS, metavar="WORD", help="one of " + ", ".join(_EVENTS))
+    parser.add_argument("--client", type=_text, metavar="NAME", help="of this site")
+    parser.add_argument("--user-id", type=_text, metavar="ID", help="of this user of a site")
+    parser.add_argument("--openid", type=_text, metavar="OPENID", help="of this person; all of it is needed")
+    parser.add_argument("--ticket", type=_text, metavar="TICKET", help="of this ticket")
     parser.add_argument("--limit", type=_count, default=100, metavar="N", help="the last so many lines (100)")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
 
@@ -226,10 +226,14 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
 def _subject_options(parser: argparse.ArgumentParser) -> None:
     _config_option(parser)
     whom = parser.add_mutually_exclusive_group(required=True)
-    whom.add_argument("--openid", metavar="OPENID", help="a person, as an account knows them")
-    whom.add_argument("--user", dest="user_id", metavar="ID", help="a user of a site, with their WeChat")
-    parser.add_argument("--account", metavar="NAME", help="with --openid: in this account alone")
-    parser.add_argument("--client", metavar="NAME", help="with --user: of this site; needed if there are several")
+    whom.add_argument("--openid", type=_text, metavar="OPENID", help="a person, as an account knows them")
+    whom.add_argument(
+        "--user", dest="user_id", type=_text, metavar="ID", help="a user of a site, with their WeChat"
+    )
+    parser.add_argument("--account", type=_text, metavar="NAME", help="with --openid: in this account alone")
+    parser.add_argument(
+        "--client", type=_text, metavar="NAME", help="with --user: of this site; needed if there are several"
+    )
 
 
 def _erase_options(parser: argparse.ArgumentParser) -> None:
@@ -269,6 +273,12 @@ def _since(text: str) -> datetime:
         return since(text, now=datetime.now(UTC))
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError("must be such as 90s, 30m, 24h, 7d or 2026-11-20T08:00") from None
+
+
+def _text(text: str) -> str:
+    if not text.isprintable():  # an argument that is no UTF-8 is not
+        raise argparse.ArgumentTypeError("must be printable")
+    return text
 
 
 def _count(text: str) -> int:

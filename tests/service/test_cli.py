@@ -98,6 +98,9 @@ def test_every_command_explains_itself(run: Run) -> None:
         ["keys", "new"],
         ["keys", "new", "token"],
         ["keys", "rotate", "secret_key"],
+        ["audit", "--event", "exchange-refused"],
+        ["audit", "--user-id", "\udcff"],
+        ["privacy", "export", "--user", "\udcff"],
     ],
 )
 def test_wrong_usage_is_status_two(argv: list[str], run: Run) -> None:
