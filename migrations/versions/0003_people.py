@@ -51,7 +51,7 @@ def upgrade() -> None:
         _fill(name, (*columns, "follower_id"), rows.order_by(old.c[order]))
         op.create_index(f"ix_{name}_follower_id", name, ["follower_id"])
     _audit()
-    _drop(f"old_{name}" for name in _NAMES)
+    _drop(f"migrating_{name}" for name in _NAMES)
 
 
 def downgrade() -> None:
@@ -60,7 +60,7 @@ def downgrade() -> None:
         raise RuntimeError("people are sealed, and the older tables have no room for that: unseal them first")
     _set_aside()
     for name, make, columns, order in _REFERRING:
-        old, people = _old(name, (*columns, "follower_id", order)), _people("old_followers")
+        old, people = _old(name, (*columns, "follower_id", order)), _people("migrating_followers")
         same = people.c.id == old.c.follower_id
         rows = sa.select(*_of(old, columns), people.c.openid).select_from(old.outerjoin(people, same))
         make(partial(sa.Column, "openid", _text(64)))
@@ -68,25 +68,25 @@ def downgrade() -> None:
         op.create_index(f"ix_{name}_account_openid", name, ["account", "openid"])
     _followers_by_openid()
     _fill("followers", _FOLLOWERS, sa.select(*_old("followers", _FOLLOWERS).c))
-    _drop(["audit", *(f"old_{name}" for name in _NAMES)])
+    _drop(["audit", *(f"migrating_{name}" for name in _NAMES)])
 
 
 def _set_aside() -> None:
-    """Turn all tables into `old_NAME` at once: what an older service still writes is refused, and never lost.
+    """Turn all tables into `migrating_NAME` at once: what an older service still writes is refused, never lost.
 
     MySQL and MariaDB undo no DDL. There a migration that broke off has left all it needs, and begins again.
     """
     bind = op.get_bind()
     if bind.dialect.name in ("mysql", "mariadb"):
-        if {f"old_{name}" for name in _NAMES} <= set(sa.inspect(bind).get_table_names()):
+        if {f"migrating_{name}" for name in _NAMES} <= set(sa.inspect(bind).get_table_names()):
             _drop([*_NAMES, "audit"])
         else:
-            op.execute("RENAME TABLE " + ", ".join(f"{name} TO old_{name}" for name in _NAMES))
+            op.execute("RENAME TABLE " + ", ".join(f"{name} TO migrating_{name}" for name in _NAMES))
         return
     if bind.dialect.name == "postgresql":
         op.execute("LOCK TABLE " + ", ".join(_NAMES))
     for name in _NAMES:  # copied, for an index keeps its name when its table is renamed
-        op.execute(f"CREATE TABLE old_{name} AS SELECT * FROM {name}")  # noqa: S608 - names of ours
+        op.execute(f"CREATE TABLE migrating_{name} AS SELECT * FROM {name}")  # noqa: S608 - names of ours
         op.drop_table(name)
 
 
@@ -123,7 +123,7 @@ def _table(name: str, columns: Sequence[str]) -> sa.TableClause:
 
 
 def _old(name: str, columns: Sequence[str]) -> sa.TableClause:
-    return _table(f"old_{name}", columns)
+    return _table(f"migrating_{name}", columns)
 
 
 def _people(name: str) -> sa.TableClause:
