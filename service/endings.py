@@ -130,16 +130,17 @@ class Endings:
         """
 
         async def work(connection: AsyncConnection) -> BindResult | None:
-            found = await self._find(connection, ticket, hold=True)
-            if found is None or found.person is None or not _registers(found.ending, client):
+            found = await self._find(connection, ticket)
+            if found is None or found.person is None:
                 return None
-            if found.ending.registered_to is not None:
-                return await _registered_again(connection, found.ending, found.person, user_id)
-            # again, and held: they may leave at this very moment
+            # Held, and before the ending: they may leave at this very moment.
             account, openid = found.person.account, found.person.openid
             person = await self._people.find(connection, account, openid, hold=True)
-            if person is None:
+            found = await self._find(connection, ticket, hold=True)
+            if person is None or found is None or found.person is None or not _registers(found.ending, client):
                 return None
+            if found.ending.registered_to is not None:
+                return await _registered_again(connection, found.ending, person, user_id)
             result = await bind(
                 connection,
                 person,

@@ -102,13 +102,18 @@ async def _forget_number(
 ) -> None:
     gone = await connection.execute(sa.delete(followers).where(followers.c.id == number))
     erased.deleted["followers"] += gone.rowcount
-    whose = bindings.c.follower_id == number
-    erased.deleted["bindings"] += await erase(connection, whose, door=door, now=now)
     answered = sa.select(endings.c.ticket).where(endings.c.follower_id == number)
     erased.tickets.update((await connection.scalars(answered)).all())
-    for table in (endings, history):
-        theirs = sa.update(table).where(table.c.follower_id == number)
-        erased.unnamed[table.name] += (await connection.execute(theirs.values(follower_id=None))).rowcount
+    # The endings before the bindings, as whoever exchanges a code does.
+    await _unname(connection, erased, endings, number)
+    whose = bindings.c.follower_id == number
+    erased.deleted["bindings"] += await erase(connection, whose, door=door, now=now)
+    await _unname(connection, erased, history, number)
+
+
+async def _unname(connection: AsyncConnection, erased: Erased, table: sa.Table, number: int) -> None:
+    theirs = sa.update(table).where(table.c.follower_id == number)
+    erased.unnamed[table.name] += (await connection.execute(theirs.values(follower_id=None))).rowcount
 
 
 async def _forget_record(connection: AsyncConnection, erased: Erased, account: str, openid: OpenId) -> None:

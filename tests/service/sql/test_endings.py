@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from models.binding import AlreadyBound, Bound, Change, Conflict, Door, Policy, Taken, UserId
 from models.event import OpenId
@@ -14,6 +15,7 @@ from models.scene import Claim, Head, Kind
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings import Bindings
+from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
 from service.requests import BindRequest, BindRequests
@@ -474,6 +476,27 @@ async def test_whoever_leaves_while_they_are_bound_is_not_left_bound(
         )
         assert ending is None or ending.outcome is Outcome.BOUND
         assert await bindings.of_user("shop", user) == []
+
+
+async def test_whoever_leaves_while_their_code_is_used_makes_nobody_wait_for_each_other(
+    database: Database, endings: Endings, followers: Followers, confirm: Confirm
+) -> None:
+    """Red when `register` holds the ending before the person, or `_forget` erases bindings before endings."""
+    faults: list[BaseException] = []
+    sa.event.listen(database._engine.sync_engine, "handle_error", lambda it: faults.append(it.original_exception))
+    for number in range(8):
+        known, new = OpenId(f"oKnown{number}"), OpenId(f"oNew{number}")
+        await bound(confirm, str(number), known)
+        login, registration = TicketId(f"login{number}"), TicketId(f"new{number}")
+        await confirm(claim(login), known)
+        await confirm(claim(registration), new)
+        await endings.redeem(registration, answered_after=BEFORE, now=NOW)
+        await asyncio.gather(
+            endings.redeem(login, answered_after=BEFORE, now=NOW),
+            *(register(endings, registration, user_id=UserId(registration)) for _ in range(3)),
+            *(followers.unfollowed("main", they, at=NOW, erase=True, now=NOW) for they in (known, new)),
+        )
+    assert not faults, "a deadlock, from which a database takes a second to escape"
 
 
 async def test_whoever_has_left_confirms_and_registers_nothing(
