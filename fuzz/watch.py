@@ -44,15 +44,21 @@ class Watch:
         return {name: count for name, count in moved.items() if name not in _RECORDS}
 
     def _look(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
-        with closing(self._sql.execute("PRAGMA data_version")) as cursor:
-            (version,) = cursor.fetchone()
-        if before and before["version"] == version:
-            sizes = before["sizes"]
-        else:
-            with closing(self._sql.execute(self._counting)) as cursor:
-                sizes = cursor.fetchone()
+        version, sizes = self._version(), before["sizes"] if before else None
+        if before is None or before["version"] != version:
+            sizes = self._sizes()
+            while (later := self._version()) != version:  # the record is written beside requests, and so meanwhile
+                version, sizes = later, self._sizes()
         info: Any = self._redis.info("persistence")
         return {"version": version, "sizes": sizes, "writes": info["rdb_changes_since_last_save"]}
+
+    def _version(self) -> int:
+        with closing(self._sql.execute("PRAGMA data_version")) as cursor:
+            return int(cursor.fetchone()[0])
+
+    def _sizes(self) -> tuple[str, ...]:
+        with closing(self._sql.execute(self._counting)) as cursor:
+            return tuple(cursor.fetchone())
 
 
 def _rows(size: str) -> int:

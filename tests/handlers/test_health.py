@@ -60,7 +60,7 @@ async def test_a_check_that_fails_or_hangs_is_down_and_says_no_more(
     async def hang() -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("handlers.health._PATIENCE", 0.05)
+    monkeypatch.setattr("handlers.health._PATIENCE", 0.5)
     checks = cast("dict[str, Any]", world.app[keys.CHECKS])
     for check in (fail, hang):
         monkeypatch.setitem(checks, name, check)

@@ -26,7 +26,7 @@ from service.people import People
 from service.vault import Vault
 
 Make = Callable[..., Any]
-KEY = "an encryption key of the tests, long enough"
+KEY = "an encryption key of the tests and long enough"
 UNIONID, BROWSER, NAME, USER = "canary-unionid", "203.0.113.77", "canary@shop.example", "canary-user"
 VISITOR = {"ip": BROWSER, "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}
 
