@@ -33,7 +33,7 @@ _GATHER: Final = 0.2
 """Seconds in which lines gather, so that a busy service writes them together."""
 _PAUSE: Final = 2.0
 _MINUTE: Final = 60
-_MOST_HITS: Final = 1_000
+_MOST_HITS: Final = 100
 """Limits hit in one minute that get a line each; whoever floods us is not to flood the record."""
 
 

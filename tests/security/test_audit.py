@@ -162,7 +162,7 @@ async def test_a_key_that_takes_over_is_recorded_without_being_told(
 
 
 async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record: Record) -> None:
-    """Red when `consider` or `Scanning.handle` does not tell, and when `limit_hit` notes every time."""
+    """Red when `considered` or `Scanning.handle` does not tell, and when `limit_hit` notes every time."""
     world: World = await make(limits={"tickets_per_address": 1, "scans_per_openid": 1})
     page, person = await world.login(), await world.person()
     world.clock.advance(-world.clock.seconds() % 60)
@@ -177,7 +177,7 @@ async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record
 
 
 async def test_an_ipv6_subscriber_does_not_fill_the_record(make: Make, record: Record) -> None:
-    """Red when `consider` tells the very address."""
+    """Red when `considered` tells the very address."""
     proxied = {"server": {"trusted_proxies": ["127.0.0.0/8"]}}
     world: World = await make(limits={"tickets_per_client": 1}, **proxied)
     world.clock.advance(-world.clock.seconds() % 60)
@@ -193,7 +193,7 @@ async def test_an_ipv6_subscriber_does_not_fill_the_record(make: Make, record: R
 
 
 async def test_a_limit_that_was_hit_says_whose_it_is(make: Make, record: Record) -> None:
-    """Red when `consider` passes on the address alone."""
+    """Red when `considered` passes on the address alone."""
     world: World = await make(
         limits={"tickets_per_address": 1, "tickets_per_user": 1},
         accounts={"main": {"codes_per_day": 3, "codes_for_binds": 1}},

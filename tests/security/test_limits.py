@@ -104,21 +104,31 @@ async def test_who_guesses_too_often_is_not_listened_to_even_when_right(
 ) -> None:
     """Red when `guessing.listen` returns at once, and for each kind when `_GUESSES` lacks it."""
     world = await make(limits={"failures_per_address": 3}, **PROXIED)
-    page = await world.login()
-    assert [(await guess(world, page)).status for _ in range(3)] in ([401] * 3, [404] * 3)
-    await refused(await guess(world, page))
-    await refused(await page.raw(X_Forwarded_For=MALLORY["X-Forwarded-For"]))
+    assert [(await guess(world, await world.login())).status for _ in range(3)] in ([401] * 3, [404] * 3)
+    await refused(await guess(world, await world.login()))
     await refused(await world.call("GET", "/v1/bindings/42", headers={**basic(), **MALLORY}))
-    await refused(await world.call("GET", f"/portal/open/{(await link(world))['token']}", headers=MALLORY))
-    assert await counted(world, "failures_per_address") == 4
-    assert (await page.raw(X_Forwarded_For=ANNA["X-Forwarded-For"])).status == 200, "others are"
+    assert await counted(world, "failures_per_address") == 2
+    assert (await world.call("GET", "/v1/bindings/42", headers={**basic(), **ANNA})).status == 200, "others are"
     assert (await world.call("GET", "/livez", headers=MALLORY)).status == 200, "where nothing is proved"
     minute.now = NOON + 60
+    assert (await world.call("GET", "/v1/bindings/42", headers={**basic(), **MALLORY})).status == 200
+
+
+async def test_whoever_holds_a_secret_goes_on_beside_a_neighbour_who_guesses(make: Any) -> None:
+    """Red when `guessing.listen` refuses every `Authorization`, or anything with the portal's cookie."""
+    world = await make(limits={"failures_per_address": 2}, **PROXIED)
+    page, here, unused = await world.login(), await visit(world), await link(world)
+    for _ in range(3):
+        await _wrong_password(world, page)
     assert (await page.raw(X_Forwarded_For=MALLORY["X-Forwarded-For"])).status == 200
+    assert (await here.call(headers={**bearer(here.secret), **MALLORY})).status == 200
+    assert (await here.call(headers={**here.cookie, "Sec-Fetch-Site": "same-origin", **MALLORY})).status == 200
+    token = {"headers": MALLORY, "allow_redirects": False}
+    assert (await world.call("GET", f"/portal/open/{unused['token']}", **token)).status == 303
 
 
 async def test_who_guesses_right_is_not_counted(make: Any) -> None:
-    """Red when `guessing.consider` counts whatever it is given."""
+    """Red when `guessing.considered` counts whatever it is given."""
     world = await make(limits={"failures_per_address": 3}, **PROXIED)
     page, here = await world.login(), await visit(world)
     for _ in range(5):
@@ -130,7 +140,7 @@ async def test_who_guesses_right_is_not_counted(make: Any) -> None:
 
 
 async def test_who_asks_for_a_ticket_of_theirs_that_is_long_over_does_not_guess(make: Any) -> None:
-    """Red when `guessing.consider` counts TicketForgotten: pages left open would shut out all at their address."""
+    """Red when `guessing.considered` counts TicketForgotten: pages left open would shut out their address."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page = await world.login()
     world.clock.advance(300 + 121)
