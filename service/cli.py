@@ -101,8 +101,9 @@ def _doctor(arguments: Arguments) -> int:
 def _encrypt(arguments: Arguments) -> int:
     from service.sealing import encrypt  # noqa: PLC0415 - only what runs is imported
 
-    print(asyncio.run(encrypt(_settings(arguments))))
-    return GOOD
+    sealed = asyncio.run(encrypt(_settings(arguments)))
+    print(sealed)
+    return FAILED if sealed.left else GOOD
 
 
 def _audit(arguments: Arguments) -> int:

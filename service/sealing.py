@@ -6,6 +6,7 @@ Small transactions, each row changed only if it still is what was read: what a s
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -55,8 +56,20 @@ async def stale(database: Database, vault: Vault) -> int:
         return sum(count for by, count in await connection.execute(query) if by != vault.newest)
 
 
-async def encrypt(settings: Settings) -> str:
-    """Bring everybody under the newest key, or into the clear if `clear` comes first; return a line that says so.
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """How many people were brought under the newest key, and how many could not be."""
+
+    people: int
+    left: int
+    into_the_clear: bool
+
+    def __str__(self) -> str:
+        return f"{self.people:,} people {'unsealed' if self.into_the_clear else 'sealed'}, {self.left:,} left"
+
+
+async def encrypt(settings: Settings) -> Sealed:
+    """Bring everybody under the newest key, or into the clear if `clear` comes first.
 
     Raises:
         ConfigError: rows are sealed with a key that is not listed.
@@ -73,7 +86,7 @@ async def encrypt(settings: Settings) -> str:
             if not moved:
                 break
         left = await stale(database, keys)
-    return f"{done:,} people {'sealed' if keys.newest else 'unsealed'}, {left:,} left"
+    return Sealed(done, left, into_the_clear=keys.newest is None)
 
 
 async def _used(database: Database) -> list[str]:

@@ -5,10 +5,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -288,3 +289,16 @@ def test_the_sandbox_alone_prints_what_to_configure(tmp_path: Path, run: Run) ->
         assert process.wait(20) == 0
     (tmp_path / "config.yaml").write_text(text[text.index("accounts:") :])
     assert run("check-config")[0] == 0
+
+
+def test_sealing_says_how_many_are_left_and_fails_while_anybody_is(run: Run, tmp_path: Path) -> None:
+    """A row in the clear beside its sealed self stands for a process that wrote without knowing the key."""
+    encrypt = ("keys", "encrypt")
+    environ = {"SCANBIND_ENCRYPTION__KEYS": "e" * 32}
+    assert run(*encrypt, **environ)[:2] == (0, "0 people sealed, 0 left\n")
+    for told in ((0, "1 people sealed, 0 left\n"), (1, "0 people sealed, 1 left\n")):
+        with closing(sqlite3.connect(tmp_path / "var" / "scanbind.sqlite3")) as sql, sql:
+            sql.execute(
+                "insert into followers (account, openid, subscribed, followed_at) values ('main', 'oTwice', 1, 0)"
+            )
+        assert run(*encrypt, **environ)[:2] == told

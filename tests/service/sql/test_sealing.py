@@ -82,7 +82,7 @@ class Town:
         return Process(self.database, *keys)
 
     async def encrypt(self, *keys: str) -> str:
-        return await sealing.encrypt(self.settings(*keys))
+        return str(await sealing.encrypt(self.settings(*keys)))
 
     async def names(self, people: People) -> Counter[str]:
         async with self.database.read() as connection:
