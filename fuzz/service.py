@@ -16,8 +16,8 @@ from fuzz.parties import ACCOUNTS, CLIENTS, ORIGIN, SECRET_KEY
 from fuzz.watch import Watch
 from sandbox.account import OfficialAccount
 from sandbox.app import make_app as make_wechat
-from service import app as service_app
-from service import settings
+from service import serving, settings
+from service.app import make_app
 from service.embedded import valkey
 from service.keys import DRAINING
 
@@ -43,8 +43,8 @@ async def running() -> AsyncIterator[Service]:
     with tempfile.TemporaryDirectory(prefix="scanbind-fuzz-") as name:
         folder = Path(name)
         async with _wechat() as api_base, valkey(folder) as redis_url:
-            app = service_app.make_app(settings.validate(_tree(folder, redis_url, api_base)))
-            async with service_app.opened(app) as server:
+            app = make_app(settings.validate(_tree(folder, redis_url, api_base)))
+            async with serving.opened(app) as server:
                 app[DRAINING].set()
                 with (
                     contextlib.closing(Redis.from_url(redis_url)) as redis,

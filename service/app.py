@@ -1,13 +1,9 @@
 """The composition root: builds everything once, in order, and takes it down in the opposite one."""
 
 import asyncio
-import gc
 import logging
-import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -15,18 +11,16 @@ from typing import Final
 from aiohttp import web
 from redis.asyncio import Redis, RedisCluster
 
-from handlers.expect import only_continue
 from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
-from handlers.unreadable import Connection
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from service import database, embedded, housekeeping, keys, sealing
 from service.answering import Answering
 from service.audit import Audit
+from service.background import Work, beside
 from service.bindings import Bindings
 from service.concluding import Concluding
-from service.connections import Doorkeeper, open_wide
 from service.credentials import Credentials
 from service.database import Database
 from service.deliveries import Deliveries
@@ -64,18 +58,7 @@ from service.wechat.transport import ApiAccount
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
-Work = Callable[[], Awaitable[None]]
-"""What runs beside the server for as long as it does."""
 LARGEST_BODY: Final = 64 * 1024
-_DRAIN: Final = 1.0
-"""Seconds between turning unready and closing the door, for whoever balances the load to notice."""
-_FINISH: Final = 6.0
-"""Seconds that work in hand may take; CONTRACT 7 allows ten in all."""
-_CANCELLATIONS: Final = 5
-_COLLECT: Final = (10_000, 10, 100)
-"""Allocations before the youngest objects are looked through, and how often the older ones are with them."""
-_AGAIN: Final = 1.0
-"""Seconds before background work that failed begins again."""
 
 
 def utcnow() -> datetime:
@@ -109,7 +92,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
         await audit.key_in_use("secret_key", app[keys.KEYRING].fingerprint)
         await audit.key_in_use("encryption", sealing.vault(settings).newest or CLEAR)
-        tasks = await stack.enter_async_context(_background(work))
+        tasks = await stack.enter_async_context(beside(work))
 
         async def ping_redis() -> None:
             with redis_errors():
@@ -256,38 +239,6 @@ async def _redis(settings: Settings) -> AsyncIterator[Redis | RedisCluster]:
         yield await stack.enter_async_context(connect(url))
 
 
-@asynccontextmanager
-async def _background(work: Iterable[Work]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Run *work* beside the server; end and await all of it at the end."""
-    tasks = [asyncio.create_task(_kept_running(one)) for one in work]
-    try:
-        yield tasks
-    finally:
-        await _end(tasks)
-
-
-async def _kept_running(work: Work) -> None:
-    """Begin again whenever *work* ends: one record that it cannot digest must not end it for everybody."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            log.exception("background work has failed; it begins again")
-        await asyncio.sleep(_AGAIN)
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: a library that is just connecting may swallow one cancellation."""
-    pending = set(tasks)
-    for _ in range(_CANCELLATIONS):
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.2)
-        if not pending:
-            return
-    log.error("background work does not end")
-
-
 def _push_accounts(settings: Settings) -> dict[str, Account]:
     return {
         name: Account(
@@ -308,94 +259,3 @@ def _api_accounts(settings: Settings) -> dict[str, ApiAccount]:
         name: ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
         for name, account in settings.accounts.items()
     }
-
-
-async def _let_go(app: web.Application) -> None:
-    """Answer everybody who waits, now and from now on."""
-    app[keys.DRAINING].set()
-    app[keys.FEED].close()
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A service that answers on `port`."""
-
-    app: web.Application
-    port: int
-
-    async def drain(self) -> None:
-        """Turn unready, let everybody go who waits, and give load balancers a moment to notice."""
-        await _let_go(self.app)
-        await asyncio.sleep(_DRAIN)
-
-
-@asynccontextmanager
-async def opened(app: web.Application) -> AsyncIterator[web.Server]:
-    """Open the resources of *app* and give its server, which is not bound to an address yet.
-
-    Raises: see `running`.
-    """
-    inner = web.AppRunner(app)
-    try:
-        await inner.setup()
-        if inner.server is None:
-            raise RuntimeError("a runner that is set up has a server")
-        inner.server.request_handler = only_continue(inner.server.request_handler)
-        # Requests are never decompressed: a small body must not become a large one.
-        yield Doorkeeper(
-            inner.server,
-            connection=Connection,
-            lost=app[keys.WAITING].gone,
-            access_log=None,
-            auto_decompress=False,
-        )
-    finally:
-        await inner.cleanup()
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings, *, sock: socket.socket | None = None, clock: Clock = utcnow
-) -> AsyncIterator[Running]:
-    """Serve for as long as the context lasts, on *sock* or where the settings say; finish work in hand at the end.
-
-    Raises:
-        ConfigError: embedded stores cannot be used as configured.
-        StoreUnavailable: the database does not answer, or its schema is not current.
-        OSError: the address is not to be had.
-    """
-    app = make_app(settings, clock=clock)
-    async with AsyncExitStack() as stack:
-        runner = web.ServerRunner(await stack.enter_async_context(opened(app)), shutdown_timeout=_FINISH)
-        stack.push_async_callback(runner.cleanup)
-        stack.push_async_callback(_let_go, app)
-        await runner.setup()
-        server = settings.server
-        site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
-        await site.start()
-        yield Running(app, runner.addresses[0][1])
-
-
-def _settle_memory() -> None:
-    """Keep the collector from walking through everything that waits: with thousands of pages that takes long."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT)
-
-
-async def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, then stop gracefully; return the exit status.
-
-    Raises: see `running`.
-    """
-    open_wide()
-    stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with running(settings) as service:
-        _settle_memory()
-        log.info("listening", extra={"host": settings.server.host, "port": service.port})
-        await stop.wait()
-        log.info("stopping")
-        await service.drain()
-    return 0

@@ -60,7 +60,7 @@ def _fail(why: str) -> int:
 
 
 def _serve(arguments: Arguments) -> int:
-    from service.app import serve  # noqa: PLC0415 - only what runs is imported
+    from service.serving import serve  # noqa: PLC0415 - only what runs is imported
 
     settings = _settings(arguments)
     logs.setup(arguments.log_level)

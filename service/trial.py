@@ -25,7 +25,8 @@ from demo.shop import READY
 from models.binding import UserId
 from sandbox.account import OfficialAccount
 from service import keys, lan
-from service.app import Running, running, utcnow
+from service.app import utcnow
+from service.serving import Running, running
 from service.settings import Server, validate
 
 CLIENT: Final = "shop"

@@ -13,8 +13,8 @@ from harness import World, free_port
 from harness import world as make_world
 from redis.asyncio import Redis
 
-from service.app import running
 from service.embedded import valkey
+from service.serving import running
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -19,7 +19,7 @@ from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
 from sandbox.people import Person
 from sandbox.world import Sandbox
-from service import app as service_app
+from service import serving
 from service.redis import connect
 from service.settings import Settings, load
 
@@ -271,7 +271,7 @@ async def world(
         for name, one in official.items():
             wechat[SANDBOX].point(f"{url}/wechat/{name}", account=one.appid)
         async with (
-            service_app.running(loaded, sock=ours, clock=clock) as service,
+            serving.running(loaded, sock=ours, clock=clock) as service,
             ClientSession() as http,
             connect(redis_url) as redis,
         ):

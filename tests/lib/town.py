@@ -25,8 +25,7 @@ from sandbox.envelope import Request, wrap
 from sandbox.people import Contact
 from sandbox.replies import Question, judge
 from sandbox.wire import Fields
-from service import app as service_app
-from service import replies
+from service import replies, serving
 from service.replies import Notice
 
 NAMES: Final = {"shop": {"zh": "商城", "en": "Shop"}, "club": {"zh": "俱乐部", "en": "Club"}}
@@ -181,7 +180,7 @@ async def found(redis_url: str, folder: Path, runner: asyncio.Runner) -> Town:
         )
     )
     sock = stack.enter_context(free_port())
-    other = await stack.enter_async_context(service_app.running(world.settings, sock=sock, clock=world.clock))
+    other = await stack.enter_async_context(serving.running(world.settings, sock=sock, clock=world.clock))
     urls = itertools.cycle([world.url, f"http://127.0.0.1:{other.port}"])
     return Town(runner, stack, world, [world.app, other.app], urls)
 

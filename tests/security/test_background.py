@@ -7,8 +7,8 @@ import pytest
 from harness import World
 
 from models.event import OpenId
-from service import app as service_app
-from service import database
+from service import background, database
+from service.app import utcnow
 from service.followers import Followers
 from service.keys import FEED
 from service.people import People
@@ -33,7 +33,7 @@ async def test_a_message_that_nobody_understands_does_not_end_the_feed(world: Wo
 
 async def test_background_work_that_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `_kept_running` lets errors out."""
-    monkeypatch.setattr(service_app, "_AGAIN", 0.0)
+    monkeypatch.setattr(background, "AGAIN", 0.0)
     begun = 0
     done = asyncio.Event()
 
@@ -45,7 +45,7 @@ async def test_background_work_that_fails_begins_again(monkeypatch: pytest.Monke
         done.set()
         await asyncio.Event().wait()
 
-    async with service_app._background([work]), asyncio.timeout(5):
+    async with background.beside([work]), asyncio.timeout(5):
         await done.wait()
     assert begun == 3
 
@@ -70,9 +70,9 @@ async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
     monkeypatch.setattr("service.profiles._WORKERS", 1)
     async with database.connect("embedded", data_dir=tmp_path) as sql:
         followers = Followers(sql, People(Vault.of([])))
-        profiles = Profiles(apis={"main": Odd()}, followers=followers, clock=service_app.utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat
+        profiles = Profiles(apis={"main": Odd()}, followers=followers, clock=utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat
         for openid in (OpenId("first"), OpenId("second")):
-            profiles.refresh(await followers.seen("main", openid, at=service_app.utcnow()))
+            profiles.refresh(await followers.seen("main", openid, at=utcnow()))
         running = asyncio.create_task(profiles.run())
         async with asyncio.timeout(5):
             while (known := await followers.get("main", OpenId("second"))) is None or known.unionid is None:

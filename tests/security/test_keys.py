@@ -13,8 +13,8 @@ from harness import Page, World, basic, client, free_port, problem
 from visit import Visit, link, open_, visit
 
 from service import credentials
-from service.app import running
 from service.credentials import Credentials, fresh_secret, hash_of
+from service.serving import running
 from service.settings import Settings, load
 
 OLD, NEW = "k" * 40, "n" * 40

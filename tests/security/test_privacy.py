@@ -16,13 +16,13 @@ from visit import visit
 
 from models.event import OpenId
 from sandbox.people import Person
-from service.app import running
 from service.cli import main
 from service.database import connect
 from service.embedded import valkey
 from service.followers import Followers
 from service.keys import FEED
 from service.people import People
+from service.serving import running
 from service.vault import Vault
 
 Make = Callable[..., Any]
