@@ -21,7 +21,7 @@ _GROWS: Final[Mapping[bytes, AbstractSet[str]]] = {
 
 async def check(run: Run) -> None:
     """Raise Fault when more was written than was asked for, or what was accepted is not there."""
-    path = run.filled.target.partition(b"?")[0]
+    path = run.filled.address.partition(b"?")[0]
     allowed = _GROWS.get(path, frozenset())
     tables = {name: rows for name, rows in run.moved.items() if name != "redis"}
     if not run.moved.keys() <= allowed or any(rows not in (0, 1) for rows in tables.values()):

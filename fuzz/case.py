@@ -47,6 +47,12 @@ class Case:
         """Tell whether it only asks, by its method."""
         return self.method in _SAFE
 
+    @property
+    def address(self) -> bytes:
+        """The target as it travels."""
+        target = self.target.translate(_UNSPLIT)
+        return target if target.startswith(b"/") else b"/" + target
+
     def names(self) -> frozenset[str]:
         """Return what it names, changed or not."""
         whole = b"\n".join((self.target, *self.headers, self.body))
@@ -67,10 +73,7 @@ class Case:
 
     def wire(self) -> bytes:
         """Write the request as it travels."""
-        target = self.target.translate(_UNSPLIT)
-        if not target.startswith(b"/"):
-            target = b"/" + target
-        lines = [b"%b %b HTTP/1.1" % (self.method, target), b"Host: fuzz.example", *self._headers()]
+        lines = [b"%b %b HTTP/1.1" % (self.method, self.address), b"Host: fuzz.example", *self._headers()]
         lines += [b"Content-Length: %d" % len(self.body), b"Connection: close", b"", b""]
         return b"\r\n".join(lines) + self.body
 

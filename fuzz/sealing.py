@@ -35,7 +35,7 @@ def proves(case: Case) -> bool:
     match = _WAY.search(case.target)
     if match is None or case.method != b"POST":
         return False
-    path = unquote(urlsplit(case.target.decode("latin-1")).path)
+    path = unquote(urlsplit(case.address.decode("latin-1")).path)
     signed = match[1] == b"sealed" or match[2] == b"plain"  # nothing signs a plain account's body
     return signed and path == f"/wechat/{match[2].decode()}"
 

@@ -26,7 +26,7 @@ async def check(run: Run) -> None:
 
 
 def _proven(run: Run) -> bool:
-    path = unquote_to_bytes(run.filled.target)
+    path = unquote_to_bytes(run.filled.address)
     needed = next((names for start, names in _PROOFS.items() if path.startswith(start)), None)
     if needed is None:
         return not run.moved
