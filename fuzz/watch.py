@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from redis import Redis
 
-_RECORDS: Final = frozenset({"audit"})
-"""Tables that say what happened, refusals too."""
+_ASKED: Final = "followers asked about"
+_LATER: Final = frozenset({"audit", _ASKED})
+"""What is written beside requests: the record of what happened, refusals too, and what WeChat tells of people."""
 
 
 class Watch:
@@ -22,7 +23,8 @@ class Watch:
         )
         tables = sorted(name for (name,) in names)
         counts = ", ".join(f"(SELECT count(*) || '/' || ifnull(max(rowid), 0) FROM {table})" for table in tables)
-        self._tables, self._counting = tables, f"SELECT {counts}"
+        asked = "(SELECT count(asked_at) || '/' || ifnull(sum(asked_at), 0) FROM followers)"
+        self._tables, self._counting = [*tables, _ASKED], f"SELECT {counts}, {asked}"
         self._seen = self._look()
 
     def close(self) -> None:
@@ -41,7 +43,7 @@ class Watch:
             moved["rows"] = 0
         if writes := self._seen["writes"] - before["writes"]:
             moved["redis"] = writes
-        return {name: count for name, count in moved.items() if name not in _RECORDS}
+        return {name: count for name, count in moved.items() if name not in _LATER}
 
     def _look(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
         version, sizes = self._version(), before["sizes"] if before else None
