@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from redis import Redis
 
+UNKNOWN: Final = "rows"
+"""Stands for rows that were changed, and no more or fewer than before."""
 _ASKED: Final = "followers asked about"
 _LATER: Final = frozenset({"audit", _ASKED})
 """What is written beside requests: the record of what happened, refusals too, and what WeChat tells of people."""
@@ -32,7 +34,7 @@ class Watch:
         self._sql.close()
 
     def moved(self) -> dict[str, int]:
-        """Return what was written since the last look: rows more by table, `rows` for others, `redis` writes."""
+        """Return what was written since the last look: rows more by table, UNKNOWN for others, `redis` writes."""
         before, self._seen = self._seen, self._look(self._seen)
         moved = {
             table: _rows(new) - _rows(old)
@@ -40,7 +42,7 @@ class Watch:
             if old != new
         }
         if self._seen["version"] != before["version"] and not moved:
-            moved["rows"] = 0
+            moved[UNKNOWN] = 0
         if writes := self._seen["writes"] - before["writes"]:
             moved["redis"] = writes
         return {name: count for name, count in moved.items() if name not in _LATER}
