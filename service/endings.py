@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import Happening, Line
 from models.binding import AlreadyBound, Binding, BindResult, Bound, Conflict, Door, Policy, UserId
+from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
 from models.scene import Claim
 from models.tables import bind_requests, endings, followers, to_millisecond
@@ -160,7 +161,7 @@ class Endings:
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that can still be read (CONTRACT 4), in the order of their tickets.
 
-        *after* is the last ticket of the page before.
+        *after* is the last ticket of the page before. Of somebody whose sealed row was changed it names nobody.
         """
         query = (
             _query()
@@ -170,7 +171,7 @@ class Endings:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [self._read(row).ending for row in rows]
+        return [self._told(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:
         """Delete endings and bind requests that expired before; return how many, 200,000 at most."""
@@ -198,8 +199,13 @@ class Endings:
 
     def _read(self, row: RowMapping) -> _Found:
         person = self._people.read(row)
-        kept = {name: row[endings.c[name]] for name in _KEPT}
-        return _Found(Ending(**kept, openid=person.openid if person else None), person)
+        return _Found(_ending(row, person), person)
+
+    def _told(self, row: RowMapping) -> Ending:
+        try:
+            return self._read(row).ending
+        except StoreUnavailable:
+            return _ending(row, None)  # one person's trouble must not keep all others from being shown
 
     async def _who(self, connection: AsyncConnection, ending: Ending) -> Person | None:
         if ending.account is None or ending.openid is None:
@@ -268,6 +274,10 @@ def _line(ending: Ending) -> Line:
         user_id=ending.user_id,
         detail=ending.outcome or ending.reason,
     )
+
+
+def _ending(row: RowMapping, person: Person | None) -> Ending:
+    return Ending(**{name: row[endings.c[name]] for name in _KEPT}, openid=person.openid if person else None)
 
 
 def _query() -> sa.Select[Any]:

@@ -223,7 +223,7 @@ class Limits(_Part):
     tickets_per_address: Limit = 30
     tickets_per_client: Limit = 3000
     tickets_per_user: Limit = 60
-    scans_per_openid: Limit = 60
+    scans_per_openid: Limit = 120
     scans_per_ticket: Limit = 300
     failures_per_address: Limit = 120
     waiting_per_address: Limit = 256

@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from models.binding import AlreadyBound, Bound, Change, Conflict, Door, Policy, Taken, UserId
 from models.event import OpenId
 from models.scene import Claim, Head, Kind
+from models.tables import followers as table
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings import Bindings
 from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
+from service.people import People
 from service.requests import BindRequest, BindRequests
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
@@ -441,6 +443,20 @@ async def test_endings_that_can_still_be_read_come_in_pages(endings: Endings) ->
         found += [it.ticket for it in page]
     assert found == sorted(tickets)
     assert await endings.unexpired(EXPIRES + timedelta(seconds=120)) == []
+
+
+async def test_a_sealed_row_that_was_changed_keeps_no_other_ending_from_being_shown(
+    endings: Endings, confirm: Confirm, database: Database, people: People
+) -> None:
+    """Red when `unexpired` reads a row as everything else does."""
+    await confirm(claim("t1"), ANNA)
+    await confirm(claim("t2"), BEN)
+    async with database.write() as connection:
+        theirs = people.with_openid(ANNA)
+        await connection.execute(sa.update(table).where(theirs).values(openid_sealed="AQ"))
+    told = {it.ticket: it.openid for it in await endings.unexpired(NOW)}
+    clear = "oAnna" in people.names("main", ANNA, None).values()
+    assert told == {"t1": ANNA if clear else None, "t2": BEN}
 
 
 async def test_a_purge_takes_what_expired_before_and_nothing_else(
