@@ -128,7 +128,14 @@ def _compose(
     projection = Projection(store=tickets, endings=endings, missed=missed, clock=clock)
     profiles = Profiles(apis=apis, followers=followers, clock=clock)
     stages = Stages(clients=clients, keyring=keyring, requests=requests)
-    concluding = Concluding(endings=endings, projection=projection, metrics=metrics, clock=clock)
+    concluding = Concluding(
+        endings=endings,
+        followers=followers,
+        profiles=profiles,
+        projection=projection,
+        metrics=metrics,
+        clock=clock,
+    )
     limits, quota = Limits(store, settings.limits), Quota(store, accounts=settings.accounts, clock=clock)
     quota.show(metrics)
     following = Following(

@@ -70,6 +70,7 @@ async def bind(
     connection: AsyncConnection,
     person: Person,
     *,
+    people: People,
     client: str,
     user_id: UserId,
     policy: Policy,
@@ -78,21 +79,42 @@ async def bind(
 ) -> BindResult:
     """Bind a WeChat to a user, within the caller's transaction; a Conflict has changed nothing.
 
+    A binding in another account of the client is in the way as well where its unionid says so: the same person's
+    to another user, or the same user's to another person.
+
     Raises:
         StoreUnavailable: others kept binding and unbinding the same two.
     """
+    elsewhere = await _elsewhere(connection, person, people=people, client=client, user_id=user_id)
+    return await _bind(
+        connection, person, elsewhere, client=client, user_id=user_id, policy=policy, door=door, now=now
+    )
+
+
+async def _bind(
+    connection: AsyncConnection,
+    person: Person,
+    elsewhere: Sequence[_Row],
+    *,
+    client: str,
+    user_id: UserId,
+    policy: Policy,
+    door: Door,
+    now: datetime,
+) -> BindResult:
     wanted = _Row(client, person.account, user_id, person.id, to_millisecond(now), consent=policy.consent)
     for _ in range(_ROUNDS):
-        if await _inserted(connection, wanted):
+        if not elsewhere and await _inserted(connection, wanted):
             await _record(connection, wanted, Change.BOUND, door=door, now=now)
             return Bound(_shown(wanted, person))
-        in_the_way = await _in_the_way(connection, wanted)
-        if same := [it for it in in_the_way if it.user_id == user_id and it.follower_id == person.id]:
+        here = await _in_the_way(connection, wanted)
+        if same := [it for it in here if it.user_id == user_id and it.follower_id == person.id]:
             return AlreadyBound(_shown(await _agreed(connection, same[0], policy), person))
+        in_the_way, elsewhere = [*here, *elsewhere], ()
         if reason := _refusal(in_the_way, wanted, policy):
             return Conflict(reason)
         for it in in_the_way:
-            change = Change.MOVED if it.follower_id == person.id else Change.REPLACED
+            change = Change.REPLACED if it.user_id == user_id else Change.MOVED
             await _remove(connection, it, change, door=door, now=now)
     raise StoreUnavailable("the binding is being changed by others")
 
@@ -118,8 +140,8 @@ async def resolve(
     if known is None:
         return None
     user_id, policy = known.user_id, Policy(consent=known.consent)
-    result = await bind(
-        connection, person, client=client, user_id=user_id, policy=policy, door=Door.UNIONID, now=now
+    result = await _bind(
+        connection, person, (), client=client, user_id=user_id, policy=policy, door=Door.UNIONID, now=now
     )
     return None if isinstance(result, Conflict) else result.binding
 
@@ -258,9 +280,33 @@ async def _in_the_way(connection: AsyncConnection, wanted: _Row) -> Sequence[_Ro
     return await _select(connection, *_at(wanted.client, wanted.account), either)
 
 
+async def _elsewhere(
+    connection: AsyncConnection, person: Person, *, people: People, client: str, user_id: UserId
+) -> Sequence[_Row]:
+    """Return what stands in the way in the client's other accounts, as far as unionids tell."""
+    if person.unionid is None:
+        return ()
+    same = people.with_unionid(person.unionid)
+    # One row of theirs, the same for all who bind them: held first, so that these come one after the other.
+    first = sa.select(followers.c.id).where(same).order_by(followers.c.id).limit(1)
+    await connection.execute(first.with_for_update())
+    another = sa.and_(followers.c.unionid.is_not(None), sa.not_(same))
+    query = (
+        sa.select(*_ROW)
+        .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
+        .where(
+            bindings.c.client == client,
+            bindings.c.account != person.account,
+            sa.or_(sa.and_(same, bindings.c.user_id != user_id), sa.and_(another, bindings.c.user_id == user_id)),
+        )
+        .order_by(bindings.c.account)
+    )
+    return [_row(row) for row in (await connection.execute(query)).mappings()]
+
+
 def _refusal(in_the_way: Sequence[_Row], wanted: _Row, policy: Policy) -> Taken | None:
     """Tell why the client's policy lets what stands stand; the WeChat's owner is named first."""
-    if not policy.takeover_moves and any(it.follower_id == wanted.follower_id for it in in_the_way):
+    if not policy.takeover_moves and any(it.user_id != wanted.user_id for it in in_the_way):
         return Taken.WECHAT
     if not policy.rebind_replaces and any(it.user_id == wanted.user_id for it in in_the_way):
         return Taken.USER

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from models.ticket import Ending, Reason, Status, Ticket
+from models.ticket import Ending, Purpose, Reason, Status, Ticket
 from service.endings import Endings
+from service.followers import Followers
 from service.metrics import Metrics
+from service.profiles import Profiles
 from service.projection import Projection
 from service.stage import Stage
 
@@ -14,9 +16,18 @@ class Concluding:
     """Confirms and refuses; returns the ending that stands, which may be an earlier one."""
 
     def __init__(
-        self, *, endings: Endings, projection: Projection, metrics: Metrics, clock: Callable[[], datetime]
+        self,
+        *,
+        endings: Endings,
+        followers: Followers,
+        profiles: Profiles,
+        projection: Projection,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
     ) -> None:
         self._endings = endings
+        self._followers = followers
+        self._profiles = profiles
         self._metrics = metrics
         self._projection = projection
         self._clock = clock
@@ -27,6 +38,8 @@ class Concluding:
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
         """
+        if stage.claim.head.purpose is Purpose.BIND and len(stage.client.accounts) > 1:
+            await self._learn_unionid(stage)
         ending = await self._endings.confirm(
             stage.claim, stage.openid, policy=stage.policy, state=ticket.asker.state, now=self._clock()
         )
@@ -54,6 +67,11 @@ class Concluding:
             )
         )
         return await self._shown(stage, ending)
+
+    async def _learn_unionid(self, stage: Stage) -> None:
+        """Ask WeChat for the person's unionid if it was never asked for: another account may know them."""
+        if follower := await self._followers.get(stage.claim.account, stage.openid):
+            await self._profiles.known(follower)
 
     async def _shown(self, stage: Stage, ending: Ending) -> Ending:
         ended = ending.outcome or ending.reason or ending.status

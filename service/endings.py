@@ -145,6 +145,7 @@ class Endings:
             result = await bind(
                 connection,
                 person,
+                people=self._people,
                 client=client,
                 user_id=user_id,
                 policy=replace(policy, takeover_moves=False),
@@ -229,6 +230,7 @@ class Endings:
         result = await bind(
             connection,
             person,
+            people=self._people,
             client=claim.client,
             user_id=claim.user_id,
             policy=policy,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from harness import World, client
+from harness import ACCOUNT, SECOND, World, client
 
 Make = Callable[..., Any]
 
@@ -56,3 +56,18 @@ async def test_unfollowing_may_keep_the_binding(make: Make) -> None:
     person = await world.bound("42")
     await world.sandbox.unfollow(person)
     assert [one["subscribed"] for one in await world.bindings("42")] == [False]
+
+
+async def test_a_second_account_of_the_client_takes_nobody_from_the_first(make: Make) -> None:
+    """Red when `Concluding.confirm` binds without asking for a unionid that was never asked for."""
+    world = await make(
+        official={"main": ACCOUNT, "second": SECOND},
+        clients={"shop": client("shop", accounts=["main", "second"])},
+    )
+    person = await world.person(following=False, unionid="u-1")
+    for user, account, reason in (("42", "main", None), ("43", "second", "wechat_taken")):
+        page = await world.bind(user, account=account)
+        await world.scan(person, page)
+        assert (await page.poll())["reason"] == reason
+    assert len(await world.bindings("42")) == 1
+    assert await world.bindings("43") == []

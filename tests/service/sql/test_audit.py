@@ -95,6 +95,7 @@ async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
         await bind(
             connection,
             person,
+            people=people,
             client="shop",
             user_id=UserId("42"),
             policy=Policy(),

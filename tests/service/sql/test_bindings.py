@@ -44,6 +44,7 @@ def binding(database: Database, people: People, followers: Followers) -> Bind:
         if await followers.get(account, OpenId(openid)) is None:
             await followers.seen(account, OpenId(openid), at=NOW)
         given: dict[str, Any] = {
+            "people": people,
             "client": "shop",
             "user_id": UserId(user_id),
             "policy": policy or Policy(),
@@ -335,6 +336,82 @@ async def test_of_two_users_of_one_person_the_older_binding_is_meant(
     found = await resolving("second", "oB")
     assert found is not None
     assert found.user_id == "42"
+
+
+async def _one_person_in_two_accounts(followers: Followers) -> None:
+    await _known(followers, "main", "oA", "uAnna")
+    await _known(followers, "second", "oB", "uAnna")
+
+
+async def test_a_person_bound_in_one_account_is_taken_in_the_others(
+    binding: Bind, bindings: Bindings, followers: Followers
+) -> None:
+    """Red when `bind` passes nothing for what stands elsewhere: the client's policy would hold in one account."""
+    await _one_person_in_two_accounts(followers)
+    await binding("42", "oA")
+    for policy in (Policy(), REPLACE):
+        assert await binding("43", "oB", policy, account="second") == Conflict(Taken.WECHAT)
+    assert await pairs(bindings, "42", "43") == [("42", "oA")]
+    assert isinstance(await binding("42", "oB", account="second"), Bound), "their own user is another matter"
+    assert isinstance(await binding("43", "oB", account="second", client="forum"), Bound)
+
+
+async def test_a_takeover_moves_a_person_from_every_account(
+    binding: Bind, bindings: Bindings, followers: Followers, resolving: Resolve
+) -> None:
+    await _one_person_in_two_accounts(followers)
+    await binding("42", "oA")
+    assert isinstance(await binding("43", "oB", MOVE, account="second"), Bound)
+    assert await pairs(bindings, "42", "43") == [("43", "oB")]
+    assert (await changes(bindings, "42"))[-1] == (Change.MOVED, Door.TICKET, "oA")
+    found = await resolving("main", "oA")
+    assert found is not None
+    assert found.user_id == "43"
+
+
+async def test_a_user_with_another_person_in_another_account_is_taken(
+    binding: Bind, bindings: Bindings, followers: Followers
+) -> None:
+    await _known(followers, "main", "oA", "uAnna")
+    await _known(followers, "second", "oB", "uBert")
+    await binding("42", "oA")
+    for policy in (Policy(), MOVE):
+        assert await binding("42", "oB", policy, account="second") == Conflict(Taken.USER)
+    assert isinstance(await binding("42", "oB", REPLACE, account="second"), Bound)
+    assert await pairs(bindings, "42") == [("42", "oB")]
+
+
+async def test_a_binding_elsewhere_is_in_nobodys_way_while_a_unionid_is_missing(
+    binding: Bind, bindings: Bindings, followers: Followers
+) -> None:
+    await _known(followers, "main", "oA", "uAnna")
+    await binding("42", "oA")
+    assert isinstance(await binding("42", "oUnknown", account="second"), Bound)
+    await binding("43", "oStranger")
+    await _known(followers, "second", "oB", "uBert")
+    assert isinstance(await binding("43", "oB", account="second"), Bound)
+
+
+async def test_what_was_bound_before_the_unionid_was_known_stays_bound(
+    binding: Bind, bindings: Bindings, followers: Followers
+) -> None:
+    await binding("42", "oA")
+    await binding("43", "oB", account="second")
+    await _one_person_in_two_accounts(followers)
+    assert isinstance(await binding("43", "oB", account="second"), AlreadyBound)
+    assert await pairs(bindings, "42", "43") == [("42", "oA"), ("43", "oB")]
+
+
+async def test_one_person_bound_to_two_users_in_two_accounts_at_once_has_one(
+    binding: Bind, bindings: Bindings, followers: Followers
+) -> None:
+    """Red when `_elsewhere` does not hold the person's first row: both would see nothing and insert."""
+    await _one_person_in_two_accounts(followers)
+    places = [("42", "oA", "main"), ("43", "oB", "second")] * 4
+    results = await asyncio.gather(*(binding(user, openid, account=account) for user, openid, account in places))
+    assert len(await pairs(bindings, "42", "43")) == 1
+    assert sum(isinstance(it, Bound) for it in results) == 1
+    assert results.count(Conflict(Taken.WECHAT)) == 4
 
 
 async def test_what_was_agreed_to_is_kept_with_the_binding(binding: Bind, bindings: Bindings) -> None:

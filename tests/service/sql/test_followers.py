@@ -35,7 +35,16 @@ def binding(database: Database, people: People) -> Bind:
             person = await people.find(connection, account, openid)
             assert person is not None
             user = UserId(user_id)
-            await bind(connection, person, client=client, user_id=user, policy=Policy(), door=Door.TICKET, now=NOW)
+            await bind(
+                connection,
+                person,
+                people=people,
+                client=client,
+                user_id=user,
+                policy=Policy(),
+                door=Door.TICKET,
+                now=NOW,
+            )
 
     return run
 

@@ -72,7 +72,7 @@ async def bound(database: Database, people: People, openid: OpenId, user: UserId
         person = await people.find(connection, "main", openid, hold=True)
         if person:
             how: dict[str, Any] = {"policy": Policy(), "door": Door.TICKET, "now": NOW}
-            await bind(connection, person, client=client, user_id=user, **how)
+            await bind(connection, person, people=people, client=client, user_id=user, **how)
 
     await database.attempt(work)
 
