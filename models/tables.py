@@ -242,3 +242,11 @@ audit: Final = sa.Table(
     sa.Index(None, "account", "openid"),
     sa.Index(None, "event", "at"),
 )
+
+commit_marks: Final = sa.Table(
+    "commit_marks",
+    metadata,
+    # Left by a transaction whose answer may be lost, so that it is not done twice (service/database.py).
+    sa.Column("id", Identifier(TICKET), primary_key=True),
+    sa.Column("at", Instant, nullable=False, index=True),
+)

@@ -15,6 +15,7 @@ from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
+from models.tables import commit_marks
 from service import database, embedded, housekeeping, keys, sealing
 from service.answering import Answering
 from service.audit import Audit
@@ -22,7 +23,7 @@ from service.background import Work, beside
 from service.bindings import Bindings
 from service.concluding import Concluding
 from service.credentials import Credentials
-from service.database import Database
+from service.database import MARKS_KEPT, Database
 from service.deliveries import Deliveries
 from service.endings import Endings
 from service.feed import Feed
@@ -39,6 +40,7 @@ from service.people import People
 from service.portal import Portal
 from service.profiles import Profiles
 from service.projection import Projection
+from service.purging import purge
 from service.questions import Questions
 from service.quota import Quota
 from service.redeeming import Redeeming
@@ -211,6 +213,7 @@ def _compose(
         (portal.purge, VISITS_KEPT),
         (bindings.purge, timedelta(days=kept.history_days)),
         (audit.purge, timedelta(days=kept.audit_days)),
+        (partial(purge, sql, commit_marks.c.id, when=commit_marks.c.at), MARKS_KEPT),
     )
     cleaning = partial(housekeeping.run, purges, clock=clock)
     return [feed.run, projection.run, profiles.run, audit.run, cleaning]

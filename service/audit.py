@@ -128,13 +128,13 @@ class Audit:
             async def work(connection: AsyncConnection, batch: Sequence[Line] = batch) -> None:
                 await write(connection, *batch)
 
-            await self._database.attempt(work)
+            await self._database.once(work)
             for _ in range(len(batch) - (self.lost - gone)):  # what was dropped meanwhile was the oldest
                 self._noted.popleft()
 
     async def purge(self, before: datetime) -> int:
         """Delete lines from before; return how many, 100,000 at most."""
-        return await purge(self._database, audit.c.id, when=audit.c.at, before=before)
+        return await purge(self._database, audit.c.id, before, when=audit.c.at)
 
     async def key_in_use(self, name: str, fingerprint: str) -> None:
         """Record that key *name* is another than the last time, or the first; *fingerprint* tells keys apart.

@@ -205,7 +205,7 @@ class Bindings:
                 ]
             )
 
-        return await self._database.attempt(work)
+        return await self._database.once(work)
 
     async def history(self, client: str, user_id: UserId, *, limit: int = 100) -> list[Entry]:
         """Return the last *limit* things that happened to a user's bindings, newest first."""
@@ -222,7 +222,7 @@ class Bindings:
 
     async def purge(self, before: datetime) -> int:
         """Delete history from before; return how many lines, 100,000 at most."""
-        return await purge(self._database, history.c.id, when=history.c.at, before=before)
+        return await purge(self._database, history.c.id, before, when=history.c.at)
 
     def _entry(self, row: RowMapping) -> Entry:
         person = self._people.read(row)

@@ -1,12 +1,14 @@
-"""The way to the database: transactions in, typed failures out. Knows no table.
+"""The way to the database: transactions in, typed failures out. Knows no table but its own marks.
 
 Three rules: whatever the driver throws leaves as `StoreUnavailable`, but for a violated constraint, which is
 an answer; every wait is bounded, so that WeChat gets its reply in time; a write is on disk when it returns.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import uniform
 from typing import Any, Final, TypeVar
@@ -18,17 +20,24 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 import migrations
 from models.errors import StoreUnavailable
+from models.tables import commit_marks
 from service.fields import EMBEDDED
 from service.settings import Settings
 
 T = TypeVar("T")
 
+MARKS_KEPT: Final = timedelta(hours=1)
+"""Long enough for every attempt to have ended."""
+
 _FILE: Final = "scanbind.sqlite3"
+_MARK_BYTES: Final = 16
 _WAIT: Final = 2  # seconds for a connection, seconds for a lock
 _ANSWER: Final = 3  # seconds for a statement; who must answer within CONTRACT 6's 4.5 bounds the sum
-_PAUSES: Final = (0.02, 0.1, None)  # seconds at most, before each further attempt
+_PAUSES: Final = (0.02, 0.1)  # seconds at most, before each further attempt
 # Seconds. PostgreSQL takes one to see a deadlock; a lock that was waited for in vain is not tried again.
 _RETRY_WITHIN: Final = 2.0
+_SETTLE_WITHIN: Final = 6.0  # seconds to find out what became of a commit whose answer was lost
+_SETTLE_PAUSE: Final = 0.2
 
 # How each driver is told to stop waiting: for the server, and (not when migrating) for its answer.
 _CONNECTING: Final[dict[str, dict[str, Any]]] = {
@@ -61,6 +70,7 @@ _PG_RACES: Final = frozenset({"40001", "40P01"})  # serialization failure, deadl
 # rollback, resources, state, intervention, system. asyncpg gives them no class of exception.
 _PG_DOWN: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
 _PG_READ_ONLY: Final = "25006"  # a replica, after a failover
+_PG_ENDED: Final = frozenset({"08", "57"})  # of these: connections that ended, whatever they were doing
 
 
 class Database:
@@ -99,20 +109,50 @@ class Database:
     async def attempt(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run *work* in a write transaction, again from its start when it lost a quarrel over locks.
 
+        It is run again, too, when the answer to its commit was lost: then it may find its own effect, which a
+        constraint must keep from being made twice. Where none does, `once` is for it.
+
         Raises:
             StoreUnavailable: the database does not answer, or all attempts were lost.
         """
-        until = asyncio.get_running_loop().time() + _RETRY_WITHIN
+        retries = _Retries()
         with _translated():
-            for pause in _PAUSES:
+            while True:
+                worked = False
                 try:
                     async with self._turn, self._writer.begin() as connection:
-                        return await work(connection)
-                except exc.DBAPIError as e:
-                    if pause is None or not _lost_race(e) or asyncio.get_running_loop().time() > until:
+                        result = await work(connection)
+                        worked = True
+                except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
+                    if (pause := retries.pause(e, committing=worked)) is None:
                         raise
-                    await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311 - keeps two losers apart, hides nothing
-        raise AssertionError("the last attempt returns or raises")
+                    await asyncio.sleep(pause)
+                else:
+                    return result
+
+    async def once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run *work* as `attempt` does, but never after it was committed; return what that run returned.
+
+        The transaction leaves a mark that no other can leave again. One that is still being committed holds the
+        next up until it has ended, so no answer that was lost is taken for a failure.
+
+        Raises: as `attempt`.
+        """
+        mark, results = secrets.token_urlsafe(_MARK_BYTES), list[T]()
+
+        async def marked(connection: AsyncConnection) -> T:
+            values = {"id": mark, "at": datetime.now(UTC)}
+            try:
+                await connection.execute(sa.insert(commit_marks).values(values))
+            except exc.IntegrityError as e:
+                raise _CommittedError from e
+            results.append(await work(connection))
+            return results[-1]
+
+        try:
+            return await self.attempt(marked)
+        except _CommittedError:
+            return results[-1]
 
     async def ping(self) -> None:
         """Return if the database answers.
@@ -192,6 +232,29 @@ async def migrate(settings: Settings) -> str:
     return f"database is at revision {migrations.head()}"
 
 
+class _CommittedError(Exception):
+    """The transaction of an earlier attempt was committed."""
+
+
+class _Retries:
+    """Whether work that failed is tried again, and after how long."""
+
+    def __init__(self) -> None:
+        self._began = _now()
+        self._pauses = iter(_PAUSES)
+        self._unsettled = False
+
+    def pause(self, e: Exception, *, committing: bool) -> float | None:
+        """Return the seconds to wait before the next attempt; None to let *e* stand."""
+        passed = _now() - self._began
+        self._unsettled |= committing and _answer_lost(e)
+        if self._unsettled and passed < _SETTLE_WITHIN and (_lost_race(e) or _is_down(e)):
+            return _SETTLE_PAUSE
+        if not _lost_race(e) or passed > _RETRY_WITHIN or (pause := next(self._pauses, None)) is None:
+            return None
+        return uniform(pause / 2, pause)  # noqa: S311 - keeps two losers apart, hides nothing
+
+
 class _Turns(AbstractAsyncContextManager[None]):
     """A queue before a door, with a bounded wait."""
 
@@ -256,13 +319,15 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
-        if isinstance(e, exc.DBAPIError) and not _is_down(e):
+        if not _is_down(e):
             raise
         raise StoreUnavailable("the database does not answer") from e
 
 
-def _is_down(e: exc.DBAPIError) -> bool:
-    state = getattr(e.orig, "sqlstate", None) or ""
+def _is_down(e: Exception) -> bool:
+    if not isinstance(e, exc.DBAPIError):
+        return True
+    state = _sqlstate(e)
     return (
         e.connection_invalidated
         or isinstance(e, exc.OperationalError | exc.InterfaceError)
@@ -271,10 +336,25 @@ def _is_down(e: exc.DBAPIError) -> bool:
     )
 
 
-def _lost_race(e: exc.DBAPIError) -> bool:
-    cause = e.orig
+def _answer_lost(e: Exception) -> bool:
+    """Tell whether *e* leaves open what the server did. What SQLite fails with, it has not done."""
+    if not isinstance(e, exc.DBAPIError):
+        return True
+    return e.connection_invalidated or _sqlstate(e)[:2] in _PG_ENDED
+
+
+def _lost_race(e: Exception) -> bool:
+    cause = e.orig if isinstance(e, exc.DBAPIError) else None
     return (
         getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
         or getattr(cause, "sqlstate", None) in _PG_RACES
         or (cause is not None and cause.args[:1] != () and cause.args[0] in _MYSQL_RACES)
     )
+
+
+def _sqlstate(e: exc.DBAPIError) -> str:
+    return getattr(e.orig, "sqlstate", None) or ""
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

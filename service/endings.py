@@ -119,7 +119,7 @@ class Endings:
             await audit.write(connection, replace(_line(found.ending), at=now, event=Happening.EXCHANGED))
             return found.ending, binding
 
-        return await self._database.attempt(work)
+        return await self._database.once(work)
 
     async def register(
         self, ticket: TicketId, *, client: str, user_id: UserId, policy: Policy, now: datetime
@@ -157,7 +157,7 @@ class Endings:
                 await connection.execute(sa.update(endings).where(this).values(registered_to=user_id))
             return result
 
-        return await self._database.attempt(work)
+        return await self._database.once(work)
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that can still be read (CONTRACT 4), in the order of their tickets.
@@ -178,7 +178,7 @@ class Endings:
         """Delete endings and bind requests that expired before; return how many, 200,000 at most."""
         return sum(
             [
-                await purge(self._database, table.c.ticket, when=table.c.expires_at, before=before)
+                await purge(self._database, table.c.ticket, before, when=table.c.expires_at)
                 for table in (endings, bind_requests)
             ]
         )

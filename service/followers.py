@@ -113,4 +113,4 @@ class Followers:
                 await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
             return None
 
-        return await self._database.attempt(work)
+        return await self._database.once(work)

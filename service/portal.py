@@ -100,7 +100,7 @@ class Portal:
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.insert(portal_sessions).values(row))
 
-        await self._database.attempt(work)
+        await self._database.once(work)
         return Link(session, f"{session.id}.{self._keyring.newest(client).portal_link(session.id)}")
 
     async def linked(self, token: str) -> PortalSession | None:
@@ -134,7 +134,7 @@ class Portal:
             done = await connection.execute(sa.update(portal_sessions).where(closed).values(values))
             return bool(done.rowcount)
 
-        if not await self._database.attempt(work):
+        if not await self._database.once(work):
             return None
         self._audit.note(Happening.PORTAL_OPENED, client=session.client, user_id=session.user_id)
         return Opened(opened, self._keyring.newest(session.client).portal_secret(session.id, now))
@@ -215,7 +215,7 @@ class Portal:
     async def purge(self, before: datetime) -> int:
         """Delete sessions that ended before; return how many."""
         ends_at = portal_sessions.c.ends_at
-        return await purge(self._database, portal_sessions.c.id, when=ends_at, before=before)
+        return await purge(self._database, portal_sessions.c.id, before, when=ends_at)
 
     async def _find(self, session_id: str) -> PortalSession | None:
         """Return a session; believe nobody about it before its client's keys have proved it."""

@@ -180,7 +180,7 @@ class _Office:
         erased, traces = Erased(), Counter[str]()
         user, complete = self._about.user, True
         for pause in (_SETTLE, 0):
-            erased.add(await self._sql.attempt(partial(self._forget, also=frozenset(erased.people))))
+            erased.add(await self._sql.once(partial(self._forget, also=frozenset(erased.people))))
             for account, openid in erased.people:
                 await self._deliveries.left(account, openid, int(datetime.now(UTC).timestamp()))
             try:
@@ -223,7 +223,7 @@ class _Office:
         async def work(connection: AsyncConnection) -> None:
             await audit.write(connection, line)
 
-        await self._sql.attempt(work)
+        await self._sql.once(work)
         return {"receipt": receipt, **disclosing.plain({"at": now}), "subject": shown, **told}
 
 

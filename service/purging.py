@@ -12,7 +12,7 @@ _BATCH: Final = 500  # rows deleted in one transaction
 _BATCHES: Final = 200  # in one purge; what is left waits for the next
 
 
-async def purge(database: Database, key: sa.Column[Any], *, when: sa.Column[datetime], before: datetime) -> int:
+async def purge(database: Database, key: sa.Column[Any], before: datetime, *, when: sa.Column[datetime]) -> int:
     """Delete the rows of *key*'s table whose *when* is *before*; return how many, 100,000 at most.
 
     Raises:

@@ -39,7 +39,7 @@ class BindRequests:
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.insert(bind_requests).values(asdict(request)))
 
-        await self._database.attempt(work)
+        await self._database.once(work)
 
     async def of(self, ticket: TicketId) -> BindRequest | None:
         """Return what a ticket was asked for; None if it is no bind ticket or was purged."""

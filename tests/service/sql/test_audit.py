@@ -179,11 +179,11 @@ class Away:
         self.asked = asyncio.Event()
         self._database = database
 
-    async def attempt(self, work: Any) -> Any:
+    async def once(self, work: Any) -> Any:
         self.asked.set()
         if not self.back:
             raise StoreUnavailable("the database does not answer")
-        return await self._database.attempt(work)
+        return await self._database.once(work)
 
 
 async def test_what_was_noted_waits_for_a_database_that_is_away(
