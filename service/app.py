@@ -49,6 +49,7 @@ from service.requests import BindRequests
 from service.scanning import Scanning
 from service.settings import Settings
 from service.stage import Stages
+from service.stopping import Step, Stop
 from service.tickets import TicketStore
 from service.traces import Tracing
 from service.vault import CLEAR
@@ -75,6 +76,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app[keys.CLOCK] = clock
     app[keys.METRICS] = Metrics()
     app[keys.DRAINING] = asyncio.Event()
+    app[keys.STOP] = Stop()
     app[keys.WAITING] = Waiting(per_address=settings.limits.waiting_per_address, in_all=settings.limits.waiting)
     app.add_routes(ROUTES)
     app.on_response_prepare.append(mark)
@@ -84,17 +86,18 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open the stores, build the use cases on them, and keep the background work running."""
-    settings = app[keys.SETTINGS]
+    settings, stop = app[keys.SETTINGS], app[keys.STOP]
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_redis(settings))
-        sql = await stack.enter_async_context(_database(settings))
-        apis = await stack.enter_async_context(open_apis(_api_accounts(settings), redis=store))
+        store = await stack.enter_async_context(_redis(settings, stop))
+        sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))
+        wechat = open_apis(_api_accounts(settings), redis=store)
+        apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
         audit = app[keys.AUDIT] = Audit(sql, clock=app[keys.CLOCK])
-        stack.push_async_callback(_written, audit)
+        stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
         await audit.key_in_use("secret_key", app[keys.KEYRING].fingerprint)
         await audit.key_in_use("encryption", sealing.vault(settings).newest or CLEAR)
-        tasks = await stack.enter_async_context(beside(work))
+        tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
 
         async def ping_redis() -> None:
             with redis_errors():
@@ -241,12 +244,12 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[Redis | RedisCluster]:
+async def _redis(settings: Settings, stop: Stop) -> AsyncIterator[Redis | RedisCluster]:
     async with AsyncExitStack() as stack:
         url = settings.redis.url
         if url == EMBEDDED:
-            url = await stack.enter_async_context(embedded.valkey(settings.data_dir))
-        yield await stack.enter_async_context(connect(url))
+            url = await stack.enter_async_context(stop.ends(Step.VALKEY, embedded.valkey(settings.data_dir)))
+        yield await stack.enter_async_context(stop.ends(Step.REDIS, connect(url)))
 
 
 def _push_accounts(settings: Settings) -> dict[str, Account]:

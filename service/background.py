@@ -12,7 +12,8 @@ Work = Callable[[], Awaitable[None]]
 """Goes on until it is cancelled."""
 AGAIN: Final = 1.0
 """Seconds before work that failed begins again."""
-_CANCELLATIONS: Final = 5
+_INSIST: Final = 0.2
+"""Seconds between two cancellations of the same task."""
 
 
 @asynccontextmanager
@@ -38,10 +39,7 @@ async def _kept_running(work: Work) -> None:
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Cancel until all have ended: a library that is just connecting may swallow one cancellation."""
     pending = set(tasks)
-    for _ in range(_CANCELLATIONS):
+    while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.2)
-        if not pending:
-            return
-    log.error("background work does not end")
+        _, pending = await asyncio.wait(pending, timeout=_INSIST)

@@ -127,8 +127,10 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
         try:
             yield place.url
         finally:
-            await _end(keeper)
-            await _stop(server.process, within=STOP_WITHIN)
+            try:
+                await _end(keeper)
+            finally:
+                await _stop(server.process, within=STOP_WITHIN)
 
 
 @asynccontextmanager
@@ -309,16 +311,18 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 async def _stop(process: Process, *, within: float) -> None:
-    """Let the server write what it holds and go; kill it when that takes longer than *within* seconds."""
+    """Let the server write what it holds and go; kill it after *within* seconds, or when this is cancelled."""
     if process.returncode is not None:
         return
     process.terminate()  # to Valkey the same as SHUTDOWN
     try:
-        async with asyncio.timeout(within):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
             await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 @asynccontextmanager

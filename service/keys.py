@@ -20,6 +20,7 @@ from service.portal import Portal
 from service.redeeming import Redeeming
 from service.scanning import Scanning
 from service.settings import Settings
+from service.stopping import Stop
 from service.waiting import Waiting
 from service.wechat.account import Account
 
@@ -34,6 +35,7 @@ AUDIT: Final = web.AppKey("audit", Audit)
 ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, Account])
 CHECKS: Final = web.AppKey("checks", Mapping[str, Check])
 DRAINING: Final = web.AppKey("draining", asyncio.Event)
+STOP: Final = web.AppKey("stop", Stop)
 KEYRING: Final = web.AppKey("keyring", Keyring)
 FEED: Final = web.AppKey("feed", Feed)
 LIMITS: Final = web.AppKey("limits", Limits)

@@ -1,5 +1,6 @@
 """One JSON object a line on stderr. Whoever logs leaves secrets, codes and openids out; libraries are made to."""
 
+import asyncio
 import logging
 import re
 import sys
@@ -39,6 +40,11 @@ def _not_of_a_broken_request(record: logging.LogRecord) -> bool:
     return not isinstance(error, HttpProcessingError | ConnectionError)
 
 
+def _not_of_a_cancelled_close(record: logging.LogRecord) -> bool:
+    """Leave out SQLAlchemy's traceback for a close that was cancelled: service/stopping.py names it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 class _Formatter(JsonFormatter):
     """Puts when, how grave, who, what and for which request first, then what `extra` holds."""
 
@@ -67,4 +73,6 @@ def setup(level: str = "INFO") -> None:
     logging.captureWarnings(capture=True)
     for name, quiet in QUIET.items():
         logging.getLogger(name).setLevel(quiet)
-    logging.getLogger("aiohttp.server").addFilter(_not_of_a_broken_request)  # once, however often this is called
+    # Once, however often this is called.
+    logging.getLogger("aiohttp.server").addFilter(_not_of_a_broken_request)
+    logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").addFilter(_not_of_a_cancelled_close)

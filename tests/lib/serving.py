@@ -59,7 +59,9 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, api_base: str, *options: str, **settings: Any) -> AsyncIterator[Service]:
+async def serving(
+    folder: Path, api_base: str, *options: str, program: tuple[str, ...] = ("-m", "service"), **settings: Any
+) -> AsyncIterator[Service]:
     """Run it in *folder*, with command line *options*; what it prints is in its `log`."""
     with free_port() as sock:
         port = sock.getsockname()[1]
@@ -73,7 +75,7 @@ async def serving(folder: Path, api_base: str, *options: str, **settings: Any) -
     config, log = folder / "config.yaml", folder / "log"
     config.write_text(json.dumps(tree))
     with log.open("a") as output:
-        command = (sys.executable, "-m", "service", "serve", "--config", str(config), *options)
+        command = (sys.executable, *program, "serve", "--config", str(config), *options)
         process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
     try:
         yield Service(process, f"http://127.0.0.1:{port}", log)

@@ -1,0 +1,98 @@
+"""The one deadline of a stop: each step has its share of it; when that is over, the step is dropped and logged.
+
+CONTRACT 7 allows ten seconds from SIGTERM to the exit. Time that an earlier step leaves is there for later ones.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Step(StrEnum):
+    """What ends in a stop, in this order; the words stand in the log."""
+
+    REQUESTS = "requests in hand"
+    BACKGROUND = "background tasks"
+    AUDIT = "the last lines of the audit log"
+    WECHAT = "connections to WeChat"
+    DATABASE = "connections to the database"
+    REDIS = "connections to Redis"
+    VALKEY = "the embedded Valkey"
+
+
+_SHARES: Final = {
+    Step.REQUESTS: (6.0, 5.0),  # after a second of draining; CONTRACT 6 allows an answer 4.5
+    Step.BACKGROUND: (6.5, 1.0),
+    Step.AUDIT: (7.5, 5.0),
+    Step.WECHAT: (7.7, 1.0),
+    Step.DATABASE: (8.2, 1.0),
+    Step.REDIS: (8.5, 1.0),
+    Step.VALKEY: (9.0, 4.0),
+}
+"""By when each step is over, in seconds after the stop began, and how many it may take at most.
+
+Connections close in milliseconds where the other side answers; a second shows that it does not.
+"""
+_LET_GO: Final = 0.1
+"""Seconds for a step that is cancelled to release what it holds."""
+
+
+class Stop:
+    """Bounds the steps of one stop, which begins with `begin` or with the first step."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._dropped: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks but weakly
+
+    def begin(self) -> float:
+        """Start the clock, unless it runs already; return when it was started, in the loop's time."""
+        if self._began is None:
+            self._began = asyncio.get_running_loop().time()
+        return self._began
+
+    async def end(self, step: Step, ending: Coroutine[Any, Any, Any]) -> None:
+        """Await *ending* for the share of *step*, then cancel it and go on without it.
+
+        It is not awaited for longer: a library may take seconds to notice that it is cancelled.
+        """
+        over_by, longest = _SHARES[step]
+        left = self.begin() + over_by - asyncio.get_running_loop().time()
+        task = asyncio.create_task(ending)
+        try:
+            await asyncio.wait({task}, timeout=max(min(left, longest), 0.0))
+        finally:
+            if not task.done():
+                log.error("did not end in time and is dropped: %s", step)
+                self._dropped.add(task)
+                task.cancel()
+        if task in self._dropped:
+            task.add_done_callback(_result_unused)
+            await asyncio.wait({task}, timeout=_LET_GO)
+        else:
+            task.result()
+
+    @asynccontextmanager
+    async def ends(self, step: Step, context: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+        """Enter *context*; leave it within the share of *step*."""
+        value = await context.__aenter__()
+        try:
+            yield value
+        finally:
+            await self.end(step, _left(context))
+
+
+async def _left(context: AbstractAsyncContextManager[Any]) -> None:
+    await context.__aexit__(None, None, None)
+
+
+def _result_unused(task: "asyncio.Task[Any]") -> None:
+    """Take the exception of a dropped task, so that asyncio does not log it as forgotten."""
+    if not task.cancelled():
+        task.exception()
