@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -26,6 +27,11 @@ POLL_AFTER: Final = 2
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
 """Seconds of silence on a stream, at most; CONTRACT 4 allows 15."""
+_READING: Final = 1 / 14
+"""The share of them in which a store may answer before a comment is written without it."""
+_AGAIN: Final = 1.0
+"""Seconds after a read that failed before a stream reads again: Redis may refuse at once."""
+_COMMENT: Final = b":\n\n"
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
@@ -82,7 +88,8 @@ async def read(request: web.Request) -> web.Response:
 async def stream(request: web.Request) -> web.StreamResponse:
     """Tell how a ticket stands, now and whenever that changes, until it has ended.
 
-    Thousands wait in here at once, so little is kept alive meanwhile (docs/benchmarks.md).
+    Once begun it goes on while a store is away, with comments alone. Thousands wait in here at once, so little is
+    kept alive meanwhile (docs/benchmarks.md).
     """
     head, keys = auth.follower(request)
     _refuse_body(request)
@@ -95,10 +102,12 @@ async def stream(request: web.Request) -> web.StreamResponse:
             response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
             told = await _tell(request, response, _view(request, head, keys, ticket))
             while not ticket.status.final and not draining.is_set():
-                ticket = await following.wait(head, ticket, seconds=_beat())
+                due = asyncio.get_running_loop().time() + _HEARTBEAT
+                await following.changed(head, ticket, seconds=_beat())
+                ticket = await _reread(request, response, head, ticket, due=due)
                 told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
-        except (ConnectionError, StoreUnavailable):
-            pass  # the browser left, or will ask again
+        except ConnectionError:
+            pass  # the browser left
     return response
 
 
@@ -149,8 +158,38 @@ def _refuse_body(request: web.Request) -> None:
 
 
 def _beat() -> float:
-    """Draw the seconds until a stream's next sign of life, so that those who came at once do not wake at once."""
-    return random.uniform(_HEARTBEAT / 2, _HEARTBEAT)  # noqa: S311 - no secret
+    """Draw the seconds until a stream reads again, so that those who came at once do not wake at once."""
+    return random.uniform(_HEARTBEAT / 2, _HEARTBEAT * (1 - _READING))  # noqa: S311 - no secret
+
+
+async def _reread(
+    request: web.Request, response: web.StreamResponse, head: Head, ticket: Ticket, *, due: float
+) -> Ticket:
+    """Return the ticket as it stands now, or *ticket* itself if a store is away.
+
+    From *due* on, in the loop's time, comments are written meanwhile: a store that hangs must not silence the
+    stream (CONTRACT 4). The task that writes them is made only then: as a rule a read takes a millisecond.
+    """
+    loop = asyncio.get_running_loop()
+    commenting: list[asyncio.Task[None]] = []
+    timer = loop.call_at(due, lambda: commenting.append(loop.create_task(_comment(response))))
+    try:
+        return await request.app[FOLLOWING].read(head)
+    except StoreUnavailable:
+        await asyncio.sleep(_AGAIN)
+        return ticket
+    finally:
+        timer.cancel()
+        for task in commenting:
+            task.cancel()
+
+
+async def _comment(response: web.StreamResponse) -> None:
+    """Write comments until cancelled, or until the browser has left."""
+    with suppress(ConnectionError):
+        while True:
+            await response.write(_COMMENT)
+            await asyncio.sleep(_HEARTBEAT)
 
 
 async def _tell(request: web.Request, response: web.StreamResponse, view: View, *, told: str = "") -> str:
@@ -159,7 +198,7 @@ async def _tell(request: web.Request, response: web.StreamResponse, view: View, 
     Apart from the loop, so that no text stays alive while a stream waits.
     """
     if (tag := _etag(view)) == told:
-        await response.write(b":\n\n")
+        await response.write(_COMMENT)
         return tag
     data = to_json(_shown(request, view))
     await response.write(b"event: status\nid: %b\ndata: %b\n\n" % (tag.encode(), data))

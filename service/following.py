@@ -80,12 +80,20 @@ class Following:
         return await self._current(head, await self._load(head))
 
     async def wait(self, head: Head, ticket: Ticket, *, seconds: float) -> Ticket:
-        """Return the ticket once it may have changed or lapsed, or after *seconds* at most."""
+        """Return the ticket as it stands once it may have changed or lapsed, or after *seconds*.
+
+        Raises:
+            StoreUnavailable: Redis or the database does not answer.
+        """
+        await self.changed(head, ticket, seconds=seconds)
+        return await self.read(head)
+
+    async def changed(self, head: Head, ticket: Ticket, *, seconds: float) -> None:
+        """Return once the ticket may have changed or lapsed, or after *seconds* at most; no store is asked."""
         left = (head.expires_at - self._clock()).total_seconds()
         if 0 < left < seconds and not ticket.status.final:
             seconds = left
         await self._feed.wait(ticket, seconds=seconds)
-        return await self.read(head)
 
     async def qr_url(self, head: Head) -> str | None:
         """Return what the code of a ticket says that a back end made; None when it is kept no more.

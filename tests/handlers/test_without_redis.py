@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, World, client, problem
 from harness import world as make_world
+from streams import block, event, stream
 
 from service import keys
 from service.embedded import valkey
@@ -91,6 +92,24 @@ async def test_who_follows_a_ticket_is_told_to_come_back(own: Own) -> None:
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     await own.return_()
     assert (await page.until("pending"))["ticket"] == page.id
+
+
+async def test_a_stream_goes_on_and_shows_what_happens_after_redis_has_come_back(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when a read that fails ends the stream."""
+    monkeypatch.setattr("handlers.tickets._HEARTBEAT", 0.05)
+    monkeypatch.setattr("handlers.tickets._AGAIN", 0.05)
+    world = own.world
+    page, person = await world.login(), await world.person()
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "pending"
+        await own.lose()
+        assert [await block(response) for _ in range(5)] == [":\n"] * 5
+        await own.return_()
+        await world.scan(person, page)
+        assert (await event(response))["data"]["status"] == "confirmed"
+        assert await block(response) == ""
 
 
 async def test_no_page_starts_a_login_that_cannot_be_counted(own: Own) -> None:

@@ -18,8 +18,9 @@ def frozen(pids: Iterable[int]) -> Iterator[None]:
     stopped = []
     try:
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-            stopped.append(pid)
+            with suppress(ProcessLookupError):  # one that has just ended
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
         yield
     finally:
         for pid in reversed(stopped):

@@ -10,9 +10,11 @@ from urllib.parse import unquote
 import pytest
 from harness import World
 from harness import world as make_world
+from streams import block, event, stream
 
 from sandbox import pushes
 from sandbox.envelope import wrap
+from service import feed, redis
 
 # redis-py drops a connection whose making was cancelled; it is collected here, and fails no test of another file.
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")
@@ -54,6 +56,13 @@ class Line:
 
 
 @pytest.fixture
+def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the service wait for Redis for longer than a test takes, and remember nothing."""
+    monkeypatch.setitem(redis._OPTIONS, "socket_timeout", 60)
+    monkeypatch.setattr(feed, "_BELIEVED", 0)
+
+
+@pytest.fixture
 async def hanging(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[World, Line]]:
     line = Line(unquote(redis_url.removeprefix("unix://")))
     server = await asyncio.start_server(line.carry, "127.0.0.1", 0)
@@ -77,3 +86,21 @@ async def test_who_leaves_is_erased_while_redis_hangs(hanging: tuple[World, Line
     answer = await world.call("POST", "/wechat/main", params=push.query, data=push.body)
     assert (answer.status, await answer.text()) == (200, "success")
     assert await world.bindings("42") == []
+
+
+@pytest.mark.usefixtures("unbounded")
+async def test_a_stream_gives_signs_of_life_while_redis_hangs(
+    hanging: tuple[World, Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `_reread` only awaits the read: the stream is silent for as long as Redis is."""
+    monkeypatch.setattr("handlers.tickets._HEARTBEAT", 0.1)
+    world, line = hanging
+    page, person = await world.login(), await world.person()
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "pending"
+        line.cut()
+        assert [await block(response) for _ in range(20)] == [":\n"] * 20
+        line.mend()
+        await world.scan(person, page)
+        assert (await event(response))["data"]["status"] == "confirmed"
+        assert await block(response) == ""

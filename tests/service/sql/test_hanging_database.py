@@ -1,0 +1,32 @@
+"""A database that takes statements and answers none."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from freezing import frozen, postgresql_pids
+from harness import World
+from streams import block, event, stream
+
+from service import database
+
+
+async def test_a_stream_gives_signs_of_life_while_the_database_hangs(
+    postgresql: str, tmp_path: Path, make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `handlers.tickets._reread` only awaits the read: a lapse is asked of SQL."""
+    monkeypatch.setattr("handlers.tickets._HEARTBEAT", 0.1)
+    monkeypatch.setitem(database._ANSWERING["asyncpg"], "command_timeout", 60)
+    async with database.connect(postgresql, data_dir=tmp_path) as opened:
+        await opened.upgrade()
+        world: World = await make(database_url=postgresql)
+        page = await world.login()
+        pids = await postgresql_pids(opened)
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "pending"
+        with frozen(pids):
+            world.clock.advance(301)
+            assert [await block(response) for _ in range(20)] == [":\n"] * 20
+        assert (await event(response))["data"]["status"] == "expired"
+        assert await block(response) == ""
