@@ -43,8 +43,9 @@ from service.projection import Projection
 from service.purging import purge
 from service.questions import Questions
 from service.quota import Quota
+from service.readiness import Shared, database_takes_writes, redis_takes_writes
 from service.redeeming import Redeeming
-from service.redis import connect, redis_errors
+from service.redis import connect
 from service.requests import BindRequests
 from service.scanning import Scanning
 from service.settings import Settings
@@ -99,15 +100,16 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         await audit.key_in_use("encryption", sealing.vault(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
 
-        async def ping_redis() -> None:
-            with redis_errors():
-                await store.ping()
-
         async def look_after_tasks() -> None:
             if any(task.done() for task in tasks):
                 raise RuntimeError("a background task has ended")
 
-        app[keys.CHECKS] = {"redis": ping_redis, "database": sql.ping, "background": look_after_tasks}
+        checks: dict[str, keys.Check] = {
+            "redis": Shared(partial(redis_takes_writes, store)),
+            "database": Shared(partial(database_takes_writes, sql)),
+            "background": look_after_tasks,
+        }
+        app[keys.CHECKS] = checks
         yield
 
 

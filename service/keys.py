@@ -25,7 +25,7 @@ from service.waiting import Waiting
 from service.wechat.account import Account
 
 Check = Callable[[], Awaitable[None]]
-"""Returns if a dependency answers; raises otherwise."""
+"""Returns if a dependency does its work; raises otherwise."""
 
 SETTINGS: Final = web.AppKey("settings", Settings)
 CREDENTIALS: Final = web.AppKey("credentials", Credentials)

@@ -1,0 +1,85 @@
+"""Whether the stores take what the service needs: a write each, and not merely an answer.
+
+A full disk, a read-only replica and a Redis over its `maxmemory` all go on answering reads.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Final
+
+import sqlalchemy as sa
+from redis.asyncio import Redis, RedisCluster
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.tables import bind_requests
+from service.database import Database
+from service.keys import Check
+from service.redis import redis_errors
+
+_FRESH: Final = 1.0
+"""Seconds for which an outcome is given again, so that a stranger who polls does not make the stores write."""
+_KEY: Final = "scanbind:ready"
+_KEPT: Final = 60
+"""Seconds after which Redis forgets the key."""
+_NEVER: Final = datetime.fromtimestamp(0, UTC)
+
+
+class Shared:
+    """A check that runs once for all who ask at the same time, and once in `_FRESH` seconds."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._turn = asyncio.Lock()
+        self._until = 0.0
+        self._failure: BaseException | None = None
+
+    async def __call__(self) -> None:
+        """Raise what the check has raised."""
+        async with self._turn:
+            if asyncio.get_running_loop().time() >= self._until:
+                await self._run()
+        if self._failure:
+            raise RuntimeError("the check has failed") from self._failure
+
+    async def _run(self) -> None:
+        try:
+            await self._check()
+        except BaseException as e:
+            self._failure = e
+            if not isinstance(e, Exception):
+                raise  # cancelled: whoever asked has no more time
+        else:
+            self._failure = None
+        finally:
+            self._until = asyncio.get_running_loop().time() + _FRESH
+
+
+async def redis_takes_writes(redis: "Redis | RedisCluster") -> None:
+    """Write a key that Redis forgets by itself.
+
+    Raises:
+        StoreUnavailable: Redis does not answer or refuses writes.
+    """
+    with redis_errors():
+        await redis.set(_KEY, "", ex=_KEPT)
+
+
+async def database_takes_writes(database: Database) -> None:
+    """Add a row and delete it again, in one transaction that is committed: only a commit reaches the disk.
+
+    The row is nobody else's, so that no process waits for another that hangs, and no transaction ever sees it.
+
+    Raises:
+        StoreUnavailable: the database does not answer or refuses writes.
+    """
+    ticket = f"ready-{token_hex(16)}"
+    row = dict.fromkeys(("client", "account", "user_id", "session", "qr_url"), "")
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(
+            sa.insert(bind_requests).values(ticket=ticket, created_at=_NEVER, expires_at=_NEVER, **row)
+        )
+        await connection.execute(sa.delete(bind_requests).where(bind_requests.c.ticket == ticket))
+
+    await database.attempt(work)

@@ -1,0 +1,60 @@
+"""What `/readyz` tries of a database: a write that reaches the disk and leaves nothing."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from harness import World
+
+from models.errors import StoreUnavailable
+from models.tables import bind_requests
+from service.database import Database, connect
+from service.readiness import database_takes_writes
+
+
+async def test_a_check_leaves_no_row(database: Database) -> None:
+    await asyncio.gather(*(database_takes_writes(database) for _ in range(5)))
+    async with database.read() as connection:
+        assert (await connection.execute(sa.select(bind_requests))).all() == []
+
+
+async def test_a_database_that_is_not_there_fails(tmp_path: Path) -> None:
+    async with connect("postgresql+asyncpg://nobody@127.0.0.1:1/none", data_dir=tmp_path) as nowhere:
+        with pytest.raises(StoreUnavailable):
+            await database_takes_writes(nowhere)
+
+
+async def test_a_postgresql_that_became_read_only_is_down_until_it_takes_writes(
+    postgresql: str, tmp_path: Path, make: Callable[..., Any]
+) -> None:
+    """Red when the check only reads."""
+
+    async def read_only(database: Database, word: str) -> None:
+        async with database.read() as connection:
+            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await alone.execute(sa.text(f"ALTER SYSTEM SET default_transaction_read_only = {word}"))
+            await alone.execute(sa.text("SELECT pg_reload_conf()"))
+
+    async def until(world: World, status: int, database: str) -> None:
+        async with asyncio.timeout(10):
+            while True:
+                response = await world.call("GET", "/readyz")
+                if response.status == status:
+                    checks = (await response.json())["checks"]
+                    assert checks == {"redis": "ok", "database": database, "background": "ok"}
+                    return
+                await asyncio.sleep(0.05)
+
+    async with connect(postgresql, data_dir=tmp_path) as database:
+        await database.upgrade()
+        world: World = await make(database_url=postgresql)
+        await until(world, 200, "ok")
+        try:
+            await read_only(database, "on")
+            await until(world, 503, "down")
+        finally:
+            await read_only(database, "off")
+        await until(world, 200, "ok")
