@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 RUNS ?= 200000
 
-.PHONY: demo test check bench fuzz sbom audit lock clean
+.PHONY: demo test check bench fuzz prove-memory sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -28,6 +28,9 @@ fuzz: .venv/tools.stamp
 	$(BIN)/python -m fuzz.callback --runs $(RUNS)
 	$(BIN)/python -m fuzz.tickets --runs $(RUNS)
 	$(BIN)/python -m fuzz.bodies --runs $(RUNS)
+
+prove-memory: .venv/dev.stamp
+	MEMORY_JUNK=20000 $(BIN)/pytest -s tests/security/test_memory.py
 
 sbom: .venv/tools.stamp
 	$(BIN)/python -m tools.sbom requirements.lock build/sbom.cdx.json

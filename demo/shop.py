@@ -107,7 +107,7 @@ class Shop:
         """Make an account; one made for a WeChat needs no password."""
         name, password, salt = form["name"], form["password"].encode(), token_urlsafe()
         user = User(salt, name, await to_thread(scrypt, password, salt=salt.encode()) if password else b"")
-        wrong = not 0 < len(name) <= 64 or not (password or visitor.registration)
+        wrong = not 0 < len(name) <= 64 or not (password or visitor.registration) or len(self.users) >= 10_000
         if wrong or self.users.setdefault(name, user) is not user:
             return visitor, "/signup?say=taken"
         # As above; but without a password WeChat is the only way in, so it is meant.

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -20,6 +21,12 @@ PORTAL_COOKIE: Final = "scanbind_portal"
 _HOST_ALONE: Final = "__Host-"
 """Browsers keep a cookie of such a name only if this very host set it, by https and for all of its paths."""
 _NO_TICKET: Final = "unknown ticket, or not its secret"
+_proved_head: Final = lru_cache(maxsize=20_000)(read_ticket)
+"""Reads a ticket whose secret was checked: a page polls the same one again and again.
+
+Its keys are tickets that we issued, of 39 characters at most, so a caller cannot make up a key, and all entries
+together take some 10 MB. Before the secret is checked, `read_ticket` is called, which keeps nothing.
+"""
 
 
 def back_end(request: web.Request) -> str | None:
@@ -73,7 +80,7 @@ def follower(request: web.Request) -> tuple[Head, ClientKeys]:
     ticket = request.match_info["ticket"]
     # The secret first: it proves the ticket, and so takes as long for one there never was.
     keys = request.app[KEYRING].whose(TicketId(ticket), secret)
-    head = read_ticket(ticket) if keys else None
+    head = _proved_head(ticket) if keys else None
     if head is None or keys is None:
         raise TicketNotFound(_NO_TICKET)
     if request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:

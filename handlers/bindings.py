@@ -36,7 +36,7 @@ async def delete(request: web.Request) -> web.Response:
     if strangers := set(request.query) - {"account"}:
         raise InvalidRequest(f"unknown query parameter {min(strangers)[:32]!r}: only account is known")
     account = request.query.get("account")
-    if not (account or "").isprintable():  # no account's name: PostgreSQL would fail on a NUL
+    if not bodies.could_name(account or ""):
         raise BindingNotFound(_NONE)
     removed = await request.app[BINDINGS].disconnect(client, user_id, account=account, now=request.app[CLOCK]())
     if not removed:

@@ -10,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, T
 from pydantic_core import ErrorDetails
 
 from models.errors import InvalidRequest, UnsupportedMediaType
+from models.tables import NAME
 from models.ticket import Lang
+from service.redeeming import LONGEST_TOKEN
 
 T = TypeVar("T")
 
@@ -46,6 +48,10 @@ def _opaque(value: str) -> str:
 
 Opaque = AfterValidator(_opaque)
 """Kept as it is; PostgreSQL's text holds everything but a NUL."""
+
+
+_TOKEN: Final = {"maxLength": LONGEST_TOKEN}
+"""For the description only: a longer token is refused as `invalid-code`, as any wrong one is (CONTRACT 4, 5)."""
 
 
 class _Body(BaseModel):
@@ -84,12 +90,12 @@ TicketRequest = Annotated[LoginRequest | BindTicketRequest, Field(discriminator=
 
 
 class ExchangeRequest(_Body):
-    code: str  # whatever is no code of ours is refused as that, long ones too
+    code: Annotated[str, Field(json_schema_extra=_TOKEN)]
 
 
 class BindingRequest(_Body):
     user_id: UserId
-    registration: str
+    registration: Annotated[str, Field(json_schema_extra=_TOKEN)]
 
 
 class PortalRequest(_Body):
@@ -189,6 +195,11 @@ def _fault(fault: ErrorDetails, name: str) -> str:
     where = ".".join(path) or name
     words = _OURS.get(fault["type"], fault["msg"].removeprefix("Value error, ").lower())
     return f"{_shown(where)}: {words}" if where else words
+
+
+def could_name(text: str) -> bool:
+    """Tell whether *text* could be the name of an account; what could not is not looked up in SQL."""
+    return len(text) <= NAME and text.isprintable()  # PostgreSQL would fail on a NUL
 
 
 def _shown(text: str) -> str:

@@ -27,13 +27,23 @@ from handlers import (
     tickets,
 )
 from models import errors
+from models.scene import MAX_LENGTH
 
 JSON: Final = "application/json"
 Shape = TypeAdapter[Any]
 Schema = Mapping[str, Any]
 
 TEXT: Final[Schema] = {"type": "string"}
-_NAME: Final[Schema] = {"type": "string", "maxLength": 64}
+LONGEST_LINE: Final = 8190
+"""Characters of a request line or header, at most: aiohttp refuses longer ones before a handler sees them."""
+
+
+def _text(longest: int) -> Schema:
+    return {"type": "string", "maxLength": longest}
+
+
+_LINE: Final = _text(LONGEST_LINE)
+_NAME: Final = _text(64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +107,41 @@ SECURITY: Final[Mapping[str, Schema]] = {
 }
 
 PATH: Final[Mapping[str, Schema]] = {
-    "ticket": {"schema": TEXT, "description": "The `ticket` of its making."},
+    "ticket": {"schema": _text(MAX_LENGTH), "description": "The `ticket` of its making."},
     "script": {"schema": {"enum": ["widget", "portal"]}, "description": "Its name."},
-    "version": {"schema": TEXT, "description": "Names its very bytes, as `scanbind widget` prints them."},
-    "capability": {"schema": TEXT, "description": "Follow `qr_svg` and `qr_png`; it cannot be made up."},
+    "version": {"schema": _text(16), "description": "Names its very bytes, as `scanbind widget` prints them."},
+    "capability": {"schema": _LINE, "description": "Follow `qr_svg` and `qr_png`; it cannot be made up."},
     "user_id": {
         "schema": bodies.USER_ID.json_schema(),
         "description": "The site's own id of its user: printable, neither `.` nor `..`, kept exactly.",
     },
     "account": {"schema": _NAME, "description": "The account's name in the configuration."},
-    "session": {"schema": TEXT, "description": "The portal session: `token` up to its dot."},
-    "token": {"schema": TEXT, "description": "The `token` of a portal session; it cannot be made up."},
+    "session": {"schema": _text(22), "description": "The portal session: `token` up to its dot."},
+    "token": {"schema": _text(55), "description": "The `token` of a portal session; it cannot be made up."},
 }
+
+_SIGNED: Final[Mapping[str, Schema]] = {
+    "signature": _text(40),
+    "timestamp": _text(10),
+    "nonce": _text(64),
+    "echostr": _LINE,
+    "encrypt_type": _LINE,
+    "msg_signature": _text(40),
+    "openid": _LINE,
+}
+"""What stands in the query of WeChat's calls (PROTOCOL.md 3)."""
 
 PARAMETERS: Final[Mapping[str, Schema]] = {
     "known": {
         "in": "header",
         "name": "If-None-Match",
-        "schema": TEXT,
+        "schema": _LINE,
         "description": "The `ETag` of what is known: the answer is 304 while nothing has changed.",
     },
     "wait": {
         "in": "header",
         "name": "Prefer",
-        "schema": TEXT,
+        "schema": _LINE,
         "example": "wait=25",
         "description": "With `If-None-Match`: hold the answer for a change, so many seconds (1 to 30) at most.",
     },
@@ -156,8 +177,8 @@ PARAMETERS: Final[Mapping[str, Schema]] = {
         "description": "The page's language.",
     },
     **{
-        name: {"in": "query", "name": name, "schema": TEXT, "description": "As WeChat sends it."}
-        for name in ("signature", "timestamp", "nonce", "echostr", "encrypt_type", "msg_signature", "openid")
+        name: {"in": "query", "name": name, "schema": schema, "description": "As WeChat sends it."}
+        for name, schema in _SIGNED.items()
     },
 }
 
@@ -172,7 +193,7 @@ _SCRIPT: Final = {
 }
 _PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
 _PUSH: Final[Schema] = {
-    "type": "string",
+    **_text(64 * 1024),
     "description": "A push as WeChat writes it.",
 }
 _JSON_IN: Final = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)

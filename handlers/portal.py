@@ -93,7 +93,7 @@ async def disconnect(request: web.Request) -> web.Response:
     """Disconnect the account holder from one account."""
     session = await auth.account_holder(request)
     account, now = request.match_info["account"], request.app[CLOCK]()
-    removed = account.isprintable() and await request.app[BINDINGS].disconnect(
+    removed = bodies.could_name(account) and await request.app[BINDINGS].disconnect(
         session.client, session.user_id, account=account, door=Door.PORTAL, now=now
     )
     if not removed:

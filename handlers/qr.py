@@ -18,9 +18,12 @@ from service.keys import CLOCK, FOLLOWING, KEYRING
 _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
-_CODES_KEPT: Final = 1024
+_CODES_KEPT: Final = 256
+"""5 KB each, and 38 KB at the longest address that WeChat may give (service/wechat/api.py): 10 MB at most."""
 _PNGS_KEPT: Final = 4096
-"""A kilobyte each. To draw one takes as long as thirty other requests, so nobody has it done again and again."""
+"""A kilobyte each, 3.3 KB at most: 14 MB.
+
+To draw one takes as long as thirty other requests, so nobody has it done again and again."""
 
 
 async def code(request: web.Request) -> web.Response:

@@ -29,6 +29,9 @@ QUIET: Final = {
     "wechatpy": logging.WARNING,
 }
 
+LONGEST_VALUE: Final = 32_768
+"""Characters of one value in a line, at most: an exception's text may quote a whole request."""
+
 _OF_A_DATABASE: Final = re.compile(
     r"^((?:asyncmy|asyncpg|sqlalchemy|sqlite3)\.[\w.]+): .*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL
 )
@@ -63,6 +66,14 @@ class _Formatter(JsonFormatter):
         if request_id := REQUEST_ID.get():
             log_data["request_id"] = request_id
         super().add_fields(log_data, record, message_dict)
+        log_data |= {name: _cut(value) for name, value in log_data.items() if isinstance(value, str)}
+
+
+def _cut(text: str) -> str:
+    """Leave out the middle of a text that is too long: a traceback says most at its ends."""
+    half = LONGEST_VALUE // 2
+    left_out = len(text) - LONGEST_VALUE
+    return f"{text[:half]}… {left_out} characters left out …{text[-half:]}" if left_out > 0 else text
 
 
 def setup(level: str = "INFO") -> None:

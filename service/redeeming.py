@@ -1,5 +1,6 @@
 """Use case: what a site gets for a code, and what it binds with a registration. Each works exactly once."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from models.audit import Happening
 from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
 from models.errors import BindingConflict, InvalidCode
 from models.event import OpenId
-from models.scene import read_ticket
+from models.scene import Head, read_ticket
 from models.ticket import Ending, Outcome
 from service.audit import Audit
 from service.endings import Endings
@@ -21,6 +22,9 @@ from service.settings import Client
 
 CODE_LIVES: Final = timedelta(seconds=60)
 REGISTRATION_LIVES: Final = timedelta(seconds=900)
+LONGEST_TOKEN: Final = 72
+"""Characters of a code or registration, at most: a ticket, a dot, and a MAC (service/keyring.py)."""
+_TOKEN: Final = re.compile(r"(?P<ticket>[A-Za-z0-9_-]{28,39})\.[A-Za-z0-9_-]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Redeeming:
         try:
             return await self._exchange(client, code)
         except InvalidCode:
-            head = read_ticket(code.partition(".")[0])
+            head = _head(code)
             self._audit.note(Happening.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
             raise
 
@@ -93,7 +97,7 @@ class Redeeming:
 
     async def _ending(self, client: str, token: str) -> tuple[Ending, OpenId]:
         """Return the ending that *token* names, and whose it is; whether it is genuine is still to be seen."""
-        head = read_ticket(token.partition(".")[0])
+        head = _head(token)
         ending = await self._endings.of(head.ticket) if head else None
         if ending is None or ending.client != client or ending.openid is None:
             raise InvalidCode
@@ -134,3 +138,9 @@ class Redeeming:
                 raise BindingConflict(reason)
             case None:
                 raise InvalidCode
+
+
+def _head(token: str) -> Head | None:
+    """Return the ticket that a code or registration names; None for anything of another length or shape."""
+    found = _TOKEN.fullmatch(token) if len(token) <= LONGEST_TOKEN else None
+    return read_ticket(found["ticket"]) if found else None

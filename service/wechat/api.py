@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 DEADLINE: Final = 8.0
 """Seconds that a call may take in all: waiting for the token, and every try."""
 
+LONGEST_URL: Final = 512
+"""Characters of what a code shows, at most: WeChat's have some 45, and pictures of them are kept in memory."""
+
 _HARMLESS_TWICE: Final = frozenset({("post", "qrcode/create")})
 
 
@@ -135,7 +138,7 @@ async def open_apis(
 
 def _qr_code(answer: Mapping[str, Any], *, asked: int) -> QrCode:
     ticket, url, given = answer.get("ticket"), answer.get("url"), answer.get("expire_seconds")
-    if not isinstance(ticket, str) or not isinstance(url, str) or not ticket or not url:
+    if not isinstance(ticket, str) or not isinstance(url, str) or not ticket or not url or len(url) > LONGEST_URL:
         raise Refused(None, "no code in the answer")
     # a 0 was seen once for a code that did live (PROTOCOL.md 2)
     return QrCode(ticket, url, expires_in=given if type(given) is int and given > 0 else asked)

@@ -8,7 +8,7 @@ import pytest
 from shopper import Visit
 
 import demo.shop
-from demo.shop import Visitor
+from demo.shop import User, Visitor
 
 FOREIGN = ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"]
 POSTS = ["/login", "/login/wechat", "/signup", "/logout", "/settings/wechat"]
@@ -212,6 +212,13 @@ async def test_sessions_have_an_upper_end(alone: Visit) -> None:
     assert len(alone.shop.visitors) == 10_000
     assert "0" not in alone.shop.visitors
     assert alone.cookie in alone.shop.visitors
+
+
+async def test_accounts_have_an_upper_end(alone: Visit) -> None:
+    """Red when `sign_up` does not count its users."""
+    alone.shop.users |= {str(number): User() for number in range(10_000)}
+    assert "taken" in str((await alone.http.post("/signup", data={"name": "carol", "password": "x"})).url)
+    assert "carol" not in alone.shop.users
 
 
 async def test_body_has_an_upper_end(alone: Visit) -> None:

@@ -10,6 +10,7 @@ from aiohttp import ClientResponse
 from harness import World, basic, problem
 from yarl import URL
 
+from handlers.operations import LONGEST_LINE
 from service.bindings import Bindings
 
 
@@ -65,6 +66,44 @@ async def test_a_wrong_method_is_a_problem_that_names_the_right_ones(world: Worl
         response = await world.call(method, path)
         await problem(response, 405, "method-not-allowed")
         assert response.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("where", ["path", "query", "header"])
+async def test_a_line_or_header_has_a_longest_length(world: World, where: str) -> None:
+    """Red when the server is made with a larger `max_line_size` or `max_field_size`."""
+    long, headers = "x" * (LONGEST_LINE + 1), {}
+    path = {"path": f"/v1/tickets/{long}", "query": f"/livez?{long}"}.get(where, "/livez")
+    if where == "header":
+        headers = {"If-None-Match": long}
+    await problem(await world.call("GET", path, headers=headers), 400, "invalid-request")
+
+
+async def test_what_callers_invent_makes_no_figure_of_its_own(world: World) -> None:
+    """Red when `frame` counts every method at an unknown address, or `request.path` instead of the pattern."""
+
+    async def series() -> set[str]:
+        text = await (await world.call("GET", "/metrics")).text()
+        return {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+
+    async def invent(name: str) -> None:
+        for method in ("GET", "PROPFIND", "MKCOL", "SEARCH", "PUT"):
+            for path in (
+                f"/{name}",
+                f"/v1/tickets/{name}",
+                f"/wechat/{name}",
+                f"/v1/bindings/{name}?account={name}",
+            ):
+                await world.call(method, path, headers=basic(secret=name))
+        body = {"purpose": "login", "client_id": name, "account": name}
+        await world.call("POST", "/v1/tickets", json=body, headers={"Origin": f"https://{name}.example"})
+        await world.site("POST", "/v1/tickets", {**body, "client_id": "shop"})
+
+    await invent("one")
+    await series()  # or this very request would make figures
+    before = await series()
+    for name in ("two", "three", "four"):
+        await invent(name)
+    assert await series() - before == set()
 
 
 async def test_an_error_is_answered_to_head_without_a_body(world: World) -> None:

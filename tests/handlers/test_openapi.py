@@ -154,6 +154,34 @@ async def test_every_door_is_described_and_every_described_door_exists(document:
     assert {(method, path) for method, path, _ in _operations(document)} == doors
 
 
+async def test_every_text_that_is_taken_has_a_longest_length(document: Json) -> None:
+    """Red when a field of a body has no `max_length`, or a parameter is a TEXT."""
+    parameters = [one["schema"] for _, _, told in _operations(document) for one in told["parameters"]]
+    bodies = [
+        media["schema"]
+        for _, _, told in _operations(document)
+        for name, media in told.get("requestBody", {}).get("content", {}).items()
+        if name == "application/json"
+    ]
+    taken = [*parameters, *_whole(document, bodies)]
+    texts = [
+        node for node in _nodes(taken) if node.get("type") == "string" and not {"enum", "const"} & node.keys()
+    ]
+    assert len(texts) > 50
+    assert [node for node in texts if "maxLength" not in node] == []
+
+
+def _whole(document: Json, schemas: list[Json]) -> Iterator[Json]:
+    """Give *schemas* and all that they refer to."""
+    seen: set[str] = set()
+    while schemas:
+        schema = schemas.pop()
+        yield schema
+        refs = {node["$ref"] for node in _nodes(schema) if "$ref" in node} - seen
+        seen |= refs
+        schemas += [_at(document, ref) for ref in sorted(refs)]
+
+
 async def test_every_problem_is_described(document: Json) -> None:
     slugs = {problem.slug for problem in (*PROBLEMS.values(), INTERNAL)}
     assert document["components"]["responses"].keys() == slugs

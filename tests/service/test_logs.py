@@ -69,6 +69,19 @@ def test_an_exception_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> N
     assert "ValueError: invalid literal" in line["exc_info"]
 
 
+def test_no_value_makes_a_line_of_any_length(capsys: pytest.CaptureFixture[str]) -> None:
+    """Red when `_cut` returns what it is given."""
+    logs.setup()
+    try:
+        float("x" * 1_000_000 + " the end")
+    except ValueError:
+        logging.getLogger("x").exception("y" * 1_000_000, extra={"detail": "z" * 1_000_000})
+    [line] = lines(capsys)
+    assert all(len(line[name]) < logs.LONGEST_VALUE + 50 for name in ("message", "detail", "exc_info"))
+    assert line["exc_info"].startswith("Traceback")
+    assert line["exc_info"].endswith("the end'")
+
+
 def test_the_level_is_chosen_and_setting_up_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> None:
     logs.setup()
     logs.setup("WARNING")
