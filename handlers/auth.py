@@ -8,19 +8,18 @@ from typing import Final
 from aiohttp import web
 
 from handlers import cors
-from models.errors import ForbiddenOrigin, TicketForgotten, TicketNotFound, Unauthorized, WrongCredentials
+from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
 from models.portal import PortalSession
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
 from service.addresses import origin_of
 from service.cleaning import parsed_address
 from service.keyring import ClientKeys
-from service.keys import CLOCK, CREDENTIALS, KEYRING, PORTAL, SETTINGS
+from service.keys import CLOCK, CREDENTIALS, KEYRING, LIMITS, PORTAL, SETTINGS
 
 PORTAL_COOKIE: Final = "scanbind_portal"
 _HOST_ALONE: Final = "__Host-"
 """Browsers keep a cookie of such a name only if this very host set it, by https and for all of its paths."""
-_NO_TICKET: Final = "unknown ticket, or not its secret"
 _proved_head: Final = lru_cache(maxsize=20_000)(read_ticket)
 """Reads a ticket whose secret was checked: a page polls the same one again and again.
 
@@ -34,13 +33,18 @@ def back_end(request: web.Request) -> str | None:
 
     Raises:
         Unauthorized: what it carries is wrong.
+        RateLimited: too many wrong passwords of this client came from this address.
     """
     header = request.headers.get("Authorization")
     if header is None:
         return None
     name, secret = _basic(header)
-    if not request.app[CREDENTIALS].prove(name, secret):
-        raise WrongCredentials("client id or secret is wrong")
+    credentials = request.app[CREDENTIALS]
+    client = name if name in credentials else None
+    if here := stranger(request):
+        request.app[LIMITS].listen(client, here)
+    if not credentials.prove(name, secret):
+        raise WrongCredentials(client=client)
     return name
 
 
@@ -81,10 +85,8 @@ def follower(request: web.Request) -> tuple[Head, ClientKeys]:
     # The secret first: it proves the ticket, and so takes as long for one there never was.
     keys = request.app[KEYRING].whose(TicketId(ticket), secret)
     head = _proved_head(ticket) if keys else None
-    if head is None or keys is None:
-        raise TicketNotFound(_NO_TICKET)
-    if request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
-        raise TicketForgotten(_NO_TICKET)
+    if head is None or keys is None or request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
+        raise TicketNotFound("unknown ticket, or not its secret")
     cors.only(request, request.app[SETTINGS].clients[keys.client].origins)
     return head, keys
 
@@ -156,7 +158,7 @@ def address(request: web.Request) -> str:
 
 
 def stranger(request: web.Request) -> str | None:
-    """Return the address whose wrong guesses and waiting browsers are counted; None if they are not.
+    """Return the address whose wrong passwords and waiting browsers are counted; None if they are not.
 
     This machine's own are not: behind a proxy on it that names nobody, everybody seems to come from there.
     """

@@ -48,12 +48,12 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         cors.anybody(request)
     response: web.StreamResponse
     try:
-        guessing.listen(request)
         response = await handler(request)
     except ConnectionError:
         raise  # nobody is left to answer
     except Exception as e:  # noqa: BLE001 - the last door: every error becomes a problem, none leaks
-        response = problems.answer(await guessing.considered(request, e))
+        await guessing.considered(request, e)
+        response = problems.answer(e)
     seconds = time.perf_counter() - began
     # Nobody may invent methods to be counted.
     method = "any" if route == _NOWHERE else request.method

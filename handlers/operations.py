@@ -198,9 +198,9 @@ _PUSH: Final[Schema] = {
 }
 _JSON_IN: Final = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
 _SITE: Final = (errors.Unauthorized, errors.RateLimited, errors.StoreUnavailable)
-_FOLLOWING: Final = (*_SITE, errors.TicketNotFound)
+_FOLLOWING: Final = (errors.Unauthorized, errors.StoreUnavailable, errors.TicketNotFound)
 _HOLDER: Final = ("account_holder", "portal_page")
-_VISIT: Final = (*_SITE, errors.ForbiddenOrigin, errors.SessionNotFound)
+_VISIT: Final = (errors.Unauthorized, errors.StoreUnavailable, errors.ForbiddenOrigin, errors.SessionNotFound)
 _HTML: Final = {"text/html": TEXT}
 
 
@@ -231,12 +231,12 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 200: _json("How it stands.", shapes.TICKET_STATE, "ETag"),
                 304: Answer("Still as the ETag says.", headers=("ETag",)),
             },
-            refuses=(*_FOLLOWING, errors.InvalidRequest),
+            refuses=(*_FOLLOWING, errors.InvalidRequest, errors.RateLimited),
         ),
         tickets.stream: Operation(
             callers=("follower",),
             answers={200: Answer("How it stands, as that changes.", {"text/event-stream": _STREAM})},
-            refuses=(*_FOLLOWING, errors.InvalidRequest),
+            refuses=(*_FOLLOWING, errors.InvalidRequest, errors.RateLimited),
         ),
         tickets.cancel: Operation(
             callers=("follower",),
@@ -299,7 +299,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
         portal.open_: Operation(
             callers=("link",),
             answers={200: _json("The session is open.", shapes.PORTAL_OPENED)},
-            refuses=(*_SITE, errors.SessionNotFound),
+            refuses=(errors.Unauthorized, errors.StoreUnavailable, errors.SessionNotFound),
         ),
         portal.read: Operation(
             callers=_HOLDER,
@@ -313,7 +313,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 201: _json("A new ticket.", shapes.TICKET_MADE),
                 200: _json("The bind ticket this session is already shown.", shapes.TICKET_MADE),
             },
-            refuses=(*_JSON_IN, *_VISIT, errors.WeChatUnavailable),
+            refuses=(*_JSON_IN, *_VISIT, errors.RateLimited, errors.WeChatUnavailable),
         ),
         portal.disconnect: Operation(
             callers=_HOLDER,
@@ -332,7 +332,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 404: Answer("No link of ours.", _HTML),
                 410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
             },
-            refuses=(errors.ForbiddenOrigin, errors.RateLimited, errors.StoreUnavailable),
+            refuses=(errors.ForbiddenOrigin, errors.StoreUnavailable),
         ),
         portal_pages.show: Operation(parameters=("lang",), answers={200: Answer("The page.", _HTML)}),
         portal_pages.style: Operation(

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers import guessing, html, portal_cookie
+from handlers import html, portal_cookie
 from handlers.pages import WEB
 from models.errors import ForbiddenOrigin, StoreUnavailable
 from models.portal import PortalSession
@@ -44,8 +44,6 @@ async def enter(request: web.Request) -> web.Response:
     if session and dest == _A_FRAME and request.headers.get("Sec-Fetch-Site") not in _NEIGHBOURS:
         return _framed(request, session)
     opened = await portal.open(session) if session else None
-    if session is None:
-        await guessing.wrong(request)
     if opened is None:
         return _gone(request, session)
     settings = request.app[SETTINGS]

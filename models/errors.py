@@ -37,7 +37,11 @@ class Unauthorized(ServiceError):
 
 
 class WrongCredentials(Unauthorized):
-    """Credentials that were given and are not right: a guess, for all we know."""
+    """A client id and a password that do not belong together; *client* is None if no client has that id."""
+
+    def __init__(self, *, client: str | None) -> None:
+        super().__init__("client id or secret is wrong")
+        self.client = client
 
 
 class ForbiddenOrigin(ServiceError):
@@ -54,10 +58,6 @@ class BadSignature(ServiceError):
 
 class TicketNotFound(ServiceError):
     """No such ticket, or not with this secret: one answer for both."""
-
-
-class TicketForgotten(TicketNotFound):
-    """A ticket that is long over, asked for with its own secret: the same answer, but nobody guessed."""
 
 
 class TicketFinished(ServiceError):

@@ -33,11 +33,14 @@ class Credentials:
     def __init__(self, clients: Mapping[str, Client]) -> None:
         self._hashes = {name: _padded(*_hashes(client)) for name, client in clients.items()}
 
+    def __contains__(self, client: str) -> bool:
+        return client in self._hashes
+
     def prove(self, client: str, secret: bytes) -> bool:
         """Tell whether *secret* is one of *client*'s."""
         given = hash_of(secret)
         right = [hmac.compare_digest(given, due) for due in self._hashes.get(client, _padded())]
-        return client in self._hashes and any(right)
+        return client in self and any(right)
 
 
 def _hashes(client: Client) -> list[str]:

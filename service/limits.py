@@ -1,6 +1,6 @@
 """How often is too often: counted per minute in Redis, for all processes together.
 
-Whoever asks for a code is refused when nothing can be counted. A scan and a wrong guess are not: what they are
+Whoever asks for a code is refused when nothing can be counted. A scan and a wrong password are not: what they are
 worth is decided elsewhere.
 """
 
@@ -29,7 +29,10 @@ _PATIENCE: Final = 0.7
 """Seconds: a Redis that hangs must not use up the time in which a push is to be answered."""
 _PREFIXES: Final = {64: 1, 48: 16}
 """A subscriber has an IPv6 /64 and may have a whole /48, which may then do so many times as much."""
+_MOST_SUSPECTS: Final = 10_000
+"""Pairs of client and address remembered at once. The oldest goes first, and comes back with its next guess."""
 _COUNT: Final = """
+if ARGV[2] == '0' then return 0 end
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return count
@@ -52,7 +55,7 @@ _SAID: Final[Mapping[Limit, str]] = {
     Limit.TICKETS_PER_ADDRESS: _CODES,
     Limit.TICKETS_PER_CLIENT: _CODES,
     Limit.TICKETS_PER_USER: _CODES,
-    Limit.FAILURES_PER_ADDRESS: "too many wrong secrets came from this address; wait a little",
+    Limit.FAILURES_PER_ADDRESS: "too many wrong passwords of this client came from this address; wait a little",
 }
 
 
@@ -70,7 +73,7 @@ class Limits:
     def __init__(self, redis: "Redis | RedisCluster", allowed: settings.Limits) -> None:
         self._count = redis.register_script(_COUNT)
         self._allowed: Mapping[Limit, int] = {limit: getattr(allowed, limit) for limit in Limit}
-        self._suspects: dict[str, int] = {}
+        self._minute, self._suspects = 0, dict[tuple[str | None, str], None]()
 
     async def page_starts(self, *, client: str, address: str) -> None:
         """Count one more code that a page at *address* asks for: a login, or a bind in the portal.
@@ -102,29 +105,35 @@ class Limits:
                 return Excess(limit, first=over == 1)
         return None
 
-    async def failed(self, address: str) -> None:
-        """Count one wrong guess from *address*; once that was the last it may make, `listen` refuses it."""
+    async def failed(self, client: str | None, address: str) -> None:
+        """Count one wrong password of *client* from *address*; after too many, `listen` refuses the next.
+
+        None stands for a client id that is not configured: nothing is counted, in the same time.
+        """
         for whose, times in shares(address):
-            if await self._over(Limit.FAILURES_PER_ADDRESS, whose, times=times) >= 0:
-                minute, _ = _now()
-                self._suspects = {one: when for one, when in self._suspects.items() if when == minute}
-                self._suspects[whose] = minute
+            pair = f"{client}:{whose}"
+            over = await self._over(Limit.FAILURES_PER_ADDRESS, pair, times=times, count=client is not None)
+            if over >= 0:
+                self._suspect(client, whose)
 
-    @property
-    def suspicious(self) -> bool:
-        """Whether there may be anybody at all to refuse, so that others pay nothing."""
-        return bool(self._suspects)
-
-    def listen(self, address: str) -> None:
-        """Return if *address* may prove itself, as far as this process knows.
+    def listen(self, client: str | None, address: str) -> None:
+        """Return if a password of *client* from *address* may be looked at, as far as this process knows.
 
         Raises:
-            RateLimited: it has guessed too often; its next guess is not even looked at.
+            RateLimited: too many were wrong; not even the right one is taken until the minute is over.
         """
         minute, left = _now()
-        if any(self._suspects.get(whose) == minute for whose, _ in shares(address)):
+        if self._minute == minute and any((client, whose) in self._suspects for whose, _ in shares(address)):
             limit = Limit.FAILURES_PER_ADDRESS
-            raise RateLimited(_SAID[limit], limit=limit, retry_after=left)
+            raise RateLimited(_SAID[limit], limit=limit, retry_after=left, client=client)
+
+    def _suspect(self, client: str | None, whose: str) -> None:
+        minute, _ = _now()
+        if self._minute != minute:
+            self._minute, self._suspects = minute, {}
+        if len(self._suspects) >= _MOST_SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
+        self._suspects[client, whose] = None
 
     async def _take(
         self, limit: Limit, whose: str, *, times: int = 1, client: str, user_id: UserId | None = None
@@ -133,22 +142,26 @@ class Limits:
         if allowed and await self._counted(limit, whose) > allowed:
             raise RateLimited(_SAID[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id)
 
-    async def _over(self, limit: Limit, whose: str, *, times: int = 1) -> int:
-        """Count one more; return by how much that exceeds what is allowed, below 0 while some are left."""
+    async def _over(self, limit: Limit, whose: str, *, times: int = 1, count: bool = True) -> int:
+        """Count one more; return by how much that exceeds what is allowed, below 0 while some are left.
+
+        Without *count* Redis is asked in the same way, and keeps nothing.
+        """
         allowed = self._allowed[limit] * times
         if not allowed:
             return -1
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._counted(limit, whose) - allowed
+                return await self._counted(limit, whose, count=count) - allowed
         except (StoreUnavailable, TimeoutError):
             log.warning("cannot count %s", limit)
             return -1
 
-    async def _counted(self, limit: Limit, whose: str) -> int:
+    async def _counted(self, limit: Limit, whose: str, *, count: bool = True) -> int:
         minute, _ = _now()
         with redis_errors():
-            return int(await self._count(keys=[f"scanbind:l:{limit}:{whose}:{minute}"], args=[2 * _WINDOW]))
+            key = f"scanbind:l:{limit}:{whose}:{minute}"
+            return int(await self._count(keys=[key], args=[2 * _WINDOW, int(count)]))
 
 
 def shares(address: str) -> Iterator[tuple[str, int]]:

@@ -182,38 +182,65 @@ async def test_no_counter_names_a_person(limits: Make, redis: Redis) -> None:
     assert pseudonym(openid) in key
 
 
-async def test_who_guessed_too_often_is_not_listened_to_until_the_minute_is_over(
+async def test_whoever_guessed_too_often_is_not_listened_to_until_the_minute_is_over(
     limits: Make, clock: Callable[[float], None]
 ) -> None:
     mine, mallory = limits(failures_per_address=3), "203.0.113.66"
     for _ in range(3):
-        mine.listen(mallory)
-        await mine.failed(mallory)
+        mine.listen("shop", mallory)
+        await mine.failed("shop", mallory)
     with pytest.raises(RateLimited) as refused:
-        mine.listen(mallory)
-    assert (refused.value.limit, refused.value.retry_after) == ("failures_per_address", 40)
-    mine.listen("203.0.113.7")
+        mine.listen("shop", mallory)
+    told = refused.value
+    assert (told.limit, told.retry_after, told.client) == ("failures_per_address", 40, "shop")
+    mine.listen("shop", "203.0.113.7")
+    mine.listen("club", mallory)
     clock(40)
-    mine.listen(mallory)
+    mine.listen("shop", mallory)
 
 
 async def test_another_process_learns_it_at_its_first_wrong_guess(limits: Make) -> None:
     here, there, mallory = limits(failures_per_address=3), limits(failures_per_address=3), "203.0.113.66"
     for _ in range(3):
-        await here.failed(mallory)
-    there.listen(mallory)
-    await there.failed(mallory)
+        await here.failed("shop", mallory)
+    there.listen("shop", mallory)
+    await there.failed("shop", mallory)
     with pytest.raises(RateLimited):
-        there.listen(mallory)
+        there.listen("shop", mallory)
+
+
+async def test_a_client_that_there_is_not_is_never_suspected_and_kept_nowhere(limits: Make, redis: Redis) -> None:
+    """Red when `failed` counts for None as for a name."""
+    mine = limits(failures_per_address=1)
+    for _ in range(3):
+        await mine.failed(None, "203.0.113.66")
+        mine.listen(None, "203.0.113.66")
+    assert await redis.keys("scanbind:l:*") == []
+    assert not mine._suspects
 
 
 async def test_suspects_are_forgotten_with_their_minute(limits: Make, clock: Callable[[float], None]) -> None:
     mine = limits(failures_per_address=1)
     for number in range(5):
-        await mine.failed(f"203.0.113.{number}")
+        await mine.failed("shop", f"203.0.113.{number}")
     clock(60)
-    await mine.failed("203.0.113.9")
-    assert mine._suspects.keys() == {"203.0.113.9"}
+    await mine.failed("shop", "203.0.113.9")
+    assert mine._suspects.keys() == {("shop", "203.0.113.9")}
+
+
+async def test_so_many_suspects_are_remembered_and_the_oldest_go_first(
+    limits: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `_suspect` deletes nothing: a network of many addresses would fill the memory."""
+    monkeypatch.setattr("service.limits._MOST_SUSPECTS", 3)
+    mine = limits(failures_per_address=1)
+    for number in range(5):
+        await mine.failed("shop", f"203.0.113.{number}")
+    assert [whose for _, whose in mine._suspects] == ["203.0.113.2", "203.0.113.3", "203.0.113.4"]
+    mine.listen("shop", "203.0.113.1")
+    await mine.failed("shop", "203.0.113.1")
+    with pytest.raises(RateLimited):
+        mine.listen("shop", "203.0.113.1")
 
 
 async def test_without_redis_no_scan_and_no_guess_is_refused_for_its_number() -> None:
@@ -221,6 +248,5 @@ async def test_without_redis_no_scan_and_no_guess_is_refused_for_its_number() ->
         mine = Limits(nowhere, allowed(scans_per_openid=1, failures_per_address=1))
         assert [await mine.scan(OpenId("oAnna"), None) for _ in range(3)] == [None] * 3
         for _ in range(3):
-            await mine.failed("203.0.113.66")
-        mine.listen("203.0.113.66")
-        assert not mine.suspicious
+            await mine.failed("shop", "203.0.113.66")
+        mine.listen("shop", "203.0.113.66")
