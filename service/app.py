@@ -227,7 +227,7 @@ def _compose(
 async def _written(audit: Audit) -> None:
     """Write the last of the record, after all that could have added to it has ended."""
     try:
-        await audit.flush()
+        await audit.finish()
     except StoreUnavailable as e:
         log.error("the end of the record is lost: %s", e.detail)  # noqa: TRY400 - the cause says no more
 

@@ -1,13 +1,15 @@
 """The record of what matters to security, in SQL. Lines are added, and go with age; nothing here changes one.
 
 What SQL decides is recorded in the transaction that decides it (`write`). The rest is noted without waiting and
-written within a second (`Audit.note`); a process that is killed can lose that second.
+written within a second (`Audit.note`), or counted until the minute is over (service/repeats.py); a process that is
+killed can lose that.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
@@ -23,6 +25,7 @@ from models.tables import audit
 from models.ticket import TicketId
 from service.database import Database
 from service.purging import purge
+from service.repeats import Repeats
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +35,8 @@ _BATCH: Final = 500
 _GATHER: Final = 0.2
 """Seconds in which lines gather, so that a busy service writes them together."""
 _PAUSE: Final = 2.0
-_MINUTE: Final = 60
-_MOST_HITS: Final = 100
-"""Limits hit in one minute that get a line each; whoever floods us is not to flood the record."""
+_LONGEST_WAIT: Final = 60.0
+"""Seconds, should the clock be set back while a minute is counted."""
 
 
 async def write(connection: AsyncConnection, *lines: Line) -> None:
@@ -50,7 +52,7 @@ class Audit:
         self._clock = clock
         self._noted: deque[Line] = deque(maxlen=_MOST_NOTED)
         self._news = asyncio.Event()
-        self._minute, self._hits = 0, set[tuple[str | None, ...]]()
+        self._repeats = Repeats()
         self._flushing = asyncio.Lock()
         self.lost = 0
         """Lines that had to go unwritten."""
@@ -66,11 +68,12 @@ class Audit:
         user_id: str | None = None,
         detail: str | None = None,
     ) -> None:
-        """Take a line to be written soon; never waits, never fails."""
-        self.lost += len(self._noted) == _MOST_NOTED
+        """Take a line to be written soon, or counted if it is one of many; never waits, never fails."""
         short = shortened(openid) if openid else None
-        self._noted.append(Line(self._clock(), event, client, account, ticket, short, user_id, detail))
-        self._news.set()
+        line = Line(self._clock(), event, client, account, ticket, short, user_id, detail)
+        self._take(self._repeats.ended(line.at))
+        if self._repeats.first(line):
+            self._take([line])
 
     def limit_hit(
         self,
@@ -82,28 +85,23 @@ class Audit:
         openid: OpenId | None = None,
         user_id: str | None = None,
     ) -> None:
-        """Note that somebody did too much of something, once a minute for each of them."""
-        minute = int(self._clock().timestamp()) // _MINUTE
-        if self._minute != minute:
-            self._minute, self._hits = minute, set()
-        whose = (limit, address, client, account, openid, user_id)
-        if whose not in self._hits and len(self._hits) < _MOST_HITS:
-            self._hits.add(whose)
-            detail = f"{limit} {address}" if address else limit
-            self.note(
-                Happening.LIMIT_HIT,
-                client=client,
-                account=account,
-                openid=openid,
-                user_id=user_id,
-                detail=detail,
-            )
+        """Note that a caller or person exceeded *limit*."""
+        self.note(
+            Happening.LIMIT_HIT,
+            client=client,
+            account=account,
+            openid=openid,
+            user_id=user_id,
+            detail=f"{limit} {address}" if address else limit,
+        )
 
     async def run(self) -> None:
         """Write what was noted, until cancelled."""
         while True:
-            await self._news.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._left())
             await asyncio.sleep(_GATHER)
+            self._take(self._repeats.ended(self._clock()))
             self._news.clear()
             try:
                 await self.flush()
@@ -111,6 +109,14 @@ class Audit:
                 log.warning("the record waits to be written: %s", e.detail)
                 self._news.set()
                 await asyncio.sleep(_PAUSE)
+
+    async def finish(self) -> None:
+        """Write whatever was noted, and what was counted in the minute that is not over yet.
+
+        Raises: as `flush`.
+        """
+        self._take(self._repeats.rest())
+        await self.flush()
 
     async def flush(self) -> None:
         """Write whatever was noted.
@@ -120,6 +126,17 @@ class Audit:
         """
         async with self._flushing:  # two at once would write the same lines
             await self._flush()
+
+    def _take(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            self.lost += len(self._noted) == _MOST_NOTED
+            self._noted.append(line)
+            self._news.set()
+
+    def _left(self) -> float | None:
+        """Return the seconds until what is counted can be written; None if nothing is counted."""
+        due = self._repeats.due
+        return min(max((due - self._clock()).total_seconds(), 0.0), _LONGEST_WAIT) if due else None
 
     async def _flush(self) -> None:
         while batch := list(islice(self._noted, _BATCH)):
@@ -133,7 +150,7 @@ class Audit:
                 self._noted.popleft()
 
     async def purge(self, before: datetime) -> int:
-        """Delete lines from before; return how many, 100,000 at most."""
+        """Delete lines from before; return how many."""
         return await purge(self._database, audit.c.id, before, when=audit.c.at)
 
     async def key_in_use(self, name: str, fingerprint: str) -> None:

@@ -221,7 +221,7 @@ class Bindings:
         return [self._entry(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:
-        """Delete history from before; return how many lines, 100,000 at most."""
+        """Delete history from before; return how many lines."""
         return await purge(self._database, history.c.id, before, when=history.c.at)
 
     def _entry(self, row: RowMapping) -> Entry:

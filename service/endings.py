@@ -175,7 +175,7 @@ class Endings:
         return [self._told(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:
-        """Delete endings and bind requests that expired before; return how many, 200,000 at most."""
+        """Delete endings and bind requests that expired before; return how many."""
         return sum(
             [
                 await purge(self._database, table.c.ticket, before, when=table.c.expires_at)

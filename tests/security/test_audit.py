@@ -162,7 +162,7 @@ async def test_a_key_that_takes_over_is_recorded_without_being_told(
 
 
 async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record: Record) -> None:
-    """Red when `considered` or `Scanning.handle` does not tell, and when `limit_hit` notes every time."""
+    """Red when `considered` or `Scanning.handle` does not tell, and when `Audit.note` writes every time."""
     world: World = await make(limits={"tickets_per_address": 1, "scans_per_openid": 1})
     page, person = await world.login(), await world.person()
     world.clock.advance(-world.clock.seconds() % 60)
@@ -174,6 +174,39 @@ async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record
         await world.scan(person, page)
     expected = [("limit_hit", "tickets_per_address 127.0.0.1"), ("limit_hit", "scans_per_openid")]
     await told(record, "--event", "limit_hit", expected=expected)
+
+
+async def test_three_thousand_invented_codes_are_two_lines_a_minute(make: Make, record: Record) -> None:
+    """Red when `Audit.note` writes whatever it is given: any visitor of a site could fill the table."""
+    world: World = await make()
+    began = world.clock.seconds() // 60
+
+    async def invent(number: int) -> None:
+        assert (await world.exchange(f"invented-{number}")).status == 400
+
+    for first in range(0, 3000, 100):
+        await asyncio.gather(*(invent(number) for number in range(first, first + 100)))
+    minutes = int(world.clock.seconds() // 60 - began) + 1
+    world.clock.advance(60)
+    await invent(3000)
+    lines = await record("--event", "exchange_refused", lines=3)
+    assert len(lines) <= 2 * minutes + 1
+    counts = [line.get("detail", "0 more").removesuffix(" more") for line in lines]
+    firsts = sum(count == "0" for count in counts)
+    assert firsts + sum(map(int, counts)) == 3001
+    assert {line["client"] for line in lines} == {"shop"}
+
+
+async def test_what_is_still_counted_at_the_stop_is_written(
+    redis_url: str, tmp_path: Path, record: Record
+) -> None:
+    """Red when `_written` flushes only: the last minute before a stop would be unknown."""
+    async with make_world(redis_url, tmp_path) as world:
+        world.clock.advance(-world.clock.seconds() % 60)
+        for number in range(30):
+            assert (await world.exchange(f"invented-{number}")).status == 400
+    expected = [("exchange_refused", None), ("exchange_refused", "29 more")]
+    await told(record, "--event", "exchange_refused", expected=expected)
 
 
 async def test_an_ipv6_subscriber_does_not_fill_the_record(make: Make, record: Record) -> None:

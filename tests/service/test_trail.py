@@ -42,6 +42,13 @@ def test_nothing_that_is_printed_can_pass_for_more_than_it_is() -> None:
     )
 
 
+def test_a_count_is_one_word_of_the_line() -> None:
+    line = Line(NOW, Happening.LIMIT_HIT, "shop", detail="tickets_per_address 203.0.113.7, 12 more")
+    assert trail.readable(line) == (
+        '2026-03-01T12:00:00.000Z limit_hit client=shop detail="tickets_per_address 203.0.113.7, 12 more"'
+    )
+
+
 @pytest.mark.parametrize(
     ("openid", "shown"),
     [("o9AgO5Kd5ggOC-bXrbNODIiE3bGY", "…DIiE3bGY"), ("abcdef", "…def"), ("a", "…"), ("", "…")],

@@ -1,6 +1,8 @@
 """The record: what is decided is recorded with it, what is noted is written soon, nothing is lost on the way."""
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,17 +10,19 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from models.audit import Happening, Line
 from models.binding import Door, Policy, UserId
 from models.errors import StoreUnavailable
 from models.event import OpenId
+from models.tables import audit as log
 from models.tables import to_millisecond
 from models.ticket import TicketId
 from service import audit as auditing
 from service.audit import Audit, write
 from service.bindings import bind
-from service.database import Database
+from service.database import Database, connect
 from service.followers import Followers
 from service.people import People
 from service.settings import validate
@@ -224,6 +228,105 @@ async def test_old_lines_go_with_their_age(database: Database, audit: Audit, rec
             await write(connection, Line(NOW - timedelta(days=days), Happening.SCANNED, detail=str(days)))
     assert await audit.purge(NOW - timedelta(days=1)) == 2
     assert await recorded() == [("scanned", "0")]
+
+
+async def doubled(database: Database, line: Line, *, times: int) -> int:
+    """Insert *line* so often that its number doubles *times*; return how many there are."""
+    columns = [column for column in log.c if column is not log.c.id]
+    async with database.write() as connection:
+        await write(connection, line)
+        for _ in range(times):
+            await connection.execute(sa.insert(log).from_select(columns, sa.select(*columns)))
+    return int(2**times)
+
+
+async def test_one_purge_deletes_all_that_is_old_however_much(database: Database, audit: Audit) -> None:
+    """Red when `purge` ends after so many batches: what a flood has written would stay for weeks."""
+    many = await doubled(database, Line(NOW - timedelta(days=200), Happening.EXCHANGE_REFUSED, "shop"), times=17)
+    audit.note(Happening.SCANNED)
+    await audit.flush()
+    assert many > 100_000
+    assert await audit.purge(NOW - timedelta(days=190)) == many
+    async with database.read() as connection:
+        assert (await connection.scalars(sa.select(log.c.event))).all() == ["scanned"]
+
+
+async def test_others_write_to_sqlite_while_much_is_purged(tmp_path: Path) -> None:
+    """Red when `purge` deletes all in one transaction: SQLite has one writer, and the others give up waiting."""
+    async with connect("embedded", data_dir=tmp_path) as here, connect("embedded", data_dir=tmp_path) as there:
+        many = await doubled(here, Line(NOW - timedelta(days=200), Happening.EXCHANGE_REFUSED, "shop"), times=18)
+        purging = asyncio.create_task(Audit(here, clock=lambda: NOW).purge(NOW - timedelta(days=190)))
+        for number in range(20):
+            for database in (here, there):  # the second as another process has it: they share no queue
+                async with database.write() as connection:
+                    await write(connection, Line(NOW, Happening.SCANNED, detail=str(number)))
+        assert not purging.done(), "it is not through when forty others have written"
+        assert await purging == many
+        assert many > 250_000
+
+
+async def test_a_purge_leaves_half_of_the_time_to_others(database: Database, audit: Audit) -> None:
+    """Red when `purge` does not pause: other processes found SQLite busy for seconds."""
+    await doubled(database, Line(NOW - timedelta(days=200), Happening.EXCHANGE_REFUSED), times=12)
+    began, ended = [], []
+
+    def begin(_: Any) -> None:
+        began.append(time.monotonic())
+
+    def commit(_: Any) -> None:
+        ended.append(time.monotonic())
+
+    sa.event.listen(Engine, "begin", begin)
+    sa.event.listen(Engine, "commit", commit)
+    try:
+        await audit.purge(NOW)
+    finally:
+        sa.event.remove(Engine, "begin", begin)
+        sa.event.remove(Engine, "commit", commit)
+    assert len(began) == len(ended) > 8
+    held = sum(end - start for start, end in zip(began[:-1], ended[:-1], strict=True))
+    pauses = sum(start - end for start, end in zip(began[1:], ended[:-1], strict=True))
+    assert pauses > held * 0.9
+
+
+async def test_many_of_a_kind_are_a_line_at_once_and_one_when_their_minute_is_over(
+    database: Database, recorded: Recorded
+) -> None:
+    """Red when `run` waits for news alone: the count would wait for whatever is noted next."""
+    began = [math.inf]
+    audit = Audit(database, clock=lambda: NOW + timedelta(seconds=max(0, 58 + time.monotonic() - began[0])))
+    for _ in range(3000):
+        audit.note(Happening.EXCHANGE_REFUSED, client="shop")
+    began[0] = time.monotonic()
+    running = asyncio.create_task(audit.run())
+    async with asyncio.timeout(10):
+        while len(await recorded()) < 2:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert await recorded() == [("exchange_refused", None), ("exchange_refused", "2999 more")]
+
+
+async def test_what_is_counted_is_written_with_the_next_line_after_its_minute(
+    database: Database, recorded: Recorded
+) -> None:
+    now = [NOW]
+    audit = Audit(database, clock=lambda: now[0])
+    for _ in range(3):
+        audit.note(Happening.EXCHANGE_REFUSED, client="shop")
+    now[0] += timedelta(minutes=1)
+    audit.note(Happening.SCANNED)
+    await audit.flush()
+    assert [detail for _, detail in await recorded()] == [None, "2 more", None]
+
+
+async def test_the_last_counts_are_written_at_the_end(audit: Audit, recorded: Recorded) -> None:
+    """Red when `finish` does not ask for the rest."""
+    for _ in range(3):
+        audit.note(Happening.EXCHANGE_REFUSED, client="shop")
+    await audit.flush()
+    assert await recorded() == [("exchange_refused", None)]
+    await audit.finish()
+    assert await recorded() == [("exchange_refused", None), ("exchange_refused", "2 more")]
 
 
 async def test_two_who_write_what_was_noted_write_it_once(audit: Audit, recorded: Recorded) -> None:
