@@ -17,6 +17,7 @@ check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.import_clock tests models service handlers sandbox demo
 	@PYTHON=$(BIN)/python sh tools/size.sh widget 10000
 
 bench: .venv/dev.stamp

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
+from moments import soon
 from redis.asyncio import Redis
 
 from models.ticket import Signal, Status, Ticket, TicketId, advance
@@ -14,8 +15,7 @@ from service import feed as feed_module
 from service.feed import Feed
 from service.tickets import TicketStore
 
-NOW = datetime.now(UTC)
-SOON = NOW + timedelta(seconds=300)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE = Ticket(TicketId("one"))
 LONG = 20.0
 """Seconds nobody in these tests should really wait."""
@@ -70,7 +70,7 @@ async def woken(*tasks: asyncio.Task[None]) -> bool:
 
 
 async def scanned(store: TicketStore, ticket: Ticket) -> Ticket:
-    return await store.update(ticket, lambda it: advance(it, Signal.SCAN, now=NOW), expires_at=SOON)
+    return await store.update(ticket, lambda it: advance(it, Signal.SCAN, now=NOW), expires_at=soon())
 
 
 async def cut_off(redis: Redis) -> None:
@@ -78,7 +78,7 @@ async def cut_off(redis: Redis) -> None:
 
 
 async def test_a_change_wakes_whoever_waits_and_is_known_at_once(feed: Feed, store: TicketStore) -> None:
-    made = await store.update(ONE, lambda ticket: ticket, expires_at=SOON)
+    made = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
     feed.learn(made)  # or its own publication may come after and wake, too
     task = await waiting(feed, made)
     changed = await scanned(store, made)
@@ -97,7 +97,7 @@ async def test_a_change_of_another_ticket_wakes_nobody(feed: Feed, store: Ticket
 
 
 async def test_a_change_between_reading_and_waiting_is_not_missed(feed: Feed, store: TicketStore) -> None:
-    read = await store.update(ONE, lambda ticket: ticket, expires_at=SOON)
+    read = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
     feed.learn(read)
     await scanned(store, read)
     await until(lambda: feed.known(ONE.id) != read)
@@ -142,7 +142,7 @@ async def test_an_older_state_never_replaces_a_newer(feed: Feed) -> None:
 
 
 async def test_a_lost_connection_wakes_everybody_and_forgets(feed: Feed, store: TicketStore, redis: Redis) -> None:
-    made = await store.update(ONE, lambda ticket: ticket, expires_at=SOON)
+    made = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
     feed.learn(made)
     tasks = [await waiting(feed, made), await waiting(feed, replace(ONE, id=TicketId("other")))]
     await cut_off(redis)

@@ -2,16 +2,15 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+from moments import soon
 from redis.asyncio import Redis
 
 from models.event import OpenId, pseudonym
 from service.questions import Asked, Questions
 
-SOON = datetime.now(UTC) + timedelta(hours=1)
 ANNA, BERT = OpenId("oAnna"), OpenId("oBert")
 
 ONE, TWO, THREE = (Asked(f"scene{number}", created=1000 + number) for number in (1, 2, 3))
@@ -23,7 +22,7 @@ def questions(redis: Redis) -> Questions:
 
 
 async def ask(questions: Questions, *asked: Asked, openid: OpenId = ANNA) -> list[bool]:
-    return [await questions.open("main", openid, one, until=SOON) for one in asked]
+    return [await questions.open("main", openid, one, until=soon()) for one in asked]
 
 
 async def test_nobody_was_asked_anything_at_first(questions: Questions) -> None:
@@ -71,7 +70,7 @@ async def test_only_a_few_are_remembered(questions: Questions) -> None:
 async def test_people_and_accounts_are_asked_apart(questions: Questions) -> None:
     await ask(questions, ONE)
     await ask(questions, TWO, openid=BERT)
-    await questions.open("second", ANNA, THREE, until=SOON)
+    await questions.open("second", ANNA, THREE, until=soon())
     assert await questions.of("main", ANNA) == [ONE]
     assert await questions.of("main", BERT) == [TWO]
     assert await questions.of("second", ANNA) == [THREE]
@@ -79,27 +78,27 @@ async def test_people_and_accounts_are_asked_apart(questions: Questions) -> None
 
 async def test_which_push_answered_is_remembered(questions: Questions) -> None:
     await ask(questions, ONE, TWO)
-    await questions.answered("main", ANNA, TWO.scene, by="push", until=SOON)
+    await questions.answered("main", ANNA, TWO.scene, by="push", until=soon())
     assert await questions.of("main", ANNA) == [replace(TWO, answered_by="push"), ONE]
 
 
 async def test_only_the_open_question_is_marked_as_answered(questions: Questions) -> None:
-    await questions.answered("main", ANNA, ONE.scene, by="push", until=SOON)
+    await questions.answered("main", ANNA, ONE.scene, by="push", until=soon())
     assert await questions.of("main", ANNA) == []
     await ask(questions, ONE, TWO)
-    await questions.answered("main", ANNA, ONE.scene, by="push", until=SOON)
+    await questions.answered("main", ANNA, ONE.scene, by="push", until=soon())
     assert await questions.of("main", ANNA) == [TWO, ONE]
 
 
 async def test_scans_at_once_leave_the_newest_open(questions: Questions) -> None:
     many = [Asked(f"scene{number}", created=number) for number in range(5)]
-    told = await asyncio.gather(*(questions.open("main", ANNA, asked, until=SOON) for asked in many))
+    told = await asyncio.gather(*(questions.open("main", ANNA, asked, until=soon()) for asked in many))
     assert (await questions.of("main", ANNA))[0] == many[-1]
     assert told[-1]
 
 
 async def test_questions_do_not_outlive_their_ticket(questions: Questions, redis: Redis) -> None:
-    until = datetime.now(UTC) + timedelta(seconds=300)
+    until = soon()
     await questions.open("main", ANNA, ONE, until=until)
     [key] = await redis.keys("scanbind:q:*")
     assert 290_000 < await redis.pttl(key) <= 300_000

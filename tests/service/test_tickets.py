@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from moments import soon
 from redis.asyncio import Redis
 
 from models.errors import StoreUnavailable
@@ -24,8 +25,7 @@ from models.ticket import (
 )
 from service.tickets import CHANNEL, TicketStore, decode, encode
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-SOON = NOW + timedelta(seconds=300)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NEW = Ticket(TicketId("t"), asker=Asker(browser="Chrome · Mac", state="xyz"))
 FULL = Ticket(
     id=TicketId("t"),
@@ -68,45 +68,45 @@ async def test_what_redis_does_not_have_is_none(store: TicketStore) -> None:
 
 
 async def test_the_first_update_begins_with_the_ticket_given(store: TicketStore) -> None:
-    made = await store.update(NEW, unchanged, expires_at=SOON)
+    made = await store.update(NEW, unchanged, expires_at=soon())
     assert made == replace(NEW, version=made.version)
     assert await store.load(NEW.id) == made
 
 
 async def test_later_updates_begin_with_what_is_there(store: TicketStore) -> None:
-    await store.update(NEW, unchanged, expires_at=SOON)
-    scanned = await store.update(Ticket(NEW.id), scan("oAnna"), expires_at=SOON)
+    await store.update(NEW, unchanged, expires_at=soon())
+    scanned = await store.update(Ticket(NEW.id), scan("oAnna"), expires_at=soon())
     assert (scanned.status, scanned.openid, scanned.asker) == (Status.SCANNED, "oAnna", NEW.asker)
 
 
 async def test_nothing_is_written_when_nothing_changes(store: TicketStore, redis: Redis) -> None:
-    made = await store.update(NEW, scan("oAnna"), expires_at=SOON)
+    made = await store.update(NEW, scan("oAnna"), expires_at=soon())
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
         await pubsub.get_message(timeout=1)
-        assert await store.update(NEW, scan("oBert"), expires_at=SOON) == made
-        changed = await store.update(NEW, lambda ticket: replace(ticket, status=Status.EXPIRED), expires_at=SOON)
+        assert await store.update(NEW, scan("oBert"), expires_at=soon()) == made
+        changed = await store.update(NEW, lambda ticket: replace(ticket, status=Status.EXPIRED), expires_at=soon())
         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
     assert message is not None
     assert decode(message["data"]) == changed  # the first thing said is of the change, not of the second phone
 
 
 async def test_versions_grow_with_every_change_and_across_a_loss(store: TicketStore, redis: Redis) -> None:
-    first = await store.update(NEW, unchanged, expires_at=SOON)
-    second = await store.update(NEW, scan("oAnna"), expires_at=SOON)
+    first = await store.update(NEW, unchanged, expires_at=soon())
+    second = await store.update(NEW, scan("oAnna"), expires_at=soon())
     await redis.flushall()
-    third = await store.update(NEW, unchanged, expires_at=SOON)
+    third = await store.update(NEW, unchanged, expires_at=soon())
     assert first.version < second.version < third.version
 
 
 async def test_versions_grow_even_when_a_clock_was_ahead(store: TicketStore) -> None:
     ahead = replace(NEW, version=2**60)
-    assert (await store.update(ahead, unchanged, expires_at=SOON)).version == 2**60 + 1
+    assert (await store.update(ahead, unchanged, expires_at=soon())).version == 2**60 + 1
 
 
 async def test_of_many_phones_at_once_one_is_the_first(store: TicketStore) -> None:
     phones = [f"o{number}" for number in range(6)]
-    seen = await asyncio.gather(*(store.update(NEW, scan(phone), expires_at=SOON) for phone in phones))
+    seen = await asyncio.gather(*(store.update(NEW, scan(phone), expires_at=soon()) for phone in phones))
     assert len({ticket.openid for ticket in seen}) == 1
     assert await store.load(NEW.id) == seen[0]
 
@@ -118,7 +118,7 @@ async def test_no_concurrent_change_is_lost(store: TicketStore) -> None:
         return lambda ticket: replace(ticket, asker=Asker(state=(ticket.asker.state or "") + letter))
 
     bare = Ticket(TicketId("t"))
-    await asyncio.gather(*(store.update(bare, append(letter), expires_at=SOON) for letter in "abcdef"))
+    await asyncio.gather(*(store.update(bare, append(letter), expires_at=soon()) for letter in "abcdef"))
     final = await store.load(bare.id)
     assert final is not None
     assert sorted(final.asker.state or "") == list("abcdef")
@@ -126,7 +126,7 @@ async def test_no_concurrent_change_is_lost(store: TicketStore) -> None:
 
 async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> None:
     """Somebody else writes before every swap: the attempts are bounded, and nothing of ours is written."""
-    await store.update(NEW, unchanged, expires_at=SOON)
+    await store.update(NEW, unchanged, expires_at=soon())
     tries = 0
 
     meddling = TicketStore(redis)
@@ -140,7 +140,7 @@ async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> 
 
     meddling._cells._swap = late  # type: ignore[assignment]  # stands where Redis' script stands
     with pytest.raises(StoreUnavailable):
-        await meddling.update(NEW, scan("oAnna"), expires_at=SOON)
+        await meddling.update(NEW, scan("oAnna"), expires_at=soon())
     assert tries == 8
     held = await store.load(NEW.id)
     assert held is not None
@@ -149,7 +149,7 @@ async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> 
 
 async def test_a_ticket_is_kept_as_long_as_it_can_be_read(store: TicketStore, redis: Redis) -> None:
     lifetime = timedelta(seconds=300)
-    await store.update(NEW, unchanged, expires_at=datetime.now(UTC) + lifetime)
+    await store.update(NEW, unchanged, expires_at=soon(seconds=lifetime.total_seconds()))
     left = timedelta(milliseconds=await redis.pttl("scanbind:t:t"))
     assert lifetime + READABLE_AFTER < left < lifetime + READABLE_AFTER + timedelta(seconds=120)
 
@@ -158,7 +158,7 @@ async def test_every_change_is_published(store: TicketStore, redis: Redis) -> No
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
         await pubsub.get_message(timeout=1)
-        made = await store.update(NEW, unchanged, expires_at=SOON)
+        made = await store.update(NEW, unchanged, expires_at=soon())
         message = await pubsub.get_message(timeout=1)
     assert message is not None
     assert decode(message["data"]) == made
@@ -170,4 +170,4 @@ async def test_a_redis_that_does_not_answer_is_named_as_such() -> None:
         with pytest.raises(StoreUnavailable):
             await store.load(NEW.id)
         with pytest.raises(StoreUnavailable):
-            await store.update(NEW, unchanged, expires_at=SOON)
+            await store.update(NEW, unchanged, expires_at=soon())
