@@ -5,14 +5,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from harness import World, free_port
 from harness import world as make_world
+from moments import NOON
 from redis.asyncio import Redis
 
+from service import limits
 from service.embedded import valkey
 from service.serving import running
 
@@ -35,6 +38,14 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     async with Redis.from_url(redis_url, decode_responses=True) as client:
         await client.flushall()
         yield client
+
+
+@pytest.fixture(autouse=True)
+def minute(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Hold the time by which the limits count: a minute that begins during a test would allow as much again."""
+    held = SimpleNamespace(now=NOON + 20)
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: held.now))
+    return held
 
 
 @pytest.fixture

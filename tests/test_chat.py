@@ -182,7 +182,7 @@ async def test_an_older_scan_that_arrives_late_does_not_open_its_question(make: 
     held = await world.sandbox.scan(person, first.made["qr_url"], mischief=Mischief.OUT_OF_ORDER, wait=False)
     world.clock.advance(2)
     newer = await world.scan(person, second)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (held.delivery and held.delivery.attempts):
             await asyncio.sleep(0.01)
     assert "out of date" in (held.delivery.reply or "")

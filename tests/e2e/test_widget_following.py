@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -18,7 +17,7 @@ from proxy import Proxy, Rule, cuts_off, followers_fail, no_streams, nothing_hel
 from widget import HIDE, LOGIN, Begin, Console, Widget, confirm, in_time, opened, scan_newest, timed, until
 
 from models.ticket import TicketId
-from service import keys, limits
+from service import keys
 from service.embedded import valkey
 from service.serving import Running, running
 
@@ -183,10 +182,9 @@ async def test_a_code_ends_by_the_browsers_own_clock_while_the_service_is_away(
 
 
 async def test_too_many_codes_are_asked_for_again_when_the_service_says_so(
-    begin: Begin, site: Site, context: BrowserContext, console: Console, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, site: Site, context: BrowserContext, console: Console
 ) -> None:
     console.expect(LOST)
-    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 1_800_000_020.0))
     world = await begin(limits={"tickets_per_address": 1})
     await world.login()
     async with proxy(world.url) as between:

@@ -74,6 +74,7 @@ async def test_a_code_is_gone_from_the_page_once_it_was_exchanged(world: World) 
 
 
 async def test_a_code_lives_a_minute(world: World) -> None:
+    world.clock.hold()
     person = await world.bound("42")
     early, late = await confirmed(world, person), await confirmed(world, person)
     world.clock.advance(58)

@@ -3,22 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, SECRETS, World, basic, client, problem
-
-from service import limits
-
-NOON = 1_800_000_000 // 60 * 60
-"""The first second of a minute."""
-
-
-@pytest.fixture(autouse=True)
-def minute(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Hold the time by which the limits count at a second that a test may move."""
-    held = SimpleNamespace(now=NOON + 20)
-    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: held.now))
-    return held
+from moments import NOON
 
 
 async def start(world: World, *forwarded: str, name: str = "shop") -> ClientResponse:

@@ -148,7 +148,7 @@ async def test_what_nobody_can_expect_is_a_problem_and_no_fault(
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\nExpect: {expected}\r\nConnection: close\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", URL(world.url).port)
     writer.write(head.encode("utf-8", "surrogateescape"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         answer = await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -128,6 +128,7 @@ async def test_a_changed_capability_shows_nothing(world: World) -> None:
 
 
 async def test_a_picture_ends_with_the_ticket(world: World) -> None:
+    world.clock.hold()
     page = await world.login()
     world.clock.advance(298)
     assert (await world.call("GET", page.made["qr_svg"])).status == 200

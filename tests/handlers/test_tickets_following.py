@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -169,7 +170,7 @@ async def test_a_long_poll_is_held_and_ends_early_on_a_change(world: World) -> N
     await asyncio.wait([held], timeout=TOO_SOON)
     assert not held.done()
     await world.scan(await world.person(), page)
-    response = await asyncio.wait_for(held, 5)
+    response = await asyncio.wait_for(held, 20)
     assert (response.status, (await response.json())["status"]) == (200, "confirmed")
 
 
@@ -185,7 +186,7 @@ async def test_a_long_poll_is_not_ended_by_what_the_page_is_not_told(make: Any) 
     await asyncio.wait([held], timeout=TOO_SOON)
     assert not held.done()
     assert (await page.raw("DELETE")).status == 204
-    assert (await (await asyncio.wait_for(held, 5)).json())["status"] == "cancelled"
+    assert (await (await asyncio.wait_for(held, 20)).json())["status"] == "cancelled"
 
 
 async def test_every_page_of_a_ticket_is_told(world: World) -> None:
@@ -194,7 +195,7 @@ async def test_every_page_of_a_ticket_is_told(world: World) -> None:
     held = [asyncio.create_task(page.raw(If_None_Match=current, Prefer="wait=30")) for _ in range(5)]
     await asyncio.wait(held, timeout=TOO_SOON)
     assert (await page.raw("DELETE")).status == 204
-    answers = await asyncio.wait_for(asyncio.gather(*held), 5)
+    answers = await asyncio.wait_for(asyncio.gather(*held), 20)
     assert [(await one.json())["status"] for one in answers] == ["cancelled"] * 5
 
 
@@ -204,7 +205,7 @@ async def test_a_lapse_ends_a_long_poll(world: World) -> None:
     world.clock.advance(299.5 - (time.time() % 1))  # a ticket's end is a whole second
     began = time.monotonic()
     response = await page.raw(If_None_Match=current, Prefer="wait=30")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # and not the thirty seconds it may wait
     assert (response.status, (await response.json())["status"]) == (200, "expired")
     assert response.headers["ETag"] != current
 
@@ -215,7 +216,7 @@ async def test_a_wait_lasts_at_least_one_second_however_it_is_written(world: Wor
     current = await tag(page)
     began = time.monotonic()
     response = await page.raw(If_None_Match=current, Prefer=prefer)
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 20
     assert (response.status, response.headers["ETag"]) == (304, current)
 
 
@@ -228,31 +229,38 @@ async def test_a_wait_is_clamped_to_the_longest(
     current = await tag(page)
     began = time.monotonic()
     assert (await page.raw(If_None_Match=current, Prefer=prefer)).status == 304
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 20
 
 
-async def test_a_malformed_wait_is_ignored(world: World) -> None:
+@pytest.fixture
+async def full(make: Any) -> AsyncIterator[World]:
+    """A world without a free place to wait: a request that would be held is refused at once (429)."""
+    world: World = await make(limits={"waiting": 1})
     page = await world.login()
+    async with world.http.get(f"{world.url}/v1/tickets/{page.id}/events", headers=page.bearer):
+        assert (await page.raw(If_None_Match=await tag(page), Prefer="wait=1")).status == 429
+        yield world
+
+
+async def test_a_malformed_wait_is_ignored(full: World) -> None:
+    page = await full.login()
     current = await tag(page)
     malformed = ["wait", "wait=", "wait=x", "wait=-5", "wait=5s", "wait=1.5", "wait=1 2", "await=5", "wait=٣"]
-    async with asyncio.timeout(2):
-        for prefer in malformed:
-            assert (await page.raw(If_None_Match=current, Prefer=prefer)).status == 304, prefer
+    for prefer in malformed:
+        assert (await page.raw(If_None_Match=current, Prefer=prefer)).status == 304, prefer
 
 
-async def test_a_wait_without_a_matching_tag_answers_at_once(world: World) -> None:
-    page = await world.login()
-    async with asyncio.timeout(2):
-        assert (await page.raw(Prefer="wait=30")).status == 200
-        assert (await page.raw(Prefer="wait=30", If_None_Match='"x"')).status == 200
+async def test_a_wait_without_a_matching_tag_answers_at_once(full: World) -> None:
+    page = await full.login()
+    assert (await page.raw(Prefer="wait=30")).status == 200
+    assert (await page.raw(Prefer="wait=30", If_None_Match='"x"')).status == 200
 
 
-async def test_a_final_status_answers_at_once(world: World) -> None:
-    page = await world.login()
+async def test_a_final_status_answers_at_once(full: World) -> None:
+    page = await full.login()
     assert (await page.raw("DELETE")).status == 204
     await page.until("cancelled")
-    async with asyncio.timeout(2):
-        assert (await page.raw(Prefer="wait=30", If_None_Match=await tag(page))).status == 304
+    assert (await page.raw(Prefer="wait=30", If_None_Match=await tag(page))).status == 304
 
 
 async def test_who_waits_is_answered_when_the_service_stops(world: World) -> None:
@@ -261,11 +269,12 @@ async def test_who_waits_is_answered_when_the_service_stops(world: World) -> Non
     await asyncio.wait([held], timeout=TOO_SOON)
     world.app[keys.DRAINING].set()
     world.app[keys.FEED].close()
-    assert (await asyncio.wait_for(held, 5)).status == 304
+    assert (await asyncio.wait_for(held, 20)).status == 304
 
 
 @pytest.mark.parametrize("end", ["confirmed", "cancelled", "expired"])
 async def test_a_final_status_is_readable_for_two_minutes_past_the_end(world: World, end: str) -> None:
+    world.clock.hold()
     page = await world.login()
     if end == "confirmed":
         await world.scan(await world.person(), page)

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import sys
-import time
 from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
@@ -54,10 +53,8 @@ async def test_a_picture_that_takes_too_long_is_given_up_and_the_next_is_read(
     one = Eye()
     with monkeypatch.context() as patched:
         patched.setattr(eye, "LOOKS_FOR", 0.5)
-        before = time.monotonic()
         with pytest.raises(BadPicture) as told:
             await one.read(wall)
-        assert time.monotonic() - before < 5
     assert told.value.reason == "too_slow"
     assert started[0].returncode not in (None, 0)
     assert await one.read(blank()) == []

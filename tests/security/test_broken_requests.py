@@ -30,7 +30,7 @@ async def sent(world: World, request: bytes, *, gone: bool = False) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(world.url.rsplit(":", 1)[1]))
     writer.write(request)
     await writer.drain()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         answer = b"" if gone else await reader.read(20)
     writer.close()
     await writer.wait_closed()
@@ -53,7 +53,7 @@ async def test_what_is_no_http_is_refused_like_everything_else(world: World, req
     """Red when the server's connections are aiohttp's own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(world.url.rsplit(":", 1)[1]))
     writer.write(request_)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     told, headers = json.loads(body), head.decode().lower().splitlines()

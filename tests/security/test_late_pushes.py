@@ -22,7 +22,7 @@ async def held_back(world: World, act: Any) -> Any:
 
 
 async def arrived(delivery: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not delivery.attempts:
             await asyncio.sleep(0.01)
 

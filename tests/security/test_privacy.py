@@ -96,7 +96,7 @@ async def town(request: pytest.FixtureRequest, make: Make, beside: Any, tmp_path
     for page in (await other.login(state="canary-state"), await other.bind(USER, session="2", **asked)):
         await world.scan(person, page)
         assert (await page.poll())["status"] == "scanned"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not written(town.rows(), "portal_opened", *([] if request.param else [UNIONID])):
             await asyncio.sleep(0.02)
     return town
@@ -119,7 +119,7 @@ def left(kept: str, *canaries: str) -> list[str]:
 
 async def gone(town: Town, *canaries: str) -> None:
     """Wait until no store holds any of *canaries*: what is published arrives a moment later."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while found := left(await town.everything(), *canaries):
             assert found
             await asyncio.sleep(0.05)
@@ -168,7 +168,7 @@ async def test_a_push_that_is_handled_while_they_leave_leaves_nothing(
     go_on.set()
     await scan
     town = Town(world, world, person, tmp_path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while "'scanned'" not in town.rows():  # the record is written a little later
             await asyncio.sleep(0.02)
     await gone(town, openid, f"…{openid[-8:]}")

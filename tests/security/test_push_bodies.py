@@ -19,7 +19,7 @@ async def answered(world: World, *head: str, body: bytes = b"") -> tuple[int, st
     """Send a request as it is; return its status and what it is told, as soon as they are there."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(world.url.rsplit(":", 1)[1]))
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             writer.write("\r\n".join([*head, "Host: x", "", ""]).encode() + body)
             status = int((await reader.readuntil(b"\r\n")).split()[1])
             headers = await reader.readuntil(b"\r\n\r\n")

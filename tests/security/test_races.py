@@ -40,7 +40,7 @@ async def cancelled(other: World, page: Page, number: int) -> int:
 
 async def seen(world: World, other: World, page: Page) -> dict[str, Any]:
     """Return how the ticket stands, once both services tell the same and it has ended."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             here, there = [await Page(one, page.made, 200).poll() for one in (world, other)]
             if here | {"expires_in": 0} == there | {"expires_in": 0} and here["status"] not in (

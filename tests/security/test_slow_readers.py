@@ -12,8 +12,8 @@ from harness import World
 from handlers import tickets
 from service import connections, keys
 
-PATIENCE = 0.3
-SOON = 5.0
+PATIENCE = 1.0
+SOON = 20.0
 
 
 async def connected(world: World, *, window: int | None = None) -> socket.socket:

@@ -199,7 +199,7 @@ async def test_what_was_noted_waits_for_a_database_that_is_away(
     audit = Audit(away, clock=lambda: NOW)
     running = asyncio.create_task(audit.run())
     audit.note(Happening.SCANNED)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await away.asked.wait()
         assert await recorded() == []
         away.back = True

@@ -149,7 +149,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(url: str, tmp_path: P
             with pytest.raises(StoreUnavailable):
                 async with database.read() as connection:
                     await connection.execute(sa.text(sleep[_dialect(database)]))
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20  # of thirty
             await database.ping()
 
 
@@ -251,7 +251,7 @@ async def test_a_database_that_does_not_exist_is_an_outage(url: str, tmp_path: P
     async with connect(text, data_dir=tmp_path) as database:
         with pytest.raises(StoreUnavailable):
             await database.ping()
-    async with asyncio.timeout(5):  # the driver's thread must have ended before this loop has
+    async with asyncio.timeout(20):  # the driver's thread must have ended before this loop has
         while any("_connection_worker_thread" in it.name for it in threading.enumerate()):
             await asyncio.sleep(0.01)
 

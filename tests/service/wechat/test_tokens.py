@@ -56,7 +56,7 @@ async def test_all_who_come_at_once_wait_for_one_fetch(
 ) -> None:
     wechat.hold = asyncio.Event()
     everybody = [asyncio.create_task(each.get(account)) for each in (book, other_process) for _ in range(10)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await wechat.arrived.wait()
         wechat.hold.set()
         assert set(await asyncio.gather(*everybody)) == {"token-1"}
@@ -79,7 +79,7 @@ async def test_another_process_waits_for_the_fetch_under_way(
 ) -> None:
     wechat.hold = asyncio.Event()
     first = asyncio.create_task(book.get(account))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await wechat.arrived.wait()
     wechat.arrived.clear()
     second = asyncio.create_task(other_process.get(account))
