@@ -8,9 +8,10 @@ from typing import Final
 
 from aiohttp import web
 
+from handlers import auth
 from handlers.bodies import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
-from service.keys import ACCOUNTS, CLOCK, METRICS, SCANNING
+from service.keys import ACCOUNTS, CLOCK, LIMITS, METRICS, SCANNING
 from service.wechat.account import Account
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,9 @@ ANSWER_WITHIN: Final = 4.2
 
 async def verify(request: web.Request) -> web.Response:
     """Echo what WeChat signed, so that it accepts this address."""
-    with _refusals_logged(account := _account(request)):
+    account = _account(request)
+    _refuse_forgers(request, account)
+    with _refusals_logged(account):
         echo = account.verify(request.query)
     return web.Response(text=echo, content_type="text/plain")
 
@@ -30,6 +33,7 @@ async def receive(request: web.Request) -> web.Response:
     """Take one push; acknowledge it only when its effect is kept."""
     account = _account(request)
     refuse_compressed(request)
+    _refuse_forgers(request, account)
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             body = await request.read()
@@ -41,6 +45,16 @@ async def receive(request: web.Request) -> web.Response:
         raise StoreUnavailable("not done in time") from e
     answer = account.reply(delivery, text, now=request.app[CLOCK]())
     return web.Response(body=answer.body, content_type=answer.content_type, charset="utf-8")
+
+
+def _refuse_forgers(request: web.Request, account: Account) -> None:
+    """Return if the address has not sent too many wrong signatures, or the query shows a right one.
+
+    Raises:
+        RateLimited: neither.
+    """
+    if (address := auth.stranger(request)) and not account.vouched(request.query, now=request.app[CLOCK]()):
+        request.app[LIMITS].hear(address)
 
 
 @contextmanager

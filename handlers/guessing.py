@@ -1,22 +1,27 @@
-"""Wrong passwords of a client are counted by address; after too many, none is looked at until the minute is over.
+"""Wrong passwords and wrong signatures are counted by address; after too many, the minute must be waited for.
 
 A configuration may hold a password that can be guessed, so then not even the right one is taken. Secrets of
 tickets and sessions, codes and portal links have 192 random bits: a wrong one is refused and not counted, or a
-visitor could use up with invented ones what the site's back end at the same address needs.
+visitor could use up with invented ones what the site's back end at the same address needs. WeChat's pushes may
+come by the address of a proxy that is not configured as trusted, so a push whose query is signed is always
+read.
 """
 
 from aiohttp import web
 
 from handlers import auth
-from models.errors import RateLimited, WrongCredentials
+from models.errors import BadSignature, RateLimited, WrongCredentials
 from service.keys import AUDIT, LIMITS, METRICS
 from service.limits import shares
 
 
 async def considered(request: web.Request, error: Exception) -> None:
-    """Count *error* if a wrong password caused it; record it if it says that a limit was exceeded."""
-    if isinstance(error, WrongCredentials) and (address := auth.stranger(request)):
+    """Count *error* if a wrong password or signature caused it; record it if it says that a limit was exceeded."""
+    address = auth.stranger(request)
+    if address and isinstance(error, WrongCredentials):
         await request.app[LIMITS].failed(error.client, address)
+    if address and isinstance(error, BadSignature):
+        await request.app[LIMITS].forged(address)
     if isinstance(error, RateLimited):
         request.app[METRICS].limited.labels(error.limit).inc()
         # As the limits see it, or one subscriber's addresses would fill the record.

@@ -352,7 +352,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
         callback.verify: Operation(
             parameters=("signature", "timestamp", "nonce", "echostr"),
             answers={200: Answer("The echostr.", {"text/plain": TEXT})},
-            refuses=(errors.InvalidRequest, errors.BadSignature, errors.NotFound),
+            refuses=(errors.InvalidRequest, errors.BadSignature, errors.NotFound, errors.RateLimited),
         ),
         callback.receive: Operation(
             parameters=("signature", "timestamp", "nonce", "encrypt_type", "msg_signature", "openid"),
@@ -369,6 +369,7 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 errors.NotFound,
                 errors.PayloadTooLarge,
                 errors.UnsupportedMediaType,
+                errors.RateLimited,
                 errors.StoreUnavailable,
             ),
         ),

@@ -30,7 +30,10 @@ _PATIENCE: Final = 0.7
 _PREFIXES: Final = {64: 1, 48: 16}
 """A subscriber has an IPv6 /64 and may have a whole /48, which may then do so many times as much."""
 _MOST_SUSPECTS: Final = 10_000
-"""Pairs of client and address remembered at once. The oldest goes first, and comes back with its next guess."""
+"""Addresses remembered at once, with the client whose passwords they guess.
+
+The oldest goes first, and comes back with its next guess.
+"""
 _COUNT: Final = """
 if ARGV[2] == '0' then return 0 end
 local count = redis.call('INCR', KEYS[1])
@@ -48,6 +51,7 @@ class Limit(StrEnum):
     SCANS_PER_OPENID = "scans_per_openid"
     SCANS_PER_TICKET = "scans_per_ticket"
     FAILURES_PER_ADDRESS = "failures_per_address"
+    BAD_SIGNATURES_PER_ADDRESS = "bad_signatures_per_address"
 
 
 _CODES: Final = "too many codes were asked for; wait a little"
@@ -56,6 +60,7 @@ _SAID: Final[Mapping[Limit, str]] = {
     Limit.TICKETS_PER_CLIENT: _CODES,
     Limit.TICKETS_PER_USER: _CODES,
     Limit.FAILURES_PER_ADDRESS: "too many wrong passwords of this client came from this address; wait a little",
+    Limit.BAD_SIGNATURES_PER_ADDRESS: "too many wrong signatures came from this address; wait a little",
 }
 
 
@@ -73,7 +78,7 @@ class Limits:
     def __init__(self, redis: "Redis | RedisCluster", allowed: settings.Limits) -> None:
         self._count = redis.register_script(_COUNT)
         self._allowed: Mapping[Limit, int] = {limit: getattr(allowed, limit) for limit in Limit}
-        self._minute, self._suspects = 0, dict[tuple[str | None, str], None]()
+        self._minute, self._suspects = 0, dict[tuple[Limit, str | None, str], None]()
 
     async def page_starts(self, *, client: str, address: str) -> None:
         """Count one more code that a page at *address* asks for: a login, or a bind in the portal.
@@ -110,11 +115,7 @@ class Limits:
 
         None stands for a client id that is not configured: nothing is counted, in the same time.
         """
-        for whose, times in shares(address):
-            pair = f"{client}:{whose}"
-            over = await self._over(Limit.FAILURES_PER_ADDRESS, pair, times=times, count=client is not None)
-            if over >= 0:
-                self._suspect(client, whose)
+        await self._blame(Limit.FAILURES_PER_ADDRESS, address, client, count=client is not None)
 
     def listen(self, client: str | None, address: str) -> None:
         """Return if a password of *client* from *address* may be looked at, as far as this process knows.
@@ -122,18 +123,40 @@ class Limits:
         Raises:
             RateLimited: too many were wrong; not even the right one is taken until the minute is over.
         """
+        self._refuse(Limit.FAILURES_PER_ADDRESS, address, client)
+
+    async def forged(self, address: str) -> None:
+        """Count one push from *address* that WeChat did not sign; after too many, `hear` refuses the next."""
+        await self._blame(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
+
+    def hear(self, address: str) -> None:
+        """Return if a push from *address* may be read, as far as this process knows.
+
+        Raises:
+            RateLimited: too many were not WeChat's.
+        """
+        self._refuse(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
+
+    async def _blame(self, limit: Limit, address: str, client: str | None = None, *, count: bool = True) -> None:
+        for whose, times in shares(address):
+            pair = f"{client}:{whose}" if client else whose
+            if await self._over(limit, pair, times=times, count=count) >= 0:
+                self._suspect(limit, client, whose)
+
+    def _refuse(self, limit: Limit, address: str, client: str | None = None) -> None:
         minute, left = _now()
-        if self._minute == minute and any((client, whose) in self._suspects for whose, _ in shares(address)):
-            limit = Limit.FAILURES_PER_ADDRESS
+        if self._minute == minute and any(
+            (limit, client, whose) in self._suspects for whose, _ in shares(address)
+        ):
             raise RateLimited(_SAID[limit], limit=limit, retry_after=left, client=client)
 
-    def _suspect(self, client: str | None, whose: str) -> None:
+    def _suspect(self, limit: Limit, client: str | None, whose: str) -> None:
         minute, _ = _now()
         if self._minute != minute:
             self._minute, self._suspects = minute, {}
         if len(self._suspects) >= _MOST_SUSPECTS:
             del self._suspects[next(iter(self._suspects))]
-        self._suspects[client, whose] = None
+        self._suspects[limit, client, whose] = None
 
     async def _take(
         self, limit: Limit, whose: str, *, times: int = 1, client: str, user_id: UserId | None = None

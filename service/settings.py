@@ -226,6 +226,7 @@ class Limits(_Part):
     scans_per_openid: Limit = 120
     scans_per_ticket: Limit = 300
     failures_per_address: Limit = 120
+    bad_signatures_per_address: Limit = 120
     waiting_per_address: Limit = 256
     waiting: Limit = 50_000
 

@@ -1,7 +1,8 @@
-"""One Official Account's door: what it lets in is signed. Checks the signature before it decrypts anything."""
+"""One Official Account's door: what it lets in is signed. Checks the signature before it reads or decrypts."""
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Final
 from models.errors import BadSignature, Malformed
 from models.event import Event, Unfollowed
 from service.wechat.envelope import Envelope
-from service.wechat.parsing import Fields, Format, read, understand
+from service.wechat.parsing import Fields, Format, read, sealed_values, understand
 from service.wechat.rendering import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message
 from service.wechat.signature import matches, sign
 
@@ -87,15 +88,25 @@ class Account:
             raise Malformed("echostr")
         return echoes[0]
 
+    def vouched(self, query: Mapping[str, str], *, now: datetime) -> bool:
+        """Tell whether *query* alone shows that the sender of a push knows a token of the account, in every mode.
+
+        It says nothing of the body, which `open` judges (PROTOCOL.md 3.2).
+        """
+        try:
+            timestamp, nonce = self._fresh_stamp(query, now=now)
+            self._signer(_one(query, "signature"), timestamp, nonce)
+        except BadSignature:
+            return False
+        return True
+
     def open(self, query: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
         """Return what *body* tells, once its signature holds.
 
         Raises BadSignature for a push WeChat did not sign, not now, or not as the mode demands; Malformed for one
         that cannot be decoded or is for another account.
         """
-        timestamp, nonce = _stamp(query)
-        if self.max_skew is not None and abs(now.timestamp() - int(timestamp)) > self.max_skew.total_seconds():
-            raise BadSignature("clock")
+        timestamp, nonce = self._fresh_stamp(query, now=now)
         opener = self._open_plain if self.mode == Mode.PLAIN else self._open_sealed
         delivery = opener(query, body, timestamp, nonce)
         if self.gh_id not in ("", delivery.event.gh_id):
@@ -125,6 +136,12 @@ class Account:
             )
         return Answer(body, CONTENT_TYPES[form])
 
+    def _fresh_stamp(self, query: Mapping[str, str], *, now: datetime) -> tuple[str, str]:
+        timestamp, nonce = _stamp(query)
+        if self.max_skew is not None and abs(now.timestamp() - int(timestamp)) > self.max_skew.total_seconds():
+            raise BadSignature("clock")
+        return timestamp, nonce
+
     def _open_plain(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
         token = self._signer(_one(query, "signature"), timestamp, nonce)
         document = read(body)
@@ -137,14 +154,31 @@ class Account:
         signature = _one(query, "msg_signature")
         if _one(query, "encrypt_type") != "aes":
             raise BadSignature("mode")
+        # Reading a document costs a hundred times as much as finding what is signed in it, so that comes first.
+        encrypt, token = self._signed(signature, query, body, timestamp, nonce)
         outer = read(body)
-        encrypt = _encrypt(outer.fields, refused=_NOT_IN_THE_CLEAR[self.mode])
-        token = self._signer(signature, timestamp, nonce, encrypt)
+        if _encrypt(outer.fields, refused=_NOT_IN_THE_CLEAR[self.mode]) != encrypt:
+            raise BadSignature
         envelope, message = self._unsealed(encrypt)
         event = understand(read(message).fields)
         if str(outer.fields.get("ToUserName", event.gh_id)).strip() != event.gh_id:
             raise Malformed("addressee")
         return Delivery(event, outer.format, nonce, token, envelope)
+
+    def _signed(
+        self, signature: str, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str
+    ) -> tuple[str, str]:
+        """Return what looks like the `Encrypt` of *body* and is signed, and the token that signed it."""
+        encrypt = None
+        for encrypt in sealed_values(body):
+            with suppress(BadSignature):
+                return encrypt, self._signer(signature, timestamp, nonce, encrypt)
+        if encrypt is not None:
+            raise BadSignature
+        # Nothing in it is signed. What is wrong with it is told those alone whose query WeChat signed.
+        self._signer(_one(query, "signature"), timestamp, nonce)
+        read(body)
+        raise BadSignature("mode")
 
     def _signer(self, signature: str, *parts: str) -> str:
         """Return the token that signed *parts*."""
@@ -165,7 +199,6 @@ class Account:
 
 def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:
     found = fields.get("Encrypt")
-    # whitespace around it is not signed (PROTOCOL.md 9.7); of an empty one, `signature` would be the signature
     encrypt = found.strip() if isinstance(found, str) else ""
     if not encrypt or refused & fields.keys():
         raise BadSignature("mode")  # nothing signs what is in the clear

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final, NoReturn
 from xml.etree.ElementTree import ParseError
 
@@ -18,6 +19,11 @@ Fields = Mapping[str, str | int]
 """A push's top-level values; whatever nests is left out, since nothing of ours needs it."""
 
 _BOM: Final = b"\xef\xbb\xbf"
+_MOST_SEALED: Final = 4
+"""A person may write what looks like an `Encrypt` into the chat, beside the one of compatible mode."""
+# Possessive, and no try reads past the `<` or `"` where the next may begin: linear in the body's length.
+_XML_SEALED: Final = re.compile(rb"<Encrypt\s*+>\s*+(?:<!\[CDATA\[([^\]<]*+)\]\]>|([^<]*+))\s*+</Encrypt\s*+>")
+_JSON_SEALED: Final = re.compile(rb'"Encrypt"\s*+:\s*+("(?:[^"\\]++|\\.)*+")', re.DOTALL)
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}")
 _BLANK: Final = " \t\r\n"  # a control character beside a scene makes it another
@@ -47,6 +53,31 @@ def read(body: bytes) -> Document:
         return Document(form, _DECODERS[form](text))
     except (KeyError, ValueError, ParseError, RecursionError) as fault:  # what defusedxml forbids is a ValueError
         raise Malformed("body") from fault
+
+
+def sealed_values(body: bytes) -> Iterator[str]:
+    """Yield what stands in *body* where an `Encrypt` may be, without reading the document.
+
+    It may stand in a comment, or inside of another element: whoever believes it must `read` and compare.
+    """
+    text = body.removeprefix(_BOM).lstrip()
+    form, said = (_XML_SEALED, _text) if text.startswith(b"<") else (_JSON_SEALED, _string)
+    for found in islice(form.finditer(text), _MOST_SEALED):
+        # whitespace around it is not signed (PROTOCOL.md 9.7); of an empty one, `signature` would be the signature
+        if value := said(found[found.lastindex or 0]).strip():
+            yield value
+
+
+def _text(characters: bytes) -> str:
+    return characters.decode(errors="replace")
+
+
+def _string(literal: bytes) -> str:
+    """Return what a JSON string says, '' if it is none."""
+    try:
+        return str(json.loads(literal))
+    except ValueError:
+        return ""
 
 
 def understand(fields: Fields) -> Event:

@@ -225,7 +225,7 @@ async def test_suspects_are_forgotten_with_their_minute(limits: Make, clock: Cal
         await mine.failed("shop", f"203.0.113.{number}")
     clock(60)
     await mine.failed("shop", "203.0.113.9")
-    assert mine._suspects.keys() == {("shop", "203.0.113.9")}
+    assert mine._suspects.keys() == {(Limit.FAILURES_PER_ADDRESS, "shop", "203.0.113.9")}
 
 
 async def test_so_many_suspects_are_remembered_and_the_oldest_go_first(
@@ -236,7 +236,7 @@ async def test_so_many_suspects_are_remembered_and_the_oldest_go_first(
     mine = limits(failures_per_address=1)
     for number in range(5):
         await mine.failed("shop", f"203.0.113.{number}")
-    assert [whose for _, whose in mine._suspects] == ["203.0.113.2", "203.0.113.3", "203.0.113.4"]
+    assert [whose for *_, whose in mine._suspects] == ["203.0.113.2", "203.0.113.3", "203.0.113.4"]
     mine.listen("shop", "203.0.113.1")
     await mine.failed("shop", "203.0.113.1")
     with pytest.raises(RateLimited):

@@ -212,6 +212,71 @@ class TestSafe:
         with pytest.raises(Malformed):
             SAFE.open(query, body, now=NOW)
 
+    @pytest.mark.parametrize("account", [SAFE, COMPATIBLE])
+    @pytest.mark.parametrize("body", [
+        "<xml><Encrypt>{}</Encrypt><Encrypt>evil</Encrypt></xml>",
+        "<xml><Encrypt>evil</Encrypt><Encrypt>{}</Encrypt></xml>",
+        "<xml><Encrypt>{0}</Encrypt><Encrypt>{0}</Encrypt></xml>",
+        "<xml><a><Encrypt>{}</Encrypt></a></xml>",
+        "<xml><a><Encrypt>{}</Encrypt></a><Encrypt>evil</Encrypt></xml>",
+        "<xml><!--<Encrypt>{}</Encrypt>--><Encrypt>evil</Encrypt></xml>",
+        "<xml><?a <Encrypt>{}</Encrypt>?><Encrypt>evil</Encrypt></xml>",
+        "<xml><a><![CDATA[<Encrypt>{}</Encrypt>]]></a><Encrypt>evil</Encrypt></xml>",
+        "<xml><a><![CDATA[<Encrypt>{}</Encrypt>]]></a></xml>",
+        "<xml><Encrypt>{}</Encrypt><Encrypt a='b'>evil</Encrypt></xml>",
+        "<xml><Encrypt>{}</Encrypt><Encrypt/></xml>",
+        "<xml><Encrypt>{}<a/></Encrypt></xml>",
+        "<xml><Encrypt>{}</Encrypt>",
+        "<xml><Encrypt>{}</Encrypt></xml><xml/>",
+        "<html><Encrypt>{}</Encrypt></html>",
+        "<!DOCTYPE xml [<!ENTITY a '<Encrypt>{}</Encrypt>'>]><xml>&a;</xml>",
+        '{{"Encrypt":"{}","Encrypt":"evil"}}',
+        '{{"Encrypt":"evil","Encrypt":"{}"}}',
+        '{{"Encrypt":"evil","\\u0045ncrypt":"{}"}}',
+        '{{"Encrypt":"{}","\\u0045ncrypt":"evil"}}',
+        '{{"a":{{"Encrypt":"{}"}}}}',
+        '{{"a":{{"Encrypt":"{}"}},"Encrypt":"evil"}}',
+        '[{{"Encrypt":"{}"}}]',
+        '{{"Encrypt":"{}"',
+        '{{"a":"\\"Encrypt\\":\\"{}\\"","Encrypt":"evil"}}',
+        '"Encrypt":"{}"',
+    ])  # fmt: skip
+    def test_what_is_signed_is_the_documents_own(self, account: Account, body: str) -> None:
+        """Red for most of these when `_open_sealed` does not compare what was signed with what it has read."""
+        encrypt = Envelope.of(NEW, appid=APPID).seal(written(SCAN, Format.XML).encode())
+        with pytest.raises((BadSignature, Malformed)):
+            account.open(Sender().stamp(encrypt), body.format(encrypt).encode(), now=NOW)
+
+    @FORMS
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "<Encrypt>a</Encrypt>" * 3,
+            "<Encrypt></Encrypt>",
+            "<Encrypt>",
+            "<Encrypt><![CDATA[",
+            '"Encrypt":"a"',
+            '"',
+        ],
+    )
+    def test_what_a_person_writes_into_the_chat_hides_nothing(self, form: Format, content: str) -> None:
+        """Red when the first that looks like an Encrypt is the only one tried."""
+        said = {**HEAD, "MsgType": "text", "MsgId": "1", "Content": content}
+        delivery = COMPATIBLE.open(*Sender(form=form).sealed(said, beside=said), now=NOW)
+        assert isinstance(delivery.event, Said)
+        assert delivery.event.text == content
+
+    def test_the_signature_comes_before_the_document(self) -> None:
+        """Red when `_open_sealed` reads the body first, and when it reads one with nothing signed at all."""
+        query, body = Sender().sealed()
+        for broken in (body[:-1], b"<!DOCTYPE xml>" + body, body + b"<"):
+            with pytest.raises(Malformed):
+                SAFE.open(query, broken, now=NOW)
+            with pytest.raises(BadSignature):
+                SAFE.open({**query, "msg_signature": "0" * 40}, broken, now=NOW)
+        with pytest.raises(BadSignature):
+            SAFE.open({**query, "signature": "0" * 40}, b"<xml>", now=NOW)
+
     def test_what_is_inside_may_be_malformed_too(self) -> None:
         with pytest.raises(Malformed):
             SAFE.open(*Sender().sealed({"ToUserName": "gh_me"}), now=NOW)
@@ -281,6 +346,22 @@ class TestPlain:
             PLAIN.open({}, b"junk", now=NOW)
         with pytest.raises(Malformed):
             PLAIN.open(Sender().stamp(), b"junk", now=NOW)
+
+
+class TestVouching:
+    @pytest.mark.parametrize("account", [SAFE, COMPATIBLE, PLAIN])
+    def test_a_signed_query_vouches_in_every_mode_while_it_is_fresh(self, account: Account) -> None:
+        """Red for each check that `vouched` leaves out."""
+        account = replace(account, tokens=("new", "token"), max_skew=timedelta(seconds=300))
+        now = datetime.fromtimestamp(1700000001, UTC)
+        query = Sender().stamp("whatever")
+        assert account.vouched(query, now=now)
+        assert not account.vouched(query, now=now + timedelta(seconds=301))
+        for name in ("signature", "timestamp", "nonce"):
+            for wrong in ("", "1", query[name] + "0"):
+                assert not account.vouched({**query, name: wrong}, now=now)
+            assert not account.vouched(MultiDict([*query.items(), (name, query[name])]), now=now)
+        assert not account.vouched({**query, "signature": query["msg_signature"]}, now=now)
 
 
 class TestAddressee:

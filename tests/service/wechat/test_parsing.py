@@ -11,7 +11,7 @@ from wechatpy import parse_message
 
 from models.errors import Malformed
 from models.event import Event, Followed, Other, Said, Scan, Unfollowed
-from service.wechat.parsing import Format, read, understand
+from service.wechat.parsing import Format, read, sealed_values, understand
 
 Sample = Callable[[str], dict[str, Any]]
 
@@ -333,3 +333,63 @@ def test_two_pushes_have_two_keys() -> None:
         key(**said),
     ]
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<xml><ToUserName><![CDATA[gh]]></ToUserName><Encrypt><![CDATA[a+/=]]></Encrypt></xml>",
+        b"<xml><Encrypt>a+/=</Encrypt></xml>",
+        b"\xef\xbb\xbf \n<xml>\r\n<Encrypt >\r\n<![CDATA[\n a+/= \n]]>\n</Encrypt >\n</xml>\n",
+        b"<xml><Encrypt>\n a+/=\n</Encrypt></xml>",
+        b'{"ToUserName":"gh","Encrypt":"a+/="}',
+        b' {\n"Encrypt" : "a+\\/=" }',
+        b'{"Encrypt":"\\u0061\\u002b/= "}',
+        b'{"Content":"\\"Encrypt\\":\\"b\\"","Encrypt":"a+/="}',
+    ],
+)  # fmt: skip
+def test_what_is_sealed_is_found_without_reading_and_as_it_is_read(body: bytes) -> None:
+    """Red for each form that `sealed_values` does not know."""
+    read_ = read(body).fields["Encrypt"]
+    assert list(sealed_values(body)) == [str(read_).strip()] == ["a+/="]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"x", b"<xml/>", b"{}", b"<xml><Encrypt></Encrypt></xml>", b"<xml><Encrypt/></xml>",
+        b"<xml><Encrypted>a</Encrypted></xml>", b"<xml><encrypt>a</encrypt></xml>",
+        b"<xml><Encrypt> </Encrypt></xml>",
+        b'{"Encrypt":""}', b'{"Encrypt":1}', b'{"Encrypt":"\\x"}', b'{"Encrypt":"\xff"}', b'{"Encrypt":"a',
+        b'{"a":"Encrypt"}', b'{"Encrypt":["a"]}', b'<xml>"Encrypt":"a"</xml>', b'{"a":"<Encrypt>a</Encrypt>"}',
+    ],
+)  # fmt: skip
+def test_what_is_no_encrypt_is_not_taken_for_one(body: bytes) -> None:
+    """Red when an empty value counts: of that, `signature` would be the signature."""
+    assert list(sealed_values(body)) == []
+
+
+def test_only_so_many_are_tried() -> None:
+    """Red without `_MOST_SEALED`: each costs a hash."""
+    assert len(list(sealed_values(b"<Encrypt>a</Encrypt>" * 1000))) == 4
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"<Encrypt>", b"<Encrypt><![CDATA[", b"<Encrypt><![CDATA[a]", b"<Encrypt ", b"<Encrypt>a",
+        b"<Encrypt></Encrypt ",
+        b"<!--", b"<![CDATA[", b"<", b" ", b"a", b"]]>",
+        b'"Encrypt"', b'"Encrypt":', b'"Encrypt" : ', b'\\"Encrypt":"',
+        b'"Encrypt":"\\', b"\\", b'\\"', b'"', b"{}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("head", [b"<xml>", b"{", b'{"Encrypt":"', b"<xml><Encrypt>", b"<xml><Encrypt><![CDATA["])
+def test_looking_takes_as_long_as_the_body_is_and_no_longer(head: bytes, part: bytes) -> None:
+    """Red, after a minute, when a try reads on past the next beginning: with `.*?` in the place of `[^\\]<]*+`.
+
+    The bodies are far longer than any that is let in, so that a time that grew with their square would be hours.
+    """
+    for _ in sealed_values(head + part * (4_000_000 // len(part))):
+        pass
