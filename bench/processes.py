@@ -18,7 +18,7 @@ from typing import Final
 from bench.wechat import ACCOUNT
 
 SITE: Final = "shop"
-PASSWORD: Final = "shop-secret"
+PASSWORD: Final = "the shop's own secret"
 _READY_WITHIN: Final = 30.0
 _GONE_WITHIN: Final = 15.0
 _LOOK_EVERY: Final = 0.02

@@ -28,8 +28,6 @@ from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insis
 
 PATIENCE: Final = 15.0
 """Seconds that one check may take."""
-_SHORT_SECRET: Final = 16
-"""Characters; a site's secret with fewer may have been thought up."""
 _CLOCK_OFF: Final = 30
 """Seconds that this machine's clock may be from WeChat's."""
 _MARKS: Final = {True: "good", None: "warning", False: "failed"}
@@ -101,14 +99,6 @@ async def _configuration(settings: Settings) -> AsyncIterator[Finding]:
                 f"accounts.{name}.mode",
                 "in plain mode nothing signs the body: whoever sees one push can forge any scan",
                 "choose safe mode in WeChat's console and here",
-            )
-    for name, client in settings.clients.items():
-        if any(len(secret) < _SHORT_SECRET for secret in client.secret):
-            yield Finding(
-                None,
-                f"clients.{name}.secret",
-                f"shorter than {_SHORT_SECRET} characters: somebody may guess it",
-                "make another with `scanbind keys new client`",
             )
 
 

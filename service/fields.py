@@ -177,6 +177,7 @@ _secret_hash = _matching(
     r"sha256:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]",
     "must be sha256: and 43 characters, as `scanbind keys new client` prints it",
 )
+_client_secret = _matching(r".{16,}", "must be 16 characters or more")
 _title = _matching(
     r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)", "must be 1 to 64 characters, none of them a control"
 )
@@ -205,6 +206,13 @@ SecretHashes = Annotated[
 ]
 Secrets = Annotated[
     tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
+]
+ClientSecrets = Annotated[
+    tuple[SecretStr, ...],
+    BeforeValidator(_several),
+    _hidden(_unspaced),
+    _hidden(_client_secret),
+    AfterValidator(_distinct),
 ]
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
 Text = Annotated[str, AfterValidator(_unspaced)]

@@ -28,6 +28,7 @@ from service.fields import (
     AesKeys,
     Allowance,
     AppId,
+    ClientSecrets,
     DatabaseUrl,
     Days,
     Fault,
@@ -166,8 +167,8 @@ class Client(_Part):
     name: Annotated[Mapping[Lang, Title], both(*Lang), AfterValidator(filled)]
     secret_hash: SecretHashes = ()
     """As `scanbind keys new client` prints it: what need not be kept here in the clear. Two while rotating."""
-    secret: Secrets = ()
-    """Newest first; two while rotating, none where there is a hash."""
+    secret: ClientSecrets = ()
+    """16 characters or more each, newest first; two while rotating, none where there is a hash."""
     accounts: tuple[Name, ...]
     """At least one; the first is the default."""
     origins: tuple[Origin, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from harness import ORIGIN, Page, World, basic, client, problem
+from harness import ORIGIN, SECRETS, Page, World, basic, client, problem
 
 from service import keys
 
@@ -66,7 +66,7 @@ async def test_an_unknown_ticket_and_a_wrong_secret_are_the_same_answer(world: W
         "a changed secret": (page.id, secret[:-1] + ("A" if secret[-1] != "A" else "B")),
         "a longer secret": (page.id, secret + "A"),
         "the ticket as secret": (page.id, page.id),
-        "a back end's password": (page.id, "shop-secret"),
+        "a back end's password": (page.id, SECRETS["shop"]),
         "a forged ticket": (forged, secret),
         "a ticket cut short": (page.id[:-1], secret),
         "no ticket": ("x", secret),

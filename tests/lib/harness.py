@@ -24,7 +24,7 @@ from service.redis import connect
 from service.settings import Settings, load
 
 ORIGIN = "https://shop.example"
-SECRETS = {"shop": "shop-secret", "club": "club-secret"}
+SECRETS = {"shop": "the shop's own secret", "club": "the club's own secret"}
 ACCOUNT = OfficialAccount(
     appid="wx0123456789abcdef",
     secret="5" * 32,

@@ -18,6 +18,7 @@ from service.serving import running
 from service.settings import Settings, load
 
 OLD, NEW = "k" * 40, "n" * 40
+FIRST, SECOND = "the first secret of a site", "the second secret of a site"
 LONG_ID = "an id that fits into no scene"
 ASKING = {"login": "choose", "bind": "match"}
 
@@ -237,7 +238,7 @@ async def test_no_secret_is_in_the_settings_shown_or_in_a_log(make: Any, caplog:
         assert hidden not in text
 
 
-@pytest.mark.parametrize("secret", ["first", "second", "wrong", ""])
+@pytest.mark.parametrize("secret", [FIRST, SECOND, "wrong", ""])
 def test_as_much_is_compared_for_every_client_and_every_secret(
     secret: str, monkeypatch: pytest.MonkeyPatch, world_settings: Settings
 ) -> None:
@@ -252,13 +253,13 @@ def test_as_much_is_compared_for_every_client_and_every_secret(
     monkeypatch.setattr(credentials.hmac, "compare_digest", counted)
     proofs = Credentials(world_settings.clients)
     told = {name: proofs.prove(name, secret.encode()) for name in ("shop", "club", "nobody")}
-    assert told == {"shop": secret in ("first", "second"), "club": secret == "first", "nobody": False}
+    assert told == {"shop": secret in (FIRST, SECOND), "club": secret == FIRST, "nobody": False}
     assert compared == [100] * 12
 
 
 @pytest.fixture
 def world_settings(tmp_path: Any) -> Settings:
-    clients = {"shop": client("shop", secret=["first", "second"]), "club": client("club", secret="first")}
+    clients = {"shop": client("shop", secret=[FIRST, SECOND]), "club": client("club", secret=FIRST)}
     file = tmp_path / "config.yaml"
     account = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
     file.write_text(json.dumps({"accounts": {"main": account}, "clients": clients}))

@@ -21,7 +21,6 @@ from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
 from service import database, doctor, embedded, sealing
 from service.app import utcnow
-from service.credentials import hash_of
 from service.doctor import Finding, examine
 from service.followers import Followers
 from service.people import People
@@ -281,18 +280,6 @@ def test_a_finding_is_a_line_and_its_remedy() -> None:
     finding = Finding(None, "redis", "forgets", "make it remember")
     assert str(finding) == "warning  redis: forgets\n         remedy: make it remember"
     assert str(replace(finding, ok=True, remedy="")) == "good     redis: forgets"
-
-
-async def test_a_secret_that_somebody_may_guess_is_warned_of_and_not_shown(
-    tmp_path: Path, official: OfficialAccount, wechat: str
-) -> None:
-    shop = {"name": "Shop", "secret": [SECRET, "hunter2"], "accounts": ["main"]}
-    hashed = {"name": "Shop", "secret_hash": hash_of(b"hunter2"), "accounts": ["main"]}
-    findings = await examine(settings(tmp_path, official, wechat, clients={"shop": shop, "club": hashed}))
-    [finding] = about(findings, "clients.shop.secret")
-    assert (finding.ok, finding.remedy) == (None, "make another with `scanbind keys new client`")
-    assert "hunter2" not in "".join(map(str, findings))
-    assert about(findings, "clients.club.secret") == []
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from service.settings import ConfigError, Settings, load, validate
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 ACCOUNT = {"appid": "wx2c2769f8efd9abc2", "secret": "app-secret", "token": "spamtest", "aes_key": KEY}
 HASH = "sha256:uFBhkmb2JXmZlEDDXb4GfKwqSqT1VHLwzVIJF5Q1Ypg"
-CLIENT = {"name": "Shop", "secret": "site-secret", "accounts": ["main"]}
+CLIENT = {"name": "Shop", "secret": "the site's own secret", "accounts": ["main"]}
 
 
 def tree(**changes: Any) -> dict[str, Any]:
@@ -86,6 +86,7 @@ def test_the_file_that_is_shipped_is_good() -> None:
 def test_the_shipped_example_is_good_once_uncommented(tmp_path: Path) -> None:
     shipped = (Path(__file__).parents[2] / "config.yaml").read_text("utf-8")
     text = shipped.replace(": {}\n", ":\n").replace("\n#  ", "\n  ").replace('aes_key: "..."', f"aes_key: {KEY}")
+    text = text.replace('secret: "..."', 'secret: "16 characters or more"')
     (tmp_path / "config.yaml").write_text(text, "utf-8")
     settings = load(tmp_path / "config.yaml", {})
     assert settings.clients["shop"].name[Lang.ZH] == "示例商城"
@@ -172,8 +173,13 @@ def test_the_default_address_follows_the_port() -> None:
         ({"clients__shop__secret": None}, "clients.shop.secret: is missing"),
         ({"clients__shop__secret": []}, "clients.shop.secret: is missing"),
         ({"clients__shop__secret": ""}, "clients.shop.secret: must not be empty"),
-        ({"clients__shop__secret": ["a", "b", "c"]}, "clients.shop.secret: must be one, or two while rotating"),
-        ({"clients__shop__secret": ["a", "a"]}, "clients.shop.secret: must not hold the same one twice"),
+        (
+            {"clients__shop__secret": [16 * c for c in "abc"]},
+            "clients.shop.secret: must be one, or two while rotating",
+        ),
+        ({"clients__shop__secret": "of 15 character"}, "clients.shop.secret: must be 16 characters or more"),
+        ({"clients__shop__secret": ["a" * 16, "a" * 15]}, "clients.shop.secret: must be 16 characters or more"),
+        ({"clients__shop__secret": ["a" * 16, "a" * 16]}, "clients.shop.secret: must not hold the same one twice"),
         ({"clients__shop__secret_hash": [HASH, "x"]}, "clients.shop.secret_hash: must be sha256: and 43 char"),
         ({"clients__shop__secret_hash": HASH[:-1]}, "clients.shop.secret_hash: must be sha256: and 43 char"),
         ({"clients__shop__secret_hash": HASH[:-1] + "B"}, "clients.shop.secret_hash: must be sha256: and 43 char"),
@@ -412,7 +418,7 @@ def test_no_message_and_no_repr_holds_a_secret(tmp_path: Path) -> None:
         encryption__keys=[hidden * 5, hidden * 6],
         accounts__main__secret=hidden,
         accounts__main__token=hidden,
-        clients__shop__secret=hidden,
+        clients__shop__secret=hidden * 3,
         database__url=f"postgresql://u:{hidden}@h/d",
         redis__url=f"redis://:{hidden}@h",
     )
