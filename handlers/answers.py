@@ -26,3 +26,8 @@ def moment(value: datetime | None) -> str | None:
 def seconds_left(until: datetime, now: datetime) -> int:
     """Return the whole seconds until then, the one that runs included; 0 once it is past."""
     return max(0, math.ceil((until - now).total_seconds()))
+
+
+def listed(request: web.Request, name: str) -> str:
+    """Return a header that holds a list; several lines of it are one list (RFC 9110, 5.3)."""
+    return ", ".join(request.headers.getall(name, ()))

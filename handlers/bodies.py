@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from handlers.answers import listed
 from models.errors import InvalidRequest, UnsupportedMediaType
 from models.tables import NAME
 from models.ticket import Lang
@@ -148,7 +149,7 @@ def refuse_compressed(request: web.Request) -> None:
     Raises:
         UnsupportedMediaType: it has a Content-Encoding other than identity.
     """
-    codings = ",".join(request.headers.getall("Content-Encoding", ())).split(",")
+    codings = listed(request, "Content-Encoding").split(",")
     if any(coding.strip().lower() not in ("", "identity") for coding in codings):
         raise UnsupportedMediaType("the body must not be compressed")
 
@@ -194,7 +195,7 @@ def _fault(fault: ErrorDetails, name: str) -> str:
     path = [str(part) for part in fault["loc"] if part not in ("login", "bind")]
     where = ".".join(path) or name
     words = _OURS.get(fault["type"], fault["msg"].removeprefix("Value error, ").lower())
-    return f"{_shown(where)}: {words}" if where else words
+    return f"{shown(where)}: {words}" if where else words
 
 
 def could_name(text: str) -> bool:
@@ -202,5 +203,6 @@ def could_name(text: str) -> bool:
     return len(text) <= NAME and text.isprintable()  # PostgreSQL would fail on a NUL
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return what a caller called something, fit for a line of a message."""
     return "".join(c if unicodedata.category(c)[0] in "LNP" else "?" for c in text[:64])

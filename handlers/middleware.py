@@ -5,12 +5,15 @@ import logging
 import re
 import secrets
 import time
+from collections import Counter
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from handlers import cors, guessing, problems
+from handlers.bodies import shown
+from models.errors import InvalidRequest
 from service.keys import METRICS
 from service.logs import REQUEST_ID
 
@@ -31,6 +34,8 @@ CROSS_ORIGIN: Final = frozenset(
     }
 )
 """What pages of other origins may call."""
+_JUDGES_ITSELF: Final = frozenset({"/wechat/{account}"})
+"""Where a parameter that stands twice is a wrong signature (CONTRACT 6)."""
 _FAULTS: Final = 400
 _NOWHERE: Final = "unknown"
 _PROCESS: Final = secrets.token_hex(4)
@@ -48,6 +53,8 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         cors.anybody(request)
     response: web.StreamResponse
     try:
+        if route not in _JUDGES_ITSELF:
+            _refuse_repeated(request)
         response = await handler(request)
     except ConnectionError:
         raise  # nobody is left to answer
@@ -62,6 +69,21 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     if log.isEnabledFor(level):  # polls are many, and so is what would be said of them
         _note(request, response.status, route, seconds, level=level)
     return response
+
+
+def _refuse_repeated(request: web.Request) -> None:
+    """Return if no parameter of the query stands twice, nor the caller's credentials.
+
+    Proxies and readers differ in which of two they take, so either may be another than the one that was checked.
+
+    Raises:
+        InvalidRequest: one does; names it.
+    """
+    for name, times in Counter(name for name, _ in request.query.items()).most_common(1):
+        if times > 1:
+            raise InvalidRequest(f"{shown(name)}: stands more than once in the query")
+    if len(request.headers.getall("Authorization", ())) > 1:
+        raise InvalidRequest("Authorization: stands more than once")
 
 
 def _note(request: web.Request, status: int, route: str, seconds: float, *, level: int) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from handlers.answers import listed
 from models.errors import NotFound
 
 WEB: Final = Path(__file__).parent.parent / "web"
@@ -74,7 +75,7 @@ def _sent(request: web.Request, script: Script, *, caching: str) -> web.Response
         "ETag": f'W/"{script.version}"',  # the same for the bytes as they are and packed
         "Vary": "Accept-Encoding",
     }
-    if script.version in request.headers.get("If-None-Match", ""):
+    if script.version in listed(request, "If-None-Match"):
         return web.Response(status=304, headers=headers)
     packed = _GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
     if packed:

@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers import html, portal_cookie
+from handlers.answers import listed
 from handlers.pages import WEB
 from models.errors import ForbiddenOrigin, StoreUnavailable
 from models.portal import PortalSession
@@ -76,7 +77,7 @@ async def icon(request: web.Request) -> web.Response:
 def _file(request: web.Request, body: bytes, *, content_type: str) -> web.Response:
     tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
     headers = {"Cache-Control": "no-cache", "ETag": tag}
-    if tag in request.headers.get("If-None-Match", ""):
+    if tag in listed(request, "If-None-Match"):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from handlers import auth, bodies, cors, qr
-from handlers.answers import NO_STORE, json_answer, moment, seconds_left
+from handlers.answers import NO_STORE, json_answer, listed, moment, seconds_left
 from handlers.bodies import BindTicketRequest, LoginRequest
 from models.binding import UserId
 from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
@@ -67,7 +67,7 @@ async def read(request: web.Request) -> web.Response:
     head, keys = auth.follower(request)
     following = request.app[FOLLOWING]
     ticket = await following.read(head)
-    tags = _TAG.findall(request.headers.get("If-None-Match", ""))
+    tags = _TAG.findall(listed(request, "If-None-Match"))
     view = _view(request, head, keys, ticket)
     if (seconds := _wait(request)) and _etag(view) in tags and not ticket.status.final:
         _refuse_body(request)
@@ -253,7 +253,7 @@ def _wait(request: web.Request) -> int:
     """Return the seconds to hold the answer; 0 for not at all."""
     if "If-None-Match" not in request.headers:
         return 0
-    found = _WAIT.search(", ".join(request.headers.getall("Prefer", ())))
+    found = _WAIT.search(listed(request, "Prefer"))
     if found is None:
         return 0
     digits = found[1].lstrip("0")
