@@ -23,9 +23,14 @@ async def considered(request: web.Request, error: Exception) -> None:
     if address and isinstance(error, BadSignature):
         await request.app[LIMITS].forged(address)
     if isinstance(error, RateLimited):
-        request.app[METRICS].limited.labels(error.limit).inc()
-        # As the limits see it, or one subscriber's addresses would fill the record.
-        whose, _ = next(shares(auth.address(request)))
-        request.app[AUDIT].limit_hit(
-            error.limit, address=whose, client=error.client, account=error.account, user_id=error.user_id
-        )
+        note(request.app, error, auth.address(request))
+
+
+def note(app: web.Application, error: RateLimited, address: str) -> None:
+    """Count a refusal of *address*, and note it in the audit log once a minute."""
+    app[METRICS].limited.labels(error.limit).inc()
+    # As the limits see it, or one subscriber's addresses would fill the record.
+    whose, _ = next(shares(address))
+    app[AUDIT].limit_hit(
+        error.limit, address=whose, client=error.client, account=error.account, user_id=error.user_id
+    )

@@ -10,15 +10,17 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NoReturn
 
 from aiohttp import web
 
+from handlers import guessing
 from handlers.expect import only_continue
 from handlers.unreadable import Connection
 from service import keys
 from service.app import Clock, make_app, utcnow
-from service.connections import Doorkeeper, open_wide
+from service.connections import Doorkeeper, Peers, open_wide
 from service.settings import Settings
 from service.stopping import Step
 
@@ -60,7 +62,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
 
     Raises: see `running`.
     """
-    inner = web.AppRunner(app)
+    inner, settings = web.AppRunner(app), app[keys.SETTINGS]
     try:
         await inner.setup()
         if inner.server is None:
@@ -71,6 +73,8 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
             inner.server,
             connection=Connection,
             lost=app[keys.WAITING].gone,
+            peers=Peers(settings.limits.connections_per_address, trusted=settings.server.trusted_proxies),
+            refused=partial(guessing.note, app),
             access_log=None,
             auto_decompress=False,
         )

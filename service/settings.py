@@ -219,7 +219,7 @@ class Tickets(_Part):
 
 
 class Limits(_Part):
-    """How often is too often, per minute; and how many may wait in one process. 0 is no limit."""
+    """How often is too often, per minute; how many may wait, or be connected, in one process. 0 is no limit."""
 
     tickets_per_address: Limit = 30
     tickets_per_client: Limit = 3000
@@ -230,6 +230,7 @@ class Limits(_Part):
     bad_signatures_per_address: Limit = 120
     waiting_per_address: Limit = 256
     waiting: Limit = 50_000
+    connections_per_address: Limit = 512
 
 
 class Privacy(_Part):

@@ -26,7 +26,7 @@ class Waiter(Protocol):
     def task(self) -> "asyncio.Task[None]": ...
 
 
-class _Room:
+class Room:
     """So many places a name, 0 for any number."""
 
     __slots__ = ("_limit", "_taken", "places")
@@ -54,9 +54,9 @@ class Waiting:
     """Gives out places to wait; 0 stands for no limit. An address of None is not counted."""
 
     def __init__(self, *, per_address: int, in_all: int) -> None:
-        self._streams = _Room("streams_per_ticket", STREAMS)
-        self._polls = _Room("polls_per_ticket", POLLS)
-        self._addresses = _Room("waiting_per_address", per_address)
+        self._streams = Room("streams_per_ticket", STREAMS)
+        self._polls = Room("polls_per_ticket", POLLS)
+        self._addresses = Room("waiting_per_address", per_address)
         self._in_all = in_all
         self._here: dict[object, Place] = {}
 
@@ -86,7 +86,7 @@ class Waiting:
         if place := self._here.get(connection):
             place.waiter.task.cancel()
 
-    def _place(self, room: _Room, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
+    def _place(self, room: Room, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
         if 0 < self._in_all <= len(self._here):
             raise _refusal("waiting")
         room.check(ticket, times=1)
@@ -105,7 +105,7 @@ class Place:
 
     __slots__ = ("_waiting", "names", "waiter")
 
-    def __init__(self, waiting: Waiting, names: tuple[tuple[_Room, str], ...], waiter: Waiter) -> None:
+    def __init__(self, waiting: Waiting, names: tuple[tuple[Room, str], ...], waiter: Waiter) -> None:
         self._waiting = waiting
         self.names = names
         self.waiter = waiter
