@@ -30,7 +30,7 @@ from handlers.operations import (
     Shape,
 )
 from handlers.problems import INTERNAL, PROBLEMS, Problem
-from models.errors import BindingConflict
+from models.errors import BindingConflict, InvalidRequest
 from service.keys import SETTINGS
 
 Json = dict[str, Any]
@@ -133,7 +133,7 @@ def _answer(told: Answer) -> Json:
 
 def _refusals(told: Operation) -> Json:
     by_status: defaultdict[int, list[Problem]] = defaultdict(list)
-    for error in told.refuses:
+    for error in dict.fromkeys((*told.refuses, InvalidRequest)):  # what stands twice is refused everywhere
         by_status[PROBLEMS[error].status].append(PROBLEMS[error])
     by_status[INTERNAL.status].append(INTERNAL)
     return {str(status): _referred(problems) for status, problems in sorted(by_status.items())}

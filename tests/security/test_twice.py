@@ -105,3 +105,10 @@ async def test_of_several_protocols_the_first_is_the_browsers(make: Any) -> None
         for one in told:
             headers.add("X-Forwarded-Proto", one)
         assert (await world.call("GET", f"/v1/portal-sessions/{here.id}", headers=headers)).status == 200
+
+
+async def test_openapi_tells_of_the_refusal_at_every_address(world: World) -> None:
+    """Red when `_refusals` tells of what each handler refuses alone."""
+    document = await (await world.call("GET", "/openapi.json")).json()
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    assert [one["operationId"] for one in operations if "400" not in one["responses"]] == []
