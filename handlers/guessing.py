@@ -15,15 +15,23 @@ from service.keys import AUDIT, LIMITS, METRICS
 from service.limits import shares
 
 
-async def considered(request: web.Request, error: Exception) -> None:
-    """Count *error* if a wrong password or signature caused it; record it if it says that a limit was exceeded."""
-    address = auth.stranger(request)
+async def considered(request: web.Request, error: Exception) -> Exception:
+    """Count *error* if a wrong password or signature caused it; return the error to answer with.
+
+    That a limit was exceeded is recorded.
+    """
+    limits, address = request.app[LIMITS], auth.stranger(request)
     if address and isinstance(error, WrongCredentials):
-        await request.app[LIMITS].failed(error.client, address)
+        await limits.failed(error.client, address)
     if address and isinstance(error, BadSignature):
-        await request.app[LIMITS].forged(address)
+        try:
+            limits.hear(address)
+            await limits.forged(address)
+        except RateLimited as refusal:
+            error = refusal
     if isinstance(error, RateLimited):
         note(request.app, error, auth.address(request))
+    return error
 
 
 def note(app: web.Application, error: RateLimited, address: str) -> None:

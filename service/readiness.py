@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from redis.asyncio import Redis, RedisCluster
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.tables import bind_requests
+from models.tables import commit_marks
 from service.database import Database
 from service.keys import Check
 from service.redis import redis_errors
@@ -73,13 +73,10 @@ async def database_takes_writes(database: Database) -> None:
     Raises:
         StoreUnavailable: the database does not answer or refuses writes.
     """
-    ticket = f"ready-{token_hex(16)}"
-    row = dict.fromkeys(("client", "account", "user_id", "session", "qr_url"), "")
+    mark = f"ready-{token_hex(8)}"
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(
-            sa.insert(bind_requests).values(ticket=ticket, created_at=_NEVER, expires_at=_NEVER, **row)
-        )
-        await connection.execute(sa.delete(bind_requests).where(bind_requests.c.ticket == ticket))
+        await connection.execute(sa.insert(commit_marks).values(id=mark, at=_NEVER))
+        await connection.execute(sa.delete(commit_marks).where(commit_marks.c.id == mark))
 
     await database.attempt(work)

@@ -137,11 +137,22 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
     """A database with all tables and no rows."""
     async with connect(url, data_dir=tmp_path) as opened:
-        await opened.upgrade()
-        async with opened.write() as connection:
-            for table in metadata.sorted_tables:
-                await connection.execute(sa.delete(table))
-        yield opened
+        yield await _emptied(opened)
+
+
+@pytest.fixture
+async def postgres(postgresql: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """PostgreSQL alone, with all tables and no rows."""
+    async with connect(postgresql, data_dir=tmp_path) as opened:
+        yield await _emptied(opened)
+
+
+async def _emptied(database: Database) -> Database:
+    await database.upgrade()
+    async with database.write() as connection:
+        for table in metadata.sorted_tables:
+            await connection.execute(sa.delete(table))
+    return database
 
 
 KEY = "an encryption key of the tests, long enough"

@@ -1,7 +1,6 @@
 """A database that takes statements and answers none."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,19 +9,18 @@ from harness import World
 from streams import block, event, stream
 
 from service import database
+from service.database import Database
 
 
 async def test_a_stream_gives_signs_of_life_while_the_database_hangs(
-    postgresql: str, tmp_path: Path, make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    postgresql: str, postgres: Database, make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `handlers.tickets._reread` only awaits the read: a lapse is asked of SQL."""
     monkeypatch.setattr("handlers.tickets._HEARTBEAT", 0.1)
     monkeypatch.setitem(database._ANSWERING["asyncpg"], "command_timeout", 60)
-    async with database.connect(postgresql, data_dir=tmp_path) as opened:
-        await opened.upgrade()
-        world: World = await make(database_url=postgresql)
-        page = await world.login()
-        pids = await postgresql_pids(opened)
+    world: World = await make(database_url=postgresql)
+    page = await world.login()
+    pids = await postgresql_pids(postgres)
     async with stream(page) as response:
         assert (await event(response))["data"]["status"] == "pending"
         with frozen(pids):

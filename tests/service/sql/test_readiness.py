@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from harness import World
 
 from models.errors import StoreUnavailable
-from models.tables import bind_requests
+from models.tables import commit_marks
 from service.database import Database, connect
 from service.readiness import database_takes_writes
 
@@ -18,7 +18,7 @@ from service.readiness import database_takes_writes
 async def test_a_check_leaves_no_row(database: Database) -> None:
     await asyncio.gather(*(database_takes_writes(database) for _ in range(5)))
     async with database.read() as connection:
-        assert (await connection.execute(sa.select(bind_requests))).all() == []
+        assert (await connection.execute(sa.select(commit_marks))).all() == []
 
 
 async def test_a_database_that_is_not_there_fails(tmp_path: Path) -> None:
@@ -28,12 +28,12 @@ async def test_a_database_that_is_not_there_fails(tmp_path: Path) -> None:
 
 
 async def test_a_postgresql_that_became_read_only_is_down_until_it_takes_writes(
-    postgresql: str, tmp_path: Path, make: Callable[..., Any]
+    postgresql: str, postgres: Database, make: Callable[..., Any]
 ) -> None:
     """Red when the check only reads."""
 
-    async def read_only(database: Database, word: str) -> None:
-        async with database.read() as connection:
+    async def read_only(word: str) -> None:
+        async with postgres.read() as connection:
             alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
             await alone.execute(sa.text(f"ALTER SYSTEM SET default_transaction_read_only = {word}"))
             await alone.execute(sa.text("SELECT pg_reload_conf()"))
@@ -48,13 +48,11 @@ async def test_a_postgresql_that_became_read_only_is_down_until_it_takes_writes(
                     return
                 await asyncio.sleep(0.05)
 
-    async with connect(postgresql, data_dir=tmp_path) as database:
-        await database.upgrade()
-        world: World = await make(database_url=postgresql)
-        await until(world, 200, "ok")
-        try:
-            await read_only(database, "on")
-            await until(world, 503, "down")
-        finally:
-            await read_only(database, "off")
-        await until(world, 200, "ok")
+    world: World = await make(database_url=postgresql)
+    await until(world, 200, "ok")
+    try:
+        await read_only("on")
+        await until(world, 503, "down")
+    finally:
+        await read_only("off")
+    await until(world, 200, "ok")

@@ -13,7 +13,7 @@ from freezing import frozen, postgresql_pids, valkey_pid
 from harness import ORIGIN, basic
 from serving import Service, serving, wechat
 
-from service.database import Database, connect
+from service.database import Database
 from service.embedded import _taken, valkey
 
 DROPPED = "did not end in time and is dropped: "
@@ -68,19 +68,19 @@ async def in_hand(service: Service, http: ClientSession) -> None:
 
 
 @pytest.mark.parametrize("hanging", [("database",), ("redis",), ("database", "redis")], ids="+".join)
-async def test_stores_that_hang_delay_no_stop(postgresql: str, tmp_path: Path, hanging: tuple[str, ...]) -> None:
+async def test_stores_that_hang_delay_no_stop(
+    postgresql: str, postgres: Database, tmp_path: Path, hanging: tuple[str, ...]
+) -> None:
     """Red when `Stop.end` waits for a step as long as it takes, or SQLAlchemy's traceback reaches the log."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         api, redis_url = await enter(wechat()), await enter(valkey(tmp_path))
-        database: Database = await enter(connect(postgresql, data_dir=tmp_path))
-        await database.upgrade()
         stores = {"database": {"url": postgresql}, "redis": {"url": redis_url}, "secret_key": "k" * 40}
         service = await enter(serving(tmp_path, api, **stores))
         http = await enter(ClientSession())
         await service.ready(http)
         await hold_connections(service, http)
-        pids = {"database": await postgresql_pids(database), "redis": [valkey_pid(tmp_path)]}
+        pids = {"database": await postgresql_pids(postgres), "redis": [valkey_pid(tmp_path)]}
         with frozen(pid for store in hanging for pid in pids[store]):
             if "redis" not in hanging:
                 await service.login(http)  # gives the audit log a line to write
