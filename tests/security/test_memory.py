@@ -1,16 +1,21 @@
 """What callers send does not stay in memory: junk at every place of the interface leaves the process as large."""
 
+import gc
 import math
 import os
 from collections import defaultdict
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import flood
 import pytest
 from aiohttp import ClientSession
-from harness import ACCOUNT, ORIGIN, account, basic
+from harness import ACCOUNT, ORIGIN, World, account, basic
 from serving import Service, serving, wechat
+
+from handlers import auth
 
 AT_A_DOOR = int(os.environ.get("MEMORY_JUNK", "0"))
 """Texts for each endpoint; `make prove-memory` sends 20,000."""
@@ -82,6 +87,24 @@ async def test_junk_at_every_place_leaves_the_process_as_large_as_it_was(tmp_pat
             print(f"{latest:8.1f} MB {latest - earlier:+6.1f} after {count * len(places):6} at {door}")  # noqa: T201 - the figures are asked for
         assert latest - before < ALLOWED
         assert service.process.returncode is None
+
+
+def caches() -> list[tuple[str, int]]:
+    """Return how many entries each cache of ours holds."""
+    found = [one for one in gc.get_objects() if isinstance(one, type(lru_cache(len)))]
+    ours = [one for one in found if one.__module__.partition(".")[0] in ("handlers", "models", "service")]
+    return sorted((f"{one.__module__}.{one.__qualname__}", one.cache_info().currsize) for one in ours)
+
+
+async def test_no_cache_keeps_what_was_not_proved(world: World) -> None:
+    """Red when `_proved_head` is asked before the secret is checked, and when `read_ticket` is cached."""
+    service = Service(cast("Any", None), world.url, Path())
+    places, port = await _places(service, world.http), int(world.url.rpartition(":")[2])
+    await _flood(port, places, count=5)
+    before = caches()
+    assert ("models.scene.read_ticket", auth._proved_head.cache_info().currsize) in before, "it is looked at"
+    await _flood(port, places, count=6)
+    assert caches() == before
 
 
 async def _flood(port: int, places: list[flood.Place], *, count: int) -> None:
