@@ -9,7 +9,7 @@ from handlers import auth, bodies, cors, portal_cookie, tickets
 from handlers.answers import NO_STORE, json_answer, moment, seconds_left
 from models.binding import Binding, Door, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
-from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
+from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.ticket import Purpose, Via
 from service import cleaning
 from service.bindings import Entry
@@ -79,7 +79,7 @@ async def bind(request: web.Request) -> web.Response:
             session.client,
             session.user_id,
             account=wanted.account,
-            session=_tag(session.id),
+            session=request_session(session.id),
             lang=session.lang,
             asker=cleaning.asker(ip=address, user_agent=agent, account_name=session.account_name),
         )
@@ -105,7 +105,7 @@ async def close(request: web.Request) -> web.Response:
     """End the session, and with it the code that it shows."""
     session = await auth.account_holder(request)
     await request.app[PORTAL].close(session)
-    await request.app[ISSUING].withdraw(session.client, session.user_id, _tag(session.id))
+    await request.app[ISSUING].withdraw(session.client, session.user_id, request_session(session.id))
     response = web.Response(status=204, headers=NO_STORE)
     portal_cookie.drop(request, response, session)
     return response
@@ -115,7 +115,7 @@ async def close_all(request: web.Request) -> web.Response:
     """End all visits of one user, and withdraw what they show: they signed out, or somebody else signed in."""
     client, user_id = auth.site(request), _user_id(request)
     for session_id in await request.app[PORTAL].close_all(client, user_id):
-        await request.app[ISSUING].withdraw(client, user_id, _tag(session_id))
+        await request.app[ISSUING].withdraw(client, user_id, request_session(session_id))
     return web.Response(status=204, headers=NO_STORE)
 
 
@@ -127,11 +127,6 @@ def _user_id(request: web.Request) -> UserId:
     if [name for name, _ in given] != ["user_id"]:
         raise InvalidRequest("the query must hold user_id, once, and nothing else")
     return UserId(bodies.check(bodies.USER_ID, given[0][1], name="user_id"))
-
-
-def _tag(session_id: str) -> str:
-    """Return what names the visit to those who make tickets."""
-    return f"portal:{session_id}"
 
 
 def _visit(request: web.Request, session: PortalSession) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""A visit to the portal: a link that opens once, and the half hour after it. Values only."""
+"""A visit to the portal: a link that opens once, the half hour after it, and what is asked in it. Values only."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from models.binding import UserId
-from models.ticket import Lang
+from models.ticket import Confirm, Lang
 
 LINK_LIVES: Final = timedelta(seconds=300)
 """How long a link waits to be opened."""
@@ -13,6 +13,31 @@ SESSION_LIVES: Final = timedelta(seconds=1800)
 """How long an open session lasts; nothing prolongs it."""
 VISITS_KEPT: Final = timedelta(days=1)
 """How long after its end a visit is remembered."""
+
+
+_MARK: Final = "portal:"
+
+
+def request_session(session_id: str) -> str:
+    """Return the `session` under which the portal keeps the bind requests of one of its own sessions."""
+    return _MARK + session_id
+
+
+def started_by_portal(session: str) -> bool:
+    """Tell from its `session` whether the portal started a bind request.
+
+    A site may choose a `session` that reads like the portal's: its bind is then asked about as strictly.
+    """
+    return session.startswith(_MARK)
+
+
+def portal_confirm(configured: Confirm) -> Confirm:
+    """Return what the phone is asked after the scan of a code that the portal shows.
+
+    Never nothing: a portal link may have reached another person than its own user, whose WeChat must not be bound
+    to a stranger's account by the scan alone.
+    """
+    return Confirm.MATCH if configured is Confirm.NONE else configured
 
 
 @dataclass(frozen=True, slots=True)

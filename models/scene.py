@@ -36,7 +36,7 @@ class Kind(IntEnum):
     BIND = 2
     """A bind whose user id stands in the scene."""
     BIND_KEPT = 3
-    """A bind whose user id is kept in SQL."""
+    """A bind whose user id is kept in SQL: it does not fit, or the portal started the bind."""
 
 
 NONCE_LENGTH: Final = {Kind.LOGIN_PAGE: 16, Kind.LOGIN_BACKEND: 16, Kind.BIND: 5, Kind.BIND_KEPT: 5}

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from models.errors import TicketFinished
-from models.scene import Head
+from models.portal import portal_confirm
+from models.scene import Head, Kind
 from models.tables import to_millisecond
 from models.ticket import (
     Asker,
@@ -130,8 +131,10 @@ class Following:
             raise TicketFinished(f"the ticket is {stands.status}")
 
     def view(self, head: Head, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> View:
-        """Return what the page may know of *ticket*."""
-        shows_number = ticket.status is Status.SCANNED and confirm in (Confirm.CHOOSE, Confirm.MATCH)
+        """Return what the page may know of *ticket*; *confirm* is what the client's configuration says."""
+        # Under `none` only the portal's tickets are ever shown scanned, and those keep their user id in SQL.
+        asked = portal_confirm(confirm) if head.kind is Kind.BIND_KEPT else confirm
+        shows_number = ticket.status is Status.SCANNED and asked in (Confirm.CHOOSE, Confirm.MATCH)
         return View(
             head=head,
             status=ticket.status,

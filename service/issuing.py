@@ -12,6 +12,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.audit import Happening
 from models.binding import UserId
 from models.errors import InvalidRequest
+from models.portal import started_by_portal
 from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, Scene, bind_kind, make, read_ticket
 from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
 from service.audit import Audit
@@ -150,7 +151,8 @@ class Issuing:
         issued = await self._issue(
             wanted.client,
             account=wanted.account,
-            kind=bind_kind(wanted.user_id),
+            # The scan finds the request in SQL, and with it who started it (service/stage.py).
+            kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
             lang=wanted.lang,
             lifetime=timedelta(seconds=self._lifetimes.bind_lifetime),
             user_id=wanted.user_id,

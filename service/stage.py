@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.binding import Policy, UserId
+from models.binding import Policy
 from models.event import OpenId
+from models.portal import portal_confirm, started_by_portal
 from models.question import Question
 from models.scene import Claim, Kind, Scene, read
 from models.ticket import Asker, Confirm, Ending, Lang, Ticket
 from service import replies
 from service.keyring import ClientKeys, Keyring
 from service.replies import Notice
-from service.requests import BindRequests
+from service.requests import BindRequest, BindRequests
 from service.settings import Client
 
 
@@ -24,10 +25,13 @@ class Stage:
     keys: ClientKeys
     openid: OpenId
     lang: Lang
+    by_portal: bool
+    """Whether the portal started the ticket."""
 
     @property
     def confirm(self) -> Confirm:
-        return self.client.confirm[self.claim.head.purpose]
+        configured = self.client.confirm[self.claim.head.purpose]
+        return portal_confirm(configured) if self.by_portal else configured
 
     @property
     def policy(self) -> Policy:
@@ -88,17 +92,18 @@ class Stages:
         scene = read(scene_text)
         if scene is None:
             return None
-        user_id = await self._user(scene)
+        request = await self._request(scene)
+        user_id = request.user_id if request else scene.user_id
+        by_portal = request is not None and started_by_portal(request.session)
         for name, client in self._clients.items():
             if account not in client.accounts:
                 continue
             if keys := self._keyring.maker(scene, client=name, account=account, user_id=user_id):
                 claim = Claim(scene.head, name, account, user_id)
-                return Stage(claim, client, keys, openid, lang or scene.head.lang or client.lang)
+                spoken = lang or scene.head.lang or client.lang
+                return Stage(claim, client, keys, openid, spoken, by_portal)
         return None
 
-    async def _user(self, scene: Scene) -> UserId | None:
-        if scene.head.kind is not Kind.BIND_KEPT:
-            return scene.user_id
-        request = await self._requests.of(scene.head.ticket)
-        return request.user_id if request else None
+    async def _request(self, scene: Scene) -> BindRequest | None:
+        """Return what the scene alone does not say; None if it says all, or the request was purged."""
+        return await self._requests.of(scene.head.ticket) if scene.head.kind is Kind.BIND_KEPT else None

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from html import escape
@@ -80,9 +81,13 @@ async def context(browser: Browser, console: Console) -> AsyncIterator[BrowserCo
 
 
 async def connect(hosts: Hosts, shown: Page | FrameLocator) -> None:
-    """Scan the code that is shown."""
+    """Scan the code that is shown, and answer with the number that is shown then."""
+    person = await hosts.world.person()
     await expect(shown.get_by_test_id("qr")).to_be_visible()
-    await hosts.world.sandbox.scan(await hosts.world.person(), hosts.world.sandbox.codes()[0].url)
+    await hosts.world.sandbox.scan(person, hosts.world.sandbox.codes()[0].url)
+    match = shown.get_by_test_id("match")
+    await expect(match).to_have_text(re.compile(r"^[1-9][0-9]$"))
+    await hosts.world.say(person, await match.inner_text())
     await expect(shown.get_by_test_id("portal-binding")).to_be_visible()
 
 

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from visit import link
 from widget import Console
 
+from sandbox.account import OfficialAccount
 from sandbox.people import Person
 
 PORTAL = (
@@ -24,7 +25,7 @@ FAILED = "Failed to load resource"
 
 @pytest.fixture
 async def world(make: Callable[..., Any], site: Site) -> World:
-    """A shop that asks for the number, and a club with two accounts that asks nothing."""
+    """A shop that asks for the number, and a club with two accounts that asks nothing but in the portal."""
     clients = {
         "shop": client("shop", origins=[site.origin], confirm="match"),
         "club": client("club", origins=[site.origin], accounts=["main", "second"]),
@@ -53,14 +54,14 @@ async def bound(world: World, user_id: str = "42", **fields: Any) -> Person:
     return person
 
 
-async def scan(world: World, page: Page) -> Person:
+async def scan(world: World, page: Page, *, at: OfficialAccount = ACCOUNT) -> Person:
     """Scan the code on the page, and answer with the number that it shows then."""
     person = await world.person()
     await expect(page.get_by_test_id("qr")).to_be_visible()
     await world.sandbox.scan(person, world.sandbox.codes()[0].url)
     match = page.get_by_test_id("match")
     await expect(match).to_have_text(TWO_DIGITS)
-    await world.say(person, await match.inner_text())
+    await world.say(person, await match.inner_text(), account=at.appid)
     return person
 
 
@@ -279,8 +280,7 @@ async def test_each_account_has_its_row_and_one_code_is_shown_at_a_time(
     await expect(page.get_by_test_id("qr")).to_be_visible()
     await sound(page)
     assert await focused(page) == "No WeChat connected · second"
-    person = await world.person()
-    await world.sandbox.scan(person, world.sandbox.codes()[0].url)
+    await scan(world, page, at=SECOND)
     await expect(page.get_by_test_id("portal-binding")).to_have_count(2)
 
 

@@ -163,7 +163,7 @@ async def test_the_history_is_newest_first_and_short(world: World) -> None:
     here = await visit(world)
     person = await world.person()
     for _ in range(6):
-        await world.scan(person, await here.bind())
+        await here.connect(person, await here.bind())
         assert (await here.call("DELETE", "/bindings/main")).status == 204
     changes = [line["change"] for line in (await here.view())["history"]]
     assert changes == ["disconnected", "bound"] * 5
@@ -186,7 +186,7 @@ async def test_a_scan_of_the_shown_code_binds(two: World) -> None:
     page = await here.bind(account="second", purpose="bind")
     assert (page.status, page.made["purpose"], page.made["account"]) == (201, "bind", "second")
     assert "anna" not in str(page.made)
-    await two.scan(person, page)
+    await here.connect(person, page)
     assert (await page.poll())["outcome"] == "bound"
     assert [one["account"] for one in (await here.view())["bindings"]] == ["second"]
     assert [one["account"] for one in await two.bindings("42")] == ["second"]
@@ -249,7 +249,7 @@ async def test_codes_of_the_portal_count_like_those_of_pages(make: Any) -> None:
 async def test_an_account_is_disconnected_and_the_history_says_by_which_door(two: World) -> None:
     here, person = await visit(two), await two.person()
     for account in ("main", "second"):
-        await two.scan(person, await here.bind(account=account))
+        await here.connect(person, await here.bind(account=account))
     assert (await here.call("DELETE", "/bindings/second")).status == 204
     assert [one["account"] for one in (await here.view())["bindings"]] == ["main"]
     await problem(await here.call("DELETE", "/bindings/second"), 404, "binding-not-found")

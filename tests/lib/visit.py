@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import ClientResponse
 from harness import Page, World
 
+from sandbox.people import Person
+
 CLUB = "https://club.example"
 """The origin of a second client's pages."""
 
@@ -59,6 +61,12 @@ class Visit:
         response = await self.call("POST", "/tickets", json=fields)
         assert response.status in (200, 201), await response.text()
         return Page(self.world, await response.json(), response.status)
+
+    async def connect(self, person: Person, page: Page) -> None:
+        """Scan the code that *page* shows, and answer with the number it shows then."""
+        await self.world.scan(person, page)
+        official = self.world.settings.accounts[page.made["account"]]
+        await self.world.say(person, (await page.poll())["match"], account=official.appid)
 
 
 async def visit(world: World, user_id: str = "42", *, client: str = "shop", **fields: Any) -> Visit:

@@ -199,18 +199,73 @@ async def test_neither_log_nor_figures_hold_a_session_or_what_proves_it(
         assert hidden not in text
 
 
-async def test_a_disconnect_that_races_a_scan_leaves_one_truth(world: World) -> None:
+async def test_a_disconnect_that_races_an_answer_leaves_one_truth(world: World) -> None:
     """Red when the history is not written."""
     here, person = await visit(world), await world.person()
     for _ in range(5):
         page = await here.bind()
-        removed, _ = await asyncio.gather(here.call("DELETE", "/bindings/main"), world.scan(person, page))
+        await world.scan(person, page)
+        answer = world.say(person, (await page.poll())["match"])
+        removed, _ = await asyncio.gather(here.call("DELETE", "/bindings/main"), answer)
         assert (await page.poll())["outcome"] == "bound"
         told = await here.view()
         assert removed.status == (404 if told["bindings"] else 204)
         assert told["history"][0]["change"] == ("bound" if told["bindings"] else "disconnected")
         if told["bindings"]:
             assert (await here.call("DELETE", "/bindings/main")).status == 204
+
+
+@pytest.mark.parametrize("answer", ["match", "wrong", "not me", "yes"])
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+async def test_a_scan_in_the_portal_binds_nothing_unasked(world: World, *, answer: str, lost: bool) -> None:
+    """The site asks nothing (`confirm: none`), the portal does; Redis may be lost between question and scan.
+
+    Red when `portal_confirm` returns what is configured, and when `Issuing` keeps the user id in the scene.
+    """
+    here, person = await visit(world, account_name="mallory"), await world.person()
+    page = await here.bind()
+    if lost:
+        await world.redis.flushall()
+    asked = await world.scan(person, page) or ""
+    assert "mallory" in asked
+    told = await page.poll()
+    assert (told["status"], told["outcome"]) == ("scanned", None)
+    assert await world.bindings("42") == []
+    wrong = "10" if told["match"] != "10" else "11"
+    if answer == "not me":
+        await world.sandbox.tap(person, "Not me")
+    else:
+        await world.say(person, {"match": told["match"], "wrong": wrong, "yes": "Yes"}[answer])
+    ends = {"match": ("bound", None), "wrong": (None, "wrong_number"), "not me": (None, "declined")}
+    told = await page.poll()
+    assert (told["outcome"], told["reason"]) == ends.get(answer, (None, None))
+    assert told["match"] is None or answer == "yes"
+    assert len(await world.bindings("42")) == (1 if answer == "match" else 0)
+
+
+@pytest.mark.parametrize("user_id", ["42", "4 2", "u" * 128])
+async def test_a_bind_of_the_sites_own_is_asked_about_as_configured(world: World, user_id: str) -> None:
+    """Red when every bind whose user id is kept in SQL counts as the portal's."""
+    person, page = await world.person(), await world.bind(user_id, session="the site's own page")
+    await world.scan(person, page)
+    assert (await page.poll())["outcome"] == "bound"
+
+
+@pytest.mark.parametrize(
+    ("confirm", "asks"),
+    [
+        ("none", "Type the two digits"),
+        ("tap", "Is that you?"),
+        ("choose", "Tap the number"),
+        ("match", "Type the two digits"),
+    ],
+)
+async def test_the_portal_asks_what_the_site_asks_and_never_nothing(make: Any, confirm: str, asks: str) -> None:
+    """Red when `portal_confirm` returns what is configured, or MATCH whatever that is."""
+    world = await make(clients={"shop": client("shop", confirm=confirm)})
+    page = await (await visit(world)).bind()
+    assert asks in (await world.scan(await world.person(), page) or "")
+    assert bool((await page.poll())["match"]) is (confirm != "tap")
 
 
 async def test_disconnecting_at_once_counts_once_and_is_remembered_with_its_door(world: World) -> None:
@@ -229,7 +284,7 @@ async def test_a_session_outlives_the_loss_of_redis(world: World) -> None:
     assert (await here.view())["first_visit"] is True
     assert (await follow(world, waiting)).status == 303
     page, person = await here.bind(), await world.person()
-    await world.scan(person, page)
+    await here.connect(person, page)
     assert len((await here.view())["bindings"]) == 1
 
 

@@ -235,7 +235,7 @@ async def test_a_whole_visit_on_each_database(database: Database, url: str, make
     world: World = await make(database_url=url)
     person, here = await world.person(), await visit(world, USER, account_name="安娜 😀")
     assert (await here.view())["first_visit"] is True
-    await world.scan(person, await here.bind())
+    await here.connect(person, await here.bind())
     told = await here.view()
     assert ([one["account"] for one in told["bindings"]], told["account_name"]) == (["main"], "安娜 😀")
     for account in ("%00", "MAIN", "main%20"):
