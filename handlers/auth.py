@@ -107,7 +107,7 @@ async def account_holder(request: web.Request) -> PortalSession:
     cookie = None if bears else request.cookies.get(portal_cookie(request, request.match_info["session"]))
     if cookie is not None:
         cors.only(request, ())
-        _own_page(request)
+        _refuse_other_pages(request)
     secret = bearer(request, "the session's secret") if cookie is None else cookie
     session = await request.app[PORTAL].enter(request.match_info["session"], secret)
     if cookie is None:
@@ -167,7 +167,18 @@ def stranger(request: web.Request) -> str | None:
     return None if parsed is None or parsed.is_loopback else here
 
 
-def _own_page(request: web.Request) -> None:
+def own_page(request: web.Request) -> bool:
+    """Tell whether a page of the service itself sent the request.
+
+    Browsers that send no fetch metadata (old ones, and all of them by http) send the origin with every POST.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        return site == "same-origin"
+    return origin is not None and origin == origin_of(request.app[SETTINGS].server.public_url)
+
+
+def _refuse_other_pages(request: web.Request) -> None:
     """Return if a page of the service itself sent the request, or nobody could learn or change anything by it.
 
     Browsers that say neither where a GET comes from nor to whom it goes are old, or do not speak https: whatever
@@ -176,11 +187,8 @@ def _own_page(request: web.Request) -> None:
     Raises:
         ForbiddenOrigin: another page may have sent it, be it of a neighbouring host.
     """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    silent = site is None and origin is None and request.method == "GET"
-    if site == "same-origin" or silent:
-        return
-    if site is not None or origin is None or origin != origin_of(request.app[SETTINGS].server.public_url):
+    silent = request.method == "GET" and not any(name in request.headers for name in ("Sec-Fetch-Site", "Origin"))
+    if not silent and not own_page(request):
         raise ForbiddenOrigin("with its cookie, only the portal's own page may do that")
 
 

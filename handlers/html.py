@@ -22,14 +22,21 @@ PRIVATE: Final = {
 """Headers of a page that one person alone sees, and of the way to it."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'; "
-    "frame-ancestors "
+    "form-action {forms}; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'; "
+    "frame-ancestors {framers}"
 )
-_NOBODY: Final = ("'none'",)
+_NOBODY: Final = "'none'"
+_ITSELF: Final = "'self'"
 
 
-def page(text: str, *, framers: Collection[str] = (), status: int = 200) -> web.Response:
-    """Return a page of the service, which pages of the origins *framers* may frame, and no others."""
-    policy = _POLICY + " ".join(framers or _NOBODY)
+def page(text: str, *, framers: Collection[str] = (), status: int = 200, has_form: bool = False) -> web.Response:
+    """Return a page of the service, which pages of the origins *framers* may frame, and no others.
+
+    If it *has_form*, the form may be sent to the service itself, and with it goes the page's origin: under
+    `no-referrer` browsers send `Origin: null` (Fetch, "append a request Origin header").
+    """
+    policy = _POLICY.format(forms=_ITSELF if has_form else _NOBODY, framers=" ".join(framers) or _NOBODY)
     headers = {**PRIVATE, "Content-Security-Policy": policy}
+    if has_form:
+        headers["Referrer-Policy"] = "same-origin"
     return web.Response(text=text, status=status, content_type="text/html", headers=headers)

@@ -203,6 +203,21 @@ _HOLDER: Final = ("account_holder", "portal_page")
 _VISIT: Final = (errors.Unauthorized, errors.StoreUnavailable, errors.ForbiddenOrigin, errors.SessionNotFound)
 _HTML: Final = {"text/html": TEXT}
 
+_LINK: Final = Operation(
+    answers={
+        200: Answer(
+            "The link stays unused. Led to by neither a page of its site nor this page's own button: says whose "
+            "account it is for, with a button that opens it. Framed by another site's page: asks to be opened by "
+            "itself.",
+            _HTML,
+        ),
+        303: Answer("Opened: the browser goes to the page.", headers=("Location", "Set-Cookie")),
+        404: Answer("No link of ours.", _HTML),
+        410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
+    },
+    refuses=(errors.ForbiddenOrigin, errors.StoreUnavailable),
+)
+
 
 def _json(means: str, shape: Shape, *headers: str) -> Answer:
     return Answer(means, {JSON: shape}, headers)
@@ -325,15 +340,8 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
             answers={204: Answer("The session is over.")},
             refuses=_VISIT,
         ),
-        portal_pages.enter: Operation(
-            answers={
-                200: Answer("Another site's page frames it: asks to be opened by itself.", _HTML),
-                303: Answer("Opened: the browser goes to the page.", headers=("Location", "Set-Cookie")),
-                404: Answer("No link of ours.", _HTML),
-                410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
-            },
-            refuses=(errors.ForbiddenOrigin, errors.StoreUnavailable),
-        ),
+        portal_pages.enter: _LINK,
+        portal_pages.go_on: _LINK,
         portal_pages.show: Operation(parameters=("lang",), answers={200: Answer("The page.", _HTML)}),
         portal_pages.style: Operation(
             parameters=("known",),

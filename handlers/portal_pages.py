@@ -1,22 +1,25 @@
-"""The portal's own pages: a link that is opened once, the page behind it, and what a used link shows."""
+"""The portal's own pages: a link that opens once, the page behind it, and what a link shows that stays shut."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from html import escape
 from string import Template
 from typing import Final
 
 from aiohttp import web
 
-from handlers import html, portal_cookie
+from handlers import auth, html, portal_cookie
 from handlers.answers import listed
 from handlers.pages import WEB
 from models.errors import ForbiddenOrigin, StoreUnavailable
 from models.portal import PortalSession
 from models.ticket import Lang
-from service.keys import PORTAL, SETTINGS
+from service import cleaning
+from service.addresses import origin_of
+from service.keys import CLOCK, PORTAL, SETTINGS
 
 _PAGE: Final = Template((WEB / "portal.html").read_text(encoding="utf-8"))
+_ASK: Final = Template((WEB / "portal-ask.html").read_text(encoding="utf-8"))
 _GONE: Final = Template((WEB / "portal-gone.html").read_text(encoding="utf-8"))
 _FRAMED: Final = Template((WEB / "portal-framed.html").read_text(encoding="utf-8"))
 _STYLE: Final = (WEB / "portal.css").read_bytes()
@@ -28,12 +31,27 @@ _BACK: Final = Template(
 _A_PAGE: Final = "document"
 _A_FRAME: Final = "iframe"
 _NEIGHBOURS: Final = ("same-origin", "same-site")
-"""Who frames us when browsers send our cookie from within the frame."""
+"""Pages of the service's own site: browsers send our cookie from within their frames."""
+_ELSEWHERE: Final = (None, "cross-site")
+"""What `Sec-Fetch-Site` says, if anything, of a navigation that another site's page began."""
 _FETCHED_AHEAD: Final = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 async def enter(request: web.Request) -> web.Response:
-    """Open a link, once: the browser gets the session's cookie and goes to its page."""
+    """Open a link that its own site leads to, once: the browser gets the session's cookie and goes to its page.
+
+    Led there by anything else (a mail, a chat, another site) the person is asked first, and the link stays unused.
+    """
+    return await _visit(request, meant=_led_by_its_site)
+
+
+async def go_on(request: web.Request) -> web.Response:
+    """Open a link by the button of the page that asks; a form of any other page only has it shown again."""
+    return await _visit(request, meant=lambda request, _: auth.own_page(request))
+
+
+async def _visit(request: web.Request, *, meant: Callable[[web.Request, PortalSession], bool]) -> web.Response:
+    """Open a link if the person *meant* to, else say why it stays closed."""
     ahead = any("prefetch" in request.headers.get(name, "").lower() for name in _FETCHED_AHEAD)
     dest = request.headers.get("Sec-Fetch-Dest", _A_PAGE)
     if ahead or dest not in (_A_PAGE, _A_FRAME):
@@ -42,9 +60,13 @@ async def enter(request: web.Request) -> web.Response:
         )
     portal = request.app[PORTAL]
     session = await portal.linked(request.match_info["token"])
-    if session and dest == _A_FRAME and request.headers.get("Sec-Fetch-Site") not in _NEIGHBOURS:
+    if session is None:
+        return _gone(request, None)
+    if dest == _A_FRAME and request.headers.get("Sec-Fetch-Site") not in _NEIGHBOURS:
         return _framed(request, session)
-    opened = await portal.open(session) if session else None
+    if session.waits(request.app[CLOCK]()) and not meant(request, session):
+        return _asking(request, session)
+    opened = await portal.open(session)
     if opened is None:
         return _gone(request, session)
     settings = request.app[SETTINGS]
@@ -80,6 +102,29 @@ def _file(request: web.Request, body: bytes, *, content_type: str) -> web.Respon
     if tag in listed(request, "If-None-Match"):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+
+
+def _led_by_its_site(request: web.Request, session: PortalSession) -> bool:
+    """Tell whether the navigation began at the session's site, whose back end made the link for its own user.
+
+    The redirect that answers a form keeps the form's page as Referer. A page can keep its browser from sending a
+    Referer, but cannot have it send another site's.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site not in _ELSEWHERE:
+        return site in _NEIGHBOURS
+    settings, referers = request.app[SETTINGS], request.headers.getall("Referer", ())
+    began = origin_of(referers[0]) if len(referers) == 1 else None
+    own = origin_of(settings.server.public_url)
+    return began is not None and began in (own, *settings.clients[session.client].origins)
+
+
+def _asking(request: web.Request, session: PortalSession) -> web.Response:
+    """Say whose account the link is for, and offer to go on; in no frame, where a click could be stolen."""
+    names = {lang.value: name for lang, name in request.app[SETTINGS].clients[session.client].name.items()}
+    account = cleaning.name(session.account_name or "") or cleaning.name(session.user_id) or "?"
+    values = {**names, "account": account, "lang": _lang(request, session), "base": "../../"}
+    return html.page(_filled(_ASK, values), has_form=True)
 
 
 def _framed(request: web.Request, session: PortalSession) -> web.Response:

@@ -39,6 +39,7 @@ ROUTES: Final = (
     web.options("/v1/portal-sessions/{session}/bindings/{account}", cors.preflight),
     # A link may be opened once: HEAD is not offered, for it would be GET.
     web.get("/portal/open/{token}", portal_pages.enter, allow_head=False),
+    web.post("/portal/open/{token}", portal_pages.go_on),
     web.get("/portal/{session}", portal_pages.show),
     web.get("/portal.css", portal_pages.style),
     web.get("/portal.svg", portal_pages.icon),

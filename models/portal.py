@@ -13,8 +13,6 @@ SESSION_LIVES: Final = timedelta(seconds=1800)
 """How long an open session lasts; nothing prolongs it."""
 VISITS_KEPT: Final = timedelta(days=1)
 """How long after its end a visit is remembered."""
-
-
 _MARK: Final = "portal:"
 
 
@@ -34,8 +32,8 @@ def started_by_portal(session: str) -> bool:
 def portal_confirm(configured: Confirm) -> Confirm:
     """Return what the phone is asked after the scan of a code that the portal shows.
 
-    Never nothing: a portal link may have reached another person than its own user, whose WeChat must not be bound
-    to a stranger's account by the scan alone.
+    Never nothing: a portal link may have reached another person than its own user, and the scan alone must not
+    bind that person's WeChat to the user's account.
     """
     return Confirm.MATCH if configured is Confirm.NONE else configured
 
@@ -55,3 +53,7 @@ class PortalSession:
     """Without a WeChat this user could not log in any more; the site says so."""
     lang: Lang | None = None
     opened_at: datetime | None = None
+
+    def waits(self, now: datetime) -> bool:
+        """Tell whether the link can still be opened; of several attempts the database picks one."""
+        return self.opened_at is None and now < self.ends_at

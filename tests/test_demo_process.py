@@ -75,7 +75,8 @@ class Visitor:
 
     async def open_portal(self) -> str:
         """Go to the portal by the shop's button; return the address of the session's data."""
-        async with self.http.post(f"{self.where.shop}/settings/wechat") as response:
+        headers = {"Referer": f"{self.where.shop}/"}  # browsers keep it on the redirect to the portal
+        async with self.http.post(f"{self.where.shop}/settings/wechat", headers=headers) as response:
             assert response.status == 200, await response.text()
             return f"{self.where.service}/v1/portal-sessions/{response.url.name}"
 

@@ -45,7 +45,9 @@ async def test_whatever_is_written_is_seen(trial: Trial) -> None:
     """Red when `Watch` looks at the tables' sizes alone, or not at Redis."""
     watch = trial.service.watch
     assert watch.moved() == {}
-    await trial.service.ask(Case.read(b"GET /portal/open/$link$\n\n").filled(trial.props.values).wire())
+    await trial.service.ask(
+        Case.read(b"GET /portal/open/$link$\nSec-Fetch-Site: same-site\n\n").filled(trial.props.values).wire()
+    )
     assert watch.moved() == {"rows": 0}
     await trial.props.renew({"link"})
     assert watch.moved() == {"portal_sessions": 1}

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from harness import World, client
-from pages import Site
+from pages import Site, arrive
 from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
 from proxy import proxy
 from tls import own_certificate
@@ -113,7 +113,7 @@ async def test_no_other_page_frames_the_portal(
     console.expect(BLOCKED, FAILED)
     made = await link(hosts.world, "42", lang="en")
     page = await context.new_page()
-    await page.goto(made["url"])
+    await arrive(page, made["url"], origin=hosts.at("www.shop"))
     for address in (page.url, made["url"]):
         other, frame = await hosts.frame(context, address, host=host)
         await other.wait_for_load_state()
@@ -141,11 +141,77 @@ async def test_an_open_portal_in_another_sites_page_says_why_it_shows_nothing(
     console.expect(FAILED)
     made = await link(hosts.world, "42", lang="en")
     page = await context.new_page()
-    await page.goto(made["url"])
+    await arrive(page, made["url"], origin=hosts.at("www.shop"))
     await connect(hosts, page)
     _, frame = await hosts.frame(context, page.url, host="www.elsewhere")
     await expect(frame.get_by_test_id("portal-title")).to_have_text("Open this page by itself")
     await expect(frame.get_by_test_id("portal-binding")).to_have_count(0)
+
+
+@pytest.mark.parametrize("host", ["www.shop", "www.elsewhere"])
+@pytest.mark.parametrize("form", [False, True], ids=["link", "form"])
+async def test_a_link_opens_at_once_where_its_site_leads_there(
+    hosts: Hosts, context: BrowserContext, *, host: str, form: bool
+) -> None:
+    """Red when `_led_by_its_site` returns False; for `www.elsewhere` when it believes `Sec-Fetch-Site` alone."""
+    hosts.site.leads_to = (await link(hosts.world, "42", account_name="anna", lang="en"))["url"]
+    address = "/lead" if form else hosts.site.leads_to
+    leads = f'<form method="post" action="{address}"><button>WeChat</button></form>'
+    hosts.site.put(leads if form else f'<a href="{address}">WeChat</a>', head="", policy="default-src 'none'")
+    page = await context.new_page()
+    await page.goto(hosts.at(host))
+    await page.get_by_role("button" if form else "link", name="WeChat").click()
+    await expect(page.get_by_test_id("portal-account-name")).to_have_text("anna")
+
+
+@pytest.mark.parametrize("way", ["typed", "another site", "hidden", "redirect", "window"])
+async def test_a_link_that_another_person_sent_asks_first_and_its_button_goes_on(
+    hosts: Hosts, context: BrowserContext, way: str
+) -> None:
+    """Of its own site's pages, one that hides its origin (`noreferrer`) is as good as another site's.
+
+    Red when `_led_by_its_site` returns True; the button when `html.page` lets no form be sent, or sends its page
+    with `no-referrer`: then browsers without fetch metadata say nothing of where it comes from.
+    """
+    made = await link(hosts.world, "666", account_name="mallory", lang="en")
+    hosts.site.leads_to = made["url"]
+    page = await context.new_page()
+    if way == "typed":
+        await page.goto(made["url"])
+    else:
+        rel = "noreferrer" if way == "hidden" else ""
+        body = f'<a href="{made["url"]}" rel="{rel}" target="{"_blank" if way == "window" else ""}">WeChat</a>'
+        if way == "redirect":
+            body = '<form method="post" action="/lead"><button>WeChat</button></form>'
+        hosts.site.put(body, head="", policy="default-src 'none'")
+        await page.goto(hosts.at("www.elsewhere" if way == "hidden" else "www.evil"))
+        await page.get_by_text("WeChat", exact=True).click()
+        if way == "window":
+            page = await context.wait_for_event("page")
+    ask = page.get_by_test_id("portal-ask")
+    await expect(ask).to_contain_text("You are about to manage WeChat for account mallory at Shop")
+    assert await context.cookies() == []
+    async with page.expect_request(made["url"]) as sending:
+        await page.get_by_test_id("portal-go-on").click()
+    sent = await (await sending.value).all_headers()
+    service = hosts.world.settings.server.public_url
+    assert (sent["origin"], sent["sec-fetch-site"]) == (service, "same-origin")
+    await expect(page.get_by_test_id("portal-account-name")).to_have_text("mallory")
+
+
+@pytest.mark.parametrize("host", ["www.evil", "other.shop", "www.elsewhere"])
+async def test_no_form_but_the_pages_own_opens_a_link(hosts: Hosts, context: BrowserContext, host: str) -> None:
+    """Red when `go_on` opens for any POST: the form sends itself, as an attacker's does."""
+    made = await link(hosts.world, "666", account_name="mallory", lang="en")
+    hosts.site.put(f'<form method="post" action="{made["url"]}"></form>', head="", policy="default-src 'none'")
+    page = await context.new_page()
+    await page.goto(hosts.at(host))
+    async with page.expect_navigation():
+        await page.evaluate("document.forms[0].submit()")
+    await expect(page.get_by_test_id("portal-ask")).to_be_visible()
+    assert await context.cookies() == []
+    await page.get_by_test_id("portal-go-on").click()
+    await expect(page.get_by_test_id("portal-account-name")).to_have_text("mallory")
 
 
 async def test_the_cookie_is_this_hosts_and_holds_wherever_the_visitor_came_from(
@@ -177,7 +243,8 @@ async def test_a_neighbour_cannot_plant_a_session_of_its_own(
     console.expect(FAILED)
     attacker = await context.browser.new_context(ignore_https_errors=True)  # type: ignore[union-attr] # it has one
     theirs = await attacker.new_page()
-    await theirs.goto((await link(hosts.world, "666", account_name="attacker", lang="en"))["url"])
+    made = await link(hosts.world, "666", account_name="attacker", lang="en")
+    await arrive(theirs, made["url"], origin=hosts.at("www.shop"))
     await expect(theirs.get_by_test_id("portal-account-name")).to_have_text("attacker")
     [stolen] = await attacker.cookies()
     hosts.site.put("", head="")
@@ -200,7 +267,7 @@ async def test_the_portals_page_runs_no_markup_and_breaks_no_rule_of_its_own(
     for name in (MARKUP, "javascript:hit=1", "{{constructor.constructor('hit=1')()}}", "${hit=1}"):
         made = await link(hosts.world, "42", account_name=name, return_url=back.replace(" ", "/"), lang="en")
         page = await context.new_page()
-        await page.goto(made["url"])
+        await arrive(page, made["url"], origin=hosts.at("www.shop"))
         await expect(page.get_by_test_id("portal-account-name")).to_contain_text(name[:10])
         await expect(page.get_by_test_id("portal-title")).to_contain_text("<script>")
         await expect(page.get_by_test_id("qr")).to_be_visible()
@@ -258,7 +325,8 @@ async def test_what_is_injected_into_the_portals_page_comes_to_nothing(
     """Red when the policy lacks the rule; the last two are those of `default-src`."""
     console.expect("")
     page = await context.new_page()
-    await page.goto((await link(hosts.world, "42", lang="en"))["url"])
+    made = await link(hosts.world, "42", lang="en")
+    await arrive(page, made["url"], origin=hosts.at("www.shop"))
     await expect(page.get_by_test_id("qr")).to_be_visible()
     put = "const put = (tag, how) => { const it = Object.assign(document.createElement(tag), how); "
     put += "document.body.append(it); return it; };"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from harness import ACCOUNT, SECOND, World, client
-from pages import Site
+from pages import Site, arrive
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from visit import link
 from widget import Console
@@ -37,9 +37,9 @@ async def world(make: Callable[..., Any], site: Site) -> World:
 
 
 async def enter(world: World, page: Page, user_id: str = "42", **fields: Any) -> dict[str, Any]:
-    """Follow a new link to the portal's own page."""
+    """Follow a new link from a page of the site to the portal's own page."""
     made = await link(world, user_id, **{"lang": "en", **fields})
-    await page.goto(made["url"])
+    await arrive(page, made["url"], origin=world.settings.clients[fields.get("client", "shop")].origins[0])
     return made
 
 
@@ -132,8 +132,11 @@ async def test_the_only_way_to_log_in_is_warned_about(world: World, context: Bro
     await expect(page.get_by_test_id("portal-confirm")).to_contain_text("only way to sign in")
 
 
-async def test_somebody_who_left_the_account_is_told_so(make: Callable[..., Any], context: BrowserContext) -> None:
-    world = await make(accounts={"main": {"unfollow": "keep"}})
+async def test_somebody_who_left_the_account_is_told_so(
+    make: Callable[..., Any], site: Site, context: BrowserContext
+) -> None:
+    clients = {"shop": client("shop", origins=[site.origin])}
+    world = await make(clients=clients, accounts={"main": {"unfollow": "keep"}})
     person = await world.bound("42")
     await world.sandbox.unfollow(person)
     page = await context.new_page()
@@ -271,8 +274,7 @@ async def test_each_account_has_its_row_and_one_code_is_shown_at_a_time(
 ) -> None:
     await bound(world, client="club")
     page = await context.new_page()
-    made = await link(world, "42", client="club", lang="en")
-    await page.goto(made["url"])
+    await enter(world, page, client="club")
     await expect(page.get_by_test_id("portal-binding")).to_contain_text("WeChat connected · main")
     await expect(page.get_by_test_id("qr")).to_have_count(0)
     await sound(page)
@@ -291,7 +293,7 @@ async def test_a_wechat_of_an_account_that_the_site_gave_up_can_still_be_disconn
     clients = {"club": client("club", origins=[site.origin], accounts=["second"])}
     later = await make(clients=clients, official={"main": ACCOUNT, "second": SECOND})
     page = await context.new_page()
-    await page.goto((await link(later, "42", client="club", lang="en"))["url"])
+    await enter(later, page, client="club")
     await expect(page.get_by_test_id("portal-binding")).to_contain_text("WeChat connected · main")
     await disconnect(page)
     await expect(page.get_by_test_id("portal-binding")).to_have_count(0)
@@ -349,8 +351,9 @@ async def test_a_service_that_asks_for_patience_gets_it(
     await expect(page.get_by_test_id("portal-problem")).to_be_empty()
 
 
-async def test_too_many_codes_are_told_by_the_code(make: Callable[..., Any], browser: Browser) -> None:
-    world = await make(limits={"tickets_per_address": 1})
+async def test_too_many_codes_are_told_by_the_code(make: Callable[..., Any], site: Site, browser: Browser) -> None:
+    clients = {"shop": client("shop", origins=[site.origin])}
+    world = await make(clients=clients, limits={"tickets_per_address": 1})
     page = await browser.new_page()
     await enter(world, page)
     await expect(page.get_by_test_id("qr")).to_be_visible()
@@ -475,6 +478,13 @@ async def test_no_state_has_a_fault_of_accessibility(
     await page.goto(made["url"])
     await expect(page.get_by_test_id("portal-gone")).to_be_visible()
     await sound(page)
+    await page.goto((await link(world, "x" * 128, account_name="n" * 256, lang=lang))["url"])
+    await expect(page.get_by_test_id("portal-ask")).to_be_visible()
+    await sound(page)
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_test_id("portal-go-on")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("qr")).to_be_visible()
     await context.close()
 
 

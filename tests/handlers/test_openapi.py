@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, Page, World, client
 from jsonschema import Draft202012Validator
-from visit import bearer, follow, link, open_, visit
+from visit import bearer, follow, link, open_, press, visit
 
 from handlers.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
@@ -356,6 +356,9 @@ async def test_the_portals_pages_are_as_described(world: World, contract: Contra
     prefetched = await follow(world, made, Sec_Purpose="prefetch")
     for status, response in (
         (403, prefetched),
+        (200, await follow(world, made, origin=None)),
+        (200, await world.call("POST", f"/portal/open/{made['token']}")),
+        (303, await press(world, await link(world))),
         (303, await follow(world, made)),
         (410, await follow(world, made)),
         (404, await world.call("GET", "/portal/open/x")),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from harness import ORIGIN, World, problem
-from visit import Visit, cookie_of, follow, link
+from visit import CLUB, Visit, cookie_of, follow, go, led_from, link
 
 from models.portal import LINK_LIVES, SESSION_LIVES
 
@@ -32,7 +32,8 @@ async def test_the_page_speaks_the_sessions_language_or_the_clients(two: World) 
         ("club", None, "zh"),
         ("club", "en", "en"),
     ):
-        response = await follow(two, await link(two, client=name, lang=lang))
+        origin = CLUB if name == "club" else ORIGIN
+        response = await follow(two, await link(two, client=name, lang=lang), origin=origin)
         assert response.headers["Location"].endswith(f"?lang={spoken}")
 
 
@@ -41,7 +42,7 @@ async def test_below_a_path_and_by_https_the_cookie_fits(make: Any) -> None:
     made = await link(world)
     session = made["token"].partition(".")[0]
     assert made["url"] == f"https://login.example/scan/portal/open/{made['token']}"
-    response = await world.call("GET", f"/portal/open/{made['token']}", allow_redirects=False)
+    response = await go(world, made["token"], **led_from(ORIGIN))
     assert response.headers["Location"] == f"https://login.example/scan/portal/{session}?lang=en"
     cookie = cookie_of(response)
     assert (cookie.key, cookie["path"], cookie["secure"]) == (f"__Host-scanbind_portal_{session}", "/", True)
@@ -63,8 +64,8 @@ async def test_a_trusted_proxy_tells_whether_it_is_https(
 ) -> None:
     world = await make(server={"public_url": "http://login.example", "trusted_proxies": trusted})
     made = await link(world)
-    headers = {"X-Forwarded-Proto": told}
-    response = await world.call("GET", f"/portal/open/{made['token']}", headers=headers, allow_redirects=False)
+    headers = {**led_from(ORIGIN), "X-Forwarded-Proto": told}
+    response = await go(world, made["token"], **headers)
     assert bool(cookie_of(response)["secure"]) is secure
     assert cookie_of(response).key.startswith("__Host-") is secure
 
@@ -135,16 +136,17 @@ async def test_the_style_sheet_is_sent_once(world: World) -> None:
 async def test_asking_for_the_head_or_ahead_of_time_leaves_the_link_unused(world: World) -> None:
     made = await link(world)
     path = f"/portal/open/{made['token']}"
-    await problem(await world.call("POST", path), 405, "method-not-allowed")
-    assert (await world.call("HEAD", path)).status == 405
+    assert (await world.call("HEAD", path, headers=led_from(ORIGIN))).status == 405
+    await problem(await world.call("PUT", path, headers=led_from(ORIGIN)), 405, "method-not-allowed")
     for name, value in (
         ("Sec-Purpose", "prefetch"),
         ("Sec-Purpose", "Prefetch;prerender"),
         ("Purpose", "prefetch"),
         ("X-Moz", "prefetch"),
     ):
-        response = await world.call("GET", path, headers={name: value})
-        await problem(response, 403, "forbidden-origin")
+        for method in ("GET", "POST"):
+            response = await world.call(method, path, headers={**led_from(ORIGIN), name: value})
+            await problem(response, 403, "forbidden-origin")
     assert (await follow(world, made)).status == 303
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Final
 
 from aiohttp import ClientSession, web
@@ -37,6 +38,8 @@ class Site:
     asked: list[Asked] = field(default_factory=list)
     forms: list[dict[str, str]] = field(default_factory=list)
     """What was posted to `/login`."""
+    leads_to: str = ""
+    """Where a form to `/lead` is sent on."""
     odd: str = "{}"
     """What a POST to `/odd` is answered."""
     pages: dict[str, web.Response] = field(default_factory=dict)
@@ -75,6 +78,10 @@ class Site:
         self.forms.append({name: str(value) for name, value in (await request.post()).items()})
         return web.Response(text="<title>Example shop</title>", content_type="text/html")
 
+    async def lead(self, _: web.Request) -> web.Response:
+        """Answer a form by a redirect, as a site's back end does that has made a link."""
+        return web.Response(status=303, headers={"Location": self.leads_to})
+
     async def ticket(self, request: web.Request) -> web.Response:
         """Make a ticket for whoever is signed in: what `ticket-url` points to."""
         body = await request.json()
@@ -87,6 +94,17 @@ class Site:
             )
 
 
+async def arrive(page: Page, address: str, *, origin: str) -> None:
+    """Go to *address* by a link on a page at *origin*, as that site's visitors do."""
+    start = f"{origin}/lead"
+    body = f'<!doctype html><a href="{escape(address)}">Settings</a>'
+    await page.route(start, lambda route: route.fulfill(content_type="text/html", body=body))
+    await page.goto(start)
+    async with page.expect_navigation():
+        await page.get_by_role("link").click()
+    await page.unroute(start)
+
+
 @asynccontextmanager
 async def site() -> AsyncIterator[Site]:
     """Run a site, which has no pages yet and knows no service."""
@@ -96,6 +114,7 @@ async def site() -> AsyncIterator[Site]:
             app = web.Application()
             app.router.add_post(TICKET_URL, one.ticket)
             app.router.add_post("/login", one.login)
+            app.router.add_post("/lead", one.lead)
             app.router.add_post("/odd", one.answer_oddly)
             app.router.add_get("/{path:.*}", one.answer)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

@@ -6,7 +6,7 @@ from http.cookies import Morsel
 from typing import Any
 
 from aiohttp import ClientResponse
-from harness import Page, World
+from harness import ORIGIN, Page, World
 
 from sandbox.people import Person
 
@@ -83,12 +83,36 @@ async def open_(world: World, token: str, *, session: str | None = None, **heade
     return await world.call("POST", f"/v1/portal-sessions/{session}/open", headers={**bearer(token), **headers})
 
 
-async def follow(world: World, made: dict[str, Any], **headers: str) -> ClientResponse:
-    """Open a link as a browser that is sent there; go no further."""
+def led_from(origin: str | None) -> dict[str, str]:
+    """Return what a browser sends that a page of *origin* leads to the service, by a link or a form's redirect.
+
+    The service is of another site, so the browser says no more of the page than its origin. None: the address was
+    typed, or a mail program opened it.
+    """
+    going = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-User": "?1"}
+    if origin is None:
+        return {**going, "Sec-Fetch-Site": "none"}
+    return {**going, "Sec-Fetch-Site": "cross-site", "Referer": f"{origin}/"}
+
+
+async def follow(
+    world: World, made: dict[str, Any], *, origin: str | None = ORIGIN, **headers: str
+) -> ClientResponse:
+    """Open a link as a browser that a page of *origin* leads there; *headers* stand for its own. Go no further."""
     assert made["url"] == f"{world.url}/portal/open/{made['token']}"
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    path = made["url"].removeprefix(world.url)
-    return await world.call("GET", path, headers=named, allow_redirects=False)
+    return await go(world, made["token"], **{**led_from(origin), **named})
+
+
+async def go(world: World, token: str, **headers: str) -> ClientResponse:
+    """Go to a link with *headers* alone, whatever its address is called from outside; go no further."""
+    return await world.call("GET", f"/portal/open/{token}", headers=headers, allow_redirects=False)
+
+
+async def press(world: World, made: dict[str, Any]) -> ClientResponse:
+    """Send the form of the page that a link shows, as a browser does; go no further."""
+    headers = {**led_from(None), "Sec-Fetch-Site": "same-origin", "Origin": world.url}
+    return await world.call("POST", f"/portal/open/{made['token']}", headers=headers, allow_redirects=False)
 
 
 def cookie_of(response: ClientResponse) -> "Morsel[str]":

@@ -15,7 +15,7 @@ from harness import ORIGIN, Page, World, basic, client, problem
 from harness import world as make_world
 from moments import NOON
 from sqlalchemy.engine import Engine
-from visit import bearer, link, visit
+from visit import bearer, go, led_from, link, visit
 
 from sandbox.mischief import Mischief
 from service import keys
@@ -210,8 +210,7 @@ async def test_whoever_holds_a_secret_goes_on_beside_a_neighbour_who_guesses(mak
     assert (await page.raw(X_Forwarded_For=MALLORY["X-Forwarded-For"])).status == 200
     assert (await here.call(headers={**bearer(here.secret), **MALLORY})).status == 200
     assert (await here.call(headers={**here.cookie, "Sec-Fetch-Site": "same-origin", **MALLORY})).status == 200
-    token = {"headers": MALLORY, "allow_redirects": False}
-    assert (await world.call("GET", f"/portal/open/{unused['token']}", **token)).status == 303
+    assert (await go(world, unused["token"], **MALLORY, **led_from(ORIGIN))).status == 303
 
 
 async def test_who_guesses_right_is_not_counted(make: Any) -> None:

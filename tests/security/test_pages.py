@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientResponse
 from harness import ACCOUNT, ORIGIN, SECOND, Page, World, basic, client
 from harness import world as make_world
-from visit import CLUB, Visit, bearer, cookie_of, follow, hosted, link, visit
+from visit import CLUB, Visit, bearer, cookie_of, follow, go, hosted, led_from, link, visit
 
 from handlers.pages import SCRIPTS
 from handlers.routes import ROUTES
@@ -32,6 +32,8 @@ SHOWN: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+ASKING: Final = {**SHOWN, "Referrer-Policy": "same-origin"}
+"""Of the page whose form opens a link: its own origin must go with it."""
 POLICY: Final = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -64,11 +66,12 @@ def policy(response: ClientResponse) -> dict[str, str]:
     return {name: value for name, _, value in rules}
 
 
-def guarded(response: ClientResponse, *, framers: str = "'none'") -> None:
-    """Check all that a page of the service must say."""
+def guarded(response: ClientResponse, *, framers: str = "'none'", asks: bool = False) -> None:
+    """Check all that a page of the service must say; the one that *asks* may send its form to the service."""
     assert response.content_type == "text/html"
-    assert {name: response.headers.get(name) for name in SHOWN} == SHOWN
-    assert policy(response) == {**POLICY, "frame-ancestors": framers}
+    assert {name: response.headers.get(name) for name in SHOWN} == (ASKING if asks else SHOWN)
+    form = {"form-action": "'self'"} if asks else {}
+    assert policy(response) == {**POLICY, **form, "frame-ancestors": framers}
     lent = response.headers["Permissions-Policy"].split(", ")
     assert {"camera=()", "clipboard-read=()", "geolocation=()", "microphone=()", "payment=()"} <= set(lent)
     assert all(re.fullmatch(r"[a-z-]+=\(\)", power) for power in lent)
@@ -76,13 +79,23 @@ def guarded(response: ClientResponse, *, framers: str = "'none'") -> None:
 
 async def test_every_page_of_a_session_is_framed_by_its_sites_pages_alone(two: World) -> None:
     """Red when a header is left out of `html.PRIVATE`, a rule out of its policy, or all origins are named."""
-    for name, framers in (("shop", f"{ORIGIN} https://www.shop.example"), ("club", CLUB)):
+    for name, origin, framers in (("shop", ORIGIN, f"{ORIGIN} https://www.shop.example"), ("club", CLUB, CLUB)):
         made = await link(two, client=name)
         guarded(await follow(two, made, Sec_Fetch_Dest="iframe", Sec_Fetch_Site="cross-site"), framers=framers)
-        opened = await follow(two, made)
+        opened = await follow(two, made, origin=origin)
         assert {key: opened.headers.get(key) for key in SHOWN} == SHOWN
         guarded(await two.call("GET", f"/portal/{made['token'].partition('.')[0]}"), framers=framers)
         guarded(await follow(two, made), framers=framers)
+
+
+async def test_the_page_that_asks_is_framed_by_nobody_and_sends_its_form_home(two: World) -> None:
+    """Red when `_asking` names framers, its session's own site among them, or leaves `has_form` out."""
+    made = await link(two)
+    for site in ({"Sec_Fetch_Site": "none"}, {"Sec_Fetch_Site": "cross-site", "Referer": "https://evil.example/"}):
+        response = await follow(two, made, **site)
+        guarded(response, asks=True)
+        assert not response.cookies
+    guarded(await two.call("POST", f"/portal/open/{made['token']}"), asks=True)
 
 
 async def test_a_page_of_nobodys_session_is_framed_by_nobody(two: World) -> None:
@@ -110,11 +123,12 @@ async def test_a_link_is_opened_in_a_neighbours_frame(two: World, site: str) -> 
     assert response.status == 303
 
 
-@pytest.mark.parametrize("site", [{"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site, x"}, {}])
+@pytest.mark.parametrize("site", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site, x"}, {}])
 async def test_a_link_in_any_other_frame_stays_unused(two: World, site: dict[str, str]) -> None:
     """Red when `enter` asks nothing of frames."""
     made = await link(two, lang="zh")
-    response = await follow(two, made, Sec_Fetch_Dest="iframe", **site)
+    headers = {"Sec-Fetch-Dest": "iframe", "Referer": f"{ORIGIN}/", **site}
+    response = await go(two, made["token"], **headers)
     assert (response.status, response.cookies) == (200, {})
     assert '<html lang="zh">' in await response.text()
     assert (await follow(two, made)).status == 303
@@ -127,8 +141,7 @@ async def test_by_https_no_cookie_without_the_prefix_is_taken(make: Any) -> None
     """Red when `portal_cookie` leaves the prefix out: a neighbouring host can set such a cookie for this one."""
     world = await make(server={"public_url": "https://login.example"})
     made = await link(world)
-    path = made["url"].removeprefix("https://login.example")
-    cookie = cookie_of(await world.call("GET", path, allow_redirects=False))
+    cookie = cookie_of(await go(world, made["token"], **led_from(ORIGIN)))
     here = Visit(world, made["token"], cookie.value)
     assert cookie.key == f"__Host-scanbind_portal_{here.id}"
     assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
@@ -168,7 +181,8 @@ def guards(response: ClientResponse) -> int:
     kept = good[0] if good and response.status == 200 else "no-store"
     assert re.fullmatch(kept, response.headers["Cache-Control"]), where
     if response.content_type == "text/html":
-        assert {name: response.headers.get(name) for name in SHOWN} == SHOWN, where
+        asks = response.url.path.startswith("/portal/open/") and response.status == 200
+        assert {name: response.headers.get(name) for name in SHOWN} == (ASKING if asks else SHOWN), where
         assert "unsafe" not in response.headers["Content-Security-Policy"], where
     return response.status
 
