@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import random
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +29,14 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 def wechat() -> contextlib.AbstractAsyncContextManager[str]:
     return listening(make_app([ACCOUNT], public_url="http://weixin.qq.com"))
+
+
+def _port() -> int:
+    """Return a port for a process that binds it later: below those given to connections by the system."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no port of a hundred is free")
 
 
 class Service:
@@ -63,8 +73,7 @@ async def serving(
     folder: Path, api_base: str, *options: str, program: tuple[str, ...] = ("-m", "service"), **settings: Any
 ) -> AsyncIterator[Service]:
     """Run it in *folder*, with command line *options*; what it prints is in its `log`."""
-    with free_port() as sock:
-        port = sock.getsockname()[1]
+    port = _port()
     tree = {
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}", **settings.pop("server", {})},
         "data_dir": str(folder / "var"),
