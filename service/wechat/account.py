@@ -175,7 +175,7 @@ class Account:
                 return encrypt, self._signer(signature, timestamp, nonce, encrypt)
         if encrypt is not None:
             raise BadSignature
-        # Nothing in it is signed. What is wrong with it is told those alone whose query WeChat signed.
+        # No value in it is signed: only a sender whose query WeChat signed is told what is wrong with the body.
         self._signer(_one(query, "signature"), timestamp, nonce)
         read(body)
         raise BadSignature("mode")

@@ -58,7 +58,7 @@ def read(body: bytes) -> Document:
 def sealed_values(body: bytes) -> Iterator[str]:
     """Yield what stands in *body* where an `Encrypt` may be, without reading the document.
 
-    It may stand in a comment, or inside of another element: whoever believes it must `read` and compare.
+    It may stand in a comment, or inside another element: the caller must `read` the document and compare.
     """
     text = body.removeprefix(_BOM).lstrip()
     form, said = (_XML_SEALED, _text) if text.startswith(b"<") else (_JSON_SEALED, _string)
