@@ -10,7 +10,7 @@ from redis import Redis
 UNKNOWN: Final = "rows"
 """Stands for rows that were changed, and no more or fewer than before."""
 _ASKED: Final = "followers asked about"
-_LATER: Final = frozenset({"audit", _ASKED})
+_LATER: Final = frozenset({"audit", "commit_marks", _ASKED})
 """What is written beside requests: the record of what happened, refusals too, and what WeChat tells of people."""
 
 
