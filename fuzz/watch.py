@@ -13,6 +13,13 @@ _ASKED: Final = "followers asked about"
 _LATER: Final = frozenset({"audit", "commit_marks", _ASKED})
 """What is written beside requests: the record of what happened, refusals too, and what WeChat tells of people."""
 
+_CHANGED: Final = """
+    '0/' || (SELECT ifnull(sum(opened_at), 0) + ifnull(sum(ends_at), 0) FROM portal_sessions)
+    || '/' || (SELECT ifnull(sum(code_used_at), 0) FROM endings)
+    || '/' || (SELECT ifnull(sum(last_login_at), 0) FROM bindings)
+"""
+"""Stands for rows that requests change, which `_LATER` must not hide."""
+
 
 class Watch:
     """Sees every write to the stores, whoever makes it: SQLite's data_version, and Redis's count of changes."""
@@ -26,7 +33,7 @@ class Watch:
         tables = sorted(name for (name,) in names)
         counts = ", ".join(f"(SELECT count(*) || '/' || ifnull(max(rowid), 0) FROM {table})" for table in tables)
         asked = "(SELECT count(asked_at) || '/' || ifnull(sum(asked_at), 0) FROM followers)"
-        self._tables, self._counting = [*tables, _ASKED], f"SELECT {counts}, {asked}"
+        self._tables, self._counting = [*tables, _ASKED, UNKNOWN], f"SELECT {counts}, {asked}, {_CHANGED}"
         self._seen = self._look()
 
     def close(self) -> None:
@@ -43,6 +50,8 @@ class Watch:
         }
         if self._seen["version"] != before["version"] and not moved:
             moved[UNKNOWN] = 0
+        elif moved.keys() - _LATER != {UNKNOWN}:
+            moved.pop(UNKNOWN, None)  # the new row changes the sums as well
         if writes := self._seen["writes"] - before["writes"]:
             moved["redis"] = writes
         return {name: count for name, count in moved.items() if name not in _LATER}

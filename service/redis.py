@@ -51,19 +51,21 @@ async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) ->
     if not held:
         yield
         return
-    renewal = asyncio.create_task(_renew(lock))
+    released = asyncio.Event()
+    renewal = asyncio.create_task(_renew(lock, released))
     try:
         yield
     finally:
+        released.set()  # redis-py may swallow a cancellation
         renewal.cancel()
         await asyncio.wait([renewal])
         with suppress(*FAILURES):  # LockError among them: it lapses by itself
             await lock.release()
 
 
-async def _renew(lock: Lock) -> None:
-    """Keep *lock* from lapsing, until cancelled."""
-    while True:
+async def _renew(lock: Lock, released: asyncio.Event) -> None:
+    """Keep *lock* from lapsing until it is *released*."""
+    while not released.is_set():
         await asyncio.sleep(_LEASE / 4)
         with suppress(*FAILURES):  # a later renewal may reach Redis in time; another's lock is not touched
             await lock.reacquire()

@@ -152,3 +152,18 @@ async def test_a_lock_is_renewed_for_as_long_as_it_is_held(redis: Redis) -> None
             left = now
             assert left > 0, "it has lapsed"
     assert await redis.get("lock") is None
+
+
+async def test_a_lock_is_let_go_while_it_is_being_renewed(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `_renew` ends by cancellation alone: redis-py may swallow it, and the lock is never let go."""
+    monkeypatch.setattr("service.redis._LEASE", 0.004)
+    async with connect(redis_url) as pooled, asyncio.timeout(60):
+
+        async def hold(name: str) -> None:
+            for turn in range(100):
+                async with alone(pooled, name, patience=1):
+                    await asyncio.sleep(0.001 * (turn % 5))
+
+        await asyncio.gather(*(hold(f"lock {number}") for number in range(16)))
