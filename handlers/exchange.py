@@ -6,9 +6,9 @@ from aiohttp import web
 
 from handlers import auth, bodies
 from handlers.answers import json_answer, moment
-from models.ticket import Outcome
+from models.ticket import REGISTRATION_LIVES, Outcome
 from service.keys import REDEEMING, SETTINGS
-from service.redeeming import REGISTRATION_LIVES, Redeemed
+from service.redeeming import Redeemed
 
 
 async def exchange(request: web.Request) -> web.Response:

@@ -15,6 +15,10 @@ TicketId = NewType("TicketId", str)
 
 READABLE_AFTER: Final = timedelta(seconds=120)
 """How long past expiry a final status can still be read (CONTRACT 4)."""
+CODE_LIVES: Final = timedelta(seconds=60)
+"""How long after the confirmation a code can be exchanged (CONTRACT 4)."""
+REGISTRATION_LIVES: Final = timedelta(seconds=900)
+"""How long after the exchange a registration can be used (CONTRACT 5)."""
 
 
 class Purpose(StrEnum):

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from models.portal import LINK_LIVES, SESSION_LIVES
-from models.ticket import READABLE_AFTER
+from models.ticket import CODE_LIVES, READABLE_AFTER, REGISTRATION_LIVES
 from service.fields import LONGEST_LIFETIME
-from service.redeeming import CODE_LIVES, REGISTRATION_LIVES
 from service.settings import SHORTEST_KEY, ConfigError, Settings
 
 KEPT: Final = 3

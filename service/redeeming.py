@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from models.audit import Happening
@@ -11,7 +11,7 @@ from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserI
 from models.errors import BindingConflict, InvalidCode
 from models.event import OpenId
 from models.scene import Head, read_ticket
-from models.ticket import Ending, Outcome
+from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit import Audit
 from service.endings import Endings
 from service.followers import Follower, Followers
@@ -20,8 +20,6 @@ from service.profiles import Profiles
 from service.projection import Projection
 from service.settings import Client
 
-CODE_LIVES: Final = timedelta(seconds=60)
-REGISTRATION_LIVES: Final = timedelta(seconds=900)
 LONGEST_TOKEN: Final = 72
 """Characters of a code or registration, at most: a ticket, a dot, and a MAC (service/keyring.py)."""
 _TOKEN: Final = re.compile(r"(?P<ticket>[A-Za-z0-9_-]{28,39})\.[A-Za-z0-9_-]{32}")
