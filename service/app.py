@@ -30,6 +30,7 @@ from service.feed import Feed
 from service.fields import EMBEDDED
 from service.followers import Followers
 from service.following import Following
+from service.forgetting import FollowerErasure
 from service.issuing import Issuing
 from service.keyfile import resolve_secret_keys
 from service.keyring import Keyring
@@ -178,7 +179,7 @@ def _compose(
     deliveries = Deliveries(store, accounts=settings.accounts)
     leaving = Leaving(
         accounts=settings.accounts,
-        followers=followers,
+        erasure=FollowerErasure(sql, people),
         deliveries=deliveries,
         tracing=Tracing(store, store=tickets, questions=questions),
         audit=audit,

@@ -11,12 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.binding import Door
 from models.event import OpenId
 from models.tables import followers
 from models.ticket import Lang
 from service.database import Database
-from service.forgetting import Erased, forget_person
 from service.people import NAMES, People
 
 
@@ -95,22 +93,3 @@ class Followers:
             await connection.execute(sa.update(followers).where(them).values(news))
 
         await self._database.attempt(work)
-
-    async def unfollowed(
-        self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime
-    ) -> Erased | None:
-        """Note that a person left, by WeChat's CreateTime *at*; nothing if they have come back since.
-
-        To *erase* them is to forget the person in every table, for all clients; return what that was.
-        """
-
-        async def work(connection: AsyncConnection) -> Erased | None:
-            if erase:
-                how: dict[str, Any] = {"door": Door.UNFOLLOW, "now": now, "until": at}
-                return await forget_person(connection, self._people, account, openid, **how)
-            if person := await self._people.find(connection, account, openid, hold=True):
-                until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
-                await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
-            return None
-
-        return await self._database.once(work)

@@ -7,6 +7,7 @@ here or finds nobody.
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +18,7 @@ from models.event import OpenId, shortened
 from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings import erase
+from service.database import Database
 from service.endings import insert
 from service.people import NAMES, People, Person
 
@@ -40,6 +42,33 @@ class Erased:
         self.people.update(more.people)
         self.tickets.update(more.tickets)
         self.cancelled.update(more.cancelled)
+
+
+@dataclass(slots=True)
+class FollowerErasure:
+    """Ends what is held about followers who unsubscribe from an account."""
+
+    database: Database
+    people: People
+
+    async def unfollowed(
+        self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime
+    ) -> Erased | None:
+        """Note that a person left, by WeChat's CreateTime *at*; nothing if they have come back since.
+
+        To *erase* them is to forget the person in every table, for all clients; return what that was.
+        """
+
+        async def work(connection: AsyncConnection) -> Erased | None:
+            if erase:
+                how: dict[str, Any] = {"door": Door.UNFOLLOW, "now": now, "until": at}
+                return await forget_person(connection, self.people, account, openid, **how)
+            if person := await self.people.find(connection, account, openid, hold=True):
+                until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
+                await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
+            return None
+
+        return await self.database.once(work)
 
 
 async def forget_person(

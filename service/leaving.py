@@ -9,7 +9,7 @@ from models.errors import StoreUnavailable
 from models.event import OpenId
 from service.audit import Audit
 from service.deliveries import Deliveries
-from service.followers import Followers
+from service.forgetting import FollowerErasure
 from service.settings import Account
 from service.traces import Tracing
 
@@ -25,14 +25,14 @@ class Leaving:
         self,
         *,
         accounts: Mapping[str, Account],
-        followers: Followers,
+        erasure: FollowerErasure,
         deliveries: Deliveries,
         tracing: Tracing,
         audit: Audit,
         clock: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
-        self._followers = followers
+        self._erasure = erasure
         self._deliveries = deliveries
         self._tracing = tracing
         self._audit = audit
@@ -51,7 +51,7 @@ class Leaving:
         await self._audit.flush()  # or what waits to be written would name them afterwards
         erase = self._accounts[account].unfollow == "erase"
         at = datetime.fromtimestamp(created, UTC)
-        erased = await self._followers.unfollowed(account, openid, at=at, erase=erase, now=self._clock())
+        erased = await self._erasure.unfollowed(account, openid, at=at, erase=erase, now=self._clock())
         if not erased:
             return
         try:

@@ -24,6 +24,7 @@ from service.bindings import Bindings
 from service.database import Database, connect
 from service.endings import Endings
 from service.followers import Followers
+from service.forgetting import FollowerErasure
 from service.people import People
 from service.requests import BindRequests
 from service.vault import Vault
@@ -177,6 +178,11 @@ def bindings(database: Database, people: People) -> Bindings:
 @pytest.fixture
 def followers(database: Database, people: People) -> Followers:
     return Followers(database, people)
+
+
+@pytest.fixture
+def erasure(database: Database, people: People) -> FollowerErasure:
+    return FollowerErasure(database, people)
 
 
 @pytest.fixture

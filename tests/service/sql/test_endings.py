@@ -19,6 +19,7 @@ from service.bindings import Bindings
 from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
+from service.forgetting import FollowerErasure
 from service.people import People
 from service.requests import BindRequest, BindRequests
 
@@ -481,21 +482,21 @@ def _request(ticket: TicketId, expires_at: datetime) -> BindRequest:
 
 
 async def test_whoever_leaves_while_they_are_bound_is_not_left_bound(
-    endings: Endings, followers: Followers, bindings: Bindings
+    endings: Endings, followers: Followers, bindings: Bindings, erasure: FollowerErasure
 ) -> None:
     for number in range(6):
         openid, user = OpenId(f"o{number}"), UserId(str(number))
         await followers.seen("main", openid, at=NOW)
         ending, _ = await asyncio.gather(
             endings.confirm(claim(f"t{number}", user), openid, policy=Policy(), state=None, now=NOW),
-            followers.unfollowed("main", openid, at=NOW, erase=True, now=NOW),
+            erasure.unfollowed("main", openid, at=NOW, erase=True, now=NOW),
         )
         assert ending is None or ending.outcome is Outcome.BOUND
         assert await bindings.of_user("shop", user) == []
 
 
 async def test_whoever_leaves_while_their_code_is_used_makes_nobody_wait_for_each_other(
-    database: Database, endings: Endings, followers: Followers, confirm: Confirm
+    database: Database, endings: Endings, followers: Followers, confirm: Confirm, erasure: FollowerErasure
 ) -> None:
     """Red when `register` holds the ending before the person, or `_forget` erases bindings before endings."""
     faults: list[BaseException] = []
@@ -510,16 +511,16 @@ async def test_whoever_leaves_while_their_code_is_used_makes_nobody_wait_for_eac
         await asyncio.gather(
             endings.redeem(login, answered_after=BEFORE, now=NOW),
             *(register(endings, registration, user_id=UserId(registration)) for _ in range(3)),
-            *(followers.unfollowed("main", they, at=NOW, erase=True, now=NOW) for they in (known, new)),
+            *(erasure.unfollowed("main", they, at=NOW, erase=True, now=NOW) for they in (known, new)),
         )
     assert not faults, "a deadlock, from which a database takes a second to escape"
 
 
 async def test_whoever_has_left_confirms_and_registers_nothing(
-    endings: Endings, followers: Followers, confirm: Confirm
+    endings: Endings, followers: Followers, confirm: Confirm, erasure: FollowerErasure
 ) -> None:
     ticket = await redeemed(endings, confirm)
-    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
+    await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await endings.confirm(claim("t2", "42"), ANNA, policy=Policy(), state=None, now=NOW) is None
     assert await endings.of(TicketId("t2")) is None
     assert await endings.register(ticket, client="shop", user_id=USER, policy=Policy(), now=NOW) is None

@@ -16,6 +16,7 @@ from service.bindings import Bindings, bind
 from service.database import Database
 from service.endings import Endings
 from service.followers import Follower, Followers
+from service.forgetting import FollowerErasure
 from service.people import People
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -88,44 +89,49 @@ async def test_what_wechat_tells_is_kept_and_what_it_does_not_tell_takes_nothing
     )
 
 
-async def test_what_is_learned_late_brings_nobody_back(followers: Followers) -> None:
+async def test_what_is_learned_late_brings_nobody_back(followers: Followers, erasure: FollowerErasure) -> None:
     await followers.seen("main", ANNA, at=NOW)
-    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
+    await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.ZH, now=LATER)
     assert await followers.get("main", ANNA) is None
 
 
-async def test_who_left_and_is_kept_is_asked_about_again_when_they_return(followers: Followers) -> None:
+async def test_who_left_and_is_kept_is_asked_about_again_when_they_return(
+    followers: Followers, erasure: FollowerErasure
+) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=None, now=NOW)
-    await followers.unfollowed("main", ANNA, at=NOW, erase=False, now=NOW)
+    await erasure.unfollowed("main", ANNA, at=NOW, erase=False, now=NOW)
     left = await followers.get("main", ANNA)
     assert left == Follower("main", ANNA, subscribed=False, unionid="uAnna", asked_at=NOW)
     await followers.seen("main", ANNA, at=LATER)
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True, unionid="uAnna")
 
 
-async def test_keeping_leaves_the_bindings(followers: Followers, bindings: Bindings, binding: Bind) -> None:
+async def test_keeping_leaves_the_bindings(
+    followers: Followers, bindings: Bindings, binding: Bind, erasure: FollowerErasure
+) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await binding("shop", "main", "42", ANNA)
-    await followers.unfollowed("main", ANNA, at=LATER, erase=False, now=LATER)
+    await erasure.unfollowed("main", ANNA, at=LATER, erase=False, now=LATER)
     [standing] = await bindings.of_user("shop", UserId("42"))
     assert standing.subscribed is False
 
 
-async def test_an_erased_person_is_nowhere(
+async def test_an_erased_person_is_nowhere(  # noqa: PLR0917 - each is a store of what must be gone
     followers: Followers,
     bindings: Bindings,
     endings: Endings,
     binding: Bind,
     dump: Callable[[], Awaitable[str]],
+    erasure: FollowerErasure,
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
     await binding("shop", "main", "42", ANNA)
     await binding("forum", "main", "7", ANNA)
     await endings.close(_ending("t1", "main", ANNA))
-    await followers.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
+    await erasure.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     kept = await dump()
     assert ANNA not in kept
     assert "uAnna" not in kept
@@ -138,14 +144,14 @@ async def test_an_erased_person_is_nowhere(
 
 
 async def test_erasing_one_person_leaves_the_others(
-    followers: Followers, bindings: Bindings, endings: Endings, binding: Bind
+    followers: Followers, bindings: Bindings, endings: Endings, binding: Bind, erasure: FollowerErasure
 ) -> None:
     others = [("main", OpenId("oBen"), "1"), ("second", ANNA, "2")]
     for account, openid, user in others:
         await followers.seen(account, openid, at=NOW)
         await binding("shop", account, user, openid)
         await endings.close(_ending(user, account, openid))
-    await followers.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
+    await erasure.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     for account, openid, user in others:
         assert await followers.get(account, openid)
         assert [it.openid for it in await bindings.of_user("shop", UserId(user))] == [openid]
@@ -157,21 +163,21 @@ async def test_erasing_one_person_leaves_the_others(
 
 @pytest.mark.parametrize("outcome", [Outcome.LOGIN, Outcome.REGISTER])
 async def test_the_code_of_an_erased_person_is_worth_nothing(
-    followers: Followers, endings: Endings, outcome: Outcome
+    followers: Followers, endings: Endings, outcome: Outcome, erasure: FollowerErasure
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await endings.close(_ending("t1", "main", ANNA, outcome))
-    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
+    await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW) is None
 
 
 async def test_the_registration_of_an_erased_person_is_worth_nothing(
-    followers: Followers, endings: Endings, bindings: Bindings
+    followers: Followers, endings: Endings, bindings: Bindings, erasure: FollowerErasure
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await endings.close(_ending("t1", "main", ANNA, Outcome.REGISTER))
     assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
-    await followers.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
+    await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     user = UserId("42")
     assert await endings.register(TicketId("t1"), client="shop", user_id=user, policy=Policy(), now=NOW) is None
     assert await bindings.of_user("shop", user) == []

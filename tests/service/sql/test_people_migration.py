@@ -134,7 +134,7 @@ async def test_who_was_there_before_is_erased_like_anybody(
 ) -> None:
     await older.upgrade()
     for openid in (ANNA, BEN, CARL):
-        await Followers(older, EVERYBODY).unfollowed("main", openid, at=NOW, erase=True, now=LATER)
+        await FollowerErasure(older, EVERYBODY).unfollowed("main", openid, at=NOW, erase=True, now=LATER)
     kept = await dump()
     for name in (ANNA, BEN, CARL, "uAnna"):
         assert name not in kept

@@ -24,6 +24,7 @@ from service.bindings import Bindings
 from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
+from service.forgetting import FollowerErasure
 from service.people import NAMES, People
 from service.settings import ConfigError, Settings, validate
 from service.vault import Vault
@@ -44,6 +45,7 @@ class Process:
         self.followers = Followers(database, self.people)
         self.bindings = Bindings(database, self.people)
         self.endings = Endings(database, self.people)
+        self.erasure = FollowerErasure(database, self.people)
 
     async def confirm(self, openid: OpenId, user_id: str | None = None, *, account: str = "main") -> Ending | None:
         """Log in, or bind *user_id*, by a scan."""
@@ -57,7 +59,7 @@ class Process:
         await self.followers.learned(account, openid, subscribed=True, unionid=unionid, lang=None, now=NOW)
 
     async def leave(self, openid: OpenId) -> None:
-        await self.followers.unfollowed("main", openid, at=NOW, erase=True, now=NOW)
+        await self.erasure.unfollowed("main", openid, at=NOW, erase=True, now=NOW)
 
 
 @dataclass
