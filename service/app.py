@@ -25,6 +25,7 @@ from service.concluding import Concluding
 from service.credentials import Credentials
 from service.database import MARKS_KEPT, Database
 from service.deliveries import Deliveries
+from service.departures import Departures
 from service.endings import Endings
 from service.feed import Feed
 from service.fields import EMBEDDED
@@ -176,11 +177,11 @@ def _compose(
         audit=audit,
         clock=clock,
     )
-    deliveries = Deliveries(store, accounts=settings.accounts)
+    departures = Departures(store, accounts=settings.accounts)
     leaving = Leaving(
         accounts=settings.accounts,
         erasure=FollowerErasure(sql, people),
-        deliveries=deliveries,
+        departures=departures,
         tracing=Tracing(store, store=tickets, questions=questions),
         audit=audit,
         clock=clock,
@@ -189,7 +190,7 @@ def _compose(
         stages=stages,
         store=tickets,
         questions=questions,
-        deliveries=deliveries,
+        deliveries=Deliveries(store, departures),
         following=following,
         answering=answering,
         concluding=concluding,

@@ -8,7 +8,7 @@ from typing import Final
 from models.errors import StoreUnavailable
 from models.event import OpenId
 from service.audit import Audit
-from service.deliveries import Deliveries
+from service.departures import Departures
 from service.forgetting import FollowerErasure
 from service.settings import Account
 from service.traces import Tracing
@@ -26,14 +26,14 @@ class Leaving:
         *,
         accounts: Mapping[str, Account],
         erasure: FollowerErasure,
-        deliveries: Deliveries,
+        departures: Departures,
         tracing: Tracing,
         audit: Audit,
         clock: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
         self._erasure = erasure
-        self._deliveries = deliveries
+        self._departures = departures
         self._tracing = tracing
         self._audit = audit
         self._clock = clock
@@ -47,7 +47,7 @@ class Leaving:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        await self._deliveries.left(account, openid, created)
+        await self._departures.left(account, openid, created)
         await self._audit.flush()  # or what waits to be written would name them afterwards
         erase = self._accounts[account].unfollow == "erase"
         at = datetime.fromtimestamp(created, UTC)

@@ -18,7 +18,7 @@ from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
 from service import audit, database, disclosing, embedded, redis, sealing
 from service.database import Database
-from service.deliveries import Deliveries
+from service.departures import Departures
 from service.fields import EMBEDDED
 from service.forgetting import Erased, forget_person, forget_user
 from service.people import People
@@ -111,13 +111,13 @@ class _Office:
     """Where people's wishes are met, with every store at hand."""
 
     def __init__(
-        self, settings: Settings, *, sql: Database, tracing: Tracing, deliveries: Deliveries, about: Subject
+        self, settings: Settings, *, sql: Database, tracing: Tracing, departures: Departures, about: Subject
     ) -> None:
         self._settings = settings
         self._sql = sql
         self._people = People(sealing.vault(settings))
         self._tracing = tracing
-        self._deliveries = deliveries
+        self._departures = departures
         self._about = about
 
     async def export(self) -> Answer | None:
@@ -182,7 +182,7 @@ class _Office:
         for pause in (_SETTLE, 0):
             erased.add(await self._sql.once(partial(self._forget, also=frozenset(erased.people))))
             for account, openid in erased.people:
-                await self._deliveries.left(account, openid, int(datetime.now(UTC).timestamp()))
+                await self._departures.left(account, openid, int(datetime.now(UTC).timestamp()))
             try:
                 traces += await self._tracing.forget(erased, user=user, everywhere=True, seconds=_SECONDS)
             except StoreUnavailable:
@@ -249,6 +249,6 @@ async def _office(settings: Settings, about: Subject) -> AsyncIterator[_Office]:
             settings,
             sql=sql,
             tracing=tracing,
-            deliveries=Deliveries(client, accounts=settings.accounts),
+            departures=Departures(client, accounts=settings.accounts),
             about=about,
         )

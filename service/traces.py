@@ -13,7 +13,7 @@ from models.binding import UserId
 from models.event import pseudonym
 from models.scene import read, read_ticket
 from models.ticket import Ending, Ticket, TicketId, forget, settle
-from service.deliveries import left_mark
+from service.departures import left_mark
 from service.forgetting import Erased
 from service.questions import Questions
 from service.redis import redis_errors

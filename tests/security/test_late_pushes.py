@@ -10,7 +10,7 @@ from harness import Page, World, client
 
 from sandbox.mischief import Mischief
 from sandbox.people import Person
-from service.deliveries import Deliveries
+from service.departures import Departures
 
 Make = Callable[..., Any]
 
@@ -61,7 +61,7 @@ async def test_a_late_answer_binds_nobody_who_has_left(make: Make, monkeypatch: 
     async def lost(*_: object) -> None:
         """Redis did not take the mark that they left."""
 
-    monkeypatch.setattr(Deliveries, "left", lost)
+    monkeypatch.setattr(Departures, "left", lost)
     world, page, person, number = await asked(make)
     answer = await held_back(world, lambda **how: world.sandbox.say(person, number, **how))
     world.clock.advance(3)

@@ -4,7 +4,8 @@ import pytest
 from redis.asyncio import Redis
 
 from models.event import OpenId, Unfollowed, pseudonym
-from service.deliveries import Answered, Deliveries, remembered
+from service.deliveries import Answered, Deliveries
+from service.departures import Departures, remembered
 from service.settings import validate
 
 ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
@@ -12,7 +13,8 @@ ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
 
 def deliveries(redis: Redis, max_skew: int) -> Deliveries:
     main = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43, "max_skew": max_skew}
-    return Deliveries(redis, accounts=validate({"accounts": {"main": main}}).accounts)
+    accounts = validate({"accounts": {"main": main}}).accounts
+    return Deliveries(redis, Departures(redis, accounts=accounts))
 
 
 def push(created: int = 1_700_000_000) -> Unfollowed:
@@ -25,7 +27,7 @@ async def test_what_was_answered_is_known_for_longer_than_its_stamp_is_let_in(
 ) -> None:
     kept = deliveries(redis, max_skew)
     await kept.remember("main", push(), Answered("hello"))
-    await kept.left("main", push().openid, push().created)
+    await kept.departures.left("main", push().openid, push().created)
     assert remembered(max_skew) == seconds
     keys = await redis.keys("*")
     assert len(keys) == 2
@@ -37,7 +39,7 @@ async def test_what_was_answered_is_known_for_longer_than_its_stamp_is_let_in(
 async def test_no_key_holds_an_openid(redis: Redis) -> None:
     kept = deliveries(redis, 300)
     await kept.remember("main", push(), Answered(None))
-    await kept.left("main", push().openid, push().created)
+    await kept.departures.left("main", push().openid, push().created)
     keys = await redis.keys("*")
     assert {key.split("}")[0] for key in keys} == {f"scanbind:d:{{main:{pseudonym(ANNA)}"}
     assert not any(ANNA in key for key in keys)
@@ -45,7 +47,7 @@ async def test_no_key_holds_an_openid(redis: Redis) -> None:
 
 async def test_what_came_before_they_left_is_answered_with_nothing(redis: Redis) -> None:
     kept = deliveries(redis, 300)
-    await kept.left("main", push().openid, push().created)
+    await kept.departures.left("main", push().openid, push().created)
     assert await kept.recall("main", push(1_699_999_999)) == Answered(None)
     assert await kept.recall("main", push(1_700_000_001)) is None
 

@@ -21,6 +21,7 @@ from service.bindings import Bindings, Entry
 from service.database import Database
 from service.endings import Endings
 from service.followers import Follower, Followers
+from service.forgetting import FollowerErasure
 from service.people import People
 from service.vault import Vault
 
