@@ -24,9 +24,9 @@ from models.errors import ServiceError
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
 from models.ticket import TicketId
 from service import keys
+from service.config.settings import validate
 from service.credentials import Credentials
 from service.keyring import Keyring
-from service.settings import validate
 
 _SECRET: Final = "s" * 32
 _HOST: Final = "127.0.0.1"

@@ -16,8 +16,9 @@ from fuzz.parties import ACCOUNTS, CLIENTS, ORIGIN, SECRET_KEY
 from fuzz.watch import Watch
 from sandbox.account import OfficialAccount
 from sandbox.app import make_app as make_wechat
-from service import serving, settings
+from service import serving
 from service.app import make_app
+from service.config import settings
 from service.embedded import valkey
 from service.keys import DRAINING
 

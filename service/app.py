@@ -22,13 +22,14 @@ from service.audit import Audit
 from service.background import Work, beside
 from service.bindings import Bindings
 from service.concluding import Concluding
+from service.config.settings import Settings
+from service.config.types import EMBEDDED
 from service.credentials import Credentials
 from service.database import MARKS_KEPT, Database
 from service.deliveries import Deliveries
 from service.departures import Departures
 from service.endings import Endings
 from service.feed import Feed
-from service.fields import EMBEDDED
 from service.followers import Followers
 from service.following import Following
 from service.forgetting import FollowerErasure
@@ -50,7 +51,6 @@ from service.redeeming import Redeeming
 from service.redis import connect
 from service.requests import BindRequests
 from service.scanning import Scanning
-from service.settings import Settings
 from service.stage import Stages
 from service.stopping import Step, Stop
 from service.tickets import TicketStore

@@ -19,7 +19,7 @@ from models.audit import Happening
 from models.binding import Change
 from models.errors import ServiceError
 from service import logs
-from service.settings import ConfigError, Settings, load
+from service.config.settings import ConfigError, Settings, load
 
 if TYPE_CHECKING:
     from service import privacy

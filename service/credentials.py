@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from service.settings import MOST_SECRETS, Client
+from service.config.settings import MOST_SECRETS, Client
 
 _NOBODY: Final = "sha256:" + "A" * 43
 """What stands where a client has no more secrets: a hash nobody knows a secret for."""

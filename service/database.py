@@ -21,8 +21,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 import migrations
 from models.errors import StoreUnavailable
 from models.tables import commit_marks
-from service.fields import EMBEDDED
-from service.settings import Settings
+from service.config.settings import Settings
+from service.config.types import EMBEDDED
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
 from models.event import OpenId, pseudonym
+from service.config.settings import Account
 from service.redis import redis_errors
-from service.settings import Account
 
 log = logging.getLogger(__name__)
 _MARGIN: Final = 60

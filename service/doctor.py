@@ -19,10 +19,10 @@ from redis.exceptions import RedisError
 from models.errors import StoreUnavailable
 from models.ticket import Purpose
 from service import database, embedded, redis, sealing
-from service.fields import EMBEDDED
+from service.config.settings import Account, ConfigError, Settings
+from service.config.types import EMBEDDED
 from service.keyfile import resolve_secret_keys
 from service.quota import Quota, available
-from service.settings import Account, ConfigError, Settings
 from service.wechat.tokens import ENDPOINT
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
 

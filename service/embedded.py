@@ -30,7 +30,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
-from service.settings import ConfigError
+from service.config.settings import ConfigError
 
 log = logging.getLogger(__name__)
 

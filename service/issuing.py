@@ -16,6 +16,7 @@ from models.portal import started_by_portal
 from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, Scene, bind_kind, make, read_ticket
 from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
 from service.audit import Audit
+from service.config.settings import Client, Tickets
 from service.endings import Endings
 from service.following import Following
 from service.keyring import Keyring
@@ -24,7 +25,6 @@ from service.projection import Projection
 from service.quota import Quota
 from service.redis import alone
 from service.requests import BindRequest, BindRequests
-from service.settings import Client, Tickets
 from service.tickets import TicketStore
 from service.wechat.api import WeChatApi
 

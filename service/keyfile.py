@@ -13,8 +13,8 @@ from typing import Final
 
 from models.portal import LINK_LIVES, SESSION_LIVES
 from models.ticket import CODE_LIVES, READABLE_AFTER, REGISTRATION_LIVES
-from service.fields import LONGEST_LIFETIME
-from service.settings import SHORTEST_KEY, ConfigError, Settings
+from service.config.settings import SHORTEST_KEY, ConfigError, Settings
+from service.config.types import LONGEST_LIFETIME
 
 KEPT: Final = 3
 """Keys that stay in the file: the newest makes, the older ones verify what they have made."""

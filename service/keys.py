@@ -9,6 +9,7 @@ from aiohttp import web
 
 from service.audit import Audit
 from service.bindings import Bindings
+from service.config.settings import Settings
 from service.credentials import Credentials
 from service.feed import Feed
 from service.following import Following
@@ -19,7 +20,6 @@ from service.metrics import Metrics
 from service.portal import Portal
 from service.redeeming import Redeeming
 from service.scanning import Scanning
-from service.settings import Settings
 from service.stopping import Stop
 from service.waiting import Waiting
 from service.wechat.account import Account

@@ -8,9 +8,9 @@ from typing import Final
 from models.errors import StoreUnavailable
 from models.event import OpenId
 from service.audit import Audit
+from service.config.settings import Account
 from service.departures import Departures
 from service.forgetting import FollowerErasure
-from service.settings import Account
 from service.traces import Tracing
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from models.binding import UserId
 from models.errors import RateLimited, StoreUnavailable
 from models.event import OpenId, pseudonym
 from models.ticket import TicketId
-from service import settings
 from service.cleaning import parsed_address
+from service.config import settings
 from service.redis import redis_errors
 
 log = logging.getLogger(__name__)

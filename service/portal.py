@@ -22,11 +22,11 @@ from models.ticket import Lang
 from service.addresses import origin_of
 from service.audit import Audit
 from service.cleaning import visible
+from service.config.settings import Client
+from service.config.types import LONGEST_LIFETIME
 from service.database import Database
-from service.fields import LONGEST_LIFETIME
 from service.keyring import Keyring
 from service.purging import purge
-from service.settings import Client
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _ID_BYTES: Final = 16

@@ -17,13 +17,13 @@ from models.binding import Door, UserId
 from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
 from service import audit, database, disclosing, embedded, redis, sealing
+from service.config.settings import ConfigError, Settings
+from service.config.types import EMBEDDED
 from service.database import Database
 from service.departures import Departures
-from service.fields import EMBEDDED
 from service.forgetting import Erased, forget_person, forget_user
 from service.people import People
 from service.questions import Questions
-from service.settings import ConfigError, Settings
 from service.tickets import TicketStore
 from service.traces import Tracing
 

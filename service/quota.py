@@ -14,9 +14,9 @@ from wechatpy.constants import WeChatErrorCode
 
 from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
+from service.config.settings import Account
 from service.metrics import Metrics
 from service.redis import redis_errors
-from service.settings import Account
 
 _BEIJING: Final = timezone(timedelta(hours=8))
 """WeChat's days begin at midnight there."""

@@ -13,12 +13,12 @@ from models.event import OpenId
 from models.scene import Head, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit import Audit
+from service.config.settings import Client
 from service.endings import Endings
 from service.followers import Follower, Followers
 from service.keyring import Keyring
 from service.profiles import Profiles
 from service.projection import Projection
-from service.settings import Client
 
 LONGEST_TOKEN: Final = 72
 """Characters of a code or registration, at most: a ticket, a dot, and a MAC (service/keyring.py)."""

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import StoreUnavailable
 from models.tables import followers
+from service.config.settings import ConfigError, Settings
 from service.database import Database, connect
 from service.people import NAMES, People
-from service.settings import ConfigError, Settings
 from service.vault import Vault
 
 _BATCH: Final = 200  # people in one transaction

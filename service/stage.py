@@ -10,10 +10,10 @@ from models.question import Question
 from models.scene import Claim, Kind, Scene, read
 from models.ticket import Asker, Confirm, Ending, Lang, Ticket
 from service import replies
+from service.config.settings import Client
 from service.keyring import ClientKeys, Keyring
 from service.replies import Notice
 from service.requests import BindRequest, BindRequests
-from service.settings import Client
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from models.binding import Change
 from models.event import OpenId, shortened
 from models.tables import audit, followers, history
 from service import database, sealing
+from service.config.settings import Settings
 from service.database import Database
 from service.people import NAMES, People
-from service.settings import Settings
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -26,8 +26,8 @@ from models.binding import UserId
 from sandbox.account import OfficialAccount
 from service import keys, lan
 from service.app import utcnow
+from service.config.settings import Server, validate
 from service.serving import Running, running
-from service.settings import Server, validate
 
 CLIENT: Final = "shop"
 PHONE_PORT: Final = 8082

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from handlers.routes import ROUTES
 from service.cli import _COMMANDS
-from service.settings import Account, Client, Settings, load
+from service.config.settings import Account, Client, Settings, load
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

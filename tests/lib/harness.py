@@ -20,8 +20,8 @@ from sandbox.app import SANDBOX, make_app
 from sandbox.people import Person
 from sandbox.world import Sandbox
 from service import serving
+from service.config.settings import Settings, load
 from service.redis import connect
-from service.settings import Settings, load
 
 ORIGIN = "https://shop.example"
 SECRETS = {"shop": "the shop's own secret", "club": "the club's own secret"}

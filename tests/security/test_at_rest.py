@@ -10,7 +10,7 @@ from typing import Any
 from harness import World
 
 from service import sealing
-from service.settings import Encryption
+from service.config.settings import Encryption
 
 KEY = "an encryption key of the tests and long enough"
 UNIONID = "uCanary0123456789"

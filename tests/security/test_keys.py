@@ -13,9 +13,9 @@ from harness import Page, World, basic, client, free_port, problem
 from visit import Visit, link, open_, visit
 
 from service import credentials
+from service.config.settings import Settings, load
 from service.credentials import Credentials, fresh_secret, hash_of
 from service.serving import running
-from service.settings import Settings, load
 
 OLD, NEW = "k" * 40, "n" * 40
 FIRST, SECOND = "the first secret of a site", "the second secret of a site"

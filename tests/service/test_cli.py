@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from service.cli import main
+from service.config.settings import validate
 from service.credentials import Credentials
-from service.settings import validate
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "keys", "keys new", "keys rotate", "doctor")

@@ -4,9 +4,9 @@ import pytest
 from redis.asyncio import Redis
 
 from models.event import OpenId, Unfollowed, pseudonym
+from service.config.settings import validate
 from service.deliveries import Answered, Deliveries
 from service.departures import Departures, remembered
-from service.settings import validate
 
 ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
 

@@ -21,12 +21,12 @@ from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
 from service import database, doctor, embedded, sealing
 from service.app import utcnow
+from service.config.settings import Settings, validate
 from service.doctor import Finding, examine
 from service.followers import Followers
 from service.people import People
 from service.quota import Quota
 from service.serving import running
-from service.settings import Settings, validate
 from service.vault import Vault
 
 KEY = "k" * 32

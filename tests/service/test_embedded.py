@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
 from service import embedded
-from service.settings import ConfigError
+from service.config.settings import ConfigError
 
 # A scanbind that says where its Valkey is, then waits to be killed.
 ANOTHER = """

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from service import keyfile
+from service.config.settings import ConfigError, Settings, validate
 from service.keyfile import ConfiguredKeyError, resolve_secret_keys, rotate
-from service.settings import ConfigError, Settings, validate
 
 
 @pytest.fixture

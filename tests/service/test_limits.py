@@ -12,7 +12,7 @@ from models.binding import UserId
 from models.errors import RateLimited, StoreUnavailable
 from models.event import OpenId, pseudonym
 from models.ticket import TicketId
-from service import settings
+from service.config import settings
 from service.limits import Excess, Limit, Limits
 
 Make = Callable[..., Limits]

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 
 from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
+from service.config.settings import Account
 from service.metrics import Metrics
 from service.quota import Quota
-from service.settings import Account
 
 NOON = datetime(2026, 11, 20, 4, tzinfo=UTC)
 """Noon in Beijing."""

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientSession
 
 from sandbox.account import default_account
-from service.settings import ConfigError, validate
+from service.config.settings import ConfigError, validate
 from service.trial import Trial, _address, _announcement, _seen_by_browsers, _values, trial
 
 LAN = "192.0.2.7"

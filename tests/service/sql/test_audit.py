@@ -22,10 +22,10 @@ from models.ticket import TicketId
 from service import audit as auditing
 from service.audit import Audit, write
 from service.bindings import bind
+from service.config.settings import validate
 from service.database import Database, connect
 from service.followers import Followers
 from service.people import People
-from service.settings import validate
 from service.trail import Wanted, lines, read
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))

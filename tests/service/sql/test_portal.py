@@ -14,10 +14,10 @@ from models.errors import InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES
 from models.ticket import Lang
 from service.audit import Audit
+from service.config.settings import Client
 from service.database import Database
 from service.keyring import Keyring
 from service.portal import Link, Opened, Portal
-from service.settings import Client
 
 CLIENTS = {name: Client.model_validate(client(name)) for name in ("shop", "club")}
 KEYRING = Keyring.derive(("k" * 40,), CLIENTS)

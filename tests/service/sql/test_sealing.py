@@ -21,12 +21,12 @@ from models.ticket import Ending, Lang, Outcome, TicketId
 from service import app as service_app
 from service import sealing
 from service.bindings import Bindings
+from service.config.settings import ConfigError, Settings, validate
 from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
 from service.forgetting import FollowerErasure
 from service.people import NAMES, People
-from service.settings import ConfigError, Settings, validate
 from service.vault import Vault
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -22,8 +22,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from models.ticket import Confirm, Lang, Purpose
-from service import sources
-from service.fields import (
+from service.config import sources
+from service.config.types import (
     EMBEDDED,
     AesKeys,
     Allowance,

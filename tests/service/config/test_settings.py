@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from models.ticket import Confirm, Lang, Purpose
-from service import sources
-from service.settings import ConfigError, Settings, load, validate
+from service.config import sources
+from service.config.settings import ConfigError, Settings, load, validate
 
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 ACCOUNT = {"appid": "wx2c2769f8efd9abc2", "secret": "app-secret", "token": "spamtest", "aes_key": KEY}
@@ -79,12 +79,12 @@ def test_accounts_and_clients_have_the_defaults_of_the_contract() -> None:
 
 
 def test_the_file_that_is_shipped_is_good() -> None:
-    settings = load(Path(__file__).parents[2] / "config.yaml", {})
+    settings = load(Path(__file__).parents[3] / "config.yaml", {})
     assert settings == validate({"data_dir": "./var"})
 
 
 def test_the_shipped_example_is_good_once_uncommented(tmp_path: Path) -> None:
-    shipped = (Path(__file__).parents[2] / "config.yaml").read_text("utf-8")
+    shipped = (Path(__file__).parents[3] / "config.yaml").read_text("utf-8")
     text = shipped.replace(": {}\n", ":\n").replace("\n#  ", "\n  ").replace('aes_key: "..."', f"aes_key: {KEY}")
     text = text.replace('secret: "..."', 'secret: "16 characters or more"')
     (tmp_path / "config.yaml").write_text(text, "utf-8")
