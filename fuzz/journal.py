@@ -21,7 +21,7 @@ class Journal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError | ConnectionError):
-            return  # no HTTP, or the caller left: nobody's error, and kept out of the log (service/logs.py)
+            return  # no HTTP, or the caller left: kept out of the log as well (service/observability/logs.py)
         if record.levelno >= logging.ERROR or error:
             self.faults.append(f"{record.levelname} {record.name}: {record.getMessage()} {error!r}")
 

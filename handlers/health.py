@@ -7,7 +7,7 @@ from aiohttp import web
 
 from handlers.answers import json_answer
 from service.keys import CHECKS, DRAINING, METRICS, Check
-from service.metrics import CONTENT_TYPE
+from service.observability.metrics import CONTENT_TYPE
 
 _PATIENCE: Final = 2.0
 

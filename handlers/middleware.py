@@ -15,7 +15,7 @@ from handlers import cors, guessing, problems
 from handlers.bodies import shown
 from models.errors import InvalidRequest
 from service.keys import METRICS
-from service.logs import REQUEST_ID
+from service.observability.logs import REQUEST_ID
 
 log = logging.getLogger("scanbind.access")
 

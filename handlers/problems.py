@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from models import errors
-from service.logs import REQUEST_ID
+from service.observability.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
 

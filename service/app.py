@@ -38,7 +38,7 @@ from service.keyfile import resolve_secret_keys
 from service.keyring import Keyring
 from service.leaving import Leaving
 from service.limits import Limits
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from service.people import People
 from service.portal import Portal
 from service.profiles import Profiles

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 from models.audit import Happening
 from models.binding import Change
 from models.errors import ServiceError
-from service import logs
 from service.config.settings import ConfigError, Settings, load
+from service.observability import logs
 
 if TYPE_CHECKING:
     from service import privacy

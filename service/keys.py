@@ -16,7 +16,7 @@ from service.following import Following
 from service.issuing import Issuing
 from service.keyring import Keyring
 from service.limits import Limits
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from service.portal import Portal
 from service.redeeming import Redeeming
 from service.scanning import Scanning

@@ -21,7 +21,7 @@ from service.followers import Followers
 from service.following import Following
 from service.leaving import Leaving
 from service.limits import Excess, Limits
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from service.profiles import Profiles
 from service.questions import Asked, Questions
 from service.replies import Notice, too_often

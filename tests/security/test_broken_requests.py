@@ -9,7 +9,7 @@ import pytest
 from harness import World, basic
 
 from handlers import bodies, callback
-from service import logs
+from service.observability import logs
 
 
 @pytest.fixture(autouse=True)

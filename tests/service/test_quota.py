@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
 from service.config.settings import Account
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from service.quota import Quota
 
 NOON = datetime(2026, 11, 20, 4, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from service import logs
 from service.database import Database
+from service.observability import logs
 
 OPENID = "oCanaryOpenid"
 TABLE = sa.Table("canaries", sa.MetaData(), sa.Column("person", sa.String(40), primary_key=True))

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from service import logs
+from service.observability import logs
 
 
 @pytest.fixture(autouse=True)
