@@ -25,8 +25,8 @@ from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
 from models.ticket import TicketId
 from service import keys
 from service.config.settings import validate
-from service.credentials import Credentials
-from service.keyring import Keyring
+from service.crypto.client_secrets import Credentials
+from service.crypto.keyring import Keyring
 
 _SECRET: Final = "s" * 32
 _HOST: Final = "127.0.0.1"

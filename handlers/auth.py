@@ -14,7 +14,7 @@ from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
 from service.addresses import origin_of
 from service.cleaning import parsed_address
-from service.keyring import ClientKeys
+from service.crypto.keyring import ClientKeys
 from service.keys import CLOCK, CREDENTIALS, KEYRING, LIMITS, PORTAL, SETTINGS
 
 PORTAL_COOKIE: Final = "scanbind_portal"

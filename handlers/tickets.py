@@ -18,9 +18,9 @@ from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
 from models.scene import Head
 from models.ticket import Asker, Ticket, Via
 from service import cleaning
+from service.crypto.keyring import ClientKeys
 from service.following import View
 from service.issuing import Issued, Wanted
-from service.keyring import ClientKeys
 from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
 
 POLL_AFTER: Final = 2

@@ -146,7 +146,7 @@ followers: Final = sa.Table(
     metadata,
     _serial(),
     sa.Column("account", Identifier(NAME), nullable=False),
-    # What is looked up: the text itself, or its blind index where the row is sealed (service/vault.py).
+    # What is looked up: the text itself, or its blind index in a sealed row (service/crypto/field_encryption.py).
     sa.Column("openid", Identifier(OPENID), nullable=False),
     sa.Column("openid_sealed", Identifier(SEALED)),
     sa.Column("unionid", Identifier(OPENID), index=True),

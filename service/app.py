@@ -24,7 +24,10 @@ from service.bindings import Bindings
 from service.concluding import Concluding
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
-from service.credentials import Credentials
+from service.crypto.client_secrets import Credentials
+from service.crypto.field_encryption import CLEAR
+from service.crypto.keyring import Keyring
+from service.crypto.secret_key_file import resolve_secret_keys
 from service.database import MARKS_KEPT, Database
 from service.deliveries import Deliveries
 from service.departures import Departures
@@ -34,8 +37,6 @@ from service.followers import Followers
 from service.following import Following
 from service.forgetting import FollowerErasure
 from service.issuing import Issuing
-from service.keyfile import resolve_secret_keys
-from service.keyring import Keyring
 from service.leaving import Leaving
 from service.limits import Limits
 from service.observability.metrics import Metrics
@@ -55,7 +56,6 @@ from service.stage import Stages
 from service.stopping import Step, Stop
 from service.tickets import TicketStore
 from service.traces import Tracing
-from service.vault import CLEAR
 from service.waiting import Waiting
 from service.wechat.account import Account, Mode
 from service.wechat.api import WeChatApi, open_apis

@@ -117,8 +117,8 @@ def _audit(arguments: Arguments) -> int:
 
 
 def _new_key(arguments: Arguments) -> int:
-    from service.credentials import fresh_secret, hash_of  # noqa: PLC0415 - only what runs is imported
-    from service.keyfile import fresh_key  # noqa: PLC0415 - only what runs is imported
+    from service.crypto.client_secrets import fresh_secret, hash_of  # noqa: PLC0415 - only what runs is imported
+    from service.crypto.secret_key_file import fresh_key  # noqa: PLC0415 - only what runs is imported
 
     print(_FRESH[arguments.kind], file=sys.stderr)
     if arguments.kind != "client":
@@ -130,7 +130,7 @@ def _new_key(arguments: Arguments) -> int:
 
 
 def _rotate_key(arguments: Arguments) -> int:
-    from service.keyfile import OLD_KEY_NEEDED, ConfiguredKeyError, rotate  # noqa: PLC0415 - only what runs
+    from service.crypto.secret_key_file import OLD_KEY_NEEDED, ConfiguredKeyError, rotate  # noqa: PLC0415 - only what runs
 
     try:
         place = rotate(_settings(arguments))

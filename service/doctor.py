@@ -21,7 +21,7 @@ from models.ticket import Purpose
 from service import database, embedded, redis, sealing
 from service.config.settings import Account, ConfigError, Settings
 from service.config.types import EMBEDDED
-from service.keyfile import resolve_secret_keys
+from service.crypto.secret_key_file import resolve_secret_keys
 from service.quota import Quota, available
 from service.wechat.tokens import ENDPOINT
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist

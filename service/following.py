@@ -21,9 +21,9 @@ from models.ticket import (
     advance,
     settle,
 )
+from service.crypto.keyring import ClientKeys
 from service.endings import Endings
 from service.feed import Feed
-from service.keyring import ClientKeys
 from service.projection import Projection
 from service.requests import BindRequests
 from service.tickets import TicketStore

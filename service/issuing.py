@@ -17,9 +17,9 @@ from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, Scene, bind_kind, m
 from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
 from service.audit import Audit
 from service.config.settings import Client, Tickets
+from service.crypto.keyring import Keyring
 from service.endings import Endings
 from service.following import Following
-from service.keyring import Keyring
 from service.limits import Limits
 from service.projection import Projection
 from service.quota import Quota

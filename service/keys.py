@@ -10,11 +10,11 @@ from aiohttp import web
 from service.audit import Audit
 from service.bindings import Bindings
 from service.config.settings import Settings
-from service.credentials import Credentials
+from service.crypto.client_secrets import Credentials
+from service.crypto.keyring import Keyring
 from service.feed import Feed
 from service.following import Following
 from service.issuing import Issuing
-from service.keyring import Keyring
 from service.limits import Limits
 from service.observability.metrics import Metrics
 from service.portal import Portal

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.event import OpenId
 from models.tables import followers
-from service.vault import BLIND, Column, Kept, Vault
+from service.crypto.field_encryption import BLIND, Column, Kept, Vault
 
 _IT: Final = followers.c
 NAMES: Final = (

@@ -1,6 +1,6 @@
 """Visits to the portal, in SQL. A link opens once; whoever opened it holds a secret that is stored nowhere.
 
-What proves a link or an open session is derived from its row with a key of its client (service/keyring.py).
+What proves a link or an open session is derived from its row with a key of its client (service/crypto/keyring.py).
 """
 
 import re
@@ -24,8 +24,8 @@ from service.audit import Audit
 from service.cleaning import visible
 from service.config.settings import Client
 from service.config.types import LONGEST_LIFETIME
+from service.crypto.keyring import Keyring
 from service.database import Database
-from service.keyring import Keyring
 from service.purging import purge
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")

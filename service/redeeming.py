@@ -14,14 +14,14 @@ from models.scene import Head, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit import Audit
 from service.config.settings import Client
+from service.crypto.keyring import Keyring
 from service.endings import Endings
 from service.followers import Follower, Followers
-from service.keyring import Keyring
 from service.profiles import Profiles
 from service.projection import Projection
 
 LONGEST_TOKEN: Final = 72
-"""Characters of a code or registration, at most: a ticket, a dot, and a MAC (service/keyring.py)."""
+"""Characters of a code or registration, at most: a ticket, a dot, and a MAC (service/crypto/keyring.py)."""
 _TOKEN: Final = re.compile(r"(?P<ticket>[A-Za-z0-9_-]{28,39})\.[A-Za-z0-9_-]{32}")
 
 

@@ -11,7 +11,7 @@ from models.scene import Claim, Kind, Scene, read
 from models.ticket import Asker, Confirm, Ending, Lang, Ticket
 from service import replies
 from service.config.settings import Client
-from service.keyring import ClientKeys, Keyring
+from service.crypto.keyring import ClientKeys, Keyring
 from service.replies import Notice
 from service.requests import BindRequest, BindRequests
 

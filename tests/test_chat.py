@@ -12,11 +12,11 @@ from harness import Page, World, client
 from models.event import OpenId
 from sandbox.mischief import Mischief
 from sandbox.people import Person
+from service.crypto.field_encryption import Vault
 from service.database import connect
 from service.followers import Followers
 from service.keys import FEED
 from service.people import People
-from service.vault import Vault
 
 Make = Callable[..., Any]
 

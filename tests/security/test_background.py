@@ -9,12 +9,12 @@ from harness import World
 from models.event import OpenId
 from service import background, database
 from service.app import utcnow
+from service.crypto.field_encryption import Vault
 from service.followers import Followers
 from service.keys import FEED
 from service.people import People
 from service.profiles import Profiles
 from service.tickets import CHANNEL
-from service.vault import Vault
 from service.wechat import transport
 from service.wechat.api import Follower
 

@@ -12,9 +12,9 @@ import pytest
 from harness import Page, World, basic, client, free_port, problem
 from visit import Visit, link, open_, visit
 
-from service import credentials
 from service.config.settings import Settings, load
-from service.credentials import Credentials, fresh_secret, hash_of
+from service.crypto import client_secrets
+from service.crypto.client_secrets import Credentials, fresh_secret, hash_of
 from service.serving import running
 
 OLD, NEW = "k" * 40, "n" * 40
@@ -250,7 +250,7 @@ def test_as_much_is_compared_for_every_client_and_every_secret(
         compared.append(len(one) + len(other))
         return compare(one, other)
 
-    monkeypatch.setattr(credentials.hmac, "compare_digest", counted)
+    monkeypatch.setattr(client_secrets.hmac, "compare_digest", counted)
     proofs = Credentials(world_settings.clients)
     told = {name: proofs.prove(name, secret.encode()) for name in ("shop", "club", "nobody")}
     assert told == {"shop": secret in (FIRST, SECOND), "club": secret == FIRST, "nobody": False}

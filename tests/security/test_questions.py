@@ -12,7 +12,7 @@ from harness import World, client
 from models.scene import ALPHABET, NONCE_LENGTH, Kind
 from models.ticket import TicketId
 from sandbox.chat import pieces
-from service.keyring import ClientKeys, Keyring
+from service.crypto.keyring import ClientKeys, Keyring
 from service.keys import FEED
 
 MANY = 20_000

@@ -18,7 +18,7 @@ import yaml
 
 from service.cli import main
 from service.config.settings import validate
-from service.credentials import Credentials
+from service.crypto.client_secrets import Credentials
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "keys", "keys new", "keys rotate", "doctor")

@@ -22,12 +22,12 @@ from sandbox.app import make_app
 from service import database, doctor, embedded, sealing
 from service.app import utcnow
 from service.config.settings import Settings, validate
+from service.crypto.field_encryption import Vault
 from service.doctor import Finding, examine
 from service.followers import Followers
 from service.people import People
 from service.quota import Quota
 from service.serving import running
-from service.vault import Vault
 
 KEY = "k" * 32
 SECRET = "s" * 16

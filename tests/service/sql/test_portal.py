@@ -15,8 +15,8 @@ from models.portal import LINK_LIVES, SESSION_LIVES
 from models.ticket import Lang
 from service.audit import Audit
 from service.config.settings import Client
+from service.crypto.keyring import Keyring
 from service.database import Database
-from service.keyring import Keyring
 from service.portal import Link, Opened, Portal
 
 CLIENTS = {name: Client.model_validate(client(name)) for name in ("shop", "club")}

@@ -11,7 +11,7 @@ from models.binding import UserId
 from models.event import OpenId
 from models.scene import Kind, Scene, make
 from models.ticket import TicketId
-from service.keyring import ClientKeys, Keyring
+from service.crypto.keyring import ClientKeys, Keyring
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANNA, BERT = OpenId("oAnna"), OpenId("oBert")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import StoreUnavailable
-from service.vault import Column, Kept, Vault
+from service.crypto.field_encryption import Column, Kept, Vault
 
 OLD, NEW = "an older key of thirty-two letters or so", "the newer key of thirty-two letters or so"
 ANNA = "oAnna-_0123456789abcdefghijk"

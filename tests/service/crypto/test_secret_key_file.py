@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service import keyfile
 from service.config.settings import ConfigError, Settings, validate
-from service.keyfile import ConfiguredKeyError, resolve_secret_keys, rotate
+from service.crypto import secret_key_file
+from service.crypto.secret_key_file import ConfiguredKeyError, resolve_secret_keys, rotate
 
 
 @pytest.fixture
@@ -79,16 +79,16 @@ def test_a_rotation_puts_a_fresh_key_first_and_keeps_three(settings: Settings, p
         assert rotate(settings) == place
         keys = resolve_secret_keys(settings)
         assert keys[0] not in known
-        assert keys[1:] == known[: keyfile.KEPT - 1]
+        assert keys[1:] == known[: secret_key_file.KEPT - 1]
         known = keys
-    assert len(known) == keyfile.KEPT
+    assert len(known) == secret_key_file.KEPT
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert list(place.parent.iterdir()) == [place]
 
 
 def test_rotations_at_once_lose_no_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `rotate` does not hold the folder, and when it makes its list before it does."""
-    monkeypatch.setattr(keyfile, "KEPT", 100)
+    monkeypatch.setattr(secret_key_file, "KEPT", 100)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: rotate(settings), range(24)))
     assert len(set(resolve_secret_keys(settings))) == 25
@@ -97,9 +97,9 @@ def test_rotations_at_once_lose_no_key(settings: Settings, monkeypatch: pytest.M
 def test_a_rotation_that_never_ends_is_not_waited_for(
     settings: Settings, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keyfile, "_PATIENCE", 0.05)
+    monkeypatch.setattr(secret_key_file, "_PATIENCE", 0.05)
     before = resolve_secret_keys(settings)
-    with keyfile._alone(place.parent), pytest.raises(ConfigError, match="another rotation holds"):
+    with secret_key_file._alone(place.parent), pytest.raises(ConfigError, match="another rotation holds"):
         rotate(settings)
     assert resolve_secret_keys(settings) == before
 
@@ -130,4 +130,4 @@ def test_root_may_rotate_what_a_user_keeps(settings: Settings, place: Path) -> N
 
 def test_an_old_key_is_needed_for_as_long_as_the_longest_ticket_can_be_read() -> None:
     """Red when the time that an ended ticket stays readable is left out."""
-    assert timedelta(seconds=1800 + 120) == keyfile.OLD_KEY_NEEDED
+    assert timedelta(seconds=1800 + 120) == secret_key_file.OLD_KEY_NEEDED
