@@ -19,8 +19,8 @@ from sandbox.app import make_app as make_wechat
 from service import serving
 from service.app import make_app
 from service.config import settings
-from service.embedded import valkey
 from service.keys import DRAINING
+from service.storage.embedded_valkey import valkey
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,7 @@ audit: Final = sa.Table(
 commit_marks: Final = sa.Table(
     "commit_marks",
     metadata,
-    # Left by a transaction whose answer may be lost, so that it is not done twice (service/database.py).
+    # Left by a transaction whose answer may be lost, so that it is not done twice (service/storage/database.py).
     sa.Column("id", Identifier(TICKET), primary_key=True),
     sa.Column("at", Instant, nullable=False, index=True),
 )

@@ -16,7 +16,7 @@ from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables import commit_marks
-from service import database, embedded, housekeeping, keys, sealing
+from service import housekeeping, keys, sealing
 from service.answering import Answering
 from service.audit import Audit
 from service.background import Work, beside
@@ -28,7 +28,6 @@ from service.crypto.client_secrets import Credentials
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
-from service.database import MARKS_KEPT, Database
 from service.deliveries import Deliveries
 from service.departures import Departures
 from service.endings import Endings
@@ -44,16 +43,18 @@ from service.people import People
 from service.portal import Portal
 from service.profiles import Profiles
 from service.projection import Projection
-from service.purging import purge
 from service.questions import Questions
 from service.quota import Quota
 from service.readiness import Shared, database_takes_writes, redis_takes_writes
 from service.redeeming import Redeeming
-from service.redis import connect
 from service.requests import BindRequests
 from service.scanning import Scanning
 from service.stage import Stages
 from service.stopping import Step, Stop
+from service.storage import database, embedded_valkey
+from service.storage.database import MARKS_KEPT, Database
+from service.storage.purge import purge
+from service.storage.redis import connect
 from service.tickets import TicketStore
 from service.traces import Tracing
 from service.waiting import Waiting
@@ -252,7 +253,9 @@ async def _redis(settings: Settings, stop: Stop) -> AsyncIterator[Redis | RedisC
     async with AsyncExitStack() as stack:
         url = settings.redis.url
         if url == EMBEDDED:
-            url = await stack.enter_async_context(stop.ends(Step.VALKEY, embedded.valkey(settings.data_dir)))
+            url = await stack.enter_async_context(
+                stop.ends(Step.VALKEY, embedded_valkey.valkey(settings.data_dir))
+            )
         yield await stack.enter_async_context(stop.ends(Step.REDIS, connect(url)))
 
 

@@ -23,9 +23,9 @@ from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
 from models.tables import audit
 from models.ticket import TicketId
-from service.database import Database
-from service.purging import purge
 from service.repeats import Repeats
+from service.storage.database import Database
+from service.storage.purge import purge
 
 log = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ from models.binding import (
 from models.errors import StoreUnavailable
 from models.event import OpenId
 from models.tables import bindings, followers, history, to_millisecond
-from service.database import Database
 from service.people import NAMES, People, Person
-from service.purging import purge
+from service.storage.database import Database
+from service.storage.purge import purge
 
 # Each round loses only to somebody else who bound or unbound the very same user or WeChat in between.
 _ROUNDS: Final = 8

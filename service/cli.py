@@ -68,7 +68,7 @@ def _serve(arguments: Arguments) -> int:
 
 
 def _migrate(arguments: Arguments) -> int:
-    from service.database import migrate  # noqa: PLC0415 - only what runs is imported
+    from service.storage.database import migrate  # noqa: PLC0415 - only what runs is imported
 
     print(asyncio.run(migrate(_settings(arguments))))
     return GOOD

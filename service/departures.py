@@ -14,7 +14,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.errors import StoreUnavailable
 from models.event import OpenId, pseudonym
 from service.config.settings import Account
-from service.redis import redis_errors
+from service.storage.redis import redis_errors
 
 log = logging.getLogger(__name__)
 _MARGIN: Final = 60

@@ -18,11 +18,12 @@ from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
 from models.ticket import Purpose
-from service import database, embedded, redis, sealing
+from service import sealing
 from service.config.settings import Account, ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.quota import Quota, available
+from service.storage import database, embedded_valkey, redis
 from service.wechat.tokens import ENDPOINT
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
 
@@ -107,8 +108,8 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         url = settings.redis.url
         if url == EMBEDDED:
             try:
-                url = await stack.enter_async_context(embedded.valkey(settings.data_dir))
-            except embedded.FolderInUseError as in_use:
+                url = await stack.enter_async_context(embedded_valkey.valkey(settings.data_dir))
+            except embedded_valkey.FolderInUseError as in_use:
                 yield Finding(True, "redis", "embedded, and in the hands of a scanbind that runs")
                 async with redis.connect(in_use.url) as theirs:
                     async for finding in _codes(settings, theirs):

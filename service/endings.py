@@ -22,9 +22,9 @@ from models.tables import bind_requests, endings, followers, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
 from service import audit
 from service.bindings import bind, logged_in, owner, resolve
-from service.database import Database
 from service.people import NAMES, People, Person
-from service.purging import purge
+from service.storage.database import Database
+from service.storage.purge import purge
 
 T = TypeVar("T")
 

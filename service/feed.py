@@ -16,7 +16,7 @@ from redis.asyncio.client import PubSub
 
 from models.ticket import Ticket, TicketId
 from service import tickets
-from service.redis import FAILURES
+from service.storage.redis import FAILURES
 
 log = logging.getLogger(__name__)
 _BELIEVED: Final = 10.0

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.event import OpenId
 from models.tables import followers
 from models.ticket import Lang
-from service.database import Database
 from service.people import NAMES, People
+from service.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

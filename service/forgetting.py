@@ -18,9 +18,9 @@ from models.event import OpenId, shortened
 from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings import erase
-from service.database import Database
 from service.endings import insert
 from service.people import NAMES, People, Person
+from service.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from service.following import Following
 from service.limits import Limits
 from service.projection import Projection
 from service.quota import Quota
-from service.redis import alone
 from service.requests import BindRequest, BindRequests
+from service.storage.redis import alone
 from service.tickets import TicketStore
 from service.wechat.api import WeChatApi
 

@@ -21,7 +21,7 @@ from models.event import OpenId, pseudonym
 from models.ticket import TicketId
 from service.cleaning import parsed_address
 from service.config import settings
-from service.redis import redis_errors
+from service.storage.redis import redis_errors
 
 log = logging.getLogger(__name__)
 _WINDOW: Final = 60

@@ -25,8 +25,8 @@ from service.cleaning import visible
 from service.config.settings import Client
 from service.config.types import LONGEST_LIFETIME
 from service.crypto.keyring import Keyring
-from service.database import Database
-from service.purging import purge
+from service.storage.database import Database
+from service.storage.purge import purge
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _ID_BYTES: Final = 16

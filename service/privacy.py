@@ -16,14 +16,15 @@ from models.audit import Happening, Line
 from models.binding import Door, UserId
 from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
-from service import audit, database, disclosing, embedded, redis, sealing
+from service import audit, disclosing, sealing
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
-from service.database import Database
 from service.departures import Departures
 from service.forgetting import Erased, forget_person, forget_user
 from service.people import People
 from service.questions import Questions
+from service.storage import database, embedded_valkey, redis
+from service.storage.database import Database
 from service.tickets import TicketStore
 from service.traces import Tracing
 
@@ -242,7 +243,7 @@ async def _office(settings: Settings, about: Subject) -> AsyncIterator[_Office]:
         await sealing.check(sql, sealing.vault(settings))
         url = settings.redis.url
         if url == EMBEDDED:
-            url = await stack.enter_async_context(embedded.shared(settings.data_dir))
+            url = await stack.enter_async_context(embedded_valkey.shared(settings.data_dir))
         client = await stack.enter_async_context(redis.connect(url))
         tracing = Tracing(client, store=TicketStore(client), questions=Questions(client))
         yield _Office(

@@ -8,7 +8,7 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.event import OpenId, pseudonym
-from service.cells import Cells
+from service.storage.compare_and_swap import Cells
 
 _REMEMBERED: Final = 4
 _KEPT: Final = 64

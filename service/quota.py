@@ -16,7 +16,7 @@ from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
 from service.config.settings import Account
 from service.observability.metrics import Metrics
-from service.redis import redis_errors
+from service.storage.redis import redis_errors
 
 _BEIJING: Final = timezone(timedelta(hours=8))
 """WeChat's days begin at midnight there."""

@@ -13,9 +13,9 @@ from redis.asyncio import Redis, RedisCluster
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import commit_marks
-from service.database import Database
 from service.keys import Check
-from service.redis import redis_errors
+from service.storage.database import Database
+from service.storage.redis import redis_errors
 
 _FRESH: Final = 1.0
 """Seconds for which an outcome is given again, so that a stranger who polls does not make the stores write."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.binding import UserId
 from models.tables import bind_requests, endings
 from models.ticket import TicketId
-from service.database import Database
+from service.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from models.errors import StoreUnavailable
 from models.tables import followers
 from service.config.settings import ConfigError, Settings
 from service.crypto.field_encryption import Vault
-from service.database import Database, connect
 from service.people import NAMES, People
+from service.storage.database import Database, connect
 
 _BATCH: Final = 200  # people in one transaction
 _ROUNDS: Final = 5  # whoever a service writes under an older key meanwhile is met in the next one

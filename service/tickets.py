@@ -11,7 +11,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.event import OpenId
 from models.ticket import READABLE_AFTER, Asker, Outcome, Reason, Status, Ticket, TicketId
-from service.cells import Cells
+from service.storage.compare_and_swap import Cells
 
 CHANNEL: Final = "scanbind:tickets"
 """Every change of every ticket is published here, as `encode` writes it."""

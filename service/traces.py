@@ -16,7 +16,7 @@ from models.ticket import Ending, Ticket, TicketId, forget, settle
 from service.departures import left_mark
 from service.forgetting import Erased
 from service.questions import Questions
-from service.redis import redis_errors
+from service.storage.redis import redis_errors
 from service.tickets import KEYS, TicketStore
 
 _PAGE: Final = 1000  # keys that Redis looks at in one step

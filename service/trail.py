@@ -14,10 +14,11 @@ from models.audit import Happening, Line
 from models.binding import Change
 from models.event import OpenId, shortened
 from models.tables import audit, followers, history
-from service import database, sealing
+from service import sealing
 from service.config.settings import Settings
-from service.database import Database
 from service.people import NAMES, People
+from service.storage import database
+from service.storage.database import Database
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -16,8 +16,8 @@ from moments import NOON
 from redis.asyncio import Redis
 
 from service import limits
-from service.embedded import valkey
 from service.serving import running
+from service.storage.embedded_valkey import valkey
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,7 +10,7 @@ import aiohttp
 from redis.asyncio import Redis, RedisCluster
 
 from models.errors import WeChatUnavailable
-from service.redis import alone, redis_errors
+from service.storage.redis import alone, redis_errors
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
 
 log = logging.getLogger(__name__)

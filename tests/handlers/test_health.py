@@ -11,7 +11,7 @@ from harness import World, problem
 from harness import world as make_world
 
 from service import keys
-from service.embedded import valkey
+from service.storage.embedded_valkey import valkey
 
 
 async def until(world: World, path: str, status: int) -> ClientResponse:

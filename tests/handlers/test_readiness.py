@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from serving import serving, wechat
 
 from service import readiness
-from service.database import Database
-from service.embedded import valkey
+from service.storage.database import Database
+from service.storage.embedded_valkey import valkey
 
 
 async def until_down(world: World, *down: str) -> None:

@@ -14,7 +14,7 @@ from harness import world as make_world
 from streams import block, event, stream
 
 from service import keys
-from service.embedded import valkey
+from service.storage.embedded_valkey import valkey
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.database import Database
+from service.storage.database import Database
 
 
 @contextmanager

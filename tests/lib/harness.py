@@ -21,7 +21,7 @@ from sandbox.people import Person
 from sandbox.world import Sandbox
 from service import serving
 from service.config.settings import Settings, load
-from service.redis import connect
+from service.storage.redis import connect
 
 ORIGIN = "https://shop.example"
 SECRETS = {"shop": "the shop's own secret", "club": "the club's own secret"}

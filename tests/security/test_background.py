@@ -7,13 +7,14 @@ import pytest
 from harness import World
 
 from models.event import OpenId
-from service import background, database
+from service import background
 from service.app import utcnow
 from service.crypto.field_encryption import Vault
 from service.followers import Followers
 from service.keys import FEED
 from service.people import People
 from service.profiles import Profiles
+from service.storage import database
 from service.tickets import CHANNEL
 from service.wechat import transport
 from service.wechat.api import Follower

@@ -22,7 +22,7 @@ from sandbox.app import SANDBOX, make_app
 from sandbox.envelope import wrap
 from sandbox.mischief import FORGERIES
 from sandbox.wire import Fields
-from service.embedded import valkey
+from service.storage.embedded_valkey import valkey
 
 MAIN, SPITE = (
     OfficialAccount(

@@ -19,7 +19,7 @@ from visit import bearer, go, led_from, link, visit
 
 from sandbox.mischief import Mischief
 from service import keys
-from service.embedded import valkey
+from service.storage.embedded_valkey import valkey
 
 MALLORY = {"X-Forwarded-For": "203.0.113.66"}
 ANNA = {"X-Forwarded-For": "203.0.113.7"}

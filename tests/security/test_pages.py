@@ -16,7 +16,7 @@ from visit import CLUB, Visit, bearer, cookie_of, follow, go, hosted, led_from, 
 from handlers.pages import SCRIPTS
 from handlers.routes import ROUTES
 from service.bindings import Bindings
-from service.embedded import valkey
+from service.storage.embedded_valkey import valkey
 
 KEPT: Final = {
     r"/widget\.js": "public, max-age=300",

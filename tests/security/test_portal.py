@@ -30,7 +30,7 @@ from visit import (
 from models.binding import Door, UserId
 from models.portal import LINK_LIVES
 from service import keys
-from service.embedded import valkey
+from service.storage.embedded_valkey import valkey
 
 SIBLING = "https://shop.127.0.0.1.example"
 DOORS = (("GET", ""), ("POST", "/tickets"), ("DELETE", "/bindings/main"), ("DELETE", ""))

@@ -18,12 +18,12 @@ from models.event import OpenId
 from sandbox.people import Person
 from service.cli import main
 from service.crypto.field_encryption import Vault
-from service.database import connect
-from service.embedded import valkey
 from service.followers import Followers
 from service.keys import FEED
 from service.people import People
 from service.serving import running
+from service.storage.database import connect
+from service.storage.embedded_valkey import valkey
 
 Make = Callable[..., Any]
 KEY = "an encryption key of the tests and long enough"

@@ -19,7 +19,7 @@ from models.event import OpenId
 from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
-from service import database, doctor, embedded, sealing
+from service import doctor, sealing
 from service.app import utcnow
 from service.config.settings import Settings, validate
 from service.crypto.field_encryption import Vault
@@ -28,6 +28,7 @@ from service.followers import Followers
 from service.people import People
 from service.quota import Quota
 from service.serving import running
+from service.storage import database, embedded_valkey
 
 KEY = "k" * 32
 SECRET = "s" * 16
@@ -135,7 +136,7 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
 async def test_a_redis_that_may_lose_tickets_is_warned_of(
     tmp_path: Path, official: OfficialAccount, wechat: str
 ) -> None:
-    async with embedded.valkey(tmp_path / "elsewhere") as url:
+    async with embedded_valkey.valkey(tmp_path / "elsewhere") as url:
         client = Redis.from_url(url)
         config = settings(tmp_path, official, wechat, redis={"url": url}, secret_key=KEY)
         await client.config_set("maxmemory-policy", "allkeys-lru")
@@ -311,7 +312,10 @@ async def test_the_codes_of_a_service_that_runs_on_embedded_stores_are_told(
     tmp_path: Path, official: OfficialAccount, wechat: str
 ) -> None:
     config = settings(tmp_path, official, wechat)
-    async with embedded.valkey(config.data_dir) as url, Redis.from_url(url, decode_responses=True) as client:
+    async with (
+        embedded_valkey.valkey(config.data_dir) as url,
+        Redis.from_url(url, decode_responses=True) as client,
+    ):
         async with Quota(client, accounts=config.accounts, clock=utcnow).code("main", Purpose.LOGIN):
             pass
         [finding] = about(await examine(config), "accounts.main.codes_per_day")

@@ -22,12 +22,12 @@ import sqlalchemy as sa
 from models.tables import metadata
 from service.bindings import Bindings
 from service.crypto.field_encryption import Vault
-from service.database import Database, connect
 from service.endings import Endings
 from service.followers import Followers
 from service.forgetting import FollowerErasure
 from service.people import People
 from service.requests import BindRequests
+from service.storage.database import Database, connect
 
 _START = 60  # seconds a server may take to start
 

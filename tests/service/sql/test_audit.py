@@ -23,9 +23,9 @@ from service import audit as auditing
 from service.audit import Audit, write
 from service.bindings import bind
 from service.config.settings import validate
-from service.database import Database, connect
 from service.followers import Followers
 from service.people import People
+from service.storage.database import Database, connect
 from service.trail import Wanted, lines, read
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))

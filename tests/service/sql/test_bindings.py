@@ -23,9 +23,9 @@ from models.binding import (
 from models.event import OpenId
 from models.tables import to_millisecond
 from service.bindings import Bindings, Entry, bind, owner, resolve
-from service.database import Database
 from service.followers import Followers
 from service.people import People
+from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
 REPLACE = Policy(rebind_replaces=True)

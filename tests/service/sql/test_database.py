@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import StoreUnavailable
 from models.tables import bindings, followers, to_millisecond
-from service import database as module
-from service.database import Database, connect
+from service.storage import database as module
+from service.storage.database import Database, connect
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123999, tzinfo=UTC)
 ANNA = {"account": "main", "openid": "oAnna", "subscribed": True, "followed_at": NOW}

@@ -16,12 +16,12 @@ from models.tables import followers as table
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings import Bindings
-from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
 from service.forgetting import FollowerErasure
 from service.people import People
 from service.requests import BindRequest, BindRequests
+from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
 KEPT = to_millisecond(NOW)
@@ -463,7 +463,7 @@ async def test_a_sealed_row_that_was_changed_keeps_no_other_ending_from_being_sh
 async def test_a_purge_takes_what_expired_before_and_nothing_else(
     endings: Endings, requests: BindRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.purging._BATCH", 2)
+    monkeypatch.setattr("service.storage.purge._BATCH", 2)
     for number in range(5):
         ticket = TicketId(f"old{number}")
         await endings.close(cancelled(ticket, expires_at=EXPIRES - timedelta(milliseconds=1)))

@@ -19,12 +19,12 @@ from models.tables import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
 from service import audit
 from service.bindings import Bindings, bind
-from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
 from service.forgetting import Erased, forget_person, forget_user
 from service.people import People
 from service.requests import BindRequest, BindRequests
+from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

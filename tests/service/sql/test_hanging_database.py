@@ -8,8 +8,8 @@ from freezing import frozen, postgresql_pids
 from harness import World
 from streams import block, event, stream
 
-from service import database
-from service.database import Database
+from service.storage import database
+from service.storage.database import Database
 
 
 async def test_a_stream_gives_signs_of_life_while_the_database_hangs(

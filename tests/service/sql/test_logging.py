@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from service.database import Database
 from service.observability import logs
+from service.storage.database import Database
 
 OPENID = "oCanaryOpenid"
 TABLE = sa.Table("canaries", sa.MetaData(), sa.Column("person", sa.String(40), primary_key=True))

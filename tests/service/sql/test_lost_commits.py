@@ -12,8 +12,8 @@ from harness import World
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import metadata
-from service.database import Database, connect
 from service.keys import AUDIT
+from service.storage.database import Database, connect
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from harness import World
 
-from service.database import Database
+from service.storage.database import Database
 
 
 @pytest.mark.parametrize("keys", [[], ["k" * 32]], ids=["clear", "sealed"])

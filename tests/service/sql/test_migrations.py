@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 import migrations
 from models.errors import StoreUnavailable
 from models.tables import metadata
-from service.database import Database, connect, migrate
+from service.storage.database import Database, connect, migrate
 
 
 def _difference(connection: sa.Connection) -> list[object]:

@@ -16,8 +16,8 @@ from models.ticket import Lang
 from service.audit import Audit
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
-from service.database import Database
 from service.portal import Link, Opened, Portal
+from service.storage.database import Database
 
 CLIENTS = {name: Client.model_validate(client(name)) for name in ("shop", "club")}
 KEYRING = Keyring.derive(("k" * 40,), CLIENTS)

@@ -11,8 +11,8 @@ from harness import World
 
 from models.errors import StoreUnavailable
 from models.tables import commit_marks
-from service.database import Database, connect
 from service.readiness import database_takes_writes
+from service.storage.database import Database, connect
 
 
 async def test_a_check_leaves_no_row(database: Database) -> None:

@@ -23,11 +23,11 @@ from service import sealing
 from service.bindings import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import Vault
-from service.database import Database
 from service.endings import Endings
 from service.followers import Followers
 from service.forgetting import FollowerErasure
 from service.people import NAMES, People
+from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXPIRES = NOW + timedelta(minutes=5)

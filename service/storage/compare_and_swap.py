@@ -8,9 +8,9 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
-from service.redis import redis_errors
+from service.storage.redis import redis_errors
 
-_SWAP: Final = files("service").joinpath("lua", "swap.lua").read_text()
+_SWAP: Final = files("service.storage").joinpath("compare_and_swap.lua").read_text()
 _ATTEMPTS: Final = 8
 
 
