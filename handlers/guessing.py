@@ -12,7 +12,7 @@ from aiohttp import web
 from handlers import auth
 from models.errors import BadSignature, RateLimited, WrongCredentials
 from service.keys import AUDIT, LIMITS, METRICS
-from service.limits import shares
+from service.rate_limiting.rates import shares
 
 
 async def considered(request: web.Request, error: Exception) -> Exception:

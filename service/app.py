@@ -37,14 +37,15 @@ from service.following import Following
 from service.forgetting import FollowerErasure
 from service.issuing import Issuing
 from service.leaving import Leaving
-from service.limits import Limits
 from service.observability.metrics import Metrics
 from service.people import People
 from service.portal import Portal
 from service.profiles import Profiles
 from service.projection import Projection
 from service.questions import Questions
-from service.quota import Quota
+from service.rate_limiting.open_waits import Waiting
+from service.rate_limiting.qr_quota import Quota
+from service.rate_limiting.rates import Limits
 from service.readiness import Shared, database_takes_writes, redis_takes_writes
 from service.redeeming import Redeeming
 from service.requests import BindRequests
@@ -57,7 +58,6 @@ from service.storage.purge import purge
 from service.storage.redis import connect
 from service.tickets import TicketStore
 from service.traces import Tracing
-from service.waiting import Waiting
 from service.wechat.account import Account, Mode
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.transport import ApiAccount

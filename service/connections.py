@@ -16,8 +16,8 @@ from aiohttp.streams import StreamReader
 
 from models.errors import RateLimited
 from service.cleaning import parsed_address
-from service.limits import shares
-from service.waiting import Room
+from service.rate_limiting.open_waits import Room
+from service.rate_limiting.rates import shares
 
 ASKS_WITHIN: Final = 15.0
 """Seconds for the whole head of the first request."""

@@ -22,7 +22,7 @@ from service import sealing
 from service.config.settings import Account, ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.crypto.secret_key_file import resolve_secret_keys
-from service.quota import Quota, available
+from service.rate_limiting.qr_quota import Quota, available
 from service.storage import database, embedded_valkey, redis
 from service.wechat.tokens import ENDPOINT
 from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist

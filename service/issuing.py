@@ -20,9 +20,9 @@ from service.config.settings import Client, Tickets
 from service.crypto.keyring import Keyring
 from service.endings import Endings
 from service.following import Following
-from service.limits import Limits
 from service.projection import Projection
-from service.quota import Quota
+from service.rate_limiting.qr_quota import Quota
+from service.rate_limiting.rates import Limits
 from service.requests import BindRequest, BindRequests
 from service.storage.redis import alone
 from service.tickets import TicketStore

@@ -15,13 +15,13 @@ from service.crypto.keyring import Keyring
 from service.feed import Feed
 from service.following import Following
 from service.issuing import Issuing
-from service.limits import Limits
 from service.observability.metrics import Metrics
 from service.portal import Portal
+from service.rate_limiting.open_waits import Waiting
+from service.rate_limiting.rates import Limits
 from service.redeeming import Redeeming
 from service.scanning import Scanning
 from service.stopping import Stop
-from service.waiting import Waiting
 from service.wechat.account import Account
 
 Check = Callable[[], Awaitable[None]]

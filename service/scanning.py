@@ -20,10 +20,10 @@ from service.deliveries import Answered, Deliveries
 from service.followers import Followers
 from service.following import Following
 from service.leaving import Leaving
-from service.limits import Excess, Limits
 from service.observability.metrics import Metrics
 from service.profiles import Profiles
 from service.questions import Asked, Questions
+from service.rate_limiting.rates import Excess, Limits
 from service.replies import Notice, too_often
 from service.stage import Stage, Stages
 from service.tickets import TicketStore

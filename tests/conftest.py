@@ -15,7 +15,7 @@ from harness import world as make_world
 from moments import NOON
 from redis.asyncio import Redis
 
-from service import limits
+from service.rate_limiting import rates
 from service.serving import running
 from service.storage.embedded_valkey import valkey
 
@@ -44,7 +44,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 def minute(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Hold the time by which the limits count: a minute that begins during a test would allow as much again."""
     held = SimpleNamespace(now=NOON + 20)
-    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: held.now))
+    monkeypatch.setattr(rates, "time", SimpleNamespace(time=lambda: held.now))
     return held
 
 

@@ -14,7 +14,7 @@ from visit import bearer, follow, link, open_, press, visit
 from handlers.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
 from service import keys
-from service.waiting import STREAMS
+from service.rate_limiting.open_waits import STREAMS
 
 Json = dict[str, Any]
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}

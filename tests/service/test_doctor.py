@@ -26,7 +26,7 @@ from service.crypto.field_encryption import Vault
 from service.doctor import Finding, examine
 from service.followers import Followers
 from service.people import People
-from service.quota import Quota
+from service.rate_limiting.qr_quota import Quota
 from service.serving import running
 from service.storage import database, embedded_valkey
 

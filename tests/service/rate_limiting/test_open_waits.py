@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import RateLimited
 from models.ticket import TicketId
-from service.waiting import AGAIN, POLLS, STREAMS, Waiting
+from service.rate_limiting.open_waits import AGAIN, POLLS, STREAMS, Waiting
 
 TICKET, OTHER = TicketId("t" * 28), TicketId("u" * 28)
 HERE, THERE = "203.0.113.7", "203.0.113.8"

@@ -13,7 +13,7 @@ from models.errors import RateLimited, StoreUnavailable
 from models.event import OpenId, pseudonym
 from models.ticket import TicketId
 from service.config import settings
-from service.limits import Excess, Limit, Limits
+from service.rate_limiting.rates import Excess, Limit, Limits
 
 Make = Callable[..., Limits]
 
@@ -24,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     base = (int(time.time()) // 60 + 1) * 60 + 20
 
     def go(seconds: float) -> None:
-        monkeypatch.setattr("service.limits.time", SimpleNamespace(time=lambda: base + seconds))
+        monkeypatch.setattr("service.rate_limiting.rates.time", SimpleNamespace(time=lambda: base + seconds))
 
     go(0)
     return go
@@ -232,7 +232,7 @@ async def test_so_many_suspects_are_remembered_and_the_oldest_go_first(
     limits: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `_suspect` deletes nothing: a network of many addresses would fill the memory."""
-    monkeypatch.setattr("service.limits._MOST_SUSPECTS", 3)
+    monkeypatch.setattr("service.rate_limiting.rates._MOST_SUSPECTS", 3)
     mine = limits(failures_per_address=1)
     for number in range(5):
         await mine.failed("shop", f"203.0.113.{number}")

@@ -6,7 +6,7 @@ from typing import Final, Protocol, Self
 
 from models.errors import RateLimited
 from models.ticket import TicketId
-from service.limits import shares
+from service.rate_limiting.rates import shares
 
 STREAMS: Final = 8
 """Streams of one ticket at once."""

@@ -12,7 +12,7 @@ from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
 from service.config.settings import Account
 from service.observability.metrics import Metrics
-from service.quota import Quota
+from service.rate_limiting.qr_quota import Quota
 
 NOON = datetime(2026, 11, 20, 4, tzinfo=UTC)
 """Noon in Beijing."""
