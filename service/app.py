@@ -18,7 +18,7 @@ from models.portal import VISITS_KEPT
 from models.tables import commit_marks
 from service import housekeeping, keys, sealing
 from service.answering import Answering
-from service.audit import Audit
+from service.audit.log import Audit
 from service.background import Work, beside
 from service.bindings import Bindings
 from service.concluding import Concluding

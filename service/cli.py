@@ -107,11 +107,11 @@ def _encrypt(arguments: Arguments) -> int:
 
 
 def _audit(arguments: Arguments) -> int:
-    from service import trail  # noqa: PLC0415 - only what runs is imported
+    from service.audit import reader  # noqa: PLC0415 - only what runs is imported
 
-    wanted = trail.Wanted(**{name: getattr(arguments, name) for name in trail.Wanted.__slots__})
+    wanted = reader.Wanted(**{name: getattr(arguments, name) for name in reader.Wanted.__slots__})
     settings = _settings(arguments)
-    lines = asyncio.run(trail.lines(settings, wanted, limit=arguments.limit, as_json=arguments.json))
+    lines = asyncio.run(reader.lines(settings, wanted, limit=arguments.limit, as_json=arguments.json))
     print(*lines, sep="\n", end="\n" if lines else "")
     return GOOD
 
@@ -268,7 +268,7 @@ def _sandbox_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _since(text: str) -> datetime:
-    from service.trail import since  # noqa: PLC0415 - only what runs is imported
+    from service.audit.reader import since  # noqa: PLC0415 - only what runs is imported
 
     try:
         return since(text, now=datetime.now(UTC))

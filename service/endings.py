@@ -20,7 +20,7 @@ from models.event import OpenId, shortened
 from models.scene import Claim
 from models.tables import bind_requests, endings, followers, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
-from service import audit
+from service.audit import log
 from service.bindings import bind, logged_in, owner, resolve
 from service.people import NAMES, People, Person
 from service.storage.database import Database
@@ -116,7 +116,7 @@ class Endings:
             binding = await _logged_in(connection, found.ending, found.person, now=now)
             if found.ending.outcome is Outcome.LOGIN and binding is None:
                 return None
-            await audit.write(connection, replace(_line(found.ending), at=now, event=Happening.EXCHANGED))
+            await log.write(connection, replace(_line(found.ending), at=now, event=Happening.EXCHANGED))
             return found.ending, binding
 
         return await self._database.once(work)
@@ -260,7 +260,7 @@ async def insert(connection: AsyncConnection, ending: Ending, person: Person | N
     )
     row = {name: getattr(kept, name) for name in _KEPT} | {"follower_id": person.id if person else None}
     await connection.execute(sa.insert(endings).values(row))
-    await audit.write(connection, _line(kept))
+    await log.write(connection, _line(kept))
     return kept
 
 

@@ -15,7 +15,7 @@ from models.errors import InvalidRequest
 from models.portal import started_by_portal
 from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, Scene, bind_kind, make, read_ticket
 from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
-from service.audit import Audit
+from service.audit.log import Audit
 from service.config.settings import Client, Tickets
 from service.crypto.keyring import Keyring
 from service.endings import Endings

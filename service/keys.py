@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from service.audit import Audit
+from service.audit.log import Audit
 from service.bindings import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import Credentials

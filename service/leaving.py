@@ -7,7 +7,7 @@ from typing import Final
 
 from models.errors import StoreUnavailable
 from models.event import OpenId
-from service.audit import Audit
+from service.audit.log import Audit
 from service.config.settings import Account
 from service.departures import Departures
 from service.forgetting import FollowerErasure

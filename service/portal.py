@@ -20,7 +20,7 @@ from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
 from models.tables import portal_sessions, to_millisecond
 from models.ticket import Lang
 from service.addresses import origin_of
-from service.audit import Audit
+from service.audit.log import Audit
 from service.cleaning import visible
 from service.config.settings import Client
 from service.config.types import LONGEST_LIFETIME

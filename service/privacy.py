@@ -16,7 +16,8 @@ from models.audit import Happening, Line
 from models.binding import Door, UserId
 from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
-from service import audit, disclosing, sealing
+from service import disclosing, sealing
+from service.audit import log
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.departures import Departures
@@ -222,7 +223,7 @@ class _Office:
         line = Line(now, happening, shown.get("client"), shown.get("account"), detail=f"receipt {receipt}")
 
         async def work(connection: AsyncConnection) -> None:
-            await audit.write(connection, line)
+            await log.write(connection, line)
 
         await self._sql.once(work)
         return {"receipt": receipt, **disclosing.plain({"at": now}), "subject": shown, **told}

@@ -12,7 +12,7 @@ from models.errors import BindingConflict, InvalidCode
 from models.event import OpenId
 from models.scene import Head, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
-from service.audit import Audit
+from service.audit.log import Audit
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
 from service.endings import Endings

@@ -14,7 +14,7 @@ from models.question import could_answer
 from models.scene import read
 from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
 from service.answering import Answering
-from service.audit import Audit
+from service.audit.log import Audit
 from service.concluding import Concluding
 from service.deliveries import Answered, Deliveries
 from service.followers import Followers

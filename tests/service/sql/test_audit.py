@@ -19,14 +19,14 @@ from models.event import OpenId
 from models.tables import audit as log
 from models.tables import to_millisecond
 from models.ticket import TicketId
-from service import audit as auditing
-from service.audit import Audit, write
+from service.audit import log as auditing
+from service.audit.log import Audit, write
+from service.audit.reader import Wanted, lines, read
 from service.bindings import bind
 from service.config.settings import validate
 from service.followers import Followers
 from service.people import People
 from service.storage.database import Database, connect
-from service.trail import Wanted, lines, read
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
 OPENID = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")

@@ -17,7 +17,7 @@ from models.tables import bindings as bindings_table
 from models.tables import followers as followers_table
 from models.tables import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
-from service import audit
+from service.audit import log
 from service.bindings import Bindings, bind
 from service.endings import Endings
 from service.followers import Followers
@@ -64,7 +64,7 @@ async def settled(
         line = Line(NOW, Happening.SCANNED, "shop", "main", openid=shortened(openid), user_id=user)
         async with database.write() as connection:
             await connection.execute(sa.insert(portal_sessions).values(visit | {"account_name": f"name-{user}"}))
-            await audit.write(connection, line)
+            await log.write(connection, line)
 
 
 async def bound(database: Database, people: People, openid: OpenId, user: UserId, *, client: str = "shop") -> None:

@@ -13,7 +13,7 @@ from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES
 from models.ticket import Lang
-from service.audit import Audit
+from service.audit.log import Audit
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
 from service.portal import Link, Opened, Portal

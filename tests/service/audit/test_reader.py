@@ -6,7 +6,7 @@ import pytest
 
 from models.audit import Happening, Line
 from models.event import shortened
-from service import trail
+from service.audit import reader
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -23,20 +23,20 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ],
 )
 def test_a_time_is_given_as_people_say_it(text: str, at: datetime) -> None:
-    assert trail.since(text, now=NOW) == at
+    assert reader.since(text, now=NOW) == at
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "-1h", "1w", "1.5h", "9999999d"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises((ValueError, OverflowError)):
-        trail.since(text, now=NOW)
+        reader.since(text, now=NOW)
 
 
 def test_nothing_that_is_printed_can_pass_for_more_than_it_is() -> None:
     line = Line(
         NOW, Happening.ANSWERED, "shop", user_id='42\x1b[2J\n2026-03-01 forged client=x "q"', detail="login"
     )
-    assert trail.readable(line) == (
+    assert reader.readable(line) == (
         "2026-03-01T12:00:00.000Z answered client=shop "
         'user_id="42\\u001b[2J\\n2026-03-01 forged client=x \\"q\\"" detail=login'
     )
@@ -44,7 +44,7 @@ def test_nothing_that_is_printed_can_pass_for_more_than_it_is() -> None:
 
 def test_a_count_is_one_word_of_the_line() -> None:
     line = Line(NOW, Happening.LIMIT_HIT, "shop", detail="tickets_per_address 203.0.113.7, 12 more")
-    assert trail.readable(line) == (
+    assert reader.readable(line) == (
         '2026-03-01T12:00:00.000Z limit_hit client=shop detail="tickets_per_address 203.0.113.7, 12 more"'
     )
 
