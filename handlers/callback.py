@@ -12,7 +12,7 @@ from handlers import auth
 from handlers.bodies import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
 from service.keys import ACCOUNTS, CLOCK, LIMITS, METRICS, SCANNING
-from service.wechat.account import Account
+from service.wechat.push_account import Account
 
 log = logging.getLogger(__name__)
 

@@ -58,8 +58,8 @@ from service.storage.purge import purge
 from service.storage.redis import connect
 from service.tickets import TicketStore
 from service.traces import Tracing
-from service.wechat.account import Account, Mode
 from service.wechat.api import WeChatApi, open_apis
+from service.wechat.push_account import Account, Mode
 from service.wechat.transport import ApiAccount
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from service.rate_limiting.rates import Limits
 from service.redeeming import Redeeming
 from service.scanning import Scanning
 from service.stopping import Stop
-from service.wechat.account import Account
+from service.wechat.push_account import Account
 
 Check = Callable[[], Awaitable[None]]
 """Returns if a dependency does its work; raises otherwise."""

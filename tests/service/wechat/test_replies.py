@@ -9,7 +9,7 @@ from defusedxml.ElementTree import fromstring
 
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Format
-from service.wechat.rendering import sealed
+from service.wechat.replies import sealed
 
 Sample = Callable[[str], dict[str, Any]]
 

@@ -13,9 +13,9 @@ from wechatpy.crypto import WeChatCrypto
 
 from models.errors import BadSignature, InvalidRequest, Malformed
 from models.event import Followed, Other, Said, Scan
-from service.wechat.account import Account, Delivery, Mode
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Format
+from service.wechat.push_account import Account, Delivery, Mode
 from service.wechat.signature import sign
 
 Sample = Callable[[str], dict[str, Any]]

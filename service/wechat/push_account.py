@@ -12,7 +12,7 @@ from models.errors import BadSignature, Malformed
 from models.event import Event, Unfollowed
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Fields, Format, read, sealed_values, understand
-from service.wechat.rendering import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message
+from service.wechat.replies import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message
 from service.wechat.signature import matches, sign
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,10}")
