@@ -113,7 +113,7 @@ def _serial() -> sa.Column[int]:
 
 
 def _follower(*, nullable: bool) -> sa.Column[int]:
-    # No foreign key: what refers to somebody is erased, or let go, by name (service/followers.py).
+    # No foreign key: what refers to somebody is erased, or let go, by name (service/identities/followers.py).
     return sa.Column("follower_id", _NUMBER, nullable=nullable, index=True)
 
 

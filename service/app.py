@@ -16,7 +16,7 @@ from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables import commit_marks
-from service import housekeeping, keys, sealing
+from service import housekeeping, keys
 from service.answering import Answering
 from service.audit.log import Audit
 from service.background import Work, beside
@@ -32,15 +32,16 @@ from service.deliveries import Deliveries
 from service.departures import Departures
 from service.endings import Endings
 from service.feed import Feed
-from service.followers import Followers
 from service.following import Following
 from service.forgetting import FollowerErasure
+from service.identities import reencryption
+from service.identities.follower_refresh import Profiles
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.issuing import Issuing
 from service.leaving import Leaving
 from service.observability.metrics import Metrics
-from service.people import People
 from service.portal import Portal
-from service.profiles import Profiles
 from service.projection import Projection
 from service.questions import Questions
 from service.rate_limiting.open_waits import Waiting
@@ -100,7 +101,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
         await audit.key_in_use("secret_key", app[keys.KEYRING].fingerprint)
-        await audit.key_in_use("encryption", sealing.vault(settings).newest or CLEAR)
+        await audit.key_in_use("encryption", reencryption.vault(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
 
         async def look_after_tasks() -> None:
@@ -128,7 +129,7 @@ def _compose(
     settings, clock, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.METRICS]
     clients = settings.clients
     keyring = Keyring.derive(resolve_secret_keys(settings), clients)
-    people = People(sealing.vault(settings))
+    people = People(reencryption.vault(settings))
     endings, bindings, followers = Endings(sql, people), Bindings(sql, people), Followers(sql, people)
     requests = BindRequests(sql)
     portal = Portal(database=sql, keyring=keyring, clients=clients, audit=audit, clock=clock)
@@ -242,7 +243,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
             opening = database.connect(settings.database.url, data_dir=settings.data_dir)
             sql = await stack.enter_async_context(opening)
             await sql.check_schema()
-            await sealing.check(sql, sealing.vault(settings))
+            await reencryption.check(sql, reencryption.vault(settings))
         except StoreUnavailable as e:
             raise StoreUnavailable(f"database.url: {e.detail}") from e
         yield sql

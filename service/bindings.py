@@ -28,7 +28,7 @@ from models.binding import (
 from models.errors import StoreUnavailable
 from models.event import OpenId
 from models.tables import bindings, followers, history, to_millisecond
-from service.people import NAMES, People, Person
+from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database
 from service.storage.purge import purge
 

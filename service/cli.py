@@ -99,7 +99,7 @@ def _doctor(arguments: Arguments) -> int:
 
 
 def _encrypt(arguments: Arguments) -> int:
-    from service.sealing import encrypt  # noqa: PLC0415 - only what runs is imported
+    from service.identities.reencryption import encrypt  # noqa: PLC0415 - only what runs is imported
 
     sealed = asyncio.run(encrypt(_settings(arguments)))
     print(sealed)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from models.ticket import Ending, Purpose, Reason, Status, Ticket
 from service.endings import Endings
-from service.followers import Followers
+from service.identities.follower_refresh import Profiles
+from service.identities.followers import Followers
 from service.observability.metrics import Metrics
-from service.profiles import Profiles
 from service.projection import Projection
 from service.stage import Stage
 

@@ -1,6 +1,6 @@
 """When followers left an account, in Redis, for as long as pushes about what they did before may still arrive.
 
-A convenience, not a guarantee: SQL compares times as well (service/followers.py).
+A convenience, not a guarantee: SQL compares times as well (service/identities/followers.py).
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from models.binding import UserId
 from models.event import OpenId, shortened
 from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
 from models.ticket import Ticket
-from service.people import NAMES, People, Person
+from service.identities.repository import NAMES, People, Person
 
 _OURS: Final = ("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by")
 """Columns that say nothing about anybody."""

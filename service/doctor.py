@@ -18,10 +18,10 @@ from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
 from models.ticket import Purpose
-from service import sealing
 from service.config.settings import Account, ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.crypto.secret_key_file import resolve_secret_keys
+from service.identities import reencryption
 from service.rate_limiting.qr_quota import Quota, available
 from service.storage import database, embedded_valkey, redis
 from service.wechat.tokens import ENDPOINT
@@ -175,9 +175,9 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding(False, "database", error.detail, remedy)
                 return
             yield Finding(True, "database", message)
-        vault = sealing.vault(settings)
-        await sealing.check(sql, vault)
-        if left := await sealing.stale(sql, vault):
+        vault = reencryption.vault(settings)
+        await reencryption.check(sql, vault)
+        if left := await reencryption.stale(sql, vault):
             message = f"{left:,} people stand in the clear or under an older key"
             yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
 

@@ -22,7 +22,7 @@ from models.tables import bind_requests, endings, followers, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit import log
 from service.bindings import bind, logged_in, owner, resolve
-from service.people import NAMES, People, Person
+from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database
 from service.storage.purge import purge
 

@@ -19,7 +19,7 @@ from models.tables import audit, bind_requests, bindings, endings, followers, hi
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings import erase
 from service.endings import insert
-from service.people import NAMES, People, Person
+from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database
 
 

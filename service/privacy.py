@@ -16,13 +16,14 @@ from models.audit import Happening, Line
 from models.binding import Door, UserId
 from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
-from service import disclosing, sealing
+from service import disclosing
 from service.audit import log
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.departures import Departures
 from service.forgetting import Erased, forget_person, forget_user
-from service.people import People
+from service.identities import reencryption
+from service.identities.repository import People
 from service.questions import Questions
 from service.storage import database, embedded_valkey, redis
 from service.storage.database import Database
@@ -117,7 +118,7 @@ class _Office:
     ) -> None:
         self._settings = settings
         self._sql = sql
-        self._people = People(sealing.vault(settings))
+        self._people = People(reencryption.vault(settings))
         self._tracing = tracing
         self._departures = departures
         self._about = about
@@ -241,7 +242,7 @@ async def _office(settings: Settings, about: Subject) -> AsyncIterator[_Office]:
         opening = database.connect(settings.database.url, data_dir=settings.data_dir)
         sql = await stack.enter_async_context(opening)
         await sql.check_schema()
-        await sealing.check(sql, sealing.vault(settings))
+        await reencryption.check(sql, reencryption.vault(settings))
         url = settings.redis.url
         if url == EMBEDDED:
             url = await stack.enter_async_context(embedded_valkey.shared(settings.data_dir))

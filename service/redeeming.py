@@ -16,8 +16,8 @@ from service.audit.log import Audit
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
 from service.endings import Endings
-from service.followers import Follower, Followers
-from service.profiles import Profiles
+from service.identities.follower_refresh import Profiles
+from service.identities.followers import Follower, Followers
 from service.projection import Projection
 
 LONGEST_TOKEN: Final = 72

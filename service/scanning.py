@@ -17,11 +17,11 @@ from service.answering import Answering
 from service.audit.log import Audit
 from service.concluding import Concluding
 from service.deliveries import Answered, Deliveries
-from service.followers import Followers
 from service.following import Following
+from service.identities.follower_refresh import Profiles
+from service.identities.followers import Followers
 from service.leaving import Leaving
 from service.observability.metrics import Metrics
-from service.profiles import Profiles
 from service.questions import Asked, Questions
 from service.rate_limiting.rates import Excess, Limits
 from service.replies import Notice, too_often

@@ -13,9 +13,9 @@ from models.event import OpenId
 from sandbox.mischief import Mischief
 from sandbox.people import Person
 from service.crypto.field_encryption import Vault
-from service.followers import Followers
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.keys import FEED
-from service.people import People
 from service.storage.database import connect
 
 Make = Callable[..., Any]

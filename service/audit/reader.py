@@ -14,9 +14,9 @@ from models.audit import Happening, Line
 from models.binding import Change
 from models.event import OpenId, shortened
 from models.tables import audit, followers, history
-from service import sealing
 from service.config.settings import Settings
-from service.people import NAMES, People
+from service.identities import reencryption
+from service.identities.repository import NAMES, People
 from service.storage import database
 from service.storage.database import Database
 
@@ -66,7 +66,7 @@ async def lines(settings: Settings, wanted: Wanted, *, limit: int, as_json: bool
     """
     async with database.connect(settings.database.url, data_dir=settings.data_dir, patient=True) as sql:
         await sql.check_schema()
-        found = await read(sql, People(sealing.vault(settings)), wanted, limit=limit)
+        found = await read(sql, People(reencryption.vault(settings)), wanted, limit=limit)
     return [json.dumps(dict(_fields(line))) if as_json else readable(line) for line in found]
 
 

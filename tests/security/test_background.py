@@ -10,10 +10,10 @@ from models.event import OpenId
 from service import background
 from service.app import utcnow
 from service.crypto.field_encryption import Vault
-from service.followers import Followers
+from service.identities.follower_refresh import Profiles
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.keys import FEED
-from service.people import People
-from service.profiles import Profiles
 from service.storage import database
 from service.tickets import CHANNEL
 from service.wechat import transport
@@ -68,7 +68,7 @@ async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `Profiles._work` lets errors out."""
-    monkeypatch.setattr("service.profiles._WORKERS", 1)
+    monkeypatch.setattr("service.identities.follower_refresh._WORKERS", 1)
     async with database.connect("embedded", data_dir=tmp_path) as sql:
         followers = Followers(sql, People(Vault.of([])))
         profiles = Profiles(apis={"main": Odd()}, followers=followers, clock=utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat

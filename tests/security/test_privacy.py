@@ -18,9 +18,9 @@ from models.event import OpenId
 from sandbox.people import Person
 from service.cli import main
 from service.crypto.field_encryption import Vault
-from service.followers import Followers
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.keys import FEED
-from service.people import People
 from service.serving import running
 from service.storage.database import connect
 from service.storage.embedded_valkey import valkey

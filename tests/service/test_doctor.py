@@ -19,13 +19,14 @@ from models.event import OpenId
 from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
-from service import doctor, sealing
+from service import doctor
 from service.app import utcnow
 from service.config.settings import Settings, validate
 from service.crypto.field_encryption import Vault
 from service.doctor import Finding, examine
-from service.followers import Followers
-from service.people import People
+from service.identities import reencryption
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.rate_limiting.qr_quota import Quota
 from service.serving import running
 from service.storage import database, embedded_valkey
@@ -127,7 +128,7 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
     [found] = about(await examine(with_keys(new, old)), "encryption.keys")
     message = "2 people stand in the clear or under an older key"
     assert found == Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
-    await sealing.encrypt(with_keys(new, old))
+    await reencryption.encrypt(with_keys(new, old))
     assert about(await examine(with_keys(new)), "encryption.keys") == []
     [missing] = wrong(about(await examine(with_keys(old)), "database"))
     assert "sealed with a key that is not listed" in missing.message

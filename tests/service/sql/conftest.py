@@ -23,9 +23,9 @@ from models.tables import metadata
 from service.bindings import Bindings
 from service.crypto.field_encryption import Vault
 from service.endings import Endings
-from service.followers import Followers
 from service.forgetting import FollowerErasure
-from service.people import People
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.requests import BindRequests
 from service.storage.database import Database, connect
 

@@ -24,8 +24,8 @@ from service.audit.log import Audit, write
 from service.audit.reader import Wanted, lines, read
 from service.bindings import bind
 from service.config.settings import validate
-from service.followers import Followers
-from service.people import People
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.storage.database import Database, connect
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))

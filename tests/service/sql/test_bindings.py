@@ -23,8 +23,8 @@ from models.binding import (
 from models.event import OpenId
 from models.tables import to_millisecond
 from service.bindings import Bindings, Entry, bind, owner, resolve
-from service.followers import Followers
-from service.people import People
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)

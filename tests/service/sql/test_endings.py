@@ -17,9 +17,9 @@ from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings import Bindings
 from service.endings import Endings
-from service.followers import Followers
 from service.forgetting import FollowerErasure
-from service.people import People
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.requests import BindRequest, BindRequests
 from service.storage.database import Database
 

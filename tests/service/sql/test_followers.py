@@ -14,9 +14,9 @@ from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Status, TicketId
 from service.bindings import Bindings, bind
 from service.endings import Endings
-from service.followers import Follower, Followers
 from service.forgetting import FollowerErasure
-from service.people import People
+from service.identities.followers import Follower, Followers
+from service.identities.repository import People
 from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

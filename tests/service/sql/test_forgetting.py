@@ -20,9 +20,9 @@ from models.ticket import Ending, Outcome, Status, TicketId
 from service.audit import log
 from service.bindings import Bindings, bind
 from service.endings import Endings
-from service.followers import Followers
 from service.forgetting import Erased, forget_person, forget_user
-from service.people import People
+from service.identities.followers import Followers
+from service.identities.repository import People
 from service.requests import BindRequest, BindRequests
 from service.storage.database import Database
 

@@ -20,9 +20,9 @@ from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings import Bindings, Entry
 from service.crypto.field_encryption import Vault
 from service.endings import Endings
-from service.followers import Follower, Followers
 from service.forgetting import FollowerErasure
-from service.people import People
+from service.identities.followers import Follower, Followers
+from service.identities.repository import People
 from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -19,14 +19,14 @@ from models.scene import Claim, Head, Kind
 from models.tables import followers as table
 from models.ticket import Ending, Lang, Outcome, TicketId
 from service import app as service_app
-from service import sealing
 from service.bindings import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import Vault
 from service.endings import Endings
-from service.followers import Followers
 from service.forgetting import FollowerErasure
-from service.people import NAMES, People
+from service.identities import reencryption
+from service.identities.followers import Followers
+from service.identities.repository import NAMES, People
 from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -84,7 +84,7 @@ class Town:
         return Process(self.database, *keys)
 
     async def encrypt(self, *keys: str) -> str:
-        return str(await sealing.encrypt(self.settings(*keys)))
+        return str(await reencryption.encrypt(self.settings(*keys)))
 
     async def names(self, people: People) -> Counter[str]:
         async with self.database.read() as connection:
@@ -121,7 +121,7 @@ async def test_encrypting_seals_everybody_and_says_how_many(
 async def test_more_people_than_fit_one_transaction_are_all_sealed(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sealing, "_BATCH", 3)
+    monkeypatch.setattr(reencryption, "_BATCH", 3)
     for number in range(8):
         await town.process().followers.seen("main", OpenId(f"o{number}"), at=NOW)
     assert await town.encrypt(NEW) == "8 people sealed, 0 left"
@@ -184,9 +184,9 @@ async def test_what_a_service_writes_while_a_row_is_being_sealed_stands(town: To
     """Red when `_move` does not look whether the row still is what was read."""
     process, newer = town.process(OLD), People(Vault.of([NEW, OLD]))
     await process.followers.seen("main", ANNA, at=NOW)
-    read = await sealing._batch(town.database, Vault.of([OLD]).newest, after=0)
+    read = await reencryption._batch(town.database, Vault.of([OLD]).newest, after=0)
     await process.learned(ANNA, "uAnna")
-    assert await town.database.attempt(partial(sealing._move, people=newer, rows=read)) == 0
+    assert await town.database.attempt(partial(reencryption._move, people=newer, rows=read)) == 0
     known = await process.followers.get("main", ANNA)
     assert known is not None
     assert known.unionid == "uAnna"

@@ -19,7 +19,7 @@ from models.errors import StoreUnavailable
 from models.tables import followers
 from service.config.settings import ConfigError, Settings
 from service.crypto.field_encryption import Vault
-from service.people import NAMES, People
+from service.identities.repository import NAMES, People
 from service.storage.database import Database, connect
 
 _BATCH: Final = 200  # people in one transaction

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.event import OpenId
 from models.tables import followers
 from models.ticket import Lang
-from service.people import NAMES, People
+from service.identities.repository import NAMES, People
 from service.storage.database import Database
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from models.errors import StoreUnavailable, WeChatUnavailable
 from models.ticket import Lang
-from service.followers import Follower, Followers
+from service.identities.followers import Follower, Followers
 from service.wechat.api import WeChatApi
 
 log = logging.getLogger(__name__)
