@@ -12,7 +12,7 @@ from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.ticket import Purpose, Via
 from service import cleaning
-from service.bindings import Entry
+from service.bindings.repository import Entry
 from service.issuing import Wanted
 from service.keys import BINDINGS, CLOCK, ISSUING, LIMITS, METRICS, PORTAL, SETTINGS
 

@@ -1,4 +1,4 @@
-"""Who is bound to whom. Values only; the database's constraints decide (service/bindings.py)."""
+"""Who is bound to whom. Values only; the database's constraints decide (service/bindings/repository.py)."""
 
 from dataclasses import dataclass
 from datetime import datetime

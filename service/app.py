@@ -20,7 +20,7 @@ from service import housekeeping, keys
 from service.answering import Answering
 from service.audit.log import Audit
 from service.background import Work, beside
-from service.bindings import Bindings
+from service.bindings.repository import Bindings
 from service.concluding import Concluding
 from service.config.settings import Settings
 from service.config.types import EMBEDDED

@@ -21,7 +21,7 @@ from models.scene import Claim
 from models.tables import bind_requests, endings, followers, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit import log
-from service.bindings import bind, logged_in, owner, resolve
+from service.bindings.repository import bind, logged_in, owner, resolve
 from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database
 from service.storage.purge import purge

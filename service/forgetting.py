@@ -17,7 +17,7 @@ from models.binding import Door, UserId
 from models.event import OpenId, shortened
 from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
 from models.ticket import Ending, Status, TicketId, Via
-from service.bindings import erase
+from service.bindings.repository import erase
 from service.endings import insert
 from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from service.audit.log import Audit
-from service.bindings import Bindings
+from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import Credentials
 from service.crypto.keyring import Keyring

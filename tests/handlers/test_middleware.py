@@ -11,7 +11,7 @@ from harness import World, basic, problem
 from yarl import URL
 
 from handlers.operations import LONGEST_LINE
-from service.bindings import Bindings
+from service.bindings.repository import Bindings
 
 
 async def test_every_answer_carries_an_id_of_its_own(world: World) -> None:

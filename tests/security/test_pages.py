@@ -15,7 +15,7 @@ from visit import CLUB, Visit, bearer, cookie_of, follow, go, hosted, led_from, 
 
 from handlers.pages import SCRIPTS
 from handlers.routes import ROUTES
-from service.bindings import Bindings
+from service.bindings.repository import Bindings
 from service.storage.embedded_valkey import valkey
 
 KEPT: Final = {

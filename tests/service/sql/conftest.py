@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.tables import metadata
-from service.bindings import Bindings
+from service.bindings.repository import Bindings
 from service.crypto.field_encryption import Vault
 from service.endings import Endings
 from service.forgetting import FollowerErasure

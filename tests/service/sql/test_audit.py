@@ -22,7 +22,7 @@ from models.ticket import TicketId
 from service.audit import log as auditing
 from service.audit.log import Audit, write
 from service.audit.reader import Wanted, lines, read
-from service.bindings import bind
+from service.bindings.repository import bind
 from service.config.settings import validate
 from service.identities.followers import Followers
 from service.identities.repository import People

@@ -22,7 +22,7 @@ from models.binding import (
 )
 from models.event import OpenId
 from models.tables import to_millisecond
-from service.bindings import Bindings, Entry, bind, owner, resolve
+from service.bindings.repository import Bindings, Entry, bind, owner, resolve
 from service.identities.followers import Followers
 from service.identities.repository import People
 from service.storage.database import Database

@@ -15,7 +15,7 @@ from models.scene import Claim, Head, Kind
 from models.tables import followers as table
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
-from service.bindings import Bindings
+from service.bindings.repository import Bindings
 from service.endings import Endings
 from service.forgetting import FollowerErasure
 from service.identities.followers import Followers

@@ -12,7 +12,7 @@ from models.binding import Change, Door, Policy, UserId
 from models.event import OpenId
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Status, TicketId
-from service.bindings import Bindings, bind
+from service.bindings.repository import Bindings, bind
 from service.endings import Endings
 from service.forgetting import FollowerErasure
 from service.identities.followers import Follower, Followers

@@ -18,7 +18,7 @@ from models.tables import followers as followers_table
 from models.tables import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.audit import log
-from service.bindings import Bindings, bind
+from service.bindings.repository import Bindings, bind
 from service.endings import Endings
 from service.forgetting import Erased, forget_person, forget_user
 from service.identities.followers import Followers

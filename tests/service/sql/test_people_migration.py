@@ -17,7 +17,7 @@ from models.errors import StoreUnavailable
 from models.event import OpenId
 from models.tables import followers as people
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
-from service.bindings import Bindings, Entry
+from service.bindings.repository import Bindings, Entry
 from service.crypto.field_encryption import Vault
 from service.endings import Endings
 from service.forgetting import FollowerErasure

@@ -19,7 +19,7 @@ from models.scene import Claim, Head, Kind
 from models.tables import followers as table
 from models.ticket import Ending, Lang, Outcome, TicketId
 from service import app as service_app
-from service.bindings import Bindings
+from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import Vault
 from service.endings import Endings
