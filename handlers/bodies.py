@@ -13,7 +13,7 @@ from handlers.answers import listed
 from models.errors import InvalidRequest, UnsupportedMediaType
 from models.tables import NAME
 from models.ticket import Lang
-from service.redeeming import LONGEST_TOKEN
+from service.tickets.code_exchange import LONGEST_TOKEN
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from handlers import auth, bodies
 from handlers.answers import json_answer, moment
 from models.ticket import REGISTRATION_LIVES, Outcome
 from service.keys import REDEEMING, SETTINGS
-from service.redeeming import Redeemed
+from service.tickets.code_exchange import Redeemed
 
 
 async def exchange(request: web.Request) -> web.Response:

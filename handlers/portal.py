@@ -13,8 +13,8 @@ from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_sess
 from models.ticket import Purpose, Via
 from service import cleaning
 from service.bindings.repository import Entry
-from service.issuing import Wanted
 from service.keys import BINDINGS, CLOCK, ISSUING, LIMITS, METRICS, PORTAL, SETTINGS
+from service.tickets.issuer import Wanted
 
 _RECENT: Final = 10
 """Lines of the history that are told."""

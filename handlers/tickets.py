@@ -19,9 +19,9 @@ from models.scene import Head
 from models.ticket import Asker, Ticket, Via
 from service import cleaning
 from service.crypto.keyring import ClientKeys
-from service.following import View
-from service.issuing import Issued, Wanted
 from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
+from service.tickets.issuer import Issued, Wanted
+from service.tickets.status import View
 
 POLL_AFTER: Final = 2
 _LONGEST_WAIT: Final = 30

@@ -4,10 +4,10 @@ from models.event import Said
 from models.question import Answer, could_answer, read_answer
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
 from service.concluding import Concluding
-from service.following import Following
 from service.identities.followers import Followers
 from service.questions import Asked, Questions
 from service.stage import Stage, Stages
+from service.tickets.status import Following
 
 
 class Answering:

@@ -30,26 +30,19 @@ from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.deliveries import Deliveries
 from service.departures import Departures
-from service.endings import Endings
-from service.feed import Feed
-from service.following import Following
 from service.forgetting import FollowerErasure
 from service.identities import reencryption
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.issuing import Issuing
 from service.leaving import Leaving
 from service.observability.metrics import Metrics
 from service.portal import Portal
-from service.projection import Projection
 from service.questions import Questions
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.qr_quota import Quota
 from service.rate_limiting.rates import Limits
 from service.readiness import Shared, database_takes_writes, redis_takes_writes
-from service.redeeming import Redeeming
-from service.requests import BindRequests
 from service.scanning import Scanning
 from service.stage import Stages
 from service.stopping import Step, Stop
@@ -57,7 +50,14 @@ from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database
 from service.storage.purge import purge
 from service.storage.redis import connect
-from service.tickets import TicketStore
+from service.tickets.bind_requests import BindRequests
+from service.tickets.code_exchange import Redeeming
+from service.tickets.endings import Endings
+from service.tickets.feed import Feed
+from service.tickets.issuer import Issuing
+from service.tickets.projection import Projection
+from service.tickets.status import Following
+from service.tickets.store import TicketStore
 from service.traces import Tracing
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.push_account import Account, Mode

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from models.ticket import Ending, Purpose, Reason, Status, Ticket
-from service.endings import Endings
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.observability.metrics import Metrics
-from service.projection import Projection
 from service.stage import Stage
+from service.tickets.endings import Endings
+from service.tickets.projection import Projection
 
 
 class Concluding:

@@ -18,9 +18,9 @@ from models.event import OpenId, shortened
 from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings.repository import erase
-from service.endings import insert
 from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database
+from service.tickets.endings import insert
 
 
 @dataclass(frozen=True, slots=True)

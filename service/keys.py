@@ -12,16 +12,16 @@ from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import Credentials
 from service.crypto.keyring import Keyring
-from service.feed import Feed
-from service.following import Following
-from service.issuing import Issuing
 from service.observability.metrics import Metrics
 from service.portal import Portal
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.rates import Limits
-from service.redeeming import Redeeming
 from service.scanning import Scanning
 from service.stopping import Stop
+from service.tickets.code_exchange import Redeeming
+from service.tickets.feed import Feed
+from service.tickets.issuer import Issuing
+from service.tickets.status import Following
 from service.wechat.push_account import Account
 
 Check = Callable[[], Awaitable[None]]

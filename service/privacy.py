@@ -27,7 +27,7 @@ from service.identities.repository import People
 from service.questions import Questions
 from service.storage import database, embedded_valkey, redis
 from service.storage.database import Database
-from service.tickets import TicketStore
+from service.tickets.store import TicketStore
 from service.traces import Tracing
 
 _SECONDS: Final = 120.0

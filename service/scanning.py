@@ -17,7 +17,6 @@ from service.answering import Answering
 from service.audit.log import Audit
 from service.concluding import Concluding
 from service.deliveries import Answered, Deliveries
-from service.following import Following
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.leaving import Leaving
@@ -26,7 +25,8 @@ from service.questions import Asked, Questions
 from service.rate_limiting.rates import Excess, Limits
 from service.replies import Notice, too_often
 from service.stage import Stage, Stages
-from service.tickets import TicketStore
+from service.tickets.status import Following
+from service.tickets.store import TicketStore
 
 
 class Scanning:

@@ -13,7 +13,7 @@ from service import replies
 from service.config.settings import Client
 from service.crypto.keyring import ClientKeys, Keyring
 from service.replies import Notice
-from service.requests import BindRequest, BindRequests
+from service.tickets.bind_requests import BindRequest, BindRequests
 
 
 @dataclass(frozen=True, slots=True)

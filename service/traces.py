@@ -17,7 +17,7 @@ from service.departures import left_mark
 from service.forgetting import Erased
 from service.questions import Questions
 from service.storage.redis import redis_errors
-from service.tickets import KEYS, TicketStore
+from service.tickets.store import KEYS, TicketStore
 
 _PAGE: Final = 1000  # keys that Redis looks at in one step
 _GLOB: Final = re.compile(r"[\\*?\[\]]")

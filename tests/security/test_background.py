@@ -15,7 +15,7 @@ from service.identities.followers import Followers
 from service.identities.repository import People
 from service.keys import FEED
 from service.storage import database
-from service.tickets import CHANNEL
+from service.tickets.store import CHANNEL
 from service.wechat import transport
 from service.wechat.api import Follower
 

@@ -14,8 +14,8 @@ from streams import block, event, stream
 
 from sandbox import pushes
 from sandbox.envelope import wrap
-from service import feed
 from service.storage import redis
+from service.tickets import feed
 
 # redis-py drops a connection whose making was cancelled; it is collected here, and fails no test of another file.
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")

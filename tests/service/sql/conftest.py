@@ -22,12 +22,12 @@ import sqlalchemy as sa
 from models.tables import metadata
 from service.bindings.repository import Bindings
 from service.crypto.field_encryption import Vault
-from service.endings import Endings
 from service.forgetting import FollowerErasure
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.requests import BindRequests
 from service.storage.database import Database, connect
+from service.tickets.bind_requests import BindRequests
+from service.tickets.endings import Endings
 
 _START = 60  # seconds a server may take to start
 

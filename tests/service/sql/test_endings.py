@@ -16,12 +16,12 @@ from models.tables import followers as table
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings
-from service.endings import Endings
 from service.forgetting import FollowerErasure
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.requests import BindRequest, BindRequests
 from service.storage.database import Database
+from service.tickets.bind_requests import BindRequest, BindRequests
+from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
 KEPT = to_millisecond(NOW)

@@ -13,11 +13,11 @@ from models.event import OpenId
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Status, TicketId
 from service.bindings.repository import Bindings, bind
-from service.endings import Endings
 from service.forgetting import FollowerErasure
 from service.identities.followers import Follower, Followers
 from service.identities.repository import People
 from service.storage.database import Database
+from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

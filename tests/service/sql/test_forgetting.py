@@ -19,12 +19,12 @@ from models.tables import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.audit import log
 from service.bindings.repository import Bindings, bind
-from service.endings import Endings
 from service.forgetting import Erased, forget_person, forget_user
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.requests import BindRequest, BindRequests
 from service.storage.database import Database
+from service.tickets.bind_requests import BindRequest, BindRequests
+from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

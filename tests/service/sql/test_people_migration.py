@@ -19,11 +19,11 @@ from models.tables import followers as people
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings, Entry
 from service.crypto.field_encryption import Vault
-from service.endings import Endings
 from service.forgetting import FollowerErasure
 from service.identities.followers import Follower, Followers
 from service.identities.repository import People
 from service.storage.database import Database
+from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from models.binding import UserId
 from models.tables import to_millisecond
 from models.ticket import Ending, Status, TicketId
-from service.endings import Endings
-from service.requests import BindRequest, BindRequests
+from service.tickets.bind_requests import BindRequest, BindRequests
+from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = UserId("anna@shop.example 😀")

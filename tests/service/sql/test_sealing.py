@@ -22,12 +22,12 @@ from service import app as service_app
 from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import Vault
-from service.endings import Endings
 from service.forgetting import FollowerErasure
 from service.identities import reencryption
 from service.identities.followers import Followers
 from service.identities.repository import NAMES, People
 from service.storage.database import Database
+from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXPIRES = NOW + timedelta(minutes=5)

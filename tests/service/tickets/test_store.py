@@ -23,7 +23,7 @@ from models.ticket import (
     TicketId,
     advance,
 )
-from service.tickets import CHANNEL, TicketStore, decode, encode
+from service.tickets.store import CHANNEL, TicketStore, decode, encode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NEW = Ticket(TicketId("t"), asker=Asker(browser="Chrome · Mac", state="xyz"))

@@ -15,10 +15,10 @@ from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit.log import Audit
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
-from service.endings import Endings
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Follower, Followers
-from service.projection import Projection
+from service.tickets.endings import Endings
+from service.tickets.projection import Projection
 
 LONGEST_TOKEN: Final = 72
 """Characters of a code or registration, at most: a ticket, a dot, and a MAC (service/crypto/keyring.py)."""

@@ -22,11 +22,11 @@ from models.ticket import (
     settle,
 )
 from service.crypto.keyring import ClientKeys
-from service.endings import Endings
-from service.feed import Feed
-from service.projection import Projection
-from service.requests import BindRequests
-from service.tickets import TicketStore
+from service.tickets.bind_requests import BindRequests
+from service.tickets.endings import Endings
+from service.tickets.feed import Feed
+from service.tickets.projection import Projection
+from service.tickets.store import TicketStore
 
 _STALE: Final = timedelta(seconds=15)
 """How long a ticket may stand scanned before SQL is asked whether Redis missed its ending."""

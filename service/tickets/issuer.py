@@ -18,14 +18,14 @@ from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
 from service.audit.log import Audit
 from service.config.settings import Client, Tickets
 from service.crypto.keyring import Keyring
-from service.endings import Endings
-from service.following import Following
-from service.projection import Projection
 from service.rate_limiting.qr_quota import Quota
 from service.rate_limiting.rates import Limits
-from service.requests import BindRequest, BindRequests
 from service.storage.redis import alone
-from service.tickets import TicketStore
+from service.tickets.bind_requests import BindRequest, BindRequests
+from service.tickets.endings import Endings
+from service.tickets.projection import Projection
+from service.tickets.status import Following
+from service.tickets.store import TicketStore
 from service.wechat.api import WeChatApi
 
 _PATIENCE: Final = 8.0

@@ -11,9 +11,9 @@ from moments import soon
 from redis.asyncio import Redis
 
 from models.ticket import Signal, Status, Ticket, TicketId, advance
-from service import feed as feed_module
-from service.feed import Feed
-from service.tickets import TicketStore
+from service.tickets import feed as feed_module
+from service.tickets.feed import Feed
+from service.tickets.store import TicketStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE = Ticket(TicketId("one"))

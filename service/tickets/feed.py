@@ -15,8 +15,8 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.client import PubSub
 
 from models.ticket import Ticket, TicketId
-from service import tickets
 from service.storage.redis import FAILURES
+from service.tickets import store
 
 log = logging.getLogger(__name__)
 _BELIEVED: Final = 10.0
@@ -95,7 +95,7 @@ class Feed:
             try:
                 await self._redis.initialize()  # a cluster cannot subscribe before it knows its nodes
                 async with self._redis.pubsub() as pubsub:
-                    await pubsub.subscribe(tickets.CHANNEL)
+                    await pubsub.subscribe(store.CHANNEL)
                     failures = 0
                     await self._listen(pubsub)
             except FAILURES as e:
@@ -129,7 +129,7 @@ class Feed:
 
     def _take(self, data: str) -> None:
         try:
-            ticket = tickets.decode(data)
+            ticket = store.decode(data)
         except (ValueError, KeyError, TypeError):
             log.warning("a change that cannot be read; from a newer scanbind?")
             return

@@ -12,8 +12,8 @@ from typing import Final
 
 from models.errors import StoreUnavailable
 from models.ticket import Ending, Ticket, settle
-from service.endings import Endings
-from service.tickets import TicketStore
+from service.tickets.endings import Endings
+from service.tickets.store import TicketStore
 
 log = logging.getLogger(__name__)
 _PAUSE: Final = 2.0
