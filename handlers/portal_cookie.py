@@ -4,7 +4,7 @@ from aiohttp import web
 
 from handlers import auth
 from models.portal import SESSION_LIVES, PortalSession
-from service.portal import Opened
+from service.portal.sessions import Opened
 
 
 def put(request: web.Request, response: web.Response, opened: Opened) -> None:

@@ -37,7 +37,7 @@ from service.identities.followers import Followers
 from service.identities.repository import People
 from service.leaving import Leaving
 from service.observability.metrics import Metrics
-from service.portal import Portal
+from service.portal.sessions import Portal
 from service.questions import Questions
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.qr_quota import Quota

@@ -13,7 +13,7 @@ from service.config.settings import Settings
 from service.crypto.client_secrets import Credentials
 from service.crypto.keyring import Keyring
 from service.observability.metrics import Metrics
-from service.portal import Portal
+from service.portal.sessions import Portal
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.rates import Limits
 from service.scanning import Scanning

@@ -16,7 +16,7 @@ from models.ticket import Lang
 from service.audit.log import Audit
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
-from service.portal import Link, Opened, Portal
+from service.portal.sessions import Link, Opened, Portal
 from service.storage.database import Database
 
 CLIENTS = {name: Client.model_validate(client(name)) for name in ("shop", "club")}
