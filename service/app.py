@@ -17,13 +17,15 @@ from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables import commit_marks
 from service import housekeeping, keys
-from service.answering import Answering
 from service.audit.log import Audit
 from service.background import Work, beside
 from service.bindings.repository import Bindings
-from service.concluding import Concluding
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
+from service.confirmation.answers import Answering
+from service.confirmation.completion import Concluding
+from service.confirmation.open_questions import Questions
+from service.confirmation.scan_context import Stages
 from service.crypto.client_secrets import Credentials
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
@@ -38,13 +40,11 @@ from service.identities.repository import People
 from service.leaving import Leaving
 from service.observability.metrics import Metrics
 from service.portal.sessions import Portal
-from service.questions import Questions
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.qr_quota import Quota
 from service.rate_limiting.rates import Limits
 from service.readiness import Shared, database_takes_writes, redis_takes_writes
 from service.scanning import Scanning
-from service.stage import Stages
 from service.stopping import Step, Stop
 from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database

@@ -20,11 +20,11 @@ from service import disclosing
 from service.audit import log
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
+from service.confirmation.open_questions import Questions
 from service.departures import Departures
 from service.forgetting import Erased, forget_person, forget_user
 from service.identities import reencryption
 from service.identities.repository import People
-from service.questions import Questions
 from service.storage import database, embedded_valkey, redis
 from service.storage.database import Database
 from service.tickets.store import TicketStore

@@ -1,8 +1,8 @@
 """Use case: what a push does. Finished before it is acknowledged (docs/adr/0003).
 
 The order of a scan: the open question, then SCANNED in Redis, then the question as reply; later the answer
-(service/answering.py) -> binding and ending committed in SQL -> shown in Redis -> reply. With `confirm: none` the
-scan answers itself. A crash after any step and a redelivery come to the same end.
+(service/confirmation/answers.py) -> binding and ending committed in SQL -> shown in Redis -> reply. With
+`confirm: none` the scan answers itself. A crash after any step and a redelivery come to the same end.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from models.event import Event, Followed, Other, Push, Said, Scan, Unfollowed
 from models.question import could_answer
 from models.scene import read
 from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
-from service.answering import Answering
 from service.audit.log import Audit
-from service.concluding import Concluding
+from service.confirmation.answers import Answering
+from service.confirmation.completion import Concluding
+from service.confirmation.messages import Notice, too_often
+from service.confirmation.open_questions import Asked, Questions
+from service.confirmation.scan_context import Stage, Stages
 from service.deliveries import Answered, Deliveries
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.leaving import Leaving
 from service.observability.metrics import Metrics
-from service.questions import Asked, Questions
 from service.rate_limiting.rates import Excess, Limits
-from service.replies import Notice, too_often
-from service.stage import Stage, Stages
 from service.tickets.status import Following
 from service.tickets.store import TicketStore
 

@@ -151,7 +151,7 @@ class Issuing:
         issued = await self._issue(
             wanted.client,
             account=wanted.account,
-            # The scan finds the request in SQL, and with it who started it (service/stage.py).
+            # The scan finds the request in SQL, and with it who started it (service/confirmation/scan_context.py).
             kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
             lang=wanted.lang,
             lifetime=timedelta(seconds=self._lifetimes.bind_lifetime),

@@ -25,8 +25,9 @@ from sandbox.envelope import Request, wrap
 from sandbox.people import Contact
 from sandbox.replies import Question, judge
 from sandbox.wire import Fields
-from service import replies, serving
-from service.replies import Notice
+from service import serving
+from service.confirmation import messages
+from service.confirmation.messages import Notice
 
 NAMES: Final = {"shop": {"zh": "商城", "en": "Shop"}, "club": {"zh": "俱乐部", "en": "Club"}}
 KINDS: Final = {
@@ -42,7 +43,7 @@ KINDS: Final = {
     Notice.SOMEBODY_ELSE: model.ELSE,
 }
 SAYINGS: Final = {
-    replies.notice(notice, lang=lang, site=NAMES[name][lang]): kind
+    messages.notice(notice, lang=lang, site=NAMES[name][lang]): kind
     for notice, kind in KINDS.items()
     for lang in Lang
     for name in NAMES
@@ -56,7 +57,7 @@ class Push:
     contact: Contact
     fields: Fields
     request: Request
-    replies: dict[int, str | None] = field(default_factory=dict)
+    messages: dict[int, str | None] = field(default_factory=dict)
     """What was heard first, by how often Redis had been lost before."""
 
     @property

@@ -13,7 +13,8 @@ from visit import bearer, visit
 from models.question import Question, numbers
 from models.ticket import Confirm, Lang, Purpose
 from sandbox.chat import pieces
-from service import cleaning, replies
+from service import cleaning
+from service.confirmation import messages
 
 QUESTION = Question(Confirm.CHOOSE, numbers(b"\1" * 32), "ABCD")
 EVIL = (
@@ -60,7 +61,7 @@ def test_nothing_that_is_cleaned_writes_into_the_chat(
         account_name="anna" if asker.account_name else None,
     )
     said, plainly = (
-        replies.question(QUESTION, purpose=purpose, asker=one, lang=lang, site="Shop") for one in (asker, plain)
+        messages.question(QUESTION, purpose=purpose, asker=one, lang=lang, site="Shop") for one in (asker, plain)
     )
     assert links(said) == links(plainly)
     assert len(said.splitlines()) == len(plainly.splitlines())

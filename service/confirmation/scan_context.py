@@ -9,10 +9,10 @@ from models.portal import portal_confirm, started_by_portal
 from models.question import Question
 from models.scene import Claim, Kind, Scene, read
 from models.ticket import Asker, Confirm, Ending, Lang, Ticket
-from service import replies
 from service.config.settings import Client
+from service.confirmation import messages
+from service.confirmation.messages import Notice
 from service.crypto.keyring import ClientKeys, Keyring
-from service.replies import Notice
 from service.tickets.bind_requests import BindRequest, BindRequests
 
 
@@ -55,7 +55,7 @@ class Stage:
 
     def ask(self, asker: Asker) -> str:
         """Return the chat's question; `confirm: none` has none."""
-        return replies.question(
+        return messages.question(
             self.question,
             purpose=self.claim.head.purpose,
             asker=asker,
@@ -64,13 +64,13 @@ class Stage:
         )
 
     def say(self, notice: Notice) -> str:
-        return replies.notice(notice, lang=self.lang, site=self.client.name[self.lang])
+        return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang])
 
     def tell(self, end: Ending | Ticket) -> str:
         """Say how the ticket ended, as far as that is this person's to know."""
         if end.openid != self.openid:
             return self.say(Notice.OUT_OF_DATE if end.openid is None else Notice.SOMEBODY_ELSE)
-        return self.say(replies.notice_of(end.outcome, end.reason))
+        return self.say(messages.notice_of(end.outcome, end.reason))
 
 
 class Stages:

@@ -9,7 +9,7 @@ from moments import soon
 from redis.asyncio import Redis
 
 from models.event import OpenId, pseudonym
-from service.questions import Asked, Questions
+from service.confirmation.open_questions import Asked, Questions
 
 ANNA, BERT = OpenId("oAnna"), OpenId("oBert")
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from models.ticket import Ending, Purpose, Reason, Status, Ticket
+from service.confirmation.scan_context import Stage
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.observability.metrics import Metrics
-from service.stage import Stage
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
 

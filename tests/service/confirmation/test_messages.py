@@ -8,8 +8,9 @@ import pytest
 
 from models.question import Answer, Numbers, Question, read_answer
 from models.ticket import Asker, Confirm, Lang, Outcome, Purpose, Reason
-from service import cleaning, replies
-from service.replies import Notice
+from service import cleaning
+from service.confirmation import messages
+from service.confirmation.messages import Notice
 
 NUMBERS = Numbers("47", ("12", "47", "83"))
 SITE = {Lang.ZH: "示例商城", Lang.EN: "Example shop"}
@@ -42,7 +43,7 @@ def links(text: str) -> list[Link]:
 
 
 def ask(confirm: Confirm, lang: Lang, *, purpose: Purpose = Purpose.LOGIN, asker: Asker = ASKER) -> str:
-    return replies.question(_question(confirm), purpose=purpose, asker=asker, lang=lang, site=SITE[lang])
+    return messages.question(_question(confirm), purpose=purpose, asker=asker, lang=lang, site=SITE[lang])
 
 
 def _question(confirm: Confirm) -> Question:
@@ -52,7 +53,7 @@ def _question(confirm: Confirm) -> Question:
 @langs
 @pytest.mark.parametrize("notice", list(Notice))
 def test_every_notice_is_said_in_every_language(notice: Notice, lang: Lang) -> None:
-    said = replies.notice(notice, lang=lang, site=SITE[lang])
+    said = messages.notice(notice, lang=lang, site=SITE[lang])
     assert said.strip()
     assert not re.search(r"[{}<>]", said)
     assert (said.isascii()) is (lang is Lang.EN)
@@ -60,14 +61,14 @@ def test_every_notice_is_said_in_every_language(notice: Notice, lang: Lang) -> N
 
 @langs
 def test_no_two_notices_are_alike(lang: Lang) -> None:
-    assert len({replies.notice(notice, lang=lang, site="x") for notice in Notice}) == len(Notice)
+    assert len({messages.notice(notice, lang=lang, site="x") for notice in Notice}) == len(Notice)
 
 
 def test_every_end_has_its_notice() -> None:
-    told = [replies.notice_of(outcome, None) for outcome in Outcome]
-    told += [replies.notice_of(None, reason) for reason in Reason]
+    told = [messages.notice_of(outcome, None) for outcome in Outcome]
+    told += [messages.notice_of(None, reason) for reason in Reason]
     assert len(set(told)) == len(told)
-    assert replies.notice_of(None, None) is Notice.OUT_OF_DATE
+    assert messages.notice_of(None, None) is Notice.OUT_OF_DATE
 
 
 @langs

@@ -3,10 +3,10 @@
 from models.event import Said
 from models.question import Answer, could_answer, read_answer
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
-from service.concluding import Concluding
+from service.confirmation.completion import Concluding
+from service.confirmation.open_questions import Asked, Questions
+from service.confirmation.scan_context import Stage, Stages
 from service.identities.followers import Followers
-from service.questions import Asked, Questions
-from service.stage import Stage, Stages
 from service.tickets.status import Following
 
 
