@@ -16,12 +16,12 @@ from models.audit import Happening, Line
 from models.binding import Door, UserId
 from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
-from service import disclosing
 from service.audit import log
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.confirmation.open_questions import Questions
 from service.departures import Departures
+from service.disclosing import disclose, held, persons, plain
 from service.forgetting import Erased, forget_person, forget_user
 from service.identities import reencryption
 from service.identities.repository import People
@@ -132,19 +132,19 @@ class _Office:
         would = await self.would_erase()
         user = self._about.user
         async with self._sql.read() as connection:
-            persons = await disclosing.persons(
+            known = await persons(
                 connection, self._people, openid=self._about.openid, account=self._about.account, user=user
             )
-            names = sorted(would.people | {(person.account, person.openid) for person in persons})
-            told = await disclosing.disclose(connection, persons, names=names, user=user)
+            names = sorted(would.people | {(person.account, person.openid) for person in known})
+            told = await disclose(connection, known, names=names, user=user)
         try:
             tickets, keys = await self._tracing.find(would, user=user, seconds=_SECONDS)
         except StoreUnavailable:
             return Answer(await self._receipt(Happening.DATA_EXPORTED, **told, redis=None), complete=False)
         if not any([*told.values(), tickets, keys]):
             return None
-        held = {"tickets": [disclosing.held(ticket) for ticket in tickets], "keys": keys}
-        return Answer(await self._receipt(Happening.DATA_EXPORTED, **told, redis=held), complete=True)
+        in_redis = {"tickets": [held(ticket) for ticket in tickets], "keys": keys}
+        return Answer(await self._receipt(Happening.DATA_EXPORTED, **told, redis=in_redis), complete=True)
 
     async def would_erase(self) -> Erased:
         """Return what `erase` would do to the database; it is done and taken back.
@@ -216,7 +216,7 @@ class _Office:
         if self._about.account:
             return {self._about.account}
         openid = self._about.openid
-        known = await disclosing.persons(connection, self._people, openid=openid, account=None, user=None)
+        known = await persons(connection, self._people, openid=openid, account=None, user=None)
         return {*self._settings.accounts, *(person.account for person in known)}
 
     async def _receipt(self, happening: Happening, **told: Any) -> dict[str, Any]:
@@ -227,7 +227,7 @@ class _Office:
             await log.write(connection, line)
 
         await self._sql.once(work)
-        return {"receipt": receipt, **disclosing.plain({"at": now}), "subject": shown, **told}
+        return {"receipt": receipt, **plain({"at": now}), "subject": shown, **told}
 
 
 @asynccontextmanager
