@@ -32,7 +32,6 @@ from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.deliveries import Deliveries
 from service.departures import Departures
-from service.forgetting import FollowerErasure
 from service.identities import reencryption
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
@@ -40,6 +39,8 @@ from service.identities.repository import People
 from service.leaving import Leaving
 from service.observability.metrics import Metrics
 from service.portal.sessions import Portal
+from service.privacy.erasure import FollowerErasure
+from service.privacy.redis_erasure import Tracing
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.qr_quota import Quota
 from service.rate_limiting.rates import Limits
@@ -58,7 +59,6 @@ from service.tickets.issuer import Issuing
 from service.tickets.projection import Projection
 from service.tickets.status import Following
 from service.tickets.store import TicketStore
-from service.traces import Tracing
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.push_account import Account, Mode
 from service.wechat.transport import ApiAccount

@@ -22,7 +22,7 @@ from service.config.settings import ConfigError, Settings, load
 from service.observability import logs
 
 if TYPE_CHECKING:
-    from service import privacy
+    from service.privacy import subject_requests
 
 GOOD: Final = 0
 FAILED: Final = 1
@@ -145,31 +145,33 @@ def _rotate_key(arguments: Arguments) -> int:
 
 
 def _export(arguments: Arguments) -> int:
-    from service import privacy  # noqa: PLC0415 - only what runs is imported
+    from service.privacy import subject_requests  # noqa: PLC0415 - only what runs is imported
 
     settings = _settings(arguments)
-    return _answered(asyncio.run(privacy.export(settings, privacy.subject(settings, **_whom(arguments)))))
+    return _answered(
+        asyncio.run(subject_requests.export(settings, subject_requests.subject(settings, **_whom(arguments))))
+    )
 
 
 def _erase(arguments: Arguments) -> int:
-    from service import privacy  # noqa: PLC0415 - only what runs is imported
+    from service.privacy import subject_requests  # noqa: PLC0415 - only what runs is imported
 
     settings = _settings(arguments)
-    about = privacy.subject(settings, **_whom(arguments))
-    counted = asyncio.run(privacy.counted(settings, about))
+    about = subject_requests.subject(settings, **_whom(arguments))
+    counted = asyncio.run(subject_requests.counted(settings, about))
     if counted is None:
         return _answered(None)
     if not (arguments.yes or _agreed(f"{counted}: all this would be erased for good.")):
         print(f"scanbind: this would be erased: {counted}; say --yes to do it", file=sys.stderr)
         return WRONG
-    return _answered(asyncio.run(privacy.erase(settings, about)))
+    return _answered(asyncio.run(subject_requests.erase(settings, about)))
 
 
 def _agreed(question: str) -> bool:
     return sys.stdin.isatty() and input(f"{question} Go on? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _answered(answer: "privacy.Answer | None") -> int:
+def _answered(answer: "subject_requests.Answer | None") -> int:
     if answer is None:
         return _fail("nothing is held about them")
     print(json.dumps(answer.told, ensure_ascii=False, indent=2))

@@ -10,8 +10,8 @@ from models.event import OpenId
 from service.audit.log import Audit
 from service.config.settings import Account
 from service.departures import Departures
-from service.forgetting import FollowerErasure
-from service.traces import Tracing
+from service.privacy.erasure import FollowerErasure
+from service.privacy.redis_erasure import Tracing
 
 log = logging.getLogger(__name__)
 _PATIENCE: Final = 1.0

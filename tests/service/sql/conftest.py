@@ -22,9 +22,9 @@ import sqlalchemy as sa
 from models.tables import metadata
 from service.bindings.repository import Bindings
 from service.crypto.field_encryption import Vault
-from service.forgetting import FollowerErasure
 from service.identities.followers import Followers
 from service.identities.repository import People
+from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database, connect
 from service.tickets.bind_requests import BindRequests
 from service.tickets.endings import Endings

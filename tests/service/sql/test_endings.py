@@ -16,9 +16,9 @@ from models.tables import followers as table
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings
-from service.forgetting import FollowerErasure
 from service.identities.followers import Followers
 from service.identities.repository import People
+from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.endings import Endings

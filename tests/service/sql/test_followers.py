@@ -13,9 +13,9 @@ from models.event import OpenId
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Status, TicketId
 from service.bindings.repository import Bindings, bind
-from service.forgetting import FollowerErasure
 from service.identities.followers import Follower, Followers
 from service.identities.repository import People
+from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.endings import Endings
 

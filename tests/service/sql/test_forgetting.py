@@ -19,9 +19,9 @@ from models.tables import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.audit import log
 from service.bindings.repository import Bindings, bind
-from service.forgetting import Erased, forget_person, forget_user
 from service.identities.followers import Followers
 from service.identities.repository import People
+from service.privacy.erasure import Erased, forget_person, forget_user
 from service.storage.database import Database
 from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.endings import Endings

@@ -19,9 +19,9 @@ from models.tables import followers as people
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings, Entry
 from service.crypto.field_encryption import Vault
-from service.forgetting import FollowerErasure
 from service.identities.followers import Follower, Followers
 from service.identities.repository import People
+from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.endings import Endings
 

@@ -22,10 +22,10 @@ from service import app as service_app
 from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import Vault
-from service.forgetting import FollowerErasure
 from service.identities import reencryption
 from service.identities.followers import Followers
 from service.identities.repository import NAMES, People
+from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.endings import Endings
 

@@ -15,7 +15,7 @@ from models.scene import read, read_ticket
 from models.ticket import Ending, Ticket, TicketId, forget, settle
 from service.confirmation.open_questions import Questions
 from service.departures import left_mark
-from service.forgetting import Erased
+from service.privacy.erasure import Erased
 from service.storage.redis import redis_errors
 from service.tickets.store import KEYS, TicketStore
 

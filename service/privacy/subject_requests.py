@@ -21,14 +21,14 @@ from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.confirmation.open_questions import Questions
 from service.departures import Departures
-from service.disclosing import disclose, held, persons, plain
-from service.forgetting import Erased, forget_person, forget_user
 from service.identities import reencryption
 from service.identities.repository import People
+from service.privacy.erasure import Erased, forget_person, forget_user
+from service.privacy.export import disclose, held, persons, plain
+from service.privacy.redis_erasure import Tracing
 from service.storage import database, embedded_valkey, redis
 from service.storage.database import Database
 from service.tickets.store import TicketStore
-from service.traces import Tracing
 
 _SECONDS: Final = 120.0
 """In which Redis must have been looked through."""
