@@ -30,22 +30,22 @@ from service.crypto.client_secrets import Credentials
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
-from service.deliveries import Deliveries
 from service.departures import Departures
 from service.identities import reencryption
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.leaving import Leaving
 from service.observability.metrics import Metrics
 from service.portal.sessions import Portal
 from service.privacy.erasure import FollowerErasure
 from service.privacy.redis_erasure import Tracing
+from service.pushes.dispatcher import Scanning
+from service.pushes.reply_cache import Deliveries
+from service.pushes.unfollow import Leaving
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.qr_quota import Quota
 from service.rate_limiting.rates import Limits
 from service.readiness import Shared, database_takes_writes, redis_takes_writes
-from service.scanning import Scanning
 from service.stopping import Step, Stop
 from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database

@@ -14,9 +14,9 @@ from service.crypto.client_secrets import Credentials
 from service.crypto.keyring import Keyring
 from service.observability.metrics import Metrics
 from service.portal.sessions import Portal
+from service.pushes.dispatcher import Scanning
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.rates import Limits
-from service.scanning import Scanning
 from service.stopping import Stop
 from service.tickets.code_exchange import Redeeming
 from service.tickets.feed import Feed

@@ -19,11 +19,11 @@ from service.confirmation.completion import Concluding
 from service.confirmation.messages import Notice, too_often
 from service.confirmation.open_questions import Asked, Questions
 from service.confirmation.scan_context import Stage, Stages
-from service.deliveries import Answered, Deliveries
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
-from service.leaving import Leaving
 from service.observability.metrics import Metrics
+from service.pushes.reply_cache import Answered, Deliveries
+from service.pushes.unfollow import Leaving
 from service.rate_limiting.rates import Excess, Limits
 from service.tickets.status import Following
 from service.tickets.store import TicketStore

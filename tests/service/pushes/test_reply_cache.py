@@ -5,8 +5,8 @@ from redis.asyncio import Redis
 
 from models.event import OpenId, Unfollowed, pseudonym
 from service.config.settings import validate
-from service.deliveries import Answered, Deliveries
 from service.departures import Departures, remembered
+from service.pushes.reply_cache import Answered, Deliveries
 
 ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
 
