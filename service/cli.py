@@ -60,7 +60,7 @@ def _fail(why: str) -> int:
 
 
 def _serve(arguments: Arguments) -> int:
-    from service.serving import serve  # noqa: PLC0415 - only what runs is imported
+    from service.server.runner import serve  # noqa: PLC0415 - only what runs is imported
 
     settings = _settings(arguments)
     logs.setup(arguments.log_level)
@@ -183,7 +183,7 @@ def _whom(arguments: Arguments) -> dict[str, str | None]:
 
 
 def _demo(arguments: Arguments) -> int:
-    from service.trial import run_demo  # noqa: PLC0415 - only what runs is imported
+    from service.server.demo import run_demo  # noqa: PLC0415 - only what runs is imported
 
     logs.setup("WARNING")  # the terminal is for the addresses
     return asyncio.run(run_demo(os.environ, port=arguments.port, on_lan=arguments.lan))

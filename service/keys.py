@@ -1,4 +1,4 @@
-"""The typed key of every resource the handlers use; service/app.py fills them."""
+"""The typed key of every resource the handlers use; service/server/app.py fills them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -16,7 +16,7 @@ from moments import NOON
 from redis.asyncio import Redis
 
 from service.rate_limiting import rates
-from service.serving import running
+from service.server.runner import running
 from service.storage.embedded_valkey import valkey
 
 

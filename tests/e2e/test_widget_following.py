@@ -18,7 +18,7 @@ from widget import HIDE, LOGIN, Begin, Console, Widget, confirm, in_time, opened
 
 from models.ticket import TicketId
 from service import keys
-from service.serving import Running, running
+from service.server.runner import Running, running
 from service.storage.embedded_valkey import valkey
 
 BIND = '<scanbind-qr purpose="bind" ticket="{ticket}" secret="{secret}"></scanbind-qr>'

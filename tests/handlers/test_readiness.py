@@ -127,7 +127,7 @@ async def test_many_who_ask_at_once_cost_one_write(make: Any, monkeypatch: pytes
         writes += 1
         await readiness.database_takes_writes(database)
 
-    monkeypatch.setattr("service.app.database_takes_writes", counted)
+    monkeypatch.setattr("service.server.app.database_takes_writes", counted)
     world: World = await make()
     for _ in range(2):
         answers = await asyncio.gather(*(world.call("GET", "/readyz") for _ in range(20)))

@@ -19,7 +19,6 @@ from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
 from sandbox.people import Person
 from sandbox.world import Sandbox
-from service import serving
 from service.config.settings import Settings, load
 from service.storage.redis import connect
 
@@ -276,7 +275,7 @@ async def world(
         for name, one in official.items():
             wechat[SANDBOX].point(f"{url}/wechat/{name}", account=one.appid)
         async with (
-            serving.running(loaded, sock=ours, clock=clock) as service,
+            runner.running(loaded, sock=ours, clock=clock) as service,
             ClientSession() as http,
             connect(redis_url) as redis,
         ):

@@ -25,7 +25,6 @@ from sandbox.envelope import Request, wrap
 from sandbox.people import Contact
 from sandbox.replies import Question, judge
 from sandbox.wire import Fields
-from service import serving
 from service.confirmation import messages
 from service.confirmation.messages import Notice
 
@@ -181,7 +180,7 @@ async def found(redis_url: str, folder: Path, runner: asyncio.Runner) -> Town:
         )
     )
     sock = stack.enter_context(free_port())
-    other = await stack.enter_async_context(serving.running(world.settings, sock=sock, clock=world.clock))
+    other = await stack.enter_async_context(runner.running(world.settings, sock=sock, clock=world.clock))
     urls = itertools.cycle([world.url, f"http://127.0.0.1:{other.port}"])
     return Town(runner, stack, world, [world.app, other.app], urls)
 

@@ -7,13 +7,13 @@ import pytest
 from harness import World
 
 from models.event import OpenId
-from service import background
-from service.app import utcnow
 from service.crypto.field_encryption import Vault
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.identities.repository import People
 from service.keys import FEED
+from service.server import background_tasks
+from service.server.app import utcnow
 from service.storage import database
 from service.tickets.store import CHANNEL
 from service.wechat import transport
@@ -34,7 +34,7 @@ async def test_a_message_that_nobody_understands_does_not_end_the_feed(world: Wo
 
 async def test_background_work_that_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `_kept_running` lets errors out."""
-    monkeypatch.setattr(background, "AGAIN", 0.0)
+    monkeypatch.setattr(background_tasks, "AGAIN", 0.0)
     begun = 0
     done = asyncio.Event()
 
@@ -46,7 +46,7 @@ async def test_background_work_that_fails_begins_again(monkeypatch: pytest.Monke
         done.set()
         await asyncio.Event().wait()
 
-    async with background.beside([work]), asyncio.timeout(20):
+    async with background_tasks.beside([work]), asyncio.timeout(20):
         await done.wait()
     assert begun == 3
 

@@ -12,8 +12,9 @@ import pytest
 from harness import World
 
 from models.errors import RateLimited
-from service import connections, keys
-from service.connections import Peers
+from service import keys
+from service.server import slow_clients
+from service.server.slow_clients import Peers
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 MALLORY, ANNA = "127.0.0.2", "127.0.0.3"
@@ -22,7 +23,7 @@ MALLORY, ANNA = "127.0.0.2", "127.0.0.3"
 @pytest.fixture
 def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all of this machine's addresses but the first count like anybody else's."""
-    monkeypatch.setattr(connections, "LOOPBACK", (ip_network("127.0.0.1/32"),))
+    monkeypatch.setattr(slow_clients, "LOOPBACK", (ip_network("127.0.0.1/32"),))
 
 
 async def connected(world: World, address: str) -> socket.socket:
@@ -36,7 +37,7 @@ async def connected(world: World, address: str) -> socket.socket:
 
 async def ended(sock: socket.socket) -> bool:
     """Tell whether the service ends a connection on which it was asked nothing, and says nothing on it."""
-    async with asyncio.timeout(connections.ASKS_WITHIN * 0.8):
+    async with asyncio.timeout(slow_clients.ASKS_WITHIN * 0.8):
         try:
             return await asyncio.get_running_loop().sock_recv(sock, 1) == b""
         except ConnectionResetError:

@@ -15,7 +15,7 @@ from visit import Visit, link, open_, visit
 from service.config.settings import Settings, load
 from service.crypto import client_secrets
 from service.crypto.client_secrets import Credentials, fresh_secret, hash_of
-from service.serving import running
+from service.server.runner import running
 
 OLD, NEW = "k" * 40, "n" * 40
 FIRST, SECOND = "the first secret of a site", "the second secret of a site"

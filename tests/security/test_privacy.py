@@ -21,7 +21,7 @@ from service.crypto.field_encryption import Vault
 from service.identities.followers import Followers
 from service.identities.repository import People
 from service.keys import FEED
-from service.serving import running
+from service.server.runner import running
 from service.storage.database import connect
 from service.storage.embedded_valkey import valkey
 

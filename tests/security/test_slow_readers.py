@@ -10,7 +10,8 @@ import pytest
 from harness import World
 
 from handlers import tickets
-from service import connections, keys
+from service import keys
+from service.server import slow_clients
 
 PATIENCE = 1.0
 SOON = 20.0
@@ -50,7 +51,7 @@ async def test_who_sends_no_whole_request_is_let_go(
     make: Any, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     """Red when `Doorkeeper.connection_made` sets no timer."""
-    monkeypatch.setattr(connections, "ASKS_WITHIN", PATIENCE)
+    monkeypatch.setattr(slow_clients, "ASKS_WITHIN", PATIENCE)
     world = await make()
     with await connected(world) as sock:
         began = time.monotonic()
@@ -61,7 +62,7 @@ async def test_who_sends_no_whole_request_is_let_go(
 
 async def test_a_head_that_trickles_in_wins_no_time(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `Doorkeeper.connection_made` sets no timer."""
-    monkeypatch.setattr(connections, "ASKS_WITHIN", PATIENCE)
+    monkeypatch.setattr(slow_clients, "ASKS_WITHIN", PATIENCE)
     world = await make()
     with await connected(world) as sock:
         await asyncio.get_running_loop().sock_sendall(sock, b"GET /livez HTTP/1.1\r\nX-Slow: ")
@@ -78,7 +79,7 @@ async def test_a_head_that_trickles_in_wins_no_time(make: Any, monkeypatch: pyte
 
 async def test_who_has_asked_may_take_time_with_the_next(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `Doorkeeper._begin` leaves the timer running."""
-    monkeypatch.setattr(connections, "ASKS_WITHIN", PATIENCE)
+    monkeypatch.setattr(slow_clients, "ASKS_WITHIN", PATIENCE)
     world = await make()
     with await connected(world) as sock:
         for pause in (0, 2 * PATIENCE):
@@ -91,7 +92,7 @@ async def test_between_requests_a_connection_is_not_kept_for_ever(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when the server is made without `keepalive_timeout`."""
-    monkeypatch.setattr(connections, "KEPT_FOR", PATIENCE)
+    monkeypatch.setattr(slow_clients, "KEPT_FOR", PATIENCE)
     world = await make()
     with await connected(world) as sock:
         await asyncio.get_running_loop().sock_sendall(sock, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -101,7 +102,7 @@ async def test_between_requests_a_connection_is_not_kept_for_ever(
 
 async def test_a_stream_that_is_not_read_is_ended(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `Doorkeeper.connection_made` sets no TCP_USER_TIMEOUT, where the system has it."""
-    monkeypatch.setattr(connections, "TAKES_WITHIN", 1.0)
+    monkeypatch.setattr(slow_clients, "TAKES_WITHIN", 1.0)
     monkeypatch.setattr(tickets, "_HEARTBEAT", 0.0005)  # so that the little there is to say fills its window soon
     world = await make()
     page = await world.login()

@@ -20,7 +20,6 @@ from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
 from service import doctor
-from service.app import utcnow
 from service.config.settings import Settings, validate
 from service.crypto.field_encryption import Vault
 from service.doctor import Finding, examine
@@ -28,7 +27,8 @@ from service.identities import reencryption
 from service.identities.followers import Followers
 from service.identities.repository import People
 from service.rate_limiting.qr_quota import Quota
-from service.serving import running
+from service.server.app import utcnow
+from service.server.runner import running
 from service.storage import database, embedded_valkey
 
 KEY = "k" * 32

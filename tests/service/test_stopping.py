@@ -77,9 +77,9 @@ async def test_what_a_step_raises_is_raised(caplog: pytest.LogCaptureFixture) ->
 
 def test_all_shares_together_leave_time_to_exit() -> None:
     """CONTRACT 7: ten seconds in all, which `serving._LAST` ends by force."""
-    from service import serving
+    from service.server import runner
 
     ends = [over_by for over_by, _ in stopping._SHARES.values()]
     assert list(stopping._SHARES) == list(Step)
     assert ends == sorted(ends)
-    assert ends[-1] + stopping._LET_GO < serving._LAST < 10
+    assert ends[-1] + stopping._LET_GO < runner._LAST < 10

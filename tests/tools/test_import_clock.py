@@ -18,7 +18,7 @@ from time import perf_counter
 import datetime as calendar
 import pytest
 from helper import NAMES, Holder, Made, deep, held, now
-from service.app import utcnow
+from service.server.app import utcnow
 """
 HELPER = """\
 from datetime import datetime, UTC
@@ -38,7 +38,7 @@ def told(folder: Path, text: str) -> list[int]:
     """Return the lines of *text*, after HEAD, that are reported."""
     for path, content in {
         "tests/lib/helper.py": HELPER,
-        "service/app.py": SERVICE,
+        "service/server/app.py": SERVICE,
         "tests/test_x.py": HEAD + text,
     }.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,6 @@ from models.event import OpenId
 from models.scene import Claim, Head, Kind
 from models.tables import followers as table
 from models.ticket import Ending, Lang, Outcome, TicketId
-from service import app as service_app
 from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import Vault
@@ -26,6 +25,7 @@ from service.identities import reencryption
 from service.identities.followers import Followers
 from service.identities.repository import NAMES, People
 from service.privacy.erasure import FollowerErasure
+from service.server import app as service_app
 from service.storage.database import Database
 from service.tickets.endings import Endings
 
@@ -139,7 +139,7 @@ async def test_a_changed_key_may_be_removed_once_everybody_is_under_the_new_one(
 
 @pytest.mark.parametrize("keys", [[], [NEW], ["clear"]])
 async def test_without_a_key_that_rows_are_sealed_with_nothing_starts(town: Town, keys: list[str]) -> None:
-    """Red when `_database` of service/app.py does not check."""
+    """Red when `_database` of service/server/app.py does not check."""
     await town.process(OLD).confirm(ANNA, "42")
     fault = "encryption.keys: the database holds rows sealed with a key that is not listed"
     with pytest.raises(ConfigError) as refused:

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from sandbox.account import default_account
 from service.config.settings import ConfigError, validate
-from service.trial import Trial, _address, _announcement, _seen_by_browsers, _values, trial
+from service.server.demo import Trial, _address, _announcement, _seen_by_browsers, _values, trial
 
 LAN = "192.0.2.7"
 

@@ -16,9 +16,8 @@ from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables import commit_marks
-from service import housekeeping, keys
+from service import keys
 from service.audit.log import Audit
-from service.background import Work, beside
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
@@ -46,6 +45,8 @@ from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.qr_quota import Quota
 from service.rate_limiting.rates import Limits
 from service.readiness import Shared, database_takes_writes, redis_takes_writes
+from service.server import retention
+from service.server.background_tasks import Work, beside
 from service.stopping import Step, Stop
 from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database
@@ -224,7 +225,7 @@ def _compose(
         (audit.purge, timedelta(days=kept.audit_days)),
         (partial(purge, sql, commit_marks.c.id, when=commit_marks.c.at), MARKS_KEPT),
     )
-    cleaning = partial(housekeeping.run, purges, clock=clock)
+    cleaning = partial(retention.run, purges, clock=clock)
     return [feed.run, projection.run, profiles.run, audit.run, cleaning]
 
 

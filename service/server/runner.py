@@ -19,9 +19,9 @@ from handlers import guessing
 from handlers.expect import only_continue
 from handlers.unreadable import Connection
 from service import keys
-from service.app import Clock, make_app, utcnow
 from service.config.settings import Settings
-from service.connections import Doorkeeper, Peers, open_wide
+from service.server.app import Clock, make_app, utcnow
+from service.server.slow_clients import Doorkeeper, Peers, open_wide
 from service.stopping import Step
 
 log = logging.getLogger(__name__)

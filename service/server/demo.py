@@ -24,10 +24,11 @@ import sandbox.app
 from demo.shop import READY
 from models.binding import UserId
 from sandbox.account import OfficialAccount
-from service import keys, lan
-from service.app import utcnow
+from service import keys
 from service.config.settings import Server, validate
-from service.serving import Running, running
+from service.server import lan_address
+from service.server.app import utcnow
+from service.server.runner import Running, running
 
 CLIENT: Final = "shop"
 PHONE_PORT: Final = 8082
@@ -159,7 +160,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: socket.socket, on_lan: bool) -> Trial:
     """Return where browsers find the three: those on the local network, if any, else those on this machine."""
-    host = lan.own_address() if on_lan and _host(shop) == _EVERYWHERE else None
+    host = lan_address.own_address() if on_lan and _host(shop) == _EVERYWHERE else None
     return Trial(
         shop=_address(shop, host),
         phone=_address(phone, host),

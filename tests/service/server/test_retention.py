@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.errors import StoreUnavailable
-from service import housekeeping
+from service.server import retention
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 async def test_everything_is_purged_at_its_own_age_and_again_after_a_failure(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(housekeeping, "_EVERY", 0.0)
+    monkeypatch.setattr(retention, "_EVERY", 0.0)
     seen: list[tuple[str, datetime]] = []
     done = asyncio.Event()
 
@@ -30,7 +30,7 @@ async def test_everything_is_purged_at_its_own_age_and_again_after_a_failure(
         done.set()
         return 0
 
-    task = asyncio.create_task(housekeeping.run(((endings, DAY), (sessions, 2 * DAY)), clock=lambda: NOW))
+    task = asyncio.create_task(retention.run(((endings, DAY), (sessions, 2 * DAY)), clock=lambda: NOW))
     async with asyncio.timeout(20):
         await done.wait()
     task.cancel()
