@@ -23,7 +23,7 @@ from handlers import auth
 from models.errors import ServiceError
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
 from models.ticket import TicketId
-from service import keys
+from service import app_keys
 from service.config.settings import validate
 from service.crypto.client_secrets import Credentials
 from service.crypto.keyring import Keyring
@@ -48,7 +48,7 @@ class Pair:
 def pairs() -> list[Pair]:
     """Return what is compared: unknown against wrong, for tickets and for clients."""
     app = _app()
-    ring = app[keys.KEYRING]
+    ring = app[app_keys.KEYRING]
     known, unknown = _ticket(ring), TicketId("A" * 7 + "x" * 32)
     right = ring.newest("shop").secret(known)
     wrong = right[:-1] + ("A" if right[-1] != "A" else "B")
@@ -93,10 +93,10 @@ def _app() -> web.Application:
     client = {"name": "Shop", "secret": _SECRET, "accounts": ["main"], "origins": ["https://shop.example"]}
     account = {"appid": "wx0123456789abcdef", "secret": "5" * 32, "token": "token", "aes_key": "a" * 43}
     app = web.Application()
-    app[keys.SETTINGS] = validate({"accounts": {"main": account}, "clients": {"shop": client}})
-    app[keys.CREDENTIALS] = Credentials(app[keys.SETTINGS].clients)
-    app[keys.KEYRING] = Keyring.derive(("k" * 40,), ["shop"])
-    app[keys.CLOCK] = lambda: datetime.now(UTC)
+    app[app_keys.SETTINGS] = validate({"accounts": {"main": account}, "clients": {"shop": client}})
+    app[app_keys.CREDENTIALS] = Credentials(app[app_keys.SETTINGS].clients)
+    app[app_keys.KEYRING] = Keyring.derive(("k" * 40,), ["shop"])
+    app[app_keys.CLOCK] = lambda: datetime.now(UTC)
     return app
 
 

@@ -16,8 +16,8 @@ from fuzz.parties import ACCOUNTS, CLIENTS, ORIGIN, SECRET_KEY
 from fuzz.watch import Watch
 from sandbox.account import OfficialAccount
 from sandbox.app import make_app as make_wechat
+from service.app_keys import DRAINING
 from service.config import settings
-from service.keys import DRAINING
 from service.server import runner
 from service.server.app import make_app
 from service.storage.embedded_valkey import valkey

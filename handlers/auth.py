@@ -13,9 +13,9 @@ from models.portal import PortalSession
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
 from service.addresses import origin_of
+from service.app_keys import CLOCK, CREDENTIALS, KEYRING, LIMITS, PORTAL, SETTINGS
 from service.cleaning import parsed_address
 from service.crypto.keyring import ClientKeys
-from service.keys import CLOCK, CREDENTIALS, KEYRING, LIMITS, PORTAL, SETTINGS
 
 PORTAL_COOKIE: Final = "scanbind_portal"
 _HOST_ALONE: Final = "__Host-"

@@ -9,7 +9,7 @@ from handlers import auth, bodies
 from handlers.answers import NO_STORE, json_answer, moment
 from models.binding import Binding, UserId
 from models.errors import BindingNotFound, InvalidRequest
-from service.keys import BINDINGS, CLOCK, REDEEMING, SETTINGS
+from service.app_keys import BINDINGS, CLOCK, REDEEMING, SETTINGS
 
 _NONE: Final = "this user has no such binding"
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from handlers import auth
 from handlers.bodies import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
-from service.keys import ACCOUNTS, CLOCK, LIMITS, METRICS, SCANNING
+from service.app_keys import ACCOUNTS, CLOCK, LIMITS, METRICS, SCANNING
 from service.wechat.push_account import Account
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from service.keys import SETTINGS
+from service.app_keys import SETTINGS
 
 _READERS: Final = web.RequestKey("readers", Collection)
 _ANYBODY: Final = frozenset({"*"})

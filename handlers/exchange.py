@@ -7,7 +7,7 @@ from aiohttp import web
 from handlers import auth, bodies
 from handlers.answers import json_answer, moment
 from models.ticket import REGISTRATION_LIVES, Outcome
-from service.keys import REDEEMING, SETTINGS
+from service.app_keys import REDEEMING, SETTINGS
 from service.tickets.code_exchange import Redeemed
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from handlers import auth
 from models.errors import BadSignature, RateLimited, WrongCredentials
-from service.keys import AUDIT, LIMITS, METRICS
+from service.app_keys import AUDIT, LIMITS, METRICS
 from service.rate_limiting.rates import shares
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers.answers import json_answer
-from service.keys import CHECKS, DRAINING, METRICS, Check
+from service.app_keys import CHECKS, DRAINING, METRICS, Check
 from service.observability.metrics import CONTENT_TYPE
 
 _PATIENCE: Final = 2.0

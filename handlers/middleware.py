@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from handlers import cors, guessing, problems
 from handlers.bodies import shown
 from models.errors import InvalidRequest
-from service.keys import METRICS
+from service.app_keys import METRICS
 from service.observability.logs import REQUEST_ID
 
 log = logging.getLogger("scanbind.access")

@@ -31,7 +31,7 @@ from handlers.operations import (
 )
 from handlers.problems import INTERNAL, PROBLEMS, Problem
 from models.errors import BindingConflict, InvalidRequest
-from service.keys import SETTINGS
+from service.app_keys import SETTINGS
 
 Json = dict[str, Any]
 Door = tuple[str, str, Handler]

@@ -12,8 +12,8 @@ from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.ticket import Purpose, Via
 from service import cleaning
+from service.app_keys import BINDINGS, CLOCK, ISSUING, LIMITS, METRICS, PORTAL, SETTINGS
 from service.bindings.repository import Entry
-from service.keys import BINDINGS, CLOCK, ISSUING, LIMITS, METRICS, PORTAL, SETTINGS
 from service.tickets.issuer import Wanted
 
 _RECENT: Final = 10

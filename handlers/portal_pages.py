@@ -16,7 +16,7 @@ from models.portal import PortalSession
 from models.ticket import Lang
 from service import cleaning
 from service.addresses import origin_of
-from service.keys import CLOCK, PORTAL, SETTINGS
+from service.app_keys import CLOCK, PORTAL, SETTINGS
 
 _PAGE: Final = Template((WEB / "portal.html").read_text(encoding="utf-8"))
 _ASK: Final = Template((WEB / "portal-ask.html").read_text(encoding="utf-8"))

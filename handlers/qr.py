@@ -13,7 +13,7 @@ from aiohttp import web
 from handlers import auth
 from handlers.answers import json_answer, moment, seconds_left
 from models.errors import InvalidRequest, NotFound
-from service.keys import CLOCK, FOLLOWING, KEYRING
+from service.app_keys import CLOCK, FOLLOWING, KEYRING
 
 _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4

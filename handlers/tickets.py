@@ -18,8 +18,8 @@ from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
 from models.scene import Head
 from models.ticket import Asker, Ticket, Via
 from service import cleaning
+from service.app_keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
 from service.crypto.keyring import ClientKeys
-from service.keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
 from service.tickets.issuer import Issued, Wanted
 from service.tickets.status import View
 

@@ -13,7 +13,7 @@ from redis.asyncio import Redis, RedisCluster
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import commit_marks
-from service.keys import Check
+from service.app_keys import Check
 from service.storage.database import Database
 from service.storage.redis import redis_errors
 

@@ -12,10 +12,10 @@ from harness import Page, World, client
 from models.event import OpenId
 from sandbox.mischief import Mischief
 from sandbox.people import Person
+from service.app_keys import FEED
 from service.crypto.field_encryption import Vault
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.keys import FEED
 from service.storage.database import connect
 
 Make = Callable[..., Any]

@@ -18,7 +18,7 @@ from town import Push, found, kind_of
 from witness import Witness
 
 from sandbox.people import Contact
-from service.keys import FEED
+from service.app_keys import FEED
 
 LONG: Final = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 SEARCH: Final = settings(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from harness import Page, World
 
-from service.keys import FEED
+from service.app_keys import FEED
 
 
 def at(other: World, page: Page) -> Page:

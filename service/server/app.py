@@ -16,7 +16,7 @@ from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables import commit_marks
-from service import keys
+from service import app_keys
 from service.audit.log import Audit
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
@@ -77,13 +77,15 @@ def utcnow() -> datetime:
 def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     """Build the service as an aiohttp application; its resources open when it starts."""
     app = web.Application(middlewares=[frame], client_max_size=LARGEST_BODY)
-    app[keys.SETTINGS] = settings
-    app[keys.CREDENTIALS] = Credentials(settings.clients)
-    app[keys.CLOCK] = clock
-    app[keys.METRICS] = Metrics()
-    app[keys.DRAINING] = asyncio.Event()
-    app[keys.STOP] = Stop()
-    app[keys.WAITING] = Waiting(per_address=settings.limits.waiting_per_address, in_all=settings.limits.waiting)
+    app[app_keys.SETTINGS] = settings
+    app[app_keys.CREDENTIALS] = Credentials(settings.clients)
+    app[app_keys.CLOCK] = clock
+    app[app_keys.METRICS] = Metrics()
+    app[app_keys.DRAINING] = asyncio.Event()
+    app[app_keys.STOP] = Stop()
+    app[app_keys.WAITING] = Waiting(
+        per_address=settings.limits.waiting_per_address, in_all=settings.limits.waiting
+    )
     app.add_routes(ROUTES)
     app.on_response_prepare.append(mark)
     app.cleanup_ctx.append(_resources)
@@ -92,16 +94,16 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open the stores, build the use cases on them, and keep the background work running."""
-    settings, stop = app[keys.SETTINGS], app[keys.STOP]
+    settings, stop = app[app_keys.SETTINGS], app[app_keys.STOP]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_redis(settings, stop))
         sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))
         wechat = open_apis(_api_accounts(settings), redis=store)
         apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
-        audit = app[keys.AUDIT] = Audit(sql, clock=app[keys.CLOCK])
+        audit = app[app_keys.AUDIT] = Audit(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
-        await audit.key_in_use("secret_key", app[keys.KEYRING].fingerprint)
+        await audit.key_in_use("secret_key", app[app_keys.KEYRING].fingerprint)
         await audit.key_in_use("encryption", reencryption.vault(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
 
@@ -109,12 +111,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             if any(task.done() for task in tasks):
                 raise RuntimeError("a background task has ended")
 
-        checks: dict[str, keys.Check] = {
+        checks: dict[str, app_keys.Check] = {
             "redis": Shared(partial(redis_takes_writes, store)),
             "database": Shared(partial(database_takes_writes, sql)),
             "background": look_after_tasks,
         }
-        app[keys.CHECKS] = checks
+        app[app_keys.CHECKS] = checks
         yield
 
 
@@ -127,7 +129,7 @@ def _compose(
     audit: Audit,
 ) -> list[Work]:
     """Put every use case together; return the work to be done in the background."""
-    settings, clock, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.METRICS]
+    settings, clock, metrics = app[app_keys.SETTINGS], app[app_keys.CLOCK], app[app_keys.METRICS]
     clients = settings.clients
     keyring = Keyring.derive(resolve_secret_keys(settings), clients)
     people = People(reencryption.vault(settings))
@@ -157,14 +159,14 @@ def _compose(
         stages=stages, questions=questions, following=following, followers=followers, concluding=concluding
     )
 
-    app[keys.ACCOUNTS] = _push_accounts(settings)
-    app[keys.KEYRING] = keyring
-    app[keys.FEED] = feed
-    app[keys.BINDINGS] = bindings
-    app[keys.PORTAL] = portal
-    app[keys.FOLLOWING] = following
-    app[keys.LIMITS] = limits
-    app[keys.ISSUING] = Issuing(
+    app[app_keys.ACCOUNTS] = _push_accounts(settings)
+    app[app_keys.KEYRING] = keyring
+    app[app_keys.FEED] = feed
+    app[app_keys.BINDINGS] = bindings
+    app[app_keys.PORTAL] = portal
+    app[app_keys.FOLLOWING] = following
+    app[app_keys.LIMITS] = limits
+    app[app_keys.ISSUING] = Issuing(
         clients=clients,
         lifetimes=settings.tickets,
         keyring=keyring,
@@ -189,7 +191,7 @@ def _compose(
         audit=audit,
         clock=clock,
     )
-    app[keys.SCANNING] = Scanning(
+    app[app_keys.SCANNING] = Scanning(
         stages=stages,
         store=tickets,
         questions=questions,
@@ -205,7 +207,7 @@ def _compose(
         metrics=metrics,
         clock=clock,
     )
-    app[keys.REDEEMING] = Redeeming(
+    app[app_keys.REDEEMING] = Redeeming(
         clients=clients,
         keyring=keyring,
         endings=endings,

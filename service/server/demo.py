@@ -24,7 +24,7 @@ import sandbox.app
 from demo.shop import READY
 from models.binding import UserId
 from sandbox.account import OfficialAccount
-from service import keys
+from service import app_keys
 from service.config.settings import Server, validate
 from service.server import lan_address
 from service.server.app import utcnow
@@ -143,7 +143,7 @@ def _values(
 async def _forget(service: Running) -> None:
     """Disconnect the shop's ready users: the WeChats they had in an earlier demo are gone."""
     for name in READY:
-        await service.app[keys.BINDINGS].disconnect(CLIENT, UserId(name), account=None, now=utcnow())
+        await service.app[app_keys.BINDINGS].disconnect(CLIENT, UserId(name), account=None, now=utcnow())
 
 
 def _listen(host: str, port: int) -> socket.socket:

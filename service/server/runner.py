@@ -18,7 +18,7 @@ from aiohttp import web
 from handlers import guessing
 from handlers.expect import only_continue
 from handlers.unreadable import Connection
-from service import keys
+from service import app_keys
 from service.config.settings import Settings
 from service.server.app import Clock, make_app, utcnow
 from service.server.slow_clients import Doorkeeper, Peers, open_wide
@@ -38,8 +38,8 @@ _COLLECT: Final = (10_000, 10, 100)
 
 async def _let_go(app: web.Application) -> None:
     """Answer everybody who waits, now and from now on."""
-    app[keys.DRAINING].set()
-    app[keys.FEED].close()
+    app[app_keys.DRAINING].set()
+    app[app_keys.FEED].close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Running:
 
     async def drain(self) -> None:
         """Turn unready, let everybody go who waits, and give load balancers a moment to notice."""
-        self.app[keys.STOP].begin()
+        self.app[app_keys.STOP].begin()
         await _let_go(self.app)
         await asyncio.sleep(_DRAIN)
 
@@ -62,7 +62,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
 
     Raises: see `running`.
     """
-    inner, settings = web.AppRunner(app), app[keys.SETTINGS]
+    inner, settings = web.AppRunner(app), app[app_keys.SETTINGS]
     try:
         await inner.setup()
         if inner.server is None:
@@ -72,7 +72,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
         yield Doorkeeper(
             inner.server,
             connection=Connection,
-            lost=app[keys.WAITING].gone,
+            lost=app[app_keys.WAITING].gone,
             peers=Peers(settings.limits.connections_per_address, trusted=settings.server.trusted_proxies),
             refused=partial(guessing.note, app),
             access_log=None,
@@ -96,7 +96,7 @@ async def running(
     app = make_app(settings, clock=clock)
     async with AsyncExitStack() as stack:
         runner = web.ServerRunner(await stack.enter_async_context(opened(app)), shutdown_timeout=0)
-        stack.push_async_callback(lambda: app[keys.STOP].end(Step.REQUESTS, _finish(runner)))
+        stack.push_async_callback(lambda: app[app_keys.STOP].end(Step.REQUESTS, _finish(runner)))
         stack.push_async_callback(_let_go, app)
         await runner.setup()
         server = settings.server

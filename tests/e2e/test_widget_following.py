@@ -17,7 +17,7 @@ from proxy import Proxy, Rule, cuts_off, followers_fail, no_streams, nothing_hel
 from widget import HIDE, LOGIN, Begin, Console, Widget, confirm, in_time, opened, scan_newest, timed, until
 
 from models.ticket import TicketId
-from service import keys
+from service import app_keys
 from service.server.runner import Running, running
 from service.storage.embedded_valkey import valkey
 
@@ -110,7 +110,7 @@ async def test_a_service_that_restarts_is_met_again(
         site.service = f"http://127.0.0.1:{service.port}"
         widget = await timed(context, site.put(LOGIN))
         await widget.shows_a_code()
-        await until(lambda: service.app[keys.FEED].waiting)
+        await until(lambda: service.app[app_keys.FEED].waiting)
     await in_time(widget.page, lambda: widget.has("offline"), step=2)
     await expect(widget.qr).to_be_visible()
     await scan_newest(town, anna)  # another process took the push
@@ -129,10 +129,10 @@ async def test_a_redis_that_is_killed_costs_nothing_but_a_moment(
         site.service = world.url
         widget = await opened(context, site.put(LOGIN))
         await widget.shows_a_code()
-        await until(lambda: world.app[keys.FEED].waiting)
+        await until(lambda: world.app[app_keys.FEED].waiting)
         os.kill((await world.redis.info("server"))["process_id"], signal.SIGKILL)
-        await until(lambda: not world.app[keys.FEED].connected.is_set())
-        await until(world.app[keys.FEED].connected.is_set)
+        await until(lambda: not world.app[app_keys.FEED].connected.is_set())
+        await until(world.app[app_keys.FEED].connected.is_set)
         await confirm(world, await world.person(), widget)
         await widget.becomes("confirmed")
 
@@ -456,5 +456,5 @@ async def test_a_login_that_nobody_waits_for_ends_with_its_page(
 
 def status_of(world: World, ticket: TicketId) -> str:
     """Return how the service remembers a ticket."""
-    known = world.app[keys.FEED].known(ticket)
+    known = world.app[app_keys.FEED].known(ticket)
     return known.status.value if known else ""

@@ -8,7 +8,7 @@ import pytest
 from harness import ORIGIN, Page, World, problem
 
 from models.ticket import TicketId
-from service import keys
+from service import app_keys
 
 SAME = ("ticket", "purpose", "qr_url", "expires_at")
 
@@ -42,7 +42,7 @@ async def forget(world: World, page: Page) -> None:
     await world.redis.flushall()
     await world.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     async with asyncio.timeout(20):
-        while world.app[keys.FEED].known(page.id):
+        while world.app[app_keys.FEED].known(page.id):
             await asyncio.sleep(0.01)
 
 

@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from harness import World, problem
 from harness import world as make_world
 
-from service import keys
+from service import app_keys
 from service.storage.embedded_valkey import valkey
 
 
@@ -61,7 +61,7 @@ async def test_a_check_that_fails_or_hangs_is_down_and_says_no_more(
         await asyncio.Event().wait()
 
     monkeypatch.setattr("handlers.health._PATIENCE", 0.5)
-    checks = cast("dict[str, Any]", world.app[keys.CHECKS])
+    checks = cast("dict[str, Any]", world.app[app_keys.CHECKS])
     for check in (fail, hang):
         monkeypatch.setitem(checks, name, check)
         response = await world.call("GET", "/readyz")
@@ -72,7 +72,7 @@ async def test_a_check_that_fails_or_hangs_is_down_and_says_no_more(
 
 
 async def test_a_service_that_stops_is_alive_but_not_ready(world: World) -> None:
-    world.app[keys.DRAINING].set()
+    world.app[app_keys.DRAINING].set()
     response = await world.call("GET", "/readyz")
     assert (response.status, (await response.json())["status"]) == (503, "draining")
     assert (await world.call("GET", "/livez")).status == 200

@@ -13,7 +13,7 @@ from visit import bearer, follow, link, open_, press, visit
 
 from handlers.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
-from service import keys
+from service import app_keys
 from service.rate_limiting.open_waits import STREAMS
 
 Json = dict[str, Any]
@@ -332,7 +332,7 @@ async def test_health_and_preflights_are_as_described(world: World, contract: Co
     for path in ("/livez", "/readyz", "/metrics", "/openapi.json"):
         assert (await contract.holds(await world.call("GET", path))).status == 200
     await contract.holds(await world.call("OPTIONS", "/v1/tickets", headers={"Origin": ORIGIN}))
-    world.app[keys.DRAINING].set()
+    world.app[app_keys.DRAINING].set()
     assert (await contract.holds(await world.call("GET", "/readyz"))).status == 503
 
 

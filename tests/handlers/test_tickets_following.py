@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from harness import ORIGIN, SECRETS, Page, World, basic, client, problem
 
-from service import keys
+from service import app_keys
 
 SHAPE = {
     "ticket", "purpose", "status", "match", "outcome", "reason", "code", "expires_at", "expires_in", "poll_after",
@@ -267,8 +267,8 @@ async def test_who_waits_is_answered_when_the_service_stops(world: World) -> Non
     page = await world.login()
     held = asyncio.create_task(page.raw(If_None_Match=await tag(page), Prefer="wait=30"))
     await asyncio.wait([held], timeout=TOO_SOON)
-    world.app[keys.DRAINING].set()
-    world.app[keys.FEED].close()
+    world.app[app_keys.DRAINING].set()
+    world.app[app_keys.FEED].close()
     assert (await asyncio.wait_for(held, 20)).status == 304
 
 

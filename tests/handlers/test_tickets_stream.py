@@ -7,7 +7,7 @@ import pytest
 from harness import World, client, problem
 from streams import block, event, stream
 
-from service import keys
+from service import app_keys
 
 HEARTBEAT = 0.05
 
@@ -130,8 +130,8 @@ async def test_streams_end_when_the_service_stops(world: World) -> None:
     page = await world.login()
     async with stream(page) as response:
         await event(response)
-        world.app[keys.DRAINING].set()
-        world.app[keys.FEED].close()
+        world.app[app_keys.DRAINING].set()
+        world.app[app_keys.FEED].close()
         rest = [await block(response), await block(response)]
         assert rest[-1] == ""
         assert not any("event" in one for one in rest)

@@ -13,7 +13,7 @@ from harness import ORIGIN, World, client, problem
 from harness import world as make_world
 from streams import block, event, stream
 
-from service import keys
+from service import app_keys
 from service.storage.embedded_valkey import valkey
 
 
@@ -29,7 +29,7 @@ class Own:
         """Stop Valkey, and wait until the service has noticed: until then it tells what it remembers."""
         await self.stack.aclose()
         async with asyncio.timeout(10):
-            while self.world.app[keys.FEED].connected.is_set():
+            while self.world.app[app_keys.FEED].connected.is_set():
                 await asyncio.sleep(0.01)
 
     async def return_(self) -> None:

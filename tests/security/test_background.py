@@ -7,11 +7,11 @@ import pytest
 from harness import World
 
 from models.event import OpenId
+from service.app_keys import FEED
 from service.crypto.field_encryption import Vault
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.keys import FEED
 from service.server import background_tasks
 from service.server.app import utcnow
 from service.storage import database

@@ -11,7 +11,7 @@ from moments import NOON
 from posting import Push, prepared, snapshot
 
 from sandbox.crypto import sign
-from service import keys
+from service import app_keys
 
 MALLORY = {"X-Forwarded-For": "203.0.113.66"}
 ANNA = {"X-Forwarded-For": "203.0.113.7"}
@@ -121,7 +121,7 @@ async def test_a_wrong_signature_is_no_wrong_password(make: Any) -> None:
     world = await limited(make, to=1)
     push, _ = await prepared(world)
     await exceed(world, push, limit=1)
-    assert world.app[keys.LIMITS]._suspects
+    assert world.app[app_keys.LIMITS]._suspects
     response = await world.call("GET", "/v1/bindings/42", headers={"Authorization": "Basic eDp5", **MALLORY})
     await problem(response, 401, "unauthorized")
 

@@ -12,7 +12,7 @@ import pytest
 from harness import World
 
 from models.errors import RateLimited
-from service import keys
+from service import app_keys
 from service.server import slow_clients
 from service.server.slow_clients import Peers
 
@@ -74,7 +74,7 @@ async def test_an_address_holds_so_many_connections_and_those_stay(
         async with asyncio.timeout(20):
             while not await served(stack.enter_context(await connected(world, MALLORY))):
                 await asyncio.sleep(0.01)
-    await world.app[keys.AUDIT].flush()
+    await world.app[app_keys.AUDIT].flush()
     with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3")) as sql:
         lines = list(sql.execute("select detail from audit where event = 'limit_hit'"))
     assert lines == [(f"connections_per_address {MALLORY}",)], "once a minute"

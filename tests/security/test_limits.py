@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from visit import bearer, go, led_from, link, visit
 
 from sandbox.mischief import Mischief
-from service import keys
+from service import app_keys
 from service.storage.embedded_valkey import valkey
 
 MALLORY = {"X-Forwarded-For": "203.0.113.66"}
@@ -181,7 +181,7 @@ async def test_what_is_no_password_of_a_client_closes_nothing_and_is_kept_nowher
     assert told <= {400, 401, 404}
     assert (await _right(world, at=MALLORY)).status == 200
     assert [key async for key in world.redis.scan_iter("scanbind:l:failures*")] == []
-    assert not world.app[keys.LIMITS]._suspects
+    assert not world.app[app_keys.LIMITS]._suspects
 
 
 async def test_an_unknown_client_is_refused_as_a_known_one_is(make: Any) -> None:
@@ -444,7 +444,7 @@ async def test_a_held_poll_gives_its_place_back(make: Any) -> None:
 async def test_browsers_that_left_hold_no_places(make: Any) -> None:
     """Red when `Doorkeeper.connection_lost` does not tell `Waiting.gone`: each would wait its thirty seconds."""
     world = await make(limits={"waiting_per_address": 2, "waiting": 3}, **PROXIED)
-    page, feed = await world.login(), world.app[keys.FEED]
+    page, feed = await world.login(), world.app[app_keys.FEED]
     tag = (await page.raw()).headers["ETag"]
     headers = {"Host": "x", **page.bearer, "If-None-Match": tag, "Prefer": "wait=30", **MALLORY}
     lines = [f"{name}: {value}" for name, value in headers.items()]
@@ -470,4 +470,4 @@ async def test_who_waits_sends_no_body(world: World, door: str) -> None:
     async with asyncio.timeout(20):
         response = await world.call("GET", address, headers={**page.bearer, **waits}, data=b"x")
     await problem(response, 400, "invalid-request")
-    assert world.app[keys.FEED].waiting == 0
+    assert world.app[app_keys.FEED].waiting == 0

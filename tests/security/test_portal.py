@@ -29,7 +29,7 @@ from visit import (
 
 from models.binding import Door, UserId
 from models.portal import LINK_LIVES
-from service import keys
+from service import app_keys
 from service.storage.embedded_valkey import valkey
 
 SIBLING = "https://shop.127.0.0.1.example"
@@ -436,7 +436,7 @@ async def test_disconnecting_at_once_counts_once_and_is_remembered_with_its_door
     await world.bound("42")
     here = await visit(world)
     assert await at_once(*(here.call("DELETE", "/bindings/main") for _ in range(4))) == [204, 404, 404, 404]
-    entries = await world.app[keys.BINDINGS].history("shop", UserId("42"))
+    entries = await world.app[app_keys.BINDINGS].history("shop", UserId("42"))
     assert [entry.door for entry in entries] == [Door.PORTAL, Door.TICKET]
 
 
@@ -482,9 +482,9 @@ async def test_old_sessions_are_thrown_away_by_the_running_service(redis_url: st
     with closing(sqlite3.connect(tmp_path / "scanbind.sqlite3")) as database, database:
         database.execute("UPDATE portal_sessions SET ends_at = 1 WHERE id = ?", [old["token"].partition(".")[0]])
     async with make_world(redis_url, tmp_path) as world, asyncio.timeout(10):
-        while await world.app[keys.PORTAL].linked(old["token"]):
+        while await world.app[app_keys.PORTAL].linked(old["token"]):
             await asyncio.sleep(0.01)
-        assert await world.app[keys.PORTAL].linked(fresh["token"])
+        assert await world.app[app_keys.PORTAL].linked(fresh["token"])
 
 
 async def test_without_redis_all_but_binding_goes_on(tmp_path: Path) -> None:

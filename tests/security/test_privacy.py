@@ -16,11 +16,11 @@ from visit import visit
 
 from models.event import OpenId
 from sandbox.people import Person
+from service.app_keys import FEED
 from service.cli import main
 from service.crypto.field_encryption import Vault
 from service.identities.followers import Followers
 from service.identities.repository import People
-from service.keys import FEED
 from service.server.runner import running
 from service.storage.database import connect
 from service.storage.embedded_valkey import valkey

@@ -12,8 +12,8 @@ from harness import World, client
 from models.scene import ALPHABET, NONCE_LENGTH, Kind
 from models.ticket import TicketId
 from sandbox.chat import pieces
+from service.app_keys import FEED
 from service.crypto.keyring import ClientKeys, Keyring
-from service.keys import FEED
 
 MANY = 20_000
 

@@ -10,7 +10,7 @@ import pytest
 from harness import World
 
 from handlers import tickets
-from service import keys
+from service import app_keys
 from service.server import slow_clients
 
 PATIENCE = 1.0
@@ -110,10 +110,10 @@ async def test_a_stream_that_is_not_read_is_ended(make: Any, monkeypatch: pytest
         asked = f"GET /v1/tickets/{page.id}/events HTTP/1.1\r\nHost: x\r\n"
         bearer = f"Authorization: {page.bearer['Authorization']}\r\n\r\n"
         await asyncio.get_running_loop().sock_sendall(sock, (asked + bearer).encode())
-        feed = world.app[keys.FEED]
+        feed = world.app[app_keys.FEED]
         assert (await read(sock, 12)).startswith(b"HTTP/1.1 200")
 
         async def gone() -> bool:
-            return feed.waiting == 0 and not world.app[keys.WAITING]._streams._taken
+            return feed.waiting == 0 and not world.app[app_keys.WAITING]._streams._taken
 
         await until(gone)

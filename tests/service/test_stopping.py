@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientError, ClientSession
 from harness import world as make_world
 
-from service import keys, stopping
+from service import app_keys, stopping
 from service.stopping import Step, Stop
 
 
@@ -35,7 +35,7 @@ async def test_a_request_that_never_ends_is_cancelled_and_named(
     monkeypatch.setattr("handlers.health._PATIENCE", 600)
     async with asyncio.timeout(20), ClientSession() as http:
         async with make_world(redis_url, tmp_path) as world:
-            monkeypatch.setitem(cast("dict[str, Any]", world.app[keys.CHECKS]), "redis", hang)
+            monkeypatch.setitem(cast("dict[str, Any]", world.app[app_keys.CHECKS]), "redis", hang)
             asking = asyncio.create_task(http.get(f"{world.url}/readyz"))
             await begun.wait()
         await cancelled.wait()

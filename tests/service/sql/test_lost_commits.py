@@ -12,7 +12,7 @@ from harness import World
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import metadata
-from service.keys import AUDIT
+from service.app_keys import AUDIT
 from service.storage.database import Database, connect
 
 
