@@ -17,7 +17,7 @@ from service.portal.sessions import Portal
 from service.pushes.dispatcher import Scanning
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.rates import Limits
-from service.stopping import Stop
+from service.server.stopping import Stop
 from service.tickets.code_exchange import Redeeming
 from service.tickets.feed import Feed
 from service.tickets.issuer import Issuing

@@ -1,8 +1,8 @@
 """The record of what matters to security, in SQL. Lines are added, and go with age; nothing here changes one.
 
 What SQL decides is recorded in the transaction that decides it (`write`). The rest is noted without waiting and
-written within a second (`Audit.note`), or counted until the minute is over (service/repeats.py); a process that is
-killed can lose that.
+written within a second (`Audit.note`), or counted until the minute is over (service/audit/repeats.py); a process
+that is killed can lose that.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from models.errors import StoreUnavailable
 from models.event import OpenId, shortened
 from models.tables import audit
 from models.ticket import TicketId
-from service.repeats import Repeats
+from service.audit.repeats import Repeats
 from service.storage.database import Database
 from service.storage.purge import purge
 

@@ -44,7 +44,7 @@ def _not_of_a_broken_request(record: logging.LogRecord) -> bool:
 
 
 def _not_of_a_cancelled_close(record: logging.LogRecord) -> bool:
-    """Leave out SQLAlchemy's traceback for a close that was cancelled: service/stopping.py names it."""
+    """Leave out SQLAlchemy's traceback for a close that was cancelled: service/server/stopping.py names it."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 

@@ -14,7 +14,7 @@ from models.event import pseudonym
 from models.scene import read, read_ticket
 from models.ticket import Ending, Ticket, TicketId, forget, settle
 from service.confirmation.open_questions import Questions
-from service.departures import left_mark
+from service.identities.departures import left_mark
 from service.privacy.erasure import Erased
 from service.storage.redis import redis_errors
 from service.tickets.store import KEYS, TicketStore

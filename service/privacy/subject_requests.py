@@ -20,8 +20,8 @@ from service.audit import log
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
 from service.confirmation.open_questions import Questions
-from service.departures import Departures
 from service.identities import reencryption
+from service.identities.departures import Departures
 from service.identities.repository import People
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.privacy.export import disclose, held, persons, plain

@@ -11,7 +11,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
 from models.event import Push
-from service.departures import Departures, briefly, left_mark
+from service.identities.departures import Departures, briefly, left_mark
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from models.errors import StoreUnavailable
 from models.event import OpenId
 from service.audit.log import Audit
 from service.config.settings import Account
-from service.departures import Departures
+from service.identities.departures import Departures
 from service.privacy.erasure import FollowerErasure
 from service.privacy.redis_erasure import Tracing
 

@@ -29,8 +29,8 @@ from service.crypto.client_secrets import Credentials
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
-from service.departures import Departures
 from service.identities import reencryption
+from service.identities.departures import Departures
 from service.identities.follower_refresh import Profiles
 from service.identities.followers import Followers
 from service.identities.repository import People
@@ -44,10 +44,10 @@ from service.pushes.unfollow import Leaving
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.qr_quota import Quota
 from service.rate_limiting.rates import Limits
-from service.readiness import Shared, database_takes_writes, redis_takes_writes
 from service.server import retention
 from service.server.background_tasks import Work, beside
-from service.stopping import Step, Stop
+from service.server.readiness import Shared, database_takes_writes, redis_takes_writes
+from service.server.stopping import Step, Stop
 from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database
 from service.storage.purge import purge

@@ -22,7 +22,7 @@ from service import app_keys
 from service.config.settings import Settings
 from service.server.app import Clock, make_app, utcnow
 from service.server.slow_clients import Doorkeeper, Peers, open_wide
-from service.stopping import Step
+from service.server.stopping import Step
 
 log = logging.getLogger(__name__)
 

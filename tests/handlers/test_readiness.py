@@ -14,7 +14,7 @@ from harness import world as make_world
 from redis.asyncio import Redis
 from serving import serving, wechat
 
-from service import readiness
+from service.server import readiness
 from service.storage.database import Database
 from service.storage.embedded_valkey import valkey
 

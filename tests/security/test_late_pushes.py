@@ -10,7 +10,7 @@ from harness import Page, World, client
 
 from sandbox.mischief import Mischief
 from sandbox.people import Person
-from service.departures import Departures
+from service.identities.departures import Departures
 
 Make = Callable[..., Any]
 

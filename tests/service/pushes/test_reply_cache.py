@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from models.event import OpenId, Unfollowed, pseudonym
 from service.config.settings import validate
-from service.departures import Departures, remembered
+from service.identities.departures import Departures, remembered
 from service.pushes.reply_cache import Answered, Deliveries
 
 ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")

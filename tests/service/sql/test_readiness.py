@@ -11,7 +11,7 @@ from harness import World
 
 from models.errors import StoreUnavailable
 from models.tables import commit_marks
-from service.readiness import database_takes_writes
+from service.server.readiness import database_takes_writes
 from service.storage.database import Database, connect
 
 

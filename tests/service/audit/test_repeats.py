@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.audit import Happening, Line
-from service import repeats
-from service.repeats import KINDS, Repeats
+from service.audit import repeats
+from service.audit.repeats import KINDS, Repeats
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REFUSED = Line(NOON, Happening.EXCHANGE_REFUSED, "shop", ticket="t1")

@@ -8,13 +8,14 @@ import pytest
 from aiohttp import ClientError, ClientSession
 from harness import world as make_world
 
-from service import app_keys, stopping
-from service.stopping import Step, Stop
+from service import app_keys
+from service.server import stopping
+from service.server.stopping import Step, Stop
 
 
 def dropped(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what the log says was dropped."""
-    lines = [one.message for one in caplog.records if one.name == "service.stopping"]
+    lines = [one.message for one in caplog.records if one.name == "service.server.stopping"]
     return [line.removeprefix("did not end in time and is dropped: ") for line in lines]
 
 
