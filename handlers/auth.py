@@ -10,11 +10,11 @@ from aiohttp import web
 from handlers import cors
 from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
 from models.portal import PortalSession
+from models.requester import parsed_address
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
-from service.addresses import origin_of
+from models.web_origin import origin_of
 from service.app_keys import CLOCK, CREDENTIALS, KEYRING, LIMITS, PORTAL, SETTINGS
-from service.cleaning import parsed_address
 from service.crypto.keyring import ClientKeys
 
 PORTAL_COOKIE: Final = "scanbind_portal"

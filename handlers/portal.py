@@ -7,11 +7,11 @@ from aiohttp import web
 
 from handlers import auth, bodies, cors, portal_cookie, tickets
 from handlers.answers import NO_STORE, json_answer, moment, seconds_left
+from models import requester
 from models.binding import Binding, Door, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.ticket import Purpose, Via
-from service import cleaning
 from service.app_keys import BINDINGS, CLOCK, ISSUING, LIMITS, METRICS, PORTAL, SETTINGS
 from service.bindings.repository import Entry
 from service.tickets.issuer import Wanted
@@ -81,7 +81,7 @@ async def bind(request: web.Request) -> web.Response:
             account=wanted.account,
             session=request_session(session.id),
             lang=session.lang,
-            asker=cleaning.asker(ip=address, user_agent=agent, account_name=session.account_name),
+            asker=requester.asker(ip=address, user_agent=agent, account_name=session.account_name),
         )
     )
     if issued.fresh:

@@ -11,11 +11,11 @@ from aiohttp import web
 from handlers import auth, html, portal_cookie
 from handlers.answers import listed
 from handlers.pages import WEB
+from models import requester
 from models.errors import ForbiddenOrigin, StoreUnavailable
 from models.portal import PortalSession
 from models.ticket import Lang
-from service import cleaning
-from service.addresses import origin_of
+from models.web_origin import origin_of
 from service.app_keys import CLOCK, PORTAL, SETTINGS
 
 _PAGE: Final = Template((WEB / "portal.html").read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def _led_by_its_site(request: web.Request, session: PortalSession) -> bool:
 def _asking(request: web.Request, session: PortalSession) -> web.Response:
     """Say whose account the link is for, and offer to go on; in no frame, where a click could be stolen."""
     names = {lang.value: name for lang, name in request.app[SETTINGS].clients[session.client].name.items()}
-    account = cleaning.name(session.account_name or "") or cleaning.name(session.user_id) or "?"
+    account = requester.name(session.account_name or "") or requester.name(session.user_id) or "?"
     values = {**names, "account": account, "lang": _lang(request, session), "base": "../../"}
     return html.page(_filled(_ASK, values), has_form=True)
 

@@ -13,11 +13,11 @@ from pydantic_core import to_json
 from handlers import auth, bodies, cors, qr
 from handlers.answers import NO_STORE, json_answer, listed, moment, seconds_left
 from handlers.bodies import BindTicketRequest, LoginRequest
+from models import requester
 from models.binding import UserId
 from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
 from models.scene import Head
 from models.ticket import Asker, Ticket, Via
-from service import cleaning
 from service.app_keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
 from service.crypto.keyring import ClientKeys
 from service.tickets.issuer import Issued, Wanted
@@ -140,11 +140,11 @@ def _asker(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: 
         if wanted.visitor:
             raise InvalidRequest("visitor: only a back end may say who its visitor is")
         agent = request.headers.get("User-Agent")
-        return cleaning.asker(ip=auth.address(request), user_agent=agent, state=wanted.state)
+        return requester.asker(ip=auth.address(request), user_agent=agent, state=wanted.state)
     ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)
     if isinstance(wanted, LoginRequest):
-        return cleaning.asker(ip=ip, user_agent=agent, state=wanted.state)
-    return cleaning.asker(ip=ip, user_agent=agent, account_name=wanted.account_name)
+        return requester.asker(ip=ip, user_agent=agent, state=wanted.state)
+    return requester.asker(ip=ip, user_agent=agent, account_name=wanted.account_name)
 
 
 def _refuse_body(request: web.Request) -> None:

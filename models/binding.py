@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from models.event import OpenId
+from models.events import OpenId
 
 UserId = NewType("UserId", str)
 """A site's own id of its user: 1-128 printable code points, kept exactly as given."""

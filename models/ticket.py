@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NewType
 
-from models.event import OpenId
+from models.events import OpenId
 
 TicketId = NewType("TicketId", str)
 """The head of the scene in the code; worth nothing alone (models/scene.py)."""

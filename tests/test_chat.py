@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from harness import Page, World, client
 
-from models.event import OpenId
+from models.events import OpenId
 from sandbox.mischief import Mischief
 from sandbox.people import Person
 from service.app_keys import FEED

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import Happening, Line
 from models.binding import Change
-from models.event import OpenId, shortened
+from models.events import OpenId, shortened
 from models.tables import audit, followers, history
 from service.config.settings import Settings
 from service.identities import reencryption

@@ -26,7 +26,7 @@ from models.binding import (
     UserId,
 )
 from models.errors import StoreUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from models.tables import bindings, followers, history, to_millisecond
 from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database

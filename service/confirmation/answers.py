@@ -1,7 +1,7 @@
 """Use case: what somebody types or taps in the chat. What answers no open question is left alone."""
 
-from models.event import Said
-from models.question import Answer, could_answer, read_answer
+from models.confirmation import Answer, could_answer, read_answer
+from models.events import Said
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
 from service.confirmation.completion import Concluding
 from service.confirmation.open_questions import Asked, Questions

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
-from models.question import Question, not_me_text, yes_text
+from models.confirmation import Question, not_me_text, yes_text
 from models.ticket import Asker, Confirm, Lang, Outcome, Purpose, Reason
 
 

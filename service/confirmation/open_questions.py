@@ -7,7 +7,7 @@ from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
 
-from models.event import OpenId, pseudonym
+from models.events import OpenId, pseudonym
 from service.storage.compare_and_swap import Cells
 
 _REMEMBERED: Final = 4

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.binding import Policy
-from models.event import OpenId
+from models.confirmation import Question
+from models.events import OpenId
 from models.portal import portal_confirm, started_by_portal
-from models.question import Question
 from models.scene import Claim, Kind, Scene, read
 from models.ticket import Asker, Confirm, Ending, Lang, Ticket
 from service.config.settings import Client

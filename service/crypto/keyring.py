@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models.binding import UserId
-from models.event import OpenId
-from models.question import Numbers, mark, numbers
+from models.confirmation import Numbers, mark, numbers
+from models.events import OpenId
 from models.scene import Scene
 from models.ticket import TicketId
 

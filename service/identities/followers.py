@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.event import OpenId
+from models.events import OpenId
 from models.tables import followers
 from models.ticket import Lang
 from service.identities.repository import NAMES, People

@@ -9,7 +9,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.event import OpenId
+from models.events import OpenId
 from models.tables import followers
 from service.crypto.field_encryption import BLIND, Column, Kept, Vault
 

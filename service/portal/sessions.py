@@ -17,11 +17,11 @@ from models.audit import Happening
 from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
+from models.requester import visible
 from models.tables import portal_sessions, to_millisecond
 from models.ticket import Lang
-from service.addresses import origin_of
+from models.web_origin import origin_of
 from service.audit.log import Audit
-from service.cleaning import visible
 from service.config.settings import Client
 from service.config.types import LONGEST_LIFETIME
 from service.crypto.keyring import Keyring

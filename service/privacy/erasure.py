@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import Door, UserId
-from models.event import OpenId, shortened
+from models.events import OpenId, shortened
 from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings.repository import erase

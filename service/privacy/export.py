@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import UserId
-from models.event import OpenId, shortened
+from models.events import OpenId, shortened
 from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
 from models.ticket import Ticket
 from service.identities.repository import NAMES, People, Person

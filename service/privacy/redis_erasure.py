@@ -10,7 +10,7 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.binding import UserId
-from models.event import pseudonym
+from models.events import pseudonym
 from models.scene import read, read_ticket
 from models.ticket import Ending, Ticket, TicketId, forget, settle
 from service.confirmation.open_questions import Questions

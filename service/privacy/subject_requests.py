@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.audit import Happening, Line
 from models.binding import Door, UserId
 from models.errors import StoreUnavailable
-from models.event import OpenId, shortened
+from models.events import OpenId, shortened
 from service.audit import log
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED

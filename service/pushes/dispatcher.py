@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from models.audit import Happening
-from models.event import Event, Followed, Other, Push, Said, Scan, Unfollowed
-from models.question import could_answer
+from models.confirmation import could_answer
+from models.events import Event, Followed, Other, Push, Said, Scan, Unfollowed
 from models.scene import read
 from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
 from service.audit.log import Audit

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
-from models.event import Push
+from models.events import Push
 from service.identities.departures import Departures, briefly, left_mark
 
 log = logging.getLogger(__name__)

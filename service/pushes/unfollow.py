@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from models.errors import StoreUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from service.audit.log import Audit
 from service.config.settings import Account
 from service.identities.departures import Departures

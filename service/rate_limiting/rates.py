@@ -17,9 +17,9 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.binding import UserId
 from models.errors import RateLimited, StoreUnavailable
-from models.event import OpenId, pseudonym
+from models.events import OpenId, pseudonym
+from models.requester import parsed_address
 from models.ticket import TicketId
-from service.cleaning import parsed_address
 from service.config import settings
 from service.storage.redis import redis_errors
 

@@ -15,7 +15,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from models.errors import RateLimited
-from service.cleaning import parsed_address
+from models.requester import parsed_address
 from service.rate_limiting.open_waits import Room
 from service.rate_limiting.rates import shares
 

@@ -9,7 +9,7 @@ from typing import Final
 from models.audit import Happening
 from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
 from models.errors import BindingConflict, InvalidCode
-from models.event import OpenId
+from models.events import OpenId
 from models.scene import Head, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit.log import Audit

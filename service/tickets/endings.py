@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.audit import Happening, Line
 from models.binding import AlreadyBound, Binding, BindResult, Bound, Conflict, Door, Policy, UserId
 from models.errors import StoreUnavailable
-from models.event import OpenId, shortened
+from models.events import OpenId, shortened
 from models.scene import Claim
 from models.tables import bind_requests, endings, followers, to_millisecond
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
 
-from models.event import OpenId
+from models.events import OpenId
 from models.ticket import READABLE_AFTER, Asker, Outcome, Reason, Status, Ticket, TicketId
 from service.storage.compare_and_swap import Cells
 

@@ -14,7 +14,7 @@ from redis.asyncio import Redis, RedisCluster
 from wechatpy import WeChatClient
 
 from models.errors import WeChatUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from service.wechat.tokens import TokenBook
 from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, Refused, exchange, insist
 

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 import defusedxml.ElementTree as SafeTree
 
 from models.errors import Malformed
-from models.event import Event, Followed, OpenId, Other, Said, Scan, Unfollowed
+from models.events import Event, Followed, OpenId, Other, Said, Scan, Unfollowed
 
 Fields = Mapping[str, str | int]
 """A push's top-level values; whatever nests is left out, since nothing of ours needs it."""

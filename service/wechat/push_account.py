@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from models.errors import BadSignature, Malformed
-from models.event import Event, Unfollowed
+from models.events import Event, Unfollowed
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Fields, Format, read, sealed_values, understand
 from service.wechat.replies import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message

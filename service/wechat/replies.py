@@ -9,7 +9,7 @@ from typing import Final
 
 from wechatpy.replies import TextReply
 
-from models.event import Push
+from models.events import Push
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Format
 from service.wechat.signature import sign

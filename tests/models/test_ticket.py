@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from models.event import OpenId
+from models.events import OpenId
 from models.ticket import (
     TRANSITIONS,
     Asker,

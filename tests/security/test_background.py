@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from harness import World
 
-from models.event import OpenId
+from models.events import OpenId
 from service.app_keys import FEED
 from service.crypto.field_encryption import Vault
 from service.identities.follower_refresh import Profiles

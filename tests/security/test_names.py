@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from visit import bearer, visit
 
-from models.question import Question, numbers
+from models import requester
+from models.confirmation import Question, numbers
 from models.ticket import Confirm, Lang, Purpose
 from sandbox.chat import pieces
-from service import cleaning
 from service.confirmation import messages
 
 QUESTION = Question(Confirm.CHOOSE, numbers(b"\1" * 32), "ABCD")
@@ -54,8 +54,8 @@ def test_nothing_that_is_cleaned_writes_into_the_chat(
     ip: str, agent: str, name: str, lang: Lang, purpose: Purpose
 ) -> None:
     """Red when `cleaning.asker` takes any one of the three as it is given."""
-    asker = cleaning.asker(ip=ip, user_agent=agent, account_name=name)
-    plain = cleaning.asker(
+    asker = requester.asker(ip=ip, user_agent=agent, account_name=name)
+    plain = requester.asker(
         ip="203.0.113.7" if asker.address else None,
         user_agent="Firefox/1" if asker.browser else None,
         account_name="anna" if asker.account_name else None,

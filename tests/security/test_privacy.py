@@ -14,7 +14,7 @@ import pytest
 from harness import ACCOUNT, Page, World, account, client, free_port
 from visit import visit
 
-from models.event import OpenId
+from models.events import OpenId
 from sandbox.people import Person
 from service.app_keys import FEED
 from service.cli import main

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.audit import Happening, Line
-from models.event import shortened
+from models.events import shortened
 from service.audit import reader
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

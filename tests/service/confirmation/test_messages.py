@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from models.question import Answer, Numbers, Question, read_answer
+from models import requester
+from models.confirmation import Answer, Numbers, Question, read_answer
 from models.ticket import Asker, Confirm, Lang, Outcome, Purpose, Reason
-from service import cleaning
 from service.confirmation import messages
 from service.confirmation.messages import Notice
 
@@ -141,7 +141,7 @@ def test_nothing_is_asked_where_the_scan_confirms(lang: Lang) -> None:
     ],
 )
 def test_no_name_adds_a_link_or_a_line(hostile: str, confirm: Confirm, lang: Lang) -> None:
-    asker = cleaning.asker(ip=hostile, user_agent=hostile, account_name=hostile)
+    asker = requester.asker(ip=hostile, user_agent=hostile, account_name=hostile)
     said = ask(confirm, lang, purpose=Purpose.BIND, asker=asker)
     plain = ask(confirm, lang, purpose=Purpose.BIND, asker=Asker(account_name="anna"))
     assert links(said) == links(plain)

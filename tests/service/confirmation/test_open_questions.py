@@ -8,7 +8,7 @@ import pytest
 from moments import soon
 from redis.asyncio import Redis
 
-from models.event import OpenId, pseudonym
+from models.events import OpenId, pseudonym
 from service.confirmation.open_questions import Asked, Questions
 
 ANNA, BERT = OpenId("oAnna"), OpenId("oBert")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.binding import UserId
-from models.event import OpenId
+from models.events import OpenId
 from models.scene import Kind, Scene, make
 from models.ticket import TicketId
 from service.crypto.keyring import ClientKeys, Keyring

@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from models.event import OpenId, Unfollowed, pseudonym
+from models.events import OpenId, Unfollowed, pseudonym
 from service.config.settings import validate
 from service.identities.departures import Departures, remembered
 from service.pushes.reply_cache import Answered, Deliveries

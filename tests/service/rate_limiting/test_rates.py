@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from models.binding import UserId
 from models.errors import RateLimited, StoreUnavailable
-from models.event import OpenId, pseudonym
+from models.events import OpenId, pseudonym
 from models.ticket import TicketId
 from service.config import settings
 from service.rate_limiting.rates import Excess, Limit, Limits

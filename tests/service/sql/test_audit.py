@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from models.audit import Happening, Line
 from models.binding import Door, Policy, UserId
 from models.errors import StoreUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from models.tables import audit as log
 from models.tables import to_millisecond
 from models.ticket import TicketId

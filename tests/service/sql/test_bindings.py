@@ -20,7 +20,7 @@ from models.binding import (
     Taken,
     UserId,
 )
-from models.event import OpenId
+from models.events import OpenId
 from models.tables import to_millisecond
 from service.bindings.repository import Bindings, Entry, bind, owner, resolve
 from service.identities.followers import Followers

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.binding import AlreadyBound, Bound, Change, Conflict, Door, Policy, Taken, UserId
-from models.event import OpenId
+from models.events import OpenId
 from models.scene import Claim, Head, Kind
 from models.tables import followers as table
 from models.tables import to_millisecond

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.binding import Change, Door, Policy, UserId
-from models.event import OpenId
+from models.events import OpenId
 from models.tables import to_millisecond
 from models.ticket import Ending, Lang, Outcome, Status, TicketId
 from service.bindings.repository import Bindings, bind

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import Happening, Line
 from models.binding import Door, Policy, UserId
-from models.event import OpenId, shortened
+from models.events import OpenId, shortened
 from models.tables import bindings as bindings_table
 from models.tables import followers as followers_table
 from models.tables import portal_sessions

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from models.binding import Binding, Change, Door, UserId
 from models.errors import StoreUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from models.tables import followers as people
 from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings, Entry

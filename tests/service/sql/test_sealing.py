@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from models.binding import Policy, UserId
 from models.errors import StoreUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from models.scene import Claim, Head, Kind
 from models.tables import followers as table
 from models.ticket import Ending, Lang, Outcome, TicketId

@@ -11,7 +11,7 @@ from moments import soon
 from redis.asyncio import Redis
 
 from models.errors import StoreUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from models.ticket import (
     READABLE_AFTER,
     Asker,

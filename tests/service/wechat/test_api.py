@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from redis.asyncio import Redis
 
 from models.errors import WeChatUnavailable
-from models.event import OpenId
+from models.events import OpenId
 from service.wechat import api as module
 from service.wechat.api import Follower, QrCode, Transport, WeChatApi, open_apis
 from service.wechat.tokens import TokenBook

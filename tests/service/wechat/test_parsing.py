@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wechatpy import parse_message
 
 from models.errors import Malformed
-from models.event import Event, Followed, Other, Said, Scan, Unfollowed
+from models.events import Event, Followed, Other, Said, Scan, Unfollowed
 from service.wechat.parsing import Format, read, sealed_values, understand
 
 Sample = Callable[[str], dict[str, Any]]

@@ -12,7 +12,7 @@ from multidict import MultiDict
 from wechatpy.crypto import WeChatCrypto
 
 from models.errors import BadSignature, InvalidRequest, Malformed
-from models.event import Followed, Other, Said, Scan
+from models.events import Followed, Other, Said, Scan
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Format
 from service.wechat.push_account import Account, Delivery, Mode

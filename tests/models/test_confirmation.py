@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.question import Answer, Numbers, Question, mark, not_me_text, numbers, read_answer, yes_text
+from models.confirmation import Answer, Numbers, Question, mark, not_me_text, numbers, read_answer, yes_text
 from models.ticket import Confirm
 
 NUMBERS = Numbers("47", ("12", "47", "83"))

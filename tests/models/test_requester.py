@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import requester
 from models.ticket import Asker
-from service import cleaning
 
 LINK = '<a href="weixin://bizmsgmenu?msgmenucontent=47&msgmenuid=1">Yes</a>'
 CHROME = (
@@ -38,13 +38,13 @@ MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHT
     ],
 )
 def test_a_browser_is_named_from_the_table(user_agent: str, named: str | None) -> None:
-    assert cleaning.browser(user_agent) == named
+    assert requester.browser(user_agent) == named
 
 
 @given(st.text(max_size=200))
 def test_a_browser_says_nothing_of_its_own(user_agent: str) -> None:
-    known = {name for _, name in (*cleaning._BROWSERS, *cleaning._SYSTEMS)}
-    assert set((cleaning.browser(user_agent) or "Mac").split(" · ")) <= known
+    known = {name for _, name in (*requester._BROWSERS, *requester._SYSTEMS)}
+    assert set((requester.browser(user_agent) or "Mac").split(" · ")) <= known
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_browser_says_nothing_of_its_own(user_agent: str) -> None:
     ],
 )
 def test_an_address_is_an_ip_or_nothing(given_address: str, shown: str | None) -> None:
-    assert cleaning.address(given_address) == shown
+    assert requester.address(given_address) == shown
 
 
 @pytest.mark.parametrize("zone", [LINK, LINK.replace("/", ""), "你好", "x y", "\u202eabc", "1>"])
 def test_an_addresses_zone_is_no_way_in(zone: str) -> None:
-    shown = cleaning.address(f"fe80::1%{zone}") or ""
+    shown = requester.address(f"fe80::1%{zone}") or ""
     assert set(shown) <= set("0123456789abcdef:.")
 
 
@@ -97,12 +97,12 @@ def test_an_addresses_zone_is_no_way_in(zone: str) -> None:
     ],
 )
 def test_a_name_keeps_only_what_names(text: str, shown: str | None) -> None:
-    assert cleaning.name(text) == shown
+    assert requester.name(text) == shown
 
 
 @given(st.text(st.characters(codec=None), max_size=300))
 def test_no_name_writes_markup_controls_or_turns_the_text_around(text: str) -> None:
-    shown = cleaning.name(text)
+    shown = requester.name(text)
     if shown is None:
         return
     assert not re.search(r"[<>&/\\:\r\n\t]", shown)
@@ -117,6 +117,6 @@ def test_no_name_writes_markup_controls_or_turns_the_text_around(text: str) -> N
 
 
 def test_who_asks_is_cleaned_as_a_whole_but_for_the_state() -> None:
-    asked = cleaning.asker(ip="203.0.113.7", user_agent=CHROME, account_name="<anna>", state=LINK)
+    asked = requester.asker(ip="203.0.113.7", user_agent=CHROME, account_name="<anna>", state=LINK)
     assert asked == Asker("Chrome · Windows", "203.0.113.7", "anna", LINK)
-    assert cleaning.asker() == Asker()
+    assert requester.asker() == Asker()

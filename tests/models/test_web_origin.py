@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.addresses import origin_of
+from models.web_origin import origin_of
 
 SHOP = "https://shop.example"
 
