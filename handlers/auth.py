@@ -9,8 +9,8 @@ from aiohttp import web
 
 from handlers import cors
 from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
+from models.ip_address import parsed_address
 from models.portal import PortalSession
-from models.requester import parsed_address
 from models.scene import Head, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
 from models.web_origin import origin_of

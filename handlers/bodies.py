@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 
 from handlers.answers import listed
 from models.errors import InvalidRequest, UnsupportedMediaType
+from models.language import Lang
 from models.tables import NAME
-from models.ticket import Lang
 from service.tickets.code_exchange import LONGEST_TOKEN
 
 T = TypeVar("T")

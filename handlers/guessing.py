@@ -11,8 +11,8 @@ from aiohttp import web
 
 from handlers import auth
 from models.errors import BadSignature, RateLimited, WrongCredentials
+from models.ip_address import shares
 from service.app_keys import AUDIT, LIMITS, METRICS
-from service.rate_limiting.rates import shares
 
 
 async def considered(request: web.Request, error: Exception) -> Exception:

@@ -13,8 +13,8 @@ from handlers.answers import listed
 from handlers.pages import WEB
 from models import requester
 from models.errors import ForbiddenOrigin, StoreUnavailable
+from models.language import Lang
 from models.portal import PortalSession
-from models.ticket import Lang
 from models.web_origin import origin_of
 from service.app_keys import CLOCK, PORTAL, SETTINGS
 

@@ -6,8 +6,9 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from models.binding import Change
+from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES
-from models.ticket import REGISTRATION_LIVES, Lang, Outcome, Purpose, Reason, Status, Via
+from models.ticket import REGISTRATION_LIVES, Outcome, Purpose, Reason, Status, Via
 
 _Seconds = Annotated[int, Field(ge=0, description="Whole seconds.")]
 _Path = Annotated[str, Field(pattern="^/", description="Below the service's own address.")]

@@ -16,8 +16,9 @@ from handlers.bodies import BindTicketRequest, LoginRequest
 from models import requester
 from models.binding import UserId
 from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
+from models.requester import Asker
 from models.scene import Head
-from models.ticket import Asker, Ticket, Via
+from models.ticket import Ticket, Via
 from service.app_keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
 from service.crypto.keyring import ClientKeys
 from service.tickets.issuer import Issued, Wanted

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from models.binding import UserId
-from models.ticket import Confirm, Lang
+from models.language import Lang
+from models.ticket import Confirm
 
 LINK_LIVES: Final = timedelta(seconds=300)
 """How long a link waits to be opened."""

@@ -4,13 +4,24 @@ A browser becomes one of a few names, an address is parsed and written anew, an 
 character that could write markup or turn the text around.
 """
 
-import ipaddress
 import unicodedata
+from dataclasses import dataclass
 from typing import Final
 
-from models.ticket import Asker
+from models.ip_address import parsed_address
+
 
 # The first that is found in the header names the browser: those that pose as others stand before them.
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, as the chat will name them. Lost with Redis, but for a bind's account name."""
+
+    browser: str | None = None
+    address: str | None = None
+    account_name: str | None = None
+    state: str | None = None
+
+
 _BROWSERS: Final = (
     ("MicroMessenger", "WeChat"),
     ("Edg", "Edge"),
@@ -35,7 +46,6 @@ _SYSTEMS: Final = (
 )
 _MARKUP: Final = frozenset("<>&/\\:")
 """What could write a link, or an address that a chat turns into one."""
-
 _LONGEST_NAME: Final = 64
 
 
@@ -65,18 +75,6 @@ def address(ip: str) -> str | None:
     """Return an IP address written the standard way; None if it is none."""
     parsed = parsed_address(ip)
     return parsed.compressed if parsed else None
-
-
-def parsed_address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return an IP address, an IPv4 one that came as IPv6 (`::ffff:…`) as itself; None if it is none."""
-    try:
-        parsed = ipaddress.ip_address(ip.strip())
-    except ValueError:
-        return None
-    if parsed.version == 4:
-        return parsed
-    # A zone (`fe80::1%…`) may hold almost any text, and names a wire of somebody else's machine.
-    return parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed))
 
 
 def name(text: str) -> str | None:

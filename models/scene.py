@@ -19,7 +19,8 @@ from enum import IntEnum
 from typing import Final
 
 from models.binding import UserId
-from models.ticket import Lang, Purpose, TicketId, Via
+from models.language import Lang
+from models.ticket import Purpose, TicketId, Via
 
 ALPHABET: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 MAX_LENGTH: Final = 64

@@ -15,7 +15,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
 from models.binding import Change, Door
-from models.ticket import Lang, Outcome, Reason, Status, Via
+from models.language import Lang
+from models.ticket import Outcome, Reason, Status, Via
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from models.events import OpenId
+from models.requester import Asker
 
 TicketId = NewType("TicketId", str)
 """The head of the scene in the code; worth nothing alone (models/scene.py)."""
-
 READABLE_AFTER: Final = timedelta(seconds=120)
 """How long past expiry a final status can still be read (CONTRACT 4)."""
 CODE_LIVES: Final = timedelta(seconds=60)
@@ -31,11 +31,6 @@ class Via(StrEnum):
 
     PAGE = "page"
     BACKEND = "backend"
-
-
-class Lang(StrEnum):
-    ZH = "zh"
-    EN = "en"
 
 
 class Confirm(StrEnum):
@@ -87,16 +82,6 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, as the chat will name them. Lost with Redis, but for a bind's account name."""
-
-    browser: str | None = None
-    address: str | None = None
-    account_name: str | None = None
-    state: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
     """How a ticket ended: its one row in SQL. Never changes, but for what was redeemed with it."""
 
@@ -143,7 +128,6 @@ _ENDS: Final = {
     Signal.REFUSE: Status.REJECTED,
     Signal.CANCEL: Status.CANCELLED,
 }
-
 # A self-loop is a redelivery: legal, and nothing changes. An ending leads on from everywhere, even from another
 # one: Redis may come back with a state that SQL never knew.
 TRANSITIONS: Final[dict[Status, dict[Signal, Status]]] = {
@@ -154,7 +138,6 @@ TRANSITIONS: Final[dict[Status, dict[Signal, Status]]] = {
         for final in (Status.CONFIRMED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED)
     },
 }
-
 _SIGNALS: Final = {status: signal for signal, status in _ENDS.items()}
 
 

@@ -21,7 +21,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from models.ticket import Confirm, Lang, Purpose
+from models.language import Lang
+from models.ticket import Confirm, Purpose
 from service.config import sources
 from service.config.types import (
     EMBEDDED,

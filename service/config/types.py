@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from models.ticket import Lang
+from models.language import Lang
 
 EMBEDDED: Final = "embedded"
 """What `database.url` and `redis.url` say when the service keeps the store itself, in `data_dir`."""

@@ -5,7 +5,9 @@ from typing import Final
 from urllib.parse import quote
 
 from models.confirmation import Question, not_me_text, yes_text
-from models.ticket import Asker, Confirm, Lang, Outcome, Purpose, Reason
+from models.language import Lang
+from models.requester import Asker
+from models.ticket import Confirm, Outcome, Purpose, Reason
 
 
 class Notice(Enum):

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from models.binding import Policy
 from models.confirmation import Question
 from models.events import OpenId
+from models.language import Lang
 from models.portal import portal_confirm, started_by_portal
+from models.requester import Asker
 from models.scene import Claim, Kind, Scene, read
-from models.ticket import Asker, Confirm, Ending, Lang, Ticket
+from models.ticket import Confirm, Ending, Ticket
 from service.config.settings import Client
 from service.confirmation import messages
 from service.confirmation.messages import Notice

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from models.errors import StoreUnavailable, WeChatUnavailable
-from models.ticket import Lang
+from models.language import Lang
 from service.identities.followers import Follower, Followers
 from service.wechat.api import WeChatApi
 

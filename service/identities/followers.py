@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.events import OpenId
+from models.language import Lang
 from models.tables import followers
-from models.ticket import Lang
 from service.identities.repository import NAMES, People
 from service.storage.database import Database
 

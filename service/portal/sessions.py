@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.audit import Happening
 from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
+from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
 from models.requester import visible
 from models.tables import portal_sessions, to_millisecond
-from models.ticket import Lang
 from models.web_origin import origin_of
 from service.audit.log import Audit
 from service.config.settings import Client

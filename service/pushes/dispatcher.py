@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from models.audit import Happening
 from models.confirmation import could_answer
 from models.events import Event, Followed, Other, Push, Said, Scan, Unfollowed
+from models.language import Lang
 from models.scene import read
-from models.ticket import READABLE_AFTER, Confirm, Lang, Signal, Ticket, advance
+from models.ticket import READABLE_AFTER, Confirm, Signal, Ticket, advance
 from service.audit.log import Audit
 from service.confirmation.answers import Answering
 from service.confirmation.completion import Concluding

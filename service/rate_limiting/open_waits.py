@@ -5,8 +5,8 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from models.errors import RateLimited
+from models.ip_address import shares
 from models.ticket import TicketId
-from service.rate_limiting.rates import shares
 
 STREAMS: Final = 8
 """Streams of one ticket at once."""

@@ -5,10 +5,9 @@ worth is decided elsewhere.
 """
 
 import asyncio
-import ipaddress
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -18,7 +17,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.binding import UserId
 from models.errors import RateLimited, StoreUnavailable
 from models.events import OpenId, pseudonym
-from models.requester import parsed_address
+from models.ip_address import shares
 from models.ticket import TicketId
 from service.config import settings
 from service.storage.redis import redis_errors
@@ -27,8 +26,6 @@ log = logging.getLogger(__name__)
 _WINDOW: Final = 60
 _PATIENCE: Final = 0.7
 """Seconds: a Redis that hangs must not use up the time in which a push is to be answered."""
-_PREFIXES: Final = {64: 1, 48: 16}
-"""A subscriber has an IPv6 /64 and may have a whole /48, which may then do so many times as much."""
 _MOST_SUSPECTS: Final = 10_000
 """Addresses remembered at once, with the client whose passwords they guess.
 
@@ -185,19 +182,6 @@ class Limits:
         with redis_errors():
             key = f"scanbind:l:{limit}:{whose}:{minute}"
             return int(await self._count(keys=[key], args=[2 * _WINDOW, int(count)]))
-
-
-def shares(address: str) -> Iterator[tuple[str, int]]:
-    """Yield whom *address* is counted as, and how many times the limit each may have.
-
-    An IPv6 subscriber is one, whichever of their addresses they use.
-    """
-    ip = parsed_address(address)
-    if ip is None or ip.version == 4:
-        yield str(ip or address), 1
-        return
-    for prefix, times in _PREFIXES.items():
-        yield str(ipaddress.ip_network((ip, prefix), strict=False)), times
 
 
 def _now() -> tuple[int, int]:

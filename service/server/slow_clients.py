@@ -15,9 +15,8 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from models.errors import RateLimited
-from models.requester import parsed_address
+from models.ip_address import parsed_address, shares
 from service.rate_limiting.open_waits import Room
-from service.rate_limiting.rates import shares
 
 ASKS_WITHIN: Final = 15.0
 """Seconds for the whole head of the first request."""

@@ -12,9 +12,11 @@ from redis.asyncio import Redis, RedisCluster
 from models.audit import Happening
 from models.binding import UserId
 from models.errors import InvalidRequest
+from models.language import Lang
 from models.portal import started_by_portal
+from models.requester import Asker
 from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, Scene, bind_kind, make, read_ticket
-from models.ticket import Asker, Ending, Lang, Purpose, Status, Ticket, Via
+from models.ticket import Ending, Purpose, Status, Ticket, Via
 from service.audit.log import Audit
 from service.config.settings import Client, Tickets
 from service.crypto.keyring import Keyring

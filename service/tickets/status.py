@@ -7,20 +7,10 @@ from typing import Final
 
 from models.errors import TicketFinished
 from models.portal import portal_confirm
+from models.requester import Asker
 from models.scene import Head, Kind
 from models.tables import to_millisecond
-from models.ticket import (
-    Asker,
-    Confirm,
-    Ending,
-    Outcome,
-    Purpose,
-    Signal,
-    Status,
-    Ticket,
-    advance,
-    settle,
-)
+from models.ticket import Confirm, Ending, Outcome, Purpose, Signal, Status, Ticket, advance, settle
 from service.crypto.keyring import ClientKeys
 from service.tickets.bind_requests import BindRequests
 from service.tickets.endings import Endings

@@ -10,7 +10,8 @@ from typing import Any, Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.events import OpenId
-from models.ticket import READABLE_AFTER, Asker, Outcome, Reason, Status, Ticket, TicketId
+from models.requester import Asker
+from models.ticket import READABLE_AFTER, Outcome, Reason, Status, Ticket, TicketId
 from service.storage.compare_and_swap import Cells
 
 CHANNEL: Final = "scanbind:tickets"

@@ -19,7 +19,7 @@ from aiohttp import ClientResponse
 from harness import ACCOUNT, World, client, free_port
 from harness import world as make_world
 
-from models.ticket import Lang
+from models.language import Lang
 from sandbox import pushes
 from sandbox.envelope import Request, wrap
 from sandbox.people import Contact

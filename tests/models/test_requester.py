@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import requester
-from models.ticket import Asker
+from models.requester import Asker
 
 LINK = '<a href="weixin://bizmsgmenu?msgmenucontent=47&msgmenuid=1">Yes</a>'
 CHROME = (

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.binding import UserId
+from models.language import Lang
 from models.scene import (
     ALPHABET,
     MAX_LENGTH,
@@ -19,7 +20,7 @@ from models.scene import (
     read,
     read_ticket,
 )
-from models.ticket import Lang, Purpose, Via
+from models.ticket import Purpose, Via
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 EXPIRES = datetime(2026, 3, 1, 12, tzinfo=UTC)

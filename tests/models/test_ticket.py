@@ -7,19 +7,8 @@ from itertools import product
 import pytest
 
 from models.events import OpenId
-from models.ticket import (
-    TRANSITIONS,
-    Asker,
-    Ending,
-    Outcome,
-    Reason,
-    Signal,
-    Status,
-    Ticket,
-    TicketId,
-    advance,
-    settle,
-)
+from models.requester import Asker
+from models.ticket import TRANSITIONS, Ending, Outcome, Reason, Signal, Status, Ticket, TicketId, advance, settle
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)

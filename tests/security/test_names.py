@@ -12,7 +12,8 @@ from visit import bearer, visit
 
 from models import requester
 from models.confirmation import Question, numbers
-from models.ticket import Confirm, Lang, Purpose
+from models.language import Lang
+from models.ticket import Confirm, Purpose
 from sandbox.chat import pieces
 from service.confirmation import messages
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from models.ticket import Confirm, Lang, Purpose
+from models.language import Lang
+from models.ticket import Confirm, Purpose
 from service.config import sources
 from service.config.settings import ConfigError, Settings, load, validate
 

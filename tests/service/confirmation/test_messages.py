@@ -8,7 +8,9 @@ import pytest
 
 from models import requester
 from models.confirmation import Answer, Numbers, Question, read_answer
-from models.ticket import Asker, Confirm, Lang, Outcome, Purpose, Reason
+from models.language import Lang
+from models.requester import Asker
+from models.ticket import Confirm, Outcome, Purpose, Reason
 from service.confirmation import messages
 from service.confirmation.messages import Notice
 

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from models.binding import AlreadyBound, Bound, Change, Conflict, Door, Policy, Taken, UserId
 from models.events import OpenId
+from models.language import Lang
 from models.scene import Claim, Head, Kind
 from models.tables import followers as table
 from models.tables import to_millisecond
-from models.ticket import Ending, Lang, Outcome, Reason, Status, TicketId, Via
+from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings
 from service.identities.followers import Followers
 from service.identities.repository import People

@@ -11,8 +11,8 @@ from visit import visit
 
 from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
+from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES
-from models.ticket import Lang
 from service.audit.log import Audit
 from service.config.settings import Client
 from service.crypto.keyring import Keyring

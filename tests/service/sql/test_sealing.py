@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from models.binding import Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
+from models.language import Lang
 from models.scene import Claim, Head, Kind
 from models.tables import followers as table
-from models.ticket import Ending, Lang, Outcome, TicketId
+from models.ticket import Ending, Outcome, TicketId
 from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import Vault

@@ -12,17 +12,8 @@ from redis.asyncio import Redis
 
 from models.errors import StoreUnavailable
 from models.events import OpenId
-from models.ticket import (
-    READABLE_AFTER,
-    Asker,
-    Outcome,
-    Reason,
-    Signal,
-    Status,
-    Ticket,
-    TicketId,
-    advance,
-)
+from models.requester import Asker
+from models.ticket import READABLE_AFTER, Outcome, Reason, Signal, Status, Ticket, TicketId, advance
 from service.tickets.store import CHANNEL, TicketStore, decode, encode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
