@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from handlers.answers import listed
 from models.errors import InvalidRequest, UnsupportedMediaType
 from models.language import Lang
-from models.tables import NAME
+from models.tables.columns import NAME
 from service.tickets.code_exchange import LONGEST_TOKEN
 
 T = TypeVar("T")

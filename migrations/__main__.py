@@ -1,4 +1,4 @@
-"""Write the next step: `python -m migrations "what changes"` compares models/tables.py with the steps so far.
+"""Write the next step: `python -m migrations "what changes"` compares models/tables/ with the steps so far.
 
 What it writes is a draft: take the literal types from an earlier step, so that a step never changes later.
 """

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.audit import Happening, Line
 from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
-from models.tables import audit
+from models.tables.audit import audit
 from models.ticket import TicketId
 from service.audit.repeats import Repeats
 from service.storage.database import Database

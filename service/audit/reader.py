@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.audit import Happening, Line
 from models.binding import Change
 from models.events import OpenId, shortened
-from models.tables import audit, followers, history
+from models.tables.audit import audit
+from models.tables.bindings import history
+from models.tables.identities import followers
 from service.config.settings import Settings
 from service.identities import reencryption
 from service.identities.repository import NAMES, People

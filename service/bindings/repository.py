@@ -27,7 +27,9 @@ from models.binding import (
 )
 from models.errors import StoreUnavailable
 from models.events import OpenId
-from models.tables import bindings, followers, history, to_millisecond
+from models.tables.bindings import bindings, history
+from models.tables.columns import to_millisecond
+from models.tables.identities import followers
 from service.identities.repository import NAMES, People, Person
 from service.storage.database import Database
 from service.storage.purge import purge

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.events import OpenId
 from models.language import Lang
-from models.tables import followers
+from models.tables.identities import followers
 from service.identities.repository import NAMES, People
 from service.storage.database import Database
 

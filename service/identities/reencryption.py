@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import StoreUnavailable
-from models.tables import followers
+from models.tables.identities import followers
 from service.config.settings import ConfigError, Settings
 from service.crypto.field_encryption import Vault
 from service.identities.repository import NAMES, People

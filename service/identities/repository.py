@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.events import OpenId
-from models.tables import followers
+from models.tables.identities import followers
 from service.crypto.field_encryption import BLIND, Column, Kept, Vault
 
 _IT: Final = followers.c

@@ -19,7 +19,8 @@ from models.errors import InvalidRequest, SessionNotFound
 from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession
 from models.requester import visible
-from models.tables import portal_sessions, to_millisecond
+from models.tables.columns import to_millisecond
+from models.tables.portal import portal_sessions
 from models.web_origin import origin_of
 from service.audit.log import Audit
 from service.config.settings import Client

@@ -15,7 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import Door, UserId
 from models.events import OpenId, shortened
-from models.tables import audit, bind_requests, bindings, endings, followers, history, portal_sessions
+from models.tables.audit import audit
+from models.tables.bindings import bindings, history
+from models.tables.identities import followers
+from models.tables.portal import portal_sessions
+from models.tables.tickets import bind_requests, endings
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings.repository import erase
 from service.identities.repository import NAMES, People, Person

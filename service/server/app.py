@@ -15,7 +15,7 @@ from handlers.middleware import frame, mark
 from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
-from models.tables import commit_marks
+from models.tables.commits import commit_marks
 from service import app_keys
 from service.audit.log import Audit
 from service.bindings.repository import Bindings

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from redis.asyncio import Redis, RedisCluster
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.tables import commit_marks
+from models.tables.commits import commit_marks
 from service.app_keys import Check
 from service.storage.database import Database
 from service.storage.redis import redis_errors

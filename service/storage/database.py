@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 import migrations
 from models.errors import StoreUnavailable
-from models.tables import commit_marks
+from models.tables.commits import commit_marks
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import UserId
-from models.tables import bind_requests, endings
+from models.tables.tickets import bind_requests, endings
 from models.ticket import TicketId
 from service.storage.database import Database
 

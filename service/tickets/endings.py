@@ -18,7 +18,9 @@ from models.binding import AlreadyBound, Binding, BindResult, Bound, Conflict, D
 from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
 from models.scene import Claim
-from models.tables import bind_requests, endings, followers, to_millisecond
+from models.tables.columns import to_millisecond
+from models.tables.identities import followers
+from models.tables.tickets import bind_requests, endings
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit import log
 from service.bindings.repository import bind, logged_in, owner, resolve

@@ -9,7 +9,7 @@ from models.errors import TicketFinished
 from models.portal import portal_confirm
 from models.requester import Asker
 from models.scene import Head, Kind
-from models.tables import to_millisecond
+from models.tables.columns import to_millisecond
 from models.ticket import Confirm, Ending, Outcome, Purpose, Signal, Status, Ticket, advance, settle
 from service.crypto.keyring import ClientKeys
 from service.tickets.bind_requests import BindRequests

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.tables import metadata
+from models.tables.columns import metadata
 from service.bindings.repository import Bindings
 from service.crypto.field_encryption import Vault
 from service.identities.followers import Followers

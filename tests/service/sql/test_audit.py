@@ -16,8 +16,8 @@ from models.audit import Happening, Line
 from models.binding import Door, Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
-from models.tables import audit as log
-from models.tables import to_millisecond
+from models.tables.audit import audit as log
+from models.tables.columns import to_millisecond
 from models.ticket import TicketId
 from service.audit import log as auditing
 from service.audit.log import Audit, write

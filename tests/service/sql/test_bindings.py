@@ -21,7 +21,7 @@ from models.binding import (
     UserId,
 )
 from models.events import OpenId
-from models.tables import to_millisecond
+from models.tables.columns import to_millisecond
 from service.bindings.repository import Bindings, Entry, bind, owner, resolve
 from service.identities.followers import Followers
 from service.identities.repository import People

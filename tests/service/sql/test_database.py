@@ -16,7 +16,9 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import StoreUnavailable
-from models.tables import bindings, followers, to_millisecond
+from models.tables.bindings import bindings
+from models.tables.columns import to_millisecond
+from models.tables.identities import followers
 from service.storage import database as module
 from service.storage.database import Database, connect
 

@@ -13,8 +13,8 @@ from models.binding import AlreadyBound, Bound, Change, Conflict, Door, Policy, 
 from models.events import OpenId
 from models.language import Lang
 from models.scene import Claim, Head, Kind
-from models.tables import followers as table
-from models.tables import to_millisecond
+from models.tables.columns import to_millisecond
+from models.tables.identities import followers as table
 from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings
 from service.identities.followers import Followers

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from models.binding import Change, Door, Policy, UserId
 from models.events import OpenId
 from models.language import Lang
-from models.tables import to_millisecond
+from models.tables.columns import to_millisecond
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.bindings.repository import Bindings, bind
 from service.identities.followers import Follower, Followers

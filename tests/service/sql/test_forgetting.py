@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.audit import Happening, Line
 from models.binding import Door, Policy, UserId
 from models.events import OpenId, shortened
-from models.tables import bindings as bindings_table
-from models.tables import followers as followers_table
-from models.tables import portal_sessions
+from models.tables.bindings import bindings as bindings_table
+from models.tables.identities import followers as followers_table
+from models.tables.portal import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.audit import log
 from service.bindings.repository import Bindings, bind

@@ -11,7 +11,7 @@ from database_proxy import Cut, DatabaseProxy, database_proxy
 from harness import World
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.tables import metadata
+from models.tables.columns import metadata
 from service.app_keys import AUDIT
 from service.storage.database import Database, connect
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 
 import migrations
 from models.errors import StoreUnavailable
-from models.tables import metadata
+from models.tables.columns import metadata
 from service.storage.database import Database, connect, migrate
 
 

@@ -16,7 +16,7 @@ from models.binding import Binding, Change, Door, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.language import Lang
-from models.tables import followers as people
+from models.tables.identities import followers as people
 from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings, Entry
 from service.crypto.field_encryption import Vault

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from harness import World
 
 from models.errors import StoreUnavailable
-from models.tables import commit_marks
+from models.tables.commits import commit_marks
 from service.server.readiness import database_takes_writes
 from service.storage.database import Database, connect
 

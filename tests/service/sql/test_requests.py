@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from models.binding import UserId
-from models.tables import to_millisecond
+from models.tables.columns import to_millisecond
 from models.ticket import Ending, Status, TicketId
 from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.endings import Endings

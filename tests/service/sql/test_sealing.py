@@ -17,7 +17,7 @@ from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.language import Lang
 from models.scene import Claim, Head, Kind
-from models.tables import followers as table
+from models.tables.identities import followers as table
 from models.ticket import Ending, Outcome, TicketId
 from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
