@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from bench import figures
-from handlers import auth
+from handlers.http import authentication
 from models.errors import ServiceError
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
 from models.ticket import TicketId
@@ -54,15 +54,25 @@ def pairs() -> list[Pair]:
     wrong = right[:-1] + ("A" if right[-1] != "A" else "B")
     early = right[:4] + ("A" if right[4] != "A" else "B") + right[5:]
     return [
-        Pair("unknown ticket / wrong secret", auth.follower, _poll(app, unknown, wrong), _poll(app, known, wrong)),
+        Pair(
+            "unknown ticket / wrong secret",
+            authentication.follower,
+            _poll(app, unknown, wrong),
+            _poll(app, known, wrong),
+        ),
         Pair(
             "never seen ticket / wrong secret",
-            auth.follower,
+            authentication.follower,
             _polls(app, (f"{unknown[:-3]}{''.join(end)}" for end in product(ALPHABET, repeat=3)), wrong),
             _polls(app, repeat(known), wrong),
         ),
-        Pair("wrong at once / at the end", auth.follower, _poll(app, known, early), _poll(app, known, wrong)),
-        Pair("unknown client / wrong password", auth.back_end, _basic(app, "nobo"), _basic(app, "shop")),
+        Pair(
+            "wrong at once / at the end",
+            authentication.follower,
+            _poll(app, known, early),
+            _poll(app, known, wrong),
+        ),
+        Pair("unknown client / wrong password", authentication.back_end, _basic(app, "nobo"), _basic(app, "shop")),
     ]
 
 

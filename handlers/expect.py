@@ -5,8 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers import problems
-from handlers.middleware import identify, sign
+from handlers.http import problems
+from handlers.http.middleware import identify, sign
 from models.errors import InvalidRequest
 
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

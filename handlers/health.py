@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers.answers import json_answer
+from handlers.http.responses import json_answer
 from service.app_keys import CHECKS, DRAINING, METRICS, Check
 from service.observability.metrics import CONTENT_TYPE
 

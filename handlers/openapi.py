@@ -16,8 +16,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import core_schema
 from typing_extensions import override
 
-from handlers import shapes
-from handlers.operations import (
+from handlers.http import schemas
+from handlers.http.operation import (
     JSON,
     OPERATIONS,
     PARAMETERS,
@@ -29,7 +29,7 @@ from handlers.operations import (
     Schema,
     Shape,
 )
-from handlers.problems import INTERNAL, PROBLEMS, Problem
+from handlers.http.problems import INTERNAL, PROBLEMS, Problem
 from models.errors import BindingConflict, InvalidRequest
 from service.app_keys import SETTINGS
 
@@ -147,7 +147,7 @@ def _referred(problems: list[Problem]) -> Json:
 
 def _refusal(problems: list[Problem]) -> Json:
     """Describe an answer that is one of *problems*, all of one status."""
-    shape = shapes.CONFLICT if PROBLEMS[BindingConflict] in problems else shapes.PROBLEM
+    shape = schemas.CONFLICT if PROBLEMS[BindingConflict] in problems else schemas.PROBLEM
     types = [f"/problems/{problem.slug}" for problem in problems]
     schema = {"allOf": [_schema(shape), {"properties": {"type": {"enum": types}}}]}
     return {
@@ -188,8 +188,8 @@ def _schemas() -> tuple[dict[Shape, Json], Json]:
     modes: dict[Shape, JsonSchemaMode] = {
         **{shape: "validation" for shape in taken if isinstance(shape, TypeAdapter)},
         **{shape: "serialization" for shape in given if isinstance(shape, TypeAdapter)},
-        shapes.PROBLEM: "serialization",
-        shapes.CONFLICT: "serialization",
+        schemas.PROBLEM: "serialization",
+        schemas.CONFLICT: "serialization",
     }
     made, rest = TypeAdapter.json_schemas(
         [(shape, mode, shape) for shape, mode in modes.items()],

@@ -1,4 +1,4 @@
-"""What can go wrong, in the service's own words. Knows nothing of HTTP: handlers/problems.py maps it."""
+"""What can go wrong, in the service's own words. Knows nothing of HTTP: handlers/http/problems.py maps it."""
 
 
 class ServiceError(Exception):

@@ -81,7 +81,7 @@ def _check_config(arguments: Arguments) -> int:
 
 
 def _widget(arguments: Arguments) -> int:
-    from handlers.pages import SCRIPTS  # noqa: PLC0415 - only what runs is imported
+    from handlers.assets import SCRIPTS  # noqa: PLC0415 - only what runs is imported
 
     public_url = _settings(arguments).server.public_url
     for script in SCRIPTS.values():

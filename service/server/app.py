@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 from redis.asyncio import Redis, RedisCluster
 
-from handlers.middleware import frame, mark
+from handlers.http.middleware import frame, mark
 from handlers.routes import ROUTES
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT

@@ -15,9 +15,9 @@ from typing import Final, NoReturn
 
 from aiohttp import web
 
-from handlers import guessing
 from handlers.expect import only_continue
-from handlers.unreadable import Connection
+from handlers.http import brute_force
+from handlers.http.bad_requests import Connection
 from service import app_keys
 from service.config.settings import Settings
 from service.server.app import Clock, make_app, utcnow
@@ -74,7 +74,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
             connection=Connection,
             lost=app[app_keys.WAITING].gone,
             peers=Peers(settings.limits.connections_per_address, trusted=settings.server.trusted_proxies),
-            refused=partial(guessing.note, app),
+            refused=partial(brute_force.note, app),
             access_log=None,
             auto_decompress=False,
         )

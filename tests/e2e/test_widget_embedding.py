@@ -8,7 +8,7 @@ from playwright.async_api import Browser, BrowserContext, expect
 from proxy import Proxy, Rule, no_streams
 from widget import LOGIN, Console, Widget, confirm, opened
 
-from handlers.pages import SCRIPTS
+from handlers.assets import SCRIPTS
 from service.cli import main
 
 BIND = '<scanbind-qr purpose="bind" ticket-url="/ticket"></scanbind-qr>'

@@ -11,7 +11,7 @@ from harness import ORIGIN, Page, World, client
 from jsonschema import Draft202012Validator
 from visit import bearer, follow, link, open_, press, visit
 
-from handlers.problems import INTERNAL, PROBLEMS
+from handlers.http.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
 from service import app_keys
 from service.rate_limiting.open_waits import STREAMS

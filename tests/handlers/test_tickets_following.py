@@ -224,7 +224,7 @@ async def test_a_wait_lasts_at_least_one_second_however_it_is_written(world: Wor
 async def test_a_wait_is_clamped_to_the_longest(
     world: World, prefer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.tickets._LONGEST_WAIT", 1)
+    monkeypatch.setattr("handlers.tickets.status._LONGEST_WAIT", 1)
     page = await world.login()
     current = await tag(page)
     began = time.monotonic()

@@ -60,7 +60,7 @@ async def test_a_stream_begins_with_the_present_state_and_of_an_ended_ticket_is_
 
 
 async def test_silence_is_filled_with_comments(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.tickets._HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
     page = await world.login()
     async with stream(page) as response:
         await event(response)
@@ -70,9 +70,9 @@ async def test_silence_is_filled_with_comments(world: World, monkeypatch: pytest
 
 
 def test_the_silence_is_never_longer_than_promised() -> None:
-    from handlers import tickets
+    from handlers.tickets import status
 
-    assert tickets._HEARTBEAT < 15
+    assert status._HEARTBEAT < 15
 
 
 async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
@@ -87,7 +87,7 @@ async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
 async def test_the_streams_of_a_ticket_are_capped_and_a_place_is_free_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.tickets._HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
     page, other = await world.login(), await world.login()
     address = f"{world.url}/v1/tickets/{page.id}/events"
     streams = [await world.http.get(address, headers=page.bearer) for _ in range(8)]
@@ -111,7 +111,7 @@ async def test_the_streams_of_a_ticket_are_capped_and_a_place_is_free_again(
 async def test_a_browser_that_left_frees_its_place_before_anything_is_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.tickets._HEARTBEAT", 3600.0)
+    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", 3600.0)
     page = await world.login()
     address = f"{world.url}/v1/tickets/{page.id}/events"
     streams = [await world.http.get(address, headers=page.bearer) for _ in range(8)]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from harness import World, basic
 
-from handlers import bodies, callback
+from handlers.http import request_body
+from handlers.wechat import callback
 from service.observability import logs
 
 
@@ -94,6 +95,6 @@ async def test_a_push_that_never_ends_is_answered_in_time(world: World, monkeypa
 
 async def test_a_body_that_never_ends_is_refused_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when bodies are read without a timeout."""
-    monkeypatch.setattr(bodies, "_ARRIVES_WITHIN", 0.1)
+    monkeypatch.setattr(request_body, "_ARRIVES_WITHIN", 0.1)
     head = b"POST /v1/tickets HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     assert b"400" in await sent(world, head + b"Content-Length: 9\r\n\r\n{")

@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from harness import ORIGIN, World, client
 from visit import CLUB, Visit, visit
 
-from handlers.middleware import CROSS_ORIGIN
+from handlers.http.middleware import CROSS_ORIGIN
 from handlers.routes import ROUTES
 
 PATTERNS: Final = [(route.method, re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)) for route in ROUTES]

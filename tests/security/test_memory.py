@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from harness import ACCOUNT, ORIGIN, World, account, basic
 from serving import Service, serving, wechat
 
-from handlers import auth
+from handlers.http import authentication
 
 AT_A_DOOR = int(os.environ.get("MEMORY_JUNK", "0"))
 """Texts for each endpoint; `make prove-memory` sends 20,000."""
@@ -102,7 +102,9 @@ async def test_no_cache_keeps_what_was_not_proved(world: World) -> None:
     places, port = await _places(service, world.http), int(world.url.rpartition(":")[2])
     await _flood(port, places, count=5)
     before = caches()
-    assert ("models.scene.read_ticket", auth._proved_head.cache_info().currsize) in before, "it is looked at"
+    assert ("models.scene.read_ticket", authentication._proved_head.cache_info().currsize) in before, (
+        "it is looked at"
+    )
     await _flood(port, places, count=6)
     assert caches() == before
 

@@ -13,7 +13,7 @@ from harness import ACCOUNT, ORIGIN, SECOND, Page, World, basic, client
 from harness import world as make_world
 from visit import CLUB, Visit, bearer, cookie_of, follow, go, hosted, led_from, link, visit
 
-from handlers.pages import SCRIPTS
+from handlers.assets import SCRIPTS
 from handlers.routes import ROUTES
 from service.bindings.repository import Bindings
 from service.storage.embedded_valkey import valkey

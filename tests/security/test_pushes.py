@@ -345,7 +345,7 @@ async def test_whatever_is_wrong_with_a_push_reads_the_same(
         for name, request in unreadable(push).items():
             caplog.clear()
             answers[name] = await problem(await push.send(request), 400, "invalid-request")
-            [line] = [one for one in caplog.records if one.name == "handlers.callback"]
+            [line] = [one for one in caplog.records if one.name == "handlers.wechat.callback"]
             assert (line.__dict__["account"], line.__dict__["fault"]) == ("main", name.split()[0]), name
     assert len({json.dumps({**answer, "instance": ""}) for answer in answers.values()}) == 1
 
@@ -367,7 +367,7 @@ async def test_whatever_is_wrong_with_a_signature_reads_the_same(
     async with untouched(world):
         answers = [await problem(await push.send(good, query=query), 403, "bad-signature") for query in queries]
     assert len({json.dumps({**answer, "instance": ""}) for answer in answers}) == 1
-    faults = [one.__dict__["fault"] for one in caplog.records if one.name == "handlers.callback"]
+    faults = [one.__dict__["fault"] for one in caplog.records if one.name == "handlers.wechat.callback"]
     assert faults == ["signature", "signature", "clock", *["signature"] * 5]
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from handlers import auth, bodies
-from handlers.answers import json_answer, moment
+from handlers.http import authentication, request_body
+from handlers.http.responses import json_answer, moment
 from models.ticket import REGISTRATION_LIVES, Outcome
 from service.app_keys import REDEEMING, SETTINGS
 from service.tickets.code_exchange import Redeemed
@@ -13,8 +13,8 @@ from service.tickets.code_exchange import Redeemed
 
 async def exchange(request: web.Request) -> web.Response:
     """Give out what a code stands for, exactly once."""
-    client = auth.site(request)
-    wanted = await bodies.read(request, bodies.EXCHANGE)
+    client = authentication.site(request)
+    wanted = await request_body.read(request, request_body.EXCHANGE)
     redeemed = await request.app[REDEEMING].exchange(client, wanted.code)
     account = request.app[SETTINGS].accounts[redeemed.follower.account]
     return json_answer({**_outcome(redeemed), **_person(redeemed), "appid": account.appid})

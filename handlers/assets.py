@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers.answers import listed
+from handlers.http.responses import listed
 from models.errors import NotFound
 
 WEB: Final = Path(__file__).parent.parent / "web"

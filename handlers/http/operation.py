@@ -11,21 +11,12 @@ from typing import Any, Final
 from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter
 
-from handlers import (
-    auth,
-    bindings,
-    bodies,
-    callback,
-    cors,
-    exchange,
-    health,
-    pages,
-    portal,
-    portal_pages,
-    qr,
-    shapes,
-    tickets,
-)
+from handlers import assets, health
+from handlers.bindings import bindings
+from handlers.http import authentication, cors, request_body, schemas
+from handlers.portal import api, pages
+from handlers.tickets import exchange, qr_code, status
+from handlers.wechat import callback
 from models import errors
 from models.scene import MAX_LENGTH
 
@@ -100,7 +91,7 @@ SECURITY: Final[Mapping[str, Schema]] = {
     "portal_page": {
         "type": "apiKey",
         "in": "cookie",
-        "name": f"{auth.PORTAL_COOKIE}_SESSION",
+        "name": f"{authentication.PORTAL_COOKIE}_SESSION",
         "description": "The portal's own page; no other page's requests are taken with it. `SESSION` is the "
         "session's id; by https the name begins with `__Host-`.",
     },
@@ -112,7 +103,7 @@ PATH: Final[Mapping[str, Schema]] = {
     "version": {"schema": _text(16), "description": "Names its very bytes, as `scanbind widget` prints them."},
     "capability": {"schema": _LINE, "description": "Follow `qr_svg` and `qr_png`; it cannot be made up."},
     "user_id": {
-        "schema": bodies.USER_ID.json_schema(),
+        "schema": request_body.USER_ID.json_schema(),
         "description": "The site's own id of its user: printable, neither `.` nor `..`, kept exactly.",
     },
     "account": {"schema": _NAME, "description": "The account's name in the configuration."},
@@ -167,7 +158,7 @@ PARAMETERS: Final[Mapping[str, Schema]] = {
         "in": "query",
         "name": "user_id",
         "required": True,
-        "schema": bodies.USER_ID.json_schema(),
+        "schema": request_body.USER_ID.json_schema(),
         "description": "The site's own id of its user.",
     },
     "lang": {
@@ -225,12 +216,12 @@ def _json(means: str, shape: Shape, *headers: str) -> Answer:
 
 OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
     {
-        tickets.create: Operation(
+        status.create: Operation(
             callers=("site", "page"),
-            body={JSON: bodies.TICKET},
+            body={JSON: request_body.TICKET},
             answers={
-                201: _json("A new ticket.", shapes.TICKET_MADE),
-                200: _json("The bind ticket this session is already shown.", shapes.TICKET_MADE),
+                201: _json("A new ticket.", schemas.TICKET_MADE),
+                200: _json("The bind ticket this session is already shown.", schemas.TICKET_MADE),
             },
             refuses=(
                 *_JSON_IN,
@@ -239,58 +230,58 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 errors.WeChatUnavailable,
             ),
         ),
-        tickets.read: Operation(
+        status.read: Operation(
             callers=("follower",),
             parameters=("known", "wait"),
             answers={
-                200: _json("How it stands.", shapes.TICKET_STATE, "ETag"),
+                200: _json("How it stands.", schemas.TICKET_STATE, "ETag"),
                 304: Answer("Still as the ETag says.", headers=("ETag",)),
             },
             refuses=(*_FOLLOWING, errors.InvalidRequest, errors.RateLimited),
         ),
-        tickets.stream: Operation(
+        status.stream: Operation(
             callers=("follower",),
             answers={200: Answer("How it stands, as that changes.", {"text/event-stream": _STREAM})},
             refuses=(*_FOLLOWING, errors.InvalidRequest, errors.RateLimited),
         ),
-        tickets.cancel: Operation(
+        status.cancel: Operation(
             callers=("follower",),
             answers={204: Answer("The ticket is cancelled.")},
             refuses=(*_FOLLOWING, errors.TicketFinished),
         ),
         cors.preflight: Operation(answers={204: Answer("With CORS headers, if some client lists the origin.")}),
-        qr.code: Operation(
+        qr_code.code: Operation(
             callers=("follower",),
-            answers={200: _json("Where the code is, for a page that was given ticket and secret.", shapes.CODE)},
+            answers={200: _json("Where the code is, for a page that was given ticket and secret.", schemas.CODE)},
             refuses=(*_FOLLOWING, errors.NotFound),
         ),
-        qr.svg: Operation(
+        qr_code.svg: Operation(
             answers={200: Answer("The code.", {"image/svg+xml": TEXT})},
             refuses=(errors.NotFound,),
         ),
-        qr.png: Operation(
+        qr_code.png: Operation(
             parameters=("size", "download"),
             answers={200: Answer("The code.", {"image/png": _PICTURE})},
             refuses=(errors.InvalidRequest, errors.NotFound),
         ),
         exchange.exchange: Operation(
             callers=("site",),
-            body={JSON: bodies.EXCHANGE},
-            answers={200: _json("Who scanned.", shapes.REDEEMED)},
+            body={JSON: request_body.EXCHANGE},
+            answers={200: _json("Who scanned.", schemas.REDEEMED)},
             refuses=(*_JSON_IN, *_SITE, errors.InvalidCode),
         ),
         bindings.create: Operation(
             callers=("site",),
-            body={JSON: bodies.BINDING},
+            body={JSON: request_body.BINDING},
             answers={
-                201: _json("Bound.", shapes.BINDING_MADE),
-                200: _json("Bound by this very call before.", shapes.BINDING_MADE),
+                201: _json("Bound.", schemas.BINDING_MADE),
+                200: _json("Bound by this very call before.", schemas.BINDING_MADE),
             },
             refuses=(*_JSON_IN, *_SITE, errors.InvalidCode, errors.BindingConflict),
         ),
         bindings.read: Operation(
             callers=("site",),
-            answers={200: _json("All of the user's bindings.", shapes.BINDINGS)},
+            answers={200: _json("All of the user's bindings.", schemas.BINDINGS)},
             refuses=(errors.InvalidRequest, *_SITE),
         ),
         bindings.delete: Operation(
@@ -299,58 +290,58 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
             answers={204: Answer("Disconnected.")},
             refuses=(errors.InvalidRequest, *_SITE, errors.BindingNotFound),
         ),
-        portal.create: Operation(
+        api.create: Operation(
             callers=("site",),
-            body={JSON: bodies.PORTAL},
-            answers={201: _json("A link that works once.", shapes.PORTAL_LINK)},
+            body={JSON: request_body.PORTAL},
+            answers={201: _json("A link that works once.", schemas.PORTAL_LINK)},
             refuses=(*_JSON_IN, *_SITE),
         ),
-        portal.close_all: Operation(
+        api.close_all: Operation(
             callers=("site",),
             parameters=("whose",),
             answers={204: Answer("None of the user's links and visits is worth anything any more.")},
             refuses=(errors.InvalidRequest, *_SITE),
         ),
-        portal.open_: Operation(
+        api.open_: Operation(
             callers=("link",),
-            answers={200: _json("The session is open.", shapes.PORTAL_OPENED)},
+            answers={200: _json("The session is open.", schemas.PORTAL_OPENED)},
             refuses=(errors.Unauthorized, errors.StoreUnavailable, errors.SessionNotFound),
         ),
-        portal.read: Operation(
+        api.read: Operation(
             callers=_HOLDER,
-            answers={200: _json("How things stand.", shapes.PORTAL_VIEW)},
+            answers={200: _json("How things stand.", schemas.PORTAL_VIEW)},
             refuses=_VISIT,
         ),
-        portal.bind: Operation(
+        api.bind: Operation(
             callers=_HOLDER,
-            body={JSON: bodies.PORTAL_TICKET},
+            body={JSON: request_body.PORTAL_TICKET},
             answers={
-                201: _json("A new ticket.", shapes.TICKET_MADE),
-                200: _json("The bind ticket this session is already shown.", shapes.TICKET_MADE),
+                201: _json("A new ticket.", schemas.TICKET_MADE),
+                200: _json("The bind ticket this session is already shown.", schemas.TICKET_MADE),
             },
             refuses=(*_JSON_IN, *_VISIT, errors.RateLimited, errors.WeChatUnavailable),
         ),
-        portal.disconnect: Operation(
+        api.disconnect: Operation(
             callers=_HOLDER,
             answers={204: Answer("Disconnected.")},
             refuses=(*_VISIT, errors.BindingNotFound),
         ),
-        portal.close: Operation(
+        api.close: Operation(
             callers=_HOLDER,
             answers={204: Answer("The session is over.")},
             refuses=_VISIT,
         ),
-        portal_pages.enter: _LINK,
-        portal_pages.go_on: _LINK,
-        portal_pages.show: Operation(parameters=("lang",), answers={200: Answer("The page.", _HTML)}),
-        portal_pages.style: Operation(
+        pages.enter: _LINK,
+        pages.go_on: _LINK,
+        pages.show: Operation(parameters=("lang",), answers={200: Answer("The page.", _HTML)}),
+        pages.style: Operation(
             parameters=("known",),
             answers={
                 200: Answer("The style sheet.", {"text/css": TEXT}, headers=("ETag",)),
                 304: Answer("Still as the ETag says.", headers=("ETag",)),
             },
         ),
-        portal_pages.icon: Operation(
+        pages.icon: Operation(
             parameters=("known",),
             answers={
                 200: Answer("The picture.", {"image/svg+xml": TEXT}, headers=("ETag",)),
@@ -381,13 +372,13 @@ OPERATIONS: Final[Mapping[Handler, Operation]] = MappingProxyType(
                 errors.StoreUnavailable,
             ),
         ),
-        pages.latest: Operation(parameters=("known",), answers=_SCRIPT),
-        pages.pinned: Operation(parameters=("known",), answers=_SCRIPT, refuses=(errors.NotFound,)),
-        health.live: Operation(answers={200: _json("The process runs.", shapes.LIVENESS)}),
+        assets.latest: Operation(parameters=("known",), answers=_SCRIPT),
+        assets.pinned: Operation(parameters=("known",), answers=_SCRIPT, refuses=(errors.NotFound,)),
+        health.live: Operation(answers={200: _json("The process runs.", schemas.LIVENESS)}),
         health.ready: Operation(
             answers={
-                200: _json("Requests may be sent here.", shapes.READINESS),
-                503: _json("Not now; a dependency is down, or the service stops.", shapes.READINESS),
+                200: _json("Requests may be sent here.", schemas.READINESS),
+                503: _json("Not now; a dependency is down, or the service stops.", schemas.READINESS),
             },
         ),
         health.metrics: Operation(answers={200: Answer("Figures for Prometheus.", {"text/plain": TEXT})}),

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from handlers import auth
+from handlers.http import authentication
 from models.portal import SESSION_LIVES, PortalSession
 from service.portal.sessions import Opened
 
@@ -10,11 +10,11 @@ from service.portal.sessions import Opened
 def put(request: web.Request, response: web.Response, opened: Opened) -> None:
     """Let the browser hold the secret of a session that was just opened."""
     response.set_cookie(
-        auth.portal_cookie(request, opened.session.id),
+        authentication.portal_cookie(request, opened.session.id),
         opened.secret,
         path="/",
         max_age=int(SESSION_LIVES.total_seconds()),
-        secure=auth.secure(request),
+        secure=authentication.secure(request),
         httponly=True,
         # Strict does, though sites lead here: the page needs no cookie, what it asks for then is asked by itself.
         samesite="Strict",
@@ -23,6 +23,8 @@ def put(request: web.Request, response: web.Response, opened: Opened) -> None:
 
 def drop(request: web.Request, response: web.Response, session: PortalSession) -> None:
     """Let the browser forget the secret, if it holds one."""
-    name = auth.portal_cookie(request, session.id)
+    name = authentication.portal_cookie(request, session.id)
     if name in request.cookies:
-        response.del_cookie(name, path="/", secure=auth.secure(request), httponly=True, samesite="Strict")
+        response.del_cookie(
+            name, path="/", secure=authentication.secure(request), httponly=True, samesite="Strict"
+        )

@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from harness import World, basic, problem
 from yarl import URL
 
-from handlers.operations import LONGEST_LINE
+from handlers.http.operation import LONGEST_LINE
 from service.bindings.repository import Bindings
 
 

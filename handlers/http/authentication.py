@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers import cors
+from handlers.http import cors
 from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
 from models.ip_address import parsed_address
 from models.portal import PortalSession
@@ -182,7 +182,7 @@ def _refuse_other_pages(request: web.Request) -> None:
     """Return if a page of the service itself sent the request, or nobody could learn or change anything by it.
 
     Browsers that say neither where a GET comes from nor to whom it goes are old, or do not speak https: whatever
-    page it was, it cannot read the answer (handlers/cors.py).
+    page it was, it cannot read the answer (handlers/http/cors.py).
 
     Raises:
         ForbiddenOrigin: another page may have sent it, be it of a neighbouring host.

@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from handlers import problems
-from handlers.middleware import identify, sign
+from handlers.http import problems
+from handlers.http.middleware import identify, sign
 from models.errors import InvalidRequest
 
 

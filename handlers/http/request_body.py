@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from handlers.answers import listed
+from handlers.http.responses import listed
 from models.errors import InvalidRequest, UnsupportedMediaType
 from models.language import Lang
 from models.tables.columns import NAME

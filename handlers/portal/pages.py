@@ -8,9 +8,10 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers import auth, html, portal_cookie
-from handlers.answers import listed
-from handlers.pages import WEB
+from handlers.assets import WEB
+from handlers.http import authentication, security_headers
+from handlers.http.responses import listed
+from handlers.portal import cookie
 from models import requester
 from models.errors import ForbiddenOrigin, StoreUnavailable
 from models.language import Lang
@@ -47,7 +48,7 @@ async def enter(request: web.Request) -> web.Response:
 
 async def go_on(request: web.Request) -> web.Response:
     """Open a link by the button of the page that asks; a form of any other page only has it shown again."""
-    return await _visit(request, meant=lambda request, _: auth.own_page(request))
+    return await _visit(request, meant=lambda request, _: authentication.own_page(request))
 
 
 async def _visit(request: web.Request, *, meant: Callable[[web.Request, PortalSession], bool]) -> web.Response:
@@ -72,8 +73,8 @@ async def _visit(request: web.Request, *, meant: Callable[[web.Request, PortalSe
     settings = request.app[SETTINGS]
     lang = _lang(request, opened.session)
     page = f"{settings.server.public_url}/portal/{opened.session.id}?lang={lang}"
-    response = web.Response(status=303, headers={**html.PRIVATE, "Location": page})
-    portal_cookie.put(request, response, opened)
+    response = web.Response(status=303, headers={**security_headers.PRIVATE, "Location": page})
+    cookie.put(request, response, opened)
     return response
 
 
@@ -83,7 +84,7 @@ async def show(request: web.Request) -> web.Response:
     lang = Lang(asked) if asked in list(Lang) else _read(request) or Lang.EN
     session = request.match_info["session"]
     values = {"lang": lang, "session_id": session, "base": "../"}
-    return html.page(_filled(_PAGE, values), framers=await _framers(request, session))
+    return security_headers.page(_filled(_PAGE, values), framers=await _framers(request, session))
 
 
 async def style(request: web.Request) -> web.Response:
@@ -124,26 +125,26 @@ def _asking(request: web.Request, session: PortalSession) -> web.Response:
     names = {lang.value: name for lang, name in request.app[SETTINGS].clients[session.client].name.items()}
     account = requester.name(session.account_name or "") or requester.name(session.user_id) or "?"
     values = {**names, "account": account, "lang": _lang(request, session), "base": "../../"}
-    return html.page(_filled(_ASK, values), has_form=True)
+    return security_headers.page(_filled(_ASK, values), has_form=True)
 
 
 def _framed(request: web.Request, session: PortalSession) -> web.Response:
     """Ask to be opened by itself, and leave the link for that: in another site's page there would be no cookie."""
     values = {"lang": _lang(request, session), "base": "../../"}
     origins = request.app[SETTINGS].clients[session.client].origins
-    return html.page(_filled(_FRAMED, values), framers=origins)
+    return security_headers.page(_filled(_FRAMED, values), framers=origins)
 
 
 def _gone(request: web.Request, session: PortalSession | None) -> web.Response:
     """Say that a link works once; whoever holds a genuine one is shown the way back."""
     if session is None:
         values = {"lang": _read(request) or Lang.EN, "base": "../../"}
-        return html.page(_filled(_GONE, values), status=404)
+        return security_headers.page(_filled(_GONE, values), status=404)
     client = request.app[SETTINGS].clients[session.client]
     names = {lang.value: escape(name) for lang, name in client.name.items()}
     back = _BACK.substitute(names, url=escape(session.return_url)) if session.return_url else ""
     values = {"lang": _lang(request, session), "base": "../../"}
-    return html.page(_filled(_GONE, values, back=back), framers=client.origins, status=410)
+    return security_headers.page(_filled(_GONE, values, back=back), framers=client.origins, status=410)
 
 
 async def _framers(request: web.Request, session_id: str) -> Collection[str]:

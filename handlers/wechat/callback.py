@@ -8,8 +8,8 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers import auth
-from handlers.bodies import refuse_compressed
+from handlers.http import authentication
+from handlers.http.request_body import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
 from service.app_keys import ACCOUNTS, CLOCK, LIMITS, METRICS, SCANNING
 from service.wechat.push_account import Account
@@ -51,7 +51,9 @@ def _refuse_forgers(request: web.Request, account: Account) -> None:
     Raises:
         RateLimited: neither.
     """
-    if (address := auth.stranger(request)) and not account.vouched(request.query, now=request.app[CLOCK]()):
+    if (address := authentication.stranger(request)) and not account.vouched(
+        request.query, now=request.app[CLOCK]()
+    ):
         request.app[LIMITS].hear(address)
 
 

@@ -10,8 +10,8 @@ from typing import Final
 import segno
 from aiohttp import web
 
-from handlers import auth
-from handlers.answers import json_answer, moment, seconds_left
+from handlers.http import authentication
+from handlers.http.responses import json_answer, moment, seconds_left
 from models.errors import InvalidRequest, NotFound
 from service.app_keys import CLOCK, FOLLOWING, KEYRING
 
@@ -28,7 +28,7 @@ To draw one takes as long as thirty other requests, so nobody has it done again 
 
 async def code(request: web.Request) -> web.Response:
     """Tell where the code of a ticket is, which a back end made and a page shows."""
-    head, _ = auth.follower(request)
+    head, _ = authentication.follower(request)
     qr_url = await request.app[FOLLOWING].qr_url(head)
     left = seconds_left(head.expires_at, request.app[CLOCK]())
     if qr_url is None or not left:

@@ -11,8 +11,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from handlers import cors, guessing, problems
-from handlers.bodies import shown
+from handlers.http import brute_force, cors, problems
+from handlers.http.request_body import shown
 from models.errors import InvalidRequest
 from service.app_keys import METRICS
 from service.observability.logs import REQUEST_ID
@@ -59,7 +59,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise  # nobody is left to answer
     except Exception as e:  # noqa: BLE001 - the last door: every error becomes a problem, none leaks
-        response = problems.answer(await guessing.considered(request, e))
+        response = problems.answer(await brute_force.considered(request, e))
     seconds = time.perf_counter() - began
     # Nobody may invent methods to be counted.
     method = "any" if route == _NOWHERE else request.method

@@ -10,9 +10,10 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic_core import to_json
 
-from handlers import auth, bodies, cors, qr
-from handlers.answers import NO_STORE, json_answer, listed, moment, seconds_left
-from handlers.bodies import BindTicketRequest, LoginRequest
+from handlers.http import authentication, cors, request_body
+from handlers.http.request_body import BindTicketRequest, LoginRequest
+from handlers.http.responses import NO_STORE, json_answer, listed, moment, seconds_left
+from handlers.tickets import qr_code
 from models import requester
 from models.binding import UserId
 from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
@@ -39,7 +40,7 @@ _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 async def create(request: web.Request) -> web.Response:
     """Make a ticket: 201, or 200 for a bind ticket that is given out again."""
-    wanted = await bodies.read(request, bodies.TICKET)
+    wanted = await request_body.read(request, request_body.TICKET)
     client, via = await _caller(request, wanted)
     asker = _asker(request, wanted, via)
     issuing = request.app[ISSUING]
@@ -65,7 +66,7 @@ async def create(request: web.Request) -> web.Response:
 
 async def read(request: web.Request) -> web.Response:
     """Tell how a ticket stands; with `Prefer: wait=N` and a matching ETag, once that changes."""
-    head, keys = auth.follower(request)
+    head, keys = authentication.follower(request)
     following = request.app[FOLLOWING]
     ticket = await following.read(head)
     tags = _TAG.findall(listed(request, "If-None-Match"))
@@ -73,7 +74,7 @@ async def read(request: web.Request) -> web.Response:
     if (seconds := _wait(request)) and _etag(view) in tags and not ticket.status.final:
         _refuse_body(request)
         until = asyncio.get_running_loop().time() + seconds
-        with request.app[WAITING].poll(head.ticket, auth.stranger(request), request):
+        with request.app[WAITING].poll(head.ticket, authentication.stranger(request), request):
             while _etag(view) in tags and not ticket.status.final:
                 left = until - asyncio.get_running_loop().time()
                 if left <= 0 or request.app[DRAINING].is_set():
@@ -92,12 +93,12 @@ async def stream(request: web.Request) -> web.StreamResponse:
     Once begun it goes on while a store is away, with comments alone. Thousands wait in here at once, so little is
     kept alive meanwhile (docs/benchmarks.md).
     """
-    head, keys = auth.follower(request)
+    head, keys = authentication.follower(request)
     _refuse_body(request)
     following, draining = request.app[FOLLOWING], request.app[DRAINING]
     ticket = await following.read(head)
     response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
-    with request.app[WAITING].stream(head.ticket, auth.stranger(request), request):
+    with request.app[WAITING].stream(head.ticket, authentication.stranger(request), request):
         try:
             await response.prepare(request)
             response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
@@ -114,14 +115,14 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 async def cancel(request: web.Request) -> web.Response:
     """End a ticket as cancelled."""
-    head, keys = auth.follower(request)
+    head, keys = authentication.follower(request)
     await request.app[FOLLOWING].cancel(head, keys.client)
     return web.Response(status=204, headers=NO_STORE)
 
 
 async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> tuple[str, Via]:
     """Return whose ticket it will be and who started it; credentials win over an origin."""
-    client = auth.back_end(request)
+    client = authentication.back_end(request)
     if client is not None:
         if wanted.client_id not in (None, client):
             raise InvalidRequest("client_id: not the client of these credentials")
@@ -131,8 +132,8 @@ async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest
         raise Unauthorized("HTTP Basic with client id and secret is needed")
     if wanted.client_id is None:
         raise InvalidRequest("client_id: is missing")
-    client = auth.page(request, wanted.client_id)
-    await request.app[LIMITS].page_starts(client=client, address=auth.address(request))
+    client = authentication.page(request, wanted.client_id)
+    await request.app[LIMITS].page_starts(client=client, address=authentication.address(request))
     return client, Via.PAGE
 
 
@@ -141,7 +142,7 @@ def _asker(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: 
         if wanted.visitor:
             raise InvalidRequest("visitor: only a back end may say who its visitor is")
         agent = request.headers.get("User-Agent")
-        return requester.asker(ip=auth.address(request), user_agent=agent, state=wanted.state)
+        return requester.asker(ip=authentication.address(request), user_agent=agent, state=wanted.state)
     ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)
     if isinstance(wanted, LoginRequest):
         return requester.asker(ip=ip, user_agent=agent, state=wanted.state)
@@ -242,7 +243,7 @@ def shown_new(request: web.Request, issued: Issued) -> dict[str, Any]:
         "purpose": head.purpose,
         "status": "pending",
         "account": issued.account,
-        **qr.addresses(request, issued.qr_url, head.expires_at),
+        **qr_code.addresses(request, issued.qr_url, head.expires_at),
         "created_at": moment(issued.created_at),
         "expires_at": moment(head.expires_at),
         "expires_in": seconds_left(head.expires_at, issued.created_at if issued.fresh else request.app[CLOCK]()),

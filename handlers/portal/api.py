@@ -5,8 +5,10 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from handlers import auth, bodies, cors, portal_cookie, tickets
-from handlers.answers import NO_STORE, json_answer, moment, seconds_left
+from handlers.http import authentication, cors, request_body
+from handlers.http.responses import NO_STORE, json_answer, moment, seconds_left
+from handlers.portal import cookie
+from handlers.tickets import status
 from models import requester
 from models.binding import Binding, Door, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
@@ -22,8 +24,8 @@ _RECENT: Final = 10
 
 async def create(request: web.Request) -> web.Response:
     """Make a link that opens the portal for one user, once."""
-    client = auth.site(request)
-    wanted = await bodies.read(request, bodies.PORTAL)
+    client = authentication.site(request)
+    wanted = await request_body.read(request, request_body.PORTAL)
     link = await request.app[PORTAL].start(
         client,
         UserId(wanted.user_id),
@@ -40,7 +42,7 @@ async def create(request: web.Request) -> web.Response:
 
 async def open_(request: web.Request) -> web.Response:
     """Open the link from within a page of the site: its token, once, for the session's secret."""
-    token = auth.bearer(request, "the link's token")
+    token = authentication.bearer(request, "the link's token")
     session = await request.app[PORTAL].linked(token)
     if session is None or session.id != request.match_info["session"]:
         raise SessionNotFound("unknown session, or not its token")
@@ -53,7 +55,7 @@ async def open_(request: web.Request) -> web.Response:
 
 async def read(request: web.Request) -> web.Response:
     """Tell what is bound, what may be bound, and what was done recently."""
-    session = await auth.account_holder(request)
+    session = await authentication.account_holder(request)
     bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
     accounts = request.app[SETTINGS].clients[session.client].accounts
@@ -70,9 +72,9 @@ async def read(request: web.Request) -> web.Response:
 
 async def bind(request: web.Request) -> web.Response:
     """Make a bind ticket for the page to show: 201, or 200 when it is given out again."""
-    session = await auth.account_holder(request)
-    wanted = await bodies.read(request, bodies.PORTAL_TICKET)
-    address, agent = auth.address(request), request.headers.get("User-Agent")
+    session = await authentication.account_holder(request)
+    wanted = await request_body.read(request, request_body.PORTAL_TICKET)
+    address, agent = authentication.address(request), request.headers.get("User-Agent")
     await request.app[LIMITS].page_starts(client=session.client, address=address)
     issued = await request.app[ISSUING].bind(
         Wanted(
@@ -86,14 +88,14 @@ async def bind(request: web.Request) -> web.Response:
     )
     if issued.fresh:
         request.app[METRICS].tickets.labels(session.client, Purpose.BIND, Via.PAGE).inc()
-    return json_answer(tickets.shown_new(request, issued), status=201 if issued.fresh else 200)
+    return json_answer(status.shown_new(request, issued), status=201 if issued.fresh else 200)
 
 
 async def disconnect(request: web.Request) -> web.Response:
     """Disconnect the account holder from one account."""
-    session = await auth.account_holder(request)
+    session = await authentication.account_holder(request)
     account, now = request.match_info["account"], request.app[CLOCK]()
-    removed = bodies.could_name(account) and await request.app[BINDINGS].disconnect(
+    removed = request_body.could_name(account) and await request.app[BINDINGS].disconnect(
         session.client, session.user_id, account=account, door=Door.PORTAL, now=now
     )
     if not removed:
@@ -103,17 +105,17 @@ async def disconnect(request: web.Request) -> web.Response:
 
 async def close(request: web.Request) -> web.Response:
     """End the session, and with it the code that it shows."""
-    session = await auth.account_holder(request)
+    session = await authentication.account_holder(request)
     await request.app[PORTAL].close(session)
     await request.app[ISSUING].withdraw(session.client, session.user_id, request_session(session.id))
     response = web.Response(status=204, headers=NO_STORE)
-    portal_cookie.drop(request, response, session)
+    cookie.drop(request, response, session)
     return response
 
 
 async def close_all(request: web.Request) -> web.Response:
     """End all visits of one user, and withdraw what they show: they signed out, or somebody else signed in."""
-    client, user_id = auth.site(request), _user_id(request)
+    client, user_id = authentication.site(request), _user_id(request)
     for session_id in await request.app[PORTAL].close_all(client, user_id):
         await request.app[ISSUING].withdraw(client, user_id, request_session(session_id))
     return web.Response(status=204, headers=NO_STORE)
@@ -126,7 +128,7 @@ def _user_id(request: web.Request) -> UserId:
         raise InvalidRequest("user_id: must be UTF-8") from e
     if [name for name, _ in given] != ["user_id"]:
         raise InvalidRequest("the query must hold user_id, once, and nothing else")
-    return UserId(bodies.check(bodies.USER_ID, given[0][1], name="user_id"))
+    return UserId(request_body.check(request_body.USER_ID, given[0][1], name="user_id"))
 
 
 def _visit(request: web.Request, session: PortalSession) -> dict[str, Any]:

@@ -9,7 +9,7 @@ read.
 
 from aiohttp import web
 
-from handlers import auth
+from handlers.http import authentication
 from models.errors import BadSignature, RateLimited, WrongCredentials
 from models.ip_address import shares
 from service.app_keys import AUDIT, LIMITS, METRICS
@@ -20,7 +20,7 @@ async def considered(request: web.Request, error: Exception) -> Exception:
 
     That a limit was exceeded is recorded.
     """
-    limits, address = request.app[LIMITS], auth.stranger(request)
+    limits, address = request.app[LIMITS], authentication.stranger(request)
     if address and isinstance(error, WrongCredentials):
         await limits.failed(error.client, address)
     if address and isinstance(error, BadSignature):
@@ -30,7 +30,7 @@ async def considered(request: web.Request, error: Exception) -> Exception:
         except RateLimited as refusal:
             error = refusal
     if isinstance(error, RateLimited):
-        note(request.app, error, auth.address(request))
+        note(request.app, error, authentication.address(request))
     return error
 
 
