@@ -18,8 +18,8 @@ from sandbox.account import OfficialAccount
 from sandbox.app import make_app as make_wechat
 from service.app_keys import DRAINING
 from service.config import settings
-from service.server import runner
 from service.server.app import make_app
+from service.server.runner import opened
 from service.storage.embedded_valkey import valkey
 
 
@@ -45,7 +45,7 @@ async def running() -> AsyncIterator[Service]:
         folder = Path(name)
         async with _wechat() as api_base, valkey(folder) as redis_url:
             app = make_app(settings.validate(_tree(folder, redis_url, api_base)))
-            async with runner.opened(app) as server:
+            async with opened(app) as server:
                 app[DRAINING].set()
                 with (
                     contextlib.closing(Redis.from_url(redis_url)) as redis,

@@ -20,6 +20,7 @@ from sandbox.app import SANDBOX, make_app
 from sandbox.people import Person
 from sandbox.world import Sandbox
 from service.config.settings import Settings, load
+from service.server.runner import running
 from service.storage.redis import connect
 
 ORIGIN = "https://shop.example"
@@ -275,7 +276,7 @@ async def world(
         for name, one in official.items():
             wechat[SANDBOX].point(f"{url}/wechat/{name}", account=one.appid)
         async with (
-            runner.running(loaded, sock=ours, clock=clock) as service,
+            running(loaded, sock=ours, clock=clock) as service,
             ClientSession() as http,
             connect(redis_url) as redis,
         ):

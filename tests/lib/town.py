@@ -27,6 +27,7 @@ from sandbox.replies import Question, judge
 from sandbox.wire import Fields
 from service.confirmation import messages
 from service.confirmation.messages import Notice
+from service.server.runner import running
 
 NAMES: Final = {"shop": {"zh": "商城", "en": "Shop"}, "club": {"zh": "俱乐部", "en": "Club"}}
 KINDS: Final = {
@@ -56,7 +57,7 @@ class Push:
     contact: Contact
     fields: Fields
     request: Request
-    messages: dict[int, str | None] = field(default_factory=dict)
+    replies: dict[int, str | None] = field(default_factory=dict)
     """What was heard first, by how often Redis had been lost before."""
 
     @property
@@ -180,7 +181,7 @@ async def found(redis_url: str, folder: Path, runner: asyncio.Runner) -> Town:
         )
     )
     sock = stack.enter_context(free_port())
-    other = await stack.enter_async_context(runner.running(world.settings, sock=sock, clock=world.clock))
+    other = await stack.enter_async_context(running(world.settings, sock=sock, clock=world.clock))
     urls = itertools.cycle([world.url, f"http://127.0.0.1:{other.port}"])
     return Town(runner, stack, world, [world.app, other.app], urls)
 
