@@ -90,7 +90,7 @@ def _widget(arguments: Arguments) -> int:
 
 
 def _doctor(arguments: Arguments) -> int:
-    from service.doctor import examine  # noqa: PLC0415 - only what runs is imported
+    from service.doctor.report import examine  # noqa: PLC0415 - only what runs is imported
 
     findings = asyncio.run(examine(_settings(arguments)))
     for finding in findings:

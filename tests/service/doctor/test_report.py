@@ -19,10 +19,12 @@ from models.events import OpenId
 from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
-from service import doctor
 from service.config.settings import Settings, validate
 from service.crypto.field_encryption import Vault
-from service.doctor import Finding, examine
+from service.doctor import report
+from service.doctor.finding import Finding
+from service.doctor.public_url import check_public_url
+from service.doctor.report import examine
 from service.identities import reencryption
 from service.identities.followers import Followers
 from service.identities.repository import People
@@ -235,7 +237,7 @@ async def test_plain_mode_is_warned_of(tmp_path: Path, official: OfficialAccount
 async def test_an_address_that_wechat_cannot_use_is_warned_of(
     url: str, message: str | None, tmp_path: Path, official: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_CHECKS", {"server.public_url": doctor._public_url})
+    monkeypatch.setattr(report, "_CHECKS", {"server.public_url": check_public_url})
     server = {"public_url": url, "trusted_proxies": ["10.0.0.0/8"]}
     config = settings(tmp_path, official, "http://127.0.0.1:9", server=server)
     reached, *warnings = await examine(config)
@@ -247,7 +249,7 @@ async def test_an_address_that_wechat_cannot_use_is_warned_of(
 async def test_a_proxy_that_is_not_named_is_warned_of(
     tmp_path: Path, official: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_CHECKS", {"server.public_url": doctor._public_url})
+    monkeypatch.setattr(report, "_CHECKS", {"server.public_url": check_public_url})
     server = {"public_url": "https://login.invalid"}
     config = settings(tmp_path, official, "http://127.0.0.1:9", server=server)
     [warning] = about(await examine(config), "server.trusted_proxies")
@@ -271,8 +273,8 @@ async def test_a_check_that_fails_or_hangs_is_a_finding_too(
         await asyncio.Event().wait()
         yield Finding(True, "hanging", "never")
 
-    monkeypatch.setattr(doctor, "_CHECKS", {"broken": broken, "hanging": hanging})
-    monkeypatch.setattr(doctor, "PATIENCE", 0.05)
+    monkeypatch.setattr(report, "_CHECKS", {"broken": broken, "hanging": hanging})
+    monkeypatch.setattr(report, "PATIENCE", 0.05)
     findings = await examine(settings(tmp_path, official, "http://127.0.0.1:9"))
     assert [(finding.ok, finding.subject) for finding in findings] == [(False, "broken"), (False, "hanging")]
     assert "hunter2" not in str(findings)

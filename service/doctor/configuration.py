@@ -1,0 +1,23 @@
+"""Checks what the configuration allows and should not."""
+
+from collections.abc import AsyncIterator
+
+from service.config.settings import Settings
+from service.crypto.secret_key_file import resolve_secret_keys
+from service.doctor.finding import Finding
+
+
+async def check_configuration(settings: Settings) -> AsyncIterator[Finding]:
+    resolve_secret_keys(settings)
+    yield Finding(True, "configuration", "good")
+    for part in ("accounts", "clients"):
+        if not getattr(settings, part):
+            yield Finding(None, part, "there are none, so nobody can scan", f"configure {part} in config.yaml")
+    for name, account in settings.accounts.items():
+        if account.mode == "plain":
+            yield Finding(
+                None,
+                f"accounts.{name}.mode",
+                "in plain mode nothing signs the body: whoever sees one push can forge any scan",
+                "choose safe mode in WeChat's console and here",
+            )

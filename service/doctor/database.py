@@ -1,0 +1,28 @@
+"""Checks the tables, and whether their people are sealed with the newest key."""
+
+from collections.abc import AsyncIterator
+
+from models.errors import StoreUnavailable
+from service.config.settings import Settings
+from service.doctor.finding import Finding
+from service.identities import reencryption
+from service.storage import database
+
+
+async def check_database(settings: Settings) -> AsyncIterator[Finding]:
+    async with database.connect(settings.database.url, data_dir=settings.data_dir) as sql:
+        for check, message, remedy in (
+            (sql.ping, "answers", "start it, or correct database.url"),
+            (sql.check_schema, "its tables are current", "run `scanbind migrate`"),
+        ):
+            try:
+                await check()
+            except StoreUnavailable as error:
+                yield Finding(False, "database", error.detail, remedy)
+                return
+            yield Finding(True, "database", message)
+        vault = reencryption.vault(settings)
+        await reencryption.check(sql, vault)
+        if left := await reencryption.stale(sql, vault):
+            message = f"{left:,} people stand in the clear or under an older key"
+            yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")

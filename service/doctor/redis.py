@@ -1,0 +1,79 @@
+"""Checks that Redis keeps what it is given, and how many of the day's codes are used."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import RedisError
+
+from models.ticket import Purpose
+from service.config.settings import Settings
+from service.config.types import EMBEDDED
+from service.doctor.finding import Finding
+from service.rate_limiting.qr_quota import Quota, available
+from service.storage import embedded_valkey, redis
+
+_NEARLY: Final = 0.8
+"""The share of a day's codes from which on somebody should know."""
+
+
+async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
+    async with AsyncExitStack() as stack:
+        url = settings.redis.url
+        if url == EMBEDDED:
+            try:
+                url = await stack.enter_async_context(embedded_valkey.valkey(settings.data_dir))
+            except embedded_valkey.FolderInUseError as in_use:
+                yield Finding(True, "redis", "embedded, and in the hands of a scanbind that runs")
+                async with redis.connect(in_use.url) as theirs:
+                    async for finding in _codes(settings, theirs):
+                        yield finding
+                return
+        client = await stack.enter_async_context(redis.connect(url))
+        try:
+            facts = _facts(await client.info())
+        except (RedisError, OSError) as error:
+            remedy = "start it, or correct redis.url"
+            yield Finding(False, "redis", f"does not answer ({type(error).__name__})", remedy)
+            return
+        for finding in _redis_facts(facts):
+            yield finding
+        async for finding in _codes(settings, client):
+            yield finding
+
+
+async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIterator[Finding]:
+    """Tell how many of WeChat's codes were asked for today."""
+    quota = Quota(client, accounts=settings.accounts, clock=lambda: datetime.now(UTC))
+    for name, account in settings.accounts.items():
+        subject, used, total = f"accounts.{name}.codes_per_day", await quota.used(name), account.codes_per_day
+        message = f"{used} of {total} codes were asked of WeChat today"
+        if used >= available(account, Purpose.LOGIN):
+            left = max(0, total - used)
+            message += f"; logins are refused, and {left} are left for binds"
+            yield Finding(None, subject, message, "find out who asks for so many; it goes on tomorrow")
+        elif used >= _NEARLY * total:
+            yield Finding(None, subject, message, "find out who asks for so many, before logins are refused")
+        else:
+            yield Finding(True, subject, message)
+
+
+def _facts(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return one server's INFO; of a cluster's, the first."""
+    first = next(iter(info.values()), None)
+    return first if isinstance(first, dict) and "redis_version" in first else info
+
+
+def _redis_facts(facts: Mapping[str, Any]) -> list[Finding]:
+    name = "Valkey" if "valkey_version" in facts else "Redis"
+    version = facts.get("valkey_version") or facts.get("redis_version", "of unknown version")
+    findings = [Finding(True, "redis", f"{name} {version} answers")]
+    if facts.get("maxmemory") and facts.get("maxmemory_policy") != "noeviction":
+        remedy = "set maxmemory-policy to noeviction"
+        findings.append(Finding(None, "redis", "may drop tickets when memory runs short", remedy))
+    if not facts.get("aof_enabled"):
+        remedy = "set appendonly to yes"
+        findings.append(Finding(None, "redis", "forgets scans in progress when it is restarted", remedy))
+    return findings

@@ -1,0 +1,46 @@
+"""Tries everything that is configured and says what to do. Changes nothing but what a start would change.
+
+Each check gives findings, never an exception: whoever asks wants all that is wrong, not the first of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from service.config.settings import ConfigError, Settings
+from service.doctor.configuration import check_configuration
+from service.doctor.database import check_database
+from service.doctor.finding import REACH, Finding
+from service.doctor.public_url import check_public_url
+from service.doctor.redis import check_redis
+from service.doctor.wechat import check_accounts, check_clock
+
+PATIENCE: Final = 15.0
+"""Seconds that one check may take."""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at configuration, Redis, database, public address, every account and the clock, in this order."""
+    findings = []
+    for subject, check in _CHECKS.items():
+        try:
+            async with asyncio.timeout(PATIENCE):
+                findings += [finding async for finding in check(settings)]
+        except ConfigError as error:
+            findings += [Finding(False, subject, fault, "correct it and ask again") for fault in error.faults]
+        except TimeoutError:
+            findings.append(Finding(False, subject, f"no answer in {PATIENCE:.0f} seconds", REACH.format(subject)))
+        except Exception as error:  # noqa: BLE001 - a check that falls ill is a finding like another
+            findings.append(Finding(False, subject, f"ended in {type(error).__name__}", REACH.format(subject)))
+    return findings
+
+
+_Check = Callable[[Settings], AsyncIterator[Finding]]
+_CHECKS: Final[dict[str, _Check]] = {
+    "configuration": check_configuration,
+    "redis": check_redis,
+    "database": check_database,
+    "server.public_url": check_public_url,
+    "accounts": check_accounts,
+    "clock": check_clock,
+}
