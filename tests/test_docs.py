@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from handlers.routes import ROUTES
-from service.cli import _COMMANDS
+from service.cli.main import _COMMANDS
 from service.config.settings import Account, Client, Settings, load
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from proxy import Proxy, Rule, no_streams
 from widget import LOGIN, Console, Widget, confirm, opened
 
 from handlers.assets import SCRIPTS
-from service.cli import main
+from service.cli.main import main
 
 BIND = '<scanbind-qr purpose="bind" ticket-url="/ticket"></scanbind-qr>'
 IPHONE = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness import ORIGIN, World, problem
 
-from service.cli import main
+from service.cli.main import main
 
 NAMES = ("widget", "portal")
 TAG = re.compile(

@@ -12,7 +12,7 @@ from harness import ORIGIN, World, client
 from harness import world as make_world
 from visit import visit
 
-from service.cli import main
+from service.cli.main import main
 
 Make = Callable[..., Any]
 Record = Callable[..., Awaitable[list[dict[str, Any]]]]

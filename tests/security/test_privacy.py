@@ -17,7 +17,7 @@ from visit import visit
 from models.events import OpenId
 from sandbox.people import Person
 from service.app_keys import FEED
-from service.cli import main
+from service.cli.main import main
 from service.crypto.field_encryption import Vault
 from service.identities.followers import Followers
 from service.identities.repository import People

@@ -19,7 +19,7 @@ from service.storage.embedded_valkey import _taken, valkey
 DROPPED = "did not end in time and is dropped: "
 A_THREAD_THAT_HANGS = """
 import sys, threading
-from service.cli import main
+from service.cli.main import main
 threading.Thread(target=threading.Event().wait).start()
 sys.exit(main())
 """

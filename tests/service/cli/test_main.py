@@ -16,11 +16,11 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from service.cli import main
+from service.cli.main import main
 from service.config.settings import validate
 from service.crypto.client_secrets import Credentials
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "keys", "keys new", "keys rotate", "doctor")
 
 Run = Callable[..., tuple[int, str, str]]

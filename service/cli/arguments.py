@@ -1,0 +1,61 @@
+"""What the commands share: exit statuses, options, types of arguments and tables of commands."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from service.config.settings import Settings, load
+
+GOOD: Final = 0
+FAILED: Final = 1
+WRONG: Final = 2
+Arguments = argparse.Namespace
+
+
+def fail(why: str) -> int:
+    print(f"scanbind: {why}", file=sys.stderr)
+    return FAILED
+
+
+def load_settings(arguments: Arguments) -> Settings:
+    return load(arguments.config, os.environ)
+
+
+def config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings to read (./config.yaml if there is one)"
+    )
+
+
+def printable_text(text: str) -> str:
+    if not text.isprintable():  # an argument that is no UTF-8 is not
+        raise argparse.ArgumentTypeError("must be printable")
+    return text
+
+
+def whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
+        raise argparse.ArgumentTypeError("must be a whole number from 1 on")
+    return int(text)
+
+
+def port_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError("must be from 0 to 65535")
+    return int(text)
+
+
+Options = Callable[[argparse.ArgumentParser], None]
+Commands = dict[str, tuple[Callable[[Arguments], int] | None, Options, str]]
+"""What runs (None: the commands below it), its options, and what it does."""
+
+
+def add_commands(table: Commands, parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for name, (run, options, summary) in table.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        command.set_defaults(run=run)
+        options(command)

@@ -1,0 +1,47 @@
+"""`scanbind audit`: read the audit log."""
+
+import argparse
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+
+from models.audit import Happening
+from models.binding import Change
+from service.cli.arguments import GOOD, Arguments, config_option, load_settings, printable_text, whole_number
+
+_EVENTS: Final = (*Happening, *Change)
+
+
+def print_audit_log(arguments: Arguments) -> int:
+    from service.audit import reader  # noqa: PLC0415 - only what runs is imported
+
+    wanted = reader.Wanted(**{name: getattr(arguments, name) for name in reader.Wanted.__slots__})
+    settings = load_settings(arguments)
+    lines = asyncio.run(reader.lines(settings, wanted, limit=arguments.limit, as_json=arguments.json))
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return GOOD
+
+
+def audit_options(parser: argparse.ArgumentParser) -> None:
+    config_option(parser)
+    parser.add_argument("--since", type=_since, metavar="WHEN", help="24h, 7d, or a time such as 2026-11-20T08:00")
+    parser.add_argument("--event", choices=_EVENTS, metavar="WORD", help="one of " + ", ".join(_EVENTS))
+    parser.add_argument("--client", type=printable_text, metavar="NAME", help="of this site")
+    parser.add_argument("--user-id", type=printable_text, metavar="ID", help="of this user of a site")
+    parser.add_argument(
+        "--openid", type=printable_text, metavar="OPENID", help="of this person; all of it is needed"
+    )
+    parser.add_argument("--ticket", type=printable_text, metavar="TICKET", help="of this ticket")
+    parser.add_argument(
+        "--limit", type=whole_number, default=100, metavar="N", help="the last so many lines (100)"
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+
+
+def _since(text: str) -> datetime:
+    from service.audit.reader import since  # noqa: PLC0415 - only what runs is imported
+
+    try:
+        return since(text, now=datetime.now(UTC))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError("must be such as 90s, 30m, 24h, 7d or 2026-11-20T08:00") from None

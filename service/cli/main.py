@@ -1,0 +1,65 @@
+"""The command line: reads arguments, starts what they name, prints what comes of it. Decides nothing.
+
+Exit status: 0 good, 1 failed, 2 wrong usage or configuration. Each command imports what it runs, so that the
+others start fast.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from models.errors import ServiceError
+from service.cli.arguments import FAILED, WRONG, Commands, add_commands, config_option, fail
+from service.cli.audit import audit_options, print_audit_log
+from service.cli.keys import key_commands
+from service.cli.privacy import privacy_commands
+from service.cli.serve import demo_options, run_demo_site, run_sandbox, run_service, sandbox_options, serve_options
+from service.cli.setup import check_configuration, print_widget_tags, run_doctor, run_migrations
+from service.config.settings import ConfigError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status. Raises SystemExit for `--help` and for wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has read enough: `scanbind audit | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except ConfigError as error:
+        print(*error.faults, sep="\n", file=sys.stderr)
+        return WRONG
+    except ServiceError as error:
+        return fail(error.detail)
+    except OSError as error:
+        return fail(error.strerror or str(error))
+    except KeyboardInterrupt:
+        return fail("interrupted")
+    return status
+
+
+_COMMANDS: Final[Commands] = {
+    "serve": (run_service, serve_options, "run the service"),
+    "demo": (run_demo_site, demo_options, "try everything on this machine, with a pretend WeChat and a shop"),
+    "sandbox": (run_sandbox, sandbox_options, "run the pretend WeChat alone"),
+    "migrate": (run_migrations, config_option, "bring the database to the newest revision"),
+    "check-config": (check_configuration, config_option, "name every fault of the configuration"),
+    "widget": (print_widget_tags, config_option, "print the script tags that pin this version in a page"),
+    "audit": (print_audit_log, audit_options, "read the record of what matters to security"),
+    "keys": (None, key_commands, "make keys and rotate them"),
+    "privacy": (None, privacy_commands, "hand out or erase what is held about somebody"),
+    "doctor": (run_doctor, config_option, "try everything that is configured, and say what to do"),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scanbind",
+        description="Scan with WeChat: log in, register, bind an account, and disconnect again.",
+        epilog="Settings come from config.yaml, then SCANBIND_ variables (SCANBIND_SERVER__PORT=9000).",
+    )
+    add_commands(_COMMANDS, parser)
+    return parser

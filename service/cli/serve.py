@@ -1,0 +1,59 @@
+"""`scanbind serve`, `demo` and `sandbox`: run the service, or try it."""
+
+import argparse
+import asyncio
+import os
+
+from service.cli.arguments import GOOD, Arguments, config_option, load_settings, port_number
+from service.observability import logs
+
+
+def run_service(arguments: Arguments) -> int:
+    from service.server.runner import serve  # noqa: PLC0415 - only what runs is imported
+
+    settings = load_settings(arguments)
+    logs.setup(arguments.log_level)
+    return asyncio.run(serve(settings))
+
+
+def run_demo_site(arguments: Arguments) -> int:
+    from service.server.demo import run_demo  # noqa: PLC0415 - only what runs is imported
+
+    logs.setup("WARNING")  # the terminal is for the addresses
+    return asyncio.run(run_demo(os.environ, port=arguments.port, on_lan=arguments.lan))
+
+
+def run_sandbox(arguments: Arguments) -> int:
+    from sandbox.app import default_account, serve  # noqa: PLC0415 - only what runs is imported
+
+    accounts = [default_account(arguments.callback)]
+    asyncio.run(
+        serve(host=arguments.host, port=arguments.port, accounts=accounts, public_url=arguments.public_url)
+    )
+    return GOOD
+
+
+def serve_options(parser: argparse.ArgumentParser) -> None:
+    config_option(parser)
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="INFO", help="the least that is logged (INFO)")
+
+
+def demo_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=port_number, default=8081, help="the shop's port (8081)")
+    parser.add_argument(
+        "--lan",
+        action="store_true",
+        help="let phones on the local network in, and anybody else on it: everything is open to them meanwhile",
+    )
+
+
+def sandbox_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)")
+    parser.add_argument("--port", type=port_number, default=8082, help="the port; 0 takes a free one (8082)")
+    parser.add_argument("--public-url", metavar="URL", help="how phones reach it, if not by host and port")
+    parser.add_argument(
+        "--callback",
+        metavar="URL",
+        default="http://127.0.0.1:8080/wechat/main",
+        help="where pushes go (http://127.0.0.1:8080/wechat/main)",
+    )

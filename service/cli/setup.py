@@ -1,0 +1,36 @@
+"""`scanbind migrate`, `check-config`, `widget` and `doctor`: set the service up and check it."""
+
+import asyncio
+
+from service.cli.arguments import FAILED, GOOD, Arguments, load_settings
+
+
+def run_migrations(arguments: Arguments) -> int:
+    from service.storage.database import migrate  # noqa: PLC0415 - only what runs is imported
+
+    print(asyncio.run(migrate(load_settings(arguments))))
+    return GOOD
+
+
+def check_configuration(arguments: Arguments) -> int:
+    load_settings(arguments)
+    print("configuration is good")
+    return GOOD
+
+
+def print_widget_tags(arguments: Arguments) -> int:
+    from handlers.assets import SCRIPTS  # noqa: PLC0415 - only what runs is imported
+
+    public_url = load_settings(arguments).server.public_url
+    for script in SCRIPTS.values():
+        print(script.tag(public_url))
+    return GOOD
+
+
+def run_doctor(arguments: Arguments) -> int:
+    from service.doctor.report import examine  # noqa: PLC0415 - only what runs is imported
+
+    findings = asyncio.run(examine(load_settings(arguments)))
+    for finding in findings:
+        print(finding)
+    return FAILED if any(finding.ok is False for finding in findings) else GOOD
