@@ -17,7 +17,6 @@ from service.portal.sessions import Portal
 from service.pushes.dispatcher import Scanning
 from service.rate_limiting.open_waits import Waiting
 from service.rate_limiting.rates import Limits
-from service.server.stopping import Stop
 from service.tickets.code_exchange import Redeeming
 from service.tickets.feed import Feed
 from service.tickets.issuer import Issuing
@@ -35,7 +34,6 @@ AUDIT: Final = web.AppKey("audit", Audit)
 ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, Account])
 CHECKS: Final = web.AppKey("checks", Mapping[str, Check])
 DRAINING: Final = web.AppKey("draining", asyncio.Event)
-STOP: Final = web.AppKey("stop", Stop)
 KEYRING: Final = web.AppKey("keyring", Keyring)
 FEED: Final = web.AppKey("feed", Feed)
 LIMITS: Final = web.AppKey("limits", Limits)

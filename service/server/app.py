@@ -47,7 +47,7 @@ from service.rate_limiting.rates import Limits
 from service.server import retention
 from service.server.background_tasks import Work, beside
 from service.server.readiness import Shared, database_takes_writes, redis_takes_writes
-from service.server.stopping import Step, Stop
+from service.server.stopping import STOP, Step, Stop
 from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database
 from service.storage.purge import purge
@@ -82,7 +82,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app[app_keys.CLOCK] = clock
     app[app_keys.METRICS] = Metrics()
     app[app_keys.DRAINING] = asyncio.Event()
-    app[app_keys.STOP] = Stop()
+    app[STOP] = Stop()
     app[app_keys.WAITING] = Waiting(
         per_address=settings.limits.waiting_per_address, in_all=settings.limits.waiting
     )
@@ -94,7 +94,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open the stores, build the use cases on them, and keep the background work running."""
-    settings, stop = app[app_keys.SETTINGS], app[app_keys.STOP]
+    settings, stop = app[app_keys.SETTINGS], app[STOP]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_redis(settings, stop))
         sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))

@@ -22,7 +22,7 @@ from service import app_keys
 from service.config.settings import Settings
 from service.server.app import Clock, make_app, utcnow
 from service.server.slow_clients import Doorkeeper, Peers, open_wide
-from service.server.stopping import Step
+from service.server.stopping import STOP, Step
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Running:
 
     async def drain(self) -> None:
         """Turn unready, let everybody go who waits, and give load balancers a moment to notice."""
-        self.app[app_keys.STOP].begin()
+        self.app[STOP].begin()
         await _let_go(self.app)
         await asyncio.sleep(_DRAIN)
 
@@ -96,7 +96,7 @@ async def running(
     app = make_app(settings, clock=clock)
     async with AsyncExitStack() as stack:
         runner = web.ServerRunner(await stack.enter_async_context(opened(app)), shutdown_timeout=0)
-        stack.push_async_callback(lambda: app[app_keys.STOP].end(Step.REQUESTS, _finish(runner)))
+        stack.push_async_callback(lambda: app[STOP].end(Step.REQUESTS, _finish(runner)))
         stack.push_async_callback(_let_go, app)
         await runner.setup()
         server = settings.server

@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from aiohttp import web
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -86,6 +88,9 @@ class Stop:
             yield value
         finally:
             await self.end(step, _left(context))
+
+
+STOP: Final = web.AppKey("stop", Stop)
 
 
 async def _left(context: AbstractAsyncContextManager[Any]) -> None:
