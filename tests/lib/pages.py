@@ -51,7 +51,7 @@ class Site:
         document = (
             f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Example shop</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"{head.replace('{host}', self.service)}</head><body><main><h1>Welcome</h1>{body}</main></body></html>"
+            f"{head.replace('{host}', self.service)}</head><body><main><h1>Shop</h1>{body}</main></body></html>"
         )
         headers = {"Content-Security-Policy": policy.format(host=self.service)}
         self.pages[path] = web.Response(text=document, content_type="text/html", headers=headers)
