@@ -41,7 +41,7 @@ def _files(data_dir: Path) -> bytes:
 
 def _compact(data_dir: Path) -> None:
     """Do what operators are told to do (docs/operations.md)."""
-    with closing(sqlite3.connect(data_dir / "scanbind.sqlite3", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(data_dir / "scanbind.sqlite3", timeout=60, isolation_level=None)) as connection:
         for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
             connection.execute(statement).fetchall()
 

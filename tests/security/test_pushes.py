@@ -219,6 +219,7 @@ async def test_a_push_stamped_far_from_now_is_refused(make: Make, mode: str, sec
     """Red when the service gives its accounts no max_skew."""
     world = await in_mode(make, mode)
     push, page = await prepared(world)
+    world.clock.hold()
     world.clock.advance(-seconds)
     request = push.request()
     world.clock.advance(seconds)

@@ -136,8 +136,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
-    """A database with all tables and no rows."""
-    async with connect(url, data_dir=tmp_path) as opened:
+    """A database with all tables and no rows, which a busy machine may take long to ask."""
+    async with connect(url, data_dir=tmp_path, patient=True) as opened:
         yield await _emptied(opened)
 
 
