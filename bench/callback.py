@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import figures, load, processes, wares
+from bench import figures, fixtures, load, processes
+from bench.fixtures import Ticket
 from bench.load import Load
 from bench.processes import Server
-from bench.wares import Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ async def _scene(place: Path, count: int) -> AsyncIterator[Scene]:
         processes.service(place, wechat=wechat) as service,
         processes.bare(place) as bare,
     ):
-        yield Scene(service, bare, await wares.tickets(service, count))
+        yield Scene(service, bare, await fixtures.tickets(service, count))
 
 
 async def _round(scene: Scene, people: range, *, connections: int) -> tuple[Load, Load]:
     # Sealed before the clock runs: what WeChat does is not measured.
-    ours = [wares.scan(scene.tickets[person], person) for person in people]
-    theirs = [wares.scan(scene.tickets[person], person, path="/push/main") for person in people]
+    ours = [fixtures.scan(scene.tickets[person], person) for person in people]
+    theirs = [fixtures.scan(scene.tickets[person], person, path="/push/main") for person in people]
     return (
         await load.drive(scene.service.port, ours, connections=connections),
         await load.drive(scene.bare.port, theirs, connections=connections),

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from bench import figures, load, processes, wares
+from bench import figures, fixtures, load, processes
+from bench.fixtures import Ticket
 from bench.load import Load
 from bench.processes import Server
-from bench.wares import Ticket
 
 _SERVERS, _CLIENT = 0, 1
 """Processors: what is measured has one alone, and no load is ever on it."""
@@ -57,7 +57,7 @@ async def _contests(place: Path, count: int) -> AsyncIterator[list[Contest]]:
     """Start everything and make the tickets."""
     processes.pin(os.getpid(), _CLIENT)
     async with processes.wechat(place, people=0) as wechat, processes.service(place, wechat=wechat) as service:
-        made = await wares.tickets(service, count)
+        made = await fixtures.tickets(service, count)
         answer = await _answer(service, made[0])
         tag = load.header(answer, "ETag")
         async with processes.bare(place, answer=load.body(answer)) as bare:

@@ -14,10 +14,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from bench import figures, load, processes, wares
+from bench import figures, fixtures, load, processes
 from bench.browsers import NEVER, Browser, Crowd
+from bench.fixtures import Ticket
 from bench.processes import Server
-from bench.wares import Ticket
 
 _WORD: Final = b'"bound"'
 _FIRST: Final = 0.2
@@ -48,7 +48,7 @@ async def main(*, waiters: int, pushes: int, rate: float) -> None:
         async with processes.wechat(place, people=pushes) as wechat:
             # Another process made the tickets: the measured one starts without what that leaves in a heap.
             async with processes.service(place, wechat=wechat) as service:
-                tickets = await wares.tickets(service, waiters)
+                tickets = await fixtures.tickets(service, waiters)
             bare = await _bare(place, tickets, pushes=pushes, rate=rate)
             async with processes.service(place, wechat=wechat) as service:
                 ours = await _ours(service, tickets, pushes=pushes, rate=rate)
@@ -60,7 +60,7 @@ async def _ours(service: Server, tickets: Sequence[Ticket], *, pushes: int, rate
     with _crowd() as crowd:
         memory, opening = await _fill(service, crowd, [ticket.ask(suffix="/events") for ticket in tickets])
         chosen = range(0, len(tickets), len(tickets) // pushes)[:pushes]
-        scans = [wares.scan(tickets[number], person) for person, number in enumerate(chosen)]
+        scans = [fixtures.scan(tickets[number], person) for person, number in enumerate(chosen)]
         hearing = await _push(service, scans, [crowd.browsers[number] for number in chosen], rate=rate)
     return Found(memory, opening, hearing)
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from typing import Final
 
-from bench.bare import listen
+from bench.baseline_server import listen
 from sandbox.app import SANDBOX, OfficialAccount, make_app
 from sandbox.people import Person
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fuzz import engine
-from fuzz.answer import Fault
-from fuzz.door import Door, Run
+from fuzz.response_checks import Fault
+from fuzz.target import Door, Run
 
 _GROWS: Final[Mapping[bytes, AbstractSet[str]]] = {
     b"/v1/tickets": frozenset({"bind_requests", "endings", "redis"}),

@@ -6,8 +6,8 @@ A part of the inputs is sealed with the accounts' own keys (`fuzz.sealing`), so 
 from typing import Final
 
 from fuzz import engine, sealing
-from fuzz.answer import Fault
-from fuzz.door import Door, Run
+from fuzz.response_checks import Fault
+from fuzz.target import Door, Run
 
 
 async def check(run: Run) -> None:

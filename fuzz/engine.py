@@ -19,11 +19,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from fuzz.answer import Fault
-from fuzz.door import Door, Trial
-from fuzz.journal import journal
+from fuzz.fixtures import Props
+from fuzz.log_checks import journal
 from fuzz.mutation import Mutator
-from fuzz.props import Props
+from fuzz.response_checks import Fault
+from fuzz.target import Door, Trial
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 _WORDS: Final = CORPUS.with_name("words")

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import unquote, urlencode, urlsplit
 
 from fuzz.case import Case
-from fuzz.parties import ACCOUNTS
+from fuzz.config import ACCOUNTS
 from sandbox.account import OfficialAccount
 from sandbox.crypto import Sealer, sign
 from sandbox.wire import Fields, write

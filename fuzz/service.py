@@ -10,10 +10,10 @@ from pathlib import Path
 from aiohttp import web
 from redis import Redis
 
-from fuzz import wire
-from fuzz.answer import Answer
-from fuzz.parties import ACCOUNTS, CLIENTS, ORIGIN, SECRET_KEY
-from fuzz.watch import Watch
+from fuzz import raw_http
+from fuzz.config import ACCOUNTS, CLIENTS, ORIGIN, SECRET_KEY
+from fuzz.response_checks import Answer
+from fuzz.store_monitor import Watch
 from sandbox.account import OfficialAccount
 from sandbox.app import make_app as make_wechat
 from service.app_keys import DRAINING
@@ -32,7 +32,7 @@ class Service:
 
     async def ask(self, request: bytes) -> Answer:
         """Send one whole request. Raises Fault when it is not answered."""
-        return await wire.ask(self.server, request)
+        return await raw_http.ask(self.server, request)
 
 
 @asynccontextmanager

@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from fuzz import engine
-from fuzz.answer import Fault
-from fuzz.door import Door, Run
+from fuzz.response_checks import Fault
+from fuzz.target import Door, Run
 
 _PROOFS: Final[Mapping[bytes, frozenset[str]]] = {
     b"/v1/tickets/": frozenset({"secret", "bind_secret"}),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fuzz import bodies, callback, engine, sealing, tickets, wire
-from fuzz.answer import Answer, Fault, check
+from fuzz import bodies, callback, engine, raw_http, sealing, tickets
 from fuzz.case import Case
-from fuzz.door import Door, Trial
-from fuzz.journal import journal
+from fuzz.fixtures import Props
+from fuzz.log_checks import journal
 from fuzz.mutation import Mutator
-from fuzz.props import Props
+from fuzz.response_checks import Answer, Fault, check
 from fuzz.service import Service
+from fuzz.target import Door, Trial
 
 DOORS = {door.name: door for door in (callback.DOOR, tickets.DOOR, bodies.DOOR)}
 PROBLEM = b'{"type":"/problems/not-found","title":"Nothing","status":404,"detail":"nothing","instance":"abc"}'
@@ -82,7 +82,7 @@ class _Restless(Service):
 
     async def ask(self, request: bytes) -> Answer:
         await self.props.renew({"ticket"})
-        return await wire.ask(self.server, request)
+        return await raw_http.ask(self.server, request)
 
 
 async def test_an_answer_without_proof_is_a_fault(trial: Trial) -> None:

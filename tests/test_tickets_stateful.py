@@ -14,8 +14,8 @@ import ticket_model as model
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
-from town import Push, found, kind_of
-from witness import Witness
+from model_checker import Witness
+from two_services import Push, found, kind_of
 
 from sandbox.people import Contact
 from service.app_keys import FEED

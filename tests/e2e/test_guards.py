@@ -16,9 +16,9 @@ import pytest
 from harness import World, client
 from pages import Site, arrive
 from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
+from portal_client import link
 from proxy import proxy
 from tls import own_certificate
-from visit import link
 from widget import Console
 
 BLOCKED = "Framing 'https://login.shop.localhost"

@@ -9,7 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from harness import ACCOUNT, SECOND, World, client
 from pages import Site, arrive
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
-from visit import link
+from portal_client import link
 from widget import Console
 
 from sandbox.account import OfficialAccount

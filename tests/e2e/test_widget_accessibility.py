@@ -8,7 +8,7 @@ from harness import World
 from pages import Site
 from playwright.async_api import BrowserContext, Page, expect
 from proxy import Proxy, followers_fail, no_codes, too_many
-from town import links_of
+from two_services import links_of
 from widget import LOGIN, Begin, Console, Widget, confirm, in_time, opened, scan_newest, timed, until
 
 from sandbox.people import Person

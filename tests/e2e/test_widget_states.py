@@ -9,7 +9,7 @@ from harness import World
 from pages import Site
 from playwright.async_api import BrowserContext, Page, expect
 from proxy import Proxy
-from town import links_of
+from two_services import links_of
 from widget import LOGIN, Begin, Console, Widget, confirm, opened, scan_newest, timed
 
 BIND = '<scanbind-qr purpose="bind" ticket="{ticket}" secret="{secret}"></scanbind-qr>'

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from harness import ACCOUNT, SECOND, World, client
-from visit import CLUB
+from portal_client import CLUB
 
 
 @pytest.fixture

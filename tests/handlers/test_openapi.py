@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, Page, World, client
 from jsonschema import Draft202012Validator
-from visit import bearer, follow, link, open_, press, visit
+from portal_client import bearer, follow, link, open_, press, visit
 
 from handlers.http.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from harness import ORIGIN, World, client
 from harness import world as make_world
-from visit import visit
+from portal_client import visit
 
 from service.cli.main import main
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, web
 from harness import ORIGIN, SECRETS, Clock, Page, World, account, basic, client
+from portal_client import bearer, follow, link, visit
 from redis.asyncio import Redis
 from serving import Service, listening, serving
-from visit import bearer, follow, link, visit
 
 from sandbox import pushes
 from sandbox.account import OfficialAccount

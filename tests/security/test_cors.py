@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, World, client
-from visit import CLUB, Visit, visit
+from portal_client import CLUB, Visit, visit
 
 from handlers.http.middleware import CROSS_ORIGIN
 from handlers.routes import ROUTES

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from harness import ORIGIN, World, client, problem
-from visit import bearer, link, open_, visit
+from portal_client import bearer, link, open_, visit
 
 Try = Callable[[str], Awaitable[int]]
 """Hands in a token in place of the genuine one; returns the status."""

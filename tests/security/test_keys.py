@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness import Page, World, basic, client, free_port, problem
-from visit import Visit, link, open_, visit
+from portal_client import Visit, link, open_, visit
 
 from service.config.settings import Settings, load
 from service.crypto import client_secrets

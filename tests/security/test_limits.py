@@ -14,8 +14,8 @@ from aiohttp import ClientResponse
 from harness import ORIGIN, Page, World, basic, client, problem
 from harness import world as make_world
 from moments import NOON
+from portal_client import bearer, go, led_from, link, visit
 from sqlalchemy.engine import Engine
-from visit import bearer, go, led_from, link, visit
 
 from sandbox.mischief import Mischief
 from service import app_keys

@@ -8,7 +8,7 @@ import pytest
 from harness import ORIGIN, Page, World, client
 from hypothesis import example, given
 from hypothesis import strategies as st
-from visit import bearer, visit
+from portal_client import bearer, visit
 
 from models import requester
 from models.confirmation import Question, numbers

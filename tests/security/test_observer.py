@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from harness import ORIGIN, Page, World, basic, client
-from visit import bearer
+from portal_client import bearer
 
 from models.scene import ALPHABET
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientResponse
 from harness import ACCOUNT, ORIGIN, SECOND, Page, World, basic, client
 from harness import world as make_world
-from visit import CLUB, Visit, bearer, cookie_of, follow, go, hosted, led_from, link, visit
+from portal_client import CLUB, Visit, bearer, cookie_of, follow, go, hosted, led_from, link, visit
 
 from handlers.assets import SCRIPTS
 from handlers.routes import ROUTES

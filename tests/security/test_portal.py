@@ -11,7 +11,7 @@ import pytest
 from harness import ORIGIN, World, client, problem
 from harness import world as make_world
 from multidict import CIMultiDict
-from visit import (
+from portal_client import (
     CLUB,
     Visit,
     at_once,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from harness import ACCOUNT, Page, World, account, client, free_port
-from visit import visit
+from portal_client import visit
 
 from models.events import OpenId
 from sandbox.people import Person

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from harness import World, basic, problem
 from multidict import CIMultiDict
+from portal_client import visit
 from posting import prepared
-from visit import visit
 
 from handlers.routes import ROUTES
 

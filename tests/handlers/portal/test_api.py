@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, World, basic, client, problem
-from visit import CLUB, Visit, bearer, cookie_of, follow, link, open_, visit
+from portal_client import CLUB, Visit, bearer, cookie_of, follow, link, open_, visit
 from yarl import URL
 
 from models.portal import LINK_LIVES, SESSION_LIVES

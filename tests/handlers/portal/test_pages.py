@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from harness import ORIGIN, World, problem
-from visit import CLUB, Visit, cookie_of, follow, go, led_from, link
+from portal_client import CLUB, Visit, cookie_of, follow, go, led_from, link
 
 from models.portal import LINK_LIVES, SESSION_LIVES
 

@@ -6,12 +6,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fuzz.answer import Answer, Fault, check
 from fuzz.case import Case
-from fuzz.journal import Journal
-from fuzz.parties import SECRETS
-from fuzz.props import Props
-from fuzz.watch import UNKNOWN
+from fuzz.config import SECRETS
+from fuzz.fixtures import Props
+from fuzz.log_checks import Journal
+from fuzz.response_checks import Answer, Fault, check
+from fuzz.store_monitor import UNKNOWN
 
 if TYPE_CHECKING:
     from fuzz.service import Service

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
-from fuzz.answer import Fault
+from fuzz.response_checks import Fault
 
 
 class Journal(logging.Handler):

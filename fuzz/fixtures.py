@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fuzz.case import Case
-from fuzz.parties import ACCOUNTS, CLIENTS, ORIGIN
+from fuzz.config import ACCOUNTS, CLIENTS, ORIGIN
 from fuzz.sealing import push
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import ticket_model as model
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from ticket_model import Mismatch, Model, demand
-from town import Push, Town, kind_of, links_of
+from two_services import Push, Town, kind_of, links_of
 
 from sandbox.people import Contact
 

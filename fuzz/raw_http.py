@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 from typing_extensions import override
 
-from fuzz.answer import Answer, Fault
+from fuzz.response_checks import Answer, Fault
 
 _ANSWERED_WITHIN: Final = 6.0
 _PEER: Final = ("203.0.113.9", 40000)

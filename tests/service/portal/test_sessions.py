@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from harness import World, client, problem
-from visit import visit
+from portal_client import visit
 
 from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
