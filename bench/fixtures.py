@@ -11,7 +11,7 @@ from bench import load
 from bench.processes import PASSWORD, SITE, Server
 from bench.wechat import ACCOUNT, openid
 from sandbox.envelope import wrap
-from sandbox.wire import Fields
+from sandbox.push_format import Fields
 
 _BASIC: Final = "Basic " + base64.b64encode(f"{SITE}:{PASSWORD}".encode()).decode()
 _CONNECTIONS: Final = 8

@@ -29,7 +29,7 @@ def _person(number: int) -> Person:
 
 async def _serve(people: int) -> None:
     app = make_app([ACCOUNT], public_url="http://weixin.qq.com")
-    desk = app[SANDBOX].desk()
+    desk = app[SANDBOX].state()
     for number in range(people):
         desk.contact(_person(number)).following = True
     await listen(app)

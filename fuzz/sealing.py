@@ -10,7 +10,7 @@ from fuzz.case import Case
 from fuzz.config import ACCOUNTS
 from sandbox.account import OfficialAccount
 from sandbox.crypto import Sealer, sign
-from sandbox.wire import Fields, write
+from sandbox.push_format import Fields, write
 
 _WAY: Final = re.compile(rb"\$(sealed|stamped|signed)_(safe|compatible|plain)\$")
 _NONCE: Final = "123456789"

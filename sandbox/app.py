@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 
 from aiohttp import web
 
-from sandbox import api, camera, control, pages
+from sandbox import camera_api, control_api, phone_page, wechat_api
+from sandbox.access import guard
 from sandbox.account import OfficialAccount, default_account
-from sandbox.api import SANDBOX
-from sandbox.guard import guard
-from sandbox.world import Sandbox
+from sandbox.emulator import Sandbox
+from sandbox.wechat_api import SANDBOX
 
 __all__ = ["SANDBOX", "OfficialAccount", "Sandbox", "default_account", "make_app", "serve"]
 
@@ -40,7 +40,7 @@ def make_app(
         retry_interval=retry_interval,
         answer_within=answer_within,
     )
-    for door in (api, control, camera, pages):
+    for door in (wechat_api, control_api, camera_api, phone_page):
         door.add_routes(app)
     app.cleanup_ctx.append(_opened)
     return app

@@ -9,8 +9,8 @@ from typing import Final
 from sandbox.account import OfficialAccount
 from sandbox.crypto import Sealer, sign
 from sandbox.errors import Impossible
-from sandbox.mischief import NEEDS_ENCRYPTION, Mischief
-from sandbox.wire import Fields, write
+from sandbox.faults import NEEDS_ENCRYPTION, Fault
+from sandbox.push_format import Fields, write
 
 CONTENT_TYPES: Final = {"xml": "text/xml", "json": "application/json"}
 _WRONG_TOKEN: Final = "notthetoken"  # noqa: S105 - a wrong one, for forgeries
@@ -31,30 +31,30 @@ class Request:
         return self.query["nonce"]
 
 
-def wrap(fields: Fields, account: OfficialAccount, *, now: float, mischief: Mischief | None = None) -> Request:
-    """Return the request for a push as the account's mode has it, or forged as `mischief` says.
+def wrap(fields: Fields, account: OfficialAccount, *, now: float, fault: Fault | None = None) -> Request:
+    """Return the request for a push as the account's mode has it, or forged as `fault` says.
 
-    Raises Impossible when the mischief needs encryption and the account has none.
+    Raises Impossible when the fault needs encryption and the account has none.
     """
-    if account.mode == "plain" and mischief in NEEDS_ENCRYPTION:
-        raise Impossible(f"{mischief} needs an account that encrypts")
-    token = _WRONG_TOKEN if mischief is Mischief.WRONG_TOKEN else account.token
+    if account.mode == "plain" and fault in NEEDS_ENCRYPTION:
+        raise Impossible(f"{fault} needs an account that encrypts")
+    token = _WRONG_TOKEN if fault is Fault.WRONG_TOKEN else account.token
     stamp, nonce = str(int(now)), str(secrets.randbelow(9 * 10**8) + 10**8)
     query = {"signature": sign(token, stamp, nonce), "timestamp": stamp, "nonce": nonce}
     body = write(fields, account.format)
-    if account.mode != "plain" and mischief is not Mischief.PLAINTEXT:
-        encrypted = _sealer(account, mischief).seal(body)
+    if account.mode != "plain" and fault is not Fault.PLAINTEXT:
+        encrypted = _sealer(account, fault).seal(body)
         query |= {"openid": str(fields["FromUserName"]), "encrypt_type": "aes"}
         query["msg_signature"] = sign(token, stamp, nonce, encrypted)
         outside = fields if account.mode == "compatible" else {"ToUserName": fields["ToUserName"]}
         body = write({**outside, "Encrypt": encrypted}, account.format)
-    if mischief is Mischief.UNSIGNED:
+    if fault is Fault.UNSIGNED:
         query = {name: value for name, value in query.items() if "signature" not in name}
     return Request(query, body, CONTENT_TYPES[account.format])
 
 
-def _sealer(account: OfficialAccount, mischief: Mischief | None) -> Sealer:
+def _sealer(account: OfficialAccount, fault: Fault | None) -> Sealer:
     return Sealer.of(
-        _WRONG_KEY if mischief is Mischief.WRONG_KEY else account.aes_key,
-        appid=_WRONG_APPID if mischief is Mischief.WRONG_APPID else account.appid,
+        _WRONG_KEY if fault is Fault.WRONG_KEY else account.aes_key,
+        appid=_WRONG_APPID if fault is Fault.WRONG_APPID else account.appid,
     )

@@ -7,9 +7,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox.allowance import Allowance
 from sandbox.chat import Message, Piece, Side, pieces
 from sandbox.codes import Code
+from sandbox.customer_message_quota import Allowance
 from sandbox.errors import Unknown
 
 KEPT_MESSAGES: Final = 500

@@ -5,7 +5,7 @@ from typing import Final
 from sandbox.account import OfficialAccount
 from sandbox.codes import Code
 from sandbox.people import Contact
-from sandbox.wire import Fields
+from sandbox.push_format import Fields
 
 
 def addressed(fields: Fields, contact: Contact, account: OfficialAccount, *, now: float) -> Fields:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sandbox.account import OfficialAccount
 from sandbox.crypto import BadCipher, Sealer, sign
-from sandbox.wire import Fields, Unreadable, read
+from sandbox.push_format import Fields, Unreadable, read
 
 NOTHING: Final = (b"", b"success")
 """Bodies that mean: received, nothing to say. In the clear even in safe mode."""

@@ -33,7 +33,7 @@ class Token:
         self.usable_until = now + overlap
 
 
-class TokenDesk:
+class TokenStore:
     """Issues and judges the tokens of one account."""
 
     def __init__(self, account: OfficialAccount) -> None:

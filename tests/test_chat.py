@@ -10,7 +10,7 @@ import pytest
 from harness import Page, World, client
 
 from models.events import OpenId
-from sandbox.mischief import Mischief
+from sandbox.faults import Fault
 from sandbox.people import Person
 from service.app_keys import FEED
 from service.crypto.field_encryption import Vault
@@ -179,7 +179,7 @@ async def test_an_older_scan_that_arrives_late_does_not_open_its_question(make: 
     world = await asking(make, "tap")
     person = await world.person()
     first, second = await world.login(), await world.login()
-    held = await world.sandbox.scan(person, first.made["qr_url"], mischief=Mischief.OUT_OF_ORDER, wait=False)
+    held = await world.sandbox.scan(person, first.made["qr_url"], fault=Fault.OUT_OF_ORDER, wait=False)
     world.clock.advance(2)
     newer = await world.scan(person, second)
     async with asyncio.timeout(20):
@@ -304,36 +304,36 @@ async def test_the_chat_speaks_the_tickets_language_else_the_clients(
     assert ("扫码成功" if ticket == "zh" else speaks) in (said or "")
 
 
-@pytest.mark.parametrize("mischief", [Mischief.TWICE, Mischief.AT_ONCE, Mischief.LATE])
-async def test_a_redelivered_scan_has_one_effect_and_the_same_reply(world: World, mischief: Mischief) -> None:
+@pytest.mark.parametrize("fault", [Fault.TWICE, Fault.AT_ONCE, Fault.LATE])
+async def test_a_redelivered_scan_has_one_effect_and_the_same_reply(world: World, fault: Fault) -> None:
     page, person = await world.bind("42"), await world.person()
-    scan = await world.sandbox.scan(person, page.made["qr_url"], mischief=mischief)
+    scan = await world.sandbox.scan(person, page.made["qr_url"], fault=fault)
     assert scan.delivery is not None
     assert {attempt.reply for attempt in scan.delivery.attempts} == {scan.delivery.reply}
     assert len(await world.bindings("42")) == 1
     assert (await page.poll())["outcome"] == "bound"
 
 
-@pytest.mark.parametrize("mischief", [Mischief.TWICE, Mischief.AT_ONCE])
-async def test_a_redelivered_answer_gets_the_same_reply(make: Make, mischief: Mischief) -> None:
+@pytest.mark.parametrize("fault", [Fault.TWICE, Fault.AT_ONCE])
+async def test_a_redelivered_answer_gets_the_same_reply(make: Make, fault: Fault) -> None:
     world = await asking(make, "choose")
     page, person, _, state = await scanned(world)
-    answer = await world.sandbox.say(person, state["match"], mischief=mischief)
+    answer = await world.sandbox.say(person, state["match"], fault=fault)
     assert {attempt.reply for attempt in answer.attempts} == {answer.reply}
     assert answer.reply
     assert (await page.poll())["status"] == "confirmed"
 
 
-FORGED = [Mischief.UNSIGNED, Mischief.WRONG_TOKEN, Mischief.PLAINTEXT, Mischief.WRONG_KEY, Mischief.WRONG_APPID]
+FORGED = [Fault.UNSIGNED, Fault.WRONG_TOKEN, Fault.PLAINTEXT, Fault.WRONG_KEY, Fault.WRONG_APPID]
 
 
-@pytest.mark.parametrize("mischief", FORGED)
-async def test_a_forged_scan_changes_nothing(world: World, mischief: Mischief) -> None:
+@pytest.mark.parametrize("fault", FORGED)
+async def test_a_forged_scan_changes_nothing(world: World, fault: Fault) -> None:
     page, person = await world.bind("42"), await world.person()
-    scan = await world.sandbox.scan(person, page.made["qr_url"], mischief=mischief)
+    scan = await world.sandbox.scan(person, page.made["qr_url"], fault=fault)
     assert scan.delivery is not None
     statuses = {attempt.status for attempt in scan.delivery.attempts}
-    assert statuses == {400 if mischief in (Mischief.WRONG_KEY, Mischief.WRONG_APPID) else 403}
+    assert statuses == {400 if fault in (Fault.WRONG_KEY, Fault.WRONG_APPID) else 403}
     assert (await page.poll())["status"] == "pending"
     assert await world.bindings("42") == []
 
@@ -358,7 +358,7 @@ async def test_a_scan_that_asks_nothing_closes_an_older_question(make: Make) -> 
 async def test_a_scan_that_asks_nothing_counts_however_late_it_comes(world: World) -> None:
     person = await world.person()
     first, second = await world.bind("42"), await world.login()
-    held = await world.sandbox.scan(person, first.made["qr_url"], mischief=Mischief.OUT_OF_ORDER, wait=False)
+    held = await world.sandbox.scan(person, first.made["qr_url"], fault=Fault.OUT_OF_ORDER, wait=False)
     world.clock.advance(2)
     await world.scan(person, second)
     assert held.delivery is not None

@@ -1,4 +1,4 @@
-// The sandbox's control door (sandbox/control.py, sandbox/camera.py).
+// The sandbox's control door (sandbox/control_api.py, sandbox/camera_api.py).
 
 const BASE = "/sandbox/api/";
 const PATIENCE = 40_000;

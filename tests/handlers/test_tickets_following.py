@@ -296,7 +296,7 @@ async def test_a_poll_never_tells_who(world: World) -> None:
     for one, page in ((person, login), (person, bind), (stranger, register)):
         await world.scan(one, page)
         await page.until("confirmed")
-    desk = world.sandbox.desk()
+    desk = world.sandbox.state()
     persons = ["user-4711", "union-0815", "anna", *(desk.contact(one).openid for one in (person, stranger))]
     for page in (login, bind, register):
         shown = await (await page.raw()).text() + await (await page.raw(suffix="/events")).text()

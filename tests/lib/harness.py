@@ -17,8 +17,8 @@ from redis.asyncio import Redis, RedisCluster
 from models.ticket import TicketId
 from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
+from sandbox.emulator import Sandbox
 from sandbox.people import Person
-from sandbox.world import Sandbox
 from service.config.settings import Settings, load
 from service.server.runner import running
 from service.storage.redis import connect

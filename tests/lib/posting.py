@@ -12,7 +12,7 @@ from sandbox import pushes
 from sandbox.crypto import Sealer, sign
 from sandbox.envelope import Request, wrap
 from sandbox.people import Contact
-from sandbox.wire import write
+from sandbox.push_format import write
 
 Snapshot = tuple[dict[str, Any], dict[str, list[Any]]]
 NONCE = "1514711492"
@@ -42,7 +42,7 @@ class Push:
     """One scan of a ticket by a stranger, to be sent whole or spoilt."""
 
     def __init__(self, world: World, page: Page, contact: Contact) -> None:
-        self.world, self.contact, self.account = world, contact, world.sandbox.desk().account
+        self.world, self.contact, self.account = world, contact, world.sandbox.state().account
         code = world.sandbox.code(page.made["qr_url"])
         self.fields = pushes.addressed(pushes.scan(code), contact, self.account, now=world.clock.seconds())
 

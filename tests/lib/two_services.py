@@ -23,8 +23,8 @@ from models.language import Lang
 from sandbox import pushes
 from sandbox.envelope import Request, wrap
 from sandbox.people import Contact
+from sandbox.push_format import Fields
 from sandbox.replies import Question, judge
-from sandbox.wire import Fields
 from service.confirmation import messages
 from service.confirmation.messages import Notice
 from service.server.runner import running
@@ -91,7 +91,7 @@ class Town:
         self.world.clock.advance(3600)  # no ticket of an earlier example can be read any more
         self.diary.clear()
         people = [await self.world.sandbox.create_user("somebody", language=to) for to in ("zh_CN", "en_US", "fr")]
-        return [self.world.sandbox.desk().contact(person) for person in people]
+        return [self.world.sandbox.state().contact(person) for person in people]
 
     async def call(self, method: str, path: str, **how: Any) -> ClientResponse:
         self.world.url = next(self.urls)

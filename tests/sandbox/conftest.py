@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from PIL import Image, ImageDraw
 
 from sandbox.account import OfficialAccount
-from sandbox.world import Sandbox
+from sandbox.emulator import Sandbox
 
 ACCOUNT = OfficialAccount(
     appid="wx0123456789abcdef",
@@ -135,7 +135,7 @@ def shown(sandbox: Sandbox, scene: str = "bind_x", seconds: int = 600) -> str:
             "action_info": {"scene": {"scene_str": scene}},
         }
     ).encode()
-    return sandbox.desk().codes.create(body, public_url=sandbox.public_url, now=sandbox.clock()).id
+    return sandbox.state().codes.create(body, public_url=sandbox.public_url, now=sandbox.clock()).id
 
 
 @pytest.fixture

@@ -81,9 +81,9 @@ async def test_a_taken_address_is_an_error(account: OfficialAccount, unused_tcp_
 
 PROGRAM = """
 import asyncio
-from sandbox import eye
+from sandbox import qr_reader
 from sandbox.app import default_account, serve
-eye.LOOKS_FOR = 60.0
+qr_reader.LOOKS_FOR = 60.0
 account = default_account("http://127.0.0.1:1/")
 asyncio.run(serve(host="127.0.0.1", port=0, accounts=[account], public_url=None))
 """

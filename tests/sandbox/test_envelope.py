@@ -10,8 +10,8 @@ from sandbox.account import OfficialAccount
 from sandbox.crypto import BadCipher, Sealer, sign
 from sandbox.envelope import Request, wrap
 from sandbox.errors import Impossible
-from sandbox.mischief import NEEDS_ENCRYPTION, Mischief
-from sandbox.wire import read, write
+from sandbox.faults import NEEDS_ENCRYPTION, Fault
+from sandbox.push_format import read, write
 
 PUSH = {
     "ToUserName": "gh_x",
@@ -27,8 +27,8 @@ def fmt(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def wrapped(account: OfficialAccount, *, mischief: Mischief | None = None, **changes: Any) -> Request:
-    return wrap(PUSH, replace(account, **changes), now=1700000001.9, mischief=mischief)
+def wrapped(account: OfficialAccount, *, fault: Fault | None = None, **changes: Any) -> Request:
+    return wrap(PUSH, replace(account, **changes), now=1700000001.9, fault=fault)
 
 
 def is_signed(request: Request, token: str) -> bool:
@@ -65,17 +65,17 @@ def test_json_push_is_json_with_a_number_for_its_time(account: OfficialAccount) 
 
 
 def test_unsigned_push_lacks_both_signatures(account: OfficialAccount) -> None:
-    request = wrapped(account, mischief=Mischief.UNSIGNED)
+    request = wrapped(account, fault=Fault.UNSIGNED)
     assert not {"signature", "msg_signature"} & set(request.query)
 
 
 def test_wrong_token_signs_wrongly(account: OfficialAccount) -> None:
-    assert not is_signed(wrapped(account, mischief=Mischief.WRONG_TOKEN), account.token)
+    assert not is_signed(wrapped(account, fault=Fault.WRONG_TOKEN), account.token)
 
 
-@pytest.mark.parametrize("mischief", [Mischief.WRONG_KEY, Mischief.WRONG_APPID])
-def test_wrong_key_or_appid_is_signed_well_and_does_not_open(account: OfficialAccount, mischief: Mischief) -> None:
-    request = wrapped(account, mischief=mischief)
+@pytest.mark.parametrize("fault", [Fault.WRONG_KEY, Fault.WRONG_APPID])
+def test_wrong_key_or_appid_is_signed_well_and_does_not_open(account: OfficialAccount, fault: Fault) -> None:
+    request = wrapped(account, fault=fault)
     query, encrypted = request.query, read(request.body, "xml")["Encrypt"]
     assert query["msg_signature"] == sign(account.token, query["timestamp"], query["nonce"], encrypted)
     with pytest.raises(BadCipher):
@@ -83,12 +83,12 @@ def test_wrong_key_or_appid_is_signed_well_and_does_not_open(account: OfficialAc
 
 
 def test_plaintext_in_safe_mode_carries_a_good_signature(account: OfficialAccount) -> None:
-    request = wrapped(account, mischief=Mischief.PLAINTEXT)
+    request = wrapped(account, fault=Fault.PLAINTEXT)
     assert request.body == write(PUSH, "xml")
     assert is_signed(request, account.token)
 
 
-@pytest.mark.parametrize("mischief", sorted(NEEDS_ENCRYPTION))
-def test_a_plain_account_has_no_encryption_to_play_with(account: OfficialAccount, mischief: Mischief) -> None:
+@pytest.mark.parametrize("fault", sorted(NEEDS_ENCRYPTION))
+def test_a_plain_account_has_no_encryption_to_play_with(account: OfficialAccount, fault: Fault) -> None:
     with pytest.raises(Impossible):
-        wrapped(account, mode="plain", mischief=mischief)
+        wrapped(account, mode="plain", fault=fault)

@@ -7,8 +7,8 @@ import pytest
 
 from sandbox.account import OfficialAccount
 from sandbox.crypto import Sealer, sign
+from sandbox.push_format import Fields, write
 from sandbox.replies import BadReply, Question, judge
-from sandbox.wire import Fields, write
 
 NONCE = "415670741"
 OPENID = "oPerson"

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.account import default_account
 from sandbox.errors import Refused
-from sandbox.tokens import FORCES_A_DAY, LIFETIME, OVERLAP, TokenDesk
+from sandbox.tokens import FORCES_A_DAY, LIFETIME, OVERLAP, TokenStore
 
 ACCOUNT = default_account("http://127.0.0.1:1/")
 START = 1_700_000_000.0
@@ -13,13 +13,13 @@ FORCED = {**ASKED, "force_refresh": True}
 
 
 @pytest.fixture
-def desk() -> TokenDesk:
-    return TokenDesk(ACCOUNT)
+def tokens() -> TokenStore:
+    return TokenStore(ACCOUNT)
 
 
-def errcode(desk: TokenDesk, token: object, *, now: float) -> int:
+def errcode(tokens: TokenStore, token: object, *, now: float) -> int:
     try:
-        desk.check(str(token), now=now)
+        tokens.check(str(token), now=now)
     except Refused as e:
         return e.errcode
     return 0
@@ -36,94 +36,94 @@ def errcode(desk: TokenDesk, token: object, *, now: float) -> int:
         ({"secret": "f" * 32}, 40001),
     ],
 )
-def test_whoever_asks_wrongly_is_told_how(desk: TokenDesk, change: dict[str, object], expected: int) -> None:
-    for ask in (desk.classic, desk.stable):
+def test_whoever_asks_wrongly_is_told_how(tokens: TokenStore, change: dict[str, object], expected: int) -> None:
+    for ask in (tokens.classic, tokens.stable):
         with pytest.raises(Refused) as refused:
             ask({**ASKED, **change}, now=0)
         assert refused.value.errcode == expected
 
 
-def test_classic_token_supersedes_the_last_which_overlaps(desk: TokenDesk) -> None:
-    first = desk.classic(ASKED, now=START)["access_token"]
-    second = desk.classic(ASKED, now=START + 10)["access_token"]
+def test_classic_token_supersedes_the_last_which_overlaps(tokens: TokenStore) -> None:
+    first = tokens.classic(ASKED, now=START)["access_token"]
+    second = tokens.classic(ASKED, now=START + 10)["access_token"]
     assert first != second
-    assert errcode(desk, first, now=START + 10 + OVERLAP - 1) == 0
-    assert errcode(desk, first, now=START + 10 + OVERLAP) == 40001
-    assert errcode(desk, second, now=START + 10 + OVERLAP) == 0
+    assert errcode(tokens, first, now=START + 10 + OVERLAP - 1) == 0
+    assert errcode(tokens, first, now=START + 10 + OVERLAP) == 40001
+    assert errcode(tokens, second, now=START + 10 + OVERLAP) == 0
 
 
-def test_a_third_classic_token_does_not_prolong_the_first(desk: TokenDesk) -> None:
-    first = desk.classic(ASKED, now=0)["access_token"]
-    desk.classic(ASKED, now=10)
-    desk.classic(ASKED, now=200)
-    assert errcode(desk, first, now=10 + OVERLAP) == 40001
+def test_a_third_classic_token_does_not_prolong_the_first(tokens: TokenStore) -> None:
+    first = tokens.classic(ASKED, now=0)["access_token"]
+    tokens.classic(ASKED, now=10)
+    tokens.classic(ASKED, now=200)
+    assert errcode(tokens, first, now=10 + OVERLAP) == 40001
 
 
-def test_token_past_its_time_is_expired_even_when_superseded(desk: TokenDesk) -> None:
-    first = desk.classic(ASKED, now=0)["access_token"]
-    assert errcode(desk, first, now=LIFETIME - 1) == 0
-    assert errcode(desk, first, now=LIFETIME) == 42001
-    desk.classic(ASKED, now=LIFETIME)
-    assert errcode(desk, first, now=LIFETIME + OVERLAP) == 42001
+def test_token_past_its_time_is_expired_even_when_superseded(tokens: TokenStore) -> None:
+    first = tokens.classic(ASKED, now=0)["access_token"]
+    assert errcode(tokens, first, now=LIFETIME - 1) == 0
+    assert errcode(tokens, first, now=LIFETIME) == 42001
+    tokens.classic(ASKED, now=LIFETIME)
+    assert errcode(tokens, first, now=LIFETIME + OVERLAP) == 42001
 
 
-def test_stable_token_stays_the_same_until_its_last_minutes(desk: TokenDesk) -> None:
-    first = desk.stable(ASKED, now=0)
-    later = desk.stable(ASKED, now=LIFETIME - OVERLAP)
-    renewed = desk.stable(ASKED, now=LIFETIME - OVERLAP + 1)
+def test_stable_token_stays_the_same_until_its_last_minutes(tokens: TokenStore) -> None:
+    first = tokens.stable(ASKED, now=0)
+    later = tokens.stable(ASKED, now=LIFETIME - OVERLAP)
+    renewed = tokens.stable(ASKED, now=LIFETIME - OVERLAP + 1)
     assert first == {"access_token": later["access_token"], "expires_in": LIFETIME}
     assert later["expires_in"] == OVERLAP
     assert renewed["access_token"] != later["access_token"]
     assert renewed["expires_in"] == LIFETIME
-    assert errcode(desk, later["access_token"], now=LIFETIME - 1) == 0
-    assert errcode(desk, later["access_token"], now=LIFETIME) == 42001
+    assert errcode(tokens, later["access_token"], now=LIFETIME - 1) == 0
+    assert errcode(tokens, later["access_token"], now=LIFETIME) == 42001
 
 
-def test_classic_and_stable_tokens_leave_each_other_alone(desk: TokenDesk) -> None:
-    stable = desk.stable(ASKED, now=0)["access_token"]
-    classic = desk.classic(ASKED, now=0)["access_token"]
-    desk.classic(ASKED, now=1)
-    desk.stable(FORCED, now=1)
-    assert errcode(desk, stable, now=1) == 40001
-    assert errcode(desk, classic, now=1 + OVERLAP - 1) == 0
+def test_classic_and_stable_tokens_leave_each_other_alone(tokens: TokenStore) -> None:
+    stable = tokens.stable(ASKED, now=0)["access_token"]
+    classic = tokens.classic(ASKED, now=0)["access_token"]
+    tokens.classic(ASKED, now=1)
+    tokens.stable(FORCED, now=1)
+    assert errcode(tokens, stable, now=1) == 40001
+    assert errcode(tokens, classic, now=1 + OVERLAP - 1) == 0
 
 
-def test_force_refresh_ends_the_old_token_at_once(desk: TokenDesk) -> None:
-    first = desk.stable(ASKED, now=0)["access_token"]
-    second = desk.stable(FORCED, now=1)["access_token"]
-    assert errcode(desk, first, now=1) == 40001
-    assert errcode(desk, second, now=1) == 0
+def test_force_refresh_ends_the_old_token_at_once(tokens: TokenStore) -> None:
+    first = tokens.stable(ASKED, now=0)["access_token"]
+    second = tokens.stable(FORCED, now=1)["access_token"]
+    assert errcode(tokens, first, now=1) == 40001
+    assert errcode(tokens, second, now=1) == 0
 
 
-def test_force_refresh_twice_within_half_a_minute_refreshes_once(desk: TokenDesk) -> None:
-    first = desk.stable(FORCED, now=0)["access_token"]
-    assert desk.stable(FORCED, now=29)["access_token"] == first
-    assert desk.stable(FORCED, now=30)["access_token"] != first
+def test_force_refresh_twice_within_half_a_minute_refreshes_once(tokens: TokenStore) -> None:
+    first = tokens.stable(FORCED, now=0)["access_token"]
+    assert tokens.stable(FORCED, now=29)["access_token"] == first
+    assert tokens.stable(FORCED, now=30)["access_token"] != first
 
 
-def test_only_true_forces(desk: TokenDesk) -> None:
-    first = desk.stable(ASKED, now=0)["access_token"]
-    assert desk.stable({**ASKED, "force_refresh": "true"}, now=60)["access_token"] == first
+def test_only_true_forces(tokens: TokenStore) -> None:
+    first = tokens.stable(ASKED, now=0)["access_token"]
+    assert tokens.stable({**ASKED, "force_refresh": "true"}, now=60)["access_token"] == first
 
 
-def test_force_refresh_has_a_daily_limit(desk: TokenDesk) -> None:
+def test_force_refresh_has_a_daily_limit(tokens: TokenStore) -> None:
     for number in range(FORCES_A_DAY):
-        desk.stable(FORCED, now=START + 30 * number)
+        tokens.stable(FORCED, now=START + 30 * number)
     with pytest.raises(Refused) as refused:
-        desk.stable(FORCED, now=START + 30 * FORCES_A_DAY)
+        tokens.stable(FORCED, now=START + 30 * FORCES_A_DAY)
     assert refused.value.errcode == 45009
-    assert desk.stable(FORCED, now=START + 86_400)["access_token"]
+    assert tokens.stable(FORCED, now=START + 86_400)["access_token"]
 
 
-def test_classic_tokens_have_a_daily_limit(desk: TokenDesk) -> None:
+def test_classic_tokens_have_a_daily_limit(tokens: TokenStore) -> None:
     for _ in range(2000):
-        desk.classic(ASKED, now=0)
+        tokens.classic(ASKED, now=0)
     with pytest.raises(Refused) as refused:
-        desk.classic(ASKED, now=0)
+        tokens.classic(ASKED, now=0)
     assert refused.value.errcode == 45009
 
 
-def test_tokens_long_over_are_forgotten(desk: TokenDesk) -> None:
-    first = str(desk.classic(ASKED, now=0)["access_token"])
-    desk.classic(ASKED, now=LIFETIME + 86_400)
-    assert not desk.knows(first)
+def test_tokens_long_over_are_forgotten(tokens: TokenStore) -> None:
+    first = str(tokens.classic(ASKED, now=0)["access_token"])
+    tokens.classic(ASKED, now=LIFETIME + 86_400)
+    assert not tokens.knows(first)

@@ -20,8 +20,8 @@ from sandbox import pushes
 from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
 from sandbox.envelope import wrap
-from sandbox.mischief import FORGERIES
-from sandbox.wire import Fields
+from sandbox.faults import FORGERIES
+from sandbox.push_format import Fields
 from service.storage.embedded_valkey import valkey
 
 MAIN, SPITE = (
@@ -136,14 +136,14 @@ async def _live(town: Town) -> None:
     await here.call("DELETE")
     await town.sandbox.unfollow(anna)
     assert (await town.site("DELETE", f"/v1/bindings/{USER}")).status == 404
-    town.found |= set(town.sandbox.desk().tokens._issued)
+    town.found |= set(town.sandbox.state().tokens._issued)
 
 
 async def _err(town: Town) -> None:
     """Do all kinds of things wrong."""
     person, page = await town.person(), await town.login()
     for forgery in sorted(FORGERIES):
-        await town.sandbox.scan(person, page.made["qr_url"], mischief=forgery)
+        await town.sandbox.scan(person, page.made["qr_url"], fault=forgery)
     town.found |= {page.made["secret"], town.sandbox.contact(person).openid}
     for method in ("GET", "POST"):
         query = {"signature": JUNK, "msg_signature": JUNK, "timestamp": "1", "nonce": JUNK, "echostr": JUNK}

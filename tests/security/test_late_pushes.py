@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from harness import Page, World, client
 
-from sandbox.mischief import Mischief
+from sandbox.faults import Fault
 from sandbox.people import Person
 from service.identities.departures import Departures
 
@@ -17,7 +17,7 @@ Make = Callable[..., Any]
 
 async def held_back(world: World, act: Any) -> Any:
     """Hold a push back until the person's next one has been delivered."""
-    delivery = await act(mischief=Mischief.OUT_OF_ORDER, wait=False)
+    delivery = await act(fault=Fault.OUT_OF_ORDER, wait=False)
     return getattr(delivery, "delivery", delivery)
 
 

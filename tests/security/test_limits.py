@@ -17,7 +17,7 @@ from moments import NOON
 from portal_client import bearer, go, led_from, link, visit
 from sqlalchemy.engine import Engine
 
-from sandbox.mischief import Mischief
+from sandbox.faults import Fault
 from service import app_keys
 from service.storage.embedded_valkey import valkey
 
@@ -369,9 +369,9 @@ async def test_a_redelivery_is_not_counted_again_and_gets_the_same_reply(make: A
     world = await make(limits={"scans_per_openid": 2})
     person = await world.person()
     for _ in range(2):
-        scan = await world.sandbox.scan(person, (await world.login()).made["qr_url"], mischief=Mischief.TWICE)
+        scan = await world.sandbox.scan(person, (await world.login()).made["qr_url"], fault=Fault.TWICE)
         assert "sign" in scan.delivery.reply
-    scan = await world.sandbox.scan(person, (await world.login()).made["qr_url"], mischief=Mischief.TWICE)
+    scan = await world.sandbox.scan(person, (await world.login()).made["qr_url"], fault=Fault.TWICE)
     assert {"too often" in (attempt.reply or "") for attempt in scan.delivery.attempts} == {True}
 
 

@@ -17,9 +17,9 @@ from posting import NONCE, Push, prepared, snapshot
 from sandbox.account import OfficialAccount
 from sandbox.crypto import Sealer, sign
 from sandbox.envelope import Request, wrap
-from sandbox.mischief import Mischief
+from sandbox.faults import Fault
 from sandbox.people import Person
-from sandbox.wire import write
+from sandbox.push_format import write
 
 Make = Callable[..., Any]
 
@@ -282,7 +282,7 @@ async def test_the_same_push_twice_at_once_has_one_effect(make: Make, mode: str)
     """Red when `_insert` may replace a row in `endings`."""
     world = await in_mode(make, mode)
     page, person = await world.bind("42"), await world.person()
-    scan = await world.sandbox.scan(person, page.made["qr_url"], mischief=Mischief.AT_ONCE)
+    scan = await world.sandbox.scan(person, page.made["qr_url"], fault=Fault.AT_ONCE)
     assert scan.delivery is not None
     assert [one.status for one in scan.delivery.attempts] == [200, 200]
     assert all("now bound" in (one.reply or "") for one in scan.delivery.attempts)

@@ -11,8 +11,8 @@ from posting import Push, prepared, snapshot
 from yarl import URL
 
 from sandbox.crypto import sign
-from sandbox.mischief import FORGERIES, Mischief
-from sandbox.wire import write
+from sandbox.faults import FORGERIES, Fault
+from sandbox.push_format import write
 
 STAMP, NONCE = "1714036504", "1514711492"
 
@@ -57,13 +57,13 @@ async def test_every_forgery_is_turned_away_and_changes_nothing(world: World) ->
     contact = world.sandbox.contact(person)
     contact.following = True
     before = await snapshot(world)
-    for mischief in sorted(FORGERIES):
-        delivery = (await world.sandbox.scan(person, page.made["qr_url"], mischief=mischief)).delivery
+    for fault in sorted(FORGERIES):
+        delivery = (await world.sandbox.scan(person, page.made["qr_url"], fault=fault)).delivery
         assert delivery is not None
-        assert delivery.state == "refused", mischief
+        assert delivery.state == "refused", fault
         told = json.loads(delivery.attempts[0].body)
-        undecodable = mischief in (Mischief.WRONG_KEY, Mischief.WRONG_APPID)
-        assert delivery.attempts[0].status == (400 if undecodable else 403), mischief
+        undecodable = fault in (Fault.WRONG_KEY, Fault.WRONG_APPID)
+        assert delivery.attempts[0].status == (400 if undecodable else 403), fault
         assert told["type"] == ("/problems/invalid-request" if undecodable else "/problems/bad-signature")
         assert ACCOUNT.token not in delivery.attempts[0].body
     assert await snapshot(world) == before

@@ -14,10 +14,10 @@ from sandbox.chat import FAULT
 from sandbox.crypto import sign
 from sandbox.envelope import Request
 from sandbox.errors import Impossible
-from sandbox.mischief import FORGERIES, Mischief
+from sandbox.faults import FORGERIES, Fault
 from sandbox.people import Contact
+from sandbox.push_format import Fields, write
 from sandbox.replies import BadReply, Question, judge
-from sandbox.wire import Fields, write
 
 DELIVERIES: Final = 3
 LONGEST_ANSWER: Final = 64 * 1024
@@ -50,7 +50,7 @@ class Delivery:
     account: OfficialAccount
     fields: Fields
     request: Request
-    mischief: Mischief | None = None
+    fault: Fault | None = None
     state: State = "waiting"
     attempts: list[Attempt] = field(default_factory=list)
     _done: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -100,16 +100,16 @@ class Courier:
 
     async def carry(self, delivery: Delivery) -> None:
         """Deliver until answered, three times at most; then show the answer, or the fault, in the chat."""
-        if delivery.mischief in FORGERIES:
+        if delivery.fault in FORGERIES:
             await self._forge(delivery)
             return
-        if delivery.mischief is Mischief.LATE:
+        if delivery.fault is Fault.LATE:
             await asyncio.sleep(2 * self._interval)
-        if delivery.mischief is Mischief.AT_ONCE:
+        if delivery.fault is Fault.AT_ONCE:
             delivery.attempts += await asyncio.gather(self._post(delivery), self._post(delivery))
         else:
             await self._deliver(delivery)
-        if delivery.mischief is Mischief.TWICE:
+        if delivery.fault is Fault.TWICE:
             delivery.attempts.append(await self._post(delivery))
         self._show(delivery)
 

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, make_mocked_request
 
+from sandbox.access import is_near
 from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
-from sandbox.guard import is_near
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from typing import Final
 from sandbox.account import OfficialAccount
 from sandbox.chat import Message
 from sandbox.codes import Code
-from sandbox.delivery import Delivery
+from sandbox.emulator import Scan
 from sandbox.people import Contact, Person
-from sandbox.world import Scan
+from sandbox.push_delivery import Delivery
 
 Json = dict[str, object]
 
@@ -58,7 +58,7 @@ def delivery(value: Delivery) -> Json:
         "openid": value.contact.openid,
         "event": value.event,
         "text": value.fields.get("Content"),
-        "mischief": value.mischief,
+        "mischief": value.fault,
         "sent": value.sent,
         "state": value.state,
         "reply": value.reply,

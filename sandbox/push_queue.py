@@ -11,17 +11,17 @@ from aiohttp import ClientSession, DummyCookieJar
 
 from sandbox import pushes
 from sandbox.account import OfficialAccount
-from sandbox.delivery import Courier, Delivery
 from sandbox.envelope import wrap
-from sandbox.mischief import Mischief
+from sandbox.faults import Fault
 from sandbox.people import Contact
-from sandbox.wire import Fields
+from sandbox.push_delivery import Courier, Delivery
+from sandbox.push_format import Fields
 
 KEPT: Final = 500
 """Deliveries remembered; the oldest go first."""
 
 
-class Postroom:
+class PushQueue:
     """Sends pushes, each in a task of its own, and keeps the log of them."""
 
     def __init__(self, *, clock: Callable[[], float], retry_interval: float, answer_within: float) -> None:
@@ -67,13 +67,13 @@ class Postroom:
         *,
         to: OfficialAccount,
         about: Contact,
-        mischief: Mischief | None = None,
+        fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
         """Send a push to the account's service; with `wait`, return when it was answered or given up.
 
-        One held back by Mischief.OUT_OF_ORDER returns at once. Raises Impossible when the account's mode has no
-        such mischief.
+        One held back by Fault.OUT_OF_ORDER returns at once. Raises Impossible when the account's mode has no
+        such fault.
         """
         courier, now = self.courier, self._clock()
         said = pushes.addressed(fields, about, to, now=now)
@@ -82,11 +82,11 @@ class Postroom:
             contact=about,
             account=to,
             fields=said,
-            request=wrap(said, to, now=now, mischief=mischief),
-            mischief=mischief,
+            request=wrap(said, to, now=now, fault=fault),
+            fault=fault,
         )
         self.deliveries.append(delivery)
-        if mischief is Mischief.OUT_OF_ORDER:
+        if fault is Fault.OUT_OF_ORDER:
             delivery.state = "held"
             self._held.setdefault(about.openid, []).append(delivery)
             return delivery

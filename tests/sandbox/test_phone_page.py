@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.account import OfficialAccount
 from sandbox.app import make_app
-from sandbox.pages import WEB
+from sandbox.phone_page import WEB
 
 TEST_IDS = (
     "user-select",

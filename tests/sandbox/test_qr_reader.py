@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sandbox import eye
-from sandbox.eye import Eye, Full
-from sandbox.pictures import BadPicture
+from sandbox import qr_reader
+from sandbox.qr_decoder import BadPicture
+from sandbox.qr_reader import Full, QrReader
 
 
 class Started(list[Process]):
@@ -50,9 +50,9 @@ def blank() -> bytes:
 async def test_a_picture_that_takes_too_long_is_given_up_and_the_next_is_read(
     wall: bytes, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Eye()
+    one = QrReader()
     with monkeypatch.context() as patched:
-        patched.setattr(eye, "LOOKS_FOR", 0.5)
+        patched.setattr(qr_reader, "LOOKS_FOR", 0.5)
         with pytest.raises(BadPicture) as told:
             await one.read(wall)
     assert told.value.reason == "too_slow"
@@ -61,7 +61,7 @@ async def test_a_picture_that_takes_too_long_is_given_up_and_the_next_is_read(
 
 
 async def test_a_picture_nobody_waits_for_any_more_is_given_up(wall: bytes, started: Started) -> None:
-    one = Eye()
+    one = QrReader()
     reading = asyncio.create_task(one.read(wall))
     process = await begun(started)
     reading.cancel()
@@ -72,7 +72,7 @@ async def test_a_picture_nobody_waits_for_any_more_is_given_up(wall: bytes, star
 
 
 async def test_pictures_are_looked_at_one_after_the_other(started: Started) -> None:
-    one = Eye()
+    one = QrReader()
     await asyncio.gather(*(one.read(blank()) for _ in range(3)))
     assert (len(started), started.at_once) == (3, 1)
 
@@ -84,13 +84,13 @@ async def test_a_process_left_alone_ends_by_itself(
     # stands in for a library that never ends; the bound is on computing, so it computes
     (tmp_path / "zxingcpp.py").write_text("while True: pass\n")
     program = tmp_path / "pictures.py"
-    source = Path(eye.pictures.__file__).read_text("utf-8")
+    source = Path(qr_reader.pictures.__file__).read_text("utf-8")
     program.write_text(source.replace("_MOST_SECONDS: Final = 10", "_MOST_SECONDS: Final = 1"))
-    monkeypatch.setattr(eye.pictures, "__file__", str(program))
+    monkeypatch.setattr(qr_reader.pictures, "__file__", str(program))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(eye, "LOOKS_FOR", 30.0)
+    monkeypatch.setattr(qr_reader, "LOOKS_FOR", 30.0)
     with pytest.raises(BadPicture) as told:
-        await Eye().read(wall)
+        await QrReader().read(wall)
     assert told.value.reason == "not_a_picture"
     assert started[0].returncode not in (None, 0)
 
@@ -101,7 +101,7 @@ async def test_a_picture_that_ends_the_process_is_no_picture(
     (tmp_path / "zxingcpp.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGABRT)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(BadPicture) as told:
-        await Eye().read(blank())
+        await QrReader().read(blank())
     assert told.value.reason == "not_a_picture"
 
 
@@ -110,12 +110,12 @@ async def test_nothing_in_the_folder_it_is_started_in_is_run(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit")
     monkeypatch.chdir(tmp_path)
-    assert await Eye().read(blank()) == []
+    assert await QrReader().read(blank()) == []
 
 
 async def test_there_are_so_many_places_and_no_more() -> None:
-    one = Eye()
-    held = [one.place() for _ in range(eye.PLACES)]
+    one = QrReader()
+    held = [one.place() for _ in range(qr_reader.PLACES)]
     for place in held:
         place.__enter__()
     with pytest.raises(Full), one.place():

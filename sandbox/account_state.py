@@ -4,15 +4,15 @@ from sandbox.account import OfficialAccount
 from sandbox.codes import CodeBook
 from sandbox.errors import Refused
 from sandbox.people import Contact, Person
-from sandbox.tokens import TokenDesk
+from sandbox.tokens import TokenStore
 
 
-class Desk:
+class AccountState:
     """One account's side of WeChat."""
 
     def __init__(self, account: OfficialAccount) -> None:
         self.account = account
-        self.tokens = TokenDesk(account)
+        self.tokens = TokenStore(account)
         self.codes = CodeBook(account)
         self._contacts: dict[str, Contact] = {}
 

@@ -1,4 +1,4 @@
-"""Which QR codes a picture holds. Runs as a program of its own (eye.py), for no thread can be stopped.
+"""Which QR codes a picture holds. Runs as a program of its own (qr_reader.py), for no thread can be stopped.
 
 A picture can be made to keep the decoders busy for minutes. The program takes one on its standard input and writes
 `{"texts": [...]}` or `{"reason": word}`; it imports nothing of the sandbox, so it starts fast and from anywhere.

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from sandbox.account import OfficialAccount
+from sandbox.emulator import Sandbox
 from sandbox.errors import Impossible, Unknown
-from sandbox.mischief import Mischief
+from sandbox.faults import Fault
+from sandbox.push_format import read
 from sandbox.pushes import NOISE
-from sandbox.wire import read
-from sandbox.world import Sandbox
 
 
 def pushed(service: Any) -> dict[str, str]:
@@ -158,7 +158,7 @@ async def test_a_forged_follow_makes_no_follower(build: Callable[..., Sandbox], 
     async with build() as sandbox:
         user = await sandbox.create_user("Anna")
         await sandbox.scan(user, show(sandbox))
-        await sandbox.follow(user, mischief=Mischief.UNSIGNED)
+        await sandbox.follow(user, fault=Fault.UNSIGNED)
         assert not sandbox.contact(user).following
         assert sandbox.contact(user).pending
 
@@ -171,7 +171,7 @@ async def test_people_have_another_openid_for_each_account(account: OfficialAcco
         openids = {sandbox.contact(user, account=a).openid for a in (account.appid, "wxsecond")}
         assert len(openids) == 2
         assert all(len(openid) == 28 for openid in openids)
-        code = sandbox.desk("wxsecond").codes.create(
+        code = sandbox.state("wxsecond").codes.create(
             b'{"action_name":"QR_SCENE","action_info":{"scene":{"scene_id":7}}}',
             public_url="",
             now=sandbox.clock(),

@@ -1,7 +1,7 @@
 """The control door: what a person can do with the sandbox, as HTTP with JSON. For the phone page, tests and tools.
 
 Bodies are JSON objects. `user` is a user's id, `account` an appid (the first account when absent). What pushes
-also takes `mischief` (a value of mischief.Mischief) and `wait` (default true: answer once the push is answered or
+also takes `mischief` (a value of faults.Fault) and `wait` (default true: answer once the push is answered or
 given up).
 Failures are `{"error": text}`: 400 malformed, 403 from another site's page (callback: from another machine), 404
 not there, 409 not possible now.
@@ -13,15 +13,15 @@ from typing import Final
 
 from aiohttp import web
 
-from sandbox import views
-from sandbox.api import SANDBOX
+from sandbox import serializers
+from sandbox.access import CONTROL, is_near
 from sandbox.codes import read_object
+from sandbox.emulator import Sandbox
 from sandbox.errors import Impossible, Refused, Unknown
-from sandbox.guard import CONTROL, is_near
-from sandbox.mischief import Mischief
+from sandbox.faults import Fault
 from sandbox.pushes import NOISE
-from sandbox.views import Json
-from sandbox.world import Sandbox
+from sandbox.serializers import Json
+from sandbox.wechat_api import SANDBOX
 
 _Act = Callable[[Sandbox, "Ask"], Awaitable[Json]]
 _STATUS: Final = {Unknown: 404, Impossible: 409}
@@ -66,22 +66,22 @@ class Ask:
         return self.flag("wait", default=True)
 
     @property
-    def mischief(self) -> Mischief | None:
+    def fault(self) -> Fault | None:
         name = self.maybe("mischief")
-        if name is not None and name not in list(Mischief):
-            raise _Malformed(f"mischief: must be one of {', '.join(Mischief)}")
-        return Mischief(name) if name else None
+        if name is not None and name not in list(Fault):
+            raise _Malformed(f"mischief: must be one of {', '.join(Fault)}")
+        return Fault(name) if name else None
 
 
 async def _accounts(sandbox: Sandbox, _ask: Ask) -> Json:
     """GET accounts -> {"accounts":[...]}: every account, without its secrets."""
-    return {"accounts": [views.account(account) for account in sandbox.accounts]}
+    return {"accounts": [serializers.account(account) for account in sandbox.accounts]}
 
 
 async def _point(sandbox: Sandbox, ask: Ask) -> Json:
     """POST callback {"url","account"?} -> the account: where its pushes go from now on."""
     sandbox.point(ask.text("url"), account=ask.account)
-    return views.account(sandbox.desk(ask.account).account)
+    return serializers.account(sandbox.state(ask.account).account)
 
 
 async def _verify(sandbox: Sandbox, ask: Ask) -> Json:
@@ -91,7 +91,7 @@ async def _verify(sandbox: Sandbox, ask: Ask) -> Json:
 
 async def _users(sandbox: Sandbox, _ask: Ask) -> Json:
     """GET users -> {"users":[...]}: everybody, in the order they were made."""
-    return {"users": [views.person(person) for person in sandbox.people.all()]}
+    return {"users": [serializers.person(person) for person in sandbox.people.all()]}
 
 
 async def _create_user(sandbox: Sandbox, ask: Ask) -> Json:
@@ -99,12 +99,12 @@ async def _create_user(sandbox: Sandbox, ask: Ask) -> Json:
     person = await sandbox.create_user(
         ask.text("nickname"), language=ask.maybe("language") or "zh_CN", unionid=ask.maybe("unionid")
     )
-    return views.person(person)
+    return serializers.person(person)
 
 
 async def _codes(sandbox: Sandbox, ask: Ask) -> Json:
     """GET codes[?account=] -> {"codes":[...]}: those that still work, the newest first."""
-    return {"codes": [views.code(code) for code in sandbox.codes(account=ask.account)]}
+    return {"codes": [serializers.code(code) for code in sandbox.codes(account=ask.account)]}
 
 
 async def _scan(sandbox: Sandbox, ask: Ask) -> Json:
@@ -113,9 +113,9 @@ async def _scan(sandbox: Sandbox, ask: Ask) -> Json:
     `code` is a code's id, address, ticket or scene. `outcome`: `pushed`, `follow_first` (then follow), `expired`.
     """
     scan = await sandbox.scan(
-        ask.text("user"), ask.text("code"), account=ask.account, mischief=ask.mischief, wait=ask.wait
+        ask.text("user"), ask.text("code"), account=ask.account, fault=ask.fault, wait=ask.wait
     )
-    return views.scan(scan)
+    return serializers.scan(scan)
 
 
 async def _follow(sandbox: Sandbox, ask: Ask) -> Json:
@@ -124,10 +124,10 @@ async def _follow(sandbox: Sandbox, ask: Ask) -> Json:
         ask.text("user"),
         account=ask.account,
         by_search=ask.flag("by_search", default=False),
-        mischief=ask.mischief,
+        fault=ask.fault,
         wait=ask.wait,
     )
-    return views.delivery(delivery)
+    return serializers.delivery(delivery)
 
 
 async def _dismiss(sandbox: Sandbox, ask: Ask) -> Json:
@@ -138,48 +138,48 @@ async def _dismiss(sandbox: Sandbox, ask: Ask) -> Json:
 
 async def _unfollow(sandbox: Sandbox, ask: Ask) -> Json:
     """POST unfollow {"user",...} -> the delivery."""
-    delivery = await sandbox.unfollow(ask.text("user"), account=ask.account, mischief=ask.mischief, wait=ask.wait)
-    return views.delivery(delivery)
+    delivery = await sandbox.unfollow(ask.text("user"), account=ask.account, fault=ask.fault, wait=ask.wait)
+    return serializers.delivery(delivery)
 
 
 async def _say(sandbox: Sandbox, ask: Ask) -> Json:
     """POST say {"user","text",...} -> the delivery of a typed message."""
     delivery = await sandbox.say(
-        ask.text("user"), ask.text("text"), account=ask.account, mischief=ask.mischief, wait=ask.wait
+        ask.text("user"), ask.text("text"), account=ask.account, fault=ask.fault, wait=ask.wait
     )
-    return views.delivery(delivery)
+    return serializers.delivery(delivery)
 
 
 async def _tap(sandbox: Sandbox, ask: Ask) -> Json:
     """POST tap {"user","link",...} -> the delivery of what the newest link with this id, content or label says."""
     delivery = await sandbox.tap(
-        ask.text("user"), ask.text("link"), account=ask.account, mischief=ask.mischief, wait=ask.wait
+        ask.text("user"), ask.text("link"), account=ask.account, fault=ask.fault, wait=ask.wait
     )
-    return views.delivery(delivery)
+    return serializers.delivery(delivery)
 
 
 async def _click(sandbox: Sandbox, ask: Ask) -> Json:
     """POST click {"user","key","account"?,"wait"?} -> the delivery of a menu entry that has a key."""
     delivery = await sandbox.click(ask.text("user"), ask.text("key"), account=ask.account, wait=ask.wait)
-    return views.delivery(delivery)
+    return serializers.delivery(delivery)
 
 
 async def _view(sandbox: Sandbox, ask: Ask) -> Json:
     """POST view {"user","url","account"?,"wait"?} -> the delivery of a menu entry that opens a page."""
     delivery = await sandbox.view(ask.text("user"), ask.text("url"), account=ask.account, wait=ask.wait)
-    return views.delivery(delivery)
+    return serializers.delivery(delivery)
 
 
 async def _noise(sandbox: Sandbox, ask: Ask) -> Json:
     """POST noise {"user","kind","account"?,"wait"?} -> the delivery of a push that is about no code."""
     delivery = await sandbox.noise(ask.text("user"), ask.text("kind"), account=ask.account, wait=ask.wait)
-    return views.delivery(delivery)
+    return serializers.delivery(delivery)
 
 
 async def _chat(sandbox: Sandbox, ask: Ask) -> Json:
     """GET chat?user=[&account=] -> {"messages":[...]}: the oldest first."""
     messages = await sandbox.chat(ask.text("user"), account=ask.account)
-    return {"messages": [views.message(message) for message in messages]}
+    return {"messages": [serializers.message(message) for message in messages]}
 
 
 async def _deliveries(sandbox: Sandbox, ask: Ask) -> Json:
@@ -190,18 +190,18 @@ async def _deliveries(sandbox: Sandbox, ask: Ask) -> Json:
         for delivery in reversed(sandbox.deliveries)
         if user in (None, delivery.contact.person.id) and account in (None, delivery.account.appid)
     )
-    return {"deliveries": [views.delivery(delivery) for delivery in wanted]}
+    return {"deliveries": [serializers.delivery(delivery) for delivery in wanted]}
 
 
 async def _phone(sandbox: Sandbox, ask: Ask) -> Json:
     """GET phone?user=[&account=] -> how the user stands with the account, and the chat: all a screen needs."""
     contact = sandbox.contact(ask.text("user"), account=ask.account)
-    return {**views.standing(contact), "messages": [views.message(line) for line in contact.messages]}
+    return {**serializers.standing(contact), "messages": [serializers.message(line) for line in contact.messages]}
 
 
 async def _tricks(_sandbox: Sandbox, _ask: Ask) -> Json:
     """GET tricks -> {"mischief":[...],"noise":[...]}: the names `mischief` and `kind` may take."""
-    return {"mischief": list(Mischief), "noise": list(NOISE)}
+    return {"mischief": list(Fault), "noise": list(NOISE)}
 
 
 _NEAR_ONLY: Final = frozenset({_point})

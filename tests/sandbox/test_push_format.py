@@ -5,7 +5,7 @@ from defusedxml.ElementTree import fromstring
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.wire import Unreadable, read, write
+from sandbox.push_format import Unreadable, read, write
 
 
 def test_numbers_go_bare_and_strings_in_cdata() -> None:

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from sandbox.chat import FAULT
-from sandbox.mischief import FORGERIES, Mischief
-from sandbox.world import Sandbox
+from sandbox.emulator import Sandbox
+from sandbox.faults import FORGERIES, Fault
 
 
 async def a_follower(sandbox: Sandbox) -> Any:
@@ -129,7 +129,7 @@ async def test_a_reply_to_an_unsubscribe_is_a_fault_nobody_sees(plain: Sandbox, 
 async def test_twice_delivers_again_after_the_answer(plain: Sandbox, service: Any) -> None:
     user = await a_follower(plain)
     service.replies("hello")
-    delivery = await plain.say(user, "hi", mischief=Mischief.TWICE)
+    delivery = await plain.say(user, "hi", fault=Fault.TWICE)
     assert service.seen[-1] == service.seen[-2]
     assert [attempt.reply for attempt in delivery.attempts] == ["hello", "hello"]
     assert await lines(plain, user) == [("person", "hi"), ("account", "hello")]
@@ -144,13 +144,13 @@ async def test_at_once_delivers_both_before_any_answer(plain: Sandbox, service: 
         return web.Response(body=b"success")
 
     service.answer = answer
-    delivery = await plain.say(user, "hi", mischief=Mischief.AT_ONCE)
+    delivery = await plain.say(user, "hi", fault=Fault.AT_ONCE)
     assert [attempt.status for attempt in delivery.attempts] == [200, 200]
 
 
 async def test_late_is_later_than_what_happened_after(plain: Sandbox, service: Any) -> None:
     user = await a_follower(plain)
-    late = await plain.say(user, "first", mischief=Mischief.LATE, wait=False)
+    late = await plain.say(user, "first", fault=Fault.LATE, wait=False)
     await plain.say(user, "second")
     assert len(service.seen) == 2
     await late.finished()
@@ -160,7 +160,7 @@ async def test_late_is_later_than_what_happened_after(plain: Sandbox, service: A
 
 async def test_out_of_order_goes_after_the_next(plain: Sandbox, service: Any) -> None:
     user = await a_follower(plain)
-    held = await plain.say(user, "first", mischief=Mischief.OUT_OF_ORDER)
+    held = await plain.say(user, "first", fault=Fault.OUT_OF_ORDER)
     assert held.state == "held"
     await plain.say(user, "second")
     assert (await held.finished()).state == "answered"
@@ -168,16 +168,16 @@ async def test_out_of_order_goes_after_the_next(plain: Sandbox, service: Any) ->
     assert b"first" in service.seen[2].body
 
 
-@pytest.mark.parametrize("mischief", sorted(FORGERIES))
+@pytest.mark.parametrize("fault", sorted(FORGERIES))
 @pytest.mark.parametrize("status", [200, 403])
 async def test_a_forgery_is_nobodys_doing(
-    build: Callable[..., Sandbox], service: Any, mischief: Mischief, status: int
+    build: Callable[..., Sandbox], service: Any, fault: Fault, status: int
 ) -> None:
     async with build() as sandbox:
         user = await a_follower(sandbox)
         service.says("success", status=status)
-        typed = await sandbox.say(user, "hi", mischief=mischief)
-        left = await sandbox.unfollow(user, mischief=mischief)
+        typed = await sandbox.say(user, "hi", fault=fault)
+        left = await sandbox.unfollow(user, fault=fault)
         assert len(service.seen) == 3
         assert typed.state == left.state == ("answered" if status == 200 else "refused")
         assert sandbox.contact(user).following

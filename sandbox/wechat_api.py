@@ -7,11 +7,11 @@ from typing import Final
 import segno
 from aiohttp import web
 
+from sandbox.account_state import AccountState
 from sandbox.chat import menu_link
 from sandbox.codes import read_object
-from sandbox.desk import Desk
+from sandbox.emulator import Sandbox
 from sandbox.errors import Refused, Unknown
-from sandbox.world import Sandbox
 
 SANDBOX: Final = web.AppKey("sandbox", Sandbox)
 
@@ -32,56 +32,56 @@ def _door(answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
     return handler
 
 
-def _desk(sandbox: Sandbox, request: web.Request) -> Desk:
+def _state(sandbox: Sandbox, request: web.Request) -> AccountState:
     return sandbox.authorize(request.query.get("access_token"))
 
 
-def _asked_desk(sandbox: Sandbox, appid: object) -> Desk:
-    """Return the desk a token is asked of; any one when the appid is not known, which then says so itself."""
+def _asked_state(sandbox: Sandbox, appid: object) -> AccountState:
+    """Return the account a token is asked of; any one when the appid is not known, which then says so itself."""
     try:
-        return sandbox.desk(appid if isinstance(appid, str) else None)
+        return sandbox.state(appid if isinstance(appid, str) else None)
     except Unknown:
-        return sandbox.desk()
+        return sandbox.state()
 
 
 async def _token(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "GET":
         raise Refused(43001)
-    desk = _asked_desk(sandbox, request.query.get("appid"))
-    return desk.tokens.classic(request.query, now=sandbox.clock())
+    state = _asked_state(sandbox, request.query.get("appid"))
+    return state.tokens.classic(request.query, now=sandbox.clock())
 
 
 async def _stable_token(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "POST":
         raise Refused(43002)
     asked = read_object(await request.read())
-    return _asked_desk(sandbox, asked.get("appid")).tokens.stable(asked, now=sandbox.clock())
+    return _asked_state(sandbox, asked.get("appid")).tokens.stable(asked, now=sandbox.clock())
 
 
 async def _create_code(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "POST":
         raise Refused(43002)
-    desk = _desk(sandbox, request)
-    code = desk.codes.create(await request.read(), public_url=sandbox.public_url, now=sandbox.clock())
+    state = _state(sandbox, request)
+    code = state.codes.create(await request.read(), public_url=sandbox.public_url, now=sandbox.clock())
     lifetime: dict[str, object] = {} if code.lifetime is None else {"expire_seconds": code.lifetime}
     return {"ticket": code.ticket, **lifetime, "url": code.url}
 
 
 async def _user_info(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
-    return _desk(sandbox, request).user_info(request.query.get("openid"))
+    return _state(sandbox, request).user_info(request.query.get("openid"))
 
 
 async def _callback_ip(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
-    _desk(sandbox, request)
+    _state(sandbox, request)
     return {"ip_list": ["127.0.0.1", "::1"]}
 
 
 async def _custom_send(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "POST":
         raise Refused(43002)
-    desk = _desk(sandbox, request)
+    state = _state(sandbox, request)
     message = read_object(await request.read())
-    contact = desk.by_openid(message.get("touser"))
+    contact = state.by_openid(message.get("touser"))
     text = _message_text(message)
     contact.allowance.spend(now=sandbox.clock())
     contact.write("account", text, now=sandbox.clock())

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Mischief(StrEnum):
+class Fault(StrEnum):
     TWICE = "twice"
     """Delivered again after it was answered."""
     AT_ONCE = "at_once"
@@ -14,7 +14,7 @@ class Mischief(StrEnum):
     OUT_OF_ORDER = "out_of_order"
     """Held until the next push of the same person has been delivered."""
     UNSIGNED = "unsigned"
-    WRONG_TOKEN = "wrong_token"  # noqa: S105 - the name of a mischief
+    WRONG_TOKEN = "wrong_token"  # noqa: S105 - the name of a fault
     """Signed with a token that is not the account's."""
     WRONG_KEY = "wrong_key"
     """Signed well, encrypted with a key that is not the account's."""
@@ -26,13 +26,13 @@ class Mischief(StrEnum):
 
 FORGERIES: Final = frozenset(
     {
-        Mischief.UNSIGNED,
-        Mischief.WRONG_TOKEN,
-        Mischief.WRONG_KEY,
-        Mischief.WRONG_APPID,
-        Mischief.PLAINTEXT,
+        Fault.UNSIGNED,
+        Fault.WRONG_TOKEN,
+        Fault.WRONG_KEY,
+        Fault.WRONG_APPID,
+        Fault.PLAINTEXT,
     }
 )
 """Those that WeChat would never send: delivered once, and nothing of them is seen in the chat."""
 
-NEEDS_ENCRYPTION: Final = frozenset({Mischief.WRONG_KEY, Mischief.WRONG_APPID, Mischief.PLAINTEXT})
+NEEDS_ENCRYPTION: Final = frozenset({Fault.WRONG_KEY, Fault.WRONG_APPID, Fault.PLAINTEXT})

@@ -12,16 +12,16 @@ from typing import Final, Literal, Self
 
 from sandbox import pushes
 from sandbox.account import OfficialAccount
-from sandbox.allowance import Doing
+from sandbox.account_state import AccountState
 from sandbox.chat import Message
 from sandbox.codes import Code
-from sandbox.delivery import Delivery
-from sandbox.desk import Desk
+from sandbox.customer_message_quota import Doing
 from sandbox.errors import Impossible, Refused, Unknown
-from sandbox.mischief import FORGERIES, Mischief
+from sandbox.faults import FORGERIES, Fault
 from sandbox.people import Contact, People, Person
-from sandbox.postroom import Postroom
-from sandbox.wire import Fields
+from sandbox.push_delivery import Delivery
+from sandbox.push_format import Fields
+from sandbox.push_queue import PushQueue
 
 LONGEST_TEXT: Final = 2048
 _SAYABLE: Final = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
@@ -58,8 +58,8 @@ class Sandbox:
         """Where codes lead; may be set once the address is known."""
         self.clock = clock
         self.people = People()
-        self.post = Postroom(clock=clock, retry_interval=retry_interval, answer_within=answer_within)
-        self._desks = {account.appid: Desk(account) for account in accounts}
+        self.post = PushQueue(clock=clock, retry_interval=retry_interval, answer_within=answer_within)
+        self._states = {account.appid: AccountState(account) for account in accounts}
 
     async def __aenter__(self) -> Self:
         self.post.open()
@@ -74,56 +74,56 @@ class Sandbox:
 
     @property
     def accounts(self) -> list[OfficialAccount]:
-        return [desk.account for desk in self._desks.values()]
+        return [state.account for state in self._states.values()]
 
     @property
     def deliveries(self) -> Sequence[Delivery]:
         """Every push there was, the oldest first."""
         return self.post.deliveries
 
-    def desk(self, account: str | None = None) -> Desk:
-        """Return the desk of the account with this appid, the first when None; raise Unknown."""
-        desk = next(iter(self._desks.values()), None) if account is None else self._desks.get(account)
-        if desk is None:
+    def state(self, account: str | None = None) -> AccountState:
+        """Return what is kept for the account with this appid, the first when None; raise Unknown."""
+        state = next(iter(self._states.values()), None) if account is None else self._states.get(account)
+        if state is None:
             raise Unknown(f"no account {account!r}")
-        return desk
+        return state
 
-    def authorize(self, token: str | None) -> Desk:
-        """Return the desk whose access_token this is; raise Refused (PROTOCOL.md 1)."""
+    def authorize(self, token: str | None) -> AccountState:
+        """Return the account whose access_token this is; raise Refused (PROTOCOL.md 1)."""
         if not token:
             raise Refused(41001)
-        desk = next((desk for desk in self._desks.values() if desk.tokens.knows(token)), None)
-        if desk is None:
+        state = next((state for state in self._states.values() if state.tokens.knows(token)), None)
+        if state is None:
             raise Refused(40014)
-        desk.tokens.check(token, now=self.clock())
-        return desk
+        state.tokens.check(token, now=self.clock())
+        return state
 
     def contact(self, user: Person | str, *, account: str | None = None) -> Contact:
         """Return how the user stands with the account."""
-        return self.desk(account).contact(self.people.get(user))
+        return self.state(account).contact(self.people.get(user))
 
     def code(self, text: str, *, account: str | None = None) -> Code:
         """Return the code with this id, address, ticket or scene, of any account when none is named."""
-        desks: Iterable[Desk] = self._desks.values() if account is None else [self.desk(account)]
-        found = next((code for desk in desks if (code := desk.codes.find(text))), None)
+        states: Iterable[AccountState] = self._states.values() if account is None else [self.state(account)]
+        found = next((code for state in states if (code := state.codes.find(text))), None)
         if found is None:
             raise Unknown(f"no code {text[:128]!r}")
         return found
 
     def codes(self, *, account: str | None = None) -> list[Code]:
         """Return the codes that still work, the newest first."""
-        desks: Iterable[Desk] = self._desks.values() if account is None else [self.desk(account)]
-        shown = (code for desk in desks for code in desk.codes.shown(now=self.clock()))
+        states: Iterable[AccountState] = self._states.values() if account is None else [self.state(account)]
+        shown = (code for state in states for code in state.codes.shown(now=self.clock()))
         return sorted(shown, key=lambda code: code.created_at, reverse=True)
 
     def point(self, callback_url: str, *, account: str | None = None) -> None:
         """Set where the account's pushes go from now on."""
-        desk = self.desk(account)
-        desk.account = replace(desk.account, callback_url=callback_url)
+        state = self.state(account)
+        state.account = replace(state.account, callback_url=callback_url)
 
     async def verify(self, *, account: str | None = None) -> str | None:
         """Verify the callback address as the console does; return what is wrong, None when nothing."""
-        return await self.post.courier.verify(self.desk(account).account)
+        return await self.post.courier.verify(self.state(account).account)
 
     # -- what people do -----------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Sandbox:
         code: Code | str,
         *,
         account: str | None = None,
-        mischief: Mischief | None = None,
+        fault: Fault | None = None,
         wait: bool = True,
     ) -> Scan:
         """Point the camera at a code, given as such or by its id, address, ticket or scene.
@@ -152,8 +152,8 @@ class Sandbox:
         if not contact.following:
             contact.pending = read
             return Scan("follow_first", read)
-        self._count(contact, "scan", mischief)
-        delivery = await self._push(contact, pushes.scan(read), mischief=mischief, wait=wait)
+        self._count(contact, "scan", fault)
+        delivery = await self._push(contact, pushes.scan(read), fault=fault, wait=wait)
         return Scan("pushed", read, delivery)
 
     async def follow(
@@ -162,7 +162,7 @@ class Sandbox:
         *,
         account: str | None = None,
         by_search: bool = False,
-        mischief: Mischief | None = None,
+        fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
         """Follow the account: by the code scanned before, if there is one and it is not a find `by_search`.
@@ -173,12 +173,12 @@ class Sandbox:
         if contact.following:
             raise Impossible("already a follower")
         code = None if by_search else contact.pending
-        if mischief not in FORGERIES:
+        if fault not in FORGERIES:
             contact.following, contact.since, contact.pending = True, self.clock(), None
             contact.how = "ADD_SCENE_QR_CODE" if code else "ADD_SCENE_SEARCH"
             contact.scene = code.scene if code else ""
-            self._count(contact, "follow", mischief)
-        return await self._push(contact, pushes.follow(code), mischief=mischief, wait=wait)
+            self._count(contact, "follow", fault)
+        return await self._push(contact, pushes.follow(code), fault=fault, wait=wait)
 
     def dismiss(self, user: Person | str, *, account: str | None = None) -> None:
         """Close the prompt to follow: the scanned code is forgotten."""
@@ -190,15 +190,15 @@ class Sandbox:
         user: Person | str,
         *,
         account: str | None = None,
-        mischief: Mischief | None = None,
+        fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
         """Leave the account; nothing can be sent to the person any more."""
         contact = self._follower(user, account)
-        if mischief not in FORGERIES:
+        if fault not in FORGERIES:
             contact.following = False
             contact.allowance.revoke()
-        return await self._push(contact, pushes.unfollow(), mischief=mischief, wait=wait)
+        return await self._push(contact, pushes.unfollow(), fault=fault, wait=wait)
 
     async def say(
         self,
@@ -206,12 +206,12 @@ class Sandbox:
         text: str,
         *,
         account: str | None = None,
-        mischief: Mischief | None = None,
+        fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
         """Type a message."""
         contact = self._follower(user, account)
-        return await self._speak(contact, text, menu_id=None, mischief=mischief, wait=wait)
+        return await self._speak(contact, text, menu_id=None, fault=fault, wait=wait)
 
     async def tap(
         self,
@@ -219,13 +219,13 @@ class Sandbox:
         link: str,
         *,
         account: str | None = None,
-        mischief: Mischief | None = None,
+        fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
         """Tap the newest link with this id (`message.piece`), content or label; it speaks for the person."""
         contact = self._follower(user, account)
         piece = contact.link(link)
-        return await self._speak(contact, piece.says or "", menu_id=piece.menu_id, mischief=mischief, wait=wait)
+        return await self._speak(contact, piece.says or "", menu_id=piece.menu_id, fault=fault, wait=wait)
 
     async def click(
         self, user: Person | str, key: str, *, account: str | None = None, wait: bool = True
@@ -233,14 +233,14 @@ class Sandbox:
         """Tap a menu entry of the account that has a key."""
         contact = self._follower(user, account)
         self._count(contact, "click", None)
-        return await self._push(contact, pushes.click(_sayable(key)), mischief=None, wait=wait)
+        return await self._push(contact, pushes.click(_sayable(key)), fault=None, wait=wait)
 
     async def view(
         self, user: Person | str, url: str, *, account: str | None = None, wait: bool = True
     ) -> Delivery:
         """Tap a menu entry of the account that opens a page."""
         contact = self._follower(user, account)
-        return await self._push(contact, pushes.view(_sayable(url)), mischief=None, wait=wait)
+        return await self._push(contact, pushes.view(_sayable(url)), fault=None, wait=wait)
 
     async def noise(
         self, user: Person | str, kind: str, *, account: str | None = None, wait: bool = True
@@ -249,7 +249,7 @@ class Sandbox:
         contact = self.contact(user, account=account)
         if kind not in pushes.NOISE:
             raise Unknown(f"no noise {kind!r}")
-        return await self._push(contact, pushes.NOISE[kind], mischief=None, wait=wait)
+        return await self._push(contact, pushes.NOISE[kind], fault=None, wait=wait)
 
     async def chat(self, user: Person | str, *, account: str | None = None) -> tuple[Message, ...]:
         """Return the chat of the user with the account, the oldest line first."""
@@ -258,21 +258,21 @@ class Sandbox:
     # -- how it is pushed ---------------------------------------------------------------------------------------
 
     async def _speak(
-        self, contact: Contact, text: str, *, menu_id: str | None, mischief: Mischief | None, wait: bool
+        self, contact: Contact, text: str, *, menu_id: str | None, fault: Fault | None, wait: bool
     ) -> Delivery:
         content = _sayable(text)
-        if mischief not in FORGERIES:
+        if fault not in FORGERIES:
             contact.write("person", content, now=self.clock())
-        self._count(contact, "message", mischief)
+        self._count(contact, "message", fault)
         fields = pushes.text(content, msg_id=self.post.message_id(), menu_id=menu_id)
-        return await self._push(contact, fields, mischief=mischief, wait=wait)
+        return await self._push(contact, fields, fault=fault, wait=wait)
 
-    async def _push(self, contact: Contact, fields: Fields, *, mischief: Mischief | None, wait: bool) -> Delivery:
-        account = self._desks[contact.appid].account
-        return await self.post.push(fields, to=account, about=contact, mischief=mischief, wait=wait)
+    async def _push(self, contact: Contact, fields: Fields, *, fault: Fault | None, wait: bool) -> Delivery:
+        account = self._states[contact.appid].account
+        return await self.post.push(fields, to=account, about=contact, fault=fault, wait=wait)
 
-    def _count(self, contact: Contact, doing: Doing, mischief: Mischief | None) -> None:
-        if mischief not in FORGERIES:
+    def _count(self, contact: Contact, doing: Doing, fault: Fault | None) -> None:
+        if fault not in FORGERIES:
             contact.allowance.grant(doing, now=self.clock())
 
     def _follower(self, user: Person | str, account: str | None) -> Contact:
@@ -282,7 +282,7 @@ class Sandbox:
         return contact
 
     def _waiting(self, user: Person | str) -> Contact:
-        contacts = [self.contact(user, account=appid) for appid in self._desks]
+        contacts = [self.contact(user, account=appid) for appid in self._states]
         return next((contact for contact in contacts if contact.pending), self.contact(user))
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.allowance import Allowance
+from sandbox.customer_message_quota import Allowance
 from sandbox.errors import Refused
 
 

@@ -9,14 +9,14 @@ from typing import Final
 
 from aiohttp import web
 
-from sandbox import views
-from sandbox.api import SANDBOX
+from sandbox import serializers
+from sandbox.access import CONTROL
 from sandbox.codes import Code
+from sandbox.emulator import Sandbox
 from sandbox.errors import Unknown
-from sandbox.eye import LOOKS_FOR, PLACES, Eye, Full
-from sandbox.guard import CONTROL
-from sandbox.pictures import FORMATS, MOST_PIXELS, BadPicture
-from sandbox.world import Sandbox
+from sandbox.qr_decoder import FORMATS, MOST_PIXELS, BadPicture
+from sandbox.qr_reader import LOOKS_FOR, PLACES, Full, QrReader
+from sandbox.wechat_api import SANDBOX
 
 LARGEST: Final = 8 * 1024 * 1024
 ARRIVES_WITHIN: Final = 30.0
@@ -38,7 +38,7 @@ FAULTS: Final = {
 }
 """Reason -> HTTP status and what to say."""
 _RETRY_AFTER: Final = {"busy": {"Retry-After": f"{LOOKS_FOR:.0f}"}}
-_EYE: Final = web.AppKey("eye", Eye)
+_READER: Final = web.AppKey("qr_reader", QrReader)
 
 
 class _Blind(Exception):
@@ -56,10 +56,10 @@ async def _picture(request: web.Request) -> web.Response:
     except (BadPicture, _Blind) as e:
         status, error = FAULTS[e.reason]
         codes = e.codes if isinstance(e, _Blind) else None
-        several = {"codes": [views.code(code) for code in codes]} if codes else {}
+        several = {"codes": [serializers.code(code) for code in codes]} if codes else {}
         body = {"error": error, "reason": e.reason, **several}
         return web.json_response(body, status=status, headers=_RETRY_AFTER.get(e.reason))
-    return web.json_response({"code": views.code(code)}, headers={"Cache-Control": "no-store"})
+    return web.json_response({"code": serializers.code(code)}, headers={"Cache-Control": "no-store"})
 
 
 async def _look(request: web.Request) -> Code:
@@ -78,10 +78,10 @@ async def _look(request: web.Request) -> Code:
 
 
 async def _texts(request: web.Request) -> list[str]:
-    eye = request.app[_EYE]
+    reader = request.app[_READER]
     try:
-        with eye.place():
-            return await eye.read(await _body(request))
+        with reader.place():
+            return await reader.read(await _body(request))
     except Full as e:
         raise _Blind("busy") from e
 
@@ -110,5 +110,5 @@ def _own(sandbox: Sandbox, text: str) -> Code | None:
 
 def add_routes(app: web.Application) -> None:
     """Add the camera to the control door."""
-    app[_EYE] = Eye()
+    app[_READER] = QrReader()
     app.router.add_post(f"{CONTROL}picture", _picture)

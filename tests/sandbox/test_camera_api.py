@@ -13,10 +13,10 @@ import segno
 from aiohttp.test_utils import TestClient
 from PIL import Image
 
-from sandbox import camera
+from sandbox import camera_api
 from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
-from sandbox.pages import WEB
+from sandbox.phone_page import WEB
 
 PNG = {"Content-Type": "image/png"}
 
@@ -86,7 +86,7 @@ async def test_what_is_no_picture_says_so(client: TestClient) -> None:
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_picture_too_large_is_refused(client: TestClient, announced: bool) -> None:
-    body = bytes(camera.LARGEST + 1)
+    body = bytes(camera_api.LARGEST + 1)
 
     async def pieces() -> Any:
         yield body
@@ -98,7 +98,7 @@ async def test_a_picture_too_large_is_refused(client: TestClient, announced: boo
 async def test_a_picture_that_does_not_arrive_is_not_waited_for(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(camera, "ARRIVES_WITHIN", 0.05)
+    monkeypatch.setattr(camera_api, "ARRIVES_WITHIN", 0.05)
     never = threading.Event()  # set by nobody: the rest of the body never comes
 
     async def pieces() -> Any:
@@ -121,7 +121,7 @@ async def test_without_the_libraries_the_extra_is_named(
     assert "scanbind[sandbox]" in answer["error"]
 
 
-@pytest.mark.parametrize("reason", camera.FAULTS.keys() - {"wrong_type"})  # which the page never sends
+@pytest.mark.parametrize("reason", camera_api.FAULTS.keys() - {"wrong_type"})  # which the page never sends
 def test_the_phone_has_words_for_a_fault_in_both_languages(reason: str) -> None:
     words = (WEB / "words.js").read_text("utf-8")
     assert len(re.findall(rf"\b{reason}: ", words)) == 2
@@ -170,9 +170,9 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_more_pictures_than_there_are_places_for_are_not_even_received(client: TestClient) -> None:
-    slow, eye = Slow(), client.app[camera._EYE]
-    held = [asyncio.create_task(look(client, slow.body())) for _ in range(camera.PLACES)]
-    await until(lambda: eye._free == 0)
+    slow, reader = Slow(), client.app[camera_api._READER]
+    held = [asyncio.create_task(look(client, slow.body())) for _ in range(camera_api.PLACES)]
+    await until(lambda: reader._free == 0)
     async with asyncio.timeout(20):
         response = await client.post("/sandbox/api/picture", data=slow.body(), headers=PNG)
         assert (response.status, (await response.json())["reason"]) == (429, "busy")
@@ -183,10 +183,10 @@ async def test_more_pictures_than_there_are_places_for_are_not_even_received(cli
 
 
 async def test_a_place_is_given_back_when_whoever_held_it_goes_away(client: TestClient) -> None:
-    slow, eye = Slow(), client.app[camera._EYE]
-    held = [asyncio.create_task(look(client, slow.body())) for _ in range(camera.PLACES)]
-    await until(lambda: eye._free == 0)
+    slow, reader = Slow(), client.app[camera_api._READER]
+    held = [asyncio.create_task(look(client, slow.body())) for _ in range(camera_api.PLACES)]
+    await until(lambda: reader._free == 0)
     for task in held:
         task.cancel()
     await asyncio.gather(*held, return_exceptions=True)
-    await until(lambda: eye._free == camera.PLACES)
+    await until(lambda: reader._free == camera_api.PLACES)

@@ -12,7 +12,7 @@ import pytest
 import segno
 from PIL import Image, ImageOps
 
-from sandbox.pictures import FORMATS, MOST_PIXELS, BadPicture, texts_in
+from sandbox.qr_decoder import FORMATS, MOST_PIXELS, BadPicture, texts_in
 
 ADDRESS = "http://192.0.2.7:8082/q/02abcdefghij0123456789"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sandbox import pictures
-from sandbox.pictures import BadPicture
+from sandbox import qr_decoder
+from sandbox.qr_decoder import BadPicture
 
 LOOKS_FOR: Final = 5.0
 """Seconds."""
@@ -20,7 +20,7 @@ class Full(Exception):
     """As many pictures as there are places for are here already."""
 
 
-class Eye:
+class QrReader:
     """Reads codes out of pictures. Take a place before the picture is even received: each may be megabytes."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Eye:
 async def _look(picture: bytes) -> list[str]:
     # By its file and with -P: neither the folder this was started in nor the package's own may shadow a library.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", pictures.__file__),
+        *(sys.executable, "-P", qr_decoder.__file__),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
