@@ -25,7 +25,7 @@ from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
 from models.ticket import TicketId
 from service import app_keys
 from service.config.settings import validate
-from service.crypto.client_secrets import Credentials
+from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
 
 _SECRET: Final = "s" * 32
@@ -56,23 +56,28 @@ def pairs() -> list[Pair]:
     return [
         Pair(
             "unknown ticket / wrong secret",
-            authentication.follower,
+            authentication.require_ticket_secret,
             _poll(app, unknown, wrong),
             _poll(app, known, wrong),
         ),
         Pair(
             "never seen ticket / wrong secret",
-            authentication.follower,
+            authentication.require_ticket_secret,
             _polls(app, (f"{unknown[:-3]}{''.join(end)}" for end in product(ALPHABET, repeat=3)), wrong),
             _polls(app, repeat(known), wrong),
         ),
         Pair(
             "wrong at once / at the end",
-            authentication.follower,
+            authentication.require_ticket_secret,
             _poll(app, known, early),
             _poll(app, known, wrong),
         ),
-        Pair("unknown client / wrong password", authentication.back_end, _basic(app, "nobo"), _basic(app, "shop")),
+        Pair(
+            "unknown client / wrong password",
+            authentication.basic_client,
+            _basic(app, "nobo"),
+            _basic(app, "shop"),
+        ),
     ]
 
 
@@ -104,7 +109,7 @@ def _app() -> web.Application:
     account = {"appid": "wx0123456789abcdef", "secret": "5" * 32, "token": "token", "aes_key": "a" * 43}
     app = web.Application()
     app[app_keys.SETTINGS] = validate({"accounts": {"main": account}, "clients": {"shop": client}})
-    app[app_keys.CREDENTIALS] = Credentials(app[app_keys.SETTINGS].clients)
+    app[app_keys.CLIENT_SECRETS] = ClientSecrets(app[app_keys.SETTINGS].clients)
     app[app_keys.KEYRING] = Keyring.derive(("k" * 40,), ["shop"])
     app[app_keys.CLOCK] = lambda: datetime.now(UTC)
     return app

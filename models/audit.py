@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Happening(StrEnum):
+class AuditEvent(StrEnum):
     """What happened. What happens to a binding has words of its own (models/binding.py, Change)."""
 
     TICKET_MADE = "ticket_made"
@@ -22,12 +22,12 @@ class Happening(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuditEntry:
     """One line of the record: never a secret, and of an openid only its end."""
 
     at: datetime
     event: str
-    """A Happening, or a Change of a binding."""
+    """An AuditEvent, or a Change of a binding."""
     client: str | None = None
     account: str | None = None
     ticket: str | None = None

@@ -11,7 +11,7 @@ UserId = NewType("UserId", str)
 """A site's own id of its user: 1-128 printable code points, kept exactly as given."""
 
 
-class Taken(StrEnum):
+class ConflictReason(StrEnum):
     """Why a binding cannot be made (CONTRACT 4, `reason`)."""
 
     WECHAT = "wechat_taken"
@@ -63,13 +63,13 @@ class AlreadyBound:
 class Conflict:
     """Another binding stands in the way and the client's policy lets it stand."""
 
-    reason: Taken
+    reason: ConflictReason
 
 
 BindResult = Bound | AlreadyBound | Conflict
 
 
-class Door(StrEnum):
+class ChangeSource(StrEnum):
     """By which door a binding changed; kept in its history."""
 
     TICKET = "ticket"

@@ -47,17 +47,17 @@ class Scan(Push):
 
 
 @dataclass(frozen=True, slots=True)
-class Followed(Push):
+class Subscribed(Push):
     """Somebody followed the account without a code of ours (search, card, payment)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unfollowed(Push):
+class Unsubscribed(Push):
     """Somebody left the account; they cannot be answered any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said(Push):
+class TextMessage(Push):
     """Somebody typed, or tapped a link that types: `text` as sent."""
 
     text: str
@@ -68,4 +68,4 @@ class Other(Push):
     """Anything else; answered politely and ignored."""
 
 
-Event = Scan | Followed | Unfollowed | Said | Other
+Event = Scan | Subscribed | Unsubscribed | TextMessage | Other

@@ -13,7 +13,7 @@ from models.ip_address import parsed_address
 
 # The first that is found in the header names the browser: those that pose as others stand before them.
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """Who asks, as the chat will name them. Lost with Redis, but for a bind's account name."""
 
     browser: str | None = None
@@ -49,18 +49,18 @@ _MARKUP: Final = frozenset("<>&/\\:")
 _LONGEST_NAME: Final = 64
 
 
-def asker(
+def cleaned_requester(
     *,
     ip: str | None = None,
     user_agent: str | None = None,
     account_name: str | None = None,
     state: str | None = None,
-) -> Asker:
+) -> Requester:
     """Return who asks, safe to show in a chat; what cannot be shown is None."""
-    return Asker(
+    return Requester(
         browser=browser(user_agent or ""),
         address=address(ip or ""),
-        account_name=name(account_name or ""),
+        account_name=cleaned_name(account_name or ""),
         state=state,
     )
 
@@ -77,7 +77,7 @@ def address(ip: str) -> str | None:
     return parsed.compressed if parsed else None
 
 
-def name(text: str) -> str | None:
+def cleaned_name(text: str) -> str | None:
     """Return a name without what writes links, control, format and bidi characters, at most 64 characters long."""
     folded = visible("".join(c for c in text if c not in _MARKUP))
     return (folded if len(folded) <= _LONGEST_NAME else folded[: _LONGEST_NAME - 1] + "…") or None

@@ -49,7 +49,7 @@ def _head_length(kind: Kind) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class TicketHeader:
     """What a ticket says by itself; not to be believed before its tag or its secret was checked."""
 
     ticket: TicketId
@@ -70,7 +70,7 @@ class Head:
 class Scene:
     """A head and, for a bind with a short user id, that id."""
 
-    head: Head
+    head: TicketHeader
     user_id: UserId | None = None
 
     @property
@@ -87,7 +87,7 @@ class Scene:
 class Claim:
     """What a scene says once it was authenticated: whose ticket it is and whom it would bind."""
 
-    head: Head
+    head: TicketHeader
     client: str
     account: str
     user_id: UserId | None = None
@@ -131,7 +131,7 @@ def read(text: str) -> Scene | None:
     return Scene(head, UserId(text[length:]) if kind is Kind.BIND else None)
 
 
-def read_ticket(text: str) -> Head | None:
+def read_ticket(text: str) -> TicketHeader | None:
     """Take a ticket apart; None if it does not have the form of ours. Authenticates nothing."""
     if not 0 < len(text) <= MAX_LENGTH:
         return None
@@ -139,8 +139,8 @@ def read_ticket(text: str) -> Head | None:
     return scene.head if scene and scene.head.ticket == text else None
 
 
-def _head(ticket: TicketId, kind: Kind, lang: Lang | None) -> Head:
-    return Head(ticket, kind, lang, datetime.fromtimestamp(_decode(ticket[1 : 1 + _EXPIRY]), UTC))
+def _head(ticket: TicketId, kind: Kind, lang: Lang | None) -> TicketHeader:
+    return TicketHeader(ticket, kind, lang, datetime.fromtimestamp(_decode(ticket[1 : 1 + _EXPIRY]), UTC))
 
 
 def _tag(body: str, *, client: str, account: str, user_id: UserId | None, key: bytes) -> str:

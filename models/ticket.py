@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from models.events import OpenId
-from models.requester import Asker
+from models.requester import Requester
 
 TicketId = NewType("TicketId", str)
 """The head of the scene in the code; worth nothing alone (models/scene.py)."""
@@ -117,7 +117,7 @@ class Ticket:
     code_used: bool = False
     qr_url: str | None = None
     """What the code says, where only Redis keeps it: of a login that a back end started."""
-    asker: Asker = field(default_factory=Asker)
+    requester: Requester = field(default_factory=Requester)
     erased: bool = False
     """Whoever scanned it was forgotten since, and is not learned of again."""
     version: int = 0
@@ -178,7 +178,7 @@ def forget(ticket: Ticket) -> Ticket:
         status=ticket.status if final else Status.PENDING,
         openid=None,
         checked_at=ticket.checked_at if final else None,
-        asker=Asker(),
+        requester=Requester(),
         erased=final,
     )
     return ticket if forgotten == ticket else forgotten

@@ -39,7 +39,7 @@ class QrReader:
             self._free += 1
 
     async def read(self, picture: bytes) -> list[str]:
-        """Return what the QR codes in the picture say, as `pictures.texts_in` does; raise BadPicture."""
+        """Return what the QR codes in the picture say, as `qr_decoder.texts_in` does; raise BadPicture."""
         async with self._looking:
             return await _look(picture)
 

@@ -7,40 +7,40 @@ from typing import Final
 
 from aiohttp import web
 
-from service.audit.log import Audit
+from service.audit.log import AuditLog
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
-from service.crypto.client_secrets import Credentials
+from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
 from service.observability.metrics import Metrics
-from service.portal.sessions import Portal
-from service.pushes.dispatcher import Scanning
-from service.rate_limiting.open_waits import Waiting
-from service.rate_limiting.rates import Limits
-from service.tickets.code_exchange import Redeeming
+from service.portal.sessions import PortalSessions
+from service.pushes.dispatcher import PushDispatcher
+from service.rate_limiting.open_waits import WaitLimiter
+from service.rate_limiting.rates import RateLimits
+from service.tickets.code_exchange import CodeExchange
 from service.tickets.feed import Feed
-from service.tickets.issuer import Issuing
-from service.tickets.status import Following
-from service.wechat.push_account import Account
+from service.tickets.issuer import TicketIssuer
+from service.tickets.status import TicketStatus
+from service.wechat.push_account import PushAccount
 
 Check = Callable[[], Awaitable[None]]
 """Returns if a dependency does its work; raises otherwise."""
 
 SETTINGS: Final = web.AppKey("settings", Settings)
-CREDENTIALS: Final = web.AppKey("credentials", Credentials)
+CLIENT_SECRETS: Final = web.AppKey("client_secrets", ClientSecrets)
 CLOCK: Final[web.AppKey[Callable[[], datetime]]] = web.AppKey("clock")
 METRICS: Final = web.AppKey("metrics", Metrics)
-AUDIT: Final = web.AppKey("audit", Audit)
-ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, Account])
+AUDIT: Final = web.AppKey("audit", AuditLog)
+ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, PushAccount])
 CHECKS: Final = web.AppKey("checks", Mapping[str, Check])
 DRAINING: Final = web.AppKey("draining", asyncio.Event)
 KEYRING: Final = web.AppKey("keyring", Keyring)
 FEED: Final = web.AppKey("feed", Feed)
-LIMITS: Final = web.AppKey("limits", Limits)
-WAITING: Final = web.AppKey("waiting", Waiting)
-ISSUING: Final = web.AppKey("issuing", Issuing)
-FOLLOWING: Final = web.AppKey("following", Following)
-SCANNING: Final = web.AppKey("scanning", Scanning)
-REDEEMING: Final = web.AppKey("redeeming", Redeeming)
+RATE_LIMITS: Final = web.AppKey("rate_limits", RateLimits)
+WAIT_LIMITER: Final = web.AppKey("wait_limiter", WaitLimiter)
+TICKET_ISSUER: Final = web.AppKey("ticket_issuer", TicketIssuer)
+TICKET_STATUS: Final = web.AppKey("ticket_status", TicketStatus)
+PUSH_DISPATCHER: Final = web.AppKey("push_dispatcher", PushDispatcher)
+CODE_EXCHANGE: Final = web.AppKey("code_exchange", CodeExchange)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
-PORTAL: Final = web.AppKey("portal", Portal)
+PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)

@@ -13,9 +13,9 @@ from models.events import OpenId
 from sandbox.faults import Fault
 from sandbox.people import Person
 from service.app_keys import FEED
-from service.crypto.field_encryption import Vault
+from service.crypto.field_encryption import FieldCipher
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.storage.database import connect
 
 Make = Callable[..., Any]
@@ -197,7 +197,7 @@ async def test_a_text_that_answers_nothing_is_left_alone(make: Make, text: str) 
     page, person, _, _ = await scanned(world)
     assert await world.say(person, text) is None
     assert (await page.poll())["status"] == "scanned"
-    assert world.sandbox.deliveries[-1].state == "answered"
+    assert world.sandbox.reply_cache[-1].state == "answered"
 
 
 async def test_a_number_without_a_question_is_left_alone(make: Make) -> None:
@@ -370,7 +370,7 @@ async def test_an_answer_counts_whatever_wechat_tells_of_the_person(make: Make) 
     page, person, _, state = await scanned(world)
     openid, now = OpenId(person.openid(world.sandbox.accounts[0].appid)), world.clock()
     async with connect("embedded", data_dir=world.settings.data_dir) as database:
-        followers = Followers(database, People(Vault.of([])))
+        followers = Followers(database, Identities(FieldCipher.of([])))
         await followers.learned("main", openid, subscribed=False, unionid=None, lang=None, now=now)
     await world.say(person, state["match"])
     assert (await page.poll())["status"] == "confirmed"

@@ -59,7 +59,7 @@ async def test_unfollowing_may_keep_the_binding(make: Make) -> None:
 
 
 async def test_a_second_account_of_the_client_takes_nobody_from_the_first(make: Make) -> None:
-    """Red when `Concluding.confirm` binds without asking for a unionid that was never asked for."""
+    """Red when `TicketCompletion.confirm` binds without asking for a unionid that was never asked for."""
     world = await make(
         official={"main": ACCOUNT, "second": SECOND},
         clients={"shop": client("shop", accounts=["main", "second"])},

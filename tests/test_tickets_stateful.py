@@ -188,10 +188,10 @@ class Tickets(Witness):
         if not contact.following:
             return
         before = self.scanned(contact, self.pick(ticket))
-        leaving = self.town.left(contact)
+        unfollow = self.town.left(contact)
         if back:
             self.send(self.scanned(contact, self.pick(ticket)))
-        self.send(leaving)
+        self.send(unfollow)
         self.send(before)
 
     # -- at once ------------------------------------------------------------------------------------------------

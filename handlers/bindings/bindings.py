@@ -9,30 +9,30 @@ from handlers.http import authentication, request_body
 from handlers.http.responses import NO_STORE, json_answer, moment
 from models.binding import Binding, UserId
 from models.errors import BindingNotFound, InvalidRequest
-from service.app_keys import BINDINGS, CLOCK, REDEEMING, SETTINGS
+from service.app_keys import BINDINGS, CLOCK, CODE_EXCHANGE, SETTINGS
 
 _NONE: Final = "this user has no such binding"
 
 
 async def create(request: web.Request) -> web.Response:
     """Bind the WeChat of a registration to a user: 201, or 200 when that was done before."""
-    client = authentication.site(request)
+    client = authentication.require_client(request)
     wanted = await request_body.read(request, request_body.BINDING)
-    redeeming = request.app[REDEEMING]
-    binding, fresh = await redeeming.register(client, UserId(wanted.user_id), wanted.registration)
+    code_exchange = request.app[CODE_EXCHANGE]
+    binding, fresh = await code_exchange.register(client, UserId(wanted.user_id), wanted.registration)
     return json_answer({"user_id": binding.user_id, **_shown(request, binding)}, status=201 if fresh else 200)
 
 
 async def read(request: web.Request) -> web.Response:
     """List a user's bindings; none is an empty list."""
-    client, user_id = authentication.site(request), _user_id(request)
+    client, user_id = authentication.require_client(request), _user_id(request)
     bindings = await request.app[BINDINGS].of_user(client, user_id)
     return json_answer({"user_id": user_id, "bindings": [_shown(request, binding) for binding in bindings]})
 
 
 async def delete(request: web.Request) -> web.Response:
     """Disconnect a user from one account, or from all."""
-    client, user_id = authentication.site(request), _user_id(request)
+    client, user_id = authentication.require_client(request), _user_id(request)
     if strangers := set(request.query) - {"account"}:
         raise InvalidRequest(f"unknown query parameter {min(strangers)[:32]!r}: only account is known")
     account = request.query.get("account")

@@ -11,10 +11,10 @@ from handlers.http import cors
 from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
 from models.ip_address import parsed_address
 from models.portal import PortalSession
-from models.scene import Head, read_ticket
+from models.scene import TicketHeader, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
 from models.web_origin import origin_of
-from service.app_keys import CLOCK, CREDENTIALS, KEYRING, LIMITS, PORTAL, SETTINGS
+from service.app_keys import CLIENT_SECRETS, CLOCK, KEYRING, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS
 from service.crypto.keyring import ClientKeys
 
 PORTAL_COOKIE: Final = "scanbind_portal"
@@ -28,7 +28,7 @@ together take some 10 MB. Before the secret is checked, `read_ticket` is called,
 """
 
 
-def back_end(request: web.Request) -> str | None:
+def basic_client(request: web.Request) -> str | None:
     """Return the client whose id and secret the request carries; None if it carries none.
 
     Raises:
@@ -39,28 +39,28 @@ def back_end(request: web.Request) -> str | None:
     if header is None:
         return None
     name, secret = _basic(header)
-    credentials = request.app[CREDENTIALS]
+    credentials = request.app[CLIENT_SECRETS]
     client = name if name in credentials else None
-    if here := stranger(request):
-        request.app[LIMITS].listen(client, here)
+    if here := throttle_address(request):
+        request.app[RATE_LIMITS].check_blocked(client, here)
     if not credentials.prove(name, secret):
         raise WrongCredentials(client=client)
     return name
 
 
-def site(request: web.Request) -> str:
+def require_client(request: web.Request) -> str:
     """Return the client whose back end is calling.
 
     Raises:
         Unauthorized: there are no credentials, or wrong ones.
     """
-    client = back_end(request)
+    client = basic_client(request)
     if client is None:
         raise Unauthorized("HTTP Basic with client id and secret is needed")
     return client
 
 
-def page(request: web.Request, client_id: str) -> str:
+def require_origin(request: web.Request, client_id: str) -> str:
     """Return the client whose page is calling.
 
     Raises:
@@ -73,7 +73,7 @@ def page(request: web.Request, client_id: str) -> str:
     return client_id
 
 
-def follower(request: web.Request) -> tuple[Head, ClientKeys]:
+def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, ClientKeys]:
     """Return the ticket in the address and its client's keys, if the caller holds its secret.
 
     Raises:
@@ -91,7 +91,7 @@ def follower(request: web.Request) -> tuple[Head, ClientKeys]:
     return head, keys
 
 
-async def account_holder(request: web.Request) -> PortalSession:
+async def require_portal_session(request: web.Request) -> PortalSession:
     """Return the portal session in the address, if the caller holds its secret: as a bearer, or in its cookie.
 
     A cookie goes along with whatever any page asks for, so with it the page must be the portal's own.
@@ -109,7 +109,7 @@ async def account_holder(request: web.Request) -> PortalSession:
         cors.only(request, ())
         _refuse_other_pages(request)
     secret = bearer(request, "the session's secret") if cookie is None else cookie
-    session = await request.app[PORTAL].enter(request.match_info["session"], secret)
+    session = await request.app[PORTAL_SESSIONS].enter(request.match_info["session"], secret)
     if cookie is None:
         cors.only(request, request.app[SETTINGS].clients[session.client].origins)
     return session
@@ -132,10 +132,10 @@ def portal_cookie(request: web.Request, session_id: str) -> str:
 
     By https no other name is read, or a neighbouring host could plant the secret of a session of its own.
     """
-    return f"{_HOST_ALONE if secure(request) else ''}{PORTAL_COOKIE}_{session_id}"
+    return f"{_HOST_ALONE if is_https(request) else ''}{PORTAL_COOKIE}_{session_id}"
 
 
-def secure(request: web.Request) -> bool:
+def is_https(request: web.Request) -> bool:
     """Tell whether browsers reach the service by https, as configured or as a trusted proxy says."""
     server = request.app[SETTINGS].server
     if server.public_url.lower().startswith("https:"):
@@ -157,7 +157,7 @@ def address(request: web.Request) -> str:
     return str(here or "")
 
 
-def stranger(request: web.Request) -> str | None:
+def throttle_address(request: web.Request) -> str | None:
     """Return the address whose wrong passwords and waiting browsers are counted; None if they are not.
 
     This machine's own are not: behind a proxy on it that names nobody, everybody seems to come from there.
@@ -167,7 +167,7 @@ def stranger(request: web.Request) -> str | None:
     return None if parsed is None or parsed.is_loopback else here
 
 
-def own_page(request: web.Request) -> bool:
+def is_own_page(request: web.Request) -> bool:
     """Tell whether a page of the service itself sent the request.
 
     Browsers that send no fetch metadata (old ones, and all of them by http) send the origin with every POST.
@@ -188,7 +188,7 @@ def _refuse_other_pages(request: web.Request) -> None:
         ForbiddenOrigin: another page may have sent it, be it of a neighbouring host.
     """
     silent = request.method == "GET" and not any(name in request.headers for name in ("Sec-Fetch-Site", "Origin"))
-    if not silent and not own_page(request):
+    if not silent and not is_own_page(request):
         raise ForbiddenOrigin("with its cookie, only the portal's own page may do that")
 
 

@@ -12,21 +12,21 @@ from aiohttp import web
 from handlers.http import authentication
 from models.errors import BadSignature, RateLimited, WrongCredentials
 from models.ip_address import shares
-from service.app_keys import AUDIT, LIMITS, METRICS
+from service.app_keys import AUDIT, METRICS, RATE_LIMITS
 
 
-async def considered(request: web.Request, error: Exception) -> Exception:
+async def counted(request: web.Request, error: Exception) -> Exception:
     """Count *error* if a wrong password or signature caused it; return the error to answer with.
 
     That a limit was exceeded is recorded.
     """
-    limits, address = request.app[LIMITS], authentication.stranger(request)
+    limits, address = request.app[RATE_LIMITS], authentication.throttle_address(request)
     if address and isinstance(error, WrongCredentials):
-        await limits.failed(error.client, address)
+        await limits.record_failure(error.client, address)
     if address and isinstance(error, BadSignature):
         try:
-            limits.hear(address)
-            await limits.forged(address)
+            limits.check_forgers(address)
+            await limits.record_forgery(address)
         except RateLimited as refusal:
             error = refusal
     if isinstance(error, RateLimited):

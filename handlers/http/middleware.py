@@ -59,7 +59,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise  # nobody is left to answer
     except Exception as e:  # noqa: BLE001 - the last door: every error becomes a problem, none leaks
-        response = problems.answer(await brute_force.considered(request, e))
+        response = problems.answer(await brute_force.counted(request, e))
     seconds = time.perf_counter() - began
     # Nobody may invent methods to be counted.
     method = "any" if route == _NOWHERE else request.method

@@ -9,14 +9,14 @@ from handlers.http import authentication, cors, request_body
 from handlers.http.responses import NO_STORE, json_answer, moment, seconds_left
 from handlers.portal import cookie
 from handlers.tickets import status
-from models import requester
-from models.binding import Binding, Door, UserId
+from models.binding import Binding, ChangeSource, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
+from models.requester import cleaned_requester
 from models.ticket import Purpose, Via
-from service.app_keys import BINDINGS, CLOCK, ISSUING, LIMITS, METRICS, PORTAL, SETTINGS
+from service.app_keys import BINDINGS, CLOCK, METRICS, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
 from service.bindings.repository import Entry
-from service.tickets.issuer import Wanted
+from service.tickets.issuer import BindOrder
 
 _RECENT: Final = 10
 """Lines of the history that are told."""
@@ -24,9 +24,9 @@ _RECENT: Final = 10
 
 async def create(request: web.Request) -> web.Response:
     """Make a link that opens the portal for one user, once."""
-    client = authentication.site(request)
+    client = authentication.require_client(request)
     wanted = await request_body.read(request, request_body.PORTAL)
-    link = await request.app[PORTAL].start(
+    link = await request.app[PORTAL_SESSIONS].start(
         client,
         UserId(wanted.user_id),
         account_name=wanted.account_name,
@@ -43,11 +43,11 @@ async def create(request: web.Request) -> web.Response:
 async def open_(request: web.Request) -> web.Response:
     """Open the link from within a page of the site: its token, once, for the session's secret."""
     token = authentication.bearer(request, "the link's token")
-    session = await request.app[PORTAL].linked(token)
+    session = await request.app[PORTAL_SESSIONS].linked(token)
     if session is None or session.id != request.match_info["session"]:
         raise SessionNotFound("unknown session, or not its token")
     cors.only(request, request.app[SETTINGS].clients[session.client].origins)
-    opened = await request.app[PORTAL].open(session)
+    opened = await request.app[PORTAL_SESSIONS].open(session)
     if opened is None:
         raise SessionNotFound("this link was opened before, or it is too late")
     return json_answer({"secret": opened.secret, "expires_in": int(SESSION_LIVES.total_seconds())})
@@ -55,14 +55,14 @@ async def open_(request: web.Request) -> web.Response:
 
 async def read(request: web.Request) -> web.Response:
     """Tell what is bound, what may be bound, and what was done recently."""
-    session = await authentication.account_holder(request)
+    session = await authentication.require_portal_session(request)
     bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
     accounts = request.app[SETTINGS].clients[session.client].accounts
     return json_answer(
         {
             **_visit(request, session),
-            "first_visit": await request.app[PORTAL].is_first(session),
+            "first_visit": await request.app[PORTAL_SESSIONS].is_first(session),
             "accounts": list(accounts),
             "bindings": [_binding(one) for one in bindings],
             "history": [_entry(one) for one in history],
@@ -72,18 +72,18 @@ async def read(request: web.Request) -> web.Response:
 
 async def bind(request: web.Request) -> web.Response:
     """Make a bind ticket for the page to show: 201, or 200 when it is given out again."""
-    session = await authentication.account_holder(request)
+    session = await authentication.require_portal_session(request)
     wanted = await request_body.read(request, request_body.PORTAL_TICKET)
     address, agent = authentication.address(request), request.headers.get("User-Agent")
-    await request.app[LIMITS].page_starts(client=session.client, address=address)
-    issued = await request.app[ISSUING].bind(
-        Wanted(
+    await request.app[RATE_LIMITS].page_starts(client=session.client, address=address)
+    issued = await request.app[TICKET_ISSUER].bind(
+        BindOrder(
             session.client,
             session.user_id,
             account=wanted.account,
             session=request_session(session.id),
             lang=session.lang,
-            asker=requester.asker(ip=address, user_agent=agent, account_name=session.account_name),
+            requester=cleaned_requester(ip=address, user_agent=agent, account_name=session.account_name),
         )
     )
     if issued.fresh:
@@ -93,10 +93,10 @@ async def bind(request: web.Request) -> web.Response:
 
 async def disconnect(request: web.Request) -> web.Response:
     """Disconnect the account holder from one account."""
-    session = await authentication.account_holder(request)
+    session = await authentication.require_portal_session(request)
     account, now = request.match_info["account"], request.app[CLOCK]()
     removed = request_body.could_name(account) and await request.app[BINDINGS].disconnect(
-        session.client, session.user_id, account=account, door=Door.PORTAL, now=now
+        session.client, session.user_id, account=account, source=ChangeSource.PORTAL, now=now
     )
     if not removed:
         raise BindingNotFound("there is no such binding")
@@ -105,9 +105,9 @@ async def disconnect(request: web.Request) -> web.Response:
 
 async def close(request: web.Request) -> web.Response:
     """End the session, and with it the code that it shows."""
-    session = await authentication.account_holder(request)
-    await request.app[PORTAL].close(session)
-    await request.app[ISSUING].withdraw(session.client, session.user_id, request_session(session.id))
+    session = await authentication.require_portal_session(request)
+    await request.app[PORTAL_SESSIONS].close(session)
+    await request.app[TICKET_ISSUER].withdraw(session.client, session.user_id, request_session(session.id))
     response = web.Response(status=204, headers=NO_STORE)
     cookie.drop(request, response, session)
     return response
@@ -115,9 +115,9 @@ async def close(request: web.Request) -> web.Response:
 
 async def close_all(request: web.Request) -> web.Response:
     """End all visits of one user, and withdraw what they show: they signed out, or somebody else signed in."""
-    client, user_id = authentication.site(request), _user_id(request)
-    for session_id in await request.app[PORTAL].close_all(client, user_id):
-        await request.app[ISSUING].withdraw(client, user_id, request_session(session_id))
+    client, user_id = authentication.require_client(request), _user_id(request)
+    for session_id in await request.app[PORTAL_SESSIONS].close_all(client, user_id):
+        await request.app[TICKET_ISSUER].withdraw(client, user_id, request_session(session_id))
     return web.Response(status=204, headers=NO_STORE)
 
 

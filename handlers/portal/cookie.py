@@ -4,17 +4,17 @@ from aiohttp import web
 
 from handlers.http import authentication
 from models.portal import SESSION_LIVES, PortalSession
-from service.portal.sessions import Opened
+from service.portal.sessions import OpenedSession
 
 
-def put(request: web.Request, response: web.Response, opened: Opened) -> None:
+def put(request: web.Request, response: web.Response, opened: OpenedSession) -> None:
     """Let the browser hold the secret of a session that was just opened."""
     response.set_cookie(
         authentication.portal_cookie(request, opened.session.id),
         opened.secret,
         path="/",
         max_age=int(SESSION_LIVES.total_seconds()),
-        secure=authentication.secure(request),
+        secure=authentication.is_https(request),
         httponly=True,
         # Strict does, though sites lead here: the page needs no cookie, what it asks for then is asked by itself.
         samesite="Strict",
@@ -26,5 +26,5 @@ def drop(request: web.Request, response: web.Response, session: PortalSession) -
     name = authentication.portal_cookie(request, session.id)
     if name in request.cookies:
         response.del_cookie(
-            name, path="/", secure=authentication.secure(request), httponly=True, samesite="Strict"
+            name, path="/", secure=authentication.is_https(request), httponly=True, samesite="Strict"
         )

@@ -12,12 +12,12 @@ from handlers.assets import WEB
 from handlers.http import authentication, security_headers
 from handlers.http.responses import listed
 from handlers.portal import cookie
-from models import requester
 from models.errors import ForbiddenOrigin, StoreUnavailable
 from models.language import Lang
 from models.portal import PortalSession
+from models.requester import cleaned_name
 from models.web_origin import origin_of
-from service.app_keys import CLOCK, PORTAL, SETTINGS
+from service.app_keys import CLOCK, PORTAL_SESSIONS, SETTINGS
 
 _PAGE: Final = Template((WEB / "portal.html").read_text(encoding="utf-8"))
 _ASK: Final = Template((WEB / "portal-ask.html").read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ async def enter(request: web.Request) -> web.Response:
 
 async def go_on(request: web.Request) -> web.Response:
     """Open a link by the button of the page that asks; a form of any other page only has it shown again."""
-    return await _visit(request, meant=lambda request, _: authentication.own_page(request))
+    return await _visit(request, meant=lambda request, _: authentication.is_own_page(request))
 
 
 async def _visit(request: web.Request, *, meant: Callable[[web.Request, PortalSession], bool]) -> web.Response:
@@ -59,7 +59,7 @@ async def _visit(request: web.Request, *, meant: Callable[[web.Request, PortalSe
         raise ForbiddenOrigin(
             "this link works once, so it is opened by a person who goes there, and by nothing else"
         )
-    portal = request.app[PORTAL]
+    portal = request.app[PORTAL_SESSIONS]
     session = await portal.linked(request.match_info["token"])
     if session is None:
         return _gone(request, None)
@@ -123,7 +123,7 @@ def _led_by_its_site(request: web.Request, session: PortalSession) -> bool:
 def _asking(request: web.Request, session: PortalSession) -> web.Response:
     """Say whose account the link is for, and offer to go on; in no frame, where a click could be stolen."""
     names = {lang.value: name for lang, name in request.app[SETTINGS].clients[session.client].name.items()}
-    account = requester.name(session.account_name or "") or requester.name(session.user_id) or "?"
+    account = cleaned_name(session.account_name or "") or cleaned_name(session.user_id) or "?"
     values = {**names, "account": account, "lang": _lang(request, session), "base": "../../"}
     return security_headers.page(_filled(_ASK, values), has_form=True)
 
@@ -150,7 +150,7 @@ def _gone(request: web.Request, session: PortalSession | None) -> web.Response:
 async def _framers(request: web.Request, session_id: str) -> Collection[str]:
     """Return the origins whose pages may frame a session's page: its site's, or none if that is not known."""
     try:
-        client = await request.app[PORTAL].client_of(session_id)
+        client = await request.app[PORTAL_SESSIONS].client_of(session_id)
     except StoreUnavailable:
         return ()
     return request.app[SETTINGS].clients[client].origins if client else ()

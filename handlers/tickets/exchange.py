@@ -7,15 +7,15 @@ from aiohttp import web
 from handlers.http import authentication, request_body
 from handlers.http.responses import json_answer, moment
 from models.ticket import REGISTRATION_LIVES, Outcome
-from service.app_keys import REDEEMING, SETTINGS
+from service.app_keys import CODE_EXCHANGE, SETTINGS
 from service.tickets.code_exchange import Redeemed
 
 
 async def exchange(request: web.Request) -> web.Response:
     """Give out what a code stands for, exactly once."""
-    client = authentication.site(request)
+    client = authentication.require_client(request)
     wanted = await request_body.read(request, request_body.EXCHANGE)
-    redeemed = await request.app[REDEEMING].exchange(client, wanted.code)
+    redeemed = await request.app[CODE_EXCHANGE].exchange(client, wanted.code)
     account = request.app[SETTINGS].accounts[redeemed.follower.account]
     return json_answer({**_outcome(redeemed), **_person(redeemed), "appid": account.appid})
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from handlers.http import authentication
 from handlers.http.responses import json_answer, moment, seconds_left
 from models.errors import InvalidRequest, NotFound
-from service.app_keys import CLOCK, FOLLOWING, KEYRING
+from service.app_keys import CLOCK, KEYRING, TICKET_STATUS
 
 _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4
@@ -28,8 +28,8 @@ To draw one takes as long as thirty other requests, so nobody has it done again 
 
 async def code(request: web.Request) -> web.Response:
     """Tell where the code of a ticket is, which a back end made and a page shows."""
-    head, _ = authentication.follower(request)
-    qr_url = await request.app[FOLLOWING].qr_url(head)
+    head, _ = authentication.require_ticket_secret(request)
+    qr_url = await request.app[TICKET_STATUS].qr_url(head)
     left = seconds_left(head.expires_at, request.app[CLOCK]())
     if qr_url is None or not left:
         raise NotFound("the code of this ticket is over, or only the page that started it has it")

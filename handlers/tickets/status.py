@@ -14,16 +14,24 @@ from handlers.http import authentication, cors, request_body
 from handlers.http.request_body import BindTicketRequest, LoginRequest
 from handlers.http.responses import NO_STORE, json_answer, listed, moment, seconds_left
 from handlers.tickets import qr_code
-from models import requester
 from models.binding import UserId
 from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
-from models.requester import Asker
-from models.scene import Head
+from models.requester import Requester, cleaned_requester
+from models.scene import TicketHeader
 from models.ticket import Ticket, Via
-from service.app_keys import CLOCK, DRAINING, FOLLOWING, ISSUING, LIMITS, METRICS, SETTINGS, WAITING
+from service.app_keys import (
+    CLOCK,
+    DRAINING,
+    METRICS,
+    RATE_LIMITS,
+    SETTINGS,
+    TICKET_ISSUER,
+    TICKET_STATUS,
+    WAIT_LIMITER,
+)
 from service.crypto.keyring import ClientKeys
-from service.tickets.issuer import Issued, Wanted
-from service.tickets.status import View
+from service.tickets.issuer import BindOrder, Issued
+from service.tickets.status import TicketView
 
 POLL_AFTER: Final = 2
 _LONGEST_WAIT: Final = 30
@@ -42,21 +50,23 @@ async def create(request: web.Request) -> web.Response:
     """Make a ticket: 201, or 200 for a bind ticket that is given out again."""
     wanted = await request_body.read(request, request_body.TICKET)
     client, via = await _caller(request, wanted)
-    asker = _asker(request, wanted, via)
-    issuing = request.app[ISSUING]
+    requester = _requester(request, wanted, via)
+    issuer = request.app[TICKET_ISSUER]
     match wanted:
         case LoginRequest():
-            issued = await issuing.login(client, account=wanted.account, via=via, lang=wanted.lang, asker=asker)
+            issued = await issuer.login(
+                client, account=wanted.account, via=via, lang=wanted.lang, requester=requester
+            )
         case BindTicketRequest():
-            issued = await issuing.bind(
-                Wanted(
+            issued = await issuer.bind(
+                BindOrder(
                     client,
                     UserId(wanted.user_id),
                     account=wanted.account,
                     session=wanted.session,
                     refresh=wanted.refresh,
                     lang=wanted.lang,
-                    asker=asker,
+                    requester=requester,
                 )
             )
     if issued.fresh:
@@ -66,20 +76,20 @@ async def create(request: web.Request) -> web.Response:
 
 async def read(request: web.Request) -> web.Response:
     """Tell how a ticket stands; with `Prefer: wait=N` and a matching ETag, once that changes."""
-    head, keys = authentication.follower(request)
-    following = request.app[FOLLOWING]
-    ticket = await following.read(head)
+    head, keys = authentication.require_ticket_secret(request)
+    ticket_status = request.app[TICKET_STATUS]
+    ticket = await ticket_status.read(head)
     tags = _TAG.findall(listed(request, "If-None-Match"))
     view = _view(request, head, keys, ticket)
     if (seconds := _wait(request)) and _etag(view) in tags and not ticket.status.final:
         _refuse_body(request)
         until = asyncio.get_running_loop().time() + seconds
-        with request.app[WAITING].poll(head.ticket, authentication.stranger(request), request):
+        with request.app[WAIT_LIMITER].poll(head.ticket, authentication.throttle_address(request), request):
             while _etag(view) in tags and not ticket.status.final:
                 left = until - asyncio.get_running_loop().time()
                 if left <= 0 or request.app[DRAINING].is_set():
                     break
-                ticket = await following.wait(head, ticket, seconds=left)
+                ticket = await ticket_status.wait(head, ticket, seconds=left)
                 view = _view(request, head, keys, ticket)
     headers = {**NO_STORE, "ETag": _etag(view)}
     if headers["ETag"] in tags:
@@ -93,19 +103,19 @@ async def stream(request: web.Request) -> web.StreamResponse:
     Once begun it goes on while a store is away, with comments alone. Thousands wait in here at once, so little is
     kept alive meanwhile (docs/benchmarks.md).
     """
-    head, keys = authentication.follower(request)
+    head, keys = authentication.require_ticket_secret(request)
     _refuse_body(request)
-    following, draining = request.app[FOLLOWING], request.app[DRAINING]
-    ticket = await following.read(head)
+    ticket_status, draining = request.app[TICKET_STATUS], request.app[DRAINING]
+    ticket = await ticket_status.read(head)
     response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
-    with request.app[WAITING].stream(head.ticket, authentication.stranger(request), request):
+    with request.app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
         try:
             await response.prepare(request)
             response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
             told = await _tell(request, response, _view(request, head, keys, ticket))
             while not ticket.status.final and not draining.is_set():
                 due = asyncio.get_running_loop().time() + _HEARTBEAT
-                await following.changed(head, ticket, seconds=_beat())
+                await ticket_status.changed(head, ticket, seconds=_beat())
                 ticket = await _reread(request, response, head, ticket, due=due)
                 told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
         except ConnectionError:
@@ -115,14 +125,14 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 async def cancel(request: web.Request) -> web.Response:
     """End a ticket as cancelled."""
-    head, keys = authentication.follower(request)
-    await request.app[FOLLOWING].cancel(head, keys.client)
+    head, keys = authentication.require_ticket_secret(request)
+    await request.app[TICKET_STATUS].cancel(head, keys.client)
     return web.Response(status=204, headers=NO_STORE)
 
 
 async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> tuple[str, Via]:
     """Return whose ticket it will be and who started it; credentials win over an origin."""
-    client = authentication.back_end(request)
+    client = authentication.basic_client(request)
     if client is not None:
         if wanted.client_id not in (None, client):
             raise InvalidRequest("client_id: not the client of these credentials")
@@ -132,21 +142,21 @@ async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest
         raise Unauthorized("HTTP Basic with client id and secret is needed")
     if wanted.client_id is None:
         raise InvalidRequest("client_id: is missing")
-    client = authentication.page(request, wanted.client_id)
-    await request.app[LIMITS].page_starts(client=client, address=authentication.address(request))
+    client = authentication.require_origin(request, wanted.client_id)
+    await request.app[RATE_LIMITS].page_starts(client=client, address=authentication.address(request))
     return client, Via.PAGE
 
 
-def _asker(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via) -> Asker:
+def _requester(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via) -> Requester:
     if isinstance(wanted, LoginRequest) and via is Via.PAGE:
         if wanted.visitor:
             raise InvalidRequest("visitor: only a back end may say who its visitor is")
         agent = request.headers.get("User-Agent")
-        return requester.asker(ip=authentication.address(request), user_agent=agent, state=wanted.state)
+        return cleaned_requester(ip=authentication.address(request), user_agent=agent, state=wanted.state)
     ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)
     if isinstance(wanted, LoginRequest):
-        return requester.asker(ip=ip, user_agent=agent, state=wanted.state)
-    return requester.asker(ip=ip, user_agent=agent, account_name=wanted.account_name)
+        return cleaned_requester(ip=ip, user_agent=agent, state=wanted.state)
+    return cleaned_requester(ip=ip, user_agent=agent, account_name=wanted.account_name)
 
 
 def _refuse_body(request: web.Request) -> None:
@@ -165,7 +175,7 @@ def _beat() -> float:
 
 
 async def _reread(
-    request: web.Request, response: web.StreamResponse, head: Head, ticket: Ticket, *, due: float
+    request: web.Request, response: web.StreamResponse, head: TicketHeader, ticket: Ticket, *, due: float
 ) -> Ticket:
     """Return the ticket as it stands now, or *ticket* itself if a store is away.
 
@@ -176,7 +186,7 @@ async def _reread(
     commenting: list[asyncio.Task[None]] = []
     timer = loop.call_at(due, lambda: commenting.append(loop.create_task(_comment(response))))
     try:
-        return await request.app[FOLLOWING].read(head)
+        return await request.app[TICKET_STATUS].read(head)
     except StoreUnavailable:
         await asyncio.sleep(_AGAIN)
         return ticket
@@ -194,7 +204,7 @@ async def _comment(response: web.StreamResponse) -> None:
             await asyncio.sleep(_HEARTBEAT)
 
 
-async def _tell(request: web.Request, response: web.StreamResponse, view: View, *, told: str = "") -> str:
+async def _tell(request: web.Request, response: web.StreamResponse, view: TicketView, *, told: str = "") -> str:
     """Write *view*, or a comment if it was *told* already; return what the page knows now.
 
     Apart from the loop, so that no text stays alive while a stream waits.
@@ -207,18 +217,18 @@ async def _tell(request: web.Request, response: web.StreamResponse, view: View, 
     return tag
 
 
-def _view(request: web.Request, head: Head, keys: ClientKeys, ticket: Ticket) -> View:
+def _view(request: web.Request, head: TicketHeader, keys: ClientKeys, ticket: Ticket) -> TicketView:
     confirm = request.app[SETTINGS].clients[keys.client].confirm[head.purpose]
-    return request.app[FOLLOWING].view(head, ticket, keys=keys, confirm=confirm)
+    return request.app[TICKET_STATUS].view(head, ticket, keys=keys, confirm=confirm)
 
 
-def _etag(view: View) -> str:
+def _etag(view: TicketView) -> str:
     """Stand for what the page is told, and for nothing that merely ages."""
     told = (view.status, view.match or "", view.outcome or "", view.reason or "", view.code or "")
     return f'"{hashlib.blake2s(" ".join(told).encode(), digest_size=9).hexdigest()}"'
 
 
-def _shown(request: web.Request, view: View) -> dict[str, Any]:
+def _shown(request: web.Request, view: TicketView) -> dict[str, Any]:
     head = view.head
     return {
         "ticket": head.ticket,

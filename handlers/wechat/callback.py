@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,13 +11,22 @@ from aiohttp import web
 from handlers.http import authentication
 from handlers.http.request_body import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
-from service.app_keys import ACCOUNTS, CLOCK, LIMITS, METRICS, SCANNING
-from service.wechat.push_account import Account
+from models.events import Other, Push, Scan, Subscribed, TextMessage, Unsubscribed
+from service.app_keys import ACCOUNTS, CLOCK, METRICS, PUSH_DISPATCHER, RATE_LIMITS
+from service.wechat.push_account import PushAccount
 
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN: Final = 4.2
 """Seconds: WeChat hangs up after five (PROTOCOL.md 3.4), and the answer still has to travel."""
+_KINDS: Final[Mapping[type[Push], str]] = {
+    Scan: "scan",
+    Subscribed: "followed",
+    Unsubscribed: "unfollowed",
+    TextMessage: "said",
+    Other: "other",
+}
+"""The label `event` of the metric `scanbind_pushes_total`."""
 
 
 async def verify(request: web.Request) -> web.Response:
@@ -37,28 +46,28 @@ async def receive(request: web.Request) -> web.Response:
             body = await request.read()
             with _refusals_logged(account):
                 delivery = account.open(request.query, body, now=request.app[CLOCK]())
-            request.app[METRICS].pushes.labels(account.name, type(delivery.event).__name__.lower()).inc()
-            text = await request.app[SCANNING].handle(account.name, delivery.event)
+            request.app[METRICS].pushes.labels(account.name, _KINDS[type(delivery.event)]).inc()
+            text = await request.app[PUSH_DISPATCHER].handle(account.name, delivery.event)
     except TimeoutError as e:
         raise StoreUnavailable("not done in time") from e
     answer = account.reply(delivery, text, now=request.app[CLOCK]())
     return web.Response(body=answer.body, content_type=answer.content_type, charset="utf-8")
 
 
-def _refuse_forgers(request: web.Request, account: Account) -> None:
+def _refuse_forgers(request: web.Request, account: PushAccount) -> None:
     """Return if the address has not sent too many wrong signatures, or the query shows a right one.
 
     Raises:
         RateLimited: neither.
     """
-    if (address := authentication.stranger(request)) and not account.vouched(
+    if (address := authentication.throttle_address(request)) and not account.vouched(
         request.query, now=request.app[CLOCK]()
     ):
-        request.app[LIMITS].hear(address)
+        request.app[RATE_LIMITS].check_forgers(address)
 
 
 @contextmanager
-def _refusals_logged(account: Account) -> Iterator[None]:
+def _refusals_logged(account: PushAccount) -> Iterator[None]:
     """Tell the operator in a word why a push was not believed; its sender is not told."""
     try:
         yield
@@ -67,7 +76,7 @@ def _refusals_logged(account: Account) -> Iterator[None]:
         raise
 
 
-def _account(request: web.Request) -> Account:
+def _account(request: web.Request) -> PushAccount:
     account = request.app[ACCOUNTS].get(request.match_info["account"])
     if account is None:
         raise NotFound("no such account")

@@ -4,7 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from models.binding import Change, Door
+from models.binding import Change, ChangeSource
 from models.tables.columns import CONSENT, NAME, USER_ID, Choice, Identifier, Instant, follower, metadata, serial
 
 bindings: Final = sa.Table(
@@ -31,7 +31,7 @@ history: Final = sa.Table(
     sa.Column("user_id", Identifier(USER_ID), nullable=False),
     follower(nullable=True),
     sa.Column("change", Choice(Change), nullable=False),
-    sa.Column("door", Choice(Door), nullable=False),
+    sa.Column("door", Choice(ChangeSource), nullable=False),
     sa.Column("at", Instant, nullable=False, index=True),
     sa.Index(None, "client", "user_id"),
 )

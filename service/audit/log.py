@@ -1,8 +1,8 @@
 """The record of what matters to security, in SQL. Lines are added, and go with age; nothing here changes one.
 
-What SQL decides is recorded in the transaction that decides it (`write`). The rest is noted without waiting and
-written within a second (`Audit.note`), or counted until the minute is over (service/audit/repeats.py); a process
-that is killed can lose that.
+What SQL decides is recorded in the transaction that decides it (`write_entries`). The rest is noted without
+waiting and written within a second (`AuditLog.note`), or counted until the minute is over
+(service/audit/repeats.py); a process that is killed can lose that.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.audit import Happening, Line
+from models.audit import AuditEntry, AuditEvent
 from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
 from models.tables.audit import audit
@@ -39,18 +39,18 @@ _LONGEST_WAIT: Final = 60.0
 """Seconds, should the clock be set back while a minute is counted."""
 
 
-async def write(connection: AsyncConnection, *lines: Line) -> None:
+async def write_entries(connection: AsyncConnection, *lines: AuditEntry) -> None:
     """Add lines within the caller's transaction."""
     await connection.execute(sa.insert(audit), [asdict(line) for line in lines])
 
 
-class Audit:
+class AuditLog:
     """The record, as the use cases add to it and the operator reads it. Run `run` beside the server."""
 
     def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._noted: deque[Line] = deque(maxlen=_MOST_NOTED)
+        self._noted: deque[AuditEntry] = deque(maxlen=_MOST_NOTED)
         self._news = asyncio.Event()
         self._repeats = Repeats()
         self._flushing = asyncio.Lock()
@@ -59,7 +59,7 @@ class Audit:
 
     def note(
         self,
-        event: Happening,
+        event: AuditEvent,
         *,
         client: str | None = None,
         account: str | None = None,
@@ -70,7 +70,7 @@ class Audit:
     ) -> None:
         """Take a line to be written soon, or counted if it is one of many; never waits, never fails."""
         short = shortened(openid) if openid else None
-        line = Line(self._clock(), event, client, account, ticket, short, user_id, detail)
+        line = AuditEntry(self._clock(), event, client, account, ticket, short, user_id, detail)
         self._take(self._repeats.ended(line.at))
         if self._repeats.first(line):
             self._take([line])
@@ -87,7 +87,7 @@ class Audit:
     ) -> None:
         """Note that a caller or person exceeded *limit*."""
         self.note(
-            Happening.LIMIT_HIT,
+            AuditEvent.LIMIT_HIT,
             client=client,
             account=account,
             openid=openid,
@@ -127,7 +127,7 @@ class Audit:
         async with self._flushing:  # two at once would write the same lines
             await self._flush()
 
-    def _take(self, lines: Sequence[Line]) -> None:
+    def _take(self, lines: Sequence[AuditEntry]) -> None:
         for line in lines:
             self.lost += len(self._noted) == _MOST_NOTED
             self._noted.append(line)
@@ -142,8 +142,8 @@ class Audit:
         while batch := list(islice(self._noted, _BATCH)):
             gone = self.lost
 
-            async def work(connection: AsyncConnection, batch: Sequence[Line] = batch) -> None:
-                await write(connection, *batch)
+            async def work(connection: AsyncConnection, batch: Sequence[AuditEntry] = batch) -> None:
+                await write_entries(connection, *batch)
 
             await self._database.once(work)
             for _ in range(len(batch) - (self.lost - gone)):  # what was dropped meanwhile was the oldest
@@ -161,12 +161,12 @@ class Audit:
         """
         used = f"{name} {fingerprint}"
         rotations = sa.and_(
-            audit.c.event == Happening.KEY_ROTATED, audit.c.detail.startswith(f"{name} ", autoescape=True)
+            audit.c.event == AuditEvent.KEY_ROTATED, audit.c.detail.startswith(f"{name} ", autoescape=True)
         )
         last = sa.select(audit.c.detail).where(rotations).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(1)
 
         async def work(connection: AsyncConnection) -> None:
             if await connection.scalar(last) != used:
-                await write(connection, Line(self._clock(), Happening.KEY_ROTATED, detail=used))
+                await write_entries(connection, AuditEntry(self._clock(), AuditEvent.KEY_ROTATED, detail=used))
 
         await self._database.attempt(work)

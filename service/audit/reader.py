@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.audit import Happening, Line
+from models.audit import AuditEntry, AuditEvent
 from models.binding import Change
 from models.events import OpenId, shortened
 from models.tables.audit import audit
@@ -18,13 +18,13 @@ from models.tables.bindings import history
 from models.tables.identities import followers
 from service.config.settings import Settings
 from service.identities import reencryption
-from service.identities.repository import NAMES, People
+from service.identities.repository import NAMES, Identities
 from service.storage import database
 from service.storage.database import Database
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_ORDER: Final[dict[str, int]] = {event: place for place, event in enumerate(Happening)}
+_ORDER: Final[dict[str, int]] = {event: place for place, event in enumerate(AuditEvent)}
 _OF_BINDING: Final = {
     "at": "at",
     "change": "event",
@@ -49,7 +49,7 @@ def since(text: str, *, now: datetime) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AuditFilter:
     """Which lines are asked for; None is any."""
 
     since: datetime | None = None
@@ -60,7 +60,7 @@ class Wanted:
     ticket: str | None = None
 
 
-async def lines(settings: Settings, wanted: Wanted, *, limit: int, as_json: bool) -> list[str]:
+async def lines(settings: Settings, wanted: AuditFilter, *, limit: int, as_json: bool) -> list[str]:
     """Return the last *limit* lines of the record that are *wanted*, as JSON or to be read.
 
     Raises:
@@ -68,11 +68,11 @@ async def lines(settings: Settings, wanted: Wanted, *, limit: int, as_json: bool
     """
     async with database.connect(settings.database.url, data_dir=settings.data_dir, patient=True) as sql:
         await sql.check_schema()
-        found = await read(sql, People(reencryption.vault(settings)), wanted, limit=limit)
+        found = await read(sql, Identities(reencryption.cipher(settings)), wanted, limit=limit)
     return [json.dumps(dict(_fields(line))) if as_json else readable(line) for line in found]
 
 
-async def read(sql: Database, people: People, wanted: Wanted, *, limit: int) -> list[Line]:
+async def read(sql: Database, identities: Identities, wanted: AuditFilter, *, limit: int) -> list[AuditEntry]:
     """Return the last *limit* lines that are *wanted*; what happened to bindings is among them.
 
     Raises:
@@ -80,17 +80,17 @@ async def read(sql: Database, people: People, wanted: Wanted, *, limit: int) -> 
     """
     async with sql.read() as connection:
         recorded = await _recorded(connection, wanted, limit=limit)
-        bindings = await _of_bindings(connection, people, wanted, limit=limit)
+        bindings = await _of_bindings(connection, identities, wanted, limit=limit)
     return sorted([*reversed(recorded), *reversed(bindings)], key=_place)[-limit:]
 
 
-def readable(line: Line) -> str:
+def readable(line: AuditEntry) -> str:
     """Return a line of the record as one line of a terminal: time, event, and `name=value` for what is known."""
     (_, at), (_, event), *others = _fields(line)
     return " ".join([at, event, *(f"{name}={_escaped(value)}" for name, value in others)])
 
 
-def _fields(line: Line) -> Iterator[tuple[str, str]]:
+def _fields(line: AuditEntry) -> Iterator[tuple[str, str]]:
     for name, value in asdict(line).items():
         if isinstance(value, datetime):
             yield name, value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -98,7 +98,7 @@ def _fields(line: Line) -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
-def _place(line: Line) -> tuple[datetime, int]:
+def _place(line: AuditEntry) -> tuple[datetime, int]:
     """Return what lines are sorted by: in one millisecond an answer stands before its effect."""
     return line.at, _ORDER.get(line.event, len(_ORDER))
 
@@ -107,7 +107,7 @@ def _escaped(value: str) -> str:
     return value if value.isprintable() and _BARE.fullmatch(value) else json.dumps(value)
 
 
-async def _recorded(connection: AsyncConnection, wanted: Wanted, *, limit: int) -> list[Line]:
+async def _recorded(connection: AsyncConnection, wanted: AuditFilter, *, limit: int) -> list[AuditEntry]:
     asked = {
         audit.c.event: wanted.event,
         audit.c.client: wanted.client,
@@ -115,13 +115,15 @@ async def _recorded(connection: AsyncConnection, wanted: Wanted, *, limit: int) 
         audit.c.openid: wanted.openid and shortened(wanted.openid),
         audit.c.ticket: wanted.ticket,
     }
-    columns = [audit.c[name] for name in Line.__slots__]
+    columns = [audit.c[name] for name in AuditEntry.__slots__]
     query = sa.select(*columns).where(*_where(asked, audit.c.at, wanted.since))
     rows = await connection.execute(query.order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit))
-    return [Line(*row) for row in rows]
+    return [AuditEntry(*row) for row in rows]
 
 
-async def _of_bindings(connection: AsyncConnection, people: People, wanted: Wanted, *, limit: int) -> list[Line]:
+async def _of_bindings(
+    connection: AsyncConnection, identities: Identities, wanted: AuditFilter, *, limit: int
+) -> list[AuditEntry]:
     """Read the history of bindings as lines of the record: the door is their detail, and they name no ticket."""
     if wanted.ticket or wanted.event not in (None, *Change):
         return []
@@ -138,12 +140,12 @@ async def _of_bindings(connection: AsyncConnection, people: People, wanted: Want
         .limit(limit)
     )
     if wanted.openid:
-        query = query.where(people.with_openid(wanted.openid))
+        query = query.where(identities.with_openid(wanted.openid))
     lines = []
     for row in (await connection.execute(query)).mappings():
-        person = people.read(row)
+        person = identities.read(row)
         values = {field: row[history.c[name]] for name, field in _OF_BINDING.items()}
-        lines.append(Line(**values, openid=shortened(person.openid) if person else None))
+        lines.append(AuditEntry(**values, openid=shortened(person.openid) if person else None))
     return lines
 
 

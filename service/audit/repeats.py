@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from models.audit import Happening, Line
+from models.audit import AuditEntry, AuditEvent
 
 _MINUTE: Final = timedelta(minutes=1)
 _ANY_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -17,21 +17,21 @@ KINDS: Final = 100
 _SCANS: Final = 10_000
 _TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
     # Any visitor of a site, with invented codes: the ticket in one is the caller's choice.
-    Happening.EXCHANGE_REFUSED: ("client",),
+    AuditEvent.EXCHANGE_REFUSED: ("client",),
     # Any caller; of each who is over.
-    Happening.LIMIT_HIT: ("client", "account", "openid", "user_id", "detail"),
+    AuditEvent.LIMIT_HIT: ("client", "account", "openid", "user_id", "detail"),
     # A person who scans the same code again, theirs or another's. Who scans another code is told each time:
     # codes and scans have limits, and a scan is what an operator looks for.
-    Happening.SCANNED: ("client", "account", "ticket", "openid", "detail"),
+    AuditEvent.SCANNED: ("client", "account", "ticket", "openid", "detail"),
     # A user of a site, who can ask it for links without end.
-    Happening.PORTAL_OPENED: ("client", "user_id"),
+    AuditEvent.PORTAL_OPENED: ("client", "user_id"),
 }
 """Which columns make two lines of an event the same kind.
 
 What is not here is a line each: tickets are limited where pages ask for them (CONTRACT 1), each has one ending and
 one exchange, and keys, exports and erasures are the operator's.
 """
-_MOST: Final[Mapping[str, int]] = {Happening.SCANNED: _SCANS, Happening.PORTAL_OPENED: _SCANS}
+_MOST: Final[Mapping[str, int]] = {AuditEvent.SCANNED: _SCANS, AuditEvent.PORTAL_OPENED: _SCANS}
 """Where KINDS would be too few: what people do on a busy service is a line each."""
 
 
@@ -48,7 +48,7 @@ class Repeats:
 
     def __init__(self) -> None:
         self._minute: datetime | None = None
-        self._counts: dict[Line, _Count] = {}
+        self._counts: dict[AuditEntry, _Count] = {}
         self._kinds: dict[str, int] = {}
 
     @property
@@ -56,7 +56,7 @@ class Repeats:
         """When the minute that is being counted is over; None if nothing is counted."""
         return self._minute + _MINUTE if self._minute and self._counts else None
 
-    def first(self, line: Line) -> bool:
+    def first(self, line: AuditEntry) -> bool:
         """Tell whether *line* is to be written; if not, it is counted. `ended` must have been asked before."""
         told_by = _TOLD_BY.get(line.event)
         if told_by is None:
@@ -74,16 +74,16 @@ class Repeats:
         others.more, others.last = others.more + 1, line.at
         return False
 
-    def ended(self, now: datetime) -> list[Line]:
+    def ended(self, now: datetime) -> list[AuditEntry]:
         """Return the lines that tell the counts of a minute before *now*, once."""
         return [] if self._minute in (None, _minute_of(now)) else self.rest()
 
-    def rest(self) -> list[Line]:
+    def rest(self) -> list[AuditEntry]:
         """Return the lines that tell all counts so far, once.
 
         They name no person: one who is erased within the minute would stand in the audit log afterwards.
         """
-        told: dict[Line, _Count] = {}
+        told: dict[AuditEntry, _Count] = {}
         for kind, count in self._counts.items():
             if count.more:
                 total = told.setdefault(replace(kind, openid=None, user_id=None), _Count(count.last))
@@ -96,11 +96,11 @@ def _minute_of(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0)
 
 
-def _kind(line: Line, told_by: tuple[str, ...]) -> Line:
+def _kind(line: AuditEntry, told_by: tuple[str, ...]) -> AuditEntry:
     """Return *line* without what differs within its kind; one that is told by nothing stands for all others."""
-    return Line(_ANY_TIME, line.event, **{name: getattr(line, name) for name in told_by})
+    return AuditEntry(_ANY_TIME, line.event, **{name: getattr(line, name) for name in told_by})
 
 
-def _more(kind: Line, count: _Count) -> Line:
+def _more(kind: AuditEntry, count: _Count) -> AuditEntry:
     words = f"{count.more} more"
     return replace(kind, at=count.last, detail=f"{kind.detail}, {words}" if kind.detail else words)

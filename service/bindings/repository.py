@@ -19,10 +19,10 @@ from models.binding import (
     BindResult,
     Bound,
     Change,
+    ChangeSource,
     Conflict,
-    Door,
+    ConflictReason,
     Policy,
-    Taken,
     UserId,
 )
 from models.errors import StoreUnavailable
@@ -30,7 +30,7 @@ from models.events import OpenId
 from models.tables.bindings import bindings, history
 from models.tables.columns import to_millisecond
 from models.tables.identities import followers
-from service.identities.repository import NAMES, People, Person
+from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
 from service.storage.purge import purge
 
@@ -47,7 +47,7 @@ class Entry:
     openid: OpenId | None
     """None once WeChat's user has left and their data was erased."""
     change: Change
-    door: Door
+    source: ChangeSource
     at: datetime
 
 
@@ -65,18 +65,20 @@ class _Row:
 
 
 _ROW: Final = [bindings.c[name] for name in _Row.__slots__]
-_ENTRY: Final = [name for name in Entry.__slots__ if name != "openid"]
+_ENTRY: Final = {
+    name: history.c["door" if name == "source" else name] for name in Entry.__slots__ if name != "openid"
+}
 
 
 async def bind(
     connection: AsyncConnection,
-    person: Person,
+    person: Identity,
     *,
-    people: People,
+    identities: Identities,
     client: str,
     user_id: UserId,
     policy: Policy,
-    door: Door,
+    source: ChangeSource,
     now: datetime,
 ) -> BindResult:
     """Bind a WeChat to a user, within the caller's transaction; a Conflict has changed nothing.
@@ -87,27 +89,27 @@ async def bind(
     Raises:
         StoreUnavailable: others kept binding and unbinding the same two.
     """
-    elsewhere = await _elsewhere(connection, person, people=people, client=client, user_id=user_id)
+    elsewhere = await _elsewhere(connection, person, identities=identities, client=client, user_id=user_id)
     return await _bind(
-        connection, person, elsewhere, client=client, user_id=user_id, policy=policy, door=door, now=now
+        connection, person, elsewhere, client=client, user_id=user_id, policy=policy, source=source, now=now
     )
 
 
 async def _bind(
     connection: AsyncConnection,
-    person: Person,
+    person: Identity,
     elsewhere: Sequence[_Row],
     *,
     client: str,
     user_id: UserId,
     policy: Policy,
-    door: Door,
+    source: ChangeSource,
     now: datetime,
 ) -> BindResult:
     wanted = _Row(client, person.account, user_id, person.id, to_millisecond(now), consent=policy.consent)
     for _ in range(_ROUNDS):
         if not elsewhere and await _inserted(connection, wanted):
-            await _record(connection, wanted, Change.BOUND, door=door, now=now)
+            await _record(connection, wanted, Change.BOUND, source=source, now=now)
             return Bound(_shown(wanted, person))
         here = await _in_the_way(connection, wanted)
         if same := [it for it in here if it.user_id == user_id and it.follower_id == person.id]:
@@ -117,18 +119,18 @@ async def _bind(
             return Conflict(reason)
         for it in in_the_way:
             change = Change.REPLACED if it.user_id == user_id else Change.MOVED
-            await _remove(connection, it, change, door=door, now=now)
+            await _remove(connection, it, change, source=source, now=now)
     raise StoreUnavailable("the binding is being changed by others")
 
 
-async def owner(connection: AsyncConnection, person: Person, *, client: str) -> Binding | None:
+async def owner(connection: AsyncConnection, person: Identity, *, client: str) -> Binding | None:
     """Return whose WeChat this is at a client."""
     found = await _select(connection, *_at(client, person.account), bindings.c.follower_id == person.id)
     return _shown(found[0], person) if found else None
 
 
 async def resolve(
-    connection: AsyncConnection, person: Person, *, people: People, client: str, now: datetime
+    connection: AsyncConnection, person: Identity, *, identities: Identities, client: str, now: datetime
 ) -> Binding | None:
     """Return whose WeChat this is at a client, known here or by the same person's unionid elsewhere.
 
@@ -138,18 +140,18 @@ async def resolve(
     """
     if found := await owner(connection, person, client=client):
         return found
-    known = await _same_person(connection, person, people=people, client=client)
+    known = await _same_person(connection, person, identities=identities, client=client)
     if known is None:
         return None
     user_id, policy = known.user_id, Policy(consent=known.consent)
     result = await _bind(
-        connection, person, (), client=client, user_id=user_id, policy=policy, door=Door.UNIONID, now=now
+        connection, person, (), client=client, user_id=user_id, policy=policy, source=ChangeSource.UNIONID, now=now
     )
     return None if isinstance(result, Conflict) else result.binding
 
 
 async def logged_in(
-    connection: AsyncConnection, person: Person, *, client: str, user_id: UserId, now: datetime
+    connection: AsyncConnection, person: Identity, *, client: str, user_id: UserId, now: datetime
 ) -> Binding | None:
     """Note a login on the binding that lets it happen; None if it stands no more."""
     theirs = bindings.c.follower_id == person.id
@@ -160,18 +162,20 @@ async def logged_in(
     return await owner(connection, person, client=client)
 
 
-async def erase(connection: AsyncConnection, whose: sa.ColumnElement[bool], *, door: Door, now: datetime) -> int:
+async def erase(
+    connection: AsyncConnection, whose: sa.ColumnElement[bool], *, source: ChangeSource, now: datetime
+) -> int:
     """End the bindings that *whose* finds, since somebody is to be forgotten; return how many."""
     found = await _select(connection, whose)
-    return sum([await _remove(connection, it, Change.ERASED, door=door, now=now) for it in found])
+    return sum([await _remove(connection, it, Change.ERASED, source=source, now=now) for it in found])
 
 
 class Bindings:
     """The bindings as a site's back end sees and ends them."""
 
-    def __init__(self, database: Database, people: People) -> None:
+    def __init__(self, database: Database, identities: Identities) -> None:
         self._database = database
-        self._people = people
+        self._identities = identities
 
     async def of_user(self, client: str, user_id: UserId) -> list[Binding]:
         """Return a user's bindings in the order of their accounts; empty if there are none."""
@@ -183,7 +187,7 @@ class Bindings:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [_shown(_row(row), person) for row in rows if (person := self._people.read(row))]
+        return [_shown(_row(row), person) for row in rows if (person := self._identities.read(row))]
 
     async def disconnect(
         self,
@@ -191,7 +195,7 @@ class Bindings:
         user_id: UserId,
         *,
         account: str | None = None,
-        door: Door = Door.SITE,
+        source: ChangeSource = ChangeSource.SITE,
         now: datetime,
     ) -> int:
         """End a user's bindings, or the one in *account*; return how many ended."""
@@ -202,7 +206,7 @@ class Bindings:
                 theirs.append(bindings.c.account == account)
             return sum(
                 [
-                    await _remove(connection, it, Change.DISCONNECTED, door=door, now=now)
+                    await _remove(connection, it, Change.DISCONNECTED, source=source, now=now)
                     for it in await _select(connection, *theirs)
                 ]
             )
@@ -212,7 +216,7 @@ class Bindings:
     async def history(self, client: str, user_id: UserId, *, limit: int = 100) -> list[Entry]:
         """Return the last *limit* things that happened to a user's bindings, newest first."""
         query = (
-            sa.select(*(history.c[name] for name in _ENTRY), *NAMES)
+            sa.select(*_ENTRY.values(), *NAMES)
             .outerjoin_from(history, followers, followers.c.id == history.c.follower_id)
             .where(history.c.client == client, history.c.user_id == user_id)
             .order_by(history.c.id.desc())
@@ -227,8 +231,8 @@ class Bindings:
         return await purge(self._database, history.c.id, before, when=history.c.at)
 
     def _entry(self, row: RowMapping) -> Entry:
-        person = self._people.read(row)
-        kept = {name: row[history.c[name]] for name in _ENTRY}
+        person = self._identities.read(row)
+        kept = {name: row[column] for name, column in _ENTRY.items()}
         return Entry(openid=person.openid if person else None, **kept)
 
 
@@ -245,7 +249,7 @@ def _row(row: RowMapping) -> _Row:
     return _Row(*(row[column] for column in _ROW))
 
 
-def _shown(row: _Row, person: Person) -> Binding:
+def _shown(row: _Row, person: Identity) -> Binding:
     return Binding(
         client=row.client,
         account=row.account,
@@ -283,12 +287,12 @@ async def _in_the_way(connection: AsyncConnection, wanted: _Row) -> Sequence[_Ro
 
 
 async def _elsewhere(
-    connection: AsyncConnection, person: Person, *, people: People, client: str, user_id: UserId
+    connection: AsyncConnection, person: Identity, *, identities: Identities, client: str, user_id: UserId
 ) -> Sequence[_Row]:
     """Return what stands in the way in the client's other accounts, as far as unionids tell."""
     if person.unionid is None:
         return ()
-    same = people.with_unionid(person.unionid)
+    same = identities.with_unionid(person.unionid)
     # One row of theirs, the same for all who bind them: held first, so that these come one after the other.
     first = sa.select(followers.c.id).where(same).order_by(followers.c.id).limit(1)
     await connection.execute(first.with_for_update())
@@ -306,42 +310,48 @@ async def _elsewhere(
     return [_row(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _refusal(in_the_way: Sequence[_Row], wanted: _Row, policy: Policy) -> Taken | None:
+def _refusal(in_the_way: Sequence[_Row], wanted: _Row, policy: Policy) -> ConflictReason | None:
     """Tell why the client's policy lets what stands stand; the WeChat's owner is named first."""
     if not policy.takeover_moves and any(it.user_id != wanted.user_id for it in in_the_way):
-        return Taken.WECHAT
+        return ConflictReason.WECHAT
     if not policy.rebind_replaces and any(it.user_id == wanted.user_id for it in in_the_way):
-        return Taken.USER
+        return ConflictReason.USER
     return None
 
 
-async def _remove(connection: AsyncConnection, it: _Row, change: Change, *, door: Door, now: datetime) -> bool:
+async def _remove(
+    connection: AsyncConnection, it: _Row, change: Change, *, source: ChangeSource, now: datetime
+) -> bool:
     """Remove a binding that was just read; False if somebody else was faster."""
     theirs = sa.and_(bindings.c.user_id == it.user_id, bindings.c.follower_id == it.follower_id)
     if not (await connection.execute(sa.delete(bindings).where(*_at(it.client, it.account), theirs))).rowcount:
         return False
-    await _record(connection, it, change, door=door, now=now)
+    await _record(connection, it, change, source=source, now=now)
     return True
 
 
-async def _record(connection: AsyncConnection, it: _Row, change: Change, *, door: Door, now: datetime) -> None:
+async def _record(
+    connection: AsyncConnection, it: _Row, change: Change, *, source: ChangeSource, now: datetime
+) -> None:
     values = {
         "client": it.client,
         "account": it.account,
         "user_id": it.user_id,
         "follower_id": it.follower_id,
         "change": change,
-        "door": door,
+        "door": source,
         "at": now,
     }
     await connection.execute(sa.insert(history).values(values))
 
 
-async def _same_person(connection: AsyncConnection, person: Person, *, people: People, client: str) -> _Row | None:
+async def _same_person(
+    connection: AsyncConnection, person: Identity, *, identities: Identities, client: str
+) -> _Row | None:
     """Return this person's binding in another account of this client, known by their unionid."""
     if person.unionid is None:
         return None
-    elsewhere = sa.and_(people.with_unionid(person.unionid), followers.c.account != person.account)
+    elsewhere = sa.and_(identities.with_unionid(person.unionid), followers.c.account != person.account)
     query = (
         sa.select(*_ROW)
         .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)

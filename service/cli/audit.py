@@ -5,17 +5,17 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Final
 
-from models.audit import Happening
+from models.audit import AuditEvent
 from models.binding import Change
 from service.cli.arguments import GOOD, Arguments, config_option, load_settings, printable_text, whole_number
 
-_EVENTS: Final = (*Happening, *Change)
+_EVENTS: Final = (*AuditEvent, *Change)
 
 
 def print_audit_log(arguments: Arguments) -> int:
     from service.audit import reader  # noqa: PLC0415 - only what runs is imported
 
-    wanted = reader.Wanted(**{name: getattr(arguments, name) for name in reader.Wanted.__slots__})
+    wanted = reader.AuditFilter(**{name: getattr(arguments, name) for name in reader.AuditFilter.__slots__})
     settings = load_settings(arguments)
     lines = asyncio.run(reader.lines(settings, wanted, limit=arguments.limit, as_json=arguments.json))
     print(*lines, sep="\n", end="\n" if lines else "")

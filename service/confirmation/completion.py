@@ -4,15 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 
 from models.ticket import Ending, Purpose, Reason, Status, Ticket
-from service.confirmation.scan_context import Stage
-from service.identities.follower_refresh import Profiles
+from service.confirmation.scan_context import ScanContext
+from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers
 from service.observability.metrics import Metrics
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
 
 
-class Concluding:
+class TicketCompletion:
     """Confirms and refuses; returns the ending that stands, which may be an earlier one."""
 
     def __init__(
@@ -20,61 +20,61 @@ class Concluding:
         *,
         endings: Endings,
         followers: Followers,
-        profiles: Profiles,
+        follower_refresh: FollowerRefresh,
         projection: Projection,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._endings = endings
         self._followers = followers
-        self._profiles = profiles
+        self._follower_refresh = follower_refresh
         self._metrics = metrics
         self._projection = projection
         self._clock = clock
 
-    async def confirm(self, stage: Stage, ticket: Ticket) -> Ending | None:
+    async def confirm(self, context: ScanContext, ticket: Ticket) -> Ending | None:
         """Log in, register or bind, as the claim says; None if the person has left the account meanwhile.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
         """
-        if stage.claim.head.purpose is Purpose.BIND and len(stage.client.accounts) > 1:
-            await self._learn_unionid(stage)
+        if context.claim.head.purpose is Purpose.BIND and len(context.client.accounts) > 1:
+            await self._learn_unionid(context)
         ending = await self._endings.confirm(
-            stage.claim, stage.openid, policy=stage.policy, state=ticket.asker.state, now=self._clock()
+            context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self._clock()
         )
-        return await self._shown(stage, ending) if ending else None
+        return await self._shown(context, ending) if ending else None
 
-    async def refuse(self, stage: Stage, reason: Reason) -> Ending:
+    async def refuse(self, context: ScanContext, reason: Reason) -> Ending:
         """End the ticket as rejected by the person who holds the phone.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
         """
-        head = stage.claim.head
+        head = context.claim.head
         ending = await self._endings.close(
             Ending(
                 ticket=head.ticket,
-                client=stage.claim.client,
-                account=stage.claim.account,
+                client=context.claim.client,
+                account=context.claim.account,
                 status=Status.REJECTED,
                 reason=reason,
-                openid=stage.openid,
-                user_id=stage.claim.user_id,
+                openid=context.openid,
+                user_id=context.claim.user_id,
                 via=head.via,
                 answered_at=self._clock(),
                 expires_at=head.expires_at,
             )
         )
-        return await self._shown(stage, ending)
+        return await self._shown(context, ending)
 
-    async def _learn_unionid(self, stage: Stage) -> None:
+    async def _learn_unionid(self, context: ScanContext) -> None:
         """Ask WeChat for the person's unionid if it was never asked for: another account may know them."""
-        if follower := await self._followers.get(stage.claim.account, stage.openid):
-            await self._profiles.known(follower)
+        if follower := await self._followers.get(context.claim.account, context.openid):
+            await self._follower_refresh.known(follower)
 
-    async def _shown(self, stage: Stage, ending: Ending) -> Ending:
+    async def _shown(self, context: ScanContext, ending: Ending) -> Ending:
         ended = ending.outcome or ending.reason or ending.status
-        self._metrics.endings.labels(stage.claim.client, stage.claim.head.purpose, ended).inc()
+        self._metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
         await self._projection.show(ending)
         return ending

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from models.confirmation import Question, not_me_text, yes_text
 from models.language import Lang
-from models.requester import Asker
+from models.requester import Requester
 from models.ticket import Confirm, Outcome, Purpose, Reason
 
 
@@ -131,16 +131,16 @@ def too_often() -> str:
     return "\n".join(notice(Notice.TOO_OFTEN, lang=lang, site="") for lang in Lang)
 
 
-def question(asked: Question, *, purpose: Purpose, asker: Asker, lang: Lang, site: str) -> str:
+def question(asked: Question, *, purpose: Purpose, requester: Requester, lang: Lang, site: str) -> str:
     """Ask about a scan: which site, what for, from which browser and address, and the links that answer.
 
     Raises:
         KeyError: there is nothing to ask with `confirm: none`.
     """
     words = _WORDS[lang]
-    what = "bind_name" if purpose is Purpose.BIND and asker.account_name else purpose.value
-    lines = [words[what].format(site=site, name=asker.account_name)]
-    for about, value in (("browser", asker.browser), ("address", asker.address)):
+    what = "bind_name" if purpose is Purpose.BIND and requester.account_name else purpose.value
+    lines = [words[what].format(site=site, name=requester.account_name)]
+    for about, value in (("browser", requester.browser), ("address", requester.address)):
         if value:
             lines.append(words[about].format(value=value))
     lines += ["", words[asked.confirm.value]]

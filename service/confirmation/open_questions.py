@@ -8,7 +8,7 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.events import OpenId, pseudonym
-from service.storage.compare_and_swap import Cells
+from service.storage.compare_and_swap import CasStore
 
 _REMEMBERED: Final = 4
 _KEPT: Final = 64
@@ -16,7 +16,7 @@ _KEPT: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OpenQuestion:
     """One question: the scene it came from, when the scan was made, and the push that answered it."""
 
     scene: str
@@ -26,13 +26,13 @@ class Asked:
     """The key of the push that answered, so that its redelivery is told from a new text."""
 
 
-class Questions:
+class OpenQuestions:
     """Per account and openid: the open question first, then a few older ones whose numbers must not answer it."""
 
     def __init__(self, redis: "Redis | RedisCluster") -> None:
-        self._cells = Cells(redis)
+        self._cas = CasStore(redis)
 
-    async def of(self, account: str, openid: OpenId) -> list[Asked]:
+    async def of(self, account: str, openid: OpenId) -> list[OpenQuestion]:
         """Return what this person was asked, newest first.
 
         Raises:
@@ -40,15 +40,15 @@ class Questions:
         """
         return (await self.kept(account, openid))[:_REMEMBERED]
 
-    async def kept(self, account: str, openid: OpenId) -> list[Asked]:
+    async def kept(self, account: str, openid: OpenId) -> list[OpenQuestion]:
         """Return whatever is kept of this person's scans, newest first.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        return _decode(await self._cells.load(_key(account, openid)))
+        return _decode(await self._cas.load(_key(account, openid)))
 
-    async def open(self, account: str, openid: OpenId, asked: Asked, *, until: datetime) -> bool:
+    async def open(self, account: str, openid: OpenId, asked: OpenQuestion, *, until: datetime) -> bool:
         """Make *asked* the open question; False if a newer scan of this person already is.
 
         Two scans may share a second (PROTOCOL.md 3.4): then the later to arrive is the newer.
@@ -61,7 +61,7 @@ class Questions:
             others = [one for one in known if one.scene != asked.scene]
             return _encode([asked, *others[: _KEPT - 1]])
 
-        return _decode(await self._cells.change(_key(account, openid), move, until=until))[0].scene == asked.scene
+        return _decode(await self._cas.change(_key(account, openid), move, until=until))[0].scene == asked.scene
 
     async def answered(self, account: str, openid: OpenId, scene: str, *, by: str, until: datetime) -> None:
         """Remember which push answered the open question, before its effect is committed."""
@@ -72,16 +72,16 @@ class Questions:
                 return held
             return _encode([replace(known[0], answered_by=by), *known[1:]])
 
-        await self._cells.change(_key(account, openid), move, until=until)
+        await self._cas.change(_key(account, openid), move, until=until)
 
 
 def _key(account: str, openid: OpenId) -> str:
     return f"scanbind:q:{{{account}:{pseudonym(openid)}}}"
 
 
-def _encode(asked: list[Asked]) -> str:
+def _encode(asked: list[OpenQuestion]) -> str:
     return json.dumps([asdict(one) for one in asked], separators=(",", ":"))
 
 
-def _decode(held: str) -> list[Asked]:
-    return [Asked(**one) for one in json.loads(held)] if held else []
+def _decode(held: str) -> list[OpenQuestion]:
+    return [OpenQuestion(**one) for one in json.loads(held)] if held else []

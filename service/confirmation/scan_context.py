@@ -8,7 +8,7 @@ from models.confirmation import Question
 from models.events import OpenId
 from models.language import Lang
 from models.portal import portal_confirm, started_by_portal
-from models.requester import Asker
+from models.requester import Requester
 from models.scene import Claim, Kind, Scene, read
 from models.ticket import Confirm, Ending, Ticket
 from service.config.settings import Client
@@ -19,7 +19,7 @@ from service.tickets.bind_requests import BindRequest, BindRequests
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ScanContext:
     """A believed claim, whoever holds the phone, and the language to speak to them."""
 
     claim: Claim
@@ -55,12 +55,12 @@ class Stage:
         asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
         return frozenset(asked.get(self.confirm, ()))
 
-    def ask(self, asker: Asker) -> str:
+    def ask(self, requester: Requester) -> str:
         """Return the chat's question; `confirm: none` has none."""
         return messages.question(
             self.question,
             purpose=self.claim.head.purpose,
-            asker=asker,
+            requester=requester,
             lang=self.lang,
             site=self.client.name[self.lang],
         )
@@ -75,7 +75,7 @@ class Stage:
         return self.say(messages.notice_of(end.outcome, end.reason))
 
 
-class Stages:
+class SceneVerifier:
     """Believes scenes: whose key verifies says whose ticket it is (docs/adr/0001)."""
 
     def __init__(self, *, clients: Mapping[str, Client], keyring: Keyring, requests: BindRequests) -> None:
@@ -83,7 +83,9 @@ class Stages:
         self._keyring = keyring
         self._requests = requests
 
-    async def enter(self, scene_text: str, *, account: str, openid: OpenId, lang: Lang | None) -> Stage | None:
+    async def verify(
+        self, scene_text: str, *, account: str, openid: OpenId, lang: Lang | None
+    ) -> ScanContext | None:
         """Return the stage for a scene that one of our clients' keys made for *account*; None for any other.
 
         *lang* is the person's, when it is known.
@@ -103,7 +105,7 @@ class Stages:
             if keys := self._keyring.maker(scene, client=name, account=account, user_id=user_id):
                 claim = Claim(scene.head, name, account, user_id)
                 spoken = lang or scene.head.lang or client.lang
-                return Stage(claim, client, keys, openid, spoken, by_portal)
+                return ScanContext(claim, client, keys, openid, spoken, by_portal)
         return None
 
     async def _request(self, scene: Scene) -> BindRequest | None:

@@ -27,7 +27,7 @@ def hash_of(secret: bytes) -> str:
     return "sha256:" + base64.urlsafe_b64encode(hashlib.sha256(secret).digest()).rstrip(b"=").decode()
 
 
-class Credentials:
+class ClientSecrets:
     """The back ends' secrets, of which only hashes are held."""
 
     def __init__(self, clients: Mapping[str, Client]) -> None:

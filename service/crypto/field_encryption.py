@@ -37,7 +37,7 @@ class Column(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredValue:
     """A text as it is kept: what it is looked up by and, unless that is the text itself, the sealed text."""
 
     lookup: str
@@ -68,7 +68,7 @@ class _Key:
         return self._aead.decrypt(nonce, rest, bound).decode()
 
 
-class Vault:
+class FieldCipher:
     """The keys that openids and unionids are sealed with. With none, everything is kept in the clear."""
 
     def __init__(self, keys: Sequence[_Key | None]) -> None:
@@ -79,7 +79,7 @@ class Vault:
         self.ids = frozenset(self._by_id)
 
     @classmethod
-    def of(cls, keys: Sequence[str]) -> "Vault":
+    def of(cls, keys: Sequence[str]) -> "FieldCipher":
         """Derive everything from *keys*, the newest first; `clear` among them is the place of no key."""
         return cls([None if key == CLEAR else _Key(key) for key in keys])
 
@@ -87,13 +87,13 @@ class Vault:
         """Return everything that *text* may be looked up by, the newest first."""
         return tuple(_lookup(key, text, column) for key in self._keys)
 
-    def keep(self, text: str, column: Column, *, account: str) -> Kept:
+    def keep(self, text: str, column: Column, *, account: str) -> StoredValue:
         """Return *text* as it is to be kept in a row of *account* that is sealed by `newest`."""
         key = self._keys[0]
         lookup = _lookup(key, text, column)
-        return Kept(lookup, key.seal(text, _bound(column, account, lookup)) if key else None)
+        return StoredValue(lookup, key.seal(text, _bound(column, account, lookup)) if key else None)
 
-    def open(self, kept: Kept, column: Column, *, account: str, by: str | None) -> str:
+    def open(self, kept: StoredValue, column: Column, *, account: str, by: str | None) -> str:
         """Return the text that was kept in a row of *account* that is sealed by the key with the id *by*.
 
         Raises:

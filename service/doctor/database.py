@@ -21,8 +21,8 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding(False, "database", error.detail, remedy)
                 return
             yield Finding(True, "database", message)
-        vault = reencryption.vault(settings)
-        await reencryption.check(sql, vault)
-        if left := await reencryption.stale(sql, vault):
+        cipher = reencryption.cipher(settings)
+        await reencryption.check(sql, cipher)
+        if left := await reencryption.stale(sql, cipher):
             message = f"{left:,} people stand in the clear or under an older key"
             yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")

@@ -12,7 +12,7 @@ from models.ticket import Purpose
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
 from service.doctor.finding import Finding
-from service.rate_limiting.qr_quota import Quota, available
+from service.rate_limiting.qr_quota import QrQuota, available
 from service.storage import embedded_valkey, redis
 
 _NEARLY: Final = 0.8
@@ -46,7 +46,7 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIterator[Finding]:
     """Tell how many of WeChat's codes were asked for today."""
-    quota = Quota(client, accounts=settings.accounts, clock=lambda: datetime.now(UTC))
+    quota = QrQuota(client, accounts=settings.accounts, clock=lambda: datetime.now(UTC))
     for name, account in settings.accounts.items():
         subject, used, total = f"accounts.{name}.codes_per_day", await quota.used(name), account.codes_per_day
         message = f"{used} of {total} codes were asked of WeChat today"

@@ -20,7 +20,7 @@ _PATIENCE: Final = 2.0
 """Seconds an exchange waits for what is not known yet."""
 
 
-class Profiles:
+class FollowerRefresh:
     """Keeps followers' unionid, language and subscription up to date. Run `run` beside the server."""
 
     def __init__(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.events import OpenId
 from models.language import Lang
 from models.tables.identities import followers
-from service.identities.repository import NAMES, People
+from service.identities.repository import NAMES, Identities
 from service.storage.database import Database
 
 
@@ -32,17 +32,17 @@ class Follower:
 
 
 class Followers:
-    def __init__(self, database: Database, people: People) -> None:
+    def __init__(self, database: Database, identities: Identities) -> None:
         self._database = database
-        self._people = people
+        self._identities = identities
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         """Return what is known of a person; None if nothing is."""
         query = sa.select(*NAMES, followers.c.lang, followers.c.asked_at)
         async with self._database.read() as connection:
-            rows = await connection.execute(query.where(self._people.them(account, openid)))
+            rows = await connection.execute(query.where(self._identities.them(account, openid)))
             row = rows.mappings().first()
-        person = self._people.read(row) if row else None
+        person = self._identities.read(row) if row else None
         if row is None or person is None:
             return None
         return Follower(account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"])
@@ -60,10 +60,10 @@ class Followers:
         older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
 
         async def work(connection: AsyncConnection) -> None:
-            if not known and await self._people.add(connection, account, openid, **news):
+            if not known and await self._identities.add(connection, account, openid, **news):
                 return
             # They were known, or another push of theirs was faster.
-            if person := await self._people.find(connection, account, openid, hold=True):
+            if person := await self._identities.find(connection, account, openid, hold=True):
                 this = followers.c.id == person.id
                 await connection.execute(sa.update(followers).where(this, older).values(news))
 
@@ -85,11 +85,11 @@ class Followers:
         None for *unionid* or *lang* means that WeChat did not say, which takes nothing away.
         """
         news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now}
-        news |= self._people.names(account, openid, unionid) if unionid else {}
+        news |= self._identities.names(account, openid, unionid) if unionid else {}
         news |= {"lang": lang} if lang else {}
 
         async def work(connection: AsyncConnection) -> None:
-            them = self._people.them(account, openid)
+            them = self._identities.them(account, openid)
             await connection.execute(sa.update(followers).where(them).values(news))
 
         await self._database.attempt(work)

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.errors import StoreUnavailable
 from models.tables.identities import followers
 from service.config.settings import ConfigError, Settings
-from service.crypto.field_encryption import Vault
-from service.identities.repository import NAMES, People
+from service.crypto.field_encryption import FieldCipher
+from service.identities.repository import NAMES, Identities
 from service.storage.database import Database, connect
 
 _BATCH: Final = 200  # people in one transaction
@@ -29,23 +29,23 @@ _KEYS: Final = 1000  # that anybody may ever have used
 _IT: Final = followers.c
 
 
-def vault(settings: Settings) -> Vault:
+def cipher(settings: Settings) -> FieldCipher:
     """Return the vault with the configured keys."""
-    return Vault.of([key.get_secret_value() for key in settings.encryption.keys])
+    return FieldCipher.of([key.get_secret_value() for key in settings.encryption.keys])
 
 
-async def check(database: Database, vault: Vault) -> None:
+async def check(database: Database, cipher: FieldCipher) -> None:
     """Return if every sealed row can be opened, as far as its key's name tells.
 
     Raises:
         ConfigError: a key is not listed.
         StoreUnavailable: the database does not answer.
     """
-    if set(await _used(database)) - vault.ids:
+    if set(await _used(database)) - cipher.ids:
         raise ConfigError(["encryption.keys: the database holds rows sealed with a key that is not listed"])
 
 
-async def stale(database: Database, vault: Vault) -> int:
+async def stale(database: Database, cipher: FieldCipher) -> int:
     """Return how many people stand under an older key than the newest, or in the clear though there is one.
 
     Raises:
@@ -53,19 +53,19 @@ async def stale(database: Database, vault: Vault) -> int:
     """
     query = sa.select(_IT.sealed_by, sa.func.count()).group_by(_IT.sealed_by)
     async with database.read() as connection:
-        return sum(count for by, count in await connection.execute(query) if by != vault.newest)
+        return sum(count for by, count in await connection.execute(query) if by != cipher.newest)
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """How many people were brought under the newest key, and how many could not be."""
 
-    people: int
+    identities: int
     left: int
     into_the_clear: bool
 
     def __str__(self) -> str:
-        return f"{self.people:,} people {'unsealed' if self.into_the_clear else 'sealed'}, {self.left:,} left"
+        return f"{self.identities:,} people {'unsealed' if self.into_the_clear else 'sealed'}, {self.left:,} left"
 
 
 async def encrypt(settings: Settings) -> Sealed:
@@ -75,7 +75,7 @@ async def encrypt(settings: Settings) -> Sealed:
         ConfigError: rows are sealed with a key that is not listed.
         StoreUnavailable: the database does not answer, or its schema is not current.
     """
-    keys = vault(settings)
+    keys = cipher(settings)
     done = 0
     async with connect(settings.database.url, data_dir=settings.data_dir) as database:
         await database.check_schema()
@@ -94,20 +94,20 @@ async def _used(database: Database) -> list[str]:
     found = [""]
     async with database.read() as connection:
         for _ in range(_KEYS):
-            following = sa.select(sa.func.min(_IT.sealed_by)).where(_IT.sealed_by > found[-1])
-            if (by := await connection.scalar(following)) is None:
+            ticket_status = sa.select(sa.func.min(_IT.sealed_by)).where(_IT.sealed_by > found[-1])
+            if (by := await connection.scalar(ticket_status)) is None:
                 break
             found.append(by)
     return found[1:]
 
 
-async def _move_all(database: Database, vault: Vault, by: str | None) -> int:
+async def _move_all(database: Database, cipher: FieldCipher, by: str | None) -> int:
     """Bring those who stand under one key to the newest, in the order of their numbers; return how many."""
     clock = asyncio.get_running_loop().time
-    people, last, moved = People(vault), 0, 0
+    identities, last, moved = Identities(cipher), 0, 0
     while batch := await _batch(database, by, after=last):
         began = clock()
-        moved += await database.attempt(partial(_move, people=people, rows=batch))
+        moved += await database.attempt(partial(_move, identities=identities, rows=batch))
         last = batch[-1][_IT.id]
         await asyncio.sleep(clock() - began)  # half of the time belongs to those whom the service serves
     return moved
@@ -119,15 +119,15 @@ async def _batch(database: Database, by: str | None, *, after: int) -> Sequence[
         return (await connection.execute(query)).mappings().all()
 
 
-async def _move(connection: AsyncConnection, *, people: People, rows: Sequence[RowMapping]) -> int:
+async def _move(connection: AsyncConnection, *, identities: Identities, rows: Sequence[RowMapping]) -> int:
     moved = 0
     for row in rows:
         # They stay where they are: the row was changed and cannot be opened, or they stand twice, for somebody
         # wrote without knowing all keys.
         with suppress(StoreUnavailable, IntegrityError):
-            if person := people.read(row):
+            if person := identities.read(row):
                 still = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
-                names = people.names(person.account, person.openid, person.unionid)
+                names = identities.names(person.account, person.openid, person.unionid)
                 async with connection.begin_nested():
                     done = await connection.execute(sa.update(followers).where(*still).values(names))
                     moved += done.rowcount

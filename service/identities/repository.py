@@ -11,18 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.events import OpenId
 from models.tables.identities import followers
-from service.crypto.field_encryption import BLIND, Column, Kept, Vault
+from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredValue
 
 _IT: Final = followers.c
 NAMES: Final = (
     *(_IT.id, _IT.account, _IT.openid, _IT.openid_sealed, _IT.unionid, _IT.unionid_sealed),
     *(_IT.sealed_by, _IT.subscribed),
 )
-"""What `People.read` needs of a row."""
+"""What `Identities.read` needs of a row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Identity:
     """One person, as one account knows them: their number, and what WeChat calls them."""
 
     id: int
@@ -32,11 +32,11 @@ class Person:
     subscribed: bool
 
 
-class People:
+class Identities:
     """Reads and writes the names of people, with the keys that there are."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, cipher: FieldCipher) -> None:
+        self._cipher = cipher
 
     def them(self, account: str, openid: OpenId) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person, whichever key their row is sealed with."""
@@ -44,13 +44,13 @@ class People:
 
     def with_openid(self, openid: OpenId) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person of any account: openids are unlike in all of them."""
-        return _among(_IT.openid, self._vault.forms(openid, Column.OPENID))
+        return _among(_IT.openid, self._cipher.forms(openid, Column.OPENID))
 
     def with_unionid(self, unionid: str) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person in every account."""
-        return _among(_IT.unionid, self._vault.forms(unionid, Column.UNIONID))
+        return _among(_IT.unionid, self._cipher.forms(unionid, Column.UNIONID))
 
-    def read(self, row: RowMapping) -> Person | None:
+    def read(self, row: RowMapping) -> Identity | None:
         """Return whom a row with the columns `NAMES` is about; None if it joined nobody.
 
         Raises:
@@ -61,27 +61,29 @@ class People:
         account, by = row[_IT.account], row[_IT.sealed_by]
 
         def text(column: Column) -> str:
-            kept = Kept(row[_IT[column]], row[_IT[f"{column}_sealed"]])
-            return self._vault.open(kept, column, account=account, by=by)
+            kept = StoredValue(row[_IT[column]], row[_IT[f"{column}_sealed"]])
+            return self._cipher.open(kept, column, account=account, by=by)
 
         unionid = None if row[_IT.unionid] is None else text(Column.UNIONID)
-        return Person(row[_IT.id], account, OpenId(text(Column.OPENID)), unionid, row[_IT.subscribed])
+        return Identity(row[_IT.id], account, OpenId(text(Column.OPENID)), unionid, row[_IT.subscribed])
 
     def names(self, account: str, openid: OpenId, unionid: str | None) -> dict[str, str | None]:
         """Return the columns that name a person, under the newest key. All of them: a row has one key."""
-        openid_kept = self._vault.keep(openid, Column.OPENID, account=account)
-        unionid_kept = self._vault.keep(unionid, Column.UNIONID, account=account) if unionid else Kept("", None)
+        openid_kept = self._cipher.keep(openid, Column.OPENID, account=account)
+        unionid_kept = (
+            self._cipher.keep(unionid, Column.UNIONID, account=account) if unionid else StoredValue("", None)
+        )
         return {
             "openid": openid_kept.lookup,
             "openid_sealed": openid_kept.sealed,
             "unionid": unionid_kept.lookup or None,
             "unionid_sealed": unionid_kept.sealed,
-            "sealed_by": self._vault.newest,
+            "sealed_by": self._cipher.newest,
         }
 
     async def find(
         self, connection: AsyncConnection, account: str, openid: OpenId, *, hold: bool = False
-    ) -> Person | None:
+    ) -> Identity | None:
         """Return a person; None if they are not known. *hold* keeps them here until the transaction ends."""
         query = sa.select(*NAMES).where(self.them(account, openid))
         query = query.with_for_update() if hold else query
@@ -100,7 +102,7 @@ class People:
         and only then look whether the person stands under another form.
         """
         names = self.names(account, openid, None)
-        forms = self._vault.forms(openid, Column.OPENID)
+        forms = self._cipher.forms(openid, Column.OPENID)
         first = min((form for form in forms if form.startswith(BLIND)), default=openid)
         row = {"account": account, **names, "openid": first, **values}
         try:

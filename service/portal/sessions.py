@@ -13,7 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.audit import Happening
+from models.audit import AuditEvent
 from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
 from models.language import Lang
@@ -22,7 +22,7 @@ from models.requester import visible
 from models.tables.columns import to_millisecond
 from models.tables.portal import portal_sessions
 from models.web_origin import origin_of
-from service.audit.log import Audit
+from service.audit.log import AuditLog
 from service.config.settings import Client
 from service.config.types import LONGEST_LIFETIME
 from service.crypto.keyring import Keyring
@@ -35,7 +35,7 @@ _CODE_LIVES: Final = timedelta(seconds=LONGEST_LIFETIME)
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PortalLink:
     """A new session and the token that opens it, once."""
 
     session: PortalSession
@@ -43,14 +43,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSession:
     """A session that was just opened, and what its holder proves that by."""
 
     session: PortalSession
     secret: str
 
 
-class Portal:
+class PortalSessions:
     """Portal sessions from their making to their end."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Portal:
         database: Database,
         keyring: Keyring,
         clients: Mapping[str, Client],
-        audit: Audit,
+        audit: AuditLog,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -77,7 +77,7 @@ class Portal:
         return_url: str | None = None,
         only_login: bool = False,
         lang: Lang | None = None,
-    ) -> Link:
+    ) -> PortalLink:
         """Make a session for a user of *client*, waiting to be opened.
 
         Raises:
@@ -102,7 +102,7 @@ class Portal:
             await connection.execute(sa.insert(portal_sessions).values(row))
 
         await self._database.once(work)
-        return Link(session, f"{session.id}.{self._keyring.newest(client).portal_link(session.id)}")
+        return PortalLink(session, f"{session.id}.{self._keyring.newest(client).portal_link(session.id)}")
 
     async def linked(self, token: str) -> PortalSession | None:
         """Return the session that a link was made for, open or over as it may be; None for no link of ours.
@@ -116,7 +116,7 @@ class Portal:
             return session
         return None
 
-    async def open(self, session: PortalSession) -> Opened | None:
+    async def open(self, session: PortalSession) -> OpenedSession | None:
         """Open a session that `linked` has found; None if that was done before, or it waited too long.
 
         Raises:
@@ -137,8 +137,8 @@ class Portal:
 
         if not await self._database.once(work):
             return None
-        self._audit.note(Happening.PORTAL_OPENED, client=session.client, user_id=session.user_id)
-        return Opened(opened, self._keyring.newest(session.client).portal_secret(session.id, now))
+        self._audit.note(AuditEvent.PORTAL_OPENED, client=session.client, user_id=session.user_id)
+        return OpenedSession(opened, self._keyring.newest(session.client).portal_secret(session.id, now))
 
     async def enter(self, session_id: str, secret: str) -> PortalSession:
         """Return the open session whose secret this is.

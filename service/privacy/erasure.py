@@ -1,7 +1,7 @@
 """Forgets a person, or a user of a site, in every table. What others rely on stays, and names nobody any more.
 
-A person's own row goes first: whoever is binding them right now holds it (`People.find`), and so is either seen
-here or finds nobody.
+A person's own row goes first: whoever is binding them right now holds it (`Identities.find`), and so is either
+seen here or finds nobody.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.binding import Door, UserId
+from models.binding import ChangeSource, UserId
 from models.events import OpenId, shortened
 from models.tables.audit import audit
 from models.tables.bindings import bindings, history
@@ -22,7 +22,7 @@ from models.tables.portal import portal_sessions
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings.repository import erase
-from service.identities.repository import NAMES, People, Person
+from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
 from service.tickets.endings import insert
 
@@ -34,7 +34,7 @@ class Erased:
     deleted: Counter[str] = field(default_factory=Counter)
     unnamed: Counter[str] = field(default_factory=Counter)
     """Rows that stay and do not say any more whom, or which user, they are about."""
-    people: set[tuple[str, OpenId]] = field(default_factory=set)
+    identities: set[tuple[str, OpenId]] = field(default_factory=set)
     """Of which account, and who."""
     tickets: set[TicketId] = field(default_factory=set)
     cancelled: dict[TicketId, Ending] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Erased:
         """Take in what else was forgotten."""
         self.deleted.update(more.deleted)
         self.unnamed.update(more.unnamed)
-        self.people.update(more.people)
+        self.identities.update(more.identities)
         self.tickets.update(more.tickets)
         self.cancelled.update(more.cancelled)
 
@@ -53,7 +53,7 @@ class FollowerErasure:
     """Ends what is held about followers who unsubscribe from an account."""
 
     database: Database
-    people: People
+    identities: Identities
 
     async def unfollowed(
         self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime
@@ -65,9 +65,9 @@ class FollowerErasure:
 
         async def work(connection: AsyncConnection) -> Erased | None:
             if erase:
-                how: dict[str, Any] = {"door": Door.UNFOLLOW, "now": now, "until": at}
-                return await forget_person(connection, self.people, account, openid, **how)
-            if person := await self.people.find(connection, account, openid, hold=True):
+                how: dict[str, Any] = {"source": ChangeSource.UNFOLLOW, "now": now, "until": at}
+                return await forget_person(connection, self.identities, account, openid, **how)
+            if person := await self.identities.find(connection, account, openid, hold=True):
                 until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
                 await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
             return None
@@ -77,28 +77,28 @@ class FollowerErasure:
 
 async def forget_person(
     connection: AsyncConnection,
-    people: People,
+    identities: Identities,
     account: str,
     openid: OpenId,
     *,
-    door: Door,
+    source: ChangeSource,
     now: datetime,
     until: datetime | None = None,
 ) -> Erased:
     """Forget a person within the caller's transaction; nothing is done if they have come back after *until*."""
-    erased = Erased(people={(account, openid)})
+    erased = Erased(identities={(account, openid)})
     # Again until there is none: while keys are rotated somebody may stand under two of them.
-    while person := await people.find(connection, account, openid, hold=True):
+    while person := await identities.find(connection, account, openid, hold=True):
         since = sa.select(followers.c.followed_at).where(followers.c.id == person.id)
         if until and (await connection.execute(since)).scalar_one() > until:
             return Erased()
-        await _forget_number(connection, erased, person.id, door=door, now=now)
+        await _forget_number(connection, erased, person.id, source=source, now=now)
     await _forget_record(connection, erased, account, openid)
     return erased
 
 
 async def forget_user(
-    connection: AsyncConnection, people: People, client: str, user_id: UserId, *, now: datetime
+    connection: AsyncConnection, identities: Identities, client: str, user_id: UserId, *, now: datetime
 ) -> Erased:
     """Forget a user of a site within the caller's transaction, and every WeChat that is bound to nobody else.
 
@@ -106,32 +106,34 @@ async def forget_user(
     """
     erased = Erased()
     await _cancel_requests(connection, erased, client, user_id, now=now)
-    persons = await _bound_to(connection, people, client, user_id)
+    persons = await _bound_to(connection, identities, client, user_id)
     theirs = sa.and_(bindings.c.client == client, bindings.c.user_id == user_id)
-    erased.deleted["bindings"] += await erase(connection, theirs, door=Door.PRIVACY, now=now)
+    erased.deleted["bindings"] += await erase(connection, theirs, source=ChangeSource.PRIVACY, now=now)
     for person in persons:
         others = sa.select(bindings.c.id).where(bindings.c.follower_id == person.id).limit(1)
         if await connection.scalar(others) is not None:
             erased.unnamed["followers"] += 1
             continue
-        erased.people.add((person.account, person.openid))
-        await _forget_number(connection, erased, person.id, door=Door.PRIVACY, now=now)
+        erased.identities.add((person.account, person.openid))
+        await _forget_number(connection, erased, person.id, source=ChangeSource.PRIVACY, now=now)
         await _forget_record(connection, erased, person.account, person.openid)
     await _forget_rows(connection, erased, client, user_id)
     return erased
 
 
-async def _bound_to(connection: AsyncConnection, people: People, client: str, user_id: UserId) -> list[Person]:
+async def _bound_to(
+    connection: AsyncConnection, identities: Identities, client: str, user_id: UserId
+) -> list[Identity]:
     """Return the people bound to a user, and hold them."""
     bound = sa.select(bindings.c.follower_id).where(bindings.c.client == client, bindings.c.user_id == user_id)
     numbers = (await connection.scalars(bound)).all()
     query = sa.select(*NAMES).where(followers.c.id.in_(numbers)).order_by(followers.c.id).with_for_update()
     rows = (await connection.execute(query)).mappings()
-    return [person for row in rows if (person := people.read(row))]
+    return [person for row in rows if (person := identities.read(row))]
 
 
 async def _forget_number(
-    connection: AsyncConnection, erased: Erased, number: int, *, door: Door, now: datetime
+    connection: AsyncConnection, erased: Erased, number: int, *, source: ChangeSource, now: datetime
 ) -> None:
     gone = await connection.execute(sa.delete(followers).where(followers.c.id == number))
     erased.deleted["followers"] += gone.rowcount
@@ -140,7 +142,7 @@ async def _forget_number(
     # The endings before the bindings, as whoever exchanges a code does.
     await _unname(connection, erased, endings, number)
     whose = bindings.c.follower_id == number
-    erased.deleted["bindings"] += await erase(connection, whose, door=door, now=now)
+    erased.deleted["bindings"] += await erase(connection, whose, source=source, now=now)
     await _unname(connection, erased, history, number)
 
 

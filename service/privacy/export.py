@@ -17,7 +17,7 @@ from models.tables.identities import followers
 from models.tables.portal import portal_sessions
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ticket
-from service.identities.repository import NAMES, People, Person
+from service.identities.repository import NAMES, Identities, Identity
 
 _OURS: Final = ("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by")
 """Columns that say nothing about anybody."""
@@ -36,33 +36,38 @@ Wanted = Mapping[str, Sequence[sa.ColumnElement[bool]]]
 
 
 async def persons(
-    connection: AsyncConnection, people: People, *, openid: OpenId | None, account: str | None, user: User | None
-) -> list[Person]:
+    connection: AsyncConnection,
+    identities: Identities,
+    *,
+    openid: OpenId | None,
+    account: str | None,
+    user: User | None,
+) -> list[Identity]:
     """Return the people with an openid, or those bound to a user, as far as they are known."""
     query = sa.select(*NAMES).order_by(followers.c.id)
     if openid:
-        query = query.where(people.with_openid(openid))
+        query = query.where(identities.with_openid(openid))
         query = query.where(followers.c.account == account) if account else query
     if user:
         bound = sa.select(bindings.c.follower_id).where(*_of_user(bindings, user))
         query = query.where(followers.c.id.in_(bound))
     rows = (await connection.execute(query)).mappings()
-    return [person for row in rows if (person := people.read(row))]
+    return [person for row in rows if (person := identities.read(row))]
 
 
 async def disclose(
     connection: AsyncConnection,
-    people: Sequence[Person],
+    identities: Sequence[Identity],
     *,
     names: Iterable[tuple[str, OpenId]],
     user: User | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return whatever the tables hold about *people*, whom the record knows by *names*, and about *user*."""
-    numbers = {person.id: person.openid for person in people}
+    numbers = {person.id: person.openid for person in identities}
     about = sa.select(*(followers.c[name] for name in ("id", "lang", "asked_at", "followed_at")))
     rows = (await connection.execute(about.where(followers.c.id.in_(numbers)))).mappings()
     more = {row["id"]: {name: row[name] for name in row if name != "id"} for row in rows}
-    told = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in people]}
+    told = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in identities]}
     for name, conditions in _wanted(list(numbers), names, user).items():
         table = _TABLES[name]
         found = []

@@ -13,7 +13,7 @@ from models.binding import UserId
 from models.events import pseudonym
 from models.scene import read, read_ticket
 from models.ticket import Ending, Ticket, TicketId, forget, settle
-from service.confirmation.open_questions import Questions
+from service.confirmation.open_questions import OpenQuestions
 from service.identities.departures import left_mark
 from service.privacy.erasure import Erased
 from service.storage.redis import redis_errors
@@ -25,17 +25,17 @@ _ESCAPED: Final = r"\\\g<0>"
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
+class TicketTraces:
     """What was found: tickets that name them, and keys that are theirs alone."""
 
     tickets: list[Ticket]
     keys: list[str]
 
 
-class Tracing:
+class RedisErasure:
     """Looks through Redis for people; whatever it does ends within the *seconds* it is given."""
 
-    def __init__(self, redis: "Redis | RedisCluster", *, store: TicketStore, questions: Questions) -> None:
+    def __init__(self, redis: "Redis | RedisCluster", *, store: TicketStore, questions: OpenQuestions) -> None:
         self._redis = redis
         self._store = store
         self._questions = questions
@@ -84,20 +84,20 @@ class Tracing:
                 values = {key: str(await self._redis.get(key) or "") for key in found.keys}
         return found.tickets, values
 
-    async def _find(self, erased: Erased, *, user: tuple[str, UserId] | None, everywhere: bool) -> Traces:
+    async def _find(self, erased: Erased, *, user: tuple[str, UserId] | None, everywhere: bool) -> TicketTraces:
         ids = set(erased.tickets)
-        for account, openid in erased.people:
+        for account, openid in erased.identities:
             scenes = [read(asked.scene) for asked in await self._questions.kept(account, openid)]
             ids.update(scene.head.ticket for scene in scenes if scene)
         if everywhere:
             ids.update([TicketId(key.removeprefix(KEYS)) async for key in self._keys(f"{KEYS}*")])
-        openids = {openid for _, openid in erased.people}
+        openids = {openid for _, openid in erased.identities}
         loaded = [ticket for one in ids if (ticket := await self._store.load(one))]
         theirs = [it for it in loaded if it.id in erased.tickets or it.openid in openids]
         theirs = [it for it in theirs if it != forget(it) or (it.id in erased.cancelled and not it.status.final)]
         keys = {key for pattern in _patterns(erased, user) async for key in self._keys(pattern)}
-        stay = {left_mark(account, openid) for account, openid in erased.people}
-        return Traces(theirs, sorted(keys - stay))
+        stay = {left_mark(account, openid) for account, openid in erased.identities}
+        return TicketTraces(theirs, sorted(keys - stay))
 
     async def _keys(self, pattern: str) -> AsyncIterator[str]:
         async for key in self._redis.scan_iter(match=pattern, count=_PAGE):
@@ -105,7 +105,7 @@ class Tracing:
 
 
 def _patterns(erased: Erased, user: tuple[str, UserId] | None) -> list[str]:
-    patterns = [f"scanbind:*{pseudonym(openid)}*" for _, openid in erased.people]
+    patterns = [f"scanbind:*{pseudonym(openid)}*" for _, openid in erased.identities]
     if user:
         client, user_id = user
         patterns.append(f"scanbind:l:*:{client}:{_GLOB.sub(_ESCAPED, user_id)}:*")

@@ -12,20 +12,20 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.audit import Happening, Line
-from models.binding import Door, UserId
+from models.audit import AuditEntry, AuditEvent
+from models.binding import ChangeSource, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
-from service.audit import log
+from service.audit.log import write_entries
 from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
-from service.confirmation.open_questions import Questions
+from service.confirmation.open_questions import OpenQuestions
 from service.identities import reencryption
 from service.identities.departures import Departures
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.privacy.export import disclose, held, persons, plain
-from service.privacy.redis_erasure import Tracing
+from service.privacy.redis_erasure import RedisErasure
 from service.storage import database, embedded_valkey, redis
 from service.storage.database import Database
 from service.tickets.store import TicketStore
@@ -110,16 +110,22 @@ async def erase(settings: Settings, about: Subject) -> Answer:
         return await office.erase()
 
 
-class _Office:
+class SubjectRequests:
     """Where people's wishes are met, with every store at hand."""
 
     def __init__(
-        self, settings: Settings, *, sql: Database, tracing: Tracing, departures: Departures, about: Subject
+        self,
+        settings: Settings,
+        *,
+        sql: Database,
+        redis_erasure: RedisErasure,
+        departures: Departures,
+        about: Subject,
     ) -> None:
         self._settings = settings
         self._sql = sql
-        self._people = People(reencryption.vault(settings))
-        self._tracing = tracing
+        self._identities = Identities(reencryption.cipher(settings))
+        self._redis_erasure = redis_erasure
         self._departures = departures
         self._about = about
 
@@ -133,18 +139,18 @@ class _Office:
         user = self._about.user
         async with self._sql.read() as connection:
             known = await persons(
-                connection, self._people, openid=self._about.openid, account=self._about.account, user=user
+                connection, self._identities, openid=self._about.openid, account=self._about.account, user=user
             )
-            names = sorted(would.people | {(person.account, person.openid) for person in known})
+            names = sorted(would.identities | {(person.account, person.openid) for person in known})
             told = await disclose(connection, known, names=names, user=user)
         try:
-            tickets, keys = await self._tracing.find(would, user=user, seconds=_SECONDS)
+            tickets, keys = await self._redis_erasure.find(would, user=user, seconds=_SECONDS)
         except StoreUnavailable:
-            return Answer(await self._receipt(Happening.DATA_EXPORTED, **told, redis=None), complete=False)
+            return Answer(await self._receipt(AuditEvent.DATA_EXPORTED, **told, redis=None), complete=False)
         if not any([*told.values(), tickets, keys]):
             return None
         in_redis = {"tickets": [held(ticket) for ticket in tickets], "keys": keys}
-        return Answer(await self._receipt(Happening.DATA_EXPORTED, **told, redis=in_redis), complete=True)
+        return Answer(await self._receipt(AuditEvent.DATA_EXPORTED, **told, redis=in_redis), complete=True)
 
     async def would_erase(self) -> Erased:
         """Return what `erase` would do to the database; it is done and taken back.
@@ -170,7 +176,7 @@ class _Office:
         would = await self.would_erase()
         counts = dict(would.deleted + would.unnamed)
         with suppress(StoreUnavailable):  # then the receipt will say so
-            tickets, keys = await self._tracing.find(would, user=self._about.user, seconds=_SECONDS)
+            tickets, keys = await self._redis_erasure.find(would, user=self._about.user, seconds=_SECONDS)
             counts |= {"in Redis": len(tickets) + len(keys)} if tickets or keys else {}
         return ", ".join(f"{name} {rows}" for name, rows in counts.items()) or None
 
@@ -183,18 +189,18 @@ class _Office:
         erased, traces = Erased(), Counter[str]()
         user, complete = self._about.user, True
         for pause in (_SETTLE, 0):
-            erased.add(await self._sql.once(partial(self._forget, also=frozenset(erased.people))))
-            for account, openid in erased.people:
+            erased.add(await self._sql.once(partial(self._forget, also=frozenset(erased.identities))))
+            for account, openid in erased.identities:
                 await self._departures.left(account, openid, int(datetime.now(UTC).timestamp()))
             try:
-                traces += await self._tracing.forget(erased, user=user, everywhere=True, seconds=_SECONDS)
+                traces += await self._redis_erasure.forget(erased, user=user, everywhere=True, seconds=_SECONDS)
             except StoreUnavailable:
                 complete = False
             await asyncio.sleep(pause)
         rows = dict(+erased.deleted)
         kept = [{"table": name, "rows": count, "why": _WHY[name]} for name, count in (+erased.unnamed).items()]
         told = await self._receipt(
-            Happening.DATA_ERASED,
+            AuditEvent.DATA_ERASED,
             erased={"database": rows, "redis": dict(traces) if complete else None},
             kept=kept,
             note=_NOTE,
@@ -205,10 +211,14 @@ class _Office:
         self, connection: AsyncConnection, *, also: frozenset[tuple[str, OpenId]] = frozenset()
     ) -> Erased:
         now, user, openid = datetime.now(UTC), self._about.user, self._about.openid
-        erased = await forget_user(connection, self._people, *user, now=now) if user else Erased()
+        erased = await forget_user(connection, self._identities, *user, now=now) if user else Erased()
         names = {(account, openid) for account in await self._accounts(connection)} if openid else set()
         for account, one in sorted(names | also):
-            erased.add(await forget_person(connection, self._people, account, one, door=Door.PRIVACY, now=now))
+            erased.add(
+                await forget_person(
+                    connection, self._identities, account, one, source=ChangeSource.PRIVACY, now=now
+                )
+            )
         return erased
 
     async def _accounts(self, connection: AsyncConnection) -> set[str]:
@@ -216,22 +226,22 @@ class _Office:
         if self._about.account:
             return {self._about.account}
         openid = self._about.openid
-        known = await persons(connection, self._people, openid=openid, account=None, user=None)
+        known = await persons(connection, self._identities, openid=openid, account=None, user=None)
         return {*self._settings.accounts, *(person.account for person in known)}
 
-    async def _receipt(self, happening: Happening, **told: Any) -> dict[str, Any]:
+    async def _receipt(self, happening: AuditEvent, **told: Any) -> dict[str, Any]:
         receipt, now, shown = secrets.token_urlsafe(9), datetime.now(UTC), self._about.shown()
-        line = Line(now, happening, shown.get("client"), shown.get("account"), detail=f"receipt {receipt}")
+        line = AuditEntry(now, happening, shown.get("client"), shown.get("account"), detail=f"receipt {receipt}")
 
         async def work(connection: AsyncConnection) -> None:
-            await log.write(connection, line)
+            await write_entries(connection, line)
 
         await self._sql.once(work)
         return {"receipt": receipt, **plain({"at": now}), "subject": shown, **told}
 
 
 @asynccontextmanager
-async def _office(settings: Settings, about: Subject) -> AsyncIterator[_Office]:
+async def _office(settings: Settings, about: Subject) -> AsyncIterator[SubjectRequests]:
     """Open the stores, beside a service that runs or without one.
 
     Raises:
@@ -242,16 +252,16 @@ async def _office(settings: Settings, about: Subject) -> AsyncIterator[_Office]:
         opening = database.connect(settings.database.url, data_dir=settings.data_dir)
         sql = await stack.enter_async_context(opening)
         await sql.check_schema()
-        await reencryption.check(sql, reencryption.vault(settings))
+        await reencryption.check(sql, reencryption.cipher(settings))
         url = settings.redis.url
         if url == EMBEDDED:
             url = await stack.enter_async_context(embedded_valkey.shared(settings.data_dir))
         client = await stack.enter_async_context(redis.connect(url))
-        tracing = Tracing(client, store=TicketStore(client), questions=Questions(client))
-        yield _Office(
+        redis_erasure = RedisErasure(client, store=TicketStore(client), questions=OpenQuestions(client))
+        yield SubjectRequests(
             settings,
             sql=sql,
-            tracing=tracing,
+            redis_erasure=redis_erasure,
             departures=Departures(client, accounts=settings.accounts),
             about=about,
         )

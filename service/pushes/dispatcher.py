@@ -8,59 +8,59 @@ The order of a scan: the open question, then SCANNED in Redis, then the question
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from models.audit import Happening
+from models.audit import AuditEvent
 from models.confirmation import could_answer
-from models.events import Event, Followed, Other, Push, Said, Scan, Unfollowed
+from models.events import Event, Other, Push, Scan, Subscribed, TextMessage, Unsubscribed
 from models.language import Lang
 from models.scene import read
 from models.ticket import READABLE_AFTER, Confirm, Signal, Ticket, advance
-from service.audit.log import Audit
-from service.confirmation.answers import Answering
-from service.confirmation.completion import Concluding
+from service.audit.log import AuditLog
+from service.confirmation.answers import AnswerHandler
+from service.confirmation.completion import TicketCompletion
 from service.confirmation.messages import Notice, too_often
-from service.confirmation.open_questions import Asked, Questions
-from service.confirmation.scan_context import Stage, Stages
-from service.identities.follower_refresh import Profiles
+from service.confirmation.open_questions import OpenQuestion, OpenQuestions
+from service.confirmation.scan_context import ScanContext, SceneVerifier
+from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers
 from service.observability.metrics import Metrics
-from service.pushes.reply_cache import Answered, Deliveries
-from service.pushes.unfollow import Leaving
-from service.rate_limiting.rates import Excess, Limits
-from service.tickets.status import Following
+from service.pushes.reply_cache import CachedReply, ReplyCache
+from service.pushes.unfollow import UnfollowHandler
+from service.rate_limiting.rates import Excess, RateLimits
+from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
 
 
-class Scanning:
+class PushDispatcher:
     """Turns pushes into what they do, and returns what the chat says in answer (None: nothing)."""
 
     def __init__(
         self,
         *,
-        stages: Stages,
+        verifier: SceneVerifier,
         store: TicketStore,
-        questions: Questions,
-        deliveries: Deliveries,
-        following: Following,
-        answering: Answering,
-        concluding: Concluding,
+        questions: OpenQuestions,
+        reply_cache: ReplyCache,
+        ticket_status: TicketStatus,
+        answers: AnswerHandler,
+        completion: TicketCompletion,
         followers: Followers,
-        leaving: Leaving,
-        profiles: Profiles,
-        audit: Audit,
-        limits: Limits,
+        unfollow: UnfollowHandler,
+        follower_refresh: FollowerRefresh,
+        audit: AuditLog,
+        limits: RateLimits,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._stages = stages
+        self._verifier = verifier
         self._store = store
         self._questions = questions
-        self._deliveries = deliveries
-        self._following = following
-        self._answering = answering
-        self._concluding = concluding
+        self._reply_cache = reply_cache
+        self._ticket_status = ticket_status
+        self._answers = answers
+        self._completion = completion
         self._followers = followers
-        self._leaving = leaving
-        self._profiles = profiles
+        self._unfollow = unfollow
+        self._follower_refresh = follower_refresh
         self._audit = audit
         self._limits = limits
         self._metrics = metrics
@@ -74,7 +74,7 @@ class Scanning:
         """
         if isinstance(event, Other):
             return None
-        if kept := await self._deliveries.recall(account, event):
+        if kept := await self._reply_cache.recall(account, event):
             return kept.text
         if excess := await self._excess(event):
             self._metrics.limited.labels(excess.limit).inc()
@@ -82,8 +82,8 @@ class Scanning:
             text = too_often() if excess.first else None
         else:
             text = await self._handle(account, event)
-        if left := await self._deliveries.remember(account, event, Answered(text)):
-            await self._leaving.left(account, event.openid, left)  # while this was handled
+        if left := await self._reply_cache.remember(account, event, CachedReply(text)):
+            await self._unfollow.left(account, event.openid, left)  # while this was handled
             return None
         return text
 
@@ -93,7 +93,7 @@ class Scanning:
             case Scan():
                 scene = read(event.scene)
                 return await self._limits.scan(event.openid, scene.head.ticket if scene else None)
-            case Said() if could_answer(event.text):
+            case TextMessage() if could_answer(event.text):
                 return await self._limits.scan(event.openid, None)
         return None
 
@@ -101,61 +101,61 @@ class Scanning:
         match event:
             case Scan():
                 return await self._scan(account, event)
-            case Said():
-                return await self._answering.said(account, event)
-            case Followed():
+            case TextMessage():
+                return await self._answers.said(account, event)
+            case Subscribed():
                 await self._meet(account, event, followed=True)
-            case Unfollowed():
-                await self._leaving.left(account, event.openid, event.created)
+            case Unsubscribed():
+                await self._unfollow.left(account, event.openid, event.created)
         return None
 
     async def _meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:
         """Remember a follower; return their language when it is known."""
         follower = await self._followers.seen(account, push.openid, at=_moment(push), followed=followed)
-        self._profiles.refresh(follower)
+        self._follower_refresh.refresh(follower)
         return follower.lang
 
     async def _scan(self, account: str, scan: Scan) -> str | None:
         lang = await self._meet(account, scan, followed=scan.followed)
-        stage = await self._stages.enter(scan.scene, account=account, openid=scan.openid, lang=lang)
-        if stage is None:
+        context = await self._verifier.verify(scan.scene, account=account, openid=scan.openid, lang=lang)
+        if context is None:
             return None  # another system's code: its business
-        ticket = await self._following.read_afresh(stage.claim.head)
-        self._note(stage, ticket)
+        ticket = await self._ticket_status.read_afresh(context.claim.head)
+        self._note(context, ticket)
         if ticket.openid not in (None, scan.openid):
-            return stage.say(Notice.SOMEBODY_ELSE)
+            return context.say(Notice.SOMEBODY_ELSE)
         if ticket.status.final:
-            return stage.tell(ticket)
-        newest = await self._open(stage, scan)
-        if stage.confirm is Confirm.NONE:
-            ending = await self._concluding.confirm(stage, ticket)
-            return stage.tell(ending) if ending else None
+            return context.tell(ticket)
+        newest = await self._open(context, scan)
+        if context.confirm is Confirm.NONE:
+            ending = await self._completion.confirm(context, ticket)
+            return context.tell(ending) if ending else None
         if not newest:
-            return stage.say(Notice.OUT_OF_DATE)  # they have scanned another since
-        return await self._ask(stage, scan)
+            return context.say(Notice.OUT_OF_DATE)  # they have scanned another since
+        return await self._ask(context, scan)
 
-    def _note(self, stage: Stage, ticket: Ticket) -> None:
-        claim, others = stage.claim, ticket.openid not in (None, stage.openid)
+    def _note(self, context: ScanContext, ticket: Ticket) -> None:
+        claim, others = context.claim, ticket.openid not in (None, context.openid)
         self._audit.note(
-            Happening.SCANNED,
+            AuditEvent.SCANNED,
             client=claim.client,
             account=claim.account,
             ticket=claim.head.ticket,
-            openid=stage.openid,
+            openid=context.openid,
             detail="somebody else's" if others else ticket.status,
         )
 
-    async def _open(self, stage: Stage, scan: Scan) -> bool:
+    async def _open(self, context: ScanContext, scan: Scan) -> bool:
         """Make this the person's newest scan, which closes their older questions even if it asks nothing.
 
         False if they have scanned a newer one.
         """
-        asked = Asked(scene=scan.scene, created=scan.created)
-        until = stage.claim.head.expires_at + READABLE_AFTER
-        return await self._questions.open(stage.claim.account, scan.openid, asked, until=until)
+        asked = OpenQuestion(scene=scan.scene, created=scan.created)
+        until = context.claim.head.expires_at + READABLE_AFTER
+        return await self._questions.open(context.claim.account, scan.openid, asked, until=until)
 
-    async def _ask(self, stage: Stage, scan: Scan) -> str:
-        head = stage.claim.head
+    async def _ask(self, context: ScanContext, scan: Scan) -> str:
+        head = context.claim.head
         now = self._clock()
         ticket = await self._store.update(
             Ticket(head.ticket),
@@ -163,8 +163,8 @@ class Scanning:
             expires_at=head.expires_at,
         )
         if ticket.openid != scan.openid:
-            return stage.say(Notice.SOMEBODY_ELSE)
-        return stage.tell(ticket) if ticket.status.final else stage.ask(ticket.asker)
+            return context.say(Notice.SOMEBODY_ELSE)
+        return context.tell(ticket) if ticket.status.final else context.ask(ticket.requester)
 
 
 def _moment(push: Push) -> datetime:

@@ -17,20 +17,20 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CachedReply:
     """What was said in answer; None for nothing."""
 
     text: str | None
 
 
 @dataclass(slots=True)
-class Deliveries:
+class ReplyCache:
     """Answers by account and push; what a person did before they left is answered with nothing."""
 
     redis: "Redis | RedisCluster"
     departures: Departures
 
-    async def recall(self, account: str, push: Push) -> Answered | None:
+    async def recall(self, account: str, push: Push) -> CachedReply | None:
         """Return what this very push was answered with before, if that is remembered.
 
         What somebody did before they left, and is delivered after, is answered with nothing.
@@ -42,10 +42,10 @@ class Deliveries:
             log.warning("cannot tell redeliveries: %s", e.detail)
             return None
         if left and push.created < int(left):
-            return Answered(None)
-        return Answered(json.loads(held)) if held else None
+            return CachedReply(None)
+        return CachedReply(json.loads(held)) if held else None
 
-    async def remember(self, account: str, push: Push, answered: Answered) -> int | None:
+    async def remember(self, account: str, push: Push, answered: CachedReply) -> int | None:
         """Keep what the push was answered with; return when the person left, if that was after this push."""
         await self.departures.keep(account, _key(account, push), json.dumps(answered.text))
         try:

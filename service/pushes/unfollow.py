@@ -7,18 +7,18 @@ from typing import Final
 
 from models.errors import StoreUnavailable
 from models.events import OpenId
-from service.audit.log import Audit
+from service.audit.log import AuditLog
 from service.config.settings import Account
 from service.identities.departures import Departures
 from service.privacy.erasure import FollowerErasure
-from service.privacy.redis_erasure import Tracing
+from service.privacy.redis_erasure import RedisErasure
 
 log = logging.getLogger(__name__)
 _PATIENCE: Final = 1.0
 """Seconds: WeChat waits for the answer."""
 
 
-class Leaving:
+class UnfollowHandler:
     """Notes that people left and, unless the operator keeps them, forgets them in every store."""
 
     def __init__(
@@ -27,14 +27,14 @@ class Leaving:
         accounts: Mapping[str, Account],
         erasure: FollowerErasure,
         departures: Departures,
-        tracing: Tracing,
-        audit: Audit,
+        redis_erasure: RedisErasure,
+        audit: AuditLog,
         clock: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
         self._erasure = erasure
         self._departures = departures
-        self._tracing = tracing
+        self._redis_erasure = redis_erasure
         self._audit = audit
         self._clock = clock
 
@@ -55,6 +55,6 @@ class Leaving:
         if not erased:
             return
         try:
-            await self._tracing.forget(erased, seconds=_PATIENCE)
+            await self._redis_erasure.forget(erased, seconds=_PATIENCE)
         except StoreUnavailable as e:
             log.warning("what Redis holds of somebody who left lapses by itself: %s", e.detail)

@@ -26,7 +26,7 @@ class Waiter(Protocol):
     def task(self) -> "asyncio.Task[None]": ...
 
 
-class Room:
+class Counter:
     """So many places a name, 0 for any number."""
 
     __slots__ = ("_limit", "_taken", "places")
@@ -50,17 +50,17 @@ class Room:
             del self._taken[name]
 
 
-class Waiting:
+class WaitLimiter:
     """Gives out places to wait; 0 stands for no limit. An address of None is not counted."""
 
     def __init__(self, *, per_address: int, in_all: int) -> None:
-        self._streams = Room("streams_per_ticket", STREAMS)
-        self._polls = Room("polls_per_ticket", POLLS)
-        self._addresses = Room("waiting_per_address", per_address)
+        self._streams = Counter("streams_per_ticket", STREAMS)
+        self._polls = Counter("polls_per_ticket", POLLS)
+        self._addresses = Counter("waiting_per_address", per_address)
         self._in_all = in_all
-        self._here: dict[object, Place] = {}
+        self._here: dict[object, Slot] = {}
 
-    def stream(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
+    def stream(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
         """Give a place for a stream of *ticket*, until the context ends.
 
         Raises:
@@ -68,11 +68,11 @@ class Waiting:
         """
         return self._place(self._streams, ticket, address, waiter)
 
-    def poll(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
+    def poll(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
         """Give a place for a held poll of *ticket*. Raises: as `stream`."""
         return self._place(self._polls, ticket, address, waiter)
 
-    def leave(self, place: "Place") -> None:
+    def leave(self, place: "Slot") -> None:
         """Take a place back."""
         del self._here[place.waiter.protocol]
         for room, name in place.names:
@@ -86,7 +86,7 @@ class Waiting:
         if place := self._here.get(connection):
             place.waiter.task.cancel()
 
-    def _place(self, room: Room, ticket: TicketId, address: str | None, waiter: Waiter) -> "Place":
+    def _place(self, room: Counter, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
         if 0 < self._in_all <= len(self._here):
             raise _refusal("waiting")
         room.check(ticket, times=1)
@@ -96,16 +96,16 @@ class Waiting:
             names.append((self._addresses, whose))
         for one, name in names:
             one.enter(name)
-        place = self._here[waiter.protocol] = Place(self, tuple(names), waiter)
+        place = self._here[waiter.protocol] = Slot(self, tuple(names), waiter)
         return place
 
 
-class Place:
+class Slot:
     """Held for as long as the context lasts. Thousands are held at once, so there is little to it."""
 
     __slots__ = ("_waiting", "names", "waiter")
 
-    def __init__(self, waiting: Waiting, names: tuple[tuple[Room, str], ...], waiter: Waiter) -> None:
+    def __init__(self, waiting: WaitLimiter, names: tuple[tuple[Counter, str], ...], waiter: Waiter) -> None:
         self._waiting = waiting
         self.names = names
         self.waiter = waiter

@@ -37,7 +37,7 @@ if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]
 """
 
 
-class Quota:
+class QrQuota:
     """How many codes each account has asked for today."""
 
     def __init__(

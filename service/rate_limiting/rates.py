@@ -69,7 +69,7 @@ class Excess:
     first: bool
 
 
-class Limits:
+class RateLimits:
     """Counts by limit and by whom it is for; 0 stands for no limit."""
 
     def __init__(self, redis: "Redis | RedisCluster", allowed: settings.Limits) -> None:
@@ -107,14 +107,14 @@ class Limits:
                 return Excess(limit, first=over == 1)
         return None
 
-    async def failed(self, client: str | None, address: str) -> None:
+    async def record_failure(self, client: str | None, address: str) -> None:
         """Count one wrong password of *client* from *address*; after too many, `listen` refuses the next.
 
         None stands for a client id that is not configured: nothing is counted, in the same time.
         """
         await self._blame(Limit.FAILURES_PER_ADDRESS, address, client, count=client is not None)
 
-    def listen(self, client: str | None, address: str) -> None:
+    def check_blocked(self, client: str | None, address: str) -> None:
         """Return if a password of *client* from *address* may be looked at, as far as this process knows.
 
         Raises:
@@ -122,11 +122,11 @@ class Limits:
         """
         self._refuse(Limit.FAILURES_PER_ADDRESS, address, client)
 
-    async def forged(self, address: str) -> None:
+    async def record_forgery(self, address: str) -> None:
         """Count one push from *address* that WeChat did not sign; after too many, `hear` refuses the next."""
         await self._blame(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
 
-    def hear(self, address: str) -> None:
+    def check_forgers(self, address: str) -> None:
         """Return if a push from *address* may be read, as far as this process knows.
 
         Raises:

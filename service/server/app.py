@@ -17,51 +17,51 @@ from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables.commits import commit_marks
 from service import app_keys
-from service.audit.log import Audit
+from service.audit.log import AuditLog
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
-from service.confirmation.answers import Answering
-from service.confirmation.completion import Concluding
-from service.confirmation.open_questions import Questions
-from service.confirmation.scan_context import Stages
-from service.crypto.client_secrets import Credentials
+from service.confirmation.answers import AnswerHandler
+from service.confirmation.completion import TicketCompletion
+from service.confirmation.open_questions import OpenQuestions
+from service.confirmation.scan_context import SceneVerifier
+from service.crypto.client_secrets import ClientSecrets
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.identities import reencryption
 from service.identities.departures import Departures
-from service.identities.follower_refresh import Profiles
+from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.observability.metrics import Metrics
-from service.portal.sessions import Portal
+from service.portal.sessions import PortalSessions
 from service.privacy.erasure import FollowerErasure
-from service.privacy.redis_erasure import Tracing
-from service.pushes.dispatcher import Scanning
-from service.pushes.reply_cache import Deliveries
-from service.pushes.unfollow import Leaving
-from service.rate_limiting.open_waits import Waiting
-from service.rate_limiting.qr_quota import Quota
-from service.rate_limiting.rates import Limits
+from service.privacy.redis_erasure import RedisErasure
+from service.pushes.dispatcher import PushDispatcher
+from service.pushes.reply_cache import ReplyCache
+from service.pushes.unfollow import UnfollowHandler
+from service.rate_limiting.open_waits import WaitLimiter
+from service.rate_limiting.qr_quota import QrQuota
+from service.rate_limiting.rates import RateLimits
 from service.server import retention
 from service.server.background_tasks import Work, beside
-from service.server.readiness import Shared, database_takes_writes, redis_takes_writes
+from service.server.readiness import SharedCheck, database_takes_writes, redis_takes_writes
 from service.server.stopping import STOP, Step, Stop
 from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database
 from service.storage.purge import purge
 from service.storage.redis import connect
 from service.tickets.bind_requests import BindRequests
-from service.tickets.code_exchange import Redeeming
+from service.tickets.code_exchange import CodeExchange
 from service.tickets.endings import Endings
 from service.tickets.feed import Feed
-from service.tickets.issuer import Issuing
+from service.tickets.issuer import TicketIssuer
 from service.tickets.projection import Projection
-from service.tickets.status import Following
+from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
 from service.wechat.api import WeChatApi, open_apis
-from service.wechat.push_account import Account, Mode
+from service.wechat.push_account import Mode, PushAccount
 from service.wechat.transport import ApiAccount
 
 log = logging.getLogger(__name__)
@@ -78,12 +78,12 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     """Build the service as an aiohttp application; its resources open when it starts."""
     app = web.Application(middlewares=[frame], client_max_size=LARGEST_BODY)
     app[app_keys.SETTINGS] = settings
-    app[app_keys.CREDENTIALS] = Credentials(settings.clients)
+    app[app_keys.CLIENT_SECRETS] = ClientSecrets(settings.clients)
     app[app_keys.CLOCK] = clock
     app[app_keys.METRICS] = Metrics()
     app[app_keys.DRAINING] = asyncio.Event()
     app[STOP] = Stop()
-    app[app_keys.WAITING] = Waiting(
+    app[app_keys.WAIT_LIMITER] = WaitLimiter(
         per_address=settings.limits.waiting_per_address, in_all=settings.limits.waiting
     )
     app.add_routes(ROUTES)
@@ -100,11 +100,11 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))
         wechat = open_apis(_api_accounts(settings), redis=store)
         apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
-        audit = app[app_keys.AUDIT] = Audit(sql, clock=app[app_keys.CLOCK])
+        audit = app[app_keys.AUDIT] = AuditLog(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
         await audit.key_in_use("secret_key", app[app_keys.KEYRING].fingerprint)
-        await audit.key_in_use("encryption", reencryption.vault(settings).newest or CLEAR)
+        await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
 
         async def look_after_tasks() -> None:
@@ -112,8 +112,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
                 raise RuntimeError("a background task has ended")
 
         checks: dict[str, app_keys.Check] = {
-            "redis": Shared(partial(redis_takes_writes, store)),
-            "database": Shared(partial(database_takes_writes, sql)),
+            "redis": SharedCheck(partial(redis_takes_writes, store)),
+            "database": SharedCheck(partial(database_takes_writes, sql)),
             "background": look_after_tasks,
         }
         app[app_keys.CHECKS] = checks
@@ -126,47 +126,51 @@ def _compose(
     store: Redis | RedisCluster,
     sql: Database,
     apis: Mapping[str, WeChatApi],
-    audit: Audit,
+    audit: AuditLog,
 ) -> list[Work]:
     """Put every use case together; return the work to be done in the background."""
     settings, clock, metrics = app[app_keys.SETTINGS], app[app_keys.CLOCK], app[app_keys.METRICS]
     clients = settings.clients
     keyring = Keyring.derive(resolve_secret_keys(settings), clients)
-    people = People(reencryption.vault(settings))
-    endings, bindings, followers = Endings(sql, people), Bindings(sql, people), Followers(sql, people)
+    identities = Identities(reencryption.cipher(settings))
+    endings, bindings, followers = Endings(sql, identities), Bindings(sql, identities), Followers(sql, identities)
     requests = BindRequests(sql)
-    portal = Portal(database=sql, keyring=keyring, clients=clients, audit=audit, clock=clock)
+    portal = PortalSessions(database=sql, keyring=keyring, clients=clients, audit=audit, clock=clock)
     missed = asyncio.Event()  # whatever was published while the feed was away
     feed = Feed(store, on_connect=missed.set)
-    tickets, questions = TicketStore(store, tell=feed.learn), Questions(store)
+    tickets, questions = TicketStore(store, tell=feed.learn), OpenQuestions(store)
     projection = Projection(store=tickets, endings=endings, missed=missed, clock=clock)
-    profiles = Profiles(apis=apis, followers=followers, clock=clock)
-    stages = Stages(clients=clients, keyring=keyring, requests=requests)
-    concluding = Concluding(
+    follower_refresh = FollowerRefresh(apis=apis, followers=followers, clock=clock)
+    verifier = SceneVerifier(clients=clients, keyring=keyring, requests=requests)
+    completion = TicketCompletion(
         endings=endings,
         followers=followers,
-        profiles=profiles,
+        follower_refresh=follower_refresh,
         projection=projection,
         metrics=metrics,
         clock=clock,
     )
-    limits, quota = Limits(store, settings.limits), Quota(store, accounts=settings.accounts, clock=clock)
+    limits, quota = RateLimits(store, settings.limits), QrQuota(store, accounts=settings.accounts, clock=clock)
     quota.show(metrics)
-    following = Following(
+    ticket_status = TicketStatus(
         store=tickets, feed=feed, endings=endings, requests=requests, projection=projection, clock=clock
     )
-    answering = Answering(
-        stages=stages, questions=questions, following=following, followers=followers, concluding=concluding
+    answers = AnswerHandler(
+        verifier=verifier,
+        questions=questions,
+        ticket_status=ticket_status,
+        followers=followers,
+        completion=completion,
     )
 
     app[app_keys.ACCOUNTS] = _push_accounts(settings)
     app[app_keys.KEYRING] = keyring
     app[app_keys.FEED] = feed
     app[app_keys.BINDINGS] = bindings
-    app[app_keys.PORTAL] = portal
-    app[app_keys.FOLLOWING] = following
-    app[app_keys.LIMITS] = limits
-    app[app_keys.ISSUING] = Issuing(
+    app[app_keys.PORTAL_SESSIONS] = portal
+    app[app_keys.TICKET_STATUS] = ticket_status
+    app[app_keys.RATE_LIMITS] = limits
+    app[app_keys.TICKET_ISSUER] = TicketIssuer(
         clients=clients,
         lifetimes=settings.tickets,
         keyring=keyring,
@@ -175,7 +179,7 @@ def _compose(
         store=tickets,
         requests=requests,
         endings=endings,
-        following=following,
+        ticket_status=ticket_status,
         limits=limits,
         quota=quota,
         projection=projection,
@@ -183,36 +187,36 @@ def _compose(
         clock=clock,
     )
     departures = Departures(store, accounts=settings.accounts)
-    leaving = Leaving(
+    unfollow = UnfollowHandler(
         accounts=settings.accounts,
-        erasure=FollowerErasure(sql, people),
+        erasure=FollowerErasure(sql, identities),
         departures=departures,
-        tracing=Tracing(store, store=tickets, questions=questions),
+        redis_erasure=RedisErasure(store, store=tickets, questions=questions),
         audit=audit,
         clock=clock,
     )
-    app[app_keys.SCANNING] = Scanning(
-        stages=stages,
+    app[app_keys.PUSH_DISPATCHER] = PushDispatcher(
+        verifier=verifier,
         store=tickets,
         questions=questions,
-        deliveries=Deliveries(store, departures),
-        following=following,
-        answering=answering,
-        concluding=concluding,
+        reply_cache=ReplyCache(store, departures),
+        ticket_status=ticket_status,
+        answers=answers,
+        completion=completion,
         followers=followers,
-        leaving=leaving,
-        profiles=profiles,
+        unfollow=unfollow,
+        follower_refresh=follower_refresh,
         audit=audit,
         limits=limits,
         metrics=metrics,
         clock=clock,
     )
-    app[app_keys.REDEEMING] = Redeeming(
+    app[app_keys.CODE_EXCHANGE] = CodeExchange(
         clients=clients,
         keyring=keyring,
         endings=endings,
         followers=followers,
-        profiles=profiles,
+        follower_refresh=follower_refresh,
         projection=projection,
         audit=audit,
         clock=clock,
@@ -228,10 +232,10 @@ def _compose(
         (partial(purge, sql, commit_marks.c.id, when=commit_marks.c.at), MARKS_KEPT),
     )
     cleaning = partial(retention.run, purges, clock=clock)
-    return [feed.run, projection.run, profiles.run, audit.run, cleaning]
+    return [feed.run, projection.run, follower_refresh.run, audit.run, cleaning]
 
 
-async def _written(audit: Audit) -> None:
+async def _written(audit: AuditLog) -> None:
     """Write the last of the record, after all that could have added to it has ended."""
     try:
         await audit.finish()
@@ -246,7 +250,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
             opening = database.connect(settings.database.url, data_dir=settings.data_dir)
             sql = await stack.enter_async_context(opening)
             await sql.check_schema()
-            await reencryption.check(sql, reencryption.vault(settings))
+            await reencryption.check(sql, reencryption.cipher(settings))
         except StoreUnavailable as e:
             raise StoreUnavailable(f"database.url: {e.detail}") from e
         yield sql
@@ -263,9 +267,9 @@ async def _redis(settings: Settings, stop: Stop) -> AsyncIterator[Redis | RedisC
         yield await stack.enter_async_context(stop.ends(Step.REDIS, connect(url)))
 
 
-def _push_accounts(settings: Settings) -> dict[str, Account]:
+def _push_accounts(settings: Settings) -> dict[str, PushAccount]:
     return {
-        name: Account(
+        name: PushAccount(
             name=name,
             appid=account.appid,
             tokens=tuple(token.get_secret_value() for token in account.token),

@@ -40,7 +40,7 @@ _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - told apart here, and listened on 
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Demo:
     """Where the three are, as browsers reach them, each without a slash at its end."""
 
     shop: str
@@ -66,7 +66,7 @@ async def run_demo(environ: Mapping[str, str], *, port: int, on_lan: bool) -> in
 
 
 @asynccontextmanager
-async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) -> AsyncIterator[Trial]:
+async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) -> AsyncIterator[Demo]:
     """Run all three for as long as the context lasts; a port that is taken is replaced by a free one.
 
     SCANBIND_ variables of *environ* change the service as they always do; *port* is the shop's. *on_lan* lets
@@ -113,7 +113,7 @@ def _server(environ: Mapping[str, str], **given: str) -> Server:
 
 
 def _values(
-    where: Trial, account: OfficialAccount, *, password: str, wechat: str, shop_port: int
+    where: Demo, account: OfficialAccount, *, password: str, wechat: str, shop_port: int
 ) -> dict[str, Any]:
     """Return the settings the demo needs, in the shape of config.yaml."""
     return {
@@ -158,10 +158,10 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, 0))
 
 
-def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: socket.socket, on_lan: bool) -> Trial:
+def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: socket.socket, on_lan: bool) -> Demo:
     """Return where browsers find the three: those on the local network, if any, else those on this machine."""
     host = lan_address.own_address() if on_lan and _host(shop) == _EVERYWHERE else None
-    return Trial(
+    return Demo(
         shop=_address(shop, host),
         phone=_address(phone, host),
         service=_address(service, host),
@@ -194,7 +194,7 @@ async def _site(app: web.Application, listening: socket.socket) -> AsyncIterator
         await runner.cleanup()
 
 
-def _announcement(where: Trial) -> str:
+def _announcement(where: Demo) -> str:
     users = " or ".join(f"{name}/{name}" for name in READY)
     return (
         f"scanbind demo is ready: {where.shop}/\n\n"

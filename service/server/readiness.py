@@ -25,7 +25,7 @@ _KEPT: Final = 60
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
-class Shared:
+class SharedCheck:
     """A check that runs once for all who ask at the same time, and once in `_FRESH` seconds."""
 
     def __init__(self, check: Check) -> None:

@@ -21,7 +21,7 @@ from handlers.http.bad_requests import Connection
 from service import app_keys
 from service.config.settings import Settings
 from service.server.app import Clock, make_app, utcnow
-from service.server.slow_clients import Doorkeeper, Peers, open_wide
+from service.server.slow_clients import Peers, TimeoutServer, open_wide
 from service.server.stopping import STOP, Step
 
 log = logging.getLogger(__name__)
@@ -69,10 +69,10 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
             raise RuntimeError("a runner that is set up has a server")
         inner.server.request_handler = only_continue(inner.server.request_handler)
         # Requests are never decompressed: a small body must not become a large one.
-        yield Doorkeeper(
+        yield TimeoutServer(
             inner.server,
             connection=Connection,
-            lost=app[app_keys.WAITING].gone,
+            lost=app[app_keys.WAIT_LIMITER].gone,
             peers=Peers(settings.limits.connections_per_address, trusted=settings.server.trusted_proxies),
             refused=partial(brute_force.note, app),
             access_log=None,

@@ -16,7 +16,7 @@ from aiohttp.streams import StreamReader
 
 from models.errors import RateLimited
 from models.ip_address import parsed_address, shares
-from service.rate_limiting.open_waits import Room
+from service.rate_limiting.open_waits import Counter
 
 ASKS_WITHIN: Final = 15.0
 """Seconds for the whole head of the first request."""
@@ -48,7 +48,7 @@ class Peers:
     """
 
     def __init__(self, most: int, *, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
-        self._room = Room("connections_per_address", most)
+        self._room = Counter("connections_per_address", most)
         self._uncounted = (*LOOPBACK, *trusted)
         self._held: dict[object, list[str]] = {}
 
@@ -71,7 +71,7 @@ class Peers:
             self._room.leave(whose)
 
 
-class Doorkeeper(web.Server):
+class TimeoutServer(web.Server):
     """What an application's server is, on connections that are watched. Answers everything *inner* would.
 
     A connection is made as *connection*, with *how*; *lost* is told of each that has ended, and *refused* of each

@@ -14,7 +14,7 @@ _SWAP: Final = files("service.storage").joinpath("compare_and_swap.lua").read_te
 _ATTEMPTS: Final = 8
 
 
-class Cells:
+class CasStore:
     """Text under keys, changed only by swapping. One key a script, so it works in a cluster."""
 
     def __init__(self, redis: "Redis | RedisCluster", *, channel: str = "") -> None:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from models.audit import Happening
+from models.audit import AuditEvent
 from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
 from models.errors import BindingConflict, InvalidCode
 from models.events import OpenId
-from models.scene import Head, read_ticket
+from models.scene import TicketHeader, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
-from service.audit.log import Audit
+from service.audit.log import AuditLog
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
-from service.identities.follower_refresh import Profiles
+from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Follower, Followers
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
@@ -35,7 +35,7 @@ class Redeemed:
     registration: str | None
 
 
-class Redeeming:
+class CodeExchange:
     """Turns codes and registrations into what they stand for."""
 
     def __init__(
@@ -45,16 +45,16 @@ class Redeeming:
         keyring: Keyring,
         endings: Endings,
         followers: Followers,
-        profiles: Profiles,
+        follower_refresh: FollowerRefresh,
         projection: Projection,
-        audit: Audit,
+        audit: AuditLog,
         clock: Callable[[], datetime],
     ) -> None:
         self._clients = clients
         self._keyring = keyring
         self._endings = endings
         self._followers = followers
-        self._profiles = profiles
+        self._follower_refresh = follower_refresh
         self._projection = projection
         self._audit = audit
         self._clock = clock
@@ -70,7 +70,7 @@ class Redeeming:
             return await self._exchange(client, code)
         except InvalidCode:
             head = _head(code)
-            self._audit.note(Happening.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
+            self._audit.note(AuditEvent.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
             raise
 
     async def _exchange(self, client: str, code: str) -> Redeemed:
@@ -106,7 +106,7 @@ class Redeeming:
         account = ending.account or ""
         known = await self._followers.get(account, openid) or Follower(account, openid, subscribed=True)
         # a site finds people by their unionid
-        return await self._profiles.known(known) if ending.outcome is Outcome.REGISTER else known
+        return await self._follower_refresh.known(known) if ending.outcome is Outcome.REGISTER else known
 
     async def register(self, client: str, user_id: UserId, registration: str) -> tuple[Binding, bool]:
         """Bind the WeChat of *registration* to *user_id*; return the binding and whether it is new.
@@ -138,7 +138,7 @@ class Redeeming:
                 raise InvalidCode
 
 
-def _head(token: str) -> Head | None:
+def _head(token: str) -> TicketHeader | None:
     """Return the ticket that a code or registration names; None for anything of another length or shape."""
     found = _TOKEN.fullmatch(token) if len(token) <= LONGEST_TOKEN else None
     return read_ticket(found["ticket"]) if found else None

@@ -13,8 +13,8 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.audit import Happening, Line
-from models.binding import AlreadyBound, Binding, BindResult, Bound, Conflict, Door, Policy, UserId
+from models.audit import AuditEntry, AuditEvent
+from models.binding import AlreadyBound, Binding, BindResult, Bound, ChangeSource, Conflict, Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
 from models.scene import Claim
@@ -22,9 +22,9 @@ from models.tables.columns import to_millisecond
 from models.tables.identities import followers
 from models.tables.tickets import bind_requests, endings
 from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
-from service.audit import log
+from service.audit.log import write_entries
 from service.bindings.repository import bind, logged_in, owner, resolve
-from service.identities.repository import NAMES, People, Person
+from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
 from service.storage.purge import purge
 
@@ -39,13 +39,13 @@ class _Found:
     """An ending as its row has it, with the person who answered, unless they are unknown by now."""
 
     ending: Ending
-    person: Person | None
+    person: Identity | None
 
 
 class Endings:
-    def __init__(self, database: Database, people: People) -> None:
+    def __init__(self, database: Database, identities: Identities) -> None:
         self._database = database
-        self._people = people
+        self._identities = identities
 
     async def of(self, ticket: TicketId) -> Ending | None:
         """Return how a ticket ended; None if it has not, or was purged."""
@@ -75,7 +75,7 @@ class Endings:
         """
 
         async def work(connection: AsyncConnection) -> Ending | None:
-            person = await self._people.find(connection, claim.account, openid, hold=True)
+            person = await self._identities.find(connection, claim.account, openid, hold=True)
             if person is None:
                 return None
             ending = Ending(
@@ -118,7 +118,7 @@ class Endings:
             binding = await _logged_in(connection, found.ending, found.person, now=now)
             if found.ending.outcome is Outcome.LOGIN and binding is None:
                 return None
-            await log.write(connection, replace(_line(found.ending), at=now, event=Happening.EXCHANGED))
+            await write_entries(connection, replace(_line(found.ending), at=now, event=AuditEvent.EXCHANGED))
             return found.ending, binding
 
         return await self._database.once(work)
@@ -138,7 +138,7 @@ class Endings:
                 return None
             # Held, and before the ending: they may leave at this very moment.
             account, openid = found.person.account, found.person.openid
-            person = await self._people.find(connection, account, openid, hold=True)
+            person = await self._identities.find(connection, account, openid, hold=True)
             found = await self._find(connection, ticket, hold=True)
             if person is None or found is None or found.person is None or not _registers(found.ending, client):
                 return None
@@ -147,11 +147,11 @@ class Endings:
             result = await bind(
                 connection,
                 person,
-                people=self._people,
+                identities=self._identities,
                 client=client,
                 user_id=user_id,
                 policy=replace(policy, takeover_moves=False),
-                door=Door.REGISTRATION,
+                source=ChangeSource.REGISTRATION,
                 now=now,
             )
             if not isinstance(result, Conflict):
@@ -201,7 +201,7 @@ class Endings:
         return self._read(row) if row else None
 
     def _read(self, row: RowMapping) -> _Found:
-        person = self._people.read(row)
+        person = self._identities.read(row)
         return _Found(_ending(row, person), person)
 
     def _told(self, row: RowMapping) -> Ending:
@@ -210,33 +210,35 @@ class Endings:
         except StoreUnavailable:
             return _ending(row, None)  # one person's trouble must not keep all others from being shown
 
-    async def _who(self, connection: AsyncConnection, ending: Ending) -> Person | None:
+    async def _who(self, connection: AsyncConnection, ending: Ending) -> Identity | None:
         if ending.account is None or ending.openid is None:
             return None
         # held, for the record is about to name them
-        return await self._people.find(connection, ending.account, ending.openid, hold=True)
+        return await self._identities.find(connection, ending.account, ending.openid, hold=True)
 
     async def _log_in(
-        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Person, _: Policy
+        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, _: Policy
     ) -> Ending:
-        known = await resolve(connection, person, people=self._people, client=claim.client, now=ending.answered_at)
+        known = await resolve(
+            connection, person, identities=self._identities, client=claim.client, now=ending.answered_at
+        )
         if known is None:
             return replace(ending, outcome=Outcome.REGISTER)
         return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
 
     async def _bind(
-        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Person, policy: Policy
+        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, policy: Policy
     ) -> Ending:
         if claim.user_id is None:
             raise ValueError("a bind claim without its user")
         result = await bind(
             connection,
             person,
-            people=self._people,
+            identities=self._identities,
             client=claim.client,
             user_id=claim.user_id,
             policy=policy,
-            door=Door.TICKET,
+            source=ChangeSource.TICKET,
             now=ending.answered_at,
         )
         ending = replace(ending, user_id=claim.user_id)
@@ -249,7 +251,7 @@ class Endings:
                 return replace(ending, status=Status.REJECTED, reason=Reason(reason))
 
 
-async def insert(connection: AsyncConnection, ending: Ending, person: Person | None) -> Ending:
+async def insert(connection: AsyncConnection, ending: Ending, person: Identity | None) -> Ending:
     """Insert the row that decides, within the caller's transaction; return it as it will be read.
 
     Raises IntegrityError when the ticket has ended already.
@@ -262,15 +264,15 @@ async def insert(connection: AsyncConnection, ending: Ending, person: Person | N
     )
     row = {name: getattr(kept, name) for name in _KEPT} | {"follower_id": person.id if person else None}
     await connection.execute(sa.insert(endings).values(row))
-    await log.write(connection, _line(kept))
+    await write_entries(connection, _line(kept))
     return kept
 
 
-def _line(ending: Ending) -> Line:
+def _line(ending: Ending) -> AuditEntry:
     cancelled = ending.status is Status.CANCELLED
-    return Line(
+    return AuditEntry(
         ending.answered_at,
-        Happening.CANCELLED if cancelled else Happening.ANSWERED,
+        AuditEvent.CANCELLED if cancelled else AuditEvent.ANSWERED,
         ending.client,
         ending.account,
         ending.ticket,
@@ -280,7 +282,7 @@ def _line(ending: Ending) -> Line:
     )
 
 
-def _ending(row: RowMapping, person: Person | None) -> Ending:
+def _ending(row: RowMapping, person: Identity | None) -> Ending:
     return Ending(**{name: row[endings.c[name]] for name in _KEPT}, openid=person.openid if person else None)
 
 
@@ -290,7 +292,7 @@ def _query() -> sa.Select[Any]:
 
 
 async def _logged_in(
-    connection: AsyncConnection, ending: Ending, person: Person, *, now: datetime
+    connection: AsyncConnection, ending: Ending, person: Identity, *, now: datetime
 ) -> Binding | None:
     if ending.user_id is None:  # a registration: nobody logs in yet
         return None
@@ -303,7 +305,7 @@ def _registers(ending: Ending, client: str) -> bool:
 
 
 async def _registered_again(
-    connection: AsyncConnection, ending: Ending, person: Person, user_id: UserId
+    connection: AsyncConnection, ending: Ending, person: Identity, user_id: UserId
 ) -> AlreadyBound | None:
     standing = await owner(connection, person, client=ending.client)
     if standing is None or not user_id == standing.user_id == ending.registered_to:

@@ -9,24 +9,24 @@ from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
 
-from models.audit import Happening
+from models.audit import AuditEvent
 from models.binding import UserId
 from models.errors import InvalidRequest
 from models.language import Lang
 from models.portal import started_by_portal
-from models.requester import Asker
-from models.scene import ALPHABET, NONCE_LENGTH, Head, Kind, Scene, bind_kind, make, read_ticket
+from models.requester import Requester
+from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, bind_kind, make, read_ticket
 from models.ticket import Ending, Purpose, Status, Ticket, Via
-from service.audit.log import Audit
+from service.audit.log import AuditLog
 from service.config.settings import Client, Tickets
 from service.crypto.keyring import Keyring
-from service.rate_limiting.qr_quota import Quota
-from service.rate_limiting.rates import Limits
+from service.rate_limiting.qr_quota import QrQuota
+from service.rate_limiting.rates import RateLimits
 from service.storage.redis import alone
 from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
-from service.tickets.status import Following
+from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
 from service.wechat.api import WeChatApi
 
@@ -40,7 +40,7 @@ REUSED_WITH_LEFT: Final = timedelta(seconds=60)
 class Issued:
     """A ticket for whoever asked for it: `secret` lets its holder follow and cancel."""
 
-    head: Head
+    head: TicketHeader
     secret: str
     account: str
     qr_url: str
@@ -50,7 +50,7 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BindOrder:
     """A bind that a site asks for: for one of its users, in one of their sessions ('' when it names none)."""
 
     client: str
@@ -59,10 +59,10 @@ class Wanted:
     session: str = ""
     refresh: bool = False
     lang: Lang | None = None
-    asker: Asker = field(default_factory=Asker)
+    requester: Requester = field(default_factory=Requester)
 
 
-class Issuing:
+class TicketIssuer:
     """Makes tickets, with codes from WeChat."""
 
     def __init__(
@@ -76,11 +76,11 @@ class Issuing:
         store: TicketStore,
         requests: BindRequests,
         endings: Endings,
-        following: Following,
-        limits: Limits,
-        quota: Quota,
+        ticket_status: TicketStatus,
+        limits: RateLimits,
+        quota: QrQuota,
         projection: Projection,
-        audit: Audit,
+        audit: AuditLog,
         clock: Callable[[], datetime],
     ) -> None:
         self._clients = clients
@@ -91,7 +91,7 @@ class Issuing:
         self._store = store
         self._requests = requests
         self._endings = endings
-        self._following = following
+        self._ticket_status = ticket_status
         self._limits = limits
         self._quota = quota
         self._projection = projection
@@ -99,7 +99,7 @@ class Issuing:
         self._clock = clock
 
     async def login(
-        self, client: str, *, account: str | None, via: Via, lang: Lang | None, asker: Asker
+        self, client: str, *, account: str | None, via: Via, lang: Lang | None, requester: Requester
     ) -> Issued:
         """Make a login ticket.
 
@@ -112,10 +112,10 @@ class Issuing:
         kind = Kind.LOGIN_PAGE if via is Via.PAGE else Kind.LOGIN_BACKEND
         lifetime = timedelta(seconds=self._lifetimes.login_lifetime)
         issued = await self._issue(client, account=account, kind=kind, lang=lang, lifetime=lifetime)
-        await self._begin(issued, asker, client=client)
+        await self._begin(issued, requester, client=client)
         return issued
 
-    async def bind(self, wanted: Wanted) -> Issued:
+    async def bind(self, wanted: BindOrder) -> Issued:
         """Make a bind ticket, or give out the one this user and session are already shown.
 
         Raises:
@@ -149,7 +149,7 @@ class Issuing:
         for request in await self._requests.live(client, user_id, session, now=now):
             await self._cancel(request, now)
 
-    async def _bind(self, wanted: Wanted) -> Issued:
+    async def _bind(self, wanted: BindOrder) -> Issued:
         issued = await self._issue(
             wanted.client,
             account=wanted.account,
@@ -166,13 +166,13 @@ class Issuing:
                 account=issued.account,
                 user_id=wanted.user_id,
                 session=wanted.session,
-                account_name=wanted.asker.account_name,
+                account_name=wanted.requester.account_name,
                 qr_url=issued.qr_url,
                 created_at=issued.created_at,
                 expires_at=issued.head.expires_at,
             )
         )
-        await self._begin(issued, wanted.asker, client=wanted.client, user_id=wanted.user_id)
+        await self._begin(issued, wanted.requester, client=wanted.client, user_id=wanted.user_id)
         return issued
 
     def _account(self, client: str, account: str | None) -> str:
@@ -208,14 +208,16 @@ class Issuing:
             code = await self._apis[account].create_qr(scene.text, lifetime=lifetime)
         return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
-    async def _begin(self, issued: Issued, asker: Asker, *, client: str, user_id: UserId | None = None) -> None:
+    async def _begin(
+        self, issued: Issued, requester: Requester, *, client: str, user_id: UserId | None = None
+    ) -> None:
         head = issued.head
         # A page that starts a login has the code already, and a bind's is in SQL.
         kept = head.purpose is Purpose.LOGIN and head.via is Via.BACKEND
-        ticket = Ticket(head.ticket, asker=asker, qr_url=issued.qr_url if kept else None)
+        ticket = Ticket(head.ticket, requester=requester, qr_url=issued.qr_url if kept else None)
         await self._store.update(ticket, lambda ticket: ticket, expires_at=head.expires_at)
         self._audit.note(
-            Happening.TICKET_MADE,
+            AuditEvent.TICKET_MADE,
             client=client,
             account=issued.account,
             ticket=head.ticket,
@@ -223,7 +225,7 @@ class Issuing:
             detail=head.purpose,
         )
 
-    async def _reissued(self, request: BindRequest, wanted: Wanted, now: datetime) -> Issued | None:
+    async def _reissued(self, request: BindRequest, wanted: BindOrder, now: datetime) -> Issued | None:
         """Return the ticket of an earlier request; None if it cannot be given out again."""
         head = read_ticket(request.ticket)
         if head is None or request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
@@ -231,7 +233,7 @@ class Issuing:
         keys = self._keyring.maker(
             Scene(head), client=request.client, account=request.account, user_id=request.user_id
         )
-        if keys is None or (await self._following.read_afresh(head)).status is not Status.PENDING:
+        if keys is None or (await self._ticket_status.read_afresh(head)).status is not Status.PENDING:
             return None
         secret = keys.secret(head.ticket)
         return Issued(head, secret, request.account, request.qr_url, request.created_at, fresh=False)
@@ -249,6 +251,6 @@ class Issuing:
         await self._projection.show(await self._endings.close(ending))
 
 
-def _lock(wanted: Wanted) -> str:
+def _lock(wanted: BindOrder) -> str:
     whose = f"{wanted.client}\0{wanted.user_id}\0{wanted.session}"
     return f"scanbind:b:{hashlib.sha256(whose.encode()).hexdigest()}"

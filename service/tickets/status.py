@@ -7,8 +7,8 @@ from typing import Final
 
 from models.errors import TicketFinished
 from models.portal import portal_confirm
-from models.requester import Asker
-from models.scene import Head, Kind
+from models.requester import Requester
+from models.scene import Kind, TicketHeader
 from models.tables.columns import to_millisecond
 from models.ticket import Confirm, Ending, Outcome, Purpose, Signal, Status, Ticket, advance, settle
 from service.crypto.keyring import ClientKeys
@@ -23,10 +23,10 @@ _STALE: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class TicketView:
     """What the page may know of a ticket: never who scanned it (CONTRACT 4)."""
 
-    head: Head
+    head: TicketHeader
     status: Status
     match: str | None
     outcome: str | None
@@ -34,7 +34,7 @@ class View:
     code: str | None
 
 
-class Following:
+class TicketStatus:
     """Reads tickets for the pages that follow them."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Following:
         self._projection = projection
         self._clock = clock
 
-    async def read(self, head: Head) -> Ticket:
+    async def read(self, head: TicketHeader) -> Ticket:
         """Return the ticket as it stands now, from memory if this process knows it.
 
         Raises:
@@ -62,7 +62,7 @@ class Following:
         """
         return await self._current(head, self._feed.known(head.ticket) or await self._load(head))
 
-    async def read_afresh(self, head: Head) -> Ticket:
+    async def read_afresh(self, head: TicketHeader) -> Ticket:
         """Return the ticket as it stands now, not from memory.
 
         Raises:
@@ -70,7 +70,7 @@ class Following:
         """
         return await self._current(head, await self._load(head))
 
-    async def wait(self, head: Head, ticket: Ticket, *, seconds: float) -> Ticket:
+    async def wait(self, head: TicketHeader, ticket: Ticket, *, seconds: float) -> Ticket:
         """Return the ticket as it stands once it may have changed or lapsed, or after *seconds*.
 
         Raises:
@@ -79,14 +79,14 @@ class Following:
         await self.changed(head, ticket, seconds=seconds)
         return await self.read(head)
 
-    async def changed(self, head: Head, ticket: Ticket, *, seconds: float) -> None:
+    async def changed(self, head: TicketHeader, ticket: Ticket, *, seconds: float) -> None:
         """Return once the ticket may have changed or lapsed, or after *seconds* at most; no store is asked."""
         left = (head.expires_at - self._clock()).total_seconds()
         if 0 < left < seconds and not ticket.status.final:
             seconds = left
         await self._feed.wait(ticket, seconds=seconds)
 
-    async def qr_url(self, head: Head) -> str | None:
+    async def qr_url(self, head: TicketHeader) -> str | None:
         """Return what the code of a ticket says that a back end made; None when it is kept no more.
 
         Raises:
@@ -97,7 +97,7 @@ class Following:
             return request.qr_url if request else None
         return (await self.read(head)).qr_url
 
-    async def cancel(self, head: Head, client: str) -> None:
+    async def cancel(self, head: TicketHeader, client: str) -> None:
         """End the ticket as cancelled.
 
         Raises:
@@ -120,12 +120,12 @@ class Following:
         if stands != wanted:
             raise TicketFinished(f"the ticket is {stands.status}")
 
-    def view(self, head: Head, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> View:
+    def view(self, head: TicketHeader, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> TicketView:
         """Return what the page may know of *ticket*; *confirm* is what the client's configuration says."""
         # Under `none` only the portal's tickets are ever shown scanned, and those keep their user id in SQL.
         asked = portal_confirm(confirm) if head.kind is Kind.BIND_KEPT else confirm
         shows_number = ticket.status is Status.SCANNED and asked in (Confirm.CHOOSE, Confirm.MATCH)
-        return View(
+        return TicketView(
             head=head,
             status=ticket.status,
             match=keys.numbers(ticket.id).match if shows_number else None,
@@ -134,12 +134,12 @@ class Following:
             code=_code(head, ticket, keys),
         )
 
-    async def _load(self, head: Head) -> Ticket:
+    async def _load(self, head: TicketHeader) -> Ticket:
         return await self._store.load(head.ticket) or await self._restore(head)
 
-    async def _restore(self, head: Head) -> Ticket:
+    async def _restore(self, head: TicketHeader) -> Ticket:
         """Put back into Redis what can be known of a ticket it has lost."""
-        blank = Ticket(head.ticket, asker=await self._asker(head))
+        blank = Ticket(head.ticket, requester=await self._requester(head))
         ending = await self._endings.of(head.ticket)
         return await self._store.update(
             blank,
@@ -147,11 +147,11 @@ class Following:
             expires_at=head.expires_at,
         )
 
-    async def _asker(self, head: Head) -> Asker:
+    async def _requester(self, head: TicketHeader) -> Requester:
         request = await self._requests.of(head.ticket) if head.purpose is Purpose.BIND else None
-        return Asker(account_name=request.account_name if request else None)
+        return Requester(account_name=request.account_name if request else None)
 
-    async def _current(self, head: Head, ticket: Ticket) -> Ticket:
+    async def _current(self, head: TicketHeader, ticket: Ticket) -> Ticket:
         """Let the ticket lapse when its time is over; ask SQL first, for Redis may have missed the ending."""
         now = self._clock()
         if ticket.status.final:
@@ -172,7 +172,7 @@ class Following:
         return await self._store.update(ticket, move, expires_at=head.expires_at)
 
 
-def _code(head: Head, ticket: Ticket, keys: ClientKeys) -> str | None:
+def _code(head: TicketHeader, ticket: Ticket, keys: ClientKeys) -> str | None:
     redeemable = ticket.outcome in (Outcome.LOGIN, Outcome.REGISTER) and not ticket.code_used
     if not redeemable or ticket.openid is None or ticket.answered_at is None:
         return None

@@ -10,9 +10,9 @@ from typing import Any, Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.events import OpenId
-from models.requester import Asker
+from models.requester import Requester
 from models.ticket import READABLE_AFTER, Outcome, Reason, Status, Ticket, TicketId
-from service.storage.compare_and_swap import Cells
+from service.storage.compare_and_swap import CasStore
 
 CHANNEL: Final = "scanbind:tickets"
 """Every change of every ticket is published here, as `encode` writes it."""
@@ -31,7 +31,7 @@ class TicketStore:
 
     def __init__(self, redis: "Redis | RedisCluster", *, tell: Callable[[Ticket], None] = lambda _: None) -> None:
         self._tell = tell
-        self._cells = Cells(redis, channel=CHANNEL)
+        self._cas = CasStore(redis, channel=CHANNEL)
 
     async def load(self, ticket: TicketId) -> Ticket | None:
         """Return the ticket, None when Redis does not have it.
@@ -39,7 +39,7 @@ class TicketStore:
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        held = await self._cells.load(_key(ticket))
+        held = await self._cas.load(_key(ticket))
         return self._told(decode(held)) if held else None
 
     async def update(self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime) -> Ticket:
@@ -61,7 +61,7 @@ class TicketStore:
             return encode(replace(after, version=version))
 
         until = expires_at + _KEPT_AFTER
-        return self._told(decode(await self._cells.change(_key(ticket.id), swap, until=until)))
+        return self._told(decode(await self._cas.change(_key(ticket.id), swap, until=until)))
 
     def _told(self, ticket: Ticket) -> Ticket:
         self._tell(ticket)
@@ -80,8 +80,8 @@ def encode(ticket: Ticket) -> str:
     for name in ("checked_at", "answered_at"):
         moment = getattr(ticket, name)
         fields[name] = moment and round(moment.timestamp() * 1000)
-    asker = {name: getattr(ticket.asker, name) for name in Asker.__slots__}
-    fields["asker"] = {name: value for name, value in asker.items() if value is not None}
+    requester = {name: getattr(ticket.requester, name) for name in Requester.__slots__}
+    fields["asker"] = {name: value for name, value in requester.items() if value is not None}
     kept = {name: value for name, value in fields.items() if value}
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
@@ -101,7 +101,7 @@ def decode(text: str) -> Ticket:
         erased=fields.get("erased", False),
         checked_at=_moment(fields.get("checked_at")),
         answered_at=_moment(fields.get("answered_at")),
-        asker=Asker(**fields.get("asker", {})),
+        requester=Requester(**fields.get("asker", {})),
     )
 
 

@@ -15,7 +15,7 @@ from wechatpy import WeChatClient
 
 from models.errors import WeChatUnavailable
 from models.events import OpenId
-from service.wechat.tokens import TokenBook
+from service.wechat.tokens import TokenCache
 from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, Refused, exchange, insist
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class QrCode:
 
 
 @dataclass(frozen=True, slots=True)
-class Follower:
+class UserInfo:
     """What WeChat tells of a person; all but `subscribed` is unknown of one who does not follow."""
 
     subscribed: bool
@@ -54,7 +54,7 @@ class Transport(WeChatClient):  # type: ignore[misc]  # wechatpy carries no type
     again by each process.
     """
 
-    def __init__(self, account: ApiAccount, *, tokens: TokenBook, http: aiohttp.ClientSession) -> None:
+    def __init__(self, account: ApiAccount, *, tokens: TokenCache, http: aiohttp.ClientSession) -> None:
         super().__init__(account.appid, secret=None)
         self._account = account
         self._tokens = tokens
@@ -89,13 +89,13 @@ class Transport(WeChatClient):  # type: ignore[misc]  # wechatpy carries no type
 
     def fetch_access_token(self) -> NoReturn:
         """Refuse what the parent would do by itself."""
-        raise NotImplementedError("the token comes from the TokenBook")
+        raise NotImplementedError("the token comes from the TokenCache")
 
 
 class WeChatApi:
     """One Official Account's API. Every method raises WeChatUnavailable and StoreUnavailable."""
 
-    def __init__(self, account: ApiAccount, *, tokens: TokenBook, http: aiohttp.ClientSession) -> None:
+    def __init__(self, account: ApiAccount, *, tokens: TokenCache, http: aiohttp.ClientSession) -> None:
         self._account = account
         self._client = Transport(account, tokens=tokens, http=http)
 
@@ -110,7 +110,7 @@ class WeChatApi:
         async with self._asking("qrcode/create", failing="WeChat did not create the code"):
             return _qr_code(await self._client.qrcode.create(request), asked=seconds)
 
-    async def user_info(self, openid: OpenId) -> Follower:
+    async def user_info(self, openid: OpenId) -> UserInfo:
         """Return what WeChat tells of a person (PROTOCOL.md 4)."""
         async with self._asking("user/info", failing="WeChat did not tell about the person"):
             return _follower(await self._client.user.get(openid))
@@ -130,9 +130,9 @@ class WeChatApi:
 async def open_apis(
     accounts: Mapping[str, ApiAccount], *, redis: Redis | RedisCluster, prefix: str = "scanbind"
 ) -> AsyncIterator[Mapping[str, WeChatApi]]:
-    """Give each named account its API, over one connection pool and one TokenBook."""
+    """Give each named account its API, over one connection pool and one TokenCache."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-        tokens = TokenBook(redis, http=http, prefix=prefix)
+        tokens = TokenCache(redis, http=http, prefix=prefix)
         yield {name: WeChatApi(account, tokens=tokens, http=http) for name, account in accounts.items()}
 
 
@@ -144,10 +144,10 @@ def _qr_code(answer: Mapping[str, Any], *, asked: int) -> QrCode:
     return QrCode(ticket, url, expires_in=given if type(given) is int and given > 0 else asked)
 
 
-def _follower(answer: Mapping[str, Any]) -> Follower:
+def _follower(answer: Mapping[str, Any]) -> UserInfo:
     subscribe = answer.get("subscribe")
     unionid, language = answer.get("unionid") or None, answer.get("language") or None
     known = isinstance(unionid, str | None) and isinstance(language, str | None)
     if type(subscribe) is not int or subscribe not in (0, 1) or not known:
         raise Refused(None, "no person in the answer")
-    return Follower(subscribed=subscribe == 1, unionid=unionid, language=language)
+    return UserInfo(subscribed=subscribe == 1, unionid=unionid, language=language)

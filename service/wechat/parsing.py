@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 import defusedxml.ElementTree as SafeTree
 
 from models.errors import Malformed
-from models.events import Event, Followed, OpenId, Other, Said, Scan, Unfollowed
+from models.events import Event, OpenId, Other, Scan, Subscribed, TextMessage, Unsubscribed
 
 Fields = Mapping[str, str | int]
 """A push's top-level values; whatever nests is left out, since nothing of ours needs it."""
@@ -145,15 +145,15 @@ def _subscribe(head: dict[str, Any], fields: Fields) -> Event:
     # Only the first prefix is WeChat's: a scene may hold it, too. `last_trade_no_...` is none (PROTOCOL.md 9.1).
     key = _word(fields, "EventKey")
     scene = key.removeprefix(_SCENE_PREFIX)
-    return Scan(**head, scene=scene, followed=True) if scene and scene != key else Followed(**head)
+    return Scan(**head, scene=scene, followed=True) if scene and scene != key else Subscribed(**head)
 
 
 def _unsubscribe(head: dict[str, Any], _fields: Fields) -> Event:
-    return Unfollowed(**head)
+    return Unsubscribed(**head)
 
 
 def _said(head: dict[str, Any], fields: Fields) -> Event:
-    return Said(**head, text=str(fields.get("Content", "")))
+    return TextMessage(**head, text=str(fields.get("Content", "")))
 
 
 def _other(head: dict[str, Any], _fields: Fields) -> Event:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from models.errors import BadSignature, Malformed
-from models.events import Event, Unfollowed
+from models.events import Event, Unsubscribed
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Fields, Format, read, sealed_values, understand
 from service.wechat.replies import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message
@@ -51,7 +51,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PushAccount:
     """An Official Account as its pushes see it; `tokens` and `aes_keys` (43 characters) are newest first.
 
     `max_skew` refuses pushes stamped further from now; WeChat gives no window, so none is the default. `gh_id` is
@@ -120,7 +120,7 @@ class Account:
         """
         # an empty Content makes WeChat show its fault text; somebody who left cannot be answered
         said = sayable(text or "")
-        if not said.strip() or isinstance(delivery.event, Unfollowed):
+        if not said.strip() or isinstance(delivery.event, Unsubscribed):
             return SUCCESS
         form = delivery.format
         body = text_message(said, to=delivery.event, form=form, now=now)

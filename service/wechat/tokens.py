@@ -32,7 +32,7 @@ class Grant:
     lifetime: int
 
 
-class TokenBook:
+class TokenCache:
     """The accounts' tokens, cached in Redis (`decode_responses=True`) until they are due."""
 
     def __init__(

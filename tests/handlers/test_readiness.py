@@ -118,7 +118,7 @@ async def test_an_embedded_database_whose_files_may_not_grow_is_down_until_they_
 
 
 async def test_many_who_ask_at_once_cost_one_write(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `Shared` runs its check for each who asks: a stranger who polls would keep the stores writing."""
+    """Red when `SharedCheck` runs its check for each who asks: a poll by a stranger would keep stores writing."""
     monkeypatch.setattr(readiness, "_FRESH", 60)
     writes = 0
 
@@ -144,7 +144,7 @@ async def test_a_failure_is_shared_like_a_success(monkeypatch: pytest.MonkeyPatc
         raise OSError
 
     monkeypatch.setattr(readiness, "_FRESH", 60)
-    shared = readiness.Shared(fail)
+    shared = readiness.SharedCheck(fail)
     assert all(await asyncio.gather(*(shared() for _ in range(5)), return_exceptions=True))
     assert runs == 1
 
@@ -158,7 +158,7 @@ async def test_a_check_that_its_asker_gave_up_is_a_failure_for_the_next(monkeypa
         if hangs:
             await asyncio.Event().wait()
 
-    shared = readiness.Shared(check)
+    shared = readiness.SharedCheck(check)
     await shared()
     hangs, shared._until = True, 0.0
     with pytest.raises(TimeoutError):

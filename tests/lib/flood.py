@@ -49,7 +49,7 @@ class Ask:
 class Place:
     """One place of one endpoint: `put` writes a text there, of `longest` bytes or characters."""
 
-    door: str
+    source: str
     name: str
     put: Callable[[str], Ask]
     longest: int = LONG_LINE
@@ -108,7 +108,7 @@ def _of(
     sure: Mapping[str, str],
     proofs: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Place]:
-    door = f"{method} {pattern}"
+    source = f"{method} {pattern}"
     schemes = [name for one in told["security"] for name in one]
     media, variants = _bodies(document, told)
     base = Ask(
@@ -121,28 +121,28 @@ def _of(
         name = one["name"]
         match one["in"]:
             case "path":
-                yield Place(door, name, _in_path(base, pattern, name, sure))
+                yield Place(source, name, _in_path(base, pattern, name, sure))
             case "query":
                 yield Place(
-                    door, name, lambda text, name=name: replace(base, query=f"{name}={quote(text, safe='')}")
+                    source, name, lambda text, name=name: replace(base, query=f"{name}={quote(text, safe='')}")
                 )
             case "header":
                 yield Place(
-                    door, name, lambda text, name=name: replace(base, headers={**base.headers, name: text})
+                    source, name, lambda text, name=name: replace(base, headers={**base.headers, name: text})
                 )
     for scheme in schemes:
         for name, header in _proof(scheme, sure).items():
-            yield Place(door, f"{scheme} {name}", _proving(base, header), LONG_LINE // 2)
+            yield Place(source, f"{scheme} {name}", _proving(base, header), LONG_LINE // 2)
     for properties, sample in variants:
         for name in properties:
             yield Place(
-                door,
+                source,
                 f"body {name}",
                 lambda text, name=name, sample=sample: replace(base, body=_with(sample, name, text)),
                 LONG_BODY,
             )
     if media and not variants:
-        yield Place(door, "body", lambda text: replace(base, body=text), LONG_BODY)
+        yield Place(source, "body", lambda text: replace(base, body=text), LONG_BODY)
 
 
 def _in_path(base: Ask, pattern: str, name: str, sure: Mapping[str, str]) -> Callable[[str], Ask]:

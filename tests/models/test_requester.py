@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import requester
-from models.requester import Asker
+from models.requester import _BROWSERS, _SYSTEMS, Requester, address, browser, cleaned_name, cleaned_requester
 
 LINK = '<a href="weixin://bizmsgmenu?msgmenucontent=47&msgmenuid=1">Yes</a>'
 CHROME = (
@@ -38,13 +37,13 @@ MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHT
     ],
 )
 def test_a_browser_is_named_from_the_table(user_agent: str, named: str | None) -> None:
-    assert requester.browser(user_agent) == named
+    assert browser(user_agent) == named
 
 
 @given(st.text(max_size=200))
 def test_a_browser_says_nothing_of_its_own(user_agent: str) -> None:
-    known = {name for _, name in (*requester._BROWSERS, *requester._SYSTEMS)}
-    assert set((requester.browser(user_agent) or "Mac").split(" · ")) <= known
+    known = {name for _, name in (*_BROWSERS, *_SYSTEMS)}
+    assert set((browser(user_agent) or "Mac").split(" · ")) <= known
 
 
 @pytest.mark.parametrize(
@@ -66,12 +65,12 @@ def test_a_browser_says_nothing_of_its_own(user_agent: str) -> None:
     ],
 )
 def test_an_address_is_an_ip_or_nothing(given_address: str, shown: str | None) -> None:
-    assert requester.address(given_address) == shown
+    assert address(given_address) == shown
 
 
 @pytest.mark.parametrize("zone", [LINK, LINK.replace("/", ""), "你好", "x y", "\u202eabc", "1>"])
 def test_an_addresses_zone_is_no_way_in(zone: str) -> None:
-    shown = requester.address(f"fe80::1%{zone}") or ""
+    shown = address(f"fe80::1%{zone}") or ""
     assert set(shown) <= set("0123456789abcdef:.")
 
 
@@ -97,12 +96,12 @@ def test_an_addresses_zone_is_no_way_in(zone: str) -> None:
     ],
 )
 def test_a_name_keeps_only_what_names(text: str, shown: str | None) -> None:
-    assert requester.name(text) == shown
+    assert cleaned_name(text) == shown
 
 
 @given(st.text(st.characters(codec=None), max_size=300))
 def test_no_name_writes_markup_controls_or_turns_the_text_around(text: str) -> None:
-    shown = requester.name(text)
+    shown = cleaned_name(text)
     if shown is None:
         return
     assert not re.search(r"[<>&/\\:\r\n\t]", shown)
@@ -117,6 +116,6 @@ def test_no_name_writes_markup_controls_or_turns_the_text_around(text: str) -> N
 
 
 def test_who_asks_is_cleaned_as_a_whole_but_for_the_state() -> None:
-    asked = requester.asker(ip="203.0.113.7", user_agent=CHROME, account_name="<anna>", state=LINK)
-    assert asked == Asker("Chrome · Windows", "203.0.113.7", "anna", LINK)
-    assert requester.asker() == Asker()
+    asked = cleaned_requester(ip="203.0.113.7", user_agent=CHROME, account_name="<anna>", state=LINK)
+    assert asked == Requester("Chrome · Windows", "203.0.113.7", "anna", LINK)
+    assert cleaned_requester() == Requester()

@@ -7,13 +7,13 @@ from itertools import product
 import pytest
 
 from models.events import OpenId
-from models.requester import Asker
+from models.requester import Requester
 from models.ticket import TRANSITIONS, Ending, Outcome, Reason, Signal, Status, Ticket, TicketId, advance, settle
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)
 ANNA, BERT = OpenId("oAnna"), OpenId("oBert")
-NEW = Ticket(TicketId("t"), asker=Asker(browser="Chrome", state="xyz"), version=7)
+NEW = Ticket(TicketId("t"), requester=Requester(browser="Chrome", state="xyz"), version=7)
 SCANNED = replace(NEW, status=Status.SCANNED, openid=ANNA, checked_at=NOW)
 LISTED = [(status, signal) for status, signals in TRANSITIONS.items() for signal in signals]
 ANY = [replace(SCANNED, status=status) for status in Status]
@@ -84,7 +84,7 @@ def test_only_a_scan_makes_an_owner(signal: Signal) -> None:
 
 def test_every_change_is_dated_and_keeps_who_asks() -> None:
     moved = advance(SCANNED, Signal.LAPSE, now=LATER)
-    assert (moved.checked_at, moved.asker, moved.version) == (LATER, NEW.asker, NEW.version)
+    assert (moved.checked_at, moved.requester, moved.version) == (LATER, NEW.requester, NEW.version)
 
 
 @pytest.mark.parametrize(("ticket", "ending"), list(product(ANY, ENDINGS)))

@@ -108,11 +108,11 @@ def test_without_the_libraries_it_says_so(library: str, monkeypatch: pytest.Monk
 
 def told(picture: bytes, *, memory: int | None = None) -> dict[str, Any]:
     """Run the program as it is run; with `memory`, it may take so many MiB beside those it begins with."""
-    program = ["import PIL.Image, resource, zxingcpp", "from sandbox import pictures"]
+    program = ["import PIL.Image, resource, zxingcpp", "from sandbox import qr_decoder"]
     if memory is not None:
         program += ["taken = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()"]
-        program += [f"pictures._MOST_MEMORY = taken + {memory * 2**20}"]
-    command = [sys.executable, "-c", "\n".join([*program, "pictures.main()"])]
+        program += [f"qr_decoder._MOST_MEMORY = taken + {memory * 2**20}"]
+    command = [sys.executable, "-c", "\n".join([*program, "qr_decoder.main()"])]
     done = subprocess.run(command, input=picture, capture_output=True, check=True)
     return dict(json.loads(done.stdout))
 

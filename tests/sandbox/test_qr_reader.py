@@ -83,10 +83,10 @@ async def test_a_process_left_alone_ends_by_itself(
 ) -> None:
     # stands in for a library that never ends; the bound is on computing, so it computes
     (tmp_path / "zxingcpp.py").write_text("while True: pass\n")
-    program = tmp_path / "pictures.py"
-    source = Path(qr_reader.pictures.__file__).read_text("utf-8")
+    program = tmp_path / "qr_decoder.py"
+    source = Path(qr_reader.qr_decoder.__file__).read_text("utf-8")
     program.write_text(source.replace("_MOST_SECONDS: Final = 10", "_MOST_SECONDS: Final = 1"))
-    monkeypatch.setattr(qr_reader.pictures, "__file__", str(program))
+    monkeypatch.setattr(qr_reader.qr_decoder, "__file__", str(program))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(qr_reader, "LOOKS_FOR", 30.0)
     with pytest.raises(BadPicture) as told:

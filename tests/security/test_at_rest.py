@@ -47,7 +47,7 @@ def _compact(data_dir: Path) -> None:
 
 
 async def test_no_file_of_the_database_ever_holds_a_sealed_name(make: Callable[..., Any]) -> None:
-    """Red when `People.names` keeps the openid or the unionid as it is."""
+    """Red when `Identities.names` keeps the openid or the unionid as it is."""
     world: World = await make(encryption={"keys": [KEY]})
     openid = await _life(world)
     files = _files(world.settings.data_dir)
@@ -57,7 +57,7 @@ async def test_no_file_of_the_database_ever_holds_a_sealed_name(make: Callable[.
 
 
 async def test_turning_encryption_on_leaves_no_name_once_the_files_are_compacted(make: Callable[..., Any]) -> None:
-    """Red when `People.names` leaves one of the columns as it is."""
+    """Red when `Identities.names` leaves one of the columns as it is."""
     world: World = await make()
     openid = await _life(world)
     data_dir = world.settings.data_dir

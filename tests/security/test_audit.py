@@ -162,7 +162,7 @@ async def test_a_key_that_takes_over_is_recorded_without_being_told(
 
 
 async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record: Record) -> None:
-    """Red when `considered` or `Scanning.handle` does not tell, and when `Audit.note` writes every time."""
+    """Red when `brute_force.counted` or `PushDispatcher.handle` tells nothing, or `note` writes every time."""
     world: World = await make(limits={"tickets_per_address": 1, "scans_per_openid": 1})
     page, person = await world.login(), await world.person()
     world.clock.advance(-world.clock.seconds() % 60)
@@ -177,7 +177,7 @@ async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record
 
 
 async def test_three_thousand_invented_codes_are_two_lines_a_minute(make: Make, record: Record) -> None:
-    """Red when `Audit.note` writes whatever it is given: any visitor of a site could fill the table."""
+    """Red when `AuditLog.note` writes whatever it is given: any visitor of a site could fill the table."""
     world: World = await make()
     began = world.clock.seconds() // 60
 
@@ -210,7 +210,7 @@ async def test_what_is_still_counted_at_the_stop_is_written(
 
 
 async def test_an_ipv6_subscriber_does_not_fill_the_record(make: Make, record: Record) -> None:
-    """Red when `considered` tells the very address."""
+    """Red when `brute_force.counted` tells the very address."""
     proxied = {"server": {"trusted_proxies": ["127.0.0.0/8"]}}
     world: World = await make(limits={"tickets_per_client": 1}, **proxied)
     world.clock.advance(-world.clock.seconds() % 60)
@@ -226,7 +226,7 @@ async def test_an_ipv6_subscriber_does_not_fill_the_record(make: Make, record: R
 
 
 async def test_a_limit_that_was_hit_says_whose_it_is(make: Make, record: Record) -> None:
-    """Red when `considered` passes on the address alone."""
+    """Red when `brute_force.counted` passes on the address alone."""
     world: World = await make(
         limits={"tickets_per_address": 1, "tickets_per_user": 1},
         accounts={"main": {"codes_per_day": 3, "codes_for_binds": 1}},

@@ -8,16 +8,16 @@ from harness import World
 
 from models.events import OpenId
 from service.app_keys import FEED
-from service.crypto.field_encryption import Vault
-from service.identities.follower_refresh import Profiles
+from service.crypto.field_encryption import FieldCipher
+from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.server import background_tasks
 from service.server.app import utcnow
 from service.storage import database
 from service.tickets.store import CHANNEL
 from service.wechat import transport
-from service.wechat.api import Follower
+from service.wechat.api import UserInfo
 
 
 async def test_a_message_that_nobody_understands_does_not_end_the_feed(world: World) -> None:
@@ -57,24 +57,24 @@ class Odd:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def user_info(self, openid: OpenId) -> Follower:
+    async def user_info(self, openid: OpenId) -> UserInfo:
         self.asked += 1
         if self.asked == 1:
             raise ZeroDivisionError(openid)
-        return Follower(subscribed=True, unionid="u", language=None)
+        return UserInfo(subscribed=True, unionid="u", language=None)
 
 
 async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Red when `Profiles._work` lets errors out."""
+    """Red when `FollowerRefresh._work` lets errors out."""
     monkeypatch.setattr("service.identities.follower_refresh._WORKERS", 1)
     async with database.connect("embedded", data_dir=tmp_path) as sql:
-        followers = Followers(sql, People(Vault.of([])))
-        profiles = Profiles(apis={"main": Odd()}, followers=followers, clock=utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat
+        followers = Followers(sql, Identities(FieldCipher.of([])))
+        follower_refresh = FollowerRefresh(apis={"main": Odd()}, followers=followers, clock=utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat
         for openid in (OpenId("first"), OpenId("second")):
-            profiles.refresh(await followers.seen("main", openid, at=utcnow()))
-        running = asyncio.create_task(profiles.run())
+            follower_refresh.refresh(await followers.seen("main", openid, at=utcnow()))
+        running = asyncio.create_task(follower_refresh.run())
         async with asyncio.timeout(20):
             while (known := await followers.get("main", OpenId("second"))) is None or known.unionid is None:
                 assert not running.done()

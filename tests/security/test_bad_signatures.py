@@ -62,7 +62,7 @@ async def test_an_address_that_forges_is_heard_when_its_query_is_signed(
 
 
 async def test_a_signed_query_does_not_stand_for_a_signed_body(make: Any) -> None:
-    """Red when `receive` believes what `vouched` says, and when `considered` counts no BadSignature."""
+    """Red when `receive` believes what `vouched` says, and when `brute_force.counted` counts no BadSignature."""
     world = await limited(make)
     push, page = await prepared(world)
     seen = {**push.request().query, "msg_signature": "0" * 40}
@@ -96,7 +96,7 @@ async def test_what_an_address_that_forges_sends_is_not_read(make: Any) -> None:
 
 
 async def test_a_verification_that_is_not_signed_counts_and_a_signed_one_is_echoed(make: Any) -> None:
-    """Red when `considered` does not ask whether the limit is reached before it counts."""
+    """Red when `brute_force.counted` does not ask whether the limit is reached before it counts."""
     world = await limited(make)
     query = {"timestamp": "1", "nonce": "2", "echostr": "hello"}
     wrong, right = {**query, "signature": "0" * 40}, {**query, "signature": sign(ACCOUNT.token, "1", "2")}
@@ -121,7 +121,7 @@ async def test_a_wrong_signature_is_no_wrong_password(make: Any) -> None:
     world = await limited(make, to=1)
     push, _ = await prepared(world)
     await exceed(world, push, limit=1)
-    assert world.app[app_keys.LIMITS]._suspects
+    assert world.app[app_keys.RATE_LIMITS]._suspects
     response = await world.call("GET", "/v1/bindings/42", headers={"Authorization": "Basic eDp5", **MALLORY})
     await problem(response, 401, "unauthorized")
 

@@ -49,7 +49,7 @@ async def test_a_thousand_exchanges_of_one_code_give_one_200(world: World, other
 
 
 async def test_a_used_code_is_refused_though_no_writer_gets_through(world: World) -> None:
-    """Red when `Redeeming.exchange` does not look at `code_used_at` before it writes."""
+    """Red when `CodeExchange.exchange` does not look at `code_used_at` before it writes."""
     _, code = await confirmed(world, await world.bound("42"))
     assert (await world.exchange(code)).status == 200
     with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3", isolation_level=None)) as writer:
@@ -69,7 +69,7 @@ async def test_a_registration_raced_for_by_many_users_binds_one(world: World, ot
 
 
 async def test_the_halves_of_two_codes_make_no_third(world: World) -> None:
-    """Red when `Redeeming.exchange` does not compare the code with the one that is due."""
+    """Red when `CodeExchange.exchange` does not compare the code with the one that is due."""
     anna, ben = await world.bound("42"), await world.bound("43")
     (_, one), (_, two) = await confirmed(world, anna), await confirmed(world, ben)
     for ticket, mac in ((one, two), (two, one)):

@@ -59,7 +59,7 @@ async def served(sock: socket.socket) -> bool:
 async def test_an_address_holds_so_many_connections_and_those_stay(
     make: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Red when `Doorkeeper.connection_made` asks no `Peers`, and at the end when `connection_lost` tells none."""
+    """Red when `TimeoutServer.connection_made` asks no `Peers`; at the end when `connection_lost` tells none."""
     world: World = await make(limits={"connections_per_address": 3})
     world.clock.hold()
     with ExitStack() as stack:

@@ -77,7 +77,7 @@ async def hanging(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[World, 
 
 
 async def test_who_leaves_is_erased_while_redis_hangs(hanging: tuple[World, Line]) -> None:
-    """Red when `Deliveries` waits as long as Redis likes."""
+    """Red when `ReplyCache` waits as long as Redis likes."""
     world, line = hanging
     person = await world.bound("42")
     contact, account = world.sandbox.contact(person), world.sandbox.accounts[0]

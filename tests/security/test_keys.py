@@ -14,7 +14,7 @@ from portal_client import Visit, link, open_, visit
 
 from service.config.settings import Settings, load
 from service.crypto import client_secrets
-from service.crypto.client_secrets import Credentials, fresh_secret, hash_of
+from service.crypto.client_secrets import ClientSecrets, fresh_secret, hash_of
 from service.server.runner import running
 
 OLD, NEW = "k" * 40, "n" * 40
@@ -106,7 +106,7 @@ async def test_what_a_new_key_made_needs_no_old_one(world: World) -> None:
 async def test_a_registration_and_a_session_are_made_by_the_newest_key_from_what_an_old_one_made(
     world: World,
 ) -> None:
-    """Red when `exchange` or `Portal.open` signs with any other key: an old one would be needed for longer."""
+    """Red when `exchange` or `PortalSessions.open` signs with any other key: an old one would be needed longer."""
     person, page, unopened = await world.person(), await world.login(), await link(world)
     await world.scan(person, page)
     await world.say(person, (await page.poll())["match"])
@@ -139,7 +139,7 @@ async def test_a_key_that_has_gone_opens_nothing_any_more(world: World) -> None:
 
 
 async def test_a_code_that_can_be_shown_again_works_and_a_dead_one_is_replaced(world: World) -> None:
-    """Red when `Issuing` gives out the newest key's secret for an old key's ticket, or does so unseen."""
+    """Red when `TicketIssuer` gives out the newest key's secret for an old key's ticket, or does so unseen."""
     for user_id in ("42", LONG_ID):
         before, person = await world.bind(user_id, session="s"), await world.person()
         async with restarted(world, NEW, OLD) as between:
@@ -189,7 +189,7 @@ async def test_processes_that_know_both_keys_in_either_order_understand_each_oth
 
 
 async def test_a_code_of_one_clients_old_key_is_not_anothers(world: World) -> None:
-    """Red when `Redeeming` neither asks whose ticket it is nor keeps to the client's own keys."""
+    """Red when `CodeExchange` neither asks whose ticket it is nor keeps to the client's own keys."""
     person, page = await world.person(), await world.login(client="club")
     await world.scan(person, page)
     code = (await page.poll())["code"]
@@ -251,7 +251,7 @@ def test_as_much_is_compared_for_every_client_and_every_secret(
         return compare(one, other)
 
     monkeypatch.setattr(client_secrets.hmac, "compare_digest", counted)
-    proofs = Credentials(world_settings.clients)
+    proofs = ClientSecrets(world_settings.clients)
     told = {name: proofs.prove(name, secret.encode()) for name in ("shop", "club", "nobody")}
     assert told == {"shop": secret in (FIRST, SECOND), "club": secret == FIRST, "nobody": False}
     assert compared == [100] * 12

@@ -69,7 +69,7 @@ async def _right(world: World, *, at: dict[str, str], client: str = "shop") -> C
 async def test_after_too_many_wrong_passwords_of_a_client_not_even_the_right_one_is_taken_from_there(
     make: Any, minute: SimpleNamespace, guess: Guess
 ) -> None:
-    """Red when `Limits.listen` returns at once, and when `guessing.considered` counts no WrongCredentials."""
+    """Red when `RateLimits.check_blocked` returns at once, or `brute_force.counted` counts no WrongCredentials."""
     world = await make(limits={"failures_per_address": 3}, **PROXIED)
     page = await world.login()
     assert [(await guess(world, page)).status for _ in range(3)] == [401] * 3
@@ -83,7 +83,7 @@ async def test_after_too_many_wrong_passwords_of_a_client_not_even_the_right_one
 
 
 async def test_wrong_passwords_of_one_client_close_no_other_out_of_the_same_address(make: Any) -> None:
-    """Red when `Limits.failed` counts by the address alone, and when `_suspect` keeps the address alone."""
+    """Red when `RateLimits.record_failure` counts by the address alone, or `_suspect` keeps it alone."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page = await world.login()
     for _ in range(5):
@@ -96,7 +96,7 @@ async def test_wrong_passwords_of_one_client_close_no_other_out_of_the_same_addr
 
 
 async def test_an_ipv6_subscriber_guesses_from_all_their_addresses_together(make: Any) -> None:
-    """Red when `Limits.failed` counts the very address and not its shares."""
+    """Red when `RateLimits.record_failure` counts the very address and not its shares."""
     world = await make(limits={"failures_per_address": 3}, **PROXIED)
     for last in range(1, 4):
         headers = {**basic(secret="guess"), "X-Forwarded-For": f"2001:db8:1:2::{last}"}
@@ -172,7 +172,7 @@ async def _no_credentials(world: World, _: Page) -> ClientResponse:
     ids=lambda junk: junk.__name__.strip("_"),
 )  # fmt: skip
 async def test_what_is_no_password_of_a_client_closes_nothing_and_is_kept_nowhere(make: Any, junk: Guess) -> None:
-    """Red for each kind when `guessing.considered` counts its error as well: 120 wrong links, which a visitor can
+    """Red for each kind when `brute_force.counted` counts its error as well: 120 wrong links, which a visitor can
     have sent from the back end's address, closed the site out."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page = await world.login()
@@ -181,7 +181,7 @@ async def test_what_is_no_password_of_a_client_closes_nothing_and_is_kept_nowher
     assert told <= {400, 401, 404}
     assert (await _right(world, at=MALLORY)).status == 200
     assert [key async for key in world.redis.scan_iter("scanbind:l:failures*")] == []
-    assert not world.app[app_keys.LIMITS]._suspects
+    assert not world.app[app_keys.RATE_LIMITS]._suspects
 
 
 async def test_an_unknown_client_is_refused_as_a_known_one_is(make: Any) -> None:
@@ -202,7 +202,7 @@ async def test_an_unknown_client_is_refused_as_a_known_one_is(make: Any) -> None
 
 
 async def test_whoever_holds_a_secret_goes_on_beside_a_neighbour_who_guesses(make: Any) -> None:
-    """Red when `guessing.considered` runs before every handler, or `auth.bearer` listens to the limits."""
+    """Red when `brute_force.counted` runs before every handler, or `auth.bearer` listens to the limits."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page, here, unused = await world.login(), await visit(world), await link(world)
     for _ in range(3):
@@ -225,7 +225,7 @@ async def test_who_guesses_right_is_not_counted(make: Any) -> None:
 
 
 async def test_who_asks_for_a_ticket_of_theirs_that_is_long_over_closes_nothing(make: Any) -> None:
-    """Red when `guessing.considered` counts TicketNotFound: pages left open would shut out their address."""
+    """Red when `brute_force.counted` counts TicketNotFound: pages left open would shut out their address."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page = await world.login()
     world.clock.advance(300 + 121)
@@ -243,7 +243,7 @@ async def test_behind_a_proxy_that_names_nobody_nobody_is_refused_for_another(ma
 
 
 async def test_a_visitor_with_invented_codes_cannot_shut_a_site_out(make: Any) -> None:
-    """Red when `guessing.considered` counts InvalidCode: a site passes on what its visitors send."""
+    """Red when `brute_force.counted` counts InvalidCode: a site passes on what its visitors send."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page = await world.login()
     for _ in range(5):
@@ -252,7 +252,7 @@ async def test_a_visitor_with_invented_codes_cannot_shut_a_site_out(make: Any) -
 
 
 async def test_without_redis_a_wrong_password_is_wrong_and_disconnecting_works(tmp_path: Path) -> None:
-    """Red when `Limits._over` lets StoreUnavailable through."""
+    """Red when `RateLimits._over` lets StoreUnavailable through."""
     async with AsyncExitStack() as stack, AsyncExitStack() as store:
         url = await store.enter_async_context(valkey(tmp_path))
         limit = {"failures_per_address": 2}
@@ -274,7 +274,7 @@ async def test_without_redis_a_wrong_password_is_wrong_and_disconnecting_works(t
 
 
 async def test_a_user_gets_so_many_fresh_codes_from_the_back_end_and_the_portal_together(make: Any) -> None:
-    """Red when `Issuing.bind` does not ask `Limits.fresh_bind`."""
+    """Red when `TicketIssuer.bind` does not ask `RateLimits.fresh_bind`."""
     world = await make(limits={"tickets_per_user": 3})
     for session in ("a", "b"):
         assert (await world.bind("42", session=session)).status == 201
@@ -316,7 +316,7 @@ async def settled(sent: list[str]) -> None:
 
 
 async def test_who_scans_too_often_changes_nothing_costs_no_sql_and_is_told_once(make: Any) -> None:
-    """Red when `Scanning.handle` does not ask `Limits.scan`."""
+    """Red when `PushDispatcher.handle` does not ask `RateLimits.scan`."""
     world = await make(limits={"scans_per_openid": 2})
     pages = [await world.login() for _ in range(6)]
     with statements() as sent:
@@ -330,7 +330,7 @@ async def test_who_scans_too_often_changes_nothing_costs_no_sql_and_is_told_once
         assert "too often" in (said or "")
         for page in pages[3:]:
             assert await world.scan(mallory, page) is None
-            assert world.sandbox.deliveries[-1].state == "answered"
+            assert world.sandbox.reply_cache[-1].state == "answered"
         # But for the record: its lines are gathered, and written beside the pushes.
         assert [one for one in sent if not one.startswith("INSERT INTO audit")] == []
     assert [(await page.poll())["status"] for page in pages[2:]] == ["pending"] * 4
@@ -339,7 +339,7 @@ async def test_who_scans_too_often_changes_nothing_costs_no_sql_and_is_told_once
 
 
 async def test_who_answers_too_often_is_not_heard(make: Any) -> None:
-    """Red when `Scanning._excess` knows scans alone."""
+    """Red when `PushDispatcher._excess` knows scans alone."""
     world = await make(limits={"scans_per_openid": 3}, clients={"shop": client("shop", confirm="tap")})
     person, page = await world.person(), await world.login()
     await world.scan(person, page)
@@ -352,7 +352,7 @@ async def test_who_answers_too_often_is_not_heard(make: Any) -> None:
 
 
 async def test_a_code_is_scanned_so_often_whoever_does_it(make: Any) -> None:
-    """Red when `Limits.scan` counts no tickets."""
+    """Red when `RateLimits.scan` counts no tickets."""
     world = await make(limits={"scans_per_ticket": 2})
     page, other, people = await world.login(), await world.login(), [await world.person() for _ in range(4)]
     said = [await world.scan(person, page) for person in people]
@@ -365,7 +365,7 @@ async def test_a_code_is_scanned_so_often_whoever_does_it(make: Any) -> None:
 
 
 async def test_a_redelivery_is_not_counted_again_and_gets_the_same_reply(make: Any) -> None:
-    """Red when `Scanning.handle` counts before it recalls."""
+    """Red when `PushDispatcher.handle` counts before it recalls."""
     world = await make(limits={"scans_per_openid": 2})
     person = await world.person()
     for _ in range(2):
@@ -376,7 +376,7 @@ async def test_a_redelivery_is_not_counted_again_and_gets_the_same_reply(make: A
 
 
 async def test_whoever_leaves_is_heard_however_often_they_have_scanned(make: Any) -> None:
-    """Red when `Scanning._excess` counts everything."""
+    """Red when `PushDispatcher._excess` counts everything."""
     world = await make(limits={"scans_per_openid": 1})
     person = await world.bound("42")
     assert "too often" in (await world.scan(person, await world.login()) or "")
@@ -407,7 +407,7 @@ async def crowd(make: Any) -> AsyncIterator[tuple[World, Callable[..., Awaitable
 async def test_an_address_has_so_many_browsers_waiting_and_those_stay(
     crowd: tuple[World, Callable[..., Awaitable[ClientResponse]]],
 ) -> None:
-    """Red when `Waiting._place` checks no address."""
+    """Red when `WaitLimiter._place` checks no address."""
     world, stream = crowd
     first, second = await stream(at="203.0.113.66"), await stream(at="203.0.113.66")
     third = await stream(at="203.0.113.66")
@@ -426,14 +426,14 @@ async def test_an_address_has_so_many_browsers_waiting_and_those_stay(
 async def test_a_process_has_so_many_browsers_waiting_in_all(
     crowd: tuple[World, Callable[..., Awaitable[ClientResponse]]],
 ) -> None:
-    """Red when `Waiting._place` does not look at its count."""
+    """Red when `WaitLimiter._place` does not look at its count."""
     world, stream = crowd
     assert [(await stream(at=f"203.0.113.{last}")).status for last in range(4)] == [200, 200, 200, 429]
     assert await counted(world, "waiting") == 1
 
 
 async def test_a_held_poll_gives_its_place_back(make: Any) -> None:
-    """Red when `Place.__exit__` does nothing."""
+    """Red when `Slot.__exit__` does nothing."""
     world = await make(limits={"waiting_per_address": 1}, **PROXIED)
     page = await world.login()
     how = {"If_None_Match": (await page.raw()).headers["ETag"], "X_Forwarded_For": "203.0.113.66"}
@@ -442,16 +442,16 @@ async def test_a_held_poll_gives_its_place_back(make: Any) -> None:
 
 
 async def test_browsers_that_left_hold_no_places(make: Any) -> None:
-    """Red when `Doorkeeper.connection_lost` does not tell `Waiting.gone`: each would wait its thirty seconds."""
+    """Red when `TimeoutServer.connection_lost` does not tell `WaitLimiter.gone`: each would wait 30 seconds."""
     world = await make(limits={"waiting_per_address": 2, "waiting": 3}, **PROXIED)
     page, feed = await world.login(), world.app[app_keys.FEED]
     tag = (await page.raw()).headers["ETag"]
     headers = {"Host": "x", **page.bearer, "If-None-Match": tag, "Prefer": "wait=30", **MALLORY}
     lines = [f"{name}: {value}" for name, value in headers.items()]
     async with asyncio.timeout(20):
-        for door in ("", "/events") * 4:
+        for source in ("", "/events") * 4:
             _, writer = await asyncio.open_connection("127.0.0.1", int(world.url.rsplit(":", 1)[1]))
-            asked = [f"GET /v1/tickets/{page.id}{door} HTTP/1.1", *lines, "", ""]
+            asked = [f"GET /v1/tickets/{page.id}{source} HTTP/1.1", *lines, "", ""]
             writer.write("\r\n".join(asked).encode())
             while not feed.waiting:
                 await asyncio.sleep(0.01)
@@ -462,11 +462,11 @@ async def test_browsers_that_left_hold_no_places(make: Any) -> None:
 
 
 @pytest.mark.parametrize("door", ["", "/events"])
-async def test_who_waits_sends_no_body(world: World, door: str) -> None:
+async def test_who_waits_sends_no_body(world: World, source: str) -> None:
     """Red when `_refuse_body` returns at once: megabytes lie in buffers, and nobody sees the browser leave."""
     page = await world.login()
     waits = {"If-None-Match": (await page.raw()).headers["ETag"], "Prefer": "wait=30"}
-    address = f"/v1/tickets/{page.id}{door}"
+    address = f"/v1/tickets/{page.id}{source}"
     async with asyncio.timeout(20):
         response = await world.call("GET", address, headers={**page.bearer, **waits}, data=b"x")
     await problem(response, 400, "invalid-request")

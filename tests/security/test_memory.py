@@ -74,17 +74,17 @@ async def test_junk_at_every_place_leaves_the_process_as_large_as_it_was(tmp_pat
         await service.ready(http)
         by_door = defaultdict(list)
         for place in await _places(service, http):
-            by_door[place.door].append(place)
+            by_door[place.source].append(place)
         port, pid = int(service.url.rpartition(":")[2]), service.process.pid
         for places in by_door.values():
             await _flood(port, places, count=WARM)
         before = latest = megabytes(pid)
         print(f"\n{before:8.1f} MB before")  # noqa: T201 - the figures are asked for
-        for door, places in by_door.items():
+        for source, places in by_door.items():
             count = max(AT_A_PLACE, math.ceil(AT_A_DOOR / len(places)))
             await _flood(port, places, count=count)
             earlier, latest = latest, megabytes(pid)
-            print(f"{latest:8.1f} MB {latest - earlier:+6.1f} after {count * len(places):6} at {door}")  # noqa: T201 - the figures are asked for
+            print(f"{latest:8.1f} MB {latest - earlier:+6.1f} after {count * len(places):6} at {source}")  # noqa: T201 - the figures are asked for
         assert latest - before < ALLOWED
         assert service.process.returncode is None
 

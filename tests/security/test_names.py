@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from portal_client import bearer, visit
 
-from models import requester
 from models.confirmation import Question, numbers
 from models.language import Lang
+from models.requester import cleaned_requester
 from models.ticket import Confirm, Purpose
 from sandbox.chat import pieces
 from service.confirmation import messages
@@ -55,14 +55,15 @@ def test_nothing_that_is_cleaned_writes_into_the_chat(
     ip: str, agent: str, name: str, lang: Lang, purpose: Purpose
 ) -> None:
     """Red when `cleaning.asker` takes any one of the three as it is given."""
-    asker = requester.asker(ip=ip, user_agent=agent, account_name=name)
-    plain = requester.asker(
-        ip="203.0.113.7" if asker.address else None,
-        user_agent="Firefox/1" if asker.browser else None,
-        account_name="anna" if asker.account_name else None,
+    requester = cleaned_requester(ip=ip, user_agent=agent, account_name=name)
+    plain = cleaned_requester(
+        ip="203.0.113.7" if requester.address else None,
+        user_agent="Firefox/1" if requester.browser else None,
+        account_name="anna" if requester.account_name else None,
     )
     said, plainly = (
-        messages.question(QUESTION, purpose=purpose, asker=one, lang=lang, site="Shop") for one in (asker, plain)
+        messages.question(QUESTION, purpose=purpose, requester=one, lang=lang, site="Shop")
+        for one in (requester, plain)
     )
     assert links(said) == links(plainly)
     assert len(said.splitlines()) == len(plainly.splitlines())

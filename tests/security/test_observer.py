@@ -47,7 +47,7 @@ async def told(world: World, seen: dict[str, str]) -> list[Any]:
     """Try every door with everything that was photographed; return the answers but for what differs each time."""
     following = {"Origin": ORIGIN, "If-None-Match": '"x"', "Prefer": "wait=1"}
     proofs = ({}, basic(secret=seen["ticket"]), *(bearer(one) for one in seen.values()))
-    calls = [(*door, {"headers": following | proof}) for door in DOORS for proof in proofs]
+    calls = [(*source, {"headers": following | proof}) for source in DOORS for proof in proofs]
     calls += [
         (method, path, {"json": {name: value.format_map(seen) for name, value in body.items()}, "headers": proof})
         for method, path, body in BODIES
@@ -91,7 +91,7 @@ async def _cancelled(world: World, page: Page, person: Any) -> None:
 async def test_whoever_photographed_the_page_learns_and_changes_nothing(
     make: Any, reach: Callable[..., Any], purpose: str
 ) -> None:
-    """Red when `Keyring.whose` takes any secret, when `Redeeming._ending` says that it does not know a ticket."""
+    """Red when `Keyring.whose` takes any secret, when `CodeExchange._ending` tells an unknown ticket."""
     world: World = await make(clients={"shop": client("shop", confirm="match"), "club": client("club")})
     person = await world.bound("7", client="club")
     page = await world.login() if purpose == "login" else await world.bind("42")

@@ -27,7 +27,7 @@ from portal_client import (
     visit,
 )
 
-from models.binding import Door, UserId
+from models.binding import ChangeSource, UserId
 from models.portal import LINK_LIVES
 from service import app_keys
 from service.storage.embedded_valkey import valkey
@@ -87,8 +87,8 @@ async def test_a_cookie_is_taken_from_the_portals_own_page_alone(world: World) -
         {},
         {"Referer": f"{world.url}/portal/{here.id}"},
     ]
-    asked = [(headers, door) for headers in foreign for door in DOORS]
-    asked += [(headers, door) for headers in silent for door in DOORS if door[0] != "GET"]
+    asked = [(headers, source) for headers in foreign for source in DOORS]
+    asked += [(headers, source) for headers in silent for source in DOORS if source[0] != "GET"]
     for headers, (method, path) in asked:
         response = await here.call(method, path, headers={**here.cookie, **headers})
         await problem(response, 403, "forbidden-origin")
@@ -383,7 +383,7 @@ async def test_the_page_that_asks_names_account_and_site_and_runs_nothing(make: 
 async def test_a_scan_in_the_portal_binds_nothing_unasked(world: World, *, answer: str, lost: bool) -> None:
     """The site asks nothing (`confirm: none`), the portal does; Redis may be lost between question and scan.
 
-    Red when `portal_confirm` returns what is configured, and when `Issuing` keeps the user id in the scene.
+    Red when `portal_confirm` returns what is configured, and when `TicketIssuer` keeps the user id in the scene.
     """
     here, person = await visit(world, account_name="mallory"), await world.person()
     page = await here.bind()
@@ -437,7 +437,7 @@ async def test_disconnecting_at_once_counts_once_and_is_remembered_with_its_door
     here = await visit(world)
     assert await at_once(*(here.call("DELETE", "/bindings/main") for _ in range(4))) == [204, 404, 404, 404]
     entries = await world.app[app_keys.BINDINGS].history("shop", UserId("42"))
-    assert [entry.door for entry in entries] == [Door.PORTAL, Door.TICKET]
+    assert [entry.source for entry in entries] == [ChangeSource.PORTAL, ChangeSource.TICKET]
 
 
 async def test_a_session_outlives_the_loss_of_redis(world: World) -> None:
@@ -482,9 +482,9 @@ async def test_old_sessions_are_thrown_away_by_the_running_service(redis_url: st
     with closing(sqlite3.connect(tmp_path / "scanbind.sqlite3")) as database, database:
         database.execute("UPDATE portal_sessions SET ends_at = 1 WHERE id = ?", [old["token"].partition(".")[0]])
     async with make_world(redis_url, tmp_path) as world, asyncio.timeout(10):
-        while await world.app[app_keys.PORTAL].linked(old["token"]):
+        while await world.app[app_keys.PORTAL_SESSIONS].linked(old["token"]):
             await asyncio.sleep(0.01)
-        assert await world.app[app_keys.PORTAL].linked(fresh["token"])
+        assert await world.app[app_keys.PORTAL_SESSIONS].linked(fresh["token"])
 
 
 async def test_without_redis_all_but_binding_goes_on(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from models.events import OpenId
 from sandbox.people import Person
 from service.app_keys import FEED
 from service.cli.main import main
-from service.crypto.field_encryption import Vault
+from service.crypto.field_encryption import FieldCipher
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.server.runner import running
 from service.storage.database import connect
 from service.storage.embedded_valkey import valkey
@@ -332,7 +332,9 @@ async def known(folder: Path, redis: str) -> None:
     }
     (folder / "config.yaml").write_text(json.dumps(tree))
     async with connect("embedded", data_dir=folder) as database:
-        await Followers(database, People(Vault.of([]))).seen("main", OpenId("oAnna"), at=datetime.now(UTC))
+        await Followers(database, Identities(FieldCipher.of([]))).seen(
+            "main", OpenId("oAnna"), at=datetime.now(UTC)
+        )
 
 
 async def test_embedded_stores_are_reached_beside_a_service_and_without_one(tmp_path: Path, command: Any) -> None:

@@ -34,7 +34,7 @@ async def test_who_starts_all_of_a_days_logins_leaves_some_codes_for_binds(make:
 
 
 async def test_once_wechat_says_it_is_enough_it_is_asked_no_more_until_tomorrow(make: Any) -> None:
-    """Red when `Quota.code` does not end the day."""
+    """Red when `QrQuota.code` does not end the day."""
     world = await make(official={"main": replace(ACCOUNT, daily_codes=2)})
     # Noon in Beijing: what WeChat says as the day begins is of yesterday.
     world.clock.advance((4 * 3600 - world.clock.seconds()) % 86_400)

@@ -50,7 +50,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def test_who_sends_no_whole_request_is_let_go(
     make: Any, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    """Red when `Doorkeeper.connection_made` sets no timer."""
+    """Red when `TimeoutServer.connection_made` sets no timer."""
     monkeypatch.setattr(slow_clients, "ASKS_WITHIN", PATIENCE)
     world = await make()
     with await connected(world) as sock:
@@ -61,7 +61,7 @@ async def test_who_sends_no_whole_request_is_let_go(
 
 
 async def test_a_head_that_trickles_in_wins_no_time(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `Doorkeeper.connection_made` sets no timer."""
+    """Red when `TimeoutServer.connection_made` sets no timer."""
     monkeypatch.setattr(slow_clients, "ASKS_WITHIN", PATIENCE)
     world = await make()
     with await connected(world) as sock:
@@ -78,7 +78,7 @@ async def test_a_head_that_trickles_in_wins_no_time(make: Any, monkeypatch: pyte
 
 
 async def test_who_has_asked_may_take_time_with_the_next(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `Doorkeeper._begin` leaves the timer running."""
+    """Red when `TimeoutServer._begin` leaves the timer running."""
     monkeypatch.setattr(slow_clients, "ASKS_WITHIN", PATIENCE)
     world = await make()
     with await connected(world) as sock:
@@ -101,7 +101,7 @@ async def test_between_requests_a_connection_is_not_kept_for_ever(
 
 
 async def test_a_stream_that_is_not_read_is_ended(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `Doorkeeper.connection_made` sets no TCP_USER_TIMEOUT, where the system has it."""
+    """Red when `TimeoutServer.connection_made` sets no TCP_USER_TIMEOUT, where the system has it."""
     monkeypatch.setattr(slow_clients, "TAKES_WITHIN", 1.0)
     monkeypatch.setattr(status, "_HEARTBEAT", 0.0005)  # so that the little there is to say fills its window soon
     world = await make()
@@ -114,6 +114,6 @@ async def test_a_stream_that_is_not_read_is_ended(make: Any, monkeypatch: pytest
         assert (await read(sock, 12)).startswith(b"HTTP/1.1 200")
 
         async def gone() -> bool:
-            return feed.waiting == 0 and not world.app[app_keys.WAITING]._streams._taken
+            return feed.waiting == 0 and not world.app[app_keys.WAIT_LIMITER]._streams._taken
 
         await until(gone)

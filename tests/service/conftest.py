@@ -21,9 +21,9 @@ import sqlalchemy as sa
 
 from models.tables.columns import metadata
 from service.bindings.repository import Bindings
-from service.crypto.field_encryption import Vault
+from service.crypto.field_encryption import FieldCipher
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database, connect
 from service.tickets.bind_requests import BindRequests
@@ -160,29 +160,29 @@ KEY = "an encryption key of the tests, long enough"
 
 
 @pytest.fixture(params=[(), (KEY,)], ids=["clear", "sealed"])
-def people(request: pytest.FixtureRequest) -> People:
+def identities(request: pytest.FixtureRequest) -> Identities:
     """Those who are kept in the clear, and those who are sealed: everything must be the same for them."""
-    return People(Vault.of(request.param))
+    return Identities(FieldCipher.of(request.param))
 
 
 @pytest.fixture
-def endings(database: Database, people: People) -> Endings:
-    return Endings(database, people)
+def endings(database: Database, identities: Identities) -> Endings:
+    return Endings(database, identities)
 
 
 @pytest.fixture
-def bindings(database: Database, people: People) -> Bindings:
-    return Bindings(database, people)
+def bindings(database: Database, identities: Identities) -> Bindings:
+    return Bindings(database, identities)
 
 
 @pytest.fixture
-def followers(database: Database, people: People) -> Followers:
-    return Followers(database, people)
+def followers(database: Database, identities: Identities) -> Followers:
+    return Followers(database, identities)
 
 
 @pytest.fixture
-def erasure(database: Database, people: People) -> FollowerErasure:
-    return FollowerErasure(database, people)
+def erasure(database: Database, identities: Identities) -> FollowerErasure:
+    return FollowerErasure(database, identities)
 
 
 @pytest.fixture

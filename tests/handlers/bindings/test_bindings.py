@@ -18,7 +18,7 @@ EXACT = [
 """User ids that something on the way might fold, cut, decode or resolve."""
 
 
-async def door(
+async def source(
     world: World, method: str, user_id: str, query: str = "", *, client: str = "shop"
 ) -> ClientResponse:
     """Call a binding's address exactly as written: every byte that is not unreserved is escaped."""
@@ -44,7 +44,7 @@ async def register(world: World, user_id: str, token: str, *, client: str = "sho
 
 async def test_a_binding_is_told_whole(world: World) -> None:
     person = await world.bound("42")
-    response = await door(world, "GET", "42")
+    response = await source(world, "GET", "42")
     assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
     told = await response.json()
     (binding,) = told.pop("bindings")
@@ -56,7 +56,7 @@ async def test_a_binding_is_told_whole(world: World) -> None:
 
 
 async def test_nobody_has_an_empty_list(world: World) -> None:
-    told = await (await door(world, "GET", "nobody")).json()
+    told = await (await source(world, "GET", "nobody")).json()
     assert told == {"user_id": "nobody", "bindings": []}
 
 
@@ -64,7 +64,7 @@ async def test_every_user_id_is_kept_exactly(make: Any) -> None:
     world = await make(limits={"tickets_per_address": 0, "tickets_per_client": 0})
     people = {user_id: await world.bound(user_id) for user_id in EXACT}
     for user_id, person in people.items():
-        told = await (await door(world, "GET", user_id)).json()
+        told = await (await source(world, "GET", user_id)).json()
         assert told.get("user_id") == user_id, told
         assert [one["openid"] for one in told["bindings"]] == [world.sandbox.contact(person).openid], user_id
         page = await world.login()
@@ -72,14 +72,14 @@ async def test_every_user_id_is_kept_exactly(make: Any) -> None:
         code = (await page.until("confirmed"))["code"]
         assert (await (await world.exchange(code)).json())["user_id"] == user_id
     for user_id in EXACT:
-        assert (await door(world, "DELETE", user_id)).status == 204, user_id
-        assert (await (await door(world, "GET", user_id)).json())["bindings"] == []
+        assert (await source(world, "DELETE", user_id)).status == 204, user_id
+        assert (await (await source(world, "GET", user_id)).json())["bindings"] == []
 
 
 async def test_a_user_id_in_an_address_is_refused_as_in_a_body(world: World) -> None:
     for user_id in ("x" * 129, "a\nb", "\0", "\u200b", "\u202e", "\u00a0"):
         for method in ("GET", "DELETE"):
-            told = await problem(await door(world, method, user_id), 400, "invalid-request")
+            told = await problem(await source(world, method, user_id), 400, "invalid-request")
             assert told["detail"].startswith("user_id: "), user_id
     for raw in ("%ED%A0%80", "%FF", "%C3", "%00"):
         address = URL(f"{world.url}/v1/bindings/{raw}", encoded=True)
@@ -112,7 +112,7 @@ async def test_a_used_registration_is_no_other_users(world: World) -> None:
     for user_id in ("78", "77 ", "Anna"):
         await problem(await register(world, user_id, token), 400, "invalid-code")
         assert await world.bindings(quote(user_id)) == []
-    assert (await door(world, "DELETE", "77")).status == 204
+    assert (await source(world, "DELETE", "77")).status == 204
     await problem(await register(world, "77", token), 400, "invalid-code")
 
 
@@ -125,7 +125,7 @@ async def test_a_conflict_says_why_and_uses_nothing_up(world: World) -> None:
     assert (await register(world, "43", token)).status == 201
     told = await problem(await register(world, "44", older), 409, "binding-conflict")
     assert told["reason"] == "wechat_taken"
-    assert (await door(world, "DELETE", "43")).status == 204
+    assert (await source(world, "DELETE", "43")).status == 204
     assert (await register(world, "44", older)).status == 201
 
 
@@ -198,26 +198,26 @@ async def test_a_user_is_disconnected_from_one_account_or_from_all(two: World) -
     for account in ("main", "second"):
         await two.scan(person, await two.bind("42", account=account))
     assert {one["appid"] for one in await two.bindings("42")} == {ACCOUNT.appid, SECOND.appid}
-    assert (await door(two, "DELETE", "42", "?account=second")).status == 204
+    assert (await source(two, "DELETE", "42", "?account=second")).status == 204
     assert [one["account"] for one in await two.bindings("42")] == ["main"]
-    await problem(await door(two, "DELETE", "42", "?account=second"), 404, "binding-not-found")
+    await problem(await source(two, "DELETE", "42", "?account=second"), 404, "binding-not-found")
     await two.scan(person, await two.bind("42", account="second"))
-    response = await door(two, "DELETE", "42")
+    response = await source(two, "DELETE", "42")
     assert (response.status, await response.read()) == (204, b"")
     assert await two.bindings("42") == []
-    await problem(await door(two, "DELETE", "42"), 404, "binding-not-found")
+    await problem(await source(two, "DELETE", "42"), 404, "binding-not-found")
 
 
 async def test_an_account_that_there_is_not_ends_nothing(two: World) -> None:
     await two.bound("42")
     for query in ("third", "", "MAIN", "main%00", "%00", "%ED%A0%80", "%FF", "main%20", "main'--"):
-        await problem(await door(two, "DELETE", "42", f"?account={query}"), 404, "binding-not-found")
+        await problem(await source(two, "DELETE", "42", f"?account={query}"), 404, "binding-not-found")
     assert len(await two.bindings("42")) == 1
 
 
 async def test_who_disconnects_can_be_bound_again_and_logs_in_no_more(world: World) -> None:
     person = await world.bound("42")
-    assert (await door(world, "DELETE", "42")).status == 204
+    assert (await source(world, "DELETE", "42")).status == 204
     page = await world.login()
     await world.scan(person, page)
     assert (await page.until("confirmed"))["outcome"] == "register"
@@ -229,7 +229,7 @@ async def test_who_disconnects_can_be_bound_again_and_logs_in_no_more(world: Wor
 async def test_clients_know_nothing_of_each_other(world: World) -> None:
     person = await world.bound("42")
     assert await world.bindings("42", client="club") == []
-    await problem(await door(world, "DELETE", "42", client="club"), 404, "binding-not-found")
+    await problem(await source(world, "DELETE", "42", client="club"), 404, "binding-not-found")
     page = await world.login(client="club")
     await world.scan(person, page)
     assert (await page.until("confirmed"))["outcome"] == "register"
@@ -237,7 +237,7 @@ async def test_clients_know_nothing_of_each_other(world: World) -> None:
     await world.scan(person, page)
     assert (await page.until("confirmed"))["outcome"] == "bound"
     assert len(await world.bindings("42")) == 1
-    assert (await door(world, "DELETE", "other", client="club")).status == 204
+    assert (await source(world, "DELETE", "other", client="club")).status == 204
     assert len(await world.bindings("42")) == 1
 
 
@@ -263,7 +263,7 @@ async def test_an_id_that_is_no_text_is_nobodys(world: World) -> None:
 
 async def test_a_misspelt_account_disconnects_nobody(world: World) -> None:
     await world.bound("42")
-    told = await problem(await door(world, "DELETE", "42", "?acount=main"), 400, "invalid-request")
+    told = await problem(await source(world, "DELETE", "42", "?acount=main"), 400, "invalid-request")
     assert "acount" in told["detail"]
     assert len(await world.bindings("42")) == 1
 

@@ -35,7 +35,7 @@ BAD_CREDENTIALS = {
 
 @pytest.mark.parametrize("how", BAD_CREDENTIALS)
 async def test_wrong_credentials_are_refused_at_every_door_of_a_site(world: World, how: str) -> None:
-    doors = [("POST", "/v1/tickets", BIND), *((*door, {}) for door in SITE_DOORS)]
+    doors = [("POST", "/v1/tickets", BIND), *((*source, {}) for source in SITE_DOORS)]
     for method, path, body in doors:
         response = await world.call(method, path, json=body, headers=BAD_CREDENTIALS[how])
         await problem(response, 401, "unauthorized")

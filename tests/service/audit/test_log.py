@@ -12,20 +12,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from models.audit import Happening, Line
-from models.binding import Door, Policy, UserId
+from models.audit import AuditEntry, AuditEvent
+from models.binding import ChangeSource, Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.tables.audit import audit as log
 from models.tables.columns import to_millisecond
 from models.ticket import TicketId
 from service.audit import log as auditing
-from service.audit.log import Audit, write
-from service.audit.reader import Wanted, lines, read
+from service.audit.log import AuditLog, write_entries
+from service.audit.reader import AuditFilter, lines, read
 from service.bindings.repository import bind
 from service.config.settings import validate
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.storage.database import Database, connect
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
@@ -35,23 +35,28 @@ Recorded = Callable[..., Awaitable[list[tuple[str, str | None]]]]
 
 
 @pytest.fixture
-def audit(database: Database) -> Audit:
-    return Audit(database, clock=lambda: NOW)
+def audit(database: Database) -> AuditLog:
+    return AuditLog(database, clock=lambda: NOW)
 
 
 @pytest.fixture
-def recorded(database: Database, people: People) -> Recorded:
+def recorded(database: Database, identities: Identities) -> Recorded:
     """Read the record: what happened, and the detail of it."""
 
     async def told(limit: int = 100, **wanted: Any) -> list[tuple[str, str | None]]:
-        return [(line.event, line.detail) for line in await read(database, people, Wanted(**wanted), limit=limit)]
+        return [
+            (line.event, line.detail)
+            for line in await read(database, identities, AuditFilter(**wanted), limit=limit)
+        ]
 
     return told
 
 
-async def test_a_line_comes_back_as_it_was_noted(database: Database, people: People, audit: Audit) -> None:
+async def test_a_line_comes_back_as_it_was_noted(
+    database: Database, identities: Identities, audit: AuditLog
+) -> None:
     audit.note(
-        Happening.SCANNED,
+        AuditEvent.SCANNED,
         client="shop",
         account="main",
         ticket=TicketId("t1"),
@@ -60,8 +65,8 @@ async def test_a_line_comes_back_as_it_was_noted(database: Database, people: Peo
         detail="pending",
     )
     await audit.flush()
-    told = Line(NOW, "scanned", "shop", "main", "t1", "…DIiE3bGY", "ünï 😀", "pending")
-    assert await read(database, people, Wanted(), limit=5) == [told]
+    told = AuditEntry(NOW, "scanned", "shop", "main", "t1", "…DIiE3bGY", "ünï 😀", "pending")
+    assert await read(database, identities, AuditFilter(), limit=5) == [told]
 
 
 @pytest.mark.parametrize(
@@ -77,33 +82,34 @@ async def test_a_line_comes_back_as_it_was_noted(database: Database, people: Peo
     ],
 )
 async def test_lines_are_found_by_what_they_say(
-    database: Database, audit: Audit, recorded: Recorded, wanted: Any
+    database: Database, audit: AuditLog, recorded: Recorded, wanted: Any
 ) -> None:
-    audit.note(Happening.SCANNED, client="shop", ticket=TicketId("t1"), openid=OPENID, user_id="42")
+    audit.note(AuditEvent.SCANNED, client="shop", ticket=TicketId("t1"), openid=OPENID, user_id="42")
     await audit.flush()
     async with database.write() as connection:
-        await write(
-            connection, Line(NOW - timedelta(hours=1), Happening.CANCELLED, "SHOP", ticket="T1", user_id="4")
+        await write_entries(
+            connection,
+            AuditEntry(NOW - timedelta(hours=1), AuditEvent.CANCELLED, "SHOP", ticket="T1", user_id="4"),
         )
     assert await recorded(**wanted) == [("scanned", None)]
 
 
 async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
-    database: Database, people: People, followers: Followers, recorded: Recorded
+    database: Database, identities: Identities, followers: Followers, recorded: Recorded
 ) -> None:
     await followers.seen("main", OPENID, at=NOW)
 
     async def bound(connection: Any) -> None:
-        person = await people.find(connection, "main", OPENID)
+        person = await identities.find(connection, "main", OPENID)
         assert person is not None
         await bind(
             connection,
             person,
-            people=people,
+            identities=identities,
             client="shop",
             user_id=UserId("42"),
             policy=Policy(),
-            door=Door.TICKET,
+            source=ChangeSource.TICKET,
             now=NOW + timedelta(seconds=1),
         )
 
@@ -111,24 +117,24 @@ async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
     async with database.write() as connection:
         for second in (1, 2):
             at = NOW + timedelta(seconds=second)
-            await write(connection, Line(at, Happening.ANSWERED, "shop", detail=f"at {second}"))
+            await write_entries(connection, AuditEntry(at, AuditEvent.ANSWERED, "shop", detail=f"at {second}"))
     assert await recorded() == [("answered", "at 1"), ("bound", "ticket"), ("answered", "at 2")]
     assert await recorded(limit=1) == [("answered", "at 2")]
     assert await recorded(event="bound", openid=OPENID, user_id="42") == [("bound", "ticket")]
     assert await recorded(ticket="t1") == []
-    [line] = await read(database, people, Wanted(event="bound"), limit=5)
+    [line] = await read(database, identities, AuditFilter(event="bound"), limit=5)
     assert line.openid == "…DIiE3bGY"
 
 
-async def test_more_than_one_batch_is_written_in_order(audit: Audit, recorded: Recorded) -> None:
+async def test_more_than_one_batch_is_written_in_order(audit: AuditLog, recorded: Recorded) -> None:
     count = 2 * auditing._BATCH + 1
     for number in range(count):
-        audit.note(Happening.SCANNED, detail=str(number))
+        audit.note(AuditEvent.SCANNED, detail=str(number))
     await audit.flush()
     assert await recorded(limit=2 * count) == [("scanned", str(number)) for number in range(count)]
 
 
-async def test_a_key_is_recorded_when_another_takes_over(audit: Audit, recorded: Recorded) -> None:
+async def test_a_key_is_recorded_when_another_takes_over(audit: AuditLog, recorded: Recorded) -> None:
     for used in ("signing aa", "signing aa", "sealing aa", "signing bb", "signing aa"):
         await audit.key_in_use(*used.split())
     assert [detail for _, detail in await recorded()] == [
@@ -140,17 +146,17 @@ async def test_a_key_is_recorded_when_another_takes_over(audit: Audit, recorded:
 
 
 async def test_whoever_reads_the_record_waits_as_long_as_it_takes(
-    audit: Audit, database: Database, url: str, tmp_path: Path
+    audit: AuditLog, database: Database, url: str, tmp_path: Path
 ) -> None:
     """Red when `trail.lines` connects without `patient`: a search of millions of lines takes its time."""
     if (dialect := database._engine.dialect.name) not in _LOCKED:
         pytest.skip("SQLite lets nobody wait for an answer")
-    audit.note(Happening.SCANNED)
+    audit.note(AuditEvent.SCANNED)
     await audit.flush()
     settings = validate({"data_dir": str(tmp_path), "database": {"url": url}, "secret_key": "k" * 40})
     async with database.write() as connection:
         await connection.execute(sa.text(_LOCKED[dialect]))
-        reading = asyncio.create_task(lines(settings, Wanted(), limit=5, as_json=False))
+        reading = asyncio.create_task(lines(settings, AuditFilter(), limit=5, as_json=False))
         early, _ = await asyncio.wait({reading}, timeout=3.5)
         if dialect != "postgresql":
             await connection.execute(sa.text("UNLOCK TABLES"))
@@ -158,7 +164,7 @@ async def test_whoever_reads_the_record_waits_as_long_as_it_takes(
     assert len(await reading) == 1
 
 
-async def test_a_long_record_does_not_keep_a_service_from_starting(audit: Audit, database: Database) -> None:
+async def test_a_long_record_does_not_keep_a_service_from_starting(audit: AuditLog, database: Database) -> None:
     """Red when `ix_audit_event_at` is missing: each start then reads the record back to the last rotation."""
     if database._engine.dialect.name != "sqlite":
         pytest.skip("only SQLite tells its plan in words")
@@ -196,9 +202,9 @@ async def test_what_was_noted_waits_for_a_database_that_is_away(
     monkeypatch.setattr(auditing, "_PAUSE", 0.01)
     monkeypatch.setattr(auditing, "_GATHER", 0.01)
     away: Any = Away(database)
-    audit = Audit(away, clock=lambda: NOW)
+    audit = AuditLog(away, clock=lambda: NOW)
     running = asyncio.create_task(audit.run())
-    audit.note(Happening.SCANNED)
+    audit.note(AuditEvent.SCANNED)
     async with asyncio.timeout(20):
         await away.asked.wait()
         assert await recorded() == []
@@ -213,37 +219,41 @@ async def test_when_too_much_waits_the_oldest_go_and_are_counted(
     database: Database, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auditing, "_MOST_NOTED", 3)
-    audit = Audit(database, clock=lambda: NOW)
+    audit = AuditLog(database, clock=lambda: NOW)
     for number in range(5):
-        audit.note(Happening.SCANNED, detail=str(number))
+        audit.note(AuditEvent.SCANNED, detail=str(number))
     await audit.flush()
     assert audit.lost == 2
     assert [detail for _, detail in await recorded()] == ["2", "3", "4"]
 
 
-async def test_old_lines_go_with_their_age(database: Database, audit: Audit, recorded: Recorded) -> None:
-    """Red when `Audit.purge` deletes nothing, or asks for another column."""
+async def test_old_lines_go_with_their_age(database: Database, audit: AuditLog, recorded: Recorded) -> None:
+    """Red when `AuditLog.purge` deletes nothing, or asks for another column."""
     async with database.write() as connection:
         for days in (3, 2, 0):
-            await write(connection, Line(NOW - timedelta(days=days), Happening.SCANNED, detail=str(days)))
+            await write_entries(
+                connection, AuditEntry(NOW - timedelta(days=days), AuditEvent.SCANNED, detail=str(days))
+            )
     assert await audit.purge(NOW - timedelta(days=1)) == 2
     assert await recorded() == [("scanned", "0")]
 
 
-async def doubled(database: Database, line: Line, *, times: int) -> int:
+async def doubled(database: Database, line: AuditEntry, *, times: int) -> int:
     """Insert *line* so often that its number doubles *times*; return how many there are."""
     columns = [column for column in log.c if column is not log.c.id]
     async with database.write() as connection:
-        await write(connection, line)
+        await write_entries(connection, line)
         for _ in range(times):
             await connection.execute(sa.insert(log).from_select(columns, sa.select(*columns)))
     return int(2**times)
 
 
-async def test_one_purge_deletes_all_that_is_old_however_much(database: Database, audit: Audit) -> None:
+async def test_one_purge_deletes_all_that_is_old_however_much(database: Database, audit: AuditLog) -> None:
     """Red when `purge` ends after so many batches: what a flood has written would stay for weeks."""
-    many = await doubled(database, Line(NOW - timedelta(days=200), Happening.EXCHANGE_REFUSED, "shop"), times=17)
-    audit.note(Happening.SCANNED)
+    many = await doubled(
+        database, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=17
+    )
+    audit.note(AuditEvent.SCANNED)
     await audit.flush()
     assert many > 100_000
     assert await audit.purge(NOW - timedelta(days=190)) == many
@@ -254,20 +264,22 @@ async def test_one_purge_deletes_all_that_is_old_however_much(database: Database
 async def test_others_write_to_sqlite_while_much_is_purged(tmp_path: Path) -> None:
     """Red when `purge` deletes all in one transaction: SQLite has one writer, and the others give up waiting."""
     async with connect("embedded", data_dir=tmp_path) as here, connect("embedded", data_dir=tmp_path) as there:
-        many = await doubled(here, Line(NOW - timedelta(days=200), Happening.EXCHANGE_REFUSED, "shop"), times=18)
-        purging = asyncio.create_task(Audit(here, clock=lambda: NOW).purge(NOW - timedelta(days=190)))
+        many = await doubled(
+            here, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=18
+        )
+        purging = asyncio.create_task(AuditLog(here, clock=lambda: NOW).purge(NOW - timedelta(days=190)))
         for number in range(20):
             for database in (here, there):  # the second as another process has it: they share no queue
                 async with database.write() as connection:
-                    await write(connection, Line(NOW, Happening.SCANNED, detail=str(number)))
+                    await write_entries(connection, AuditEntry(NOW, AuditEvent.SCANNED, detail=str(number)))
         assert not purging.done(), "it is not through when forty others have written"
         assert await purging == many
         assert many > 250_000
 
 
-async def test_a_purge_leaves_half_of_the_time_to_others(database: Database, audit: Audit) -> None:
+async def test_a_purge_leaves_half_of_the_time_to_others(database: Database, audit: AuditLog) -> None:
     """Red when `purge` does not pause: other processes found SQLite busy for seconds."""
-    await doubled(database, Line(NOW - timedelta(days=200), Happening.EXCHANGE_REFUSED), times=12)
+    await doubled(database, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED), times=12)
     began, ended = [], []
 
     def begin(_: Any) -> None:
@@ -294,9 +306,9 @@ async def test_many_of_a_kind_are_a_line_at_once_and_one_when_their_minute_is_ov
 ) -> None:
     """Red when `run` waits for news alone: the count would wait for whatever is noted next."""
     began = [math.inf]
-    audit = Audit(database, clock=lambda: NOW + timedelta(seconds=max(0, 58 + time.monotonic() - began[0])))
+    audit = AuditLog(database, clock=lambda: NOW + timedelta(seconds=max(0, 58 + time.monotonic() - began[0])))
     for _ in range(3000):
-        audit.note(Happening.EXCHANGE_REFUSED, client="shop")
+        audit.note(AuditEvent.EXCHANGE_REFUSED, client="shop")
     began[0] = time.monotonic()
     running = asyncio.create_task(audit.run())
     async with asyncio.timeout(10):
@@ -310,28 +322,28 @@ async def test_what_is_counted_is_written_with_the_next_line_after_its_minute(
     database: Database, recorded: Recorded
 ) -> None:
     now = [NOW]
-    audit = Audit(database, clock=lambda: now[0])
+    audit = AuditLog(database, clock=lambda: now[0])
     for _ in range(3):
-        audit.note(Happening.EXCHANGE_REFUSED, client="shop")
+        audit.note(AuditEvent.EXCHANGE_REFUSED, client="shop")
     now[0] += timedelta(minutes=1)
-    audit.note(Happening.SCANNED)
+    audit.note(AuditEvent.SCANNED)
     await audit.flush()
     assert [detail for _, detail in await recorded()] == [None, "2 more", None]
 
 
-async def test_the_last_counts_are_written_at_the_end(audit: Audit, recorded: Recorded) -> None:
+async def test_the_last_counts_are_written_at_the_end(audit: AuditLog, recorded: Recorded) -> None:
     """Red when `finish` does not ask for the rest."""
     for _ in range(3):
-        audit.note(Happening.EXCHANGE_REFUSED, client="shop")
+        audit.note(AuditEvent.EXCHANGE_REFUSED, client="shop")
     await audit.flush()
     assert await recorded() == [("exchange_refused", None)]
     await audit.finish()
     assert await recorded() == [("exchange_refused", None), ("exchange_refused", "2 more")]
 
 
-async def test_two_who_write_what_was_noted_write_it_once(audit: Audit, recorded: Recorded) -> None:
+async def test_two_who_write_what_was_noted_write_it_once(audit: AuditLog, recorded: Recorded) -> None:
     """Red when `flush` takes no lock."""
     for number in range(5):
-        audit.note(Happening.SCANNED, detail=str(number))
+        audit.note(AuditEvent.SCANNED, detail=str(number))
     await asyncio.gather(*(audit.flush() for _ in range(4)))
     assert [detail for _, detail in await recorded()] == ["0", "1", "2", "3", "4"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.audit import Happening, Line
+from models.audit import AuditEntry, AuditEvent
 from models.events import shortened
 from service.audit import reader
 
@@ -33,8 +33,8 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 
 def test_nothing_that_is_printed_can_pass_for_more_than_it_is() -> None:
-    line = Line(
-        NOW, Happening.ANSWERED, "shop", user_id='42\x1b[2J\n2026-03-01 forged client=x "q"', detail="login"
+    line = AuditEntry(
+        NOW, AuditEvent.ANSWERED, "shop", user_id='42\x1b[2J\n2026-03-01 forged client=x "q"', detail="login"
     )
     assert reader.readable(line) == (
         "2026-03-01T12:00:00.000Z answered client=shop "
@@ -43,7 +43,7 @@ def test_nothing_that_is_printed_can_pass_for_more_than_it_is() -> None:
 
 
 def test_a_count_is_one_word_of_the_line() -> None:
-    line = Line(NOW, Happening.LIMIT_HIT, "shop", detail="tickets_per_address 203.0.113.7, 12 more")
+    line = AuditEntry(NOW, AuditEvent.LIMIT_HIT, "shop", detail="tickets_per_address 203.0.113.7, 12 more")
     assert reader.readable(line) == (
         '2026-03-01T12:00:00.000Z limit_hit client=shop detail="tickets_per_address 203.0.113.7, 12 more"'
     )

@@ -5,23 +5,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.audit import Happening, Line
+from models.audit import AuditEntry, AuditEvent
 from service.audit import repeats
 from service.audit.repeats import KINDS, Repeats
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-REFUSED = Line(NOON, Happening.EXCHANGE_REFUSED, "shop", ticket="t1")
-HIT = Line(NOON, Happening.LIMIT_HIT, "shop", detail="tickets_per_address 203.0.113.7")
-SCAN = Line(NOON, Happening.SCANNED, "shop", "main", "t1", "…DIiE3bGY", detail="pending")
-OPENED = Line(NOON, Happening.PORTAL_OPENED, "shop", user_id="42")
+REFUSED = AuditEntry(NOON, AuditEvent.EXCHANGE_REFUSED, "shop", ticket="t1")
+HIT = AuditEntry(NOON, AuditEvent.LIMIT_HIT, "shop", detail="tickets_per_address 203.0.113.7")
+SCAN = AuditEntry(NOON, AuditEvent.SCANNED, "shop", "main", "t1", "…DIiE3bGY", detail="pending")
+OPENED = AuditEntry(NOON, AuditEvent.PORTAL_OPENED, "shop", user_id="42")
 
 
-def later(line: Line, seconds: float) -> Line:
+def later(line: AuditEntry, seconds: float) -> AuditEntry:
     return replace(line, at=line.at + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("line", [REFUSED, HIT, SCAN, OPENED], ids=lambda line: str(line.event))
-def test_the_first_is_a_line_and_the_others_are_counted(line: Line) -> None:
+def test_the_first_is_a_line_and_the_others_are_counted(line: AuditEntry) -> None:
     counted = Repeats()
     assert [counted.first(later(line, second)) for second in range(4)] == [True, False, False, False]
     assert counted.ended(NOON + timedelta(seconds=59)) == []
@@ -52,7 +52,7 @@ def test_one_of_a_kind_leaves_nothing_to_tell() -> None:
         replace(OPENED, user_id="43"),
     ],
 )
-def test_what_differs_in_what_matters_is_a_line_of_its_own(other: Line) -> None:
+def test_what_differs_in_what_matters_is_a_line_of_its_own(other: AuditEntry) -> None:
     counted = Repeats()
     for line in (REFUSED, HIT, SCAN, OPENED):
         counted.first(line)
@@ -70,11 +70,17 @@ def test_what_a_caller_chooses_makes_no_other_kind() -> None:
 
 @pytest.mark.parametrize(
     "event",
-    [Happening.TICKET_MADE, Happening.ANSWERED, Happening.CANCELLED, Happening.EXCHANGED, Happening.DATA_ERASED],
+    [
+        AuditEvent.TICKET_MADE,
+        AuditEvent.ANSWERED,
+        AuditEvent.CANCELLED,
+        AuditEvent.EXCHANGED,
+        AuditEvent.DATA_ERASED,
+    ],
 )
-def test_what_cannot_be_done_at_will_is_a_line_each(event: Happening) -> None:
+def test_what_cannot_be_done_at_will_is_a_line_each(event: AuditEvent) -> None:
     counted = Repeats()
-    assert all(counted.first(Line(NOON, event, "shop", ticket="t1")) for _ in range(5))
+    assert all(counted.first(AuditEntry(NOON, event, "shop", ticket="t1")) for _ in range(5))
     assert counted.due is None
 
 
@@ -97,14 +103,14 @@ def test_people_on_a_busy_service_have_a_line_each(monkeypatch: pytest.MonkeyPat
 def test_counts_name_no_person() -> None:
     """Red when `rest` keeps openid and user id: whoever is erased in that minute would be named afterwards."""
     counted = Repeats()
-    person = Line(NOON, Happening.LIMIT_HIT, account="main", openid="…DIiE3bGY", detail="scans_per_openid")
+    person = AuditEntry(NOON, AuditEvent.LIMIT_HIT, account="main", openid="…DIiE3bGY", detail="scans_per_openid")
     for line in (person, replace(person, openid="…somebody"), OPENED, replace(OPENED, user_id="43")):
         for second in range(3):
             counted.first(later(line, second))
     at = NOON + timedelta(seconds=2)
     assert counted.rest() == [
-        Line(at, "limit_hit", account="main", detail="scans_per_openid, 4 more"),
-        Line(at, "portal_opened", "shop", detail="4 more"),
+        AuditEntry(at, "limit_hit", account="main", detail="scans_per_openid, 4 more"),
+        AuditEntry(at, "portal_opened", "shop", detail="4 more"),
     ]
 
 

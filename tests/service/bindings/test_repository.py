@@ -14,17 +14,17 @@ from models.binding import (
     BindResult,
     Bound,
     Change,
+    ChangeSource,
     Conflict,
-    Door,
+    ConflictReason,
     Policy,
-    Taken,
     UserId,
 )
 from models.events import OpenId
 from models.tables.columns import to_millisecond
 from service.bindings.repository import Bindings, Entry, bind, owner, resolve
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
@@ -35,7 +35,7 @@ Bind = Callable[..., Awaitable[BindResult]]
 
 
 @pytest.fixture
-def binding(database: Database, people: People, followers: Followers) -> Bind:
+def binding(database: Database, identities: Identities, followers: Followers) -> Bind:
     """Bind a user to a follower in a transaction of its own."""
 
     async def run(
@@ -44,16 +44,16 @@ def binding(database: Database, people: People, followers: Followers) -> Bind:
         if await followers.get(account, OpenId(openid)) is None:
             await followers.seen(account, OpenId(openid), at=NOW)
         given: dict[str, Any] = {
-            "people": people,
+            "identities": identities,
             "client": "shop",
             "user_id": UserId(user_id),
             "policy": policy or Policy(),
-            "door": Door.TICKET,
+            "source": ChangeSource.TICKET,
             "now": NOW,
         }
 
         async def work(connection: AsyncConnection) -> BindResult:
-            person = await people.find(connection, account, OpenId(openid), hold=True)
+            person = await identities.find(connection, account, OpenId(openid), hold=True)
             assert person is not None
             return await bind(connection, person, **(given | changes))
 
@@ -72,16 +72,16 @@ async def pairs(bindings: Bindings, *users: str, client: str = "shop") -> list[t
     return [(it.user_id, it.openid) for it in found]
 
 
-async def changes(bindings: Bindings, user: str) -> list[tuple[Change, Door, str | None]]:
+async def changes(bindings: Bindings, user: str) -> list[tuple[Change, ChangeSource, str | None]]:
     """Return what happened to a user, oldest first."""
-    return [(it.change, it.door, it.openid) for it in reversed(await bindings.history("shop", UserId(user)))]
+    return [(it.change, it.source, it.openid) for it in reversed(await bindings.history("shop", UserId(user)))]
 
 
 async def test_a_new_binding_is_made_and_remembered(binding: Bind, bindings: Bindings) -> None:
     assert await binding("42", "oA") == Bound(bound("42", "oA"))
     assert await bindings.of_user("shop", UserId("42")) == [bound("42", "oA")]
     assert await bindings.history("shop", UserId("42")) == [
-        Entry("main", UserId("42"), OpenId("oA"), Change.BOUND, Door.TICKET, to_millisecond(NOW))
+        Entry("main", UserId("42"), OpenId("oA"), Change.BOUND, ChangeSource.TICKET, to_millisecond(NOW))
     ]
 
 
@@ -95,7 +95,7 @@ async def test_the_same_binding_again_changes_nothing(binding: Bind, bindings: B
 async def test_somebody_elses_wechat_is_not_taken(binding: Bind, bindings: Bindings) -> None:
     await binding("42", "oA")
     for policy in (Policy(), REPLACE):
-        assert await binding("43", "oA", policy) == Conflict(Taken.WECHAT)
+        assert await binding("43", "oA", policy) == Conflict(ConflictReason.WECHAT)
     assert await pairs(bindings, "42", "43") == [("42", "oA")]
     assert await bindings.history("shop", UserId("43")) == []
 
@@ -103,16 +103,16 @@ async def test_somebody_elses_wechat_is_not_taken(binding: Bind, bindings: Bindi
 async def test_a_second_wechat_of_one_user_is_refused(binding: Bind, bindings: Bindings) -> None:
     await binding("42", "oA")
     for policy in (Policy(), MOVE):
-        assert await binding("42", "oB", policy) == Conflict(Taken.USER)
+        assert await binding("42", "oB", policy) == Conflict(ConflictReason.USER)
     assert await pairs(bindings, "42") == [("42", "oA")]
 
 
 @pytest.mark.parametrize(
     ("policy", "reason"),
-    [(Policy(), Taken.WECHAT), (REPLACE, Taken.WECHAT), (MOVE, Taken.USER)],
+    [(Policy(), ConflictReason.WECHAT), (REPLACE, ConflictReason.WECHAT), (MOVE, ConflictReason.USER)],
 )
 async def test_when_both_are_taken_the_wechat_is_named_first_and_nothing_changes(
-    binding: Bind, bindings: Bindings, policy: Policy, reason: Taken
+    binding: Bind, bindings: Bindings, policy: Policy, reason: ConflictReason
 ) -> None:
     await binding("42", "oA")
     await binding("43", "oB")
@@ -125,9 +125,9 @@ async def test_rebinding_replaces_where_the_client_allows_it(binding: Bind, bind
     assert await binding("42", "oB", REPLACE) == Bound(bound("42", "oB"))
     assert await pairs(bindings, "42") == [("42", "oB")]
     assert await changes(bindings, "42") == [
-        (Change.BOUND, Door.TICKET, "oA"),
-        (Change.REPLACED, Door.TICKET, "oA"),
-        (Change.BOUND, Door.TICKET, "oB"),
+        (Change.BOUND, ChangeSource.TICKET, "oA"),
+        (Change.REPLACED, ChangeSource.TICKET, "oA"),
+        (Change.BOUND, ChangeSource.TICKET, "oB"),
     ]
 
 
@@ -136,8 +136,8 @@ async def test_a_takeover_moves_where_the_client_allows_it(binding: Bind, bindin
     assert await binding("43", "oA", MOVE) == Bound(bound("43", "oA"))
     assert await pairs(bindings, "42", "43") == [("43", "oA")]
     assert await changes(bindings, "42") == [
-        (Change.BOUND, Door.TICKET, "oA"),
-        (Change.MOVED, Door.TICKET, "oA"),
+        (Change.BOUND, ChangeSource.TICKET, "oA"),
+        (Change.MOVED, ChangeSource.TICKET, "oA"),
     ]
 
 
@@ -172,15 +172,15 @@ async def test_identifiers_that_look_alike_stay_distinct(binding: Bind, bindings
 
 
 async def test_openids_that_differ_in_case_stay_distinct(
-    binding: Bind, database: Database, people: People
+    binding: Bind, database: Database, identities: Identities
 ) -> None:
     for user, openid in (("1", "oAbC"), ("2", "oabc"), ("3", "oABC")):
         assert isinstance(await binding(user, openid), Bound)
     async with database.read() as connection:
-        person = await people.find(connection, "main", OpenId("oabc"))
+        person = await identities.find(connection, "main", OpenId("oabc"))
         assert person is not None
         assert await owner(connection, person, client="shop") == bound("2", "oabc")
-        assert await people.find(connection, "main", OpenId("Oabc")) is None
+        assert await identities.find(connection, "main", OpenId("Oabc")) is None
 
 
 async def test_the_longest_identifiers_fit(binding: Bind, bindings: Bindings) -> None:
@@ -195,7 +195,7 @@ async def test_users_who_bind_one_wechat_at_once_do_not_share_it(binding: Bind, 
     results = await asyncio.gather(*(binding(user, "oA") for user in users))
     assert len(await pairs(bindings, *users)) == 1
     assert sum(isinstance(it, Bound) for it in results) == 1
-    assert results.count(Conflict(Taken.WECHAT)) == 7
+    assert results.count(Conflict(ConflictReason.WECHAT)) == 7
 
 
 async def test_users_who_take_one_wechat_from_each_other_at_once_do_not_share_it(
@@ -212,7 +212,7 @@ async def test_users_who_take_one_wechat_from_each_other_at_once_do_not_share_it
 async def test_one_user_who_binds_two_wechats_at_once_has_one(binding: Bind, bindings: Bindings) -> None:
     results = await asyncio.gather(*(binding("42", f"o{number}") for number in range(8)))
     assert len(await pairs(bindings, "42")) == 1
-    assert results.count(Conflict(Taken.USER)) == 7
+    assert results.count(Conflict(ConflictReason.USER)) == 7
 
 
 async def test_one_binding_made_many_times_at_once_is_made_once(binding: Bind, bindings: Bindings) -> None:
@@ -233,7 +233,7 @@ async def test_a_site_disconnects_one_account_or_all(binding: Bind, bindings: Bi
     assert await bindings.disconnect("shop", UserId("42"), account=None, now=later) == 2
     assert await pairs(bindings, "42", "43") == [("43", "oB")]
     [last] = await bindings.history("shop", UserId("42"), limit=1)
-    assert (last.change, last.door, last.at) == (Change.DISCONNECTED, Door.SITE, to_millisecond(later))
+    assert (last.change, last.source, last.at) == (Change.DISCONNECTED, ChangeSource.SITE, to_millisecond(later))
 
 
 async def test_disconnecting_twice_at_once_counts_once(binding: Bind, bindings: Bindings) -> None:
@@ -271,12 +271,12 @@ Resolve = Callable[[str, str], Awaitable[Binding | None]]
 
 
 @pytest.fixture
-def resolving(database: Database, people: People) -> Resolve:
+def resolving(database: Database, identities: Identities) -> Resolve:
     async def run(account: str, openid: str) -> Binding | None:
         async with database.write() as connection:
-            person = await people.find(connection, account, OpenId(openid))
+            person = await identities.find(connection, account, OpenId(openid))
             assert person is not None
-            return await resolve(connection, person, people=people, client="shop", now=NOW)
+            return await resolve(connection, person, identities=identities, client="shop", now=NOW)
 
     return run
 
@@ -292,8 +292,8 @@ async def test_the_same_person_in_another_account_is_the_same_user(
     assert await resolving("second", "oB") == found
     assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oB")]
     assert await changes(bindings, "42") == [
-        (Change.BOUND, Door.TICKET, "oA"),
-        (Change.BOUND, Door.UNIONID, "oB"),
+        (Change.BOUND, ChangeSource.TICKET, "oA"),
+        (Change.BOUND, ChangeSource.UNIONID, "oB"),
     ]
 
 
@@ -350,7 +350,7 @@ async def test_a_person_bound_in_one_account_is_taken_in_the_others(
     await _one_person_in_two_accounts(followers)
     await binding("42", "oA")
     for policy in (Policy(), REPLACE):
-        assert await binding("43", "oB", policy, account="second") == Conflict(Taken.WECHAT)
+        assert await binding("43", "oB", policy, account="second") == Conflict(ConflictReason.WECHAT)
     assert await pairs(bindings, "42", "43") == [("42", "oA")]
     assert isinstance(await binding("42", "oB", account="second"), Bound), "their own user is another matter"
     assert isinstance(await binding("43", "oB", account="second", client="forum"), Bound)
@@ -363,7 +363,7 @@ async def test_a_takeover_moves_a_person_from_every_account(
     await binding("42", "oA")
     assert isinstance(await binding("43", "oB", MOVE, account="second"), Bound)
     assert await pairs(bindings, "42", "43") == [("43", "oB")]
-    assert (await changes(bindings, "42"))[-1] == (Change.MOVED, Door.TICKET, "oA")
+    assert (await changes(bindings, "42"))[-1] == (Change.MOVED, ChangeSource.TICKET, "oA")
     found = await resolving("main", "oA")
     assert found is not None
     assert found.user_id == "43"
@@ -376,7 +376,7 @@ async def test_a_user_with_another_person_in_another_account_is_taken(
     await _known(followers, "second", "oB", "uBert")
     await binding("42", "oA")
     for policy in (Policy(), MOVE):
-        assert await binding("42", "oB", policy, account="second") == Conflict(Taken.USER)
+        assert await binding("42", "oB", policy, account="second") == Conflict(ConflictReason.USER)
     assert isinstance(await binding("42", "oB", REPLACE, account="second"), Bound)
     assert await pairs(bindings, "42") == [("42", "oB")]
 
@@ -411,7 +411,7 @@ async def test_one_person_bound_to_two_users_in_two_accounts_at_once_has_one(
     results = await asyncio.gather(*(binding(user, openid, account=account) for user, openid, account in places))
     assert len(await pairs(bindings, "42", "43")) == 1
     assert sum(isinstance(it, Bound) for it in results) == 1
-    assert results.count(Conflict(Taken.WECHAT)) == 4
+    assert results.count(Conflict(ConflictReason.WECHAT)) == 4
 
 
 async def test_what_was_agreed_to_is_kept_with_the_binding(binding: Bind, bindings: Bindings) -> None:
@@ -428,7 +428,7 @@ async def test_what_was_agreed_to_is_kept_with_the_binding(binding: Bind, bindin
 
 
 async def test_what_was_agreed_to_in_one_account_goes_along_to_another(
-    binding: Bind, database: Database, people: People, followers: Followers
+    binding: Bind, database: Database, identities: Identities, followers: Followers
 ) -> None:
     """Red when `resolve` binds with a policy of its own."""
     await binding("42", "oA", Policy(consent="2026-01"))
@@ -436,9 +436,9 @@ async def test_what_was_agreed_to_in_one_account_goes_along_to_another(
     await followers.seen("second", OpenId("oB"), at=NOW)
     await followers.learned("second", OpenId("oB"), subscribed=True, unionid="uA", lang=None, now=NOW)
     async with database.write() as connection:
-        person = await people.find(connection, "second", OpenId("oB"))
+        person = await identities.find(connection, "second", OpenId("oB"))
         assert person is not None
-        found = await resolve(connection, person, people=people, client="shop", now=NOW)
+        found = await resolve(connection, person, identities=identities, client="shop", now=NOW)
     assert found is not None
     assert (found.user_id, found.consent) == ("42", "2026-01")
 
@@ -448,7 +448,7 @@ async def test_old_history_goes_and_the_binding_stays(binding: Bind, bindings: B
     await binding("42", "oB", REPLACE)
     assert await bindings.purge(NOW - timedelta(days=1)) == 1
     assert await changes(bindings, "42") == [
-        (Change.REPLACED, Door.TICKET, "oA"),
-        (Change.BOUND, Door.TICKET, "oB"),
+        (Change.REPLACED, ChangeSource.TICKET, "oA"),
+        (Change.BOUND, ChangeSource.TICKET, "oB"),
     ]
     assert await pairs(bindings, "42") == [("42", "oB")]

@@ -18,7 +18,7 @@ import yaml
 
 from service.cli.main import main
 from service.config.settings import validate
-from service.crypto.client_secrets import Credentials
+from service.crypto.client_secrets import ClientSecrets
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "keys", "keys new", "keys rotate", "doctor")
@@ -153,7 +153,7 @@ def test_a_fresh_secret_and_its_hash_can_be_pasted(run: Run) -> None:
     shop = {"name": "Shop", "accounts": ["main"], "secret_hash": pasted["secret_hash"]}
     account = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
     settings = validate({"clients": {"shop": shop}, "accounts": {"main": account}})
-    assert Credentials(settings.clients).prove("shop", pasted["secret"].encode())
+    assert ClientSecrets(settings.clients).prove("shop", pasted["secret"].encode())
 
 
 def test_a_rotation_says_what_to_do_next_and_shows_no_key(run: Run, tmp_path: Path) -> None:

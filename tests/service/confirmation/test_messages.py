@@ -6,17 +6,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from models import requester
 from models.confirmation import Answer, Numbers, Question, read_answer
 from models.language import Lang
-from models.requester import Asker
+from models.requester import Requester, cleaned_requester
 from models.ticket import Confirm, Outcome, Purpose, Reason
 from service.confirmation import messages
 from service.confirmation.messages import Notice
 
 NUMBERS = Numbers("47", ("12", "47", "83"))
 SITE = {Lang.ZH: "示例商城", Lang.EN: "Example shop"}
-ASKER = Asker("Chrome · Mac", "203.0.113.7", "anna@shop.example")
+ASKER = Requester("Chrome · Mac", "203.0.113.7", "anna@shop.example")
 langs = pytest.mark.parametrize("lang", list(Lang))
 asked_confirms = pytest.mark.parametrize("confirm", [Confirm.TAP, Confirm.CHOOSE, Confirm.MATCH])
 
@@ -44,8 +43,8 @@ def links(text: str) -> list[Link]:
     return told
 
 
-def ask(confirm: Confirm, lang: Lang, *, purpose: Purpose = Purpose.LOGIN, asker: Asker = ASKER) -> str:
-    return messages.question(_question(confirm), purpose=purpose, asker=asker, lang=lang, site=SITE[lang])
+def ask(confirm: Confirm, lang: Lang, *, purpose: Purpose = Purpose.LOGIN, requester: Requester = ASKER) -> str:
+    return messages.question(_question(confirm), purpose=purpose, requester=requester, lang=lang, site=SITE[lang])
 
 
 def _question(confirm: Confirm) -> Question:
@@ -86,7 +85,7 @@ def test_a_question_names_site_browser_and_address(purpose: Purpose, confirm: Co
 @langs
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_what_is_not_known_is_left_out(purpose: Purpose, lang: Lang) -> None:
-    said = ask(Confirm.TAP, lang, purpose=purpose, asker=Asker())
+    said = ask(Confirm.TAP, lang, purpose=purpose, requester=Requester())
     assert "None" not in said
     assert "{" not in said
     assert len(said.splitlines()) == 6
@@ -143,8 +142,8 @@ def test_nothing_is_asked_where_the_scan_confirms(lang: Lang) -> None:
     ],
 )
 def test_no_name_adds_a_link_or_a_line(hostile: str, confirm: Confirm, lang: Lang) -> None:
-    asker = requester.asker(ip=hostile, user_agent=hostile, account_name=hostile)
-    said = ask(confirm, lang, purpose=Purpose.BIND, asker=asker)
-    plain = ask(confirm, lang, purpose=Purpose.BIND, asker=Asker(account_name="anna"))
+    requester = cleaned_requester(ip=hostile, user_agent=hostile, account_name=hostile)
+    said = ask(confirm, lang, purpose=Purpose.BIND, requester=requester)
+    plain = ask(confirm, lang, purpose=Purpose.BIND, requester=Requester(account_name="anna"))
     assert links(said) == links(plain)
     assert len(said.splitlines()) == len(plain.splitlines())

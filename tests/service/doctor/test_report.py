@@ -20,15 +20,15 @@ from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
 from service.config.settings import Settings, validate
-from service.crypto.field_encryption import Vault
+from service.crypto.field_encryption import FieldCipher
 from service.doctor import report
 from service.doctor.finding import Finding
 from service.doctor.public_url import check_public_url
 from service.doctor.report import examine
 from service.identities import reencryption
 from service.identities.followers import Followers
-from service.identities.repository import People
-from service.rate_limiting.qr_quota import Quota
+from service.identities.repository import Identities
+from service.rate_limiting.qr_quota import QrQuota
 from service.server.app import utcnow
 from service.server.runner import running
 from service.storage import database, embedded_valkey
@@ -125,7 +125,7 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
     await database.migrate(with_keys())
     async with database.connect(with_keys().database.url, data_dir=tmp_path) as sql:
         for keys, openid in (([], "oAnna"), ([old], "oBen"), ([new], "oCarl")):
-            followers = Followers(sql, People(Vault.of(keys)))
+            followers = Followers(sql, Identities(FieldCipher.of(keys)))
             await followers.seen("main", OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
     [found] = about(await examine(with_keys(new, old)), "encryption.keys")
     message = "2 people stand in the clear or under an older key"
@@ -302,7 +302,7 @@ async def test_a_days_codes_that_run_short_are_warned_of(
 ) -> None:  # fmt: skip
     codes = {"codes_per_day": 100, "codes_for_binds": 10}
     config = settings(tmp_path, official, wechat, main=codes, redis={"url": redis_url}, secret_key=KEY)
-    quota = Quota(redis, accounts=config.accounts, clock=utcnow)
+    quota = QrQuota(redis, accounts=config.accounts, clock=utcnow)
     for _ in range(used):
         async with quota.code("main", Purpose.BIND):
             pass
@@ -319,7 +319,7 @@ async def test_the_codes_of_a_service_that_runs_on_embedded_stores_are_told(
         embedded_valkey.valkey(config.data_dir) as url,
         Redis.from_url(url, decode_responses=True) as client,
     ):
-        async with Quota(client, accounts=config.accounts, clock=utcnow).code("main", Purpose.LOGIN):
+        async with QrQuota(client, accounts=config.accounts, clock=utcnow).code("main", Purpose.LOGIN):
             pass
         [finding] = about(await examine(config), "accounts.main.codes_per_day")
     assert finding.message == "1 of 100000 codes were asked of WeChat today"

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.binding import Change, Door, Policy, UserId
+from models.binding import Change, ChangeSource, Policy, UserId
 from models.events import OpenId
 from models.language import Lang
 from models.tables.columns import to_millisecond
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.bindings.repository import Bindings, bind
 from service.identities.followers import Follower, Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.endings import Endings
@@ -29,22 +29,22 @@ Bind = Callable[[str, str, str, OpenId], Awaitable[None]]
 
 
 @pytest.fixture
-def binding(database: Database, people: People) -> Bind:
+def binding(database: Database, identities: Identities) -> Bind:
     """Bind a user of a client to a follower of an account."""
 
     async def run(client: str, account: str, user_id: str, openid: OpenId) -> None:
         async with database.write() as connection:
-            person = await people.find(connection, account, openid)
+            person = await identities.find(connection, account, openid)
             assert person is not None
             user = UserId(user_id)
             await bind(
                 connection,
                 person,
-                people=people,
+                identities=identities,
                 client=client,
                 user_id=user,
                 policy=Policy(),
-                door=Door.TICKET,
+                source=ChangeSource.TICKET,
                 now=NOW,
             )
 
@@ -137,10 +137,10 @@ async def test_an_erased_person_is_nowhere(  # noqa: PLR0917 - each is a store o
     assert ANNA not in kept
     assert "uAnna" not in kept
     assert await bindings.of_user("shop", UserId("42")) == await bindings.of_user("forum", UserId("7")) == []
-    history = [(it.change, it.door, it.openid, it.at) for it in await bindings.history("shop", UserId("42"))]
+    history = [(it.change, it.source, it.openid, it.at) for it in await bindings.history("shop", UserId("42"))]
     assert history == [
-        (Change.ERASED, Door.UNFOLLOW, None, to_millisecond(LATER)),
-        (Change.BOUND, Door.TICKET, None, NOW),
+        (Change.ERASED, ChangeSource.UNFOLLOW, None, to_millisecond(LATER)),
+        (Change.BOUND, ChangeSource.TICKET, None, NOW),
     ]
 
 

@@ -16,15 +16,15 @@ from models.binding import Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.language import Lang
-from models.scene import Claim, Head, Kind
+from models.scene import Claim, Kind, TicketHeader
 from models.tables.identities import followers as table
 from models.ticket import Ending, Outcome, TicketId
 from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
-from service.crypto.field_encryption import Vault
+from service.crypto.field_encryption import FieldCipher
 from service.identities import reencryption
 from service.identities.followers import Followers
-from service.identities.repository import NAMES, People
+from service.identities.repository import NAMES, Identities
 from service.privacy.erasure import FollowerErasure
 from service.server import app as service_app
 from service.storage.database import Database
@@ -42,17 +42,17 @@ class Process:
     """What one process of the service does to the database, with the keys that it was started with."""
 
     def __init__(self, database: Database, *keys: str) -> None:
-        self.people = People(Vault.of(keys))
-        self.followers = Followers(database, self.people)
-        self.bindings = Bindings(database, self.people)
-        self.endings = Endings(database, self.people)
-        self.erasure = FollowerErasure(database, self.people)
+        self.identities = Identities(FieldCipher.of(keys))
+        self.followers = Followers(database, self.identities)
+        self.bindings = Bindings(database, self.identities)
+        self.endings = Endings(database, self.identities)
+        self.erasure = FollowerErasure(database, self.identities)
 
     async def confirm(self, openid: OpenId, user_id: str | None = None, *, account: str = "main") -> Ending | None:
         """Log in, or bind *user_id*, by a scan."""
         await self.followers.seen(account, openid, at=NOW)
         kind = Kind.BIND if user_id else Kind.LOGIN_PAGE
-        head = Head(TicketId(f"t{next(TICKETS)}"), kind, Lang.ZH, EXPIRES)
+        head = TicketHeader(TicketId(f"t{next(TICKETS)}"), kind, Lang.ZH, EXPIRES)
         claim = Claim(head=head, client="shop", account=account, user_id=UserId(user_id) if user_id else None)
         return await self.endings.confirm(claim, openid, policy=Policy(), state=None, now=NOW)
 
@@ -87,10 +87,10 @@ class Town:
     async def encrypt(self, *keys: str) -> str:
         return str(await reencryption.encrypt(self.settings(*keys)))
 
-    async def names(self, people: People) -> Counter[str]:
+    async def names(self, identities: Identities) -> Counter[str]:
         async with self.database.read() as connection:
             rows = (await connection.execute(sa.select(*NAMES))).mappings().all()
-        return Counter(person.openid for row in rows if (person := people.read(row)))
+        return Counter(person.openid for row in rows if (person := identities.read(row)))
 
     async def keys(self) -> set[str | None]:
         async with self.database.read() as connection:
@@ -132,7 +132,7 @@ async def test_a_changed_key_may_be_removed_once_everybody_is_under_the_new_one(
     await town.process(OLD).confirm(ANNA, "42")
     await town.process(OLD).learned(ANNA, "uAnna")
     assert await town.encrypt(NEW, OLD) == "1 people sealed, 0 left"
-    assert await town.keys() == {Vault.of([NEW]).newest}
+    assert await town.keys() == {FieldCipher.of([NEW]).newest}
     ending = await town.process(NEW).confirm(ANNA)
     assert ending is not None
     assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, "42")
@@ -183,11 +183,11 @@ async def test_a_unionid_leads_to_the_same_user_while_rows_stand_under_different
 
 async def test_what_a_service_writes_while_a_row_is_being_sealed_stands(town: Town) -> None:
     """Red when `_move` does not look whether the row still is what was read."""
-    process, newer = town.process(OLD), People(Vault.of([NEW, OLD]))
+    process, newer = town.process(OLD), Identities(FieldCipher.of([NEW, OLD]))
     await process.followers.seen("main", ANNA, at=NOW)
-    read = await reencryption._batch(town.database, Vault.of([OLD]).newest, after=0)
+    read = await reencryption._batch(town.database, FieldCipher.of([OLD]).newest, after=0)
     await process.learned(ANNA, "uAnna")
-    assert await town.database.attempt(partial(reencryption._move, people=newer, rows=read)) == 0
+    assert await town.database.attempt(partial(reencryption._move, identities=newer, rows=read)) == 0
     known = await process.followers.get("main", ANNA)
     assert known is not None
     assert known.unionid == "uAnna"
@@ -225,19 +225,19 @@ PAIRS = pytest.mark.parametrize(
 async def test_two_processes_that_meet_somebody_new_at_once_make_one_follower(
     town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> None:
-    """Red when `People.add` inserts under its newest key at once, or does not look for other forms then."""
+    """Red when `Identities.add` inserts under its newest key at once, or does not look for other forms then."""
     processes = [town.process(*keys) for keys in pair]
     everybody = [OpenId(f"oNew{number}") for number in range(20)]
     for openid in everybody:
         await asyncio.gather(*(process.followers.seen("main", openid, at=NOW) for process in processes * 2))
-    assert await town.names(processes[0].people) == Counter(everybody)
+    assert await town.names(processes[0].identities) == Counter(everybody)
 
 
 @PAIRS
 async def test_keys_change_under_load_and_nobody_is_lost_doubled_or_mistaken(
     town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]], dump: Callable[[], Awaitable[str]]
 ) -> None:
-    """Red when `People.them` asks for the newest form alone."""
+    """Red when `Identities.them` asks for the newest form alone."""
     processes = [town.process(*keys) for keys in pair]
     for number, openid in enumerate(STAYING):
         await processes[0].confirm(openid, str(number))
@@ -272,8 +272,8 @@ async def test_keys_change_under_load_and_nobody_is_lost_doubled_or_mistaken(
 
     assert (await town.encrypt(*pair[1])).endswith(", 0 left")
     only = town.process(NEW)
-    assert await town.keys() == {Vault.of([NEW]).newest}
-    assert await town.names(only.people) == Counter(STAYING)
+    assert await town.keys() == {FieldCipher.of([NEW]).newest}
+    assert await town.names(only.identities) == Counter(STAYING)
     for number, openid in enumerate(STAYING):
         assert [it.openid for it in await only.bindings.of_user("shop", UserId(str(number)))] == [openid]
     kept = await dump()

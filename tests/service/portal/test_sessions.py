@@ -13,10 +13,10 @@ from models.binding import UserId
 from models.errors import InvalidRequest, SessionNotFound
 from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES
-from service.audit.log import Audit
+from service.audit.log import AuditLog
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
-from service.portal.sessions import Link, Opened, Portal
+from service.portal.sessions import OpenedSession, PortalLink, PortalSessions
 from service.storage.database import Database
 
 CLIENTS = {name: Client.model_validate(client(name)) for name in ("shop", "club")}
@@ -38,22 +38,22 @@ def time() -> Time:
     return Time()
 
 
-def portal_of(database: Database, time: Time, **changes: Any) -> Portal:
+def portal_of(database: Database, time: Time, **changes: Any) -> PortalSessions:
     how: dict[str, Any] = {"keyring": KEYRING, "clients": CLIENTS, **changes}
-    return Portal(database=database, audit=Audit(database, clock=time), clock=time, **how)
+    return PortalSessions(database=database, audit=AuditLog(database, clock=time), clock=time, **how)
 
 
 @pytest.fixture
-def portal(database: Database, time: Time) -> Portal:
+def portal(database: Database, time: Time) -> PortalSessions:
     return portal_of(database, time)
 
 
-async def opened(portal: Portal, link: Link) -> Opened | None:
+async def opened(portal: PortalSessions, link: PortalLink) -> OpenedSession | None:
     session = await portal.linked(link.token)
     return await portal.open(session) if session else None
 
 
-async def entered(portal: Portal, session_id: str, secret: str) -> bool:
+async def entered(portal: PortalSessions, session_id: str, secret: str) -> bool:
     try:
         await portal.enter(session_id, secret)
     except SessionNotFound:
@@ -61,7 +61,7 @@ async def entered(portal: Portal, session_id: str, secret: str) -> bool:
     return True
 
 
-async def test_a_session_is_kept_as_it_was_asked_for(portal: Portal) -> None:
+async def test_a_session_is_kept_as_it_was_asked_for(portal: PortalSessions) -> None:
     link = await portal.start(
         "shop",
         USER,
@@ -92,7 +92,7 @@ async def test_of_many_who_open_at_once_one_wins(database: Database, time: Time)
         assert await opened(portals[0], link) is None
 
 
-async def test_a_link_waits_five_minutes_and_not_longer(portal: Portal, time: Time) -> None:
+async def test_a_link_waits_five_minutes_and_not_longer(portal: PortalSessions, time: Time) -> None:
     early, late = await portal.start("shop", USER), await portal.start("shop", USER)
     time.now += LINK_LIVES - TICK
     assert await opened(portal, early)
@@ -101,7 +101,7 @@ async def test_a_link_waits_five_minutes_and_not_longer(portal: Portal, time: Ti
     assert await portal.linked(late.token) == late.session
 
 
-async def test_a_session_lasts_half_an_hour_from_its_opening(portal: Portal, time: Time) -> None:
+async def test_a_session_lasts_half_an_hour_from_its_opening(portal: PortalSessions, time: Time) -> None:
     link = await portal.start("shop", USER)
     time.now += timedelta(seconds=200)
     made = await opened(portal, link)
@@ -113,7 +113,7 @@ async def test_a_session_lasts_half_an_hour_from_its_opening(portal: Portal, tim
 
 
 async def test_a_closed_session_is_over_and_closing_it_again_is_harmless(
-    portal: Portal, time: Time, database: Database
+    portal: PortalSessions, time: Time, database: Database
 ) -> None:
     link, other = await portal.start("shop", USER), await portal.start("shop", USER)
     made, stays = await opened(portal, link), await opened(portal, other)
@@ -129,7 +129,7 @@ async def test_a_closed_session_is_over_and_closing_it_again_is_harmless(
     assert await entered(portal, stays.session.id, stays.secret)
 
 
-async def test_a_session_that_nobody_opened_cannot_be_entered(portal: Portal, time: Time) -> None:
+async def test_a_session_that_nobody_opened_cannot_be_entered(portal: PortalSessions, time: Time) -> None:
     link = await portal.start("shop", USER)
     proof = link.token.partition(".")[2]
     secrets = ["", proof, link.token, KEYRING.newest("shop").portal_secret(link.session.id, time.now)]
@@ -137,7 +137,7 @@ async def test_a_session_that_nobody_opened_cannot_be_entered(portal: Portal, ti
         assert not await entered(portal, link.session.id, secret)
 
 
-async def test_nothing_but_its_own_proof_opens_a_link(portal: Portal) -> None:
+async def test_nothing_but_its_own_proof_opens_a_link(portal: PortalSessions) -> None:
     link, other = await portal.start("shop", USER), await portal.start("club", USER)
     session, _, proof = link.token.partition(".")
     forged = [
@@ -155,7 +155,7 @@ async def test_nothing_but_its_own_proof_opens_a_link(portal: Portal) -> None:
     assert await portal.linked(link.token) == link.session
 
 
-async def test_nothing_but_its_own_secret_enters_a_session(portal: Portal, time: Time) -> None:
+async def test_nothing_but_its_own_secret_enters_a_session(portal: PortalSessions, time: Time) -> None:
     mine, theirs = await portal.start("shop", USER), await portal.start("shop", UserId("43"))
     made, other = await opened(portal, mine), await opened(portal, theirs)
     assert made is not None
@@ -184,7 +184,7 @@ async def test_nothing_but_its_own_secret_enters_a_session(portal: Portal, time:
 
 
 async def test_a_client_that_is_gone_takes_its_sessions_along(
-    portal: Portal, database: Database, time: Time
+    portal: PortalSessions, database: Database, time: Time
 ) -> None:
     link, waiting = await portal.start("shop", USER), await portal.start("shop", USER)
     made = await opened(portal, link)
@@ -195,7 +195,7 @@ async def test_a_client_that_is_gone_takes_its_sessions_along(
     assert await later.linked(waiting.token) is None
 
 
-async def test_no_secret_is_stored(portal: Portal, dump: Any) -> None:
+async def test_no_secret_is_stored(portal: PortalSessions, dump: Any) -> None:
     link = await portal.start("shop", USER)
     made = await opened(portal, link)
     assert made is not None
@@ -205,7 +205,7 @@ async def test_no_secret_is_stored(portal: Portal, dump: Any) -> None:
     assert made.secret not in kept
 
 
-async def test_the_way_back_leads_to_the_client(portal: Portal, dump: Any) -> None:
+async def test_the_way_back_leads_to_the_client(portal: PortalSessions, dump: Any) -> None:
     for url in (
         "https://evil.example/",
         "https://shop.example.evil/",
@@ -218,7 +218,7 @@ async def test_the_way_back_leads_to_the_client(portal: Portal, dump: Any) -> No
     assert "evil" not in await dump()
 
 
-async def test_what_has_ended_is_purged_and_nothing_else(portal: Portal, time: Time) -> None:
+async def test_what_has_ended_is_purged_and_nothing_else(portal: PortalSessions, time: Time) -> None:
     lapsed, over = await portal.start("shop", USER), await portal.start("shop", USER)
     assert await opened(portal, over)
     time.now += timedelta(hours=1)
@@ -247,7 +247,7 @@ async def test_a_whole_visit_on_each_database(database: Database, url: str, make
 
 
 async def test_closing_all_ends_a_users_sessions_and_names_those_that_may_show_a_code(
-    portal: Portal, time: Time
+    portal: PortalSessions, time: Time
 ) -> None:
     waiting, running, other = [await portal.start("shop", user) for user in (USER, USER, UserId("43"))]
     elsewhere = await portal.start("club", USER)

@@ -10,17 +10,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.audit import Happening, Line
-from models.binding import Door, Policy, UserId
+from models.audit import AuditEntry, AuditEvent
+from models.binding import ChangeSource, Policy, UserId
 from models.events import OpenId, shortened
 from models.tables.bindings import bindings as bindings_table
 from models.tables.identities import followers as followers_table
 from models.tables.portal import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
-from service.audit import log
+from service.audit.log import write_entries
 from service.bindings.repository import Bindings, bind
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.storage.database import Database
 from service.tickets.bind_requests import BindRequest, BindRequests
@@ -35,14 +35,21 @@ Forget = Callable[..., Awaitable[Erased]]
 
 
 @pytest.fixture
-def forget(database: Database, people: People) -> Forget:
+def forget(database: Database, identities: Identities) -> Forget:
     """Forget a person, or a user of the shop."""
 
     async def run(openid: OpenId | None = None, *, user: UserId | None = None) -> Erased:
         work = (
-            partial(forget_user, people=people, client="shop", user_id=user, now=NOW)
+            partial(forget_user, identities=identities, client="shop", user_id=user, now=NOW)
             if user
-            else partial(forget_person, people=people, account="main", openid=openid, door=Door.PRIVACY, now=NOW)
+            else partial(
+                forget_person,
+                identities=identities,
+                account="main",
+                openid=openid,
+                source=ChangeSource.PRIVACY,
+                now=NOW,
+            )
         )
         return await database.attempt(work)
 
@@ -51,28 +58,30 @@ def forget(database: Database, people: People) -> Forget:
 
 @pytest.fixture
 async def settled(
-    database: Database, people: People, followers: Followers, endings: Endings, requests: BindRequests
+    database: Database, identities: Identities, followers: Followers, endings: Endings, requests: BindRequests
 ) -> None:
     """Anna is the user; Ben is another user; everything there is about both is in the tables."""
     for openid, user in ((ANNA, USER), (BEN, OTHER)):
         await followers.seen("main", openid, at=NOW)
         await followers.learned("main", openid, subscribed=True, unionid=f"u{openid}", lang=None, now=NOW)
-        await bound(database, people, openid, user)
+        await bound(database, identities, openid, user)
         await endings.close(ending(f"t-{user}", openid, user))
         await requests.save(request(f"r-{user}", user))
         visit = {"id": f"p-{user}", "client": "shop", "user_id": user, "only_login": False, "ends_at": LATER}
-        line = Line(NOW, Happening.SCANNED, "shop", "main", openid=shortened(openid), user_id=user)
+        line = AuditEntry(NOW, AuditEvent.SCANNED, "shop", "main", openid=shortened(openid), user_id=user)
         async with database.write() as connection:
             await connection.execute(sa.insert(portal_sessions).values(visit | {"account_name": f"name-{user}"}))
-            await log.write(connection, line)
+            await write_entries(connection, line)
 
 
-async def bound(database: Database, people: People, openid: OpenId, user: UserId, *, client: str = "shop") -> None:
+async def bound(
+    database: Database, identities: Identities, openid: OpenId, user: UserId, *, client: str = "shop"
+) -> None:
     async def work(connection: AsyncConnection) -> None:
-        person = await people.find(connection, "main", openid, hold=True)
+        person = await identities.find(connection, "main", openid, hold=True)
         if person:
-            how: dict[str, Any] = {"policy": Policy(), "door": Door.TICKET, "now": NOW}
-            await bind(connection, person, people=people, client=client, user_id=user, **how)
+            how: dict[str, Any] = {"policy": Policy(), "source": ChangeSource.TICKET, "now": NOW}
+            await bind(connection, person, identities=identities, client=client, user_id=user, **how)
 
     await database.attempt(work)
 
@@ -122,7 +131,7 @@ async def test_a_forgotten_user_is_in_no_table_and_others_are(
         "history": 2,
     }
     assert erased.tickets == {"t-canary-user", "r-canary-user"}
-    assert erased.people == {("main", ANNA)}
+    assert erased.identities == {("main", ANNA)}
     assert [it.openid for it in await bindings.of_user("shop", OTHER)] == [BEN]
     assert names(kept, BEN, f"name-{OTHER}", f"state-{OTHER}")[-2:] == [f"name-{OTHER}", f"state-{OTHER}"]
     cancelled = await endings.of(TicketId("r-canary-user"))
@@ -132,12 +141,12 @@ async def test_a_forgotten_user_is_in_no_table_and_others_are(
 
 @pytest.mark.usefixtures("settled")
 async def test_who_is_bound_to_another_user_too_stays(
-    forget: Forget, database: Database, people: People, followers: Followers, bindings: Bindings
+    forget: Forget, database: Database, identities: Identities, followers: Followers, bindings: Bindings
 ) -> None:
     """Red when `forget_user` erases everybody who was bound."""
-    await bound(database, people, ANNA, OTHER, client="club")
+    await bound(database, identities, ANNA, OTHER, client="club")
     erased = await forget(user=USER)
-    assert erased.people == set()
+    assert erased.identities == set()
     assert erased.unnamed["followers"] == 1
     assert await followers.get("main", ANNA)
     assert [it.openid for it in await bindings.of_user("club", OTHER)] == [ANNA]
@@ -155,10 +164,10 @@ async def test_forgetting_again_finds_nothing(forget: Forget) -> None:
 
 @pytest.mark.usefixtures("settled")
 async def test_a_registration_of_a_forgotten_user_binds_nobody(
-    forget: Forget, database: Database, endings: Endings, bindings: Bindings, people: People
+    forget: Forget, database: Database, endings: Endings, bindings: Bindings, identities: Identities
 ) -> None:
     """Red when the ending of a registration keeps its person."""
-    await bound(database, people, ANNA, OTHER, client="club")  # so that she stays known
+    await bound(database, identities, ANNA, OTHER, client="club")  # so that she stays known
     ticket, new = TicketId("reg"), UserId("new-user")
     await endings.close(ending(ticket, ANNA, new, Outcome.REGISTER))
     await endings.redeem(ticket, answered_after=NOW - timedelta(60), now=NOW)
@@ -171,14 +180,14 @@ async def test_a_registration_of_a_forgotten_user_binds_nobody(
 
 
 async def test_binding_and_forgetting_at_once_leave_nobody_half(
-    forget: Forget, database: Database, people: People, followers: Followers
+    forget: Forget, database: Database, identities: Identities, followers: Followers
 ) -> None:
     """Red when `forget_person` ends the bindings before it takes the person's row."""
     for number in range(6):
         openid = OpenId(f"oAnna-{number}")
         await followers.seen("main", openid, at=NOW)
         await asyncio.gather(
-            *(bound(database, people, openid, UserId(f"{number}-{one}")) for one in range(3)), forget(openid)
+            *(bound(database, identities, openid, UserId(f"{number}-{one}")) for one in range(3)), forget(openid)
         )
     numbers = sa.select(followers_table.c.id)
     lost = sa.select(sa.func.count()).where(bindings_table.c.follower_id.not_in(numbers))

@@ -3,42 +3,42 @@
 import pytest
 from redis.asyncio import Redis
 
-from models.events import OpenId, Unfollowed, pseudonym
+from models.events import OpenId, Unsubscribed, pseudonym
 from service.config.settings import validate
 from service.identities.departures import Departures, remembered
-from service.pushes.reply_cache import Answered, Deliveries
+from service.pushes.reply_cache import CachedReply, ReplyCache
 
 ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
 
 
-def deliveries(redis: Redis, max_skew: int) -> Deliveries:
+def reply_cache(redis: Redis, max_skew: int) -> ReplyCache:
     main = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43, "max_skew": max_skew}
     accounts = validate({"accounts": {"main": main}}).accounts
-    return Deliveries(redis, Departures(redis, accounts=accounts))
+    return ReplyCache(redis, Departures(redis, accounts=accounts))
 
 
-def push(created: int = 1_700_000_000) -> Unfollowed:
-    return Unfollowed(ANNA, "gh_me", created, key=f"key{created}")
+def push(created: int = 1_700_000_000) -> Unsubscribed:
+    return Unsubscribed(ANNA, "gh_me", created, key=f"key{created}")
 
 
 @pytest.mark.parametrize(("max_skew", "seconds"), [(30, 120), (300, 660), (3600, 7260), (0, 3600)])
 async def test_what_was_answered_is_known_for_longer_than_its_stamp_is_let_in(
     redis: Redis, max_skew: int, seconds: int
 ) -> None:
-    kept = deliveries(redis, max_skew)
-    await kept.remember("main", push(), Answered("hello"))
+    kept = reply_cache(redis, max_skew)
+    await kept.remember("main", push(), CachedReply("hello"))
     await kept.departures.left("main", push().openid, push().created)
     assert remembered(max_skew) == seconds
     keys = await redis.keys("*")
     assert len(keys) == 2
     for key in keys:
         assert seconds - 5 < await redis.ttl(key) <= seconds
-    assert await kept.recall("main", push()) == Answered("hello")
+    assert await kept.recall("main", push()) == CachedReply("hello")
 
 
 async def test_no_key_holds_an_openid(redis: Redis) -> None:
-    kept = deliveries(redis, 300)
-    await kept.remember("main", push(), Answered(None))
+    kept = reply_cache(redis, 300)
+    await kept.remember("main", push(), CachedReply(None))
     await kept.departures.left("main", push().openid, push().created)
     keys = await redis.keys("*")
     assert {key.split("}")[0] for key in keys} == {f"scanbind:d:{{main:{pseudonym(ANNA)}"}
@@ -46,9 +46,9 @@ async def test_no_key_holds_an_openid(redis: Redis) -> None:
 
 
 async def test_what_came_before_they_left_is_answered_with_nothing(redis: Redis) -> None:
-    kept = deliveries(redis, 300)
+    kept = reply_cache(redis, 300)
     await kept.departures.left("main", push().openid, push().created)
-    assert await kept.recall("main", push(1_699_999_999)) == Answered(None)
+    assert await kept.recall("main", push(1_699_999_999)) == CachedReply(None)
     assert await kept.recall("main", push(1_700_000_001)) is None
 
 

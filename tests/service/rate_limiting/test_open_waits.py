@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import RateLimited
 from models.ticket import TicketId
-from service.rate_limiting.open_waits import AGAIN, POLLS, STREAMS, Waiting
+from service.rate_limiting.open_waits import AGAIN, POLLS, STREAMS, WaitLimiter
 
 TICKET, OTHER = TicketId("t" * 28), TicketId("u" * 28)
 HERE, THERE = "203.0.113.7", "203.0.113.8"
@@ -21,7 +21,7 @@ class Browser:
     protocol: object = field(default_factory=object)
 
 
-def refused(waiting: Waiting, address: str | None, ticket: TicketId = TICKET) -> str:
+def refused(waiting: WaitLimiter, address: str | None, ticket: TicketId = TICKET) -> str:
     """Return the limit that one more stream meets; '' for none."""
     try:
         with waiting.stream(ticket, address, Browser()):
@@ -31,7 +31,7 @@ def refused(waiting: Waiting, address: str | None, ticket: TicketId = TICKET) ->
 
 
 def test_a_ticket_has_its_streams_and_its_polls() -> None:
-    waiting = Waiting(per_address=0, in_all=0)
+    waiting = WaitLimiter(per_address=0, in_all=0)
     with ExitStack() as stack:
         for _ in range(STREAMS):
             stack.enter_context(waiting.stream(TICKET, HERE, Browser()))
@@ -46,7 +46,7 @@ def test_a_ticket_has_its_streams_and_its_polls() -> None:
 
 
 def test_an_address_has_its_share_over_all_tickets() -> None:
-    waiting = Waiting(per_address=2, in_all=0)
+    waiting = WaitLimiter(per_address=2, in_all=0)
     with waiting.stream(TICKET, HERE, Browser()), waiting.poll(OTHER, HERE, Browser()):
         assert refused(waiting, HERE) == "waiting_per_address"
         assert refused(waiting, THERE) == ""
@@ -55,21 +55,21 @@ def test_an_address_has_its_share_over_all_tickets() -> None:
 
 
 def test_an_ipv6_subscriber_is_one() -> None:
-    waiting = Waiting(per_address=1, in_all=0)
+    waiting = WaitLimiter(per_address=1, in_all=0)
     with waiting.stream(TICKET, "2001:db8:1:2::1", Browser()):
         assert refused(waiting, "2001:db8:1:2::9") == "waiting_per_address"
         assert refused(waiting, "2001:db8:1:3::1") == ""
 
 
 def test_the_process_has_so_many_in_all() -> None:
-    waiting = Waiting(per_address=0, in_all=2)
+    waiting = WaitLimiter(per_address=0, in_all=2)
     with waiting.stream(TICKET, None, Browser()), waiting.stream(OTHER, HERE, Browser()):
         assert refused(waiting, THERE) == "waiting"
     assert refused(waiting, THERE) == ""
 
 
 async def test_who_has_gone_waits_no_longer_and_nobody_else_is_sent_away() -> None:
-    waiting = Waiting(per_address=2, in_all=2)
+    waiting = WaitLimiter(per_address=2, in_all=2)
 
     async def wait(browser: Browser) -> None:
         with waiting.poll(TICKET, HERE, browser):
@@ -92,7 +92,7 @@ async def test_who_has_gone_waits_no_longer_and_nobody_else_is_sent_away() -> No
 
 @pytest.mark.parametrize("how", [None, ValueError, KeyboardInterrupt])
 def test_a_place_is_free_again_however_it_ended_and_nothing_is_kept(how: type[BaseException] | None) -> None:
-    waiting = Waiting(per_address=1, in_all=1)
+    waiting = WaitLimiter(per_address=1, in_all=1)
     try:
         with waiting.stream(TICKET, HERE, Browser()):
             if how:
@@ -104,7 +104,7 @@ def test_a_place_is_free_again_however_it_ended_and_nothing_is_kept(how: type[Ba
 
 
 def test_a_refusal_takes_no_place() -> None:
-    waiting = Waiting(per_address=1, in_all=0)
+    waiting = WaitLimiter(per_address=1, in_all=0)
     with waiting.stream(TICKET, HERE, Browser()), ExitStack() as stack:
         for _ in range(STREAMS):
             assert refused(waiting, HERE) == "waiting_per_address"

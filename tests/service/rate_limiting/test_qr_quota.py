@@ -12,7 +12,7 @@ from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
 from service.config.settings import Account
 from service.observability.metrics import Metrics
-from service.rate_limiting.qr_quota import Quota
+from service.rate_limiting.qr_quota import QrQuota
 
 NOON = datetime(2026, 11, 20, 4, tzinfo=UTC)
 """Noon in Beijing."""
@@ -24,13 +24,13 @@ def clock() -> SimpleNamespace:
     return SimpleNamespace(now=NOON)
 
 
-def quota(redis: Redis, clock: SimpleNamespace, **codes: int) -> Quota:
+def quota(redis: Redis, clock: SimpleNamespace, **codes: int) -> QrQuota:
     given: dict[str, Any] = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
     account = Account(**given, codes_per_day=codes.get("per_day", 10), codes_for_binds=codes.get("for_binds", 3))
-    return Quota(redis, accounts={"main": account, "second": account}, clock=lambda: clock.now)
+    return QrQuota(redis, accounts={"main": account, "second": account}, clock=lambda: clock.now)
 
 
-async def take(mine: Quota, count: int, purpose: Purpose, account: str = "main") -> int:
+async def take(mine: QrQuota, count: int, purpose: Purpose, account: str = "main") -> int:
     """Ask for *count* codes; return how many were allowed."""
     allowed = 0
     for _ in range(count):
@@ -80,7 +80,7 @@ async def test_wechats_own_refusal_ends_the_day(redis: Redis, clock: SimpleNames
     assert await take(mine, 1, BIND, account="second") == 1
 
 
-async def refused(mine: Quota, count: int, errcode: int | None) -> None:
+async def refused(mine: QrQuota, count: int, errcode: int | None) -> None:
     """Ask for *count* codes that WeChat does not make."""
     for _ in range(count):
         with pytest.raises(WeChatUnavailable):

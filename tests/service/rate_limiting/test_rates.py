@@ -13,9 +13,9 @@ from models.errors import RateLimited, StoreUnavailable
 from models.events import OpenId, pseudonym
 from models.ticket import TicketId
 from service.config import settings
-from service.rate_limiting.rates import Excess, Limit, Limits
+from service.rate_limiting.rates import Excess, Limit, RateLimits
 
-Make = Callable[..., Limits]
+Make = Callable[..., RateLimits]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 @pytest.fixture
 def limits(redis: Redis, clock: Callable[[float], None]) -> Make:
-    return lambda **some: Limits(redis, allowed(**some))
+    return lambda **some: RateLimits(redis, allowed(**some))
 
 
 def allowed(*, per_address: int = 0, per_client: int = 0, **others: int) -> settings.Limits:
@@ -41,7 +41,7 @@ def allowed(*, per_address: int = 0, per_client: int = 0, **others: int) -> sett
     return settings.Limits(**dict.fromkeys(Limit, 0) | named)
 
 
-async def starts(limits: Limits, count: int, *, client: str = "shop", address: str = "203.0.113.7") -> int:
+async def starts(limits: RateLimits, count: int, *, client: str = "shop", address: str = "203.0.113.7") -> int:
     """Start *count* logins; return how many were allowed."""
     allowed = 0
     for _ in range(count):
@@ -132,7 +132,7 @@ async def test_counters_vanish_by_themselves(limits: Make, redis: Redis) -> None
 async def test_without_redis_nothing_can_be_counted() -> None:
     async with Redis.from_url("unix:///nowhere/valkey.sock", decode_responses=True) as nowhere:
         with pytest.raises(StoreUnavailable):
-            await Limits(nowhere, allowed(per_address=1)).page_starts(client="shop", address="203.0.113.7")
+            await RateLimits(nowhere, allowed(per_address=1)).page_starts(client="shop", address="203.0.113.7")
 
 
 async def test_whoever_has_a_whole_48_has_so_many_times_as_much_and_no_more(limits: Make) -> None:
@@ -187,34 +187,34 @@ async def test_whoever_guessed_too_often_is_not_listened_to_until_the_minute_is_
 ) -> None:
     mine, mallory = limits(failures_per_address=3), "203.0.113.66"
     for _ in range(3):
-        mine.listen("shop", mallory)
-        await mine.failed("shop", mallory)
+        mine.check_blocked("shop", mallory)
+        await mine.record_failure("shop", mallory)
     with pytest.raises(RateLimited) as refused:
-        mine.listen("shop", mallory)
+        mine.check_blocked("shop", mallory)
     told = refused.value
     assert (told.limit, told.retry_after, told.client) == ("failures_per_address", 40, "shop")
-    mine.listen("shop", "203.0.113.7")
-    mine.listen("club", mallory)
+    mine.check_blocked("shop", "203.0.113.7")
+    mine.check_blocked("club", mallory)
     clock(40)
-    mine.listen("shop", mallory)
+    mine.check_blocked("shop", mallory)
 
 
 async def test_another_process_learns_it_at_its_first_wrong_guess(limits: Make) -> None:
     here, there, mallory = limits(failures_per_address=3), limits(failures_per_address=3), "203.0.113.66"
     for _ in range(3):
-        await here.failed("shop", mallory)
-    there.listen("shop", mallory)
-    await there.failed("shop", mallory)
+        await here.record_failure("shop", mallory)
+    there.check_blocked("shop", mallory)
+    await there.record_failure("shop", mallory)
     with pytest.raises(RateLimited):
-        there.listen("shop", mallory)
+        there.check_blocked("shop", mallory)
 
 
 async def test_a_client_that_there_is_not_is_never_suspected_and_kept_nowhere(limits: Make, redis: Redis) -> None:
     """Red when `failed` counts for None as for a name."""
     mine = limits(failures_per_address=1)
     for _ in range(3):
-        await mine.failed(None, "203.0.113.66")
-        mine.listen(None, "203.0.113.66")
+        await mine.record_failure(None, "203.0.113.66")
+        mine.check_blocked(None, "203.0.113.66")
     assert await redis.keys("scanbind:l:*") == []
     assert not mine._suspects
 
@@ -222,9 +222,9 @@ async def test_a_client_that_there_is_not_is_never_suspected_and_kept_nowhere(li
 async def test_suspects_are_forgotten_with_their_minute(limits: Make, clock: Callable[[float], None]) -> None:
     mine = limits(failures_per_address=1)
     for number in range(5):
-        await mine.failed("shop", f"203.0.113.{number}")
+        await mine.record_failure("shop", f"203.0.113.{number}")
     clock(60)
-    await mine.failed("shop", "203.0.113.9")
+    await mine.record_failure("shop", "203.0.113.9")
     assert mine._suspects.keys() == {(Limit.FAILURES_PER_ADDRESS, "shop", "203.0.113.9")}
 
 
@@ -235,18 +235,18 @@ async def test_so_many_suspects_are_remembered_and_the_oldest_go_first(
     monkeypatch.setattr("service.rate_limiting.rates._MOST_SUSPECTS", 3)
     mine = limits(failures_per_address=1)
     for number in range(5):
-        await mine.failed("shop", f"203.0.113.{number}")
+        await mine.record_failure("shop", f"203.0.113.{number}")
     assert [whose for *_, whose in mine._suspects] == ["203.0.113.2", "203.0.113.3", "203.0.113.4"]
-    mine.listen("shop", "203.0.113.1")
-    await mine.failed("shop", "203.0.113.1")
+    mine.check_blocked("shop", "203.0.113.1")
+    await mine.record_failure("shop", "203.0.113.1")
     with pytest.raises(RateLimited):
-        mine.listen("shop", "203.0.113.1")
+        mine.check_blocked("shop", "203.0.113.1")
 
 
 async def test_without_redis_no_scan_and_no_guess_is_refused_for_its_number() -> None:
     async with Redis.from_url("unix:///nowhere/valkey.sock", decode_responses=True) as nowhere:
-        mine = Limits(nowhere, allowed(scans_per_openid=1, failures_per_address=1))
+        mine = RateLimits(nowhere, allowed(scans_per_openid=1, failures_per_address=1))
         assert [await mine.scan(OpenId("oAnna"), None) for _ in range(3)] == [None] * 3
         for _ in range(3):
-            await mine.failed("shop", "203.0.113.66")
-        mine.listen("shop", "203.0.113.66")
+            await mine.record_failure("shop", "203.0.113.66")
+        mine.check_blocked("shop", "203.0.113.66")

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from sandbox.account import default_account
 from service.config.settings import ConfigError, validate
-from service.server.demo import Trial, _address, _announcement, _seen_by_browsers, _values, trial
+from service.server.demo import Demo, _address, _announcement, _seen_by_browsers, _values, trial
 
 LAN = "192.0.2.7"
 
@@ -42,7 +42,7 @@ def test_a_host_that_was_named_stays_even_on_the_network() -> None:
 
 
 def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
-    where = Trial(shop=f"http://{LAN}:80", phone=f"http://{LAN}:8082", service=f"http://{LAN}:8080", shared=True)
+    where = Demo(shop=f"http://{LAN}:80", phone=f"http://{LAN}:8082", service=f"http://{LAN}:8080", shared=True)
     account = default_account("http://127.0.0.1:8080/wechat/main")
     values = _values(where, account, password="p" * 32, wechat="http://127.0.0.1:8082", shop_port=80)
     settings = validate(values, {})
@@ -54,7 +54,7 @@ def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_whoever_lets_the_network_in_is_told(shared: bool) -> None:
-    where = Trial(shop="http://a", phone="http://b", service="http://c", shared=shared)
+    where = Demo(shop="http://a", phone="http://b", service="http://c", shared=shared)
     assert ("Anybody on this network" in _announcement(where)) is shared
 
 

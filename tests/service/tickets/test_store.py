@@ -12,12 +12,12 @@ from redis.asyncio import Redis
 
 from models.errors import StoreUnavailable
 from models.events import OpenId
-from models.requester import Asker
+from models.requester import Requester
 from models.ticket import READABLE_AFTER, Outcome, Reason, Signal, Status, Ticket, TicketId, advance
 from service.tickets.store import CHANNEL, TicketStore, decode, encode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NEW = Ticket(TicketId("t"), asker=Asker(browser="Chrome · Mac", state="xyz"))
+NEW = Ticket(TicketId("t"), requester=Requester(browser="Chrome · Mac", state="xyz"))
 FULL = Ticket(
     id=TicketId("t"),
     status=Status.CONFIRMED,
@@ -27,7 +27,7 @@ FULL = Ticket(
     reason=Reason.DECLINED,
     answered_at=NOW,
     code_used=True,
-    asker=Asker("Firefox · Linux", "203.0.113.7", "安娜", "öpaque"),
+    requester=Requester("Firefox · Linux", "203.0.113.7", "安娜", "öpaque"),
     version=3,
 )
 
@@ -67,7 +67,7 @@ async def test_the_first_update_begins_with_the_ticket_given(store: TicketStore)
 async def test_later_updates_begin_with_what_is_there(store: TicketStore) -> None:
     await store.update(NEW, unchanged, expires_at=soon())
     scanned = await store.update(Ticket(NEW.id), scan("oAnna"), expires_at=soon())
-    assert (scanned.status, scanned.openid, scanned.asker) == (Status.SCANNED, "oAnna", NEW.asker)
+    assert (scanned.status, scanned.openid, scanned.requester) == (Status.SCANNED, "oAnna", NEW.requester)
 
 
 async def test_nothing_is_written_when_nothing_changes(store: TicketStore, redis: Redis) -> None:
@@ -106,13 +106,13 @@ async def test_no_concurrent_change_is_lost(store: TicketStore) -> None:
     """Each of six writers appends its letter; each must have seen the others'."""
 
     def append(letter: str) -> Callable[[Ticket], Ticket]:
-        return lambda ticket: replace(ticket, asker=Asker(state=(ticket.asker.state or "") + letter))
+        return lambda ticket: replace(ticket, requester=Requester(state=(ticket.requester.state or "") + letter))
 
     bare = Ticket(TicketId("t"))
     await asyncio.gather(*(store.update(bare, append(letter), expires_at=soon()) for letter in "abcdef"))
     final = await store.load(bare.id)
     assert final is not None
-    assert sorted(final.asker.state or "") == list("abcdef")
+    assert sorted(final.requester.state or "") == list("abcdef")
 
 
 async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> None:
@@ -121,7 +121,7 @@ async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> 
     tries = 0
 
     meddling = TicketStore(redis)
-    swap = meddling._cells._swap
+    swap = meddling._cas._swap
 
     async def late(**how: object) -> object:
         nonlocal tries
@@ -129,7 +129,7 @@ async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> 
         await redis.set("scanbind:t:t", encode(replace(NEW, version=tries)))
         return await swap(**how)  # type: ignore[arg-type]  # passed on as given
 
-    meddling._cells._swap = late  # type: ignore[assignment]  # stands where Redis' script stands
+    meddling._cas._swap = late  # type: ignore[assignment]  # stands where Redis' script stands
     with pytest.raises(StoreUnavailable):
         await meddling.update(NEW, scan("oAnna"), expires_at=soon())
     assert tries == 8

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from models.errors import WeChatUnavailable
 from models.events import OpenId
 from service.wechat import api as module
-from service.wechat.api import Follower, QrCode, Transport, WeChatApi, open_apis
-from service.wechat.tokens import TokenBook
+from service.wechat.api import QrCode, Transport, UserInfo, WeChatApi, open_apis
+from service.wechat.tokens import TokenCache
 from service.wechat.transport import ApiAccount, Refused
 
 MINUTES = timedelta(minutes=10)
@@ -25,12 +25,12 @@ FOLLOWS = {"subscribe": 1, "openid": PERSON, "language": "zh_CN", "unionid": "u_
 
 
 @pytest.fixture
-def tokens(redis: Redis, http: ClientSession) -> TokenBook:
-    return TokenBook(redis, http=http)
+def tokens(redis: Redis, http: ClientSession) -> TokenCache:
+    return TokenCache(redis, http=http)
 
 
 @pytest.fixture
-def api(account: ApiAccount, tokens: TokenBook, http: ClientSession) -> WeChatApi:
+def api(account: ApiAccount, tokens: TokenCache, http: ClientSession) -> WeChatApi:
     return WeChatApi(account, tokens=tokens, http=http)
 
 
@@ -59,17 +59,17 @@ async def test_a_code_lives_no_shorter_than_asked(api: WeChatApi, wechat: Any) -
 @pytest.mark.parametrize(
     ("answer", "follower"),
     [
-        (FOLLOWS, Follower(subscribed=True, unionid="u_1", language="zh_CN")),
-        ({"subscribe": 1, "openid": PERSON, "language": ""}, Follower(True, None, None)),
-        ({"subscribe": 0, "openid": PERSON}, Follower(False, None, None)),
+        (FOLLOWS, UserInfo(subscribed=True, unionid="u_1", language="zh_CN")),
+        ({"subscribe": 1, "openid": PERSON, "language": ""}, UserInfo(True, None, None)),
+        ({"subscribe": 0, "openid": PERSON}, UserInfo(False, None, None)),
         (
             {"subscribe": 0, "openid": PERSON, "tagid_list": [], "unionid": "u_1"},
-            Follower(False, "u_1", None),
+            UserInfo(False, "u_1", None),
         ),
     ],
 )
 async def test_a_person_is_told_about(
-    api: WeChatApi, wechat: Any, answer: dict[str, Any], follower: Follower
+    api: WeChatApi, wechat: Any, answer: dict[str, Any], follower: UserInfo
 ) -> None:
     wechat.script["user/info"] = [answer]
     assert await api.user_info(PERSON) == follower
@@ -79,7 +79,7 @@ async def test_a_person_is_told_about(
 
 async def test_control_characters_in_a_name_are_read_over(api: WeChatApi, wechat: Any) -> None:
     wechat.script["user/info"] = [b'{"subscribe":1,"remark":"a\x08\nb","language":"en"}']
-    assert await api.user_info(PERSON) == Follower(subscribed=True, unionid=None, language="en")
+    assert await api.user_info(PERSON) == UserInfo(subscribed=True, unionid=None, language="en")
 
 
 @pytest.mark.parametrize("errcode", [40001, 40014, 42001])
@@ -135,7 +135,7 @@ async def test_a_question_may_be_asked_twice(api: WeChatApi, wechat: Any) -> Non
 
 
 async def test_what_might_be_done_already_is_not_repeated(
-    account: ApiAccount, tokens: TokenBook, http: ClientSession, wechat: Any
+    account: ApiAccount, tokens: TokenCache, http: ClientSession, wechat: Any
 ) -> None:
     wechat.script["message/custom/send"] = [None]
     with pytest.raises(Refused):
@@ -185,7 +185,7 @@ async def test_no_person_in_the_answer_is_a_failure(api: WeChatApi, wechat: Any,
 
 @pytest.mark.parametrize("status", [302, 404, 500, 502])
 async def test_another_http_status_is_a_failure(
-    account: ApiAccount, tokens: TokenBook, http: ClientSession, wechat: Any, status: int
+    account: ApiAccount, tokens: TokenCache, http: ClientSession, wechat: Any, status: int
 ) -> None:
     await tokens.get(account)
     wechat.script[QR], wechat.status = [CODE], status
@@ -228,7 +228,7 @@ async def test_neither_log_nor_error_holds_a_secret(
 
 
 async def test_an_unreachable_host_is_a_failure(
-    account: ApiAccount, tokens: TokenBook, http: ClientSession, unused_tcp_port: int
+    account: ApiAccount, tokens: TokenCache, http: ClientSession, unused_tcp_port: int
 ) -> None:
     await tokens.get(account)
     gone = ApiAccount(account.appid, "the-secret", f"http://127.0.0.1:{unused_tcp_port}")
@@ -238,7 +238,7 @@ async def test_an_unreachable_host_is_a_failure(
 
 
 async def test_no_error_down_the_chain_quotes_the_address(
-    account: ApiAccount, tokens: TokenBook, http: ClientSession
+    account: ApiAccount, tokens: TokenCache, http: ClientSession
 ) -> None:
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -259,7 +259,7 @@ async def test_no_error_down_the_chain_quotes_the_address(
 
 
 async def test_wechatpy_never_fetches_a_token_of_its_own(
-    account: ApiAccount, tokens: TokenBook, http: ClientSession
+    account: ApiAccount, tokens: TokenCache, http: ClientSession
 ) -> None:
     transport = Transport(account, tokens=tokens, http=http)
     with pytest.raises(NotImplementedError):

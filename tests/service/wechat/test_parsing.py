@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wechatpy import parse_message
 
 from models.errors import Malformed
-from models.events import Event, Followed, Other, Said, Scan, Unfollowed
+from models.events import Event, Other, Scan, Subscribed, TextMessage, Unsubscribed
 from service.wechat.parsing import Format, read, sealed_values, understand
 
 Sample = Callable[[str], dict[str, Any]]
@@ -74,15 +74,15 @@ def test_a_scan_carries_its_scene(
 @pytest.mark.parametrize(
     ("fields", "kind"),
     [
-        (pushed("subscribe"), Followed),
-        (pushed("subscribe", ""), Followed),
-        (pushed("subscribe", "qrscene_"), Followed),
-        (pushed("subscribe", "last_trade_no_4200001"), Followed),
-        (pushed("subscribe", "QRSCENE_x"), Followed),
-        (pushed("unsubscribe"), Unfollowed),
-        (pushed("unsubscribe", ""), Unfollowed),
-        (pushed("unsubscribe", "last_trade_no_4200001"), Unfollowed),
-        (pushed("unsubscribe", "qrscene_bind_x"), Unfollowed),
+        (pushed("subscribe"), Subscribed),
+        (pushed("subscribe", ""), Subscribed),
+        (pushed("subscribe", "qrscene_"), Subscribed),
+        (pushed("subscribe", "last_trade_no_4200001"), Subscribed),
+        (pushed("subscribe", "QRSCENE_x"), Subscribed),
+        (pushed("unsubscribe"), Unsubscribed),
+        (pushed("unsubscribe", ""), Unsubscribed),
+        (pushed("unsubscribe", "last_trade_no_4200001"), Unsubscribed),
+        (pushed("unsubscribe", "qrscene_bind_x"), Unsubscribed),
         (pushed("SCAN"), Other),
         (pushed("SCAN", ""), Other),
         (pushed("CLICK", "MENU_KEY"), Other),
@@ -101,13 +101,13 @@ def test_noise_is_no_scan(write: Callable[..., bytes], fields: dict[str, str], k
 @pytest.mark.parametrize("text", ["47", " 47 ", "你好", "<b>&amp;", "", "qrscene_x"])
 def test_a_text_is_kept_as_sent(write: Callable[..., bytes], text: str) -> None:
     told = event(write(MsgType="text", Content=text, MsgId="6054768590064713728", bizmsgmenuid="101"))
-    assert isinstance(told, Said)
+    assert isinstance(told, TextMessage)
     assert told.text == text
 
 
 def test_a_real_text_message_is_read(sample: Sample) -> None:
     told = event(sample("tencent_safe_xml")["message"].encode())
-    assert isinstance(told, Said)
+    assert isinstance(told, TextMessage)
     assert (told.text, told.created, told.gh_id) == ("abcdteT", 1409735668, "gh_10f6c3c3ac5a")
 
 
@@ -135,7 +135,7 @@ def test_wechatpy_reads_the_same(fields: dict[str, str]) -> None:
     scanned = isinstance(ours, Scan)
     assert scanned is (getattr(theirs, "event", "") in ("scan", "subscribe_scan"))
     assert not isinstance(ours, Scan) or ours.scene == theirs.scene_id
-    assert not isinstance(ours, Said) or ours.text == theirs.content
+    assert not isinstance(ours, TextMessage) or ours.text == theirs.content
 
 
 @pytest.mark.parametrize("lead", [b"", b"\xef\xbb\xbf", b"\r\n\t ", b"\xef\xbb\xbf\n"])

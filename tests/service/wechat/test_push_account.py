@@ -12,10 +12,10 @@ from multidict import MultiDict
 from wechatpy.crypto import WeChatCrypto
 
 from models.errors import BadSignature, InvalidRequest, Malformed
-from models.events import Followed, Other, Said, Scan
+from models.events import Other, Scan, Subscribed, TextMessage
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Format
-from service.wechat.push_account import Account, Delivery, Mode
+from service.wechat.push_account import Delivery, Mode, PushAccount
 from service.wechat.signature import sign
 
 Sample = Callable[[str], dict[str, Any]]
@@ -23,9 +23,9 @@ Sample = Callable[[str], dict[str, Any]]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 APPID = "wx0123456789abcdef"
 NEW, OLD, OTHER = "N" * 43, "O" * 43, "X" * 43
-SAFE = Account("main", APPID, ("token",), (NEW,))
+SAFE = PushAccount("main", APPID, ("token",), (NEW,))
 COMPATIBLE = replace(SAFE, mode=Mode.COMPATIBLE)
-PLAIN = Account("main", APPID, ("token",), mode=Mode.PLAIN)
+PLAIN = PushAccount("main", APPID, ("token",), mode=Mode.PLAIN)
 
 HEAD = {"ToUserName": "gh_me", "FromUserName": "o_person", "CreateTime": "1700000000", "MsgType": "event"}
 SCAN = {**HEAD, "Event": "SCAN", "EventKey": "bind_x"}
@@ -79,7 +79,7 @@ class TestVerification:
     def test_the_echo_comes_back_in_every_mode(self, sample: Sample, mode: Mode) -> None:
         push = sample("official_verification")
         given = push["account"]
-        account = Account("main", given["appid"], (given["token"],), (given["aes_key"],), mode)
+        account = PushAccount("main", given["appid"], (given["token"],), (given["aes_key"],), mode)
         assert account.verify(push["query"]) == "4375120948345356249"
 
     def test_an_older_token_still_counts(self) -> None:
@@ -112,9 +112,9 @@ class TestSafe:
     def test_real_deliveries_are_let_in(self, sample: Sample, name: str, mode: Mode) -> None:
         push = sample(name)
         given = push["account"]
-        account = Account("main", given["appid"], (given["token"],), (given["aes_key"],), mode)
+        account = PushAccount("main", given["appid"], (given["token"],), (given["aes_key"],), mode)
         delivery = account.open(push["query"], push["body"].encode(), now=NOW)
-        assert isinstance(delivery.event, Other | Said)
+        assert isinstance(delivery.event, Other | TextMessage)
         assert delivery.encrypted
 
     @FORMS
@@ -200,7 +200,7 @@ class TestSafe:
     @pytest.mark.parametrize("account", [SAFE, COMPATIBLE])
     @pytest.mark.parametrize("outside", ["gh_another", ""])
     def test_the_account_named_outside_is_the_one_inside(
-        self, form: Format, account: Account, outside: str
+        self, form: Format, account: PushAccount, outside: str
     ) -> None:
         with pytest.raises(Malformed) as caught:
             account.open(*Sender(form=form).sealed(beside={"ToUserName": outside}), now=NOW)
@@ -241,7 +241,7 @@ class TestSafe:
         '{{"a":"\\"Encrypt\\":\\"{}\\"","Encrypt":"evil"}}',
         '"Encrypt":"{}"',
     ])  # fmt: skip
-    def test_what_is_signed_is_the_documents_own(self, account: Account, body: str) -> None:
+    def test_what_is_signed_is_the_documents_own(self, account: PushAccount, body: str) -> None:
         """Red for most of these when `_open_sealed` does not compare what was signed with what it has read."""
         encrypt = Envelope.of(NEW, appid=APPID).seal(written(SCAN, Format.XML).encode())
         with pytest.raises((BadSignature, Malformed)):
@@ -263,7 +263,7 @@ class TestSafe:
         """Red when the first that looks like an Encrypt is the only one tried."""
         said = {**HEAD, "MsgType": "text", "MsgId": "1", "Content": content}
         delivery = COMPATIBLE.open(*Sender(form=form).sealed(said, beside=said), now=NOW)
-        assert isinstance(delivery.event, Said)
+        assert isinstance(delivery.event, TextMessage)
         assert delivery.event.text == content
 
     def test_the_signature_comes_before_the_document(self) -> None:
@@ -350,7 +350,7 @@ class TestPlain:
 
 class TestVouching:
     @pytest.mark.parametrize("account", [SAFE, COMPATIBLE, PLAIN])
-    def test_a_signed_query_vouches_in_every_mode_while_it_is_fresh(self, account: Account) -> None:
+    def test_a_signed_query_vouches_in_every_mode_while_it_is_fresh(self, account: PushAccount) -> None:
         """Red for each check that `vouched` leaves out."""
         account = replace(account, tokens=("new", "token"), max_skew=timedelta(seconds=300))
         now = datetime.fromtimestamp(1700000001, UTC)
@@ -366,7 +366,7 @@ class TestVouching:
 
 class TestAddressee:
     @pytest.mark.parametrize("account", [SAFE, COMPATIBLE, PLAIN])
-    def test_a_push_for_another_original_id_is_malformed(self, account: Account) -> None:
+    def test_a_push_for_another_original_id_is_malformed(self, account: PushAccount) -> None:
         push = Sender().plain() if account is PLAIN else Sender().sealed()
         assert scene(replace(account, gh_id="gh_me").open(*push, now=NOW)) == "bind_x"
         for other in ("gh_you", "gh_m", "GH_ME"):
@@ -391,7 +391,7 @@ class TestClock:
 
 
 class TestRotation:
-    ROTATING = Account("main", APPID, ("newer", "token"), (NEW, OLD))
+    ROTATING = PushAccount("main", APPID, ("newer", "token"), (NEW, OLD))
 
     @FORMS
     @pytest.mark.parametrize("key", [NEW, OLD])
@@ -430,7 +430,7 @@ class TestReplies:
 
     @FORMS
     @pytest.mark.parametrize("account", [SAFE, COMPATIBLE])
-    def test_a_sealed_push_gets_a_sealed_reply(self, form: Format, account: Account) -> None:
+    def test_a_sealed_push_gets_a_sealed_reply(self, form: Format, account: PushAccount) -> None:
         delivery = account.open(*Sender(form=form).sealed(), now=NOW)
         answer = account.reply(delivery, "你好", now=NOW, random=b"r" * 16)
         reply = parts(answer.body, form)
@@ -445,7 +445,7 @@ class TestReplies:
 
     @pytest.mark.parametrize("text", [None, "", "  \n", "\x00\ud800"])
     @pytest.mark.parametrize("account", [SAFE, PLAIN])
-    def test_nothing_to_say_is_success(self, text: str | None, account: Account) -> None:
+    def test_nothing_to_say_is_success(self, text: str | None, account: PushAccount) -> None:
         send = Sender().sealed if account is SAFE else Sender().plain
         answer = account.reply(account.open(*send(), now=NOW), text, now=NOW)
         assert (answer.body, answer.content_type) == (b"success", "text/plain")
@@ -454,7 +454,7 @@ class TestReplies:
         delivery = SAFE.open(*Sender().sealed({**HEAD, "Event": "unsubscribe"}), now=NOW)
         assert SAFE.reply(delivery, "come back", now=NOW).body == b"success"
         follow = SAFE.open(*Sender().sealed({**HEAD, "Event": "subscribe"}), now=NOW)
-        assert isinstance(follow.event, Followed)
+        assert isinstance(follow.event, Subscribed)
         assert SAFE.reply(follow, "welcome", now=NOW).body != b"success"
 
     @FORMS
@@ -495,10 +495,10 @@ class TestMaking:
     )
     def test_a_mode_needs_what_it_needs(self, tokens: tuple[str, ...], keys: tuple[str, ...], mode: Mode) -> None:
         with pytest.raises(ValueError, match=r"token|EncodingAESKey"):
-            Account("main", APPID, tokens, keys, mode)
+            PushAccount("main", APPID, tokens, keys, mode)
 
     def test_secrets_are_not_shown(self) -> None:
-        account = Account("main", APPID, ("the-token",), (NEW,))
+        account = PushAccount("main", APPID, ("the-token",), (NEW,))
         delivery = account.open(*Sender(token="the-token").sealed(), now=NOW)
         for shown in (repr(account), repr(delivery)):
             assert "the-token" not in shown

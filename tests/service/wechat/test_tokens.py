@@ -11,20 +11,20 @@ from redis.asyncio import Redis
 
 from models.errors import StoreUnavailable, WeChatUnavailable
 from service.wechat import tokens as module
-from service.wechat.tokens import TokenBook
+from service.wechat.tokens import TokenCache
 from service.wechat.transport import ApiAccount
 
 KEY = "scanbind:{wx0123456789abcdef}:token"
 
 
 @pytest.fixture
-def book(redis: Redis, http: ClientSession) -> TokenBook:
-    return TokenBook(redis, http=http)
+def book(redis: Redis, http: ClientSession) -> TokenCache:
+    return TokenCache(redis, http=http)
 
 
 @pytest.fixture
-def other_process(redis: Redis, http: ClientSession) -> TokenBook:
-    return TokenBook(redis, http=http)
+def other_process(redis: Redis, http: ClientSession) -> TokenCache:
+    return TokenCache(redis, http=http)
 
 
 def granted(token: str, lifetime: Any = 7200) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def granted(token: str, lifetime: Any = 7200) -> dict[str, Any]:
 
 
 async def test_the_stable_token_is_asked_for_in_normal_mode(
-    book: TokenBook, wechat: Any, account: ApiAccount
+    book: TokenCache, wechat: Any, account: ApiAccount
 ) -> None:
     assert await book.get(account) == "token-1"
     assert wechat.bodies == {
@@ -45,14 +45,14 @@ async def test_the_stable_token_is_asked_for_in_normal_mode(
 
 
 async def test_a_token_is_fetched_once_for_all(
-    book: TokenBook, other_process: TokenBook, wechat: Any, account: ApiAccount
+    book: TokenCache, other_process: TokenCache, wechat: Any, account: ApiAccount
 ) -> None:
     assert {await book.get(account), await other_process.get(account), await book.get(account)} == {"token-1"}
     assert len(wechat.asked["stable_token"]) == 1
 
 
 async def test_all_who_come_at_once_wait_for_one_fetch(
-    book: TokenBook, other_process: TokenBook, wechat: Any, account: ApiAccount
+    book: TokenCache, other_process: TokenCache, wechat: Any, account: ApiAccount
 ) -> None:
     wechat.hold = asyncio.Event()
     everybody = [asyncio.create_task(each.get(account)) for each in (book, other_process) for _ in range(10)]
@@ -67,7 +67,7 @@ async def test_all_who_come_at_once_wait_for_one_fetch(
     ("lifetime", "kept"), [(7200, 6900), (400, 100), (301, 1), (300, 1), (60, 1), (10**9, 6900)]
 )
 async def test_a_token_is_kept_until_five_minutes_before_its_end(
-    book: TokenBook, wechat: Any, account: ApiAccount, redis: Redis, *, lifetime: int, kept: int
+    book: TokenCache, wechat: Any, account: ApiAccount, redis: Redis, *, lifetime: int, kept: int
 ) -> None:
     wechat.script["stable_token"] = [granted("token-1", lifetime)]
     await book.get(account)
@@ -75,7 +75,7 @@ async def test_a_token_is_kept_until_five_minutes_before_its_end(
 
 
 async def test_another_process_waits_for_the_fetch_under_way(
-    book: TokenBook, other_process: TokenBook, wechat: Any, account: ApiAccount
+    book: TokenCache, other_process: TokenCache, wechat: Any, account: ApiAccount
 ) -> None:
     wechat.hold = asyncio.Event()
     first = asyncio.create_task(book.get(account))
@@ -90,7 +90,7 @@ async def test_another_process_waits_for_the_fetch_under_way(
     assert await first == await second == "token-1"
 
 
-async def test_a_token_at_hand_waits_for_no_lock(book: TokenBook, account: ApiAccount, redis: Redis) -> None:
+async def test_a_token_at_hand_waits_for_no_lock(book: TokenCache, account: ApiAccount, redis: Redis) -> None:
     await redis.set("scanbind:{wx0123456789abcdef}:token-lock", "a process that fetches", px=60_000)
     await redis.set(KEY, "token-0")
     async with asyncio.timeout(module._WAIT / 2):
@@ -98,7 +98,7 @@ async def test_a_token_at_hand_waits_for_no_lock(book: TokenBook, account: ApiAc
 
 
 async def test_a_lost_token_is_fetched_again(
-    book: TokenBook, wechat: Any, account: ApiAccount, redis: Redis
+    book: TokenCache, wechat: Any, account: ApiAccount, redis: Redis
 ) -> None:
     await book.get(account)
     await redis.flushall()
@@ -106,7 +106,7 @@ async def test_a_lost_token_is_fetched_again(
 
 
 async def test_a_failed_token_is_replaced_once(
-    book: TokenBook, other_process: TokenBook, wechat: Any, account: ApiAccount
+    book: TokenCache, other_process: TokenCache, wechat: Any, account: ApiAccount
 ) -> None:
     failed = await book.get(account)
     replaced = await asyncio.gather(
@@ -118,7 +118,7 @@ async def test_a_failed_token_is_replaced_once(
     assert all("force_refresh" not in body for body in wechat.bodies["stable_token"])
 
 
-async def test_accounts_have_a_token_each(book: TokenBook, wechat: Any, account: ApiAccount) -> None:
+async def test_accounts_have_a_token_each(book: TokenCache, wechat: Any, account: ApiAccount) -> None:
     other = ApiAccount(appid="wxfedcba9876543210", secret="s", api_base=account.api_base)
     assert await book.get(account) == "token-1"
     assert await book.get(other) == "token-2"
@@ -127,7 +127,7 @@ async def test_accounts_have_a_token_each(book: TokenBook, wechat: Any, account:
 
 @pytest.mark.parametrize("errcode", [40001, 40013, 40125, 40164, 45009, 45011, 89503, 50004])
 async def test_a_refusal_is_not_asked_again(
-    book: TokenBook, wechat: Any, account: ApiAccount, errcode: int
+    book: TokenCache, wechat: Any, account: ApiAccount, errcode: int
 ) -> None:
     wechat.script["stable_token"] = [{"errcode": errcode, "errmsg": "no rid: 0abc-1def-2fff"}]
     with pytest.raises(WeChatUnavailable) as caught:
@@ -137,7 +137,7 @@ async def test_a_refusal_is_not_asked_again(
 
 
 async def test_a_failure_rests_then_is_asked_again(
-    book: TokenBook, wechat: Any, account: ApiAccount, monkeypatch: pytest.MonkeyPatch
+    book: TokenCache, wechat: Any, account: ApiAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wechat.script["stable_token"] = [{"errcode": 40164, "errmsg": "invalid ip"}, granted("token-1")]
     for _ in range(5):
@@ -150,7 +150,7 @@ async def test_a_failure_rests_then_is_asked_again(
     assert await book.get(account) == "token-1"
 
 
-async def test_a_busy_system_is_asked_thrice(book: TokenBook, wechat: Any, account: ApiAccount) -> None:
+async def test_a_busy_system_is_asked_thrice(book: TokenCache, wechat: Any, account: ApiAccount) -> None:
     busy = {"errcode": -1, "errmsg": "system error"}
     wechat.script["stable_token"] = [busy, busy, granted("token-1")]
     assert await book.get(account) == "token-1"
@@ -177,7 +177,7 @@ async def test_a_busy_system_is_asked_thrice(book: TokenBook, wechat: Any, accou
     ],
 )
 async def test_no_token_in_the_answer_is_a_failure(
-    book: TokenBook, wechat: Any, account: ApiAccount, redis: Redis, answer: Any
+    book: TokenCache, wechat: Any, account: ApiAccount, redis: Redis, answer: Any
 ) -> None:
     wechat.script["stable_token"] = [answer]
     with pytest.raises(WeChatUnavailable) as caught:
@@ -188,7 +188,7 @@ async def test_no_token_in_the_answer_is_a_failure(
 
 
 async def test_the_log_names_the_errcode_and_no_secret(
-    book: TokenBook, wechat: Any, account: ApiAccount, caplog: pytest.LogCaptureFixture
+    book: TokenCache, wechat: Any, account: ApiAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     wechat.script["stable_token"] = [
@@ -202,7 +202,7 @@ async def test_the_log_names_the_errcode_and_no_secret(
 
 
 async def test_a_lock_left_behind_does_not_hold_for_ever(
-    book: TokenBook, wechat: Any, account: ApiAccount, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    book: TokenCache, wechat: Any, account: ApiAccount, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_WAIT", 0.1)
     await redis.set("scanbind:{wx0123456789abcdef}:token-lock", "a process that died", px=60_000)
@@ -211,7 +211,7 @@ async def test_a_lock_left_behind_does_not_hold_for_ever(
     assert await redis.get("scanbind:{wx0123456789abcdef}:token-lock") == "a process that died"
 
 
-async def test_the_lock_is_given_back(book: TokenBook, account: ApiAccount, redis: Redis) -> None:
+async def test_the_lock_is_given_back(book: TokenCache, account: ApiAccount, redis: Redis) -> None:
     await book.get(account)
     assert await redis.keys() == [KEY]
 
@@ -220,7 +220,7 @@ async def test_without_redis_the_store_is_unavailable(
     http: ClientSession, account: ApiAccount, tmp_path: Path
 ) -> None:
     nowhere = Redis(unix_socket_path=str(tmp_path / "nothing"), decode_responses=True, retry=None)
-    book = TokenBook(nowhere, http=http)
+    book = TokenCache(nowhere, http=http)
     with pytest.raises(StoreUnavailable):
         await book.get(account)
     with pytest.raises(StoreUnavailable):
