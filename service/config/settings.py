@@ -24,11 +24,13 @@ from pydantic_core import ErrorDetails
 from models.language import Lang
 from models.ticket import Confirm, Purpose
 from service.config import sources
+from service.config.shapes import shapes_of
 from service.config.types import (
     EMBEDDED,
     AesKeys,
     Allowance,
     AppId,
+    Both,
     ClientSecrets,
     DatabaseUrl,
     Days,
@@ -52,7 +54,6 @@ from service.config.types import (
     VaultKeys,
     Version,
     WebAddress,
-    both,
     filled,
 )
 
@@ -165,7 +166,7 @@ class Account(_Part):
 class Client(_Part):
     """A site that uses the service. `name` has both languages and `confirm` both purposes, however written."""
 
-    name: Annotated[Mapping[Lang, Title], both(*Lang), AfterValidator(filled)]
+    name: Annotated[Mapping[Lang, Title], Both(*Lang), AfterValidator(filled)]
     secret_hash: SecretHashes = ()
     """As `scanbind keys new client` prints it: what need not be kept here in the clear. Two while rotating."""
     secret: ClientSecrets = ()
@@ -176,7 +177,7 @@ class Client(_Part):
     """As browsers write them."""
     confirm: Annotated[
         Mapping[Purpose, Confirm],
-        both(*Purpose),
+        Both(*Purpose),
         AfterValidator(lambda given: CONFIRM | given),
     ] = Field(default_factory=dict)
     rebind: Literal["reject", "replace"] = "reject"
@@ -274,6 +275,9 @@ class Settings(_Part):
         return value
 
 
+_SHAPES: Final = shapes_of(Settings)
+
+
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Read the file at *path*, or ./config.yaml if there is one, and the SCANBIND_ variables of *environ*.
 
@@ -281,7 +285,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     default = DEFAULT_FILE if DEFAULT_FILE.exists() else None
     try:
-        tree = sources.read(path or default, environ)
+        tree = sources.read(path or default, environ, _SHAPES)
     except sources.UnreadableError as error:
         raise ConfigError([str(error)]) from None
     return _validated(tree)
@@ -289,7 +293,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Make settings of nested mappings in the file's shape, and the variables over them. Raises ConfigError."""
-    return _validated(sources.overlay(values, environ))
+    return _validated(sources.overlay(values, environ, _SHAPES))
 
 
 def _validated(tree: sources.Tree) -> Settings:

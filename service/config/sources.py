@@ -17,39 +17,19 @@ LEVELS: Final = "__"
 Steps = tuple[str, ...]
 """A path in the tree: `("server", "port")`."""
 
-# How the text of a variable is read where a list or a mapping stands; `*` is any name. Elsewhere it is the value.
-# `tuple` is a list of secrets: any sign may stand in one, so commas part nothing.
-_SHAPES: Final[dict[Steps, type]] = {
-    ("server",): dict,
-    ("server", "trusted_proxies"): list,
-    ("database",): dict,
-    ("redis",): dict,
-    ("secret_key",): tuple,
-    ("encryption",): dict,
-    ("encryption", "keys"): list,
-    ("accounts",): dict,
-    ("accounts", "*"): dict,
-    ("accounts", "*", "token"): list,
-    ("accounts", "*", "aes_key"): list,
-    ("clients",): dict,
-    ("clients", "*"): dict,
-    ("clients", "*", "name"): dict,
-    ("clients", "*", "secret"): tuple,
-    ("clients", "*", "secret_hash"): list,
-    ("clients", "*", "accounts"): list,
-    ("clients", "*", "origins"): list,
-    ("clients", "*", "confirm"): dict,
-    ("tickets",): dict,
-    ("limits",): dict,
-    ("privacy",): dict,
-}
-
-# One word here stands for all of these, so a variable below it changes one of them.
-_SHORTHANDS: Final = {"name": ("zh", "en"), "confirm": ("login", "bind")}
-
 
 class UnreadableError(Exception):
     """The file cannot be read at all; the text is the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """How the text of a variable is read where a list or a mapping stands. Elsewhere it is the value."""
+
+    kinds: Mapping[Steps, type]
+    """By path, where `*` is any name: dict, list, or tuple for a list in whose items commas may stand."""
+    shorthands: Mapping[str, tuple[str, ...]]
+    """By key: one word there stands for all of these, so a variable below it changes one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +41,25 @@ class Tree:
     faults: tuple[str, ...]
 
 
-def read(path: Path | None, environ: Mapping[str, str]) -> Tree:
+def read(path: Path | None, environ: Mapping[str, str], shapes: Shapes) -> Tree:
     """Read the file at *path* (None: there is none), then the variables; the later wins, path by path.
 
     Raises UnreadableError when the file is missing or is no YAML mapping.
     """
     values, twice = _read_file(path) if path is not None else ({}, [])
-    tree = overlay(values, environ)
+    tree = overlay(values, environ, shapes)
     return replace(tree, faults=(*twice, *tree.faults))
 
 
-def overlay(values: Mapping[Any, Any], environ: Mapping[str, str]) -> Tree:
+def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shapes) -> Tree:
     """Write the SCANBIND_ variables of *environ* over *values*."""
     variables = {_steps(name): name for name in environ if name.startswith(PREFIX)}
     faults = []
     for steps in sorted(variables, key=lambda steps: (len(steps), steps)):
         name = variables[steps]
         try:
-            values = _put(values, steps, _decoded(steps, environ[name]))
+            value = _decoded(environ[name], _kind(steps, shapes))
+            values = _put(values, steps, value, shapes.shorthands)
         except (ValueError, RecursionError):
             faults.append(f"{shown('.'.join(steps))}: is not valid JSON ({shown(name)})")
         except LookupError:
@@ -133,16 +114,19 @@ def _steps(variable: str) -> Steps:
     return tuple(variable.removeprefix(PREFIX).lower().split(LEVELS))
 
 
-def _decoded(steps: Steps, text: str) -> object:
+def _kind(steps: Steps, shapes: Shapes) -> type:
+    return next((kind for place, kind in shapes.kinds.items() if _stands(place, steps)), str)
+
+
+def _decoded(text: str, kind: type) -> object:
     """Read a variable's text as its place in the tree wants it: JSON, commas for a list, or the text itself.
 
     Raises ValueError when it begins like JSON and is not.
     """
-    shape = next((kind for place, kind in _SHAPES.items() if _stands(place, steps)), str)
     bare = text.strip()
-    if (shape is dict and bare.startswith("{")) or (shape in (list, tuple) and bare.startswith("[")):
+    if (kind is dict and bare.startswith("{")) or (kind in (list, tuple) and bare.startswith("[")):
         return json.loads(bare)
-    if shape is list:
+    if kind is list:
         return [item.strip() for item in bare.split(",") if item.strip()]
     return text
 
@@ -151,7 +135,9 @@ def _stands(place: Steps, steps: Steps) -> bool:
     return len(place) == len(steps) and all(want in ("*", step) for want, step in zip(place, steps, strict=True))
 
 
-def _put(tree: Mapping[Any, Any], steps: Steps, value: object) -> dict[Any, Any]:
+def _put(
+    tree: Mapping[Any, Any], steps: Steps, value: object, shorthands: Mapping[str, tuple[str, ...]]
+) -> dict[Any, Any]:
     """Return *tree* with *value* at *steps*; what is shared through YAML aliases stays as it was.
 
     Raises LookupError when the path leads through something that is no mapping.
@@ -160,8 +146,8 @@ def _put(tree: Mapping[Any, Any], steps: Steps, value: object) -> dict[Any, Any]
     if not rest:
         return {**tree, first: value}
     below = tree.get(first)
-    if isinstance(below, str) and first in _SHORTHANDS:
-        below = dict.fromkeys(_SHORTHANDS[first], below)
+    if isinstance(below, str) and first in shorthands:
+        below = dict.fromkeys(shorthands[first], below)
     if below is not None and not isinstance(below, dict):
         raise LookupError(first)
-    return {**tree, first: _put(below or {}, tuple(rest), value)}
+    return {**tree, first: _put(below or {}, tuple(rest), value, shorthands)}

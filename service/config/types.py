@@ -6,7 +6,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, SecretStr
+from pydantic_core import CoreSchema, core_schema
 
 from models.language import Lang
 
@@ -15,6 +16,10 @@ EMBEDDED: Final = "embedded"
 
 LONGEST_LIFETIME: Final = 1800
 """Seconds that a code can be scanned, at most (CONTRACT 1)."""
+
+
+class WithCommas:
+    """Marks a list whose items may have commas in them: a variable holds one item, or a JSON list."""
 
 
 class Fault(ValueError):
@@ -150,9 +155,17 @@ def _redis_url(value: str) -> str:
     return value
 
 
-def both(*parts: str) -> BeforeValidator:
-    """Let one word stand for each of *parts*."""
-    return BeforeValidator(lambda value: dict.fromkeys(parts, value) if isinstance(value, str) else value)
+class Both:
+    """Lets one word stand for each of *parts* of a mapping."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._spread, handler(source))
+
+    def _spread(self, value: object) -> object:
+        return dict.fromkeys(self.parts, value) if isinstance(value, str) else value
 
 
 def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
@@ -205,10 +218,11 @@ SecretHashes = Annotated[
     tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_secret_hash), AfterValidator(_distinct)
 ]
 Secrets = Annotated[
-    tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
+    tuple[SecretStr, ...], WithCommas, BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
 ]
 ClientSecrets = Annotated[
     tuple[SecretStr, ...],
+    WithCommas,
     BeforeValidator(_several),
     _hidden(_unspaced),
     _hidden(_client_secret),

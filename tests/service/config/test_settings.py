@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from models.language import Lang
 from models.ticket import Confirm, Purpose
 from service.config import sources
-from service.config.settings import ConfigError, Settings, load, validate
+from service.config.settings import _SHAPES, ConfigError, Settings, load, validate
 
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 ACCOUNT = {"appid": "wx2c2769f8efd9abc2", "secret": "app-secret", "token": "spamtest", "aes_key": KEY}
@@ -395,7 +395,7 @@ def test_encryption_keys_may_be_one_or_several_in_the_file_or_in_a_variable(tmp_
 
 @given(st.text(alphabet="_AZ", max_size=12), st.text(alphabet='{}[]",:az1', max_size=12))
 def test_no_variable_ends_in_anything_but_settings_or_faults(name: str, value: str) -> None:
-    tree = sources.read(None, {f"SCANBIND_{name}": value})
+    tree = sources.read(None, {f"SCANBIND_{name}": value}, _SHAPES)
     assert tree.values or tree.faults
 
 
@@ -510,5 +510,5 @@ def test_variables_know_every_list_and_mapping_of_the_settings() -> None:
                     yield (*place, name, "*"), dict
                     yield from shapes(inner, (*place, name, "*"))
 
-    written = {place: list if kind is tuple else kind for place, kind in sources._SHAPES.items()}
+    written = {place: list if kind is tuple else kind for place, kind in _SHAPES.kinds.items()}
     assert dict(shapes(Settings, ())) == written

@@ -1,0 +1,45 @@
+"""Derives from the settings model how the text of a variable is read where a list or a mapping stands.
+
+The containers it knows are those that the settings use: models, tuples, and mappings of any of these.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from service.config.sources import Shapes, Steps
+from service.config.types import Both, WithCommas
+
+
+def shapes_of(model: type[BaseModel]) -> Shapes:
+    """Return the kind of every container that *model* has, by its path, and every shorthand, by its key."""
+    found = list(_containers_in(model, ()))
+    return Shapes(
+        kinds={place: tuple if WithCommas in marks else kind for place, kind, marks in found},
+        shorthands={
+            place[-1]: mark.parts for place, _, marks in found for mark in marks if isinstance(mark, Both)
+        },
+    )
+
+
+_Containers = Iterator[tuple[Steps, type, Sequence[object]]]
+"""Path, list or dict, and what its annotation says beside the type."""
+
+
+def _containers_in(model: type[BaseModel], place: Steps) -> _Containers:
+    for name, field in model.model_fields.items():
+        yield from _containers_at((*place, name), field.annotation, field.metadata)
+
+
+def _containers_at(place: Steps, annotation: Any, marks: Sequence[object]) -> _Containers:
+    if get_origin(annotation) is Annotated:
+        annotation, *marks = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        yield place, list, marks
+    elif get_origin(annotation) is Mapping:
+        yield place, dict, marks
+        yield from _containers_at((*place, "*"), get_args(annotation)[1], ())
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield place, dict, marks
+        yield from _containers_in(annotation, place)
