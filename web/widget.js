@@ -1,14 +1,14 @@
 // <scanbind-qr>: shows a WeChat code and follows its ticket until somebody has answered (docs/integration.md).
 // Text only ever becomes text, a secret travels in a header alone, and a page that nobody sees asks for nothing.
 
-const HERE = new URL(".", import.meta.url);
+const BASE_URL = new URL(".", import.meta.url);
 const RENEWALS = 10; // codes that follow an expired one by themselves
 const TRIES = 8; // for a code, before a person has to ask again
 const HOLD = 25; // seconds the service may hold a poll
 const LATE = 10_000; // ms an answer may take
 const SILENCE = 35_000; // ms without a sign of life, after which a stream counts as dead
 const BRIEF = 3_000; // ms: a connection that ends sooner is no way to wait
-const DEAF = 10_000; // ms after which a page that held the line is no more
+const LEADER_TIMEOUT = 10_000; // ms without a message, after which the leader in another tab counts as gone
 const EXPIRING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
 const FINAL = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
 const HUSH = "interrupted";
@@ -131,7 +131,7 @@ button:hover, .save:hover { filter: brightness(.93) }
 @media (prefers-reduced-motion: no-preference) { .icon.wait path { transform-origin: center; animation: turn 1.2s linear infinite } }
 `;
 
-const at = (path) => new URL(`.${path}`, HERE);
+const at = (path) => new URL(`.${path}`, BASE_URL);
 
 async function ask(url, { secret, body, headers, ...how } = {}) {
   const response = await fetch(url, {
@@ -161,71 +161,84 @@ async function* blocks(body) {
 }
 
 /**
- * Who may hold a connection: one widget in all pages of a site, the one seen last, for browsers open six to a host.
- * The others ask now and then; those that show the same ticket, when it hears something.
+ * Agrees with the other tabs of a site on one widget that leads, the one shown last. Only the leader holds a connection
+ * to the service, because a browser opens no more than six to one host. All others poll; but those that show the
+ * leader's ticket poll only when the leader announces a change.
  */
-const line = new (class {
+class TabLeader {
+  #sessions = new Set(); // of this tab
+  #leader = null; // the session that leads, if it is one of this tab
+  #claim = null; // what other tabs are told of it: { at, id, ticket }; `id` decides between two of the same time
+  #otherTab = { heardAt: -Infinity }; // the latest claim of a leader in another tab
   #channel = null;
-  #mine = null; // { at, id, ticket } and whose
-  #owner = null;
-  #other = { heard: -Infinity };
-  members = new Set();
+  #heartbeat;
 
-  join(one) {
-    this.members.add(one);
+  join(session) {
+    this.#sessions.add(session);
     if (this.#channel || !globalThis.BroadcastChannel) return;
-    this.#channel = new BroadcastChannel(`scanbind ${HERE}`);
-    this.#channel.onmessage = ({ data }) => this.#hear(data);
-    this.beat = setInterval(() => this.say(), DEAF / 3);
+    this.#channel = new BroadcastChannel(`scanbind ${BASE_URL}`);
+    this.#channel.onmessage = ({ data }) => this.#receive(data);
+    this.#heartbeat = setInterval(() => this.#send(), LEADER_TIMEOUT / 3);
   }
 
-  leave(one) {
-    this.members.delete(one);
-    if (this.#owner === one) {
-      this.say({ free: true });
-      this.#owner = this.#mine = null;
+  leave(session) {
+    this.#sessions.delete(session);
+    if (this.isLeader(session)) {
+      this.#send({ free: true });
+      this.#leader = this.#claim = null;
     }
-    if (this.members.size) return;
-    clearInterval(this.beat);
+    if (this.#sessions.size) return;
+    clearInterval(this.#heartbeat);
     this.#channel?.close(); // an open channel would keep the page out of the back/forward cache
     this.#channel = null;
   }
 
-  take(one, ticket) {
-    const before = this.#owner;
-    this.#owner = one;
-    this.#mine = { at: Date.now(), id: Math.random(), ticket };
-    this.say();
-    if (before && before !== one) before.wake();
+  /** Make a session of this tab the leader. */
+  lead(session, ticket) {
+    const previous = this.#leader;
+    this.#leader = session;
+    this.#claim = { at: Date.now(), id: Math.random(), ticket };
+    this.#send();
+    if (previous && previous !== session) previous.wake();
   }
 
-  holds(one) {
-    return this.#owner === one;
+  isLeader(session) {
+    return this.#leader === session;
   }
 
-  get free() {
-    return !this.#owner && Date.now() - this.#other.heard > DEAF;
+  /** Whether no tab has a leader. */
+  get isVacant() {
+    return !this.#leader && Date.now() - this.#otherTab.heardAt > LEADER_TIMEOUT;
   }
 
-  follows(ticket) {
-    return !this.#owner && this.#other.ticket === ticket && Date.now() - this.#other.heard < DEAF;
+  /** Whether the leader is in another tab and will announce what changes on this ticket. */
+  announcesChangesOf(ticket) {
+    const { ticket: followed, heardAt } = this.#otherTab;
+    return !this.#leader && followed === ticket && Date.now() - heardAt < LEADER_TIMEOUT;
   }
 
-  say(more) {
-    if (this.#mine) this.#channel?.postMessage({ ...this.#mine, ...more });
+  /** Tell other tabs that the leader's ticket has changed, by its new ETag. */
+  announceChange(session, etag) {
+    if (this.isLeader(session)) this.#send({ news: etag });
   }
 
-  #hear({ free, news, ...other }) {
-    const mine = this.#mine;
-    if (free) return void (this.#other = { heard: -Infinity });
-    if (mine && (mine.at > other.at || (mine.at === other.at && mine.id > other.id))) return this.say();
-    this.#other = { ...other, heard: Date.now() };
-    if (news) for (const one of this.members) one.overhear(other.ticket, news);
-    const owner = this.#owner;
-    this.#owner = this.#mine = null;
-    owner?.wake();
+  #send(more) {
+    if (this.#claim) this.#channel?.postMessage({ ...this.#claim, ...more });
   }
-})();
+
+  #receive({ at, id, ticket, free, news }) {
+    const own = this.#claim;
+    if (free) return void (this.#otherTab = { heardAt: -Infinity });
+    if (own && (own.at > at || (own.at === at && own.id > id))) return this.#send();
+    this.#otherTab = { ticket, heardAt: Date.now() };
+    if (news) for (const session of this.#sessions) session.noteChange(ticket, news);
+    const previous = this.#leader;
+    this.#leader = this.#claim = null;
+    previous?.wake();
+  }
+}
+
+const tabLeader = new TabLeader();
 
 /** One code after another, each followed to its end. Says what happens through `tell`; knows nothing of looks. */
 class Session {
@@ -256,7 +269,7 @@ class Session {
 
   stop() {
     this.over = true;
-    line.leave(this);
+    tabLeader.leave(this);
     this.wake();
   }
 
@@ -268,12 +281,12 @@ class Session {
 
   look() {
     if (!document.hidden) this.way = 0;
-    else line.leave(this);
+    else tabLeader.leave(this);
     this.wake();
   }
 
-  /** Another page knows something new of a ticket: not what, for that is the service's to say. */
-  overhear(ticket, etag) {
+  /** Poll soon, because another tab knows of a change to this ticket. What it is, only the service says. */
+  noteChange(ticket, etag) {
     if (ticket !== this.ticket?.ticket || etag === this.etag) return;
     this.news = true;
     this.wake();
@@ -306,14 +319,14 @@ class Session {
     for (let failures = 0, strikes = 0, blame = 0, fresh = true; !this.#done; ) {
       if (await this.#seen()) fresh = true;
       if (this.over) return;
-      line.join(this);
-      if (fresh || line.free) line.take(this, this.ticket.ticket);
+      tabLeader.join(this);
+      if (fresh || tabLeader.isVacant) tabLeader.lead(this, this.ticket.ticket);
       fresh = false;
       const began = Date.now();
-      const way = line.holds(this) && !blame ? this.way : 2;
+      const way = tabLeader.isLeader(this) && !blame ? this.way : 2;
       let pause = this.ticket.poll_after * 1000 || 2000;
       try {
-        if (this.news || !line.follows(this.ticket.ticket)) await this.#ask(way);
+        if (this.news || !tabLeader.announcesChangesOf(this.ticket.ticket)) await this.#ask(way);
         if (blame) {
           if (failures < 2) strikes += blame;
           pause = 0;
@@ -333,7 +346,7 @@ class Session {
       if (Date.now() > this.deadline + BRIEF && !this.#done) this.#end("expired");
       if (!this.#done) await this.#pause(pause * (0.9 + Math.random() / 5));
     }
-    line.leave(this);
+    tabLeader.leave(this);
   }
 
   get #done() {
@@ -370,7 +383,7 @@ class Session {
     if (etag === this.etag) return this.#up();
     this.etag = etag;
     this.cut = false;
-    if (line.holds(this)) line.say({ news: etag });
+    tabLeader.announceChange(this, etag);
     this.tell((this.state = state));
   }
 
