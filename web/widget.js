@@ -2,16 +2,21 @@
 // Text only ever becomes text, a secret travels in a header alone, and a page that nobody sees asks for nothing.
 
 const BASE_URL = new URL(".", import.meta.url);
-const RENEWALS = 10; // codes that follow an expired one by themselves
-const TRIES = 8; // for a code, before a person has to ask again
-const HOLD = 25; // seconds the service may hold a poll
-const LATE = 10_000; // ms an answer may take
-const SILENCE = 35_000; // ms without a sign of life, after which a stream counts as dead
-const BRIEF = 3_000; // ms: a connection that ends sooner is no way to wait
+const MAX_RENEWALS = 10; // of an expired code, before a person has to ask for the next
+const MAX_ATTEMPTS = 8; // to get one code, before a person has to ask again
+const LONG_POLL_SECONDS = 25; // that the service may hold a long poll
+const ANSWER_TIMEOUT = 10_000; // ms until a request must be answered, unless the service holds it
+const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // ms of silence that end one
+const MIN_HELD_TIME = 3_000; // ms; a connection that ends sooner was not held
+const MAX_FAULTS = 2; // of a transport, before its fallback is used
 const LEADER_TIMEOUT = 10_000; // ms without a message, after which the leader in another tab counts as gone
-const EXPIRING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
-const FINAL = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
-const HUSH = "interrupted";
+const EXPIRY_WARNING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
+const EXPIRY_GRACE = 3_000; // ms that the service has to say that a code has expired, before the page says so itself
+const SLEEP_GAP = 3_000; // ms between two ticks of a second, which mean that the machine has slept
+const IMAGE_RETRY = 3_000; // ms until a picture that did not load is loaded again
+const FINAL_STATUSES = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
+const INTERRUPTED = "interrupted"; // why a request was aborted, if only to ask again at once
+const NO_ETAG = '""';
 
 const WORDS = {
   en: {
@@ -160,6 +165,39 @@ async function* blocks(body) {
   }
 }
 
+/** Get every state of a ticket as it comes, until the service ends the stream. */
+async function streamTicket({ ticket, secret, signal, keepAlive, receive, receiveUnchanged }) {
+  const response = await ask(at(`/v1/tickets/${ticket}/events`), { secret, signal });
+  for await (const { id, data } of blocks(response.body)) {
+    keepAlive();
+    if (data) receive(id, JSON.parse(data));
+    else receiveUnchanged();
+  }
+}
+
+/** Get the state that follows the one with this ETag; the service holds the request until there is one. */
+function longPollTicket({ etag, ...request }) {
+  const headers = { "If-None-Match": etag, Prefer: `wait=${LONG_POLL_SECONDS}` };
+  return pollTicket(request, etag === NO_ETAG ? {} : headers);
+}
+
+/** Get the current state. No ETag is sent, because browsers repeat the CORS preflight for each request with one. */
+async function pollTicket({ ticket, secret, signal, receive, receiveUnchanged }, headers = {}) {
+  const response = await ask(at(`/v1/tickets/${ticket}`), { secret, headers, signal });
+  if (response.status === 200) receive(response.headers.get("ETag"), await response.json());
+  else receiveUnchanged();
+}
+
+/**
+ * The ways to follow a ticket. Where one does not work, its `fallback` is used. Only the leading tab may use one that
+ * holds a connection. `timeout`: ms until its first data must have come.
+ */
+const TRANSPORTS = {
+  stream: { follow: streamTicket, holdsConnection: true, timeout: ANSWER_TIMEOUT, fallback: "longPoll" },
+  longPoll: { follow: longPollTicket, holdsConnection: true, timeout: HELD_TIMEOUT, fallback: "poll" },
+  poll: { follow: pollTicket, holdsConnection: false, timeout: ANSWER_TIMEOUT },
+};
+
 /**
  * Agrees with the other tabs of a site on one widget that leads, the one shown last. Only the leader holds a connection
  * to the service, because a browser opens no more than six to one host. All others poll; but those that show the
@@ -240,195 +278,195 @@ class TabLeader {
 
 const tabLeader = new TabLeader();
 
-/** One code after another, each followed to its end. Says what happens through `tell`; knows nothing of looks. */
+/** One code after another, each followed to its end. What happens goes to `report`; how it looks is not known here. */
 class Session {
-  constructor({ obtain, renews, tell }) {
-    Object.assign(this, { obtain, renews, tell, over: false, etag: '""', way: 0 });
+  constructor({ createTicket, canRenew, report }) {
+    Object.assign(this, { createTicket, canRenew, report, stopped: false, etag: NO_ETAG, transport: "stream" });
   }
 
   async run() {
-    for (let codes = 0; codes <= RENEWALS && !this.over; codes++) {
-      this.tell({ status: "loading" });
+    for (let codes = 0; codes <= MAX_RENEWALS && !this.stopped; codes++) {
+      this.report({ status: "loading" });
       this.ticket = null;
-      this.ticket = await this.#ticket();
+      this.ticket = await this.#obtainTicket();
       if (!this.ticket) return;
       this.deadline = Date.now() + this.ticket.expires_in * 1000;
-      this.tell((this.state = { status: "pending", ticket: this.ticket.ticket }), this.ticket);
-      await this.#follow();
-      if (this.state.status !== "expired" || !this.renews) return;
-      await this.#seen();
+      this.report((this.state = { status: "pending", ticket: this.ticket.ticket }), this.ticket);
+      await this.#followTicket();
+      if (this.state.status !== "expired" || !this.canRenew) return;
+      await this.#waitUntilVisible();
     }
   }
 
-  /** The page is going for good: a login answered now would lead nowhere. A bind is shown again by the next page. */
-  drop() {
-    if (this.ticket?.purpose !== "login" || this.#done) return;
+  stop() {
+    this.stopped = true;
+    tabLeader.leave(this);
+    this.wake();
+  }
+
+  /** Cancel a login whose page is going for good: nobody would get its code. A bind goes on in the next page. */
+  cancel() {
+    if (this.ticket?.purpose !== "login" || this.#isFinished) return;
     const { ticket, secret } = this.ticket;
     ask(at(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
   }
 
-  stop() {
-    this.over = true;
-    tabLeader.leave(this);
-    this.wake();
-  }
-
-  /** Look again now; a code that is being made is let be. */
+  /** Ask again now, unless a ticket is being made: that would make two. */
   wake() {
-    if (this.ticket || this.over) this.turn?.abort(HUSH);
-    this.rouse?.();
+    if (this.ticket || this.stopped) this.controller?.abort(INTERRUPTED);
+    this.endPause?.();
   }
 
-  look() {
-    if (!document.hidden) this.way = 0;
-    else tabLeader.leave(this);
+  /** Hidden, let another tab lead; shown again, perhaps in another network, try the best transport again. */
+  handleVisibility() {
+    if (document.hidden) tabLeader.leave(this);
+    else this.transport = "stream";
     this.wake();
   }
 
-  /** Poll soon, because another tab knows of a change to this ticket. What it is, only the service says. */
+  /** Ask now because another tab has heard of a change to this ticket. What it is, only the service says. */
   noteChange(ticket, etag) {
     if (ticket !== this.ticket?.ticket || etag === this.etag) return;
-    this.news = true;
+    this.changeNoted = true;
     this.wake();
   }
 
-  async #ticket() {
-    for (let failures = 0; failures < TRIES; failures++) {
-      await this.#seen();
-      if (this.over) return null;
+  async #obtainTicket() {
+    for (let failures = 0; failures < MAX_ATTEMPTS; failures++) {
+      await this.#waitUntilVisible();
+      if (this.stopped) return null;
       try {
-        const made = await this.#timed(LATE, () => this.obtain(this.turn.signal));
-        if (made?.ticket && made.secret && made.qr_png && made.expires_in > 0) return made;
+        const ticket = await this.#runWithTimeout(ANSWER_TIMEOUT, (signal) => this.createTicket(signal));
+        if (ticket?.ticket && ticket.secret && ticket.qr_png && ticket.expires_in > 0) return ticket;
         break;
       } catch (error) {
-        if (this.over) return null;
+        if (this.stopped) return null;
         if (error.status < 500 && error.status !== 429) break;
-        this.tell({ status: error.status === 429 ? "limited" : "offline" });
+        this.report({ status: error.status === 429 ? "limited" : "offline" });
         const until = Date.now() + (error.wait || backoff(failures));
         do await this.#pause(until - Date.now());
-        while (error.wait && Date.now() < until && !this.over);
+        while (error.wait && Date.now() < until && !this.stopped);
       }
     }
-    if (!this.over) this.tell({ status: "failed" });
+    if (!this.stopped) this.report({ status: "failed" });
     return null;
   }
 
-  async #follow() {
-    this.etag = '""';
-    // After a failure a glance tells what is to blame: the line, or this way of waiting in it.
-    for (let failures = 0, strikes = 0, blame = 0, fresh = true; !this.#done; ) {
-      if (await this.#seen()) fresh = true;
-      if (this.over) return;
+  async #followTicket() {
+    const { ticket } = this.ticket;
+    this.etag = NO_ETAG;
+    let failures = 0; // of requests, one after another
+    let faults = 0; // of the transport
+    let suspectedFaults = 0; // become faults if a plain poll works, so that the service itself is not to blame
+    let justShown = true;
+    while (!this.#isFinished) {
+      if (await this.#waitUntilVisible()) justShown = true;
+      if (this.stopped) return;
       tabLeader.join(this);
-      if (fresh || tabLeader.isVacant) tabLeader.lead(this, this.ticket.ticket);
-      fresh = false;
-      const began = Date.now();
-      const way = tabLeader.isLeader(this) && !blame ? this.way : 2;
+      if (justShown || tabLeader.isVacant) tabLeader.lead(this, ticket);
+      justShown = false;
+      const startedAt = Date.now();
+      const transport = TRANSPORTS[tabLeader.isLeader(this) && !suspectedFaults ? this.transport : "poll"];
       let pause = this.ticket.poll_after * 1000 || 2000;
       try {
-        if (this.news || !tabLeader.announcesChangesOf(this.ticket.ticket)) await this.#ask(way);
-        if (blame) {
-          if (failures < 2) strikes += blame;
+        if (this.changeNoted || !tabLeader.announcesChangesOf(ticket)) await this.#request(transport);
+        if (suspectedFaults) {
+          if (failures < 2) faults += suspectedFaults;
           pause = 0;
-        } else if (way < 2) {
-          strikes = Date.now() - began < BRIEF ? strikes + 1 : 0;
-          if (!strikes) pause = 0;
+        } else if (transport.holdsConnection) {
+          faults = Date.now() - startedAt < MIN_HELD_TIME ? faults + 1 : 0;
+          if (!faults) pause = 0;
         }
-        failures = blame = 0;
+        failures = suspectedFaults = 0;
       } catch (error) {
-        if (error === HUSH) continue;
+        if (error === INTERRUPTED) continue;
         if (error.status < 500 && error.status !== 429) this.#end(Date.now() < this.deadline ? "failed" : "expired");
-        else if (error.status !== 429 && ++failures > 1) this.#down();
-        blame = way > 1 ? 0 : 2 - this.heard;
+        else if (error.status !== 429 && ++failures > 1) this.#reportOffline();
+        // Any connection can break once; one that brought nothing is not tried again.
+        suspectedFaults = transport.holdsConnection ? (this.receivedData ? 1 : MAX_FAULTS) : 0;
         pause = error.wait || backoff(failures);
       }
-      if (strikes > 1) [this.way, strikes] = [this.way + 1, 0];
-      if (Date.now() > this.deadline + BRIEF && !this.#done) this.#end("expired");
-      if (!this.#done) await this.#pause(pause * (0.9 + Math.random() / 5));
+      if (faults >= MAX_FAULTS) {
+        this.transport = TRANSPORTS[this.transport].fallback;
+        faults = 0;
+      }
+      if (Date.now() > this.deadline + EXPIRY_GRACE && !this.#isFinished) this.#end("expired");
+      if (!this.#isFinished) await this.#pause(pause * (0.9 + Math.random() / 5));
     }
     tabLeader.leave(this);
   }
 
-  get #done() {
-    return this.over || FINAL.has(this.state.status);
+  get #isFinished() {
+    return this.stopped || FINAL_STATUSES.has(this.state.status);
   }
 
-  #ask(way) {
-    this.heard = this.news = false;
-    const path = `/v1/tickets/${this.ticket.ticket}`;
-    const { secret } = this.ticket;
-    if (way === 0) return this.#timed(LATE, () => this.#stream(`${path}/events`, secret));
-    const held = way === 1 && this.etag !== '""';
-    // Browsers ask leave again before each request that names an ETag, so a glance names none.
-    const headers = held && { "If-None-Match": this.etag, Prefer: `wait=${HOLD}` };
-    return this.#timed(LATE + (held ? HOLD * 1000 : 0), async () => {
-      const response = await ask(at(path), { secret, headers, signal: this.turn.signal });
-      if (response.status === 200) this.#hear(response.headers.get("ETag"), await response.json());
-      else this.#up();
+  #request({ follow, timeout }) {
+    this.receivedData = this.changeNoted = false;
+    const { etag } = this;
+    // No request without an ETag is held.
+    return this.#runWithTimeout(etag === NO_ETAG ? ANSWER_TIMEOUT : timeout, (signal, setTimer) => {
+      const keepAlive = () => {
+        this.receivedData = true;
+        setTimer(HELD_TIMEOUT);
+      };
+      const receive = (newEtag, state) => this.#receive(newEtag, state);
+      const receiveUnchanged = () => this.#reportOnline();
+      return follow({ ...this.ticket, etag, signal, keepAlive, receive, receiveUnchanged });
     });
   }
 
-  async #stream(path, secret) {
-    const response = await ask(at(path), { secret, signal: this.turn.signal });
-    for await (const { id, data } of blocks(response.body)) {
-      this.patience(SILENCE);
-      this.heard = true;
-      if (data) this.#hear(id, JSON.parse(data));
-      else this.#up();
-    }
-  }
-
-  #hear(etag, state) {
+  #receive(etag, state) {
     this.deadline = Date.now() + state.expires_in * 1000;
-    if (etag === this.etag) return this.#up();
+    if (etag === this.etag) return this.#reportOnline();
     this.etag = etag;
-    this.cut = false;
+    this.offline = false;
     tabLeader.announceChange(this, etag);
-    this.tell((this.state = state));
+    this.report((this.state = state));
   }
 
-  #down() {
-    this.cut = true;
-    this.tell({ status: "offline" });
+  #reportOffline() {
+    this.offline = true;
+    this.report({ status: "offline" });
   }
 
-  #up() {
-    if (this.cut) this.tell(this.state);
-    this.cut = false;
+  #reportOnline() {
+    if (this.offline) this.report(this.state);
+    this.offline = false;
   }
 
   #end(status) {
-    this.tell((this.state = { status, ticket: this.ticket.ticket }));
+    this.report((this.state = { status, ticket: this.ticket.ticket }));
   }
 
-  /** Run `work`, whose requests end with `turn`, for `ms` at most; `patience` gives it more. */
-  async #timed(ms, work) {
+  /** Run `work(signal, setTimer)`, and abort it after `ms`; `setTimer(ms)` starts that time anew. */
+  async #runWithTimeout(ms, work) {
+    const controller = (this.controller = new AbortController());
     let timer;
-    const turn = (this.turn = new AbortController());
-    this.patience = (more) => {
+    const setTimer = (duration) => {
       clearTimeout(timer);
-      timer = setTimeout(() => turn.abort(new Error("no answer")), more);
+      timer = setTimeout(() => controller.abort(new Error("no answer")), duration);
     };
-    this.patience(ms);
+    setTimer(ms);
     try {
-      return await work();
+      return await work(controller.signal, setTimer);
     } catch (error) {
-      throw turn.signal.aborted ? turn.signal.reason : error;
+      throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
       clearTimeout(timer);
     }
   }
 
   #pause(ms) {
-    return new Promise((done) => {
-      const timer = setTimeout(done, Math.min(Math.max(ms, 200) || 200, 600_000));
-      this.rouse = () => done(clearTimeout(timer));
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(Math.max(ms, 200) || 200, 600_000));
+      this.endPause = () => resolve(clearTimeout(timer));
     });
   }
 
-  async #seen() {
+  /** Return whether the page was hidden. */
+  async #waitUntilVisible() {
     if (!document.hidden) return false;
-    while (document.hidden && !this.over) await new Promise((done) => (this.rouse = done));
+    while (document.hidden && !this.stopped) await new Promise((resolve) => (this.endPause = resolve));
     return true;
   }
 }
@@ -501,10 +539,10 @@ export class ScanbindQr extends HTMLElement {
     if (this.#life) return; // only moved
     this.#life = new AbortController();
     const { signal } = this.#life;
-    const look = () => this.#session?.look();
-    document.addEventListener("visibilitychange", look, { signal });
-    addEventListener("pagehide", (event) => event.persisted || this.#session?.drop(), { signal });
-    addEventListener("pageshow", (event) => event.persisted && look(), { signal });
+    const handleVisibility = () => this.#session?.handleVisibility();
+    document.addEventListener("visibilitychange", handleVisibility, { signal });
+    addEventListener("pagehide", (event) => event.persisted || this.#session?.cancel(), { signal });
+    addEventListener("pageshow", (event) => event.persisted && handleVisibility(), { signal });
     for (const name of ["online", "offline"]) addEventListener(name, () => this.#session?.wake(), { signal });
     this.#later();
     this.#tick();
@@ -541,9 +579,9 @@ export class ScanbindQr extends HTMLElement {
   #start() {
     this.#session?.stop();
     const session = new Session({
-      obtain: (signal) => this.#obtain(signal),
-      renews: this.#renews(),
-      tell: (state, ticket) => this.#session === session && this.#told(state, ticket),
+      createTicket: (signal) => this.#obtain(signal),
+      canRenew: this.#renews(),
+      report: (state, ticket) => this.#session === session && this.#told(state, ticket),
     });
     this.#session = session;
     session.run();
@@ -637,7 +675,7 @@ export class ScanbindQr extends HTMLElement {
     let before = Date.now();
     const timer = setInterval(() => {
       const now = Date.now();
-      if (now - before > BRIEF && !document.hidden) this.#session?.wake(); // the machine slept
+      if (now - before > SLEEP_GAP && !document.hidden) this.#session?.wake(); // the machine slept
       before = now;
       this.#count();
     }, 1000);
@@ -649,8 +687,8 @@ export class ScanbindQr extends HTMLElement {
     const { timer } = this.#parts;
     timer.hidden = !this.#open || !left;
     timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-    timer.classList.toggle("soon", left <= EXPIRING);
-    if (left && left <= EXPIRING && ["waiting", "scanned"].includes(this.status)) {
+    timer.classList.toggle("soon", left <= EXPIRY_WARNING);
+    if (left && left <= EXPIRY_WARNING && ["waiting", "scanned"].includes(this.status)) {
       this.#change({ ...this.#view, status: "expiring" });
     }
   }
@@ -672,7 +710,7 @@ export class ScanbindQr extends HTMLElement {
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
     root.append(h("div", { class: "box", part: "box" }, p.code, p.said, p.timer, p.save, p.button));
-    p.image.addEventListener("error", () => setTimeout(() => this.#open && (p.image.src += ""), BRIEF));
+    p.image.addEventListener("error", () => setTimeout(() => this.#open && (p.image.src += ""), IMAGE_RETRY));
     p.button.addEventListener("click", () => {
       p.said.focus(); // the button is about to go, and the keyboard must not be left nowhere
       this.refresh();
