@@ -1,22 +1,22 @@
-// <scanbind-qr>: shows a WeChat code and follows its ticket until somebody has answered (docs/integration.md).
-// Text only ever becomes text, a secret travels in a header alone, and a page that nobody sees asks for nothing.
+// <scanbind-qr>: shows a WeChat code and follows its ticket until it ends (docs/integration.md).
+// No text becomes markup, secrets are sent in headers only, and a hidden page follows nothing and makes no codes.
 
 const BASE_URL = new URL(".", import.meta.url);
 const MAX_RENEWALS = 10; // of an expired code, before a person has to ask for the next
 const MAX_ATTEMPTS = 8; // to get one code, before a person has to ask again
 const LONG_POLL_SECONDS = 25; // that the service may hold a long poll
 const ANSWER_TIMEOUT = 10_000; // ms until a request must be answered, unless the service holds it
-const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // ms of silence that end one
+const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // ms without data that end a held request
 const MIN_HELD_TIME = 3_000; // ms; a connection that ends sooner was not held
 const MAX_FAULTS = 2; // of a transport, before its fallback is used
 const LEADER_TIMEOUT = 10_000; // ms without a message, after which the leader in another tab counts as gone
 const EXPIRY_WARNING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
 const EXPIRY_GRACE = 3_000; // ms that the service has to say that a code has expired, before the page says so itself
-const SLEEP_GAP = 3_000; // ms between two ticks of a second, which mean that the machine has slept
+const SLEEP_GAP = 3_000; // ms between two ticks of a one-second timer that show that the machine slept
 const IMAGE_RETRY = 3_000; // ms until a picture that did not load is loaded again
 const FINAL_STATUSES = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
-const INTERRUPTED = "interrupted"; // why a request was aborted, if only to ask again at once
-const NO_ETAG = '""';
+const INTERRUPTED = "interrupted"; // the abort reason of a request that is to be repeated at once
+const NO_ETAG = '""'; // before the first state
 
 const WORDS = {
   en: {
@@ -122,7 +122,7 @@ const STYLE = `
 .icon.again, .icon.wait { color: light-dark(#5f6a73, #a8b2ba) }
 @keyframes turn { to { rotate: 1turn } }
 .match { order: -1; margin-block-end: .5rem; font-size: 6.5rem; font-weight: 700; line-height: 1 }
-.said { display: grid; justify-items: center; inline-size: 100%; gap: .25rem; outline: none; overflow-wrap: anywhere }
+.message { display: grid; justify-items: center; inline-size: 100%; gap: .25rem; outline: none; overflow-wrap: anywhere }
 .status { font-weight: 600 }
 .hint, .timer { font-size: .875rem; color: var(--scanbind-muted, light-dark(#59636c, #a8b2ba)) }
 .match, .timer { font-variant-numeric: tabular-nums }
@@ -136,9 +136,10 @@ button:hover, .save:hover { filter: brightness(.93) }
 @media (prefers-reduced-motion: no-preference) { .icon.wait path { transform-origin: center; animation: turn 1.2s linear infinite } }
 `;
 
-const at = (path) => new URL(`.${path}`, BASE_URL);
+const serviceUrl = (path) => new URL(`.${path}`, BASE_URL);
 
-async function ask(url, { secret, body, headers, ...how } = {}) {
+/** Return the response, or throw an error with its `status` and, in ms, the `wait` that Retry-After asks for. */
+async function send(url, { secret, body, headers, ...options } = {}) {
   const response = await fetch(url, {
     method: body ? "POST" : "GET",
     body: body && JSON.stringify(body),
@@ -148,27 +149,27 @@ async function ask(url, { secret, body, headers, ...how } = {}) {
       ...headers,
     },
     credentials: "omit",
-    ...how,
+    ...options,
   });
   if (response.ok || response.status === 304) return response;
   const { status } = response;
   throw Object.assign(new Error(status), { status, wait: response.headers.get("Retry-After") * 1000 });
 }
 
-/** Yield the fields of each block of an event stream; a comment has none. */
-async function* blocks(body) {
+/** Yield the fields of each event of an event stream; a comment, which keeps the connection alive, has none. */
+async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = "", chunk; !(chunk = await reader.read()).done; ) {
-    const whole = (rest + chunk.value).split("\n\n");
-    rest = whole.pop();
-    for (const block of whole) yield Object.fromEntries(block.split("\n").map((field) => field.split(/: ?(.*)/s)));
+    const events = (rest + chunk.value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) yield Object.fromEntries(event.split("\n").map((field) => field.split(/: ?(.*)/s)));
   }
 }
 
 /** Get every state of a ticket as it comes, until the service ends the stream. */
 async function streamTicket({ ticket, secret, signal, keepAlive, receive, receiveUnchanged }) {
-  const response = await ask(at(`/v1/tickets/${ticket}/events`), { secret, signal });
-  for await (const { id, data } of blocks(response.body)) {
+  const response = await send(serviceUrl(`/v1/tickets/${ticket}/events`), { secret, signal });
+  for await (const { id, data } of readEvents(response.body)) {
     keepAlive();
     if (data) receive(id, JSON.parse(data));
     else receiveUnchanged();
@@ -183,7 +184,7 @@ function longPollTicket({ etag, ...request }) {
 
 /** Get the current state. No ETag is sent, because browsers repeat the CORS preflight for each request with one. */
 async function pollTicket({ ticket, secret, signal, receive, receiveUnchanged }, headers = {}) {
-  const response = await ask(at(`/v1/tickets/${ticket}`), { secret, headers, signal });
+  const response = await send(serviceUrl(`/v1/tickets/${ticket}`), { secret, headers, signal });
   if (response.status === 200) receive(response.headers.get("ETag"), await response.json());
   else receiveUnchanged();
 }
@@ -264,6 +265,7 @@ class TabLeader {
     if (this.#claim) this.#channel?.postMessage({ ...this.#claim, ...more });
   }
 
+  /** Take in a message of another tab: of two that lead, the one shown last goes on. */
   #receive({ at, id, ticket, free, news }) {
     const own = this.#claim;
     if (free) return void (this.#otherTab = { heardAt: -Infinity });
@@ -278,7 +280,7 @@ class TabLeader {
 
 const tabLeader = new TabLeader();
 
-/** One code after another, each followed to its end. What happens goes to `report`; how it looks is not known here. */
+/** Gets one ticket after another and follows each to its end. Draws nothing: what happens is passed to `report`. */
 class Session {
   constructor({ createTicket, canRenew, report }) {
     Object.assign(this, { createTicket, canRenew, report, stopped: false, etag: NO_ETAG, transport: "stream" });
@@ -304,11 +306,11 @@ class Session {
     this.wake();
   }
 
-  /** Cancel a login whose page is going for good: nobody would get its code. A bind goes on in the next page. */
+  /** Cancel a login whose page is going for good: nobody would get its code. A bind can go on in the next page. */
   cancel() {
     if (this.ticket?.purpose !== "login" || this.#isFinished) return;
     const { ticket, secret } = this.ticket;
-    ask(at(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
+    send(serviceUrl(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
   }
 
   /** Ask again now, unless a ticket is being made: that would make two. */
@@ -324,7 +326,7 @@ class Session {
     this.wake();
   }
 
-  /** Ask now because another tab has heard of a change to this ticket. What it is, only the service says. */
+  /** Ask now if the change that another tab announces is new. What has changed, only the service tells. */
   noteChange(ticket, etag) {
     if (ticket !== this.ticket?.ticket || etag === this.etag) return;
     this.changeNoted = true;
@@ -357,7 +359,7 @@ class Session {
     this.etag = NO_ETAG;
     let failures = 0; // of requests, one after another
     let faults = 0; // of the transport
-    let suspectedFaults = 0; // become faults if a plain poll works, so that the service itself is not to blame
+    let suspectedFaults = 0; // of the transport, if the plain poll that follows works: then the service can be reached
     let justShown = true;
     while (!this.#isFinished) {
       if (await this.#waitUntilVisible()) justShown = true;
@@ -456,6 +458,7 @@ class Session {
     }
   }
 
+  /** Wait, but never so briefly or so long as a strange Retry-After may ask; `endPause()` ends it. */
   #pause(ms) {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.min(Math.max(ms, 200) || 200, 600_000));
@@ -463,7 +466,7 @@ class Session {
     });
   }
 
-  /** Return whether the page was hidden. */
+  /** Return whether the page had been hidden. */
   async #waitUntilVisible() {
     if (!document.hidden) return false;
     while (document.hidden && !this.stopped) await new Promise((resolve) => (this.endPause = resolve));
@@ -471,11 +474,12 @@ class Session {
   }
 }
 
+/** Return how many ms to wait after so many failures. */
 const backoff = (failures) => 2 ** Math.min(failures, 5) * 500 * (1 + Math.random());
 
-function h(tag, attributes, ...children) {
-  const svg = tag === "svg" || tag === "path";
-  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+function createElement(tag, attributes, ...children) {
+  const isSvg = tag === "svg" || tag === "path";
+  const node = isSvg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
@@ -495,14 +499,14 @@ export class ScanbindQr extends HTMLElement {
   static formAssociated = true;
 
   #internals = this.attachInternals();
-  #source = null;
+  #createTicket = null;
   #parts = null;
   #session = null;
-  #life = null;
+  #lifetime = null; // aborts listeners and timers when the element leaves the page
   #texts = {};
-  #view = { status: "loading" };
-  #due = false; // a restart or a drawing waits for this task to end
-  #used = ""; // the ticket that was given as an attribute and has been shown
+  #view = { status: "loading" }; // a state of the ticket; `base` is the status before "expiring" or "offline"
+  #startIsScheduled = false; // so that attributes set one after another start one session
+  #usedTicket = ""; // the value of the attribute `ticket` whose code has been fetched
 
   get status() {
     return this.#view.status;
@@ -510,68 +514,69 @@ export class ScanbindQr extends HTMLElement {
 
   /** An async function that returns a new ticket, as `POST /v1/tickets` does; null to let attributes decide. */
   get source() {
-    return this.#source;
+    return this.#createTicket;
   }
 
-  set source(obtain) {
-    this.#source = obtain;
-    if (this.#life && !this.#session) this.#later(); // some set it with every drawing
+  set source(createTicket) {
+    this.#createTicket = createTicket;
+    // Frameworks may set it at every rendering, which must not restart a session.
+    if (this.#lifetime && !this.#session) this.#scheduleStart();
   }
 
   get texts() {
     return this.#texts;
   }
 
-  set texts(words) {
-    this.#texts = words ?? {};
-    this.#draw();
+  set texts(texts) {
+    this.#texts = texts ?? {};
+    this.#render();
   }
 
   refresh() {
-    const renew = () => this.dispatchEvent(this.#event("renew", {}, { cancelable: true }));
-    if (this.#renews()) this.#start();
-    else if (renew()) location.reload(); // whoever put the ticket into the page can put a new one there
+    if (this.#canRenew) return this.#start();
+    const reloads = this.dispatchEvent(this.#createEvent("renew", {}, { cancelable: true }));
+    if (reloads) location.reload(); // the server that put a ticket into the page can put a new one there
   }
 
   connectedCallback() {
-    this.#upgrade("source", "texts");
-    this.#parts ??= this.#build();
-    if (this.#life) return; // only moved
-    this.#life = new AbortController();
-    const { signal } = this.#life;
+    this.#upgradeProperties("source", "texts");
+    this.#parts ??= this.#buildParts();
+    if (this.#lifetime) return; // moved within the page, not added
+    this.#lifetime = new AbortController();
+    const { signal } = this.#lifetime;
     const handleVisibility = () => this.#session?.handleVisibility();
     document.addEventListener("visibilitychange", handleVisibility, { signal });
     addEventListener("pagehide", (event) => event.persisted || this.#session?.cancel(), { signal });
     addEventListener("pageshow", (event) => event.persisted && handleVisibility(), { signal });
     for (const name of ["online", "offline"]) addEventListener(name, () => this.#session?.wake(), { signal });
-    this.#later();
-    this.#tick();
+    this.#scheduleStart();
+    this.#startTimer();
   }
 
   disconnectedCallback() {
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.#life?.abort();
+      this.#lifetime?.abort();
       this.#session?.stop();
-      this.#life = this.#session = null;
-      this.#used = "";
+      this.#lifetime = this.#session = null;
+      this.#usedTicket = "";
     });
   }
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
     if (name === "texts") this.texts = JSON.parse(after || "{}");
-    else if (name === "lang") this.#draw();
-    else if (this.#life) this.#later();
+    else if (name === "lang") this.#render();
+    else if (this.#lifetime) this.#scheduleStart();
   }
 
-  #later() {
-    if (this.#due) return;
-    this.#due = true;
+  #scheduleStart() {
+    if (this.#startIsScheduled) return;
+    this.#startIsScheduled = true;
     queueMicrotask(() => {
-      this.#due = false;
-      if (!this.#life) return;
-      if (this.#renews() || this.#given()) this.#start();
+      this.#startIsScheduled = false;
+      if (!this.#lifetime) return;
+      if (this.#canRenew || this.#unusedTicket) this.#start();
       else console.warn("scanbind-qr: client-id, ticket-url, or ticket and secret are missing");
     });
   }
@@ -579,41 +584,42 @@ export class ScanbindQr extends HTMLElement {
   #start() {
     this.#session?.stop();
     const session = new Session({
-      createTicket: (signal) => this.#obtain(signal),
-      canRenew: this.#renews(),
-      report: (state, ticket) => this.#session === session && this.#told(state, ticket),
+      createTicket: (signal) => this.#requestTicket(signal),
+      canRenew: this.#canRenew,
+      report: (state, ticket) => this.#session === session && this.#showState(state, ticket),
     });
     this.#session = session;
     session.run();
   }
 
-  #renews() {
-    const page = this.purpose === "login" && this.hasAttribute("client-id"); // only a login may begin in a page
-    return Boolean(this.source || this.hasAttribute("ticket-url") || page);
+  get #canRenew() {
+    const startsLogins = this.purpose === "login" && this.hasAttribute("client-id"); // a page may start nothing else
+    return Boolean(this.source || this.hasAttribute("ticket-url") || startsLogins);
   }
 
-  #given() {
+  get #unusedTicket() {
     const [ticket, secret] = [this.getAttribute("ticket"), this.getAttribute("secret")];
-    return ticket && secret && ticket !== this.#used ? { ticket, secret } : null;
+    return ticket && secret && ticket !== this.#usedTicket ? { ticket, secret } : null;
   }
 
-  async #obtain(signal) {
+  async #requestTicket(signal) {
     const { purpose } = this;
-    const given = this.#given();
+    const given = this.#unusedTicket;
     if (given) {
-      const code = await (await ask(at(`/v1/tickets/${given.ticket}/code`), { secret: given.secret, signal })).json();
-      this.#used = given.ticket;
+      const { ticket, secret } = given;
+      const code = await (await send(serviceUrl(`/v1/tickets/${ticket}/code`), { secret, signal })).json();
+      this.#usedTicket = ticket;
       return { ...code, ...given };
     }
     if (this.source) return this.source({ purpose, signal });
-    const own = this.getAttribute("ticket-url");
-    if (own !== null) {
-      const url = new URL(own, document.baseURI);
-      return (await ask(url, { body: { purpose }, credentials: "same-origin", signal })).json();
+    const ticketUrl = this.getAttribute("ticket-url");
+    if (ticketUrl !== null) {
+      const url = new URL(ticketUrl, document.baseURI);
+      return (await send(url, { body: { purpose }, credentials: "same-origin", signal })).json();
     }
     const body = { purpose, client_id: this.getAttribute("client-id"), lang: this.#lang };
     for (const name of ["state", "account"]) if (this.hasAttribute(name)) body[name] = this.getAttribute(name);
-    return (await ask(at("/v1/tickets"), { body, signal })).json();
+    return (await send(serviceUrl("/v1/tickets"), { body, signal })).json();
   }
 
   get purpose() {
@@ -625,126 +631,129 @@ export class ScanbindQr extends HTMLElement {
     return lang.toLowerCase().startsWith("zh") ? "zh" : "en";
   }
 
-  #told(state, ticket) {
-    if (ticket) this.#picture(ticket);
+  #showState(state, ticket) {
+    if (ticket) this.#setImage(ticket);
     const { code = null, ...view } = state;
     if (view.status === "pending") view.status = "waiting";
     if (view.status === "rejected") view.status = view.reason ?? "failed";
-    // What is shown stays good while the line is down.
-    this.#change(view.status === "offline" && this.#open ? { ...this.#view, ...view } : { ...view, base: view.status });
-    if (view.status === "confirmed") this.#hand({ outcome: view.outcome, code, ticket: view.ticket });
-    this.#count();
+    // Offline, the code or number that is shown is still good.
+    const keepsView = view.status === "offline" && this.#hasOpenTicket;
+    this.#setView(keepsView ? { ...this.#view, ...view } : { ...view, base: view.status });
+    if (view.status === "confirmed") this.#deliverCode({ outcome: view.outcome, code, ticket: view.ticket });
+    this.#updateTimer();
   }
 
-  /** Hand the code to whoever listens, and to the form around. */
-  #hand(detail) {
-    const goes = this.dispatchEvent(this.#event("confirmed", detail, { cancelable: true }));
+  /** Pass the code for the back end to the page's listeners and, unless one prevents it, to the form around. */
+  #deliverCode(detail) {
+    const submits = this.dispatchEvent(this.#createEvent("confirmed", detail, { cancelable: true }));
     const { form } = this.#internals;
-    if (!goes || !detail.code || !this.hasAttribute("name")) return;
-    if (form?.method !== "post") return; // an address is no place for a code
+    if (!submits || !detail.code || !this.hasAttribute("name")) return;
+    if (form?.method !== "post") return; // another method would put the code into an address
     this.#internals.setFormValue(detail.code);
     form.requestSubmit();
   }
 
-  get #open() {
+  get #hasOpenTicket() {
     return ["waiting", "scanned", "expiring", "offline"].includes(this.status) && Boolean(this.#view.ticket);
   }
 
-  #change(view) {
-    const same = view.status === this.#view.status && view.match == this.#view.match; // null or left out
+  #setView(view) {
+    const isSame = view.status === this.#view.status && view.match == this.#view.match; // null or undefined
     this.#view = view;
     this.dataset.status = view.status;
-    this.#draw();
-    if (same && view.status !== "loading") return;
+    this.#render();
+    if (isSame && view.status !== "loading") return;
     const { status, match = null, outcome = null, reason = null, ticket = null } = view;
-    this.dispatchEvent(this.#event("status", { status, match, outcome, reason, ticket }));
+    this.dispatchEvent(this.#createEvent("status", { status, match, outcome, reason, ticket }));
   }
 
-  #event(name, detail, how) {
-    return new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true, ...how });
+  #createEvent(name, detail, options) {
+    return new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true, ...options });
   }
 
-  #picture({ qr_svg: drawn, qr_png: painted }) {
-    // A picture that is pressed long or saved must be one of pixels.
-    this.#parts.image.src = ON_PHONE || IN_WECHAT ? `${at(painted)}?size=720` : at(drawn);
-    this.#parts.save.href = `${at(painted)}?size=720&download=1`;
+  #setImage({ qr_svg: svg, qr_png: png }) {
+    // A picture to press long or to save must be a bitmap.
+    this.#parts.image.src = ON_PHONE || IN_WECHAT ? `${serviceUrl(png)}?size=720` : serviceUrl(svg);
+    this.#parts.save.href = `${serviceUrl(png)}?size=720&download=1`;
   }
 
-  #tick() {
-    const { signal } = this.#life;
-    let before = Date.now();
+  #startTimer() {
+    const { signal } = this.#lifetime;
+    let previous = Date.now();
     const timer = setInterval(() => {
       const now = Date.now();
-      if (now - before > SLEEP_GAP && !document.hidden) this.#session?.wake(); // the machine slept
-      before = now;
-      this.#count();
+      if (now - previous > SLEEP_GAP && !document.hidden) this.#session?.wake(); // its connection may be dead
+      previous = now;
+      this.#updateTimer();
     }, 1000);
     signal.addEventListener("abort", () => clearInterval(timer));
   }
 
-  #count() {
+  #updateTimer() {
     const left = Math.max(0, Math.ceil((this.#session?.deadline - Date.now()) / 1000)) || 0;
     const { timer } = this.#parts;
-    timer.hidden = !this.#open || !left;
+    timer.hidden = !this.#hasOpenTicket || !left;
     timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     timer.classList.toggle("soon", left <= EXPIRY_WARNING);
     if (left && left <= EXPIRY_WARNING && ["waiting", "scanned"].includes(this.status)) {
-      this.#change({ ...this.#view, status: "expiring" });
+      this.#setView({ ...this.#view, status: "expiring" });
     }
   }
 
-  #build() {
-    const p = {
-      image: h("img", { class: "image", part: "image", "data-testid": "qr" }),
-      path: h("path", {}),
-      match: h("p", { class: "match", part: "match", dir: "ltr", "data-testid": "match" }),
-      status: h("p", { class: "status", part: "status", "data-testid": "qr-status" }),
-      hint: h("p", { class: "hint", part: "hint" }),
-      timer: h("p", { class: "timer", part: "timer", role: "timer", dir: "ltr", "data-testid": "timer", hidden: "" }),
-      save: h("a", { class: "save", part: "save", download: "wechat.png", "data-testid": "save-image" }),
-      button: h("button", { type: "button", part: "button", "data-testid": "refresh-code" }),
-    };
-    p.icon = h("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, p.path);
-    p.said = h("div", { class: "said", role: "status", "aria-atomic": "true", tabindex: "-1" }, p.status, p.match, p.hint);
-    p.code = h("div", { class: "code", part: "code" }, p.image, p.icon);
+  #buildParts() {
+    const image = createElement("img", { class: "image", part: "image", "data-testid": "qr" });
+    const path = createElement("path", {});
+    const icon = createElement("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, path);
+    const code = createElement("div", { class: "code", part: "code" }, image, icon);
+    const status = createElement("p", { class: "status", part: "status", "data-testid": "qr-status" });
+    const match = createElement("p", { class: "match", part: "match", dir: "ltr", "data-testid": "match" });
+    const hint = createElement("p", { class: "hint", part: "hint" });
+    const spoken = { class: "message", role: "status", "aria-atomic": "true", tabindex: "-1" };
+    const message = createElement("div", spoken, status, match, hint);
+    const countdown = { class: "timer", part: "timer", role: "timer", dir: "ltr", "data-testid": "timer", hidden: "" };
+    const timer = createElement("p", countdown);
+    const download = { class: "save", part: "save", download: "wechat.png", "data-testid": "save-image" };
+    const save = createElement("a", download);
+    const button = createElement("button", { type: "button", part: "button", "data-testid": "refresh-code" });
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
-    root.append(h("div", { class: "box", part: "box" }, p.code, p.said, p.timer, p.save, p.button));
-    p.image.addEventListener("error", () => setTimeout(() => this.#open && (p.image.src += ""), IMAGE_RETRY));
-    p.button.addEventListener("click", () => {
-      p.said.focus(); // the button is about to go, and the keyboard must not be left nowhere
+    root.append(createElement("div", { class: "box", part: "box" }, code, message, timer, save, button));
+    image.addEventListener("error", () => setTimeout(() => this.#hasOpenTicket && (image.src += ""), IMAGE_RETRY));
+    button.addEventListener("click", () => {
+      message.focus(); // the button will be hidden, and keyboard users must not lose their place
       this.refresh();
     });
-    return p;
+    return { image, path, icon, code, status, match, hint, message, timer, save, button };
   }
 
-  #draw() {
+  #render() {
     if (!this.#parts) return;
-    const { code, image, path, icon, match, status, hint, save, button, said } = this.#parts;
-    const words = { ...WORDS[this.#lang], ...this.#texts };
+    const { code, image, path, icon, match, status, hint, save, button, message } = this.#parts;
+    const texts = { ...WORDS[this.#lang], ...this.#texts };
     const view = this.#view;
-    const shows = this.#open && !view.match && view.base === "waiting";
-    const key = view.status === "expiring" ? wording({ ...view, status: view.base }) : wording(view);
-    image.hidden = !shows;
-    image.alt = words.alt;
-    const drawing = ICON_OF[view.base] ?? "again";
-    path.setAttribute("d", ICONS[drawing]);
-    icon.setAttribute("class", `icon ${drawing}`);
-    icon.toggleAttribute("hidden", shows);
+    const showsCode = this.#hasOpenTicket && !view.match && view.base === "waiting";
+    const textKey = view.status === "expiring" ? textKeyFor({ ...view, status: view.base }) : textKeyFor(view);
+    image.hidden = !showsCode;
+    image.alt = texts.alt;
+    const iconName = ICON_OF[view.base] ?? "again";
+    path.setAttribute("d", ICONS[iconName]);
+    icon.setAttribute("class", `icon ${iconName}`);
+    icon.toggleAttribute("hidden", showsCode);
     code.hidden = Boolean(view.match);
-    write(match, view.match ?? "");
+    setText(match, view.match ?? "");
     match.hidden = !view.match;
-    write(status, words[key] ?? words.failed);
-    const more = view.status === "expiring" ? "expiring" : `${key === "waiting" && ON_PHONE ? "phone" : key}_hint`;
-    write(hint, words[more] ?? "");
-    write(save, words.save);
-    save.hidden = !(shows && ON_PHONE && !IN_WECHAT);
-    write(button, words.refresh);
-    button.hidden = this.#open || ["loading", "confirmed", "limited", "offline"].includes(view.status);
-    said.lang = this.#lang;
+    setText(status, texts[textKey] ?? texts.failed);
+    const hintKey = `${textKey === "waiting" && ON_PHONE ? "phone" : textKey}_hint`;
+    setText(hint, texts[view.status === "expiring" ? "expiring" : hintKey] ?? "");
+    setText(save, texts.save);
+    save.hidden = !(showsCode && ON_PHONE && !IN_WECHAT);
+    setText(button, texts.refresh);
+    button.hidden = this.#hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);
+    message.lang = this.#lang;
   }
 
-  #upgrade(...names) {
+  /** Pass properties that were set before the element was defined through their setters. */
+  #upgradeProperties(...names) {
     for (const name of names) {
       if (!Object.hasOwn(this, name)) continue;
       const value = this[name];
@@ -754,15 +763,15 @@ export class ScanbindQr extends HTMLElement {
   }
 }
 
-function wording({ status, match, outcome }) {
+function textKeyFor({ status, match, outcome }) {
   if (status === "waiting" && IN_WECHAT) return "wechat";
   if (status === "scanned" && !match) return "asked";
   if (status === "confirmed" && outcome?.endsWith("bound")) return outcome;
   return status;
 }
 
-/** Change a text only if it differs, so that it is not read aloud again. */
-function write(node, text) {
+/** Change a text only if it differs, or screen readers would read it again. */
+function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
