@@ -1,17 +1,22 @@
-// <scanbind-qr>: shows a WeChat code and follows its ticket until somebody has answered (docs/integration.md).
-// Text only ever becomes text, a secret travels in a header alone, and a page that nobody sees asks for nothing.
+// <scanbind-qr>: shows a WeChat code and follows its ticket until it ends (docs/integration.md).
+// No text becomes markup, secrets are sent in headers only, and a hidden page follows nothing and makes no codes.
 
-const HERE = new URL(".", import.meta.url);
-const RENEWALS = 10; // codes that follow an expired one by themselves
-const TRIES = 8; // for a code, before a person has to ask again
-const HOLD = 25; // seconds the service may hold a poll
-const LATE = 10_000; // ms an answer may take
-const SILENCE = 35_000; // ms without a sign of life, after which a stream counts as dead
-const BRIEF = 3_000; // ms: a connection that ends sooner is no way to wait
-const DEAF = 10_000; // ms after which a page that held the line is no more
-const EXPIRING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
-const FINAL = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
-const HUSH = "interrupted";
+const BASE_URL = new URL(".", import.meta.url);
+const MAX_RENEWALS = 10; // of an expired code, before a person has to ask for the next
+const MAX_ATTEMPTS = 8; // to get one code, before a person has to ask again
+const LONG_POLL_SECONDS = 25; // that the service may hold a long poll
+const ANSWER_TIMEOUT = 10_000; // ms until a request must be answered, unless the service holds it
+const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // ms without data that end a held request
+const MIN_HELD_TIME = 3_000; // ms; a connection that ends sooner was not held
+const MAX_FAULTS = 2; // of a transport, before its fallback is used
+const LEADER_TIMEOUT = 10_000; // ms without a message, after which the leader in another tab counts as gone
+const EXPIRY_WARNING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
+const EXPIRY_GRACE = 3_000; // ms that the service has to say that a code has expired, before the page says so itself
+const SLEEP_GAP = 3_000; // ms between two ticks of a one-second timer that show that the machine slept
+const IMAGE_RETRY = 3_000; // ms until a picture that did not load is loaded again
+const FINAL_STATUSES = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
+const INTERRUPTED = "interrupted"; // the abort reason of a request that is to be repeated at once
+const NO_ETAG = '""'; // before the first state
 
 const WORDS = {
   en: {
@@ -117,7 +122,7 @@ const STYLE = `
 .icon.again, .icon.wait { color: light-dark(#5f6a73, #a8b2ba) }
 @keyframes turn { to { rotate: 1turn } }
 .match { order: -1; margin-block-end: .5rem; font-size: 6.5rem; font-weight: 700; line-height: 1 }
-.said { display: grid; justify-items: center; inline-size: 100%; gap: .25rem; outline: none; overflow-wrap: anywhere }
+.message { display: grid; justify-items: center; inline-size: 100%; gap: .25rem; outline: none; overflow-wrap: anywhere }
 .status { font-weight: 600 }
 .hint, .timer { font-size: .875rem; color: var(--scanbind-muted, light-dark(#59636c, #a8b2ba)) }
 .match, .timer { font-variant-numeric: tabular-nums }
@@ -131,9 +136,10 @@ button:hover, .save:hover { filter: brightness(.93) }
 @media (prefers-reduced-motion: no-preference) { .icon.wait path { transform-origin: center; animation: turn 1.2s linear infinite } }
 `;
 
-const at = (path) => new URL(`.${path}`, HERE);
+const serviceUrl = (path) => new URL(`.${path}`, BASE_URL);
 
-async function ask(url, { secret, body, headers, ...how } = {}) {
+/** Return the response, or throw an error with its `status` and, in ms, the `wait` that Retry-After asks for. */
+async function send(url, { secret, body, headers, ...options } = {}) {
   const response = await fetch(url, {
     method: body ? "POST" : "GET",
     body: body && JSON.stringify(body),
@@ -143,288 +149,337 @@ async function ask(url, { secret, body, headers, ...how } = {}) {
       ...headers,
     },
     credentials: "omit",
-    ...how,
+    ...options,
   });
   if (response.ok || response.status === 304) return response;
   const { status } = response;
   throw Object.assign(new Error(status), { status, wait: response.headers.get("Retry-After") * 1000 });
 }
 
-/** Yield the fields of each block of an event stream; a comment has none. */
-async function* blocks(body) {
+/** Yield the fields of each event of an event stream; a comment, which keeps the connection alive, has none. */
+async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = "", chunk; !(chunk = await reader.read()).done; ) {
-    const whole = (rest + chunk.value).split("\n\n");
-    rest = whole.pop();
-    for (const block of whole) yield Object.fromEntries(block.split("\n").map((field) => field.split(/: ?(.*)/s)));
+    const events = (rest + chunk.value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) yield Object.fromEntries(event.split("\n").map((field) => field.split(/: ?(.*)/s)));
   }
 }
 
-/**
- * Who may hold a connection: one widget in all pages of a site, the one seen last, for browsers open six to a host.
- * The others ask now and then; those that show the same ticket, when it hears something.
- */
-const line = new (class {
-  #channel = null;
-  #mine = null; // { at, id, ticket } and whose
-  #owner = null;
-  #other = { heard: -Infinity };
-  members = new Set();
+/** Get every state of a ticket as it comes, until the service ends the stream. */
+async function streamTicket({ ticket, secret, signal, keepAlive, receive, receiveUnchanged }) {
+  const response = await send(serviceUrl(`/v1/tickets/${ticket}/events`), { secret, signal });
+  for await (const { id, data } of readEvents(response.body)) {
+    keepAlive();
+    if (data) receive(id, JSON.parse(data));
+    else receiveUnchanged();
+  }
+}
 
-  join(one) {
-    this.members.add(one);
+/** Get the state that follows the one with this ETag; the service holds the request until there is one. */
+function longPollTicket({ etag, ...request }) {
+  const headers = { "If-None-Match": etag, Prefer: `wait=${LONG_POLL_SECONDS}` };
+  return pollTicket(request, etag === NO_ETAG ? {} : headers);
+}
+
+/** Get the current state. No ETag is sent, because browsers repeat the CORS preflight for each request with one. */
+async function pollTicket({ ticket, secret, signal, receive, receiveUnchanged }, headers = {}) {
+  const response = await send(serviceUrl(`/v1/tickets/${ticket}`), { secret, headers, signal });
+  if (response.status === 200) receive(response.headers.get("ETag"), await response.json());
+  else receiveUnchanged();
+}
+
+/**
+ * The ways to follow a ticket. Where one does not work, its `fallback` is used. Only the leading tab may use one that
+ * holds a connection. `timeout`: ms until its first data must have come.
+ */
+const TRANSPORTS = {
+  stream: { follow: streamTicket, holdsConnection: true, timeout: ANSWER_TIMEOUT, fallback: "longPoll" },
+  longPoll: { follow: longPollTicket, holdsConnection: true, timeout: HELD_TIMEOUT, fallback: "poll" },
+  poll: { follow: pollTicket, holdsConnection: false, timeout: ANSWER_TIMEOUT },
+};
+
+/**
+ * Agrees with the other tabs of a site on one widget that leads, the one shown last. Only the leader holds a connection
+ * to the service, because a browser opens no more than six to one host. All others poll; but those that show the
+ * leader's ticket poll only when the leader announces a change.
+ */
+class TabLeader {
+  #sessions = new Set(); // of this tab
+  #leader = null; // the session that leads, if it is one of this tab
+  #claim = null; // what other tabs are told of it: { at, id, ticket }; `id` decides between two of the same time
+  #otherTab = { heardAt: -Infinity }; // the latest claim of a leader in another tab
+  #channel = null;
+  #heartbeat;
+
+  join(session) {
+    this.#sessions.add(session);
     if (this.#channel || !globalThis.BroadcastChannel) return;
-    this.#channel = new BroadcastChannel(`scanbind ${HERE}`);
-    this.#channel.onmessage = ({ data }) => this.#hear(data);
-    this.beat = setInterval(() => this.say(), DEAF / 3);
+    this.#channel = new BroadcastChannel(`scanbind ${BASE_URL}`);
+    this.#channel.onmessage = ({ data }) => this.#receive(data);
+    this.#heartbeat = setInterval(() => this.#send(), LEADER_TIMEOUT / 3);
   }
 
-  leave(one) {
-    this.members.delete(one);
-    if (this.#owner === one) {
-      this.say({ free: true });
-      this.#owner = this.#mine = null;
+  leave(session) {
+    this.#sessions.delete(session);
+    if (this.isLeader(session)) {
+      this.#send({ free: true });
+      this.#leader = this.#claim = null;
     }
-    if (this.members.size) return;
-    clearInterval(this.beat);
+    if (this.#sessions.size) return;
+    clearInterval(this.#heartbeat);
     this.#channel?.close(); // an open channel would keep the page out of the back/forward cache
     this.#channel = null;
   }
 
-  take(one, ticket) {
-    const before = this.#owner;
-    this.#owner = one;
-    this.#mine = { at: Date.now(), id: Math.random(), ticket };
-    this.say();
-    if (before && before !== one) before.wake();
+  /** Make a session of this tab the leader. */
+  lead(session, ticket) {
+    const previous = this.#leader;
+    this.#leader = session;
+    this.#claim = { at: Date.now(), id: Math.random(), ticket };
+    this.#send();
+    if (previous && previous !== session) previous.wake();
   }
 
-  holds(one) {
-    return this.#owner === one;
+  isLeader(session) {
+    return this.#leader === session;
   }
 
-  get free() {
-    return !this.#owner && Date.now() - this.#other.heard > DEAF;
+  /** Whether no tab has a leader. */
+  get isVacant() {
+    return !this.#leader && Date.now() - this.#otherTab.heardAt > LEADER_TIMEOUT;
   }
 
-  follows(ticket) {
-    return !this.#owner && this.#other.ticket === ticket && Date.now() - this.#other.heard < DEAF;
+  /** Whether the leader is in another tab and will announce what changes on this ticket. */
+  announcesChangesOf(ticket) {
+    const { ticket: followed, heardAt } = this.#otherTab;
+    return !this.#leader && followed === ticket && Date.now() - heardAt < LEADER_TIMEOUT;
   }
 
-  say(more) {
-    if (this.#mine) this.#channel?.postMessage({ ...this.#mine, ...more });
+  /** Tell other tabs that the leader's ticket has changed, by its new ETag. */
+  announceChange(session, etag) {
+    if (this.isLeader(session)) this.#send({ news: etag });
   }
 
-  #hear({ free, news, ...other }) {
-    const mine = this.#mine;
-    if (free) return void (this.#other = { heard: -Infinity });
-    if (mine && (mine.at > other.at || (mine.at === other.at && mine.id > other.id))) return this.say();
-    this.#other = { ...other, heard: Date.now() };
-    if (news) for (const one of this.members) one.overhear(other.ticket, news);
-    const owner = this.#owner;
-    this.#owner = this.#mine = null;
-    owner?.wake();
+  #send(more) {
+    if (this.#claim) this.#channel?.postMessage({ ...this.#claim, ...more });
   }
-})();
 
-/** One code after another, each followed to its end. Says what happens through `tell`; knows nothing of looks. */
+  /** Take in a message of another tab: of two that lead, the one shown last goes on. */
+  #receive({ at, id, ticket, free, news }) {
+    const own = this.#claim;
+    if (free) return void (this.#otherTab = { heardAt: -Infinity });
+    if (own && (own.at > at || (own.at === at && own.id > id))) return this.#send();
+    this.#otherTab = { ticket, heardAt: Date.now() };
+    if (news) for (const session of this.#sessions) session.noteChange(ticket, news);
+    const previous = this.#leader;
+    this.#leader = this.#claim = null;
+    previous?.wake();
+  }
+}
+
+const tabLeader = new TabLeader();
+
+/** Gets one ticket after another and follows each to its end. Draws nothing: what happens is passed to `report`. */
 class Session {
-  constructor({ obtain, renews, tell }) {
-    Object.assign(this, { obtain, renews, tell, over: false, etag: '""', way: 0 });
+  constructor({ createTicket, canRenew, report }) {
+    Object.assign(this, { createTicket, canRenew, report, stopped: false, etag: NO_ETAG, transport: "stream" });
   }
 
   async run() {
-    for (let codes = 0; codes <= RENEWALS && !this.over; codes++) {
-      this.tell({ status: "loading" });
+    for (let codes = 0; codes <= MAX_RENEWALS && !this.stopped; codes++) {
+      this.report({ status: "loading" });
       this.ticket = null;
-      this.ticket = await this.#ticket();
+      this.ticket = await this.#obtainTicket();
       if (!this.ticket) return;
       this.deadline = Date.now() + this.ticket.expires_in * 1000;
-      this.tell((this.state = { status: "pending", ticket: this.ticket.ticket }), this.ticket);
-      await this.#follow();
-      if (this.state.status !== "expired" || !this.renews) return;
-      await this.#seen();
+      this.report((this.state = { status: "pending", ticket: this.ticket.ticket }), this.ticket);
+      await this.#followTicket();
+      if (this.state.status !== "expired" || !this.canRenew) return;
+      await this.#waitUntilVisible();
     }
-  }
-
-  /** The page is going for good: a login answered now would lead nowhere. A bind is shown again by the next page. */
-  drop() {
-    if (this.ticket?.purpose !== "login" || this.#done) return;
-    const { ticket, secret } = this.ticket;
-    ask(at(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
   }
 
   stop() {
-    this.over = true;
-    line.leave(this);
+    this.stopped = true;
+    tabLeader.leave(this);
     this.wake();
   }
 
-  /** Look again now; a code that is being made is let be. */
+  /** Cancel a login whose page is going for good: nobody would get its code. A bind can go on in the next page. */
+  cancel() {
+    if (this.ticket?.purpose !== "login" || this.#isFinished) return;
+    const { ticket, secret } = this.ticket;
+    send(serviceUrl(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
+  }
+
+  /** Ask again now, unless a ticket is being made: that would make two. */
   wake() {
-    if (this.ticket || this.over) this.turn?.abort(HUSH);
-    this.rouse?.();
+    if (this.ticket || this.stopped) this.controller?.abort(INTERRUPTED);
+    this.endPause?.();
   }
 
-  look() {
-    if (!document.hidden) this.way = 0;
-    else line.leave(this);
+  /** Hidden, let another tab lead; shown again, perhaps in another network, try the best transport again. */
+  handleVisibility() {
+    if (document.hidden) tabLeader.leave(this);
+    else this.transport = "stream";
     this.wake();
   }
 
-  /** Another page knows something new of a ticket: not what, for that is the service's to say. */
-  overhear(ticket, etag) {
+  /** Ask now if the change that another tab announces is new. What has changed, only the service tells. */
+  noteChange(ticket, etag) {
     if (ticket !== this.ticket?.ticket || etag === this.etag) return;
-    this.news = true;
+    this.changeNoted = true;
     this.wake();
   }
 
-  async #ticket() {
-    for (let failures = 0; failures < TRIES; failures++) {
-      await this.#seen();
-      if (this.over) return null;
+  async #obtainTicket() {
+    for (let failures = 0; failures < MAX_ATTEMPTS; failures++) {
+      await this.#waitUntilVisible();
+      if (this.stopped) return null;
       try {
-        const made = await this.#timed(LATE, () => this.obtain(this.turn.signal));
-        if (made?.ticket && made.secret && made.qr_png && made.expires_in > 0) return made;
+        const ticket = await this.#runWithTimeout(ANSWER_TIMEOUT, (signal) => this.createTicket(signal));
+        if (ticket?.ticket && ticket.secret && ticket.qr_png && ticket.expires_in > 0) return ticket;
         break;
       } catch (error) {
-        if (this.over) return null;
+        if (this.stopped) return null;
         if (error.status < 500 && error.status !== 429) break;
-        this.tell({ status: error.status === 429 ? "limited" : "offline" });
+        this.report({ status: error.status === 429 ? "limited" : "offline" });
         const until = Date.now() + (error.wait || backoff(failures));
         do await this.#pause(until - Date.now());
-        while (error.wait && Date.now() < until && !this.over);
+        while (error.wait && Date.now() < until && !this.stopped);
       }
     }
-    if (!this.over) this.tell({ status: "failed" });
+    if (!this.stopped) this.report({ status: "failed" });
     return null;
   }
 
-  async #follow() {
-    this.etag = '""';
-    // After a failure a glance tells what is to blame: the line, or this way of waiting in it.
-    for (let failures = 0, strikes = 0, blame = 0, fresh = true; !this.#done; ) {
-      if (await this.#seen()) fresh = true;
-      if (this.over) return;
-      line.join(this);
-      if (fresh || line.free) line.take(this, this.ticket.ticket);
-      fresh = false;
-      const began = Date.now();
-      const way = line.holds(this) && !blame ? this.way : 2;
+  async #followTicket() {
+    const { ticket } = this.ticket;
+    this.etag = NO_ETAG;
+    let failures = 0; // of requests, one after another
+    let faults = 0; // of the transport
+    let suspectedFaults = 0; // of the transport, if the plain poll that follows works: then the service can be reached
+    let justShown = true;
+    while (!this.#isFinished) {
+      if (await this.#waitUntilVisible()) justShown = true;
+      if (this.stopped) return;
+      tabLeader.join(this);
+      if (justShown || tabLeader.isVacant) tabLeader.lead(this, ticket);
+      justShown = false;
+      const startedAt = Date.now();
+      const transport = TRANSPORTS[tabLeader.isLeader(this) && !suspectedFaults ? this.transport : "poll"];
       let pause = this.ticket.poll_after * 1000 || 2000;
       try {
-        if (this.news || !line.follows(this.ticket.ticket)) await this.#ask(way);
-        if (blame) {
-          if (failures < 2) strikes += blame;
+        if (this.changeNoted || !tabLeader.announcesChangesOf(ticket)) await this.#request(transport);
+        if (suspectedFaults) {
+          if (failures < 2) faults += suspectedFaults;
           pause = 0;
-        } else if (way < 2) {
-          strikes = Date.now() - began < BRIEF ? strikes + 1 : 0;
-          if (!strikes) pause = 0;
+        } else if (transport.holdsConnection) {
+          faults = Date.now() - startedAt < MIN_HELD_TIME ? faults + 1 : 0;
+          if (!faults) pause = 0;
         }
-        failures = blame = 0;
+        failures = suspectedFaults = 0;
       } catch (error) {
-        if (error === HUSH) continue;
+        if (error === INTERRUPTED) continue;
         if (error.status < 500 && error.status !== 429) this.#end(Date.now() < this.deadline ? "failed" : "expired");
-        else if (error.status !== 429 && ++failures > 1) this.#down();
-        blame = way > 1 ? 0 : 2 - this.heard;
+        else if (error.status !== 429 && ++failures > 1) this.#reportOffline();
+        // Any connection can break once; one that brought nothing is not tried again.
+        suspectedFaults = transport.holdsConnection ? (this.receivedData ? 1 : MAX_FAULTS) : 0;
         pause = error.wait || backoff(failures);
       }
-      if (strikes > 1) [this.way, strikes] = [this.way + 1, 0];
-      if (Date.now() > this.deadline + BRIEF && !this.#done) this.#end("expired");
-      if (!this.#done) await this.#pause(pause * (0.9 + Math.random() / 5));
+      if (faults >= MAX_FAULTS) {
+        this.transport = TRANSPORTS[this.transport].fallback;
+        faults = 0;
+      }
+      if (Date.now() > this.deadline + EXPIRY_GRACE && !this.#isFinished) this.#end("expired");
+      if (!this.#isFinished) await this.#pause(pause * (0.9 + Math.random() / 5));
     }
-    line.leave(this);
+    tabLeader.leave(this);
   }
 
-  get #done() {
-    return this.over || FINAL.has(this.state.status);
+  get #isFinished() {
+    return this.stopped || FINAL_STATUSES.has(this.state.status);
   }
 
-  #ask(way) {
-    this.heard = this.news = false;
-    const path = `/v1/tickets/${this.ticket.ticket}`;
-    const { secret } = this.ticket;
-    if (way === 0) return this.#timed(LATE, () => this.#stream(`${path}/events`, secret));
-    const held = way === 1 && this.etag !== '""';
-    // Browsers ask leave again before each request that names an ETag, so a glance names none.
-    const headers = held && { "If-None-Match": this.etag, Prefer: `wait=${HOLD}` };
-    return this.#timed(LATE + (held ? HOLD * 1000 : 0), async () => {
-      const response = await ask(at(path), { secret, headers, signal: this.turn.signal });
-      if (response.status === 200) this.#hear(response.headers.get("ETag"), await response.json());
-      else this.#up();
+  #request({ follow, timeout }) {
+    this.receivedData = this.changeNoted = false;
+    const { etag } = this;
+    // No request without an ETag is held.
+    return this.#runWithTimeout(etag === NO_ETAG ? ANSWER_TIMEOUT : timeout, (signal, setTimer) => {
+      const keepAlive = () => {
+        this.receivedData = true;
+        setTimer(HELD_TIMEOUT);
+      };
+      const receive = (newEtag, state) => this.#receive(newEtag, state);
+      const receiveUnchanged = () => this.#reportOnline();
+      return follow({ ...this.ticket, etag, signal, keepAlive, receive, receiveUnchanged });
     });
   }
 
-  async #stream(path, secret) {
-    const response = await ask(at(path), { secret, signal: this.turn.signal });
-    for await (const { id, data } of blocks(response.body)) {
-      this.patience(SILENCE);
-      this.heard = true;
-      if (data) this.#hear(id, JSON.parse(data));
-      else this.#up();
-    }
-  }
-
-  #hear(etag, state) {
+  #receive(etag, state) {
     this.deadline = Date.now() + state.expires_in * 1000;
-    if (etag === this.etag) return this.#up();
+    if (etag === this.etag) return this.#reportOnline();
     this.etag = etag;
-    this.cut = false;
-    if (line.holds(this)) line.say({ news: etag });
-    this.tell((this.state = state));
+    this.offline = false;
+    tabLeader.announceChange(this, etag);
+    this.report((this.state = state));
   }
 
-  #down() {
-    this.cut = true;
-    this.tell({ status: "offline" });
+  #reportOffline() {
+    this.offline = true;
+    this.report({ status: "offline" });
   }
 
-  #up() {
-    if (this.cut) this.tell(this.state);
-    this.cut = false;
+  #reportOnline() {
+    if (this.offline) this.report(this.state);
+    this.offline = false;
   }
 
   #end(status) {
-    this.tell((this.state = { status, ticket: this.ticket.ticket }));
+    this.report((this.state = { status, ticket: this.ticket.ticket }));
   }
 
-  /** Run `work`, whose requests end with `turn`, for `ms` at most; `patience` gives it more. */
-  async #timed(ms, work) {
+  /** Run `work(signal, setTimer)`, and abort it after `ms`; `setTimer(ms)` starts that time anew. */
+  async #runWithTimeout(ms, work) {
+    const controller = (this.controller = new AbortController());
     let timer;
-    const turn = (this.turn = new AbortController());
-    this.patience = (more) => {
+    const setTimer = (duration) => {
       clearTimeout(timer);
-      timer = setTimeout(() => turn.abort(new Error("no answer")), more);
+      timer = setTimeout(() => controller.abort(new Error("no answer")), duration);
     };
-    this.patience(ms);
+    setTimer(ms);
     try {
-      return await work();
+      return await work(controller.signal, setTimer);
     } catch (error) {
-      throw turn.signal.aborted ? turn.signal.reason : error;
+      throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
       clearTimeout(timer);
     }
   }
 
+  /** Wait, but never so briefly or so long as a strange Retry-After may ask; `endPause()` ends it. */
   #pause(ms) {
-    return new Promise((done) => {
-      const timer = setTimeout(done, Math.min(Math.max(ms, 200) || 200, 600_000));
-      this.rouse = () => done(clearTimeout(timer));
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(Math.max(ms, 200) || 200, 600_000));
+      this.endPause = () => resolve(clearTimeout(timer));
     });
   }
 
-  async #seen() {
+  /** Return whether the page had been hidden. */
+  async #waitUntilVisible() {
     if (!document.hidden) return false;
-    while (document.hidden && !this.over) await new Promise((done) => (this.rouse = done));
+    while (document.hidden && !this.stopped) await new Promise((resolve) => (this.endPause = resolve));
     return true;
   }
 }
 
+/** Return how many ms to wait after so many failures. */
 const backoff = (failures) => 2 ** Math.min(failures, 5) * 500 * (1 + Math.random());
 
-function h(tag, attributes, ...children) {
-  const svg = tag === "svg" || tag === "path";
-  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+function createElement(tag, attributes, ...children) {
+  const isSvg = tag === "svg" || tag === "path";
+  const node = isSvg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
@@ -444,14 +499,14 @@ export class ScanbindQr extends HTMLElement {
   static formAssociated = true;
 
   #internals = this.attachInternals();
-  #source = null;
+  #createTicket = null;
   #parts = null;
   #session = null;
-  #life = null;
+  #lifetime = null; // aborts listeners and timers when the element leaves the page
   #texts = {};
-  #view = { status: "loading" };
-  #due = false; // a restart or a drawing waits for this task to end
-  #used = ""; // the ticket that was given as an attribute and has been shown
+  #view = { status: "loading" }; // a state of the ticket; `base` is the status before "expiring" or "offline"
+  #startIsScheduled = false; // so that attributes set one after another start one session
+  #usedTicket = ""; // the value of the attribute `ticket` whose code has been fetched
 
   get status() {
     return this.#view.status;
@@ -459,68 +514,69 @@ export class ScanbindQr extends HTMLElement {
 
   /** An async function that returns a new ticket, as `POST /v1/tickets` does; null to let attributes decide. */
   get source() {
-    return this.#source;
+    return this.#createTicket;
   }
 
-  set source(obtain) {
-    this.#source = obtain;
-    if (this.#life && !this.#session) this.#later(); // some set it with every drawing
+  set source(createTicket) {
+    this.#createTicket = createTicket;
+    // Frameworks may set it at every rendering, which must not restart a session.
+    if (this.#lifetime && !this.#session) this.#scheduleStart();
   }
 
   get texts() {
     return this.#texts;
   }
 
-  set texts(words) {
-    this.#texts = words ?? {};
-    this.#draw();
+  set texts(texts) {
+    this.#texts = texts ?? {};
+    this.#render();
   }
 
   refresh() {
-    const renew = () => this.dispatchEvent(this.#event("renew", {}, { cancelable: true }));
-    if (this.#renews()) this.#start();
-    else if (renew()) location.reload(); // whoever put the ticket into the page can put a new one there
+    if (this.#canRenew) return this.#start();
+    const reloads = this.dispatchEvent(this.#createEvent("renew", {}, { cancelable: true }));
+    if (reloads) location.reload(); // the server that put a ticket into the page can put a new one there
   }
 
   connectedCallback() {
-    this.#upgrade("source", "texts");
-    this.#parts ??= this.#build();
-    if (this.#life) return; // only moved
-    this.#life = new AbortController();
-    const { signal } = this.#life;
-    const look = () => this.#session?.look();
-    document.addEventListener("visibilitychange", look, { signal });
-    addEventListener("pagehide", (event) => event.persisted || this.#session?.drop(), { signal });
-    addEventListener("pageshow", (event) => event.persisted && look(), { signal });
+    this.#upgradeProperties("source", "texts");
+    this.#parts ??= this.#buildParts();
+    if (this.#lifetime) return; // moved within the page, not added
+    this.#lifetime = new AbortController();
+    const { signal } = this.#lifetime;
+    const handleVisibility = () => this.#session?.handleVisibility();
+    document.addEventListener("visibilitychange", handleVisibility, { signal });
+    addEventListener("pagehide", (event) => event.persisted || this.#session?.cancel(), { signal });
+    addEventListener("pageshow", (event) => event.persisted && handleVisibility(), { signal });
     for (const name of ["online", "offline"]) addEventListener(name, () => this.#session?.wake(), { signal });
-    this.#later();
-    this.#tick();
+    this.#scheduleStart();
+    this.#startTimer();
   }
 
   disconnectedCallback() {
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.#life?.abort();
+      this.#lifetime?.abort();
       this.#session?.stop();
-      this.#life = this.#session = null;
-      this.#used = "";
+      this.#lifetime = this.#session = null;
+      this.#usedTicket = "";
     });
   }
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
     if (name === "texts") this.texts = JSON.parse(after || "{}");
-    else if (name === "lang") this.#draw();
-    else if (this.#life) this.#later();
+    else if (name === "lang") this.#render();
+    else if (this.#lifetime) this.#scheduleStart();
   }
 
-  #later() {
-    if (this.#due) return;
-    this.#due = true;
+  #scheduleStart() {
+    if (this.#startIsScheduled) return;
+    this.#startIsScheduled = true;
     queueMicrotask(() => {
-      this.#due = false;
-      if (!this.#life) return;
-      if (this.#renews() || this.#given()) this.#start();
+      this.#startIsScheduled = false;
+      if (!this.#lifetime) return;
+      if (this.#canRenew || this.#unusedTicket) this.#start();
       else console.warn("scanbind-qr: client-id, ticket-url, or ticket and secret are missing");
     });
   }
@@ -528,41 +584,42 @@ export class ScanbindQr extends HTMLElement {
   #start() {
     this.#session?.stop();
     const session = new Session({
-      obtain: (signal) => this.#obtain(signal),
-      renews: this.#renews(),
-      tell: (state, ticket) => this.#session === session && this.#told(state, ticket),
+      createTicket: (signal) => this.#requestTicket(signal),
+      canRenew: this.#canRenew,
+      report: (state, ticket) => this.#session === session && this.#showState(state, ticket),
     });
     this.#session = session;
     session.run();
   }
 
-  #renews() {
-    const page = this.purpose === "login" && this.hasAttribute("client-id"); // only a login may begin in a page
-    return Boolean(this.source || this.hasAttribute("ticket-url") || page);
+  get #canRenew() {
+    const startsLogins = this.purpose === "login" && this.hasAttribute("client-id"); // a page may start nothing else
+    return Boolean(this.source || this.hasAttribute("ticket-url") || startsLogins);
   }
 
-  #given() {
+  get #unusedTicket() {
     const [ticket, secret] = [this.getAttribute("ticket"), this.getAttribute("secret")];
-    return ticket && secret && ticket !== this.#used ? { ticket, secret } : null;
+    return ticket && secret && ticket !== this.#usedTicket ? { ticket, secret } : null;
   }
 
-  async #obtain(signal) {
+  async #requestTicket(signal) {
     const { purpose } = this;
-    const given = this.#given();
+    const given = this.#unusedTicket;
     if (given) {
-      const code = await (await ask(at(`/v1/tickets/${given.ticket}/code`), { secret: given.secret, signal })).json();
-      this.#used = given.ticket;
+      const { ticket, secret } = given;
+      const code = await (await send(serviceUrl(`/v1/tickets/${ticket}/code`), { secret, signal })).json();
+      this.#usedTicket = ticket;
       return { ...code, ...given };
     }
     if (this.source) return this.source({ purpose, signal });
-    const own = this.getAttribute("ticket-url");
-    if (own !== null) {
-      const url = new URL(own, document.baseURI);
-      return (await ask(url, { body: { purpose }, credentials: "same-origin", signal })).json();
+    const ticketUrl = this.getAttribute("ticket-url");
+    if (ticketUrl !== null) {
+      const url = new URL(ticketUrl, document.baseURI);
+      return (await send(url, { body: { purpose }, credentials: "same-origin", signal })).json();
     }
     const body = { purpose, client_id: this.getAttribute("client-id"), lang: this.#lang };
     for (const name of ["state", "account"]) if (this.hasAttribute(name)) body[name] = this.getAttribute(name);
-    return (await ask(at("/v1/tickets"), { body, signal })).json();
+    return (await send(serviceUrl("/v1/tickets"), { body, signal })).json();
   }
 
   get purpose() {
@@ -574,126 +631,129 @@ export class ScanbindQr extends HTMLElement {
     return lang.toLowerCase().startsWith("zh") ? "zh" : "en";
   }
 
-  #told(state, ticket) {
-    if (ticket) this.#picture(ticket);
+  #showState(state, ticket) {
+    if (ticket) this.#setImage(ticket);
     const { code = null, ...view } = state;
     if (view.status === "pending") view.status = "waiting";
     if (view.status === "rejected") view.status = view.reason ?? "failed";
-    // What is shown stays good while the line is down.
-    this.#change(view.status === "offline" && this.#open ? { ...this.#view, ...view } : { ...view, base: view.status });
-    if (view.status === "confirmed") this.#hand({ outcome: view.outcome, code, ticket: view.ticket });
-    this.#count();
+    // Offline, the code or number that is shown is still good.
+    const keepsView = view.status === "offline" && this.#hasOpenTicket;
+    this.#setView(keepsView ? { ...this.#view, ...view } : { ...view, base: view.status });
+    if (view.status === "confirmed") this.#deliverCode({ outcome: view.outcome, code, ticket: view.ticket });
+    this.#updateTimer();
   }
 
-  /** Hand the code to whoever listens, and to the form around. */
-  #hand(detail) {
-    const goes = this.dispatchEvent(this.#event("confirmed", detail, { cancelable: true }));
+  /** Pass the code for the back end to the page's listeners and, unless one prevents it, to the form around. */
+  #deliverCode(detail) {
+    const submits = this.dispatchEvent(this.#createEvent("confirmed", detail, { cancelable: true }));
     const { form } = this.#internals;
-    if (!goes || !detail.code || !this.hasAttribute("name")) return;
-    if (form?.method !== "post") return; // an address is no place for a code
+    if (!submits || !detail.code || !this.hasAttribute("name")) return;
+    if (form?.method !== "post") return; // another method would put the code into an address
     this.#internals.setFormValue(detail.code);
     form.requestSubmit();
   }
 
-  get #open() {
+  get #hasOpenTicket() {
     return ["waiting", "scanned", "expiring", "offline"].includes(this.status) && Boolean(this.#view.ticket);
   }
 
-  #change(view) {
-    const same = view.status === this.#view.status && view.match == this.#view.match; // null or left out
+  #setView(view) {
+    const isSame = view.status === this.#view.status && view.match == this.#view.match; // null or undefined
     this.#view = view;
     this.dataset.status = view.status;
-    this.#draw();
-    if (same && view.status !== "loading") return;
+    this.#render();
+    if (isSame && view.status !== "loading") return;
     const { status, match = null, outcome = null, reason = null, ticket = null } = view;
-    this.dispatchEvent(this.#event("status", { status, match, outcome, reason, ticket }));
+    this.dispatchEvent(this.#createEvent("status", { status, match, outcome, reason, ticket }));
   }
 
-  #event(name, detail, how) {
-    return new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true, ...how });
+  #createEvent(name, detail, options) {
+    return new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true, ...options });
   }
 
-  #picture({ qr_svg: drawn, qr_png: painted }) {
-    // A picture that is pressed long or saved must be one of pixels.
-    this.#parts.image.src = ON_PHONE || IN_WECHAT ? `${at(painted)}?size=720` : at(drawn);
-    this.#parts.save.href = `${at(painted)}?size=720&download=1`;
+  #setImage({ qr_svg: svg, qr_png: png }) {
+    // A picture to press long or to save must be a bitmap.
+    this.#parts.image.src = ON_PHONE || IN_WECHAT ? `${serviceUrl(png)}?size=720` : serviceUrl(svg);
+    this.#parts.save.href = `${serviceUrl(png)}?size=720&download=1`;
   }
 
-  #tick() {
-    const { signal } = this.#life;
-    let before = Date.now();
+  #startTimer() {
+    const { signal } = this.#lifetime;
+    let previous = Date.now();
     const timer = setInterval(() => {
       const now = Date.now();
-      if (now - before > BRIEF && !document.hidden) this.#session?.wake(); // the machine slept
-      before = now;
-      this.#count();
+      if (now - previous > SLEEP_GAP && !document.hidden) this.#session?.wake(); // its connection may be dead
+      previous = now;
+      this.#updateTimer();
     }, 1000);
     signal.addEventListener("abort", () => clearInterval(timer));
   }
 
-  #count() {
+  #updateTimer() {
     const left = Math.max(0, Math.ceil((this.#session?.deadline - Date.now()) / 1000)) || 0;
     const { timer } = this.#parts;
-    timer.hidden = !this.#open || !left;
+    timer.hidden = !this.#hasOpenTicket || !left;
     timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-    timer.classList.toggle("soon", left <= EXPIRING);
-    if (left && left <= EXPIRING && ["waiting", "scanned"].includes(this.status)) {
-      this.#change({ ...this.#view, status: "expiring" });
+    timer.classList.toggle("soon", left <= EXPIRY_WARNING);
+    if (left && left <= EXPIRY_WARNING && ["waiting", "scanned"].includes(this.status)) {
+      this.#setView({ ...this.#view, status: "expiring" });
     }
   }
 
-  #build() {
-    const p = {
-      image: h("img", { class: "image", part: "image", "data-testid": "qr" }),
-      path: h("path", {}),
-      match: h("p", { class: "match", part: "match", dir: "ltr", "data-testid": "match" }),
-      status: h("p", { class: "status", part: "status", "data-testid": "qr-status" }),
-      hint: h("p", { class: "hint", part: "hint" }),
-      timer: h("p", { class: "timer", part: "timer", role: "timer", dir: "ltr", "data-testid": "timer", hidden: "" }),
-      save: h("a", { class: "save", part: "save", download: "wechat.png", "data-testid": "save-image" }),
-      button: h("button", { type: "button", part: "button", "data-testid": "refresh-code" }),
-    };
-    p.icon = h("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, p.path);
-    p.said = h("div", { class: "said", role: "status", "aria-atomic": "true", tabindex: "-1" }, p.status, p.match, p.hint);
-    p.code = h("div", { class: "code", part: "code" }, p.image, p.icon);
+  #buildParts() {
+    const image = createElement("img", { class: "image", part: "image", "data-testid": "qr" });
+    const path = createElement("path", {});
+    const icon = createElement("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, path);
+    const code = createElement("div", { class: "code", part: "code" }, image, icon);
+    const status = createElement("p", { class: "status", part: "status", "data-testid": "qr-status" });
+    const match = createElement("p", { class: "match", part: "match", dir: "ltr", "data-testid": "match" });
+    const hint = createElement("p", { class: "hint", part: "hint" });
+    const spoken = { class: "message", role: "status", "aria-atomic": "true", tabindex: "-1" };
+    const message = createElement("div", spoken, status, match, hint);
+    const countdown = { class: "timer", part: "timer", role: "timer", dir: "ltr", "data-testid": "timer", hidden: "" };
+    const timer = createElement("p", countdown);
+    const download = { class: "save", part: "save", download: "wechat.png", "data-testid": "save-image" };
+    const save = createElement("a", download);
+    const button = createElement("button", { type: "button", part: "button", "data-testid": "refresh-code" });
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
-    root.append(h("div", { class: "box", part: "box" }, p.code, p.said, p.timer, p.save, p.button));
-    p.image.addEventListener("error", () => setTimeout(() => this.#open && (p.image.src += ""), BRIEF));
-    p.button.addEventListener("click", () => {
-      p.said.focus(); // the button is about to go, and the keyboard must not be left nowhere
+    root.append(createElement("div", { class: "box", part: "box" }, code, message, timer, save, button));
+    image.addEventListener("error", () => setTimeout(() => this.#hasOpenTicket && (image.src += ""), IMAGE_RETRY));
+    button.addEventListener("click", () => {
+      message.focus(); // the button will be hidden, and keyboard users must not lose their place
       this.refresh();
     });
-    return p;
+    return { image, path, icon, code, status, match, hint, message, timer, save, button };
   }
 
-  #draw() {
+  #render() {
     if (!this.#parts) return;
-    const { code, image, path, icon, match, status, hint, save, button, said } = this.#parts;
-    const words = { ...WORDS[this.#lang], ...this.#texts };
+    const { code, image, path, icon, match, status, hint, save, button, message } = this.#parts;
+    const texts = { ...WORDS[this.#lang], ...this.#texts };
     const view = this.#view;
-    const shows = this.#open && !view.match && view.base === "waiting";
-    const key = view.status === "expiring" ? wording({ ...view, status: view.base }) : wording(view);
-    image.hidden = !shows;
-    image.alt = words.alt;
-    const drawing = ICON_OF[view.base] ?? "again";
-    path.setAttribute("d", ICONS[drawing]);
-    icon.setAttribute("class", `icon ${drawing}`);
-    icon.toggleAttribute("hidden", shows);
+    const showsCode = this.#hasOpenTicket && !view.match && view.base === "waiting";
+    const textKey = view.status === "expiring" ? textKeyFor({ ...view, status: view.base }) : textKeyFor(view);
+    image.hidden = !showsCode;
+    image.alt = texts.alt;
+    const iconName = ICON_OF[view.base] ?? "again";
+    path.setAttribute("d", ICONS[iconName]);
+    icon.setAttribute("class", `icon ${iconName}`);
+    icon.toggleAttribute("hidden", showsCode);
     code.hidden = Boolean(view.match);
-    write(match, view.match ?? "");
+    setText(match, view.match ?? "");
     match.hidden = !view.match;
-    write(status, words[key] ?? words.failed);
-    const more = view.status === "expiring" ? "expiring" : `${key === "waiting" && ON_PHONE ? "phone" : key}_hint`;
-    write(hint, words[more] ?? "");
-    write(save, words.save);
-    save.hidden = !(shows && ON_PHONE && !IN_WECHAT);
-    write(button, words.refresh);
-    button.hidden = this.#open || ["loading", "confirmed", "limited", "offline"].includes(view.status);
-    said.lang = this.#lang;
+    setText(status, texts[textKey] ?? texts.failed);
+    const hintKey = `${textKey === "waiting" && ON_PHONE ? "phone" : textKey}_hint`;
+    setText(hint, texts[view.status === "expiring" ? "expiring" : hintKey] ?? "");
+    setText(save, texts.save);
+    save.hidden = !(showsCode && ON_PHONE && !IN_WECHAT);
+    setText(button, texts.refresh);
+    button.hidden = this.#hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);
+    message.lang = this.#lang;
   }
 
-  #upgrade(...names) {
+  /** Pass properties that were set before the element was defined through their setters. */
+  #upgradeProperties(...names) {
     for (const name of names) {
       if (!Object.hasOwn(this, name)) continue;
       const value = this[name];
@@ -703,15 +763,15 @@ export class ScanbindQr extends HTMLElement {
   }
 }
 
-function wording({ status, match, outcome }) {
+function textKeyFor({ status, match, outcome }) {
   if (status === "waiting" && IN_WECHAT) return "wechat";
   if (status === "scanned" && !match) return "asked";
   if (status === "confirmed" && outcome?.endsWith("bound")) return outcome;
   return status;
 }
 
-/** Change a text only if it differs, so that it is not read aloud again. */
-function write(node, text) {
+/** Change a text only if it differs, or screen readers would read it again. */
+function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 

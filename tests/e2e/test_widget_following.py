@@ -86,10 +86,10 @@ async def test_where_nothing_is_held_it_asks_now_and_then(
     widget = await timed(context, site.put(LOGIN))
     await widget.shows_a_code()
 
-    async def only_glances() -> bool:
+    async def only_plain_polls() -> bool:
         return len(between.following()) > 4 and not any(one.held for one in between.following()[-3:])
 
-    await in_time(widget.page, only_glances, step=3)
+    await in_time(widget.page, only_plain_polls, step=3)
     anna = await town.person()
     await scan_newest(town, anna)
     await in_time(widget.page, widget.match.is_visible, step=3)
@@ -400,7 +400,7 @@ async def test_an_answer_that_is_no_ticket_has_failed(
     await expect(widget.button).to_be_visible()
 
 
-async def test_a_glance_asks_no_leave_of_its_own(
+async def test_a_plain_poll_asks_no_leave_of_its_own(
     between: Proxy, site: Site, context: BrowserContext, console: Console
 ) -> None:
     console.expect(LOST, "Access to fetch")
@@ -409,7 +409,7 @@ async def test_a_glance_asks_no_leave_of_its_own(
     await widget.shows_a_code()
     await in_time(widget.page, lambda: done(len([one for one in between.following() if not one.held]) > 8), step=2)
     asked = [one for one in between.asked if one.method == "OPTIONS" and not one.path.endswith("/events")]
-    # Leave is asked for a code, for a glance once, and for each poll that wants to be held.
+    # Leave is asked for a code, for a plain poll once, and for each poll that wants to be held.
     assert len(asked) <= 2 + len([one for one in between.following() if one.held])
 
 
