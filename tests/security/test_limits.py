@@ -461,12 +461,12 @@ async def test_browsers_that_left_hold_no_places(make: Any) -> None:
     assert (await page.raw(If_None_Match=tag, Prefer="wait=1")).status == 304, "there is room for others"
 
 
-@pytest.mark.parametrize("door", ["", "/events"])
-async def test_who_waits_sends_no_body(world: World, source: str) -> None:
+@pytest.mark.parametrize("path", ["", "/events"])
+async def test_who_waits_sends_no_body(world: World, path: str) -> None:
     """Red when `_refuse_body` returns at once: megabytes lie in buffers, and nobody sees the browser leave."""
     page = await world.login()
     waits = {"If-None-Match": (await page.raw()).headers["ETag"], "Prefer": "wait=30"}
-    address = f"/v1/tickets/{page.id}{source}"
+    address = f"/v1/tickets/{page.id}{path}"
     async with asyncio.timeout(20):
         response = await world.call("GET", address, headers={**page.bearer, **waits}, data=b"x")
     await problem(response, 400, "invalid-request")
