@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -44,18 +44,19 @@ async def write_entries(connection: AsyncConnection, *lines: AuditEntry) -> None
     await connection.execute(sa.insert(audit), [asdict(line) for line in lines])
 
 
+@dataclass(slots=True)
 class AuditLog:
     """The record, as the use cases add to it and the operator reads it. Run `run` beside the server."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._clock = clock
-        self._noted: deque[AuditEntry] = deque(maxlen=_MOST_NOTED)
-        self._news = asyncio.Event()
-        self._repeats = Repeats()
-        self._flushing = asyncio.Lock()
-        self.lost = 0
-        """Lines that had to go unwritten."""
+    database: Database
+    _: KW_ONLY
+    clock: Callable[[], datetime]
+    _noted: deque[AuditEntry] = field(default_factory=lambda: deque(maxlen=_MOST_NOTED), init=False)
+    _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _repeats: Repeats = field(default_factory=Repeats, init=False)
+    _flushing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    lost: int = field(default=0, init=False)
+    """Lines that had to go unwritten."""
 
     def note(
         self,
@@ -70,7 +71,7 @@ class AuditLog:
     ) -> None:
         """Take a line to be written soon, or counted if it is one of many; never waits, never fails."""
         short = shortened(openid) if openid else None
-        line = AuditEntry(self._clock(), event, client, account, ticket, short, user_id, detail)
+        line = AuditEntry(self.clock(), event, client, account, ticket, short, user_id, detail)
         self._take(self._repeats.ended(line.at))
         if self._repeats.first(line):
             self._take([line])
@@ -101,7 +102,7 @@ class AuditLog:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._left())
             await asyncio.sleep(_GATHER)
-            self._take(self._repeats.ended(self._clock()))
+            self._take(self._repeats.ended(self.clock()))
             self._news.clear()
             try:
                 await self.flush()
@@ -136,7 +137,7 @@ class AuditLog:
     def _left(self) -> float | None:
         """Return the seconds until what is counted can be written; None if nothing is counted."""
         due = self._repeats.due
-        return min(max((due - self._clock()).total_seconds(), 0.0), _LONGEST_WAIT) if due else None
+        return min(max((due - self.clock()).total_seconds(), 0.0), _LONGEST_WAIT) if due else None
 
     async def _flush(self) -> None:
         while batch := list(islice(self._noted, _BATCH)):
@@ -145,13 +146,13 @@ class AuditLog:
             async def work(connection: AsyncConnection, batch: Sequence[AuditEntry] = batch) -> None:
                 await write_entries(connection, *batch)
 
-            await self._database.once(work)
+            await self.database.once(work)
             for _ in range(len(batch) - (self.lost - gone)):  # what was dropped meanwhile was the oldest
                 self._noted.popleft()
 
     async def purge(self, before: datetime) -> int:
         """Delete lines from before; return how many."""
-        return await purge(self._database, audit.c.id, before, when=audit.c.at)
+        return await purge(self.database, audit.c.id, before, when=audit.c.at)
 
     async def key_in_use(self, name: str, fingerprint: str) -> None:
         """Record that key *name* is another than the last time, or the first; *fingerprint* tells keys apart.
@@ -167,6 +168,6 @@ class AuditLog:
 
         async def work(connection: AsyncConnection) -> None:
             if await connection.scalar(last) != used:
-                await write_entries(connection, AuditEntry(self._clock(), AuditEvent.KEY_ROTATED, detail=used))
+                await write_entries(connection, AuditEntry(self.clock(), AuditEvent.KEY_ROTATED, detail=used))
 
-        await self._database.attempt(work)
+        await self.database.attempt(work)

@@ -170,12 +170,12 @@ async def erase(
     return sum([await _remove(connection, it, Change.ERASED, source=source, now=now) for it in found])
 
 
+@dataclass(slots=True)
 class Bindings:
     """The bindings as a site's back end sees and ends them."""
 
-    def __init__(self, database: Database, identities: Identities) -> None:
-        self._database = database
-        self._identities = identities
+    database: Database
+    identities: Identities
 
     async def of_user(self, client: str, user_id: UserId) -> list[Binding]:
         """Return a user's bindings in the order of their accounts; empty if there are none."""
@@ -185,9 +185,9 @@ class Bindings:
             .where(bindings.c.client == client, bindings.c.user_id == user_id)
             .order_by(bindings.c.account)
         )
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [_shown(_row(row), person) for row in rows if (person := self._identities.read(row))]
+        return [_shown(_row(row), person) for row in rows if (person := self.identities.read(row))]
 
     async def disconnect(
         self,
@@ -211,7 +211,7 @@ class Bindings:
                 ]
             )
 
-        return await self._database.once(work)
+        return await self.database.once(work)
 
     async def history(self, client: str, user_id: UserId, *, limit: int = 100) -> list[Entry]:
         """Return the last *limit* things that happened to a user's bindings, newest first."""
@@ -222,16 +222,16 @@ class Bindings:
             .order_by(history.c.id.desc())
             .limit(limit)
         )
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [self._entry(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:
         """Delete history from before; return how many lines."""
-        return await purge(self._database, history.c.id, before, when=history.c.at)
+        return await purge(self.database, history.c.id, before, when=history.c.at)
 
     def _entry(self, row: RowMapping) -> Entry:
-        person = self._identities.read(row)
+        person = self.identities.read(row)
         kept = {name: row[column] for name, column in _ENTRY.items()}
         return Entry(openid=person.openid if person else None, **kept)
 

@@ -1,5 +1,7 @@
 """Use case: what somebody types or taps in the chat. What answers no open question is left alone."""
 
+from dataclasses import dataclass
+
 from models.confirmation import Answer, could_answer, read_answer
 from models.events import TextMessage
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
@@ -10,23 +12,15 @@ from service.identities.followers import Followers
 from service.tickets.status import TicketStatus
 
 
+@dataclass(slots=True, kw_only=True)
 class AnswerHandler:
     """Matches a text with the person's open question and ends the ticket by it."""
 
-    def __init__(
-        self,
-        *,
-        verifier: SceneVerifier,
-        questions: OpenQuestions,
-        ticket_status: TicketStatus,
-        followers: Followers,
-        completion: TicketCompletion,
-    ) -> None:
-        self._verifier = verifier
-        self._questions = questions
-        self._ticket_status = ticket_status
-        self._followers = followers
-        self._completion = completion
+    verifier: SceneVerifier
+    questions: OpenQuestions
+    ticket_status: TicketStatus
+    followers: Followers
+    completion: TicketCompletion
 
     async def said(self, account: str, said: TextMessage) -> str | None:
         """Return the reply to an answer; None if *said* answers nothing that is open.
@@ -36,15 +30,15 @@ class AnswerHandler:
         """
         if not could_answer(said.text):
             return None
-        questions = await self._questions.of(account, said.openid)
+        questions = await self.questions.of(account, said.openid)
         if not questions:
             return None
         newest, *others = questions
         if said.created < newest.created:
             return None  # written before it was asked: late, or replayed
-        follower = await self._followers.get(account, said.openid)
+        follower = await self.followers.get(account, said.openid)
         lang = follower.lang if follower else None
-        context = await self._verifier.verify(newest.scene, account=account, openid=said.openid, lang=lang)
+        context = await self.verifier.verify(newest.scene, account=account, openid=said.openid, lang=lang)
         if context is None:
             return None
         older = frozenset[str]().union(*[await self._numbers(account, said, one) for one in others])
@@ -53,19 +47,19 @@ class AnswerHandler:
 
     async def _numbers(self, account: str, said: TextMessage, older: OpenQuestion) -> frozenset[str]:
         """Return the numbers that would have answered a question asked before; none if its scene is nobody's."""
-        context = await self._verifier.verify(older.scene, account=account, openid=said.openid, lang=None)
+        context = await self.verifier.verify(older.scene, account=account, openid=said.openid, lang=None)
         return context.numbers if context else frozenset()
 
     async def _take(
         self, answer: Answer, context: ScanContext, asked: OpenQuestion, said: TextMessage
     ) -> str | None:
-        ticket = await self._ticket_status.read_afresh(context.claim.head)
+        ticket = await self.ticket_status.read_afresh(context.claim.head)
         if ticket.openid not in (None, said.openid):
             return None
         if ticket.status.final and asked.answered_by not in (None, said.key):
             return None  # it was answered before, by another text
         until = context.claim.head.expires_at + READABLE_AFTER
-        await self._questions.answered(context.claim.account, said.openid, asked.scene, by=said.key, until=until)
+        await self.questions.answered(context.claim.account, said.openid, asked.scene, by=said.key, until=until)
         if ticket.status.final:
             return context.tell(ticket)  # its own redelivery, or the first answer, but too late
         ending = await self._conclude(answer, context, ticket)
@@ -74,8 +68,8 @@ class AnswerHandler:
     async def _conclude(self, answer: Answer, context: ScanContext, ticket: Ticket) -> Ending | None:
         match answer:
             case Answer.YES:
-                return await self._completion.confirm(context, ticket)
+                return await self.completion.confirm(context, ticket)
             case Answer.NOT_ME:
-                return await self._completion.refuse(context, Reason.DECLINED)
+                return await self.completion.refuse(context, Reason.DECLINED)
             case Answer.WRONG_NUMBER:
-                return await self._completion.refuse(context, Reason.WRONG_NUMBER)
+                return await self.completion.refuse(context, Reason.WRONG_NUMBER)

@@ -1,6 +1,7 @@
 """A ticket ends: in SQL first, where the constraint picks the winner, then for the browsers to see."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from models.ticket import Ending, Purpose, Reason, Status, Ticket
@@ -12,25 +13,16 @@ from service.tickets.endings import Endings
 from service.tickets.projection import Projection
 
 
+@dataclass(slots=True, kw_only=True)
 class TicketCompletion:
     """Confirms and refuses; returns the ending that stands, which may be an earlier one."""
 
-    def __init__(
-        self,
-        *,
-        endings: Endings,
-        followers: Followers,
-        follower_refresh: FollowerRefresh,
-        projection: Projection,
-        metrics: Metrics,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._endings = endings
-        self._followers = followers
-        self._follower_refresh = follower_refresh
-        self._metrics = metrics
-        self._projection = projection
-        self._clock = clock
+    endings: Endings
+    followers: Followers
+    follower_refresh: FollowerRefresh
+    projection: Projection
+    metrics: Metrics
+    clock: Callable[[], datetime]
 
     async def confirm(self, context: ScanContext, ticket: Ticket) -> Ending | None:
         """Log in, register or bind, as the claim says; None if the person has left the account meanwhile.
@@ -40,8 +32,8 @@ class TicketCompletion:
         """
         if context.claim.head.purpose is Purpose.BIND and len(context.client.accounts) > 1:
             await self._learn_unionid(context)
-        ending = await self._endings.confirm(
-            context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self._clock()
+        ending = await self.endings.confirm(
+            context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self.clock()
         )
         return await self._shown(context, ending) if ending else None
 
@@ -52,7 +44,7 @@ class TicketCompletion:
             StoreUnavailable: the database does not answer; nothing was done.
         """
         head = context.claim.head
-        ending = await self._endings.close(
+        ending = await self.endings.close(
             Ending(
                 ticket=head.ticket,
                 client=context.claim.client,
@@ -62,7 +54,7 @@ class TicketCompletion:
                 openid=context.openid,
                 user_id=context.claim.user_id,
                 via=head.via,
-                answered_at=self._clock(),
+                answered_at=self.clock(),
                 expires_at=head.expires_at,
             )
         )
@@ -70,11 +62,11 @@ class TicketCompletion:
 
     async def _learn_unionid(self, context: ScanContext) -> None:
         """Ask WeChat for the person's unionid if it was never asked for: another account may know them."""
-        if follower := await self._followers.get(context.claim.account, context.openid):
-            await self._follower_refresh.known(follower)
+        if follower := await self.followers.get(context.claim.account, context.openid):
+            await self.follower_refresh.known(follower)
 
     async def _shown(self, context: ScanContext, ending: Ending) -> Ending:
         ended = ending.outcome or ending.reason or ending.status
-        self._metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
-        await self._projection.show(ending)
+        self.metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
+        await self.projection.show(ending)
         return ending

@@ -75,13 +75,13 @@ class ScanContext:
         return self.say(messages.notice_of(end.outcome, end.reason))
 
 
+@dataclass(slots=True, kw_only=True)
 class SceneVerifier:
     """Believes scenes: whose key verifies says whose ticket it is (docs/adr/0001)."""
 
-    def __init__(self, *, clients: Mapping[str, Client], keyring: Keyring, requests: BindRequests) -> None:
-        self._clients = clients
-        self._keyring = keyring
-        self._requests = requests
+    clients: Mapping[str, Client]
+    keyring: Keyring
+    requests: BindRequests
 
     async def verify(
         self, scene_text: str, *, account: str, openid: OpenId, lang: Lang | None
@@ -99,10 +99,10 @@ class SceneVerifier:
         request = await self._request(scene)
         user_id = request.user_id if request else scene.user_id
         by_portal = request is not None and started_by_portal(request.session)
-        for name, client in self._clients.items():
+        for name, client in self.clients.items():
             if account not in client.accounts:
                 continue
-            if keys := self._keyring.maker(scene, client=name, account=account, user_id=user_id):
+            if keys := self.keyring.maker(scene, client=name, account=account, user_id=user_id):
                 claim = Claim(scene.head, name, account, user_id)
                 spoken = lang or scene.head.lang or client.lang
                 return ScanContext(claim, client, keys, openid, spoken, by_portal)
@@ -110,4 +110,4 @@ class SceneVerifier:
 
     async def _request(self, scene: Scene) -> BindRequest | None:
         """Return what the scene alone does not say; None if it says all, or the request was purged."""
-        return await self._requests.of(scene.head.ticket) if scene.head.kind is Kind.BIND_KEPT else None
+        return await self.requests.of(scene.head.ticket) if scene.head.kind is Kind.BIND_KEPT else None

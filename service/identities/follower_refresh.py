@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,20 +20,18 @@ _PATIENCE: Final = 2.0
 """Seconds an exchange waits for what is not known yet."""
 
 
+@dataclass(slots=True, kw_only=True)
 class FollowerRefresh:
     """Keeps followers' unionid, language and subscription up to date. Run `run` beside the server."""
 
-    def __init__(
-        self, *, apis: Mapping[str, WeChatApi], followers: Followers, clock: Callable[[], datetime]
-    ) -> None:
-        self._apis = apis
-        self._followers = followers
-        self._clock = clock
-        self._queue: asyncio.Queue[Follower] = asyncio.Queue(_QUEUE)
+    apis: Mapping[str, WeChatApi]
+    followers: Followers
+    clock: Callable[[], datetime]
+    _queue: asyncio.Queue[Follower] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
 
     def refresh(self, follower: Follower) -> None:
         """Ask WeChat about somebody soon, unless that was done within a day or too many are waiting."""
-        if follower.asked_at and self._clock() - follower.asked_at < _FRESH:
+        if follower.asked_at and self.clock() - follower.asked_at < _FRESH:
             return
         try:
             self._queue.put_nowait(follower)
@@ -67,10 +65,10 @@ class FollowerRefresh:
                 log.exception("what WeChat tells of a follower cannot be kept")  # theirs alone; the others go on
 
     async def _ask(self, follower: Follower) -> Follower:
-        told = await self._apis[follower.account].user_info(follower.openid)
+        told = await self.apis[follower.account].user_info(follower.openid)
         lang = (Lang.ZH if told.language.startswith("zh") else Lang.EN) if told.language else None
-        now = self._clock()
-        await self._followers.learned(
+        now = self.clock()
+        await self.followers.learned(
             follower.account,
             follower.openid,
             subscribed=told.subscribed,

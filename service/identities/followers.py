@@ -31,18 +31,18 @@ class Follower:
     """When WeChat was last asked about them; None: since they came, never."""
 
 
+@dataclass(slots=True)
 class Followers:
-    def __init__(self, database: Database, identities: Identities) -> None:
-        self._database = database
-        self._identities = identities
+    database: Database
+    identities: Identities
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         """Return what is known of a person; None if nothing is."""
         query = sa.select(*NAMES, followers.c.lang, followers.c.asked_at)
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.where(self._identities.them(account, openid)))
+        async with self.database.read() as connection:
+            rows = await connection.execute(query.where(self.identities.them(account, openid)))
             row = rows.mappings().first()
-        person = self._identities.read(row) if row else None
+        person = self.identities.read(row) if row else None
         if row is None or person is None:
             return None
         return Follower(account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"])
@@ -60,14 +60,14 @@ class Followers:
         older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
 
         async def work(connection: AsyncConnection) -> None:
-            if not known and await self._identities.add(connection, account, openid, **news):
+            if not known and await self.identities.add(connection, account, openid, **news):
                 return
             # They were known, or another push of theirs was faster.
-            if person := await self._identities.find(connection, account, openid, hold=True):
+            if person := await self.identities.find(connection, account, openid, hold=True):
                 this = followers.c.id == person.id
                 await connection.execute(sa.update(followers).where(this, older).values(news))
 
-        await self._database.attempt(work)
+        await self.database.attempt(work)
         return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
 
     async def learned(
@@ -85,11 +85,11 @@ class Followers:
         None for *unionid* or *lang* means that WeChat did not say, which takes nothing away.
         """
         news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now}
-        news |= self._identities.names(account, openid, unionid) if unionid else {}
+        news |= self.identities.names(account, openid, unionid) if unionid else {}
         news |= {"lang": lang} if lang else {}
 
         async def work(connection: AsyncConnection) -> None:
-            them = self._identities.them(account, openid)
+            them = self.identities.them(account, openid)
             await connection.execute(sa.update(followers).where(them).values(news))
 
-        await self._database.attempt(work)
+        await self.database.attempt(work)

@@ -32,11 +32,11 @@ class Identity:
     subscribed: bool
 
 
+@dataclass(slots=True)
 class Identities:
     """Reads and writes the names of people, with the keys that there are."""
 
-    def __init__(self, cipher: FieldCipher) -> None:
-        self._cipher = cipher
+    cipher: FieldCipher
 
     def them(self, account: str, openid: OpenId) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person, whichever key their row is sealed with."""
@@ -44,11 +44,11 @@ class Identities:
 
     def with_openid(self, openid: OpenId) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person of any account: openids are unlike in all of them."""
-        return _among(_IT.openid, self._cipher.forms(openid, Column.OPENID))
+        return _among(_IT.openid, self.cipher.forms(openid, Column.OPENID))
 
     def with_unionid(self, unionid: str) -> sa.ColumnElement[bool]:
         """Return the condition that finds a person in every account."""
-        return _among(_IT.unionid, self._cipher.forms(unionid, Column.UNIONID))
+        return _among(_IT.unionid, self.cipher.forms(unionid, Column.UNIONID))
 
     def read(self, row: RowMapping) -> Identity | None:
         """Return whom a row with the columns `NAMES` is about; None if it joined nobody.
@@ -62,23 +62,23 @@ class Identities:
 
         def text(column: Column) -> str:
             kept = StoredValue(row[_IT[column]], row[_IT[f"{column}_sealed"]])
-            return self._cipher.open(kept, column, account=account, by=by)
+            return self.cipher.open(kept, column, account=account, by=by)
 
         unionid = None if row[_IT.unionid] is None else text(Column.UNIONID)
         return Identity(row[_IT.id], account, OpenId(text(Column.OPENID)), unionid, row[_IT.subscribed])
 
     def names(self, account: str, openid: OpenId, unionid: str | None) -> dict[str, str | None]:
         """Return the columns that name a person, under the newest key. All of them: a row has one key."""
-        openid_kept = self._cipher.keep(openid, Column.OPENID, account=account)
+        openid_kept = self.cipher.keep(openid, Column.OPENID, account=account)
         unionid_kept = (
-            self._cipher.keep(unionid, Column.UNIONID, account=account) if unionid else StoredValue("", None)
+            self.cipher.keep(unionid, Column.UNIONID, account=account) if unionid else StoredValue("", None)
         )
         return {
             "openid": openid_kept.lookup,
             "openid_sealed": openid_kept.sealed,
             "unionid": unionid_kept.lookup or None,
             "unionid_sealed": unionid_kept.sealed,
-            "sealed_by": self._cipher.newest,
+            "sealed_by": self.cipher.newest,
         }
 
     async def find(
@@ -102,7 +102,7 @@ class Identities:
         and only then look whether the person stands under another form.
         """
         names = self.names(account, openid, None)
-        forms = self._cipher.forms(openid, Column.OPENID)
+        forms = self.cipher.forms(openid, Column.OPENID)
         first = min((form for form in forms if form.startswith(BLIND)), default=openid)
         row = {"account": account, **names, "openid": first, **values}
         try:

@@ -50,23 +50,15 @@ class OpenedSession:
     secret: str
 
 
+@dataclass(slots=True, kw_only=True)
 class PortalSessions:
     """Portal sessions from their making to their end."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        keyring: Keyring,
-        clients: Mapping[str, Client],
-        audit: AuditLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._keyring = keyring
-        self._clients = clients
-        self._audit = audit
-        self._clock = clock
+    database: Database
+    keyring: Keyring
+    clients: Mapping[str, Client]
+    audit: AuditLog
+    clock: Callable[[], datetime]
 
     async def start(
         self,
@@ -84,13 +76,13 @@ class PortalSessions:
             InvalidRequest: the way back does not lead to the client.
             StoreUnavailable: the database does not answer.
         """
-        if return_url is not None and origin_of(return_url) not in self._clients[client].origins:
+        if return_url is not None and origin_of(return_url) not in self.clients[client].origins:
             raise InvalidRequest("return_url: must be an address at one of the client's origins")
         session = PortalSession(
             id=secrets.token_urlsafe(_ID_BYTES),
             client=client,
             user_id=user_id,
-            ends_at=to_millisecond(self._clock() + LINK_LIVES),
+            ends_at=to_millisecond(self.clock() + LINK_LIVES),
             account_name=visible(account_name or "") or None,
             return_url=return_url,
             only_login=only_login,
@@ -101,8 +93,8 @@ class PortalSessions:
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.insert(portal_sessions).values(row))
 
-        await self._database.once(work)
-        return PortalLink(session, f"{session.id}.{self._keyring.newest(client).portal_link(session.id)}")
+        await self.database.once(work)
+        return PortalLink(session, f"{session.id}.{self.keyring.newest(client).portal_link(session.id)}")
 
     async def linked(self, token: str) -> PortalSession | None:
         """Return the session that a link was made for, open or over as it may be; None for no link of ours.
@@ -112,7 +104,7 @@ class PortalSessions:
         """
         session_id, _, proof = token.partition(".")
         session = await self._find(session_id)
-        if session and self._keyring.made(proof, session.client, lambda keys: keys.portal_link(session_id)):
+        if session and self.keyring.made(proof, session.client, lambda keys: keys.portal_link(session_id)):
             return session
         return None
 
@@ -122,7 +114,7 @@ class PortalSessions:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        now = to_millisecond(self._clock())
+        now = to_millisecond(self.clock())
         closed = sa.and_(
             portal_sessions.c.id == session.id,
             portal_sessions.c.opened_at.is_(None),
@@ -135,10 +127,10 @@ class PortalSessions:
             done = await connection.execute(sa.update(portal_sessions).where(closed).values(values))
             return bool(done.rowcount)
 
-        if not await self._database.once(work):
+        if not await self.database.once(work):
             return None
-        self._audit.note(AuditEvent.PORTAL_OPENED, client=session.client, user_id=session.user_id)
-        return OpenedSession(opened, self._keyring.newest(session.client).portal_secret(session.id, now))
+        self.audit.note(AuditEvent.PORTAL_OPENED, client=session.client, user_id=session.user_id)
+        return OpenedSession(opened, self.keyring.newest(session.client).portal_secret(session.id, now))
 
     async def enter(self, session_id: str, secret: str) -> PortalSession:
         """Return the open session whose secret this is.
@@ -152,8 +144,8 @@ class PortalSessions:
         if (
             session
             and opened_at
-            and session.ends_at > self._clock()
-            and self._keyring.made(secret, session.client, lambda keys: keys.portal_secret(session_id, opened_at))
+            and session.ends_at > self.clock()
+            and self.keyring.made(secret, session.client, lambda keys: keys.portal_secret(session_id, opened_at))
         ):
             return session
         raise SessionNotFound("unknown session, not its secret, or it is over")
@@ -167,7 +159,7 @@ class PortalSessions:
         kept = portal_sessions.c
         earlier = sa.and_(kept.user_id == session.user_id, kept.opened_at < session.opened_at)
         query = sa.select(sa.literal(1)).where(kept.client == session.client, earlier).limit(1)
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             return await connection.scalar(query) is None
 
     async def client_of(self, session_id: str) -> str | None:
@@ -177,7 +169,7 @@ class PortalSessions:
             StoreUnavailable: the database does not answer.
         """
         found = await self._find(session_id)
-        return found.client if found and found.client in self._clients else None
+        return found.client if found and found.client in self.clients else None
 
     async def close(self, session: PortalSession) -> None:
         """End a session before its time; harmless when it has ended.
@@ -185,13 +177,13 @@ class PortalSessions:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        now = self._clock()
+        now = self.clock()
         running = sa.and_(portal_sessions.c.id == session.id, portal_sessions.c.ends_at > now)
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.update(portal_sessions).where(running).values(ends_at=now))
 
-        await self._database.attempt(work)
+        await self.database.attempt(work)
 
     async def close_all(self, client: str, user_id: UserId) -> Sequence[str]:
         """End all of a user's sessions and links; return the ids of sessions whose codes may still be shown.
@@ -201,7 +193,7 @@ class PortalSessions:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        now, kept = self._clock(), portal_sessions.c
+        now, kept = self.clock(), portal_sessions.c
         theirs = sa.and_(kept.client == client, kept.user_id == user_id)
         shown = sa.and_(theirs, kept.opened_at.is_not(None), kept.ends_at > now - _CODE_LIVES)
 
@@ -211,18 +203,18 @@ class PortalSessions:
             )
             return (await connection.scalars(sa.select(kept.id).where(shown))).all()
 
-        return await self._database.attempt(work)
+        return await self.database.attempt(work)
 
     async def purge(self, before: datetime) -> int:
         """Delete sessions that ended before; return how many."""
         ends_at = portal_sessions.c.ends_at
-        return await purge(self._database, portal_sessions.c.id, before, when=ends_at)
+        return await purge(self.database, portal_sessions.c.id, before, when=ends_at)
 
     async def _find(self, session_id: str) -> PortalSession | None:
         """Return a session; believe nobody about it before its client's keys have proved it."""
         if not _ID.fullmatch(session_id):
             return None
         query = sa.select(portal_sessions).where(portal_sessions.c.id == session_id)
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return PortalSession(**row) if row else None

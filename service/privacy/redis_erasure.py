@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
@@ -32,13 +32,14 @@ class TicketTraces:
     keys: list[str]
 
 
+@dataclass(slots=True)
 class RedisErasure:
     """Looks through Redis for people; whatever it does ends within the *seconds* it is given."""
 
-    def __init__(self, redis: "Redis | RedisCluster", *, store: TicketStore, questions: OpenQuestions) -> None:
-        self._redis = redis
-        self._store = store
-        self._questions = questions
+    redis: "Redis | RedisCluster"
+    _: KW_ONLY
+    store: TicketStore
+    questions: OpenQuestions
 
     async def forget(
         self,
@@ -61,7 +62,7 @@ class RedisErasure:
                 for ticket in found.tickets:
                     await self._forget(ticket, erased.cancelled.get(ticket.id))
                 for key in found.keys:
-                    await self._redis.delete(key)
+                    await self.redis.delete(key)
         return Counter(tickets=len(found.tickets), keys=len(found.keys))
 
     async def _forget(self, ticket: Ticket, ending: Ending | None) -> None:
@@ -69,7 +70,7 @@ class RedisErasure:
             return settle(forget(held), ending, now=ending.answered_at) if ending else forget(held)
 
         if head := read_ticket(ticket.id):
-            await self._store.update(ticket, move, expires_at=head.expires_at)
+            await self.store.update(ticket, move, expires_at=head.expires_at)
 
     async def find(
         self, erased: Erased, *, user: tuple[str, UserId] | None = None, seconds: float
@@ -81,18 +82,18 @@ class RedisErasure:
         with redis_errors():
             async with asyncio.timeout(seconds):
                 found = await self._find(erased, user=user, everywhere=True)
-                values = {key: str(await self._redis.get(key) or "") for key in found.keys}
+                values = {key: str(await self.redis.get(key) or "") for key in found.keys}
         return found.tickets, values
 
     async def _find(self, erased: Erased, *, user: tuple[str, UserId] | None, everywhere: bool) -> TicketTraces:
         ids = set(erased.tickets)
         for account, openid in erased.identities:
-            scenes = [read(asked.scene) for asked in await self._questions.kept(account, openid)]
+            scenes = [read(asked.scene) for asked in await self.questions.kept(account, openid)]
             ids.update(scene.head.ticket for scene in scenes if scene)
         if everywhere:
             ids.update([TicketId(key.removeprefix(KEYS)) async for key in self._keys(f"{KEYS}*")])
         openids = {openid for _, openid in erased.identities}
-        loaded = [ticket for one in ids if (ticket := await self._store.load(one))]
+        loaded = [ticket for one in ids if (ticket := await self.store.load(one))]
         theirs = [it for it in loaded if it.id in erased.tickets or it.openid in openids]
         theirs = [it for it in theirs if it != forget(it) or (it.id in erased.cancelled and not it.status.final)]
         keys = {key for pattern in _patterns(erased, user) async for key in self._keys(pattern)}
@@ -100,7 +101,7 @@ class RedisErasure:
         return TicketTraces(theirs, sorted(keys - stay))
 
     async def _keys(self, pattern: str) -> AsyncIterator[str]:
-        async for key in self._redis.scan_iter(match=pattern, count=_PAGE):
+        async for key in self.redis.scan_iter(match=pattern, count=_PAGE):
             yield str(key)
 
 

@@ -6,6 +6,7 @@ The order of a scan: the open question, then SCANNED in Redis, then the question
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from models.audit import AuditEvent
@@ -30,41 +31,24 @@ from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
 
 
+@dataclass(slots=True, kw_only=True)
 class PushDispatcher:
     """Turns pushes into what they do, and returns what the chat says in answer (None: nothing)."""
 
-    def __init__(
-        self,
-        *,
-        verifier: SceneVerifier,
-        store: TicketStore,
-        questions: OpenQuestions,
-        reply_cache: ReplyCache,
-        ticket_status: TicketStatus,
-        answers: AnswerHandler,
-        completion: TicketCompletion,
-        followers: Followers,
-        unfollow: UnfollowHandler,
-        follower_refresh: FollowerRefresh,
-        audit: AuditLog,
-        limits: RateLimits,
-        metrics: Metrics,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._verifier = verifier
-        self._store = store
-        self._questions = questions
-        self._reply_cache = reply_cache
-        self._ticket_status = ticket_status
-        self._answers = answers
-        self._completion = completion
-        self._followers = followers
-        self._unfollow = unfollow
-        self._follower_refresh = follower_refresh
-        self._audit = audit
-        self._limits = limits
-        self._metrics = metrics
-        self._clock = clock
+    verifier: SceneVerifier
+    store: TicketStore
+    questions: OpenQuestions
+    reply_cache: ReplyCache
+    ticket_status: TicketStatus
+    answers: AnswerHandler
+    completion: TicketCompletion
+    followers: Followers
+    unfollow: UnfollowHandler
+    follower_refresh: FollowerRefresh
+    audit: AuditLog
+    limits: RateLimits
+    metrics: Metrics
+    clock: Callable[[], datetime]
 
     async def handle(self, account: str, event: Event) -> str | None:
         """Do what *event* means for *account* and return the reply's text; a redelivery gets the same again.
@@ -74,16 +58,16 @@ class PushDispatcher:
         """
         if isinstance(event, Other):
             return None
-        if kept := await self._reply_cache.recall(account, event):
+        if kept := await self.reply_cache.recall(account, event):
             return kept.text
         if excess := await self._excess(event):
-            self._metrics.limited.labels(excess.limit).inc()
-            self._audit.limit_hit(excess.limit, account=account, openid=event.openid)
+            self.metrics.limited.labels(excess.limit).inc()
+            self.audit.limit_hit(excess.limit, account=account, openid=event.openid)
             text = too_often() if excess.first else None
         else:
             text = await self._handle(account, event)
-        if left := await self._reply_cache.remember(account, event, CachedReply(text)):
-            await self._unfollow.left(account, event.openid, left)  # while this was handled
+        if left := await self.reply_cache.remember(account, event, CachedReply(text)):
+            await self.unfollow.left(account, event.openid, left)  # while this was handled
             return None
         return text
 
@@ -92,9 +76,9 @@ class PushDispatcher:
         match event:
             case Scan():
                 scene = read(event.scene)
-                return await self._limits.scan(event.openid, scene.head.ticket if scene else None)
+                return await self.limits.scan(event.openid, scene.head.ticket if scene else None)
             case TextMessage() if could_answer(event.text):
-                return await self._limits.scan(event.openid, None)
+                return await self.limits.scan(event.openid, None)
         return None
 
     async def _handle(self, account: str, event: Event) -> str | None:
@@ -102,25 +86,25 @@ class PushDispatcher:
             case Scan():
                 return await self._scan(account, event)
             case TextMessage():
-                return await self._answers.said(account, event)
+                return await self.answers.said(account, event)
             case Subscribed():
                 await self._meet(account, event, followed=True)
             case Unsubscribed():
-                await self._unfollow.left(account, event.openid, event.created)
+                await self.unfollow.left(account, event.openid, event.created)
         return None
 
     async def _meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:
         """Remember a follower; return their language when it is known."""
-        follower = await self._followers.seen(account, push.openid, at=_moment(push), followed=followed)
-        self._follower_refresh.refresh(follower)
+        follower = await self.followers.seen(account, push.openid, at=_moment(push), followed=followed)
+        self.follower_refresh.refresh(follower)
         return follower.lang
 
     async def _scan(self, account: str, scan: Scan) -> str | None:
         lang = await self._meet(account, scan, followed=scan.followed)
-        context = await self._verifier.verify(scan.scene, account=account, openid=scan.openid, lang=lang)
+        context = await self.verifier.verify(scan.scene, account=account, openid=scan.openid, lang=lang)
         if context is None:
             return None  # another system's code: its business
-        ticket = await self._ticket_status.read_afresh(context.claim.head)
+        ticket = await self.ticket_status.read_afresh(context.claim.head)
         self._note(context, ticket)
         if ticket.openid not in (None, scan.openid):
             return context.say(Notice.SOMEBODY_ELSE)
@@ -128,7 +112,7 @@ class PushDispatcher:
             return context.tell(ticket)
         newest = await self._open(context, scan)
         if context.confirm is Confirm.NONE:
-            ending = await self._completion.confirm(context, ticket)
+            ending = await self.completion.confirm(context, ticket)
             return context.tell(ending) if ending else None
         if not newest:
             return context.say(Notice.OUT_OF_DATE)  # they have scanned another since
@@ -136,7 +120,7 @@ class PushDispatcher:
 
     def _note(self, context: ScanContext, ticket: Ticket) -> None:
         claim, others = context.claim, ticket.openid not in (None, context.openid)
-        self._audit.note(
+        self.audit.note(
             AuditEvent.SCANNED,
             client=claim.client,
             account=claim.account,
@@ -152,12 +136,12 @@ class PushDispatcher:
         """
         asked = OpenQuestion(scene=scan.scene, created=scan.created)
         until = context.claim.head.expires_at + READABLE_AFTER
-        return await self._questions.open(context.claim.account, scan.openid, asked, until=until)
+        return await self.questions.open(context.claim.account, scan.openid, asked, until=until)
 
     async def _ask(self, context: ScanContext, scan: Scan) -> str:
         head = context.claim.head
-        now = self._clock()
-        ticket = await self._store.update(
+        now = self.clock()
+        ticket = await self.store.update(
             Ticket(head.ticket),
             lambda ticket: advance(ticket, Signal.SCAN, now=now, openid=scan.openid),
             expires_at=head.expires_at,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,25 +19,16 @@ _PATIENCE: Final = 1.0
 """Seconds: WeChat waits for the answer."""
 
 
+@dataclass(slots=True, kw_only=True)
 class UnfollowHandler:
     """Notes that people left and, unless the operator keeps them, forgets them in every store."""
 
-    def __init__(
-        self,
-        *,
-        accounts: Mapping[str, Account],
-        erasure: FollowerErasure,
-        departures: Departures,
-        redis_erasure: RedisErasure,
-        audit: AuditLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._accounts = accounts
-        self._erasure = erasure
-        self._departures = departures
-        self._redis_erasure = redis_erasure
-        self._audit = audit
-        self._clock = clock
+    accounts: Mapping[str, Account]
+    erasure: FollowerErasure
+    departures: Departures
+    redis_erasure: RedisErasure
+    audit: AuditLog
+    clock: Callable[[], datetime]
 
     async def left(self, account: str, openid: OpenId, created: int) -> None:
         """Let go of a person who left, by WeChat's CreateTime; nothing if they have come back since.
@@ -47,14 +39,14 @@ class UnfollowHandler:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        await self._departures.left(account, openid, created)
-        await self._audit.flush()  # or what waits to be written would name them afterwards
-        erase = self._accounts[account].unfollow == "erase"
+        await self.departures.left(account, openid, created)
+        await self.audit.flush()  # or what waits to be written would name them afterwards
+        erase = self.accounts[account].unfollow == "erase"
         at = datetime.fromtimestamp(created, UTC)
-        erased = await self._erasure.unfollowed(account, openid, at=at, erase=erase, now=self._clock())
+        erased = await self.erasure.unfollowed(account, openid, at=at, erase=erase, now=self.clock())
         if not erased:
             return
         try:
-            await self._redis_erasure.forget(erased, seconds=_PATIENCE)
+            await self.redis_erasure.forget(erased, seconds=_PATIENCE)
         except StoreUnavailable as e:
             log.warning("what Redis holds of somebody who left lapses by itself: %s", e.detail)

@@ -4,6 +4,7 @@ A full disk, a read-only replica and a Redis over its `maxmemory` all go on answ
 """
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Final
@@ -25,14 +26,14 @@ _KEPT: Final = 60
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
+@dataclass(slots=True)
 class SharedCheck:
     """A check that runs once for all who ask at the same time, and once in `_FRESH` seconds."""
 
-    def __init__(self, check: Check) -> None:
-        self._check = check
-        self._turn = asyncio.Lock()
-        self._until = 0.0
-        self._failure: BaseException | None = None
+    check: Check
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _until: float = field(default=0.0, init=False)
+    _failure: BaseException | None = field(default=None, init=False)
 
     async def __call__(self) -> None:
         """Raise what the check has raised."""
@@ -44,7 +45,7 @@ class SharedCheck:
 
     async def _run(self) -> None:
         try:
-            await self._check()
+            await self.check()
         except BaseException as e:
             self._failure = e
             if not isinstance(e, Exception):

@@ -29,9 +29,9 @@ class BindRequest:
     expires_at: datetime
 
 
+@dataclass(slots=True)
 class BindRequests:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     async def save(self, request: BindRequest) -> None:
         """Keep a new request."""
@@ -39,11 +39,11 @@ class BindRequests:
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.insert(bind_requests).values(asdict(request)))
 
-        await self._database.once(work)
+        await self.database.once(work)
 
     async def of(self, ticket: TicketId) -> BindRequest | None:
         """Return what a ticket was asked for; None if it is no bind ticket or was purged."""
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             rows = await connection.execute(sa.select(bind_requests).where(bind_requests.c.ticket == ticket))
             row = rows.mappings().one_or_none()
         return BindRequest(**row) if row else None
@@ -62,5 +62,5 @@ class BindRequests:
             )
             .order_by(bind_requests.c.created_at.desc(), bind_requests.c.ticket)
         )
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             return [BindRequest(**row) for row in (await connection.execute(query)).mappings()]

@@ -35,29 +35,18 @@ class Redeemed:
     registration: str | None
 
 
+@dataclass(slots=True, kw_only=True)
 class CodeExchange:
     """Turns codes and registrations into what they stand for."""
 
-    def __init__(
-        self,
-        *,
-        clients: Mapping[str, Client],
-        keyring: Keyring,
-        endings: Endings,
-        followers: Followers,
-        follower_refresh: FollowerRefresh,
-        projection: Projection,
-        audit: AuditLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._clients = clients
-        self._keyring = keyring
-        self._endings = endings
-        self._followers = followers
-        self._follower_refresh = follower_refresh
-        self._projection = projection
-        self._audit = audit
-        self._clock = clock
+    clients: Mapping[str, Client]
+    keyring: Keyring
+    endings: Endings
+    followers: Followers
+    follower_refresh: FollowerRefresh
+    projection: Projection
+    audit: AuditLog
+    clock: Callable[[], datetime]
 
     async def exchange(self, client: str, code: str) -> Redeemed:
         """Give out what *code* stands for, exactly once, within CODE_LIVES of the confirmation.
@@ -70,33 +59,33 @@ class CodeExchange:
             return await self._exchange(client, code)
         except InvalidCode:
             head = _head(code)
-            self._audit.note(AuditEvent.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
+            self.audit.note(AuditEvent.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
             raise
 
     async def _exchange(self, client: str, code: str) -> Redeemed:
         confirmed, openid = await self._ending(client, code)
         ticket, answered_at = confirmed.ticket, confirmed.answered_at
-        if not self._keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
+        if not self.keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
             raise InvalidCode
         if confirmed.code_used_at:
             raise InvalidCode  # so that a code handed in again and again holds up no writer
         follower = await self._follower(confirmed, openid)
-        now = self._clock()
-        redeemed = await self._endings.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
+        now = self.clock()
+        redeemed = await self.endings.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
         if redeemed is None:
             raise InvalidCode
         ending, binding = redeemed
-        await self._projection.show(ending)
+        await self.projection.show(ending)
         registration = None
         if ending.outcome is Outcome.REGISTER and ending.code_used_at:
-            keys = self._keyring.newest(client)
+            keys = self.keyring.newest(client)
             registration = keys.registration(ending.ticket, openid, ending.code_used_at)
         return Redeemed(ending, follower, binding, registration)
 
     async def _ending(self, client: str, token: str) -> tuple[Ending, OpenId]:
         """Return the ending that *token* names, and whose it is; whether it is genuine is still to be seen."""
         head = _head(token)
-        ending = await self._endings.of(head.ticket) if head else None
+        ending = await self.endings.of(head.ticket) if head else None
         if ending is None or ending.client != client or ending.openid is None:
             raise InvalidCode
         return ending, ending.openid
@@ -104,9 +93,9 @@ class CodeExchange:
     async def _follower(self, ending: Ending, openid: OpenId) -> Follower:
         """Return what is known of a person; somebody new is asked about first, before their code is used up."""
         account = ending.account or ""
-        known = await self._followers.get(account, openid) or Follower(account, openid, subscribed=True)
+        known = await self.followers.get(account, openid) or Follower(account, openid, subscribed=True)
         # a site finds people by their unionid
-        return await self._follower_refresh.known(known) if ending.outcome is Outcome.REGISTER else known
+        return await self.follower_refresh.known(known) if ending.outcome is Outcome.REGISTER else known
 
     async def register(self, client: str, user_id: UserId, registration: str) -> tuple[Binding, bool]:
         """Bind the WeChat of *registration* to *user_id*; return the binding and whether it is new.
@@ -120,14 +109,14 @@ class CodeExchange:
         ticket, used_at = ending.ticket, ending.code_used_at
         if not used_at:
             raise InvalidCode
-        if not self._keyring.made(registration, client, lambda keys: keys.registration(ticket, openid, used_at)):
+        if not self.keyring.made(registration, client, lambda keys: keys.registration(ticket, openid, used_at)):
             raise InvalidCode
-        now = self._clock()
+        now = self.clock()
         if now >= used_at + REGISTRATION_LIVES:
             raise InvalidCode
-        site = self._clients[client]
+        site = self.clients[client]
         policy = Policy(rebind_replaces=site.rebind == "replace", consent=site.consent or None)
-        match await self._endings.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
+        match await self.endings.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
             case Bound(binding):
                 return binding, True
             case AlreadyBound(binding):

@@ -42,14 +42,14 @@ class _Found:
     person: Identity | None
 
 
+@dataclass(slots=True)
 class Endings:
-    def __init__(self, database: Database, identities: Identities) -> None:
-        self._database = database
-        self._identities = identities
+    database: Database
+    identities: Identities
 
     async def of(self, ticket: TicketId) -> Ending | None:
         """Return how a ticket ended; None if it has not, or was purged."""
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             found = await self._find(connection, ticket)
         return found.ending if found else None
 
@@ -75,7 +75,7 @@ class Endings:
         """
 
         async def work(connection: AsyncConnection) -> Ending | None:
-            person = await self._identities.find(connection, claim.account, openid, hold=True)
+            person = await self.identities.find(connection, claim.account, openid, hold=True)
             if person is None:
                 return None
             ending = Ending(
@@ -121,7 +121,7 @@ class Endings:
             await write_entries(connection, replace(_line(found.ending), at=now, event=AuditEvent.EXCHANGED))
             return found.ending, binding
 
-        return await self._database.once(work)
+        return await self.database.once(work)
 
     async def register(
         self, ticket: TicketId, *, client: str, user_id: UserId, policy: Policy, now: datetime
@@ -138,7 +138,7 @@ class Endings:
                 return None
             # Held, and before the ending: they may leave at this very moment.
             account, openid = found.person.account, found.person.openid
-            person = await self._identities.find(connection, account, openid, hold=True)
+            person = await self.identities.find(connection, account, openid, hold=True)
             found = await self._find(connection, ticket, hold=True)
             if person is None or found is None or found.person is None or not _registers(found.ending, client):
                 return None
@@ -147,7 +147,7 @@ class Endings:
             result = await bind(
                 connection,
                 person,
-                identities=self._identities,
+                identities=self.identities,
                 client=client,
                 user_id=user_id,
                 policy=replace(policy, takeover_moves=False),
@@ -159,7 +159,7 @@ class Endings:
                 await connection.execute(sa.update(endings).where(this).values(registered_to=user_id))
             return result
 
-        return await self._database.once(work)
+        return await self.database.once(work)
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that can still be read (CONTRACT 4), in the order of their tickets.
@@ -172,7 +172,7 @@ class Endings:
             .order_by(endings.c.ticket)
             .limit(limit)
         )
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [self._told(row) for row in rows]
 
@@ -180,14 +180,14 @@ class Endings:
         """Delete endings and bind requests that expired before; return how many."""
         return sum(
             [
-                await purge(self._database, table.c.ticket, before, when=table.c.expires_at)
+                await purge(self.database, table.c.ticket, before, when=table.c.expires_at)
                 for table in (endings, bind_requests)
             ]
         )
 
     async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[T]]) -> T | Ending:
         try:
-            return await self._database.attempt(work)
+            return await self.database.attempt(work)
         except IntegrityError:
             # The key refused the row, and with it went all that its transaction had done.
             if (standing := await self.of(ticket)) is None:
@@ -201,7 +201,7 @@ class Endings:
         return self._read(row) if row else None
 
     def _read(self, row: RowMapping) -> _Found:
-        person = self._identities.read(row)
+        person = self.identities.read(row)
         return _Found(_ending(row, person), person)
 
     def _told(self, row: RowMapping) -> Ending:
@@ -214,13 +214,13 @@ class Endings:
         if ending.account is None or ending.openid is None:
             return None
         # held, for the record is about to name them
-        return await self._identities.find(connection, ending.account, ending.openid, hold=True)
+        return await self.identities.find(connection, ending.account, ending.openid, hold=True)
 
     async def _log_in(
         self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, _: Policy
     ) -> Ending:
         known = await resolve(
-            connection, person, identities=self._identities, client=claim.client, now=ending.answered_at
+            connection, person, identities=self.identities, client=claim.client, now=ending.answered_at
         )
         if known is None:
             return replace(ending, outcome=Outcome.REGISTER)
@@ -234,7 +234,7 @@ class Endings:
         result = await bind(
             connection,
             person,
-            identities=self._identities,
+            identities=self.identities,
             client=claim.client,
             user_id=claim.user_id,
             policy=policy,

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
@@ -27,16 +28,17 @@ _PING: Final = 5.0
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 
 
+@dataclass(slots=True)
 class Feed:
     """Changes of tickets, as they happen in any process. Run `run` beside the server."""
 
-    def __init__(self, redis: "Redis | RedisCluster", *, on_connect: Callable[[], None] = lambda: None) -> None:
-        self._redis = redis
-        self._on_connect = on_connect
-        self._known: dict[TicketId, tuple[float, Ticket]] = {}
-        self._waiting: dict[TicketId, list[asyncio.Future[None]]] = {}
-        self._closed = False
-        self.connected = asyncio.Event()
+    redis: "Redis | RedisCluster"
+    _: KW_ONLY
+    on_connect: Callable[[], None] = lambda: None
+    _known: dict[TicketId, tuple[float, Ticket]] = field(default_factory=dict, init=False)
+    _waiting: dict[TicketId, list[asyncio.Future[None]]] = field(default_factory=dict, init=False)
+    _closed: bool = field(default=False, init=False)
+    connected: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
     def waiting(self) -> int:
@@ -93,8 +95,8 @@ class Feed:
         failures = 0
         while True:
             try:
-                await self._redis.initialize()  # a cluster cannot subscribe before it knows its nodes
-                async with self._redis.pubsub() as pubsub:
+                await self.redis.initialize()  # a cluster cannot subscribe before it knows its nodes
+                async with self.redis.pubsub() as pubsub:
                     await pubsub.subscribe(store.CHANNEL)
                     failures = 0
                     await self._listen(pubsub)
@@ -124,7 +126,7 @@ class Feed:
     def _begin(self) -> None:
         self._known.clear()
         self.connected.set()
-        self._on_connect()
+        self.on_connect()
         self._wake_all()
 
     def _take(self, data: str) -> None:

@@ -62,41 +62,24 @@ class BindOrder:
     requester: Requester = field(default_factory=Requester)
 
 
+@dataclass(slots=True, kw_only=True)
 class TicketIssuer:
     """Makes tickets, with codes from WeChat."""
 
-    def __init__(
-        self,
-        *,
-        clients: Mapping[str, Client],
-        lifetimes: Tickets,
-        keyring: Keyring,
-        apis: Mapping[str, WeChatApi],
-        redis: "Redis | RedisCluster",
-        store: TicketStore,
-        requests: BindRequests,
-        endings: Endings,
-        ticket_status: TicketStatus,
-        limits: RateLimits,
-        quota: QrQuota,
-        projection: Projection,
-        audit: AuditLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._clients = clients
-        self._lifetimes = lifetimes
-        self._keyring = keyring
-        self._apis = apis
-        self._redis = redis
-        self._store = store
-        self._requests = requests
-        self._endings = endings
-        self._ticket_status = ticket_status
-        self._limits = limits
-        self._quota = quota
-        self._projection = projection
-        self._audit = audit
-        self._clock = clock
+    clients: Mapping[str, Client]
+    lifetimes: Tickets
+    keyring: Keyring
+    apis: Mapping[str, WeChatApi]
+    redis: "Redis | RedisCluster"
+    store: TicketStore
+    requests: BindRequests
+    endings: Endings
+    ticket_status: TicketStatus
+    limits: RateLimits
+    quota: QrQuota
+    projection: Projection
+    audit: AuditLog
+    clock: Callable[[], datetime]
 
     async def login(
         self, client: str, *, account: str | None, via: Via, lang: Lang | None, requester: Requester
@@ -110,7 +93,7 @@ class TicketIssuer:
             StoreUnavailable: Redis does not answer.
         """
         kind = Kind.LOGIN_PAGE if via is Via.PAGE else Kind.LOGIN_BACKEND
-        lifetime = timedelta(seconds=self._lifetimes.login_lifetime)
+        lifetime = timedelta(seconds=self.lifetimes.login_lifetime)
         issued = await self._issue(client, account=account, kind=kind, lang=lang, lifetime=lifetime)
         await self._begin(issued, requester, client=client)
         return issued
@@ -127,13 +110,13 @@ class TicketIssuer:
         """
         wanted = replace(wanted, account=self._account(wanted.client, wanted.account))
         # Two tabs that open at once are to show the same code.
-        async with alone(self._redis, _lock(wanted), patience=_PATIENCE):
-            now = self._clock()
-            earlier = await self._requests.live(wanted.client, wanted.user_id, wanted.session, now=now)
+        async with alone(self.redis, _lock(wanted), patience=_PATIENCE):
+            now = self.clock()
+            earlier = await self.requests.live(wanted.client, wanted.user_id, wanted.session, now=now)
             for request in earlier:
                 if not wanted.refresh and (again := await self._reissued(request, wanted, now)):
                     return again
-            await self._limits.fresh_bind(wanted.client, wanted.user_id)
+            await self.limits.fresh_bind(wanted.client, wanted.user_id)
             issued = await self._bind(wanted)
             for request in earlier:
                 await self._cancel(request, now)
@@ -145,8 +128,8 @@ class TicketIssuer:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        now = self._clock()
-        for request in await self._requests.live(client, user_id, session, now=now):
+        now = self.clock()
+        for request in await self.requests.live(client, user_id, session, now=now):
             await self._cancel(request, now)
 
     async def _bind(self, wanted: BindOrder) -> Issued:
@@ -156,10 +139,10 @@ class TicketIssuer:
             # The scan finds the request in SQL, and with it who started it (service/confirmation/scan_context.py).
             kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
             lang=wanted.lang,
-            lifetime=timedelta(seconds=self._lifetimes.bind_lifetime),
+            lifetime=timedelta(seconds=self.lifetimes.bind_lifetime),
             user_id=wanted.user_id,
         )
-        await self._requests.save(
+        await self.requests.save(
             BindRequest(
                 ticket=issued.head.ticket,
                 client=wanted.client,
@@ -176,7 +159,7 @@ class TicketIssuer:
         return issued
 
     def _account(self, client: str, account: str | None) -> str:
-        accounts = self._clients[client].accounts
+        accounts = self.clients[client].accounts
         if account is not None and account not in accounts:
             raise InvalidRequest("account: not one of this client's accounts")
         return account or accounts[0]
@@ -192,8 +175,8 @@ class TicketIssuer:
         user_id: UserId | None = None,
     ) -> Issued:
         account = self._account(client, account)
-        keys = self._keyring.newest(client)
-        now = self._clock().replace(microsecond=0)  # a head counts whole seconds
+        keys = self.keyring.newest(client)
+        now = self.clock().replace(microsecond=0)  # a head counts whole seconds
         scene = make(
             kind=kind,
             lang=lang,
@@ -204,8 +187,8 @@ class TicketIssuer:
             user_id=user_id,
             key=keys.scene,
         )
-        async with self._quota.code(account, scene.head.purpose):
-            code = await self._apis[account].create_qr(scene.text, lifetime=lifetime)
+        async with self.quota.code(account, scene.head.purpose):
+            code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
         return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
     async def _begin(
@@ -215,8 +198,8 @@ class TicketIssuer:
         # A page that starts a login has the code already, and a bind's is in SQL.
         kept = head.purpose is Purpose.LOGIN and head.via is Via.BACKEND
         ticket = Ticket(head.ticket, requester=requester, qr_url=issued.qr_url if kept else None)
-        await self._store.update(ticket, lambda ticket: ticket, expires_at=head.expires_at)
-        self._audit.note(
+        await self.store.update(ticket, lambda ticket: ticket, expires_at=head.expires_at)
+        self.audit.note(
             AuditEvent.TICKET_MADE,
             client=client,
             account=issued.account,
@@ -230,10 +213,10 @@ class TicketIssuer:
         head = read_ticket(request.ticket)
         if head is None or request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
             return None
-        keys = self._keyring.maker(
+        keys = self.keyring.maker(
             Scene(head), client=request.client, account=request.account, user_id=request.user_id
         )
-        if keys is None or (await self._ticket_status.read_afresh(head)).status is not Status.PENDING:
+        if keys is None or (await self.ticket_status.read_afresh(head)).status is not Status.PENDING:
             return None
         secret = keys.secret(head.ticket)
         return Issued(head, secret, request.account, request.qr_url, request.created_at, fresh=False)
@@ -248,7 +231,7 @@ class TicketIssuer:
             expires_at=request.expires_at,
             via=Via.BACKEND,
         )
-        await self._projection.show(await self._endings.close(ending))
+        await self.projection.show(await self.endings.close(ending))
 
 
 def _lock(wanted: BindOrder) -> str:

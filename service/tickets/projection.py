@@ -7,6 +7,7 @@ is shown again.
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,16 +20,14 @@ log = logging.getLogger(__name__)
 _PAUSE: Final = 2.0
 
 
+@dataclass(slots=True, kw_only=True)
 class Projection:
     """Endings on their way from SQL to Redis. Run `run` beside the server; *missed* says Redis may lack some."""
 
-    def __init__(
-        self, *, store: TicketStore, endings: Endings, missed: asyncio.Event, clock: Callable[[], datetime]
-    ) -> None:
-        self._store = store
-        self._endings = endings
-        self._clock = clock
-        self._missed = missed
+    store: TicketStore
+    endings: Endings
+    missed: asyncio.Event
+    clock: Callable[[], datetime]
 
     async def show(self, ending: Ending) -> None:
         """Show one ending; if Redis fails, it is shown later: SQL has it."""
@@ -36,29 +35,29 @@ class Projection:
             await self._show(ending)
         except StoreUnavailable as e:
             log.warning("an ending waits to be shown: %s", e.detail)
-            self._missed.set()
+            self.missed.set()
 
     async def run(self) -> None:
         """Show again whatever was missed, until cancelled."""
         while True:
-            await self._missed.wait()
-            self._missed.clear()
+            await self.missed.wait()
+            self.missed.clear()
             try:
                 await self._show_all()
             except StoreUnavailable as e:
                 log.warning("endings wait to be shown: %s", e.detail)
-                self._missed.set()
+                self.missed.set()
                 await asyncio.sleep(_PAUSE)
 
     async def _show_all(self) -> None:
         after = ""
-        while page := await self._endings.unexpired(self._clock(), after=after):
+        while page := await self.endings.unexpired(self.clock(), after=after):
             for ending in page:
                 await self._show(ending)
             after = page[-1].ticket
 
     async def _show(self, ending: Ending) -> None:
-        await self._store.update(
+        await self.store.update(
             Ticket(ending.ticket),
             lambda ticket: settle(ticket, ending, now=ending.answered_at),
             expires_at=ending.expires_at,

@@ -34,25 +34,16 @@ class TicketView:
     code: str | None
 
 
+@dataclass(slots=True, kw_only=True)
 class TicketStatus:
     """Reads tickets for the pages that follow them."""
 
-    def __init__(
-        self,
-        *,
-        store: TicketStore,
-        feed: Feed,
-        endings: Endings,
-        requests: BindRequests,
-        projection: Projection,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._store = store
-        self._feed = feed
-        self._endings = endings
-        self._requests = requests
-        self._projection = projection
-        self._clock = clock
+    store: TicketStore
+    feed: Feed
+    endings: Endings
+    requests: BindRequests
+    projection: Projection
+    clock: Callable[[], datetime]
 
     async def read(self, head: TicketHeader) -> Ticket:
         """Return the ticket as it stands now, from memory if this process knows it.
@@ -60,7 +51,7 @@ class TicketStatus:
         Raises:
             StoreUnavailable: Redis or the database does not answer.
         """
-        return await self._current(head, self._feed.known(head.ticket) or await self._load(head))
+        return await self._current(head, self.feed.known(head.ticket) or await self._load(head))
 
     async def read_afresh(self, head: TicketHeader) -> Ticket:
         """Return the ticket as it stands now, not from memory.
@@ -81,10 +72,10 @@ class TicketStatus:
 
     async def changed(self, head: TicketHeader, ticket: Ticket, *, seconds: float) -> None:
         """Return once the ticket may have changed or lapsed, or after *seconds* at most; no store is asked."""
-        left = (head.expires_at - self._clock()).total_seconds()
+        left = (head.expires_at - self.clock()).total_seconds()
         if 0 < left < seconds and not ticket.status.final:
             seconds = left
-        await self._feed.wait(ticket, seconds=seconds)
+        await self.feed.wait(ticket, seconds=seconds)
 
     async def qr_url(self, head: TicketHeader) -> str | None:
         """Return what the code of a ticket says that a back end made; None when it is kept no more.
@@ -93,7 +84,7 @@ class TicketStatus:
             StoreUnavailable: Redis or the database does not answer.
         """
         if head.purpose is Purpose.BIND:
-            request = await self._requests.of(head.ticket)
+            request = await self.requests.of(head.ticket)
             return request.qr_url if request else None
         return (await self.read(head)).qr_url
 
@@ -104,7 +95,7 @@ class TicketStatus:
             TicketFinished: it has ended already, however.
             StoreUnavailable: the database does not answer.
         """
-        now = to_millisecond(self._clock())  # as SQL keeps it, so that our ending is told from another
+        now = to_millisecond(self.clock())  # as SQL keeps it, so that our ending is told from another
         if now >= head.expires_at:
             raise TicketFinished("the ticket has expired")
         wanted = Ending(
@@ -115,8 +106,8 @@ class TicketStatus:
             expires_at=head.expires_at,
             via=head.via,
         )
-        stands = await self._endings.close(wanted)
-        await self._projection.show(stands)
+        stands = await self.endings.close(wanted)
+        await self.projection.show(stands)
         if stands != wanted:
             raise TicketFinished(f"the ticket is {stands.status}")
 
@@ -135,32 +126,32 @@ class TicketStatus:
         )
 
     async def _load(self, head: TicketHeader) -> Ticket:
-        return await self._store.load(head.ticket) or await self._restore(head)
+        return await self.store.load(head.ticket) or await self._restore(head)
 
     async def _restore(self, head: TicketHeader) -> Ticket:
         """Put back into Redis what can be known of a ticket it has lost."""
         blank = Ticket(head.ticket, requester=await self._requester(head))
-        ending = await self._endings.of(head.ticket)
-        return await self._store.update(
+        ending = await self.endings.of(head.ticket)
+        return await self.store.update(
             blank,
             lambda ticket: settle(ticket, ending, now=ending.answered_at) if ending else ticket,
             expires_at=head.expires_at,
         )
 
     async def _requester(self, head: TicketHeader) -> Requester:
-        request = await self._requests.of(head.ticket) if head.purpose is Purpose.BIND else None
+        request = await self.requests.of(head.ticket) if head.purpose is Purpose.BIND else None
         return Requester(account_name=request.account_name if request else None)
 
     async def _current(self, head: TicketHeader, ticket: Ticket) -> Ticket:
         """Let the ticket lapse when its time is over; ask SQL first, for Redis may have missed the ending."""
-        now = self._clock()
+        now = self.clock()
         if ticket.status.final:
             return ticket
         lapsed = now >= head.expires_at
         stale = ticket.checked_at is not None and now - ticket.checked_at > _STALE
         if not (lapsed or stale):
             return ticket
-        ending = await self._endings.of(head.ticket)
+        ending = await self.endings.of(head.ticket)
 
         def move(ticket: Ticket) -> Ticket:
             if ending:
@@ -169,7 +160,7 @@ class TicketStatus:
                 return advance(ticket, Signal.LAPSE, now=now)
             return replace(ticket, checked_at=now)
 
-        return await self._store.update(ticket, move, expires_at=head.expires_at)
+        return await self.store.update(ticket, move, expires_at=head.expires_at)
 
 
 def _code(head: TicketHeader, ticket: Ticket, keys: ClientKeys) -> str | None:

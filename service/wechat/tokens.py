@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Final
 
 import aiohttp
@@ -32,17 +32,16 @@ class Grant:
     lifetime: int
 
 
+@dataclass(slots=True)
 class TokenCache:
     """The accounts' tokens, cached in Redis (`decode_responses=True`) until they are due."""
 
-    def __init__(
-        self, redis: Redis | RedisCluster, *, http: aiohttp.ClientSession, prefix: str = "scanbind"
-    ) -> None:
-        self._redis = redis
-        self._http = http
-        self._prefix = prefix
-        self._flights: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._failures: dict[str, tuple[float, int | None]] = {}
+    redis: Redis | RedisCluster
+    _: KW_ONLY
+    http: aiohttp.ClientSession
+    prefix: str = "scanbind"
+    _flights: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), init=False)
+    _failures: dict[str, tuple[float, int | None]] = field(default_factory=dict, init=False)
 
     async def get(self, account: ApiAccount) -> str:
         """Return the account's token. Raises WeChatUnavailable, StoreUnavailable."""
@@ -57,7 +56,7 @@ class TokenCache:
         return await self._fetched(account, failed=failed)
 
     async def _fetched(self, account: ApiAccount, *, failed: str | None) -> str:
-        lock = alone(self._redis, self._key(account, "token-lock"), patience=_WAIT)
+        lock = alone(self.redis, self._key(account, "token-lock"), patience=_WAIT)
         async with self._flights[account.appid], lock:
             cached = await self._cached(account)
             if cached not in (None, failed):
@@ -69,20 +68,20 @@ class TokenCache:
 
     async def _cached(self, account: ApiAccount) -> str | None:
         with redis_errors():
-            token = await self._redis.get(self._key(account, "token"))
+            token = await self.redis.get(self._key(account, "token"))
         return token.decode() if isinstance(token, bytes) else token
 
     async def _keep(self, account: ApiAccount, grant: Grant) -> None:
         # Redis counts the time, so processes need not agree on the hour
         seconds = max(min(grant.lifetime, _LIFETIME) - DUE, 1)
         with redis_errors():
-            await self._redis.set(self._key(account, "token"), grant.token, ex=seconds)
+            await self.redis.set(self._key(account, "token"), grant.token, ex=seconds)
 
     async def _granted(self, account: ApiAccount) -> Grant:
         request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
 
         async def attempt() -> Grant:
-            return _grant(await exchange(self._http, "post", account.url(ENDPOINT), body=request))
+            return _grant(await exchange(self.http, "post", account.url(ENDPOINT), body=request))
 
         try:
             return await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
@@ -97,7 +96,7 @@ class TokenCache:
             raise WeChatUnavailable("WeChat gave no access token", errcode=errcode)
 
     def _key(self, account: ApiAccount, name: str) -> str:
-        return f"{self._prefix}:{{{account.appid}}}:{name}"  # the braces keep a cluster's keys together
+        return f"{self.prefix}:{{{account.appid}}}:{name}"  # the braces keep a cluster's keys together
 
 
 def _grant(answer: dict[str, Any]) -> Grant:
