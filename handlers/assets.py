@@ -11,8 +11,18 @@ from typing import Final
 
 from aiohttp import web
 
+from handlers.http.operation import (
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    TEXT,
+    Answer,
+    CrossOrigin,
+    Operation,
+    in_path,
+    text,
+)
 from handlers.http.responses import listed
-from models.errors import NotFound
+from models import errors
 
 WEB: Final = Path(__file__).parent.parent / "web"
 _VERSION_LENGTH: Final = 16
@@ -62,7 +72,7 @@ async def pinned(request: web.Request) -> web.Response:
     """Give the version of a script that the address names, if it is this release's."""
     script = SCRIPTS[request.match_info["script"]]
     if request.match_info["version"] != script.version:
-        raise NotFound(
+        raise errors.NotFound(
             "this release has another version: run `scanbind widget` and put what it prints into the page"
         )
     return _sent(request, script, caching=_FOREVER)
@@ -82,3 +92,26 @@ def _sent(request: web.Request, script: Script, *, caching: str) -> web.Response
         headers["Content-Encoding"] = "gzip"
     body = script.packed if packed else script.body
     return web.Response(body=body, content_type="text/javascript", charset="utf-8", headers=headers)
+
+
+_TAG: Final = "pages"
+_SCRIPT: Final = in_path("script", {"enum": list(SCRIPTS)}, "Its name.")
+_VERSION: Final = in_path("version", text(16), "Names its very bytes, as `scanbind widget` prints them.")
+_SENT: Final = {200: Answer("The script.", {"text/javascript": TEXT}, ("ETag",)), 304: NOT_MODIFIED}
+_NAMES: Final = "|".join(SCRIPTS)
+
+OPERATIONS: Final = (
+    Operation(
+        *(_TAG, "GET", f"/{{script:{_NAMES}}}.js", latest),
+        parameters=(_SCRIPT, IF_NONE_MATCH),
+        answers=_SENT,
+        cross_origin=CrossOrigin.READ,
+    ),
+    Operation(
+        *(_TAG, "GET", f"/{{script:{_NAMES}}}-{{version:[0-9a-f]+}}.js", pinned),
+        parameters=(_SCRIPT, _VERSION, IF_NONE_MATCH),
+        answers=_SENT,
+        refuses=(errors.NotFound,),
+        cross_origin=CrossOrigin.READ,
+    ),
+)

@@ -3,39 +3,27 @@
 import inspect
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, lru_cache
+from collections import ChainMap, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import core_schema
 from typing_extensions import override
 
 from handlers.http import schemas
-from handlers.http.operation import (
-    JSON,
-    OPERATIONS,
-    PARAMETERS,
-    PATH,
-    SECURITY,
-    TEXT,
-    Answer,
-    Operation,
-    Schema,
-    Shape,
-)
+from handlers.http.operation import JSON, TEXT, Answer, Operation, Schema, adapter
+from handlers.http.operation import OPERATIONS as KNOWN
 from handlers.http.problems import INTERNAL, PROBLEMS, Problem
-from models.errors import BindingConflict, InvalidRequest
+from models.errors import BindingConflict
 from service.app_keys import SETTINGS
 
 Json = dict[str, Any]
-Door = tuple[str, str, Handler]
-"""A method, the address it stands at, and who answers."""
 
 _ABOUT: Final = (
     "Scan with WeChat: log in, register, bind an account, and disconnect again. "
@@ -43,7 +31,8 @@ _ABOUT: Final = (
     "New fields may be added to answers at any time."
 )
 _PROBLEM: Final = "application/problem+json"
-_NAMED: Final = re.compile(r"{(\w+)}")
+_PATTERN: Final = re.compile(r"{(\w+):[^{}]*}")
+"""What only the router knows of a part of an address."""
 _HEADERS: Final[Mapping[str, str]] = {
     "X-Request-Id": "Names this request in the log.",
     "ETag": "Stands for what is told; of a ticket: status, match, outcome, reason and code.",
@@ -63,29 +52,25 @@ _OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
 
 async def document(request: web.Request) -> web.Response:
     """Describe this interface."""
-    doors = tuple(_doors(request.app))
-    body = _document(doors, request.app[SETTINGS].server.public_url)
+    body = _document(request.app[KNOWN], request.app[SETTINGS].server.public_url)
     return web.Response(body=body, content_type=JSON, headers={"Cache-Control": "no-cache"})
 
 
-_OPERATIONS: Final = {
-    **OPERATIONS,
-    document: Operation(answers={200: Answer("This.", {JSON: {"type": "object"}})}),
-}
-
-
-def _doors(app: web.Application) -> Iterator[Door]:
-    """Give what can be called; HEAD is GET without the body, and browsers alone ask with OPTIONS."""
-    for route in app.router.routes():
-        if route.resource and route.handler in _OPERATIONS and route.method != "HEAD":
-            yield route.method, route.resource.canonical, route.handler
+OPERATIONS: Final = (
+    Operation(
+        *("openapi", "GET", "/openapi.json", document),
+        answers={200: Answer("This.", {JSON: {"type": "object"}})},
+    ),
+)
 
 
 @lru_cache(maxsize=1)
-def _document(doors: tuple[Door, ...], public_url: str) -> bytes:
+def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
+    described, components = _schemas(operations)
+    write = _Writer(described)
     paths: defaultdict[str, Json] = defaultdict(dict)
-    for method, path, handler in doors:
-        paths[path][method.lower()] = _operation(method, path, handler)
+    for one in operations:
+        paths[_PATTERN.sub(r"{\1}", one.path)][one.method.lower()] = write.operation(one)
     tree = {
         "openapi": "3.1.0",
         "info": {
@@ -97,76 +82,72 @@ def _document(doors: tuple[Door, ...], public_url: str) -> bytes:
         "servers": [{"url": public_url}],
         "paths": paths,
         "components": {
-            "schemas": _schemas()[1],
-            "responses": {problem.slug: _refusal([problem]) for problem in (*PROBLEMS.values(), INTERNAL)},
+            "schemas": components,
+            "responses": {problem.slug: write.refusal([problem]) for problem in (*PROBLEMS.values(), INTERNAL)},
             "headers": {name: {"schema": TEXT, "description": about} for name, about in _HEADERS.items()},
-            "securitySchemes": SECURITY,
+            "securitySchemes": dict(ChainMap(*(dict(one.caller.schemes) for one in operations if one.caller))),
         },
     }
     return json.dumps(tree, ensure_ascii=False).encode()
 
 
-def _operation(method: str, path: str, handler: Handler) -> Json:
-    told, group = _OPERATIONS[handler], handler.__module__.rpartition(".")[2]
-    named = [{"in": "path", "name": name, "required": True, **PATH[name]} for name in _NAMED.findall(path)]
-    written: Json = {
-        "summary": (inspect.getdoc(handler) or "").partition("\n")[0],
-        "tags": [group],
-        "parameters": [*named, *(PARAMETERS[name] for name in told.parameters)],
-        "security": [{scheme: []} for scheme in told.callers],
-        "responses": {**{str(code): _answer(it) for code, it in told.answers.items()}, **_refusals(told)},
-    }
-    if method != "OPTIONS":  # one handler at several addresses, and an id must be unique
-        written["operationId"] = f"{group}_{handler.__name__}"
-    if told.body:
-        written["requestBody"] = {"required": True, "content": _content(told.body)}
-    return written
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes operations as OpenAPI; *schemas* are those of the types that they take and give."""
 
+    schemas: Mapping[Any, Schema]
 
-def _answer(told: Answer) -> Json:
-    return {
-        "description": told.means,
-        "headers": _headers(told.headers),
-        **({"content": _content(told.content)} if told.content else {}),
-    }
+    def operation(self, told: Operation) -> Json:
+        good = {str(code): self._answer(answer) for code, answer in told.answers.items()}
+        written: Json = {
+            "summary": (inspect.getdoc(told.handler) or "").partition("\n")[0],
+            "tags": [told.tag],
+            "parameters": list(told.parameters),
+            "security": [{scheme: []} for scheme in (told.caller.schemes if told.caller else ())],
+            "responses": good | self._refusals(told),
+        }
+        if told.method != "OPTIONS":  # one handler at several addresses, and an id must be unique
+            written["operationId"] = f"{told.tag}_{told.handler.__name__}"
+        if body := {JSON: told.body} if told.body is not None else told.raw_body:
+            written["requestBody"] = {"required": True, "content": self._content(body)}
+        return written
 
+    def refusal(self, problems: list[Problem]) -> Json:
+        """Describe an answer that is one of *problems*, all of one status."""
+        shape = schemas.Conflict if PROBLEMS[BindingConflict] in problems else schemas.Problem
+        types = [f"/problems/{problem.slug}" for problem in problems]
+        schema = {"allOf": [self.schemas[shape], {"properties": {"type": {"enum": types}}}]}
+        return {
+            "description": " ".join(f"`{problem.slug}`: {problem.title}." for problem in problems),
+            "headers": _headers(_OF_STATUS.get(problems[0].status, ())),
+            "content": {_PROBLEM: {"schema": schema}},
+        }
 
-def _refusals(told: Operation) -> Json:
-    by_status: defaultdict[int, list[Problem]] = defaultdict(list)
-    for error in dict.fromkeys((*told.refuses, InvalidRequest)):  # what stands twice is refused everywhere
-        by_status[PROBLEMS[error].status].append(PROBLEMS[error])
-    by_status[INTERNAL.status].append(INTERNAL)
-    return {str(status): _referred(problems) for status, problems in sorted(by_status.items())}
+    def _answer(self, told: Answer) -> Json:
+        content = {"content": self._content(told.content)} if told.content else {}
+        return {"description": told.means, "headers": _headers(told.headers), **content}
 
+    def _refusals(self, told: Operation) -> Json:
+        by_status: defaultdict[int, list[Problem]] = defaultdict(list)
+        for error in told.refusals:
+            by_status[PROBLEMS[error].status].append(PROBLEMS[error])
+        by_status[INTERNAL.status].append(INTERNAL)
+        return {str(status): self._referred(problems) for status, problems in sorted(by_status.items())}
 
-def _referred(problems: list[Problem]) -> Json:
-    if len(problems) == 1:
-        return {"$ref": f"#/components/responses/{problems[0].slug}"}
-    return _refusal(problems)
+    def _referred(self, problems: list[Problem]) -> Json:
+        if len(problems) == 1:
+            return {"$ref": f"#/components/responses/{problems[0].slug}"}
+        return self.refusal(problems)
 
-
-def _refusal(problems: list[Problem]) -> Json:
-    """Describe an answer that is one of *problems*, all of one status."""
-    shape = schemas.CONFLICT if PROBLEMS[BindingConflict] in problems else schemas.PROBLEM
-    types = [f"/problems/{problem.slug}" for problem in problems]
-    schema = {"allOf": [_schema(shape), {"properties": {"type": {"enum": types}}}]}
-    return {
-        "description": " ".join(f"`{problem.slug}`: {problem.title}." for problem in problems),
-        "headers": _headers(_OF_STATUS.get(problems[0].status, ())),
-        "content": {_PROBLEM: {"schema": schema}},
-    }
+    def _content(self, told: Mapping[str, Any]) -> Json:
+        return {
+            media: {"schema": shape if isinstance(shape, Mapping) else self.schemas[shape]}
+            for media, shape in told.items()
+        }
 
 
 def _headers(names: Iterable[str]) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
-
-
-def _content(told: Mapping[str, Shape | Schema]) -> Json:
-    return {media: {"schema": _schema(shape)} for media, shape in told.items()}
-
-
-def _schema(shape: Shape | Schema) -> Schema:
-    return _schemas()[0][shape] if isinstance(shape, TypeAdapter) else shape
 
 
 class _Untitled(GenerateJsonSchema):
@@ -179,20 +160,18 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-@cache
-def _schemas() -> tuple[dict[Shape, Json], Json]:
-    """Return the schema of every shape that is taken or given, and the components they refer to."""
-    operations = _OPERATIONS.values()
-    taken = [shape for told in operations for shape in told.body.values()]
+def _schemas(operations: Iterable[Operation]) -> tuple[dict[Any, Json], Json]:
+    """Return the schema of every type that is taken or given, and the components they refer to."""
+    taken = [told.body for told in operations if told.body is not None]
     given = [shape for told in operations for it in told.answers.values() for shape in it.content.values()]
-    modes: dict[Shape, JsonSchemaMode] = {
-        **{shape: "validation" for shape in taken if isinstance(shape, TypeAdapter)},
-        **{shape: "serialization" for shape in given if isinstance(shape, TypeAdapter)},
-        schemas.PROBLEM: "serialization",
-        schemas.CONFLICT: "serialization",
+    modes: dict[Any, JsonSchemaMode] = {
+        **dict.fromkeys(taken, "validation"),
+        **{shape: "serialization" for shape in given if not isinstance(shape, Mapping)},
+        schemas.Problem: "serialization",
+        schemas.Conflict: "serialization",
     }
     made, rest = TypeAdapter.json_schemas(
-        [(shape, mode, shape) for shape, mode in modes.items()],
+        [(shape, mode, adapter(shape)) for shape, mode in modes.items()],
         ref_template="#/components/schemas/{model}",
         schema_generator=_Untitled,
     )

@@ -1,5 +1,7 @@
 """What can go wrong, in the service's own words. Knows nothing of HTTP: handlers/http/problems.py maps it."""
 
+from models.binding import ConflictReason
+
 
 class ServiceError(Exception):
     """The root of everything the service refuses or fails at; `detail` is safe to show to the caller."""
@@ -73,9 +75,9 @@ class BindingNotFound(ServiceError):
 
 
 class BindingConflict(ServiceError):
-    """The binding cannot be made; `reason` is `wechat_taken` or `user_taken`."""
+    """The binding cannot be made."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: ConflictReason, detail: str = "") -> None:
         super().__init__(detail)
         self.reason = reason
 

@@ -197,7 +197,7 @@ async def test_a_text_that_answers_nothing_is_left_alone(make: Make, text: str) 
     page, person, _, _ = await scanned(world)
     assert await world.say(person, text) is None
     assert (await page.poll())["status"] == "scanned"
-    assert world.sandbox.reply_cache[-1].state == "answered"
+    assert world.sandbox.deliveries[-1].state == "answered"
 
 
 async def test_a_number_without_a_question_is_left_alone(make: Make) -> None:

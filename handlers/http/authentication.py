@@ -8,7 +8,16 @@ from typing import Final
 from aiohttp import web
 
 from handlers.http import cors
-from models.errors import ForbiddenOrigin, TicketNotFound, Unauthorized, WrongCredentials
+from handlers.http.operation import Caller
+from models.errors import (
+    ForbiddenOrigin,
+    RateLimited,
+    SessionNotFound,
+    StoreUnavailable,
+    TicketNotFound,
+    Unauthorized,
+    WrongCredentials,
+)
 from models.ip_address import parsed_address
 from models.portal import PortalSession
 from models.scene import TicketHeader, read_ticket
@@ -48,7 +57,7 @@ def basic_client(request: web.Request) -> str | None:
     return name
 
 
-def require_client(request: web.Request) -> str:
+async def require_client(request: web.Request) -> str:
     """Return the client whose back end is calling.
 
     Raises:
@@ -73,7 +82,7 @@ def require_origin(request: web.Request, client_id: str) -> str:
     return client_id
 
 
-def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, ClientKeys]:
+async def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, ClientKeys]:
     """Return the ticket in the address and its client's keys, if the caller holds its secret.
 
     Raises:
@@ -113,6 +122,15 @@ async def require_portal_session(request: web.Request) -> PortalSession:
     if cookie is None:
         cors.only(request, request.app[SETTINGS].clients[session.client].origins)
     return session
+
+
+async def require_link_token(request: web.Request) -> str:
+    """Return the token of a portal link; what it opens is looked up by the handler.
+
+    Raises:
+        Unauthorized: there is no bearer token.
+    """
+    return bearer(request, "the link's token")
 
 
 def bearer(request: web.Request, what: str) -> str:
@@ -202,3 +220,70 @@ def _basic(header: str) -> tuple[str, bytes]:
         return name.decode(), secret
     except (binascii.Error, UnicodeError, ValueError) as e:
         raise Unauthorized("the credentials cannot be read") from e
+
+
+_SITE: Final = {
+    "site": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A site's back end: the client's name and secret.",
+    }
+}
+_PAGE: Final = {
+    "page": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Origin",
+        "description": "A page of the site: browsers say where it comes from, and the client lists its origins. "
+        "This keeps other sites' pages out, not programs, so limits apply.",
+    }
+}
+_BY_PASSWORD: Final = (Unauthorized, RateLimited, StoreUnavailable)
+
+CLIENT: Final = Caller(_SITE, _BY_PASSWORD, require_client)
+"""A site's back end; the handler gets the client's name."""
+CLIENT_OR_PAGE: Final = Caller(_SITE | _PAGE, (*_BY_PASSWORD, ForbiddenOrigin))
+"""A site's back end or its page: which of them, the handler learns from the body as well."""
+TICKET_HOLDER: Final = Caller(
+    {
+        "follower": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Whoever holds the ticket's `secret`.",
+        }
+    },
+    (Unauthorized, StoreUnavailable, TicketNotFound),
+    require_ticket_secret,
+)
+"""Who holds a ticket's secret; the handler gets the ticket's header and its client's keys."""
+LINK_HOLDER: Final = Caller(
+    {
+        "link": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Whoever holds a portal session's `token`; once.",
+        }
+    },
+    (Unauthorized, StoreUnavailable, SessionNotFound),
+    require_link_token,
+)
+"""Who holds a portal link; the handler gets its token."""
+ACCOUNT_HOLDER: Final = Caller(
+    {
+        "account_holder": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Whoever opened a portal session and holds its `secret`.",
+        },
+        "portal_page": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": f"{PORTAL_COOKIE}_SESSION",
+            "description": "The portal's own page; no other page's requests are taken with it. `SESSION` is the "
+            "session's id; by https the name begins with `__Host-`.",
+        },
+    },
+    (Unauthorized, StoreUnavailable, ForbiddenOrigin, SessionNotFound),
+    require_portal_session,
+)
+"""Who opened a portal session; the handler gets the session."""

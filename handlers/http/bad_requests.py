@@ -1,12 +1,21 @@
-"""What is no HTTP is refused as a problem: aiohttp would quote it, and tell what the service is made of."""
+"""Refuses as a problem what is no HTTP, and every `Expect` but `100-continue`.
 
+aiohttp would quote the first, and tell what the service is made of; the second it would quote, or fail where it
+is no text.
+"""
+
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Final
 
 from aiohttp import web
 
 from handlers.http import problems
 from handlers.http.middleware import identify, sign
 from models.errors import InvalidRequest
+
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_CONTINUE: Final = "100-continue"
 
 
 class Connection(web.RequestHandler):
@@ -31,3 +40,22 @@ class Connection(web.RequestHandler):
         sign(refusal)
         refusal.force_close()
         return refusal
+
+
+def only_continue(handler: _Handler) -> _Handler:
+    """Return the server's *handler* for requests that expect nothing, or to go on (RFC 9110, 10.1.1)."""
+
+    def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        # Not a coroutine of its own: thousands wait below it, and each would cost one more.
+        return (
+            handler(request) if request.headers.get("Expect", _CONTINUE).lower() == _CONTINUE else _refuse(request)
+        )
+
+    return handle
+
+
+async def _refuse(request: web.BaseRequest) -> web.StreamResponse:
+    identify(request)
+    refusal = problems.answer(InvalidRequest(f"Expect: only {_CONTINUE} is known"))
+    sign(refusal)
+    return refusal

@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
+from handlers.http.operation import Answer, CrossOrigin, Operation
 from service.app_keys import SETTINGS
 
 _READERS: Final = web.RequestKey("readers", Collection)
@@ -25,6 +26,16 @@ def anybody(request: web.Request) -> None:
 def only(request: web.Request, origins: Collection[str]) -> None:
     """Let only pages of *origins* read the answer."""
     request[_READERS] = origins
+
+
+def preflight_of(operation: Operation) -> Operation:
+    """Return the operation that answers OPTIONS where *operation* stands."""
+    return Operation(
+        *("cors", "OPTIONS", operation.path, preflight),
+        parameters=tuple(it for it in operation.parameters if it["in"] == "path"),
+        answers={204: Answer("With CORS headers, if some client lists the origin.")},
+        cross_origin=CrossOrigin.CALL,
+    )
 
 
 async def preflight(request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from handlers.http import brute_force, cors, problems
+from handlers.http.operation import CrossOrigin, operation_of
 from handlers.http.request_body import shown
 from models.errors import InvalidRequest
 from service.app_keys import METRICS
@@ -19,23 +20,6 @@ from service.observability.logs import REQUEST_ID
 
 log = logging.getLogger("scanbind.access")
 
-CROSS_ORIGIN: Final = frozenset(
-    {
-        "/v1/tickets",
-        "/v1/tickets/{ticket}",
-        "/v1/tickets/{ticket}/events",
-        "/v1/tickets/{ticket}/code",
-        "/{script}.js",
-        "/{script}-{version}.js",
-        "/v1/portal-sessions/{session}",
-        "/v1/portal-sessions/{session}/open",
-        "/v1/portal-sessions/{session}/tickets",
-        "/v1/portal-sessions/{session}/bindings/{account}",
-    }
-)
-"""What pages of other origins may call."""
-_JUDGES_ITSELF: Final = frozenset({"/wechat/{account}"})
-"""Where a parameter that stands twice is a wrong signature (CONTRACT 6)."""
 _FAULTS: Final = 400
 _NOWHERE: Final = "unknown"
 _PROCESS: Final = secrets.token_hex(4)
@@ -48,12 +32,12 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Run the handler; whatever it raises leaves as a problem."""
     identify(request)
     began = time.perf_counter()
-    route = _route(request)
-    if route in CROSS_ORIGIN:
+    route, operation = _route(request), operation_of(request)
+    if operation and operation.cross_origin is not CrossOrigin.NO:
         cors.anybody(request)
     response: web.StreamResponse
     try:
-        if route not in _JUDGES_ITSELF:
+        if not (operation and operation.repeats):
             _refuse_repeated(request)
         response = await handler(request)
     except ConnectionError:

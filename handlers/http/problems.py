@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from pydantic_core import to_json
 
+from handlers.http import schemas
+from handlers.http.responses import NO_STORE, to_json
 from models import errors
+from models.binding import ConflictReason
 from service.observability.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
@@ -56,39 +58,41 @@ def answer(error: Exception) -> web.Response:
         log.error("unexpected failure", exc_info=error)
     elif problem.status >= web.HTTPInternalServerError.status_code:
         log.warning("%s: %s", problem.slug, error.__cause__.__class__.__name__, extra={"detail": str(error)})
-    return respond(problem, detail=_detail(error), extra=_extra(error), headers=_headers(error))
+    return respond(
+        problem,
+        detail=_detail(error),
+        reason=error.reason if isinstance(error, errors.BindingConflict) else None,
+        headers=_headers(error),
+    )
 
 
 def respond(
     problem: Problem,
     *,
     detail: str = "",
-    extra: Mapping[str, Any] | None = None,
+    reason: ConflictReason | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """Write *problem* as application/problem+json."""
-    body = {
-        "type": f"/problems/{problem.slug}",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": detail or problem.title,
-        "instance": REQUEST_ID.get(),
-        **(extra or {}),
-    }
+    body = schemas.Problem(
+        type=f"/problems/{problem.slug}",
+        title=problem.title,
+        status=problem.status,
+        detail=detail or problem.title,
+        instance=REQUEST_ID.get() or "",
+    )
+    if reason:
+        body = schemas.Conflict(**dict(body), reason=reason)
     return web.Response(
         body=to_json(body),
         status=problem.status,
         content_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={**NO_STORE, **(headers or {})},
     )
 
 
 def _detail(error: Exception) -> str:
     return error.detail if isinstance(error, errors.ServiceError) else ""
-
-
-def _extra(error: Exception) -> dict[str, Any]:
-    return {"reason": error.reason} if isinstance(error, errors.BindingConflict) else {}
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -1,19 +1,17 @@
-"""What callers may send: JSON of a known shape, or a problem that names the field."""
+"""Reads JSON bodies strictly: the shape that is asked for, or an error that names the field."""
 
 import asyncio
 import json
 import unicodedata
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from handlers.http.responses import listed
 from models.errors import InvalidRequest, UnsupportedMediaType
-from models.language import Lang
 from models.tables.columns import NAME
-from service.tickets.code_exchange import LONGEST_TOKEN
 
 T = TypeVar("T")
 
@@ -29,95 +27,6 @@ _OURS: Final = {
     "union_tag_invalid": "purpose: must be login or bind",
 }
 """Pydantic's words for a fault, where ours are plainer."""
-
-
-def _user_id(value: str) -> str:
-    if not value.isprintable() or value in (".", ".."):
-        raise ValueError("must be printable, and neither . nor ..")
-    return value
-
-
-UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_user_id)]
-"""CONTRACT 4: kept exactly, so nothing is folded or normalised."""
-
-
-def _opaque(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("must not hold a NUL")
-    return value
-
-
-Opaque = AfterValidator(_opaque)
-"""Kept as it is; PostgreSQL's text holds everything but a NUL."""
-
-
-_TOKEN: Final = {"maxLength": LONGEST_TOKEN}
-"""For the description only: a longer token is refused as `invalid-code`, as any wrong one is (CONTRACT 4, 5)."""
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Visitor(_Body):
-    """The person in front of the site, as its back end sees them."""
-
-    ip: Annotated[str, Field(max_length=64)] | None = None
-    user_agent: Annotated[str, Field(max_length=1024)] | None = None
-
-
-class LoginRequest(_Body):
-    purpose: Literal["login"]
-    client_id: Annotated[str, Field(max_length=64)] | None = None
-    account: Annotated[str, Field(max_length=64)] | None = None
-    lang: Annotated[Lang, Field(strict=False)] | None = None
-    state: Annotated[str, Field(max_length=256), Opaque] | None = None
-    visitor: Visitor | None = None
-
-
-class BindTicketRequest(_Body):
-    purpose: Literal["bind"]
-    client_id: Annotated[str, Field(max_length=64)] | None = None
-    user_id: UserId
-    account: Annotated[str, Field(max_length=64)] | None = None
-    lang: Annotated[Lang, Field(strict=False)] | None = None
-    account_name: Annotated[str, Field(max_length=256)] | None = None
-    session: Annotated[str, Field(max_length=128), Opaque] = ""
-    refresh: StrictBool = False
-    visitor: Visitor | None = None
-
-
-TicketRequest = Annotated[LoginRequest | BindTicketRequest, Field(discriminator="purpose")]
-
-
-class ExchangeRequest(_Body):
-    code: Annotated[str, Field(json_schema_extra=_TOKEN)]
-
-
-class BindingRequest(_Body):
-    user_id: UserId
-    registration: Annotated[str, Field(json_schema_extra=_TOKEN)]
-
-
-class PortalRequest(_Body):
-    user_id: UserId
-    return_url: Annotated[str, Field(max_length=2048)] | None = None
-    account_name: Annotated[str, Field(max_length=256)] | None = None
-    only_login: StrictBool = False
-    lang: Annotated[Lang, Field(strict=False)] | None = None
-
-
-class PortalTicketRequest(_Body):
-    purpose: Literal["bind"] = "bind"
-    account: Annotated[str, Field(max_length=64)] | None = None
-
-
-TICKET: Final[TypeAdapter[LoginRequest | BindTicketRequest]] = TypeAdapter(TicketRequest)
-EXCHANGE: Final = TypeAdapter(ExchangeRequest)
-BINDING: Final = TypeAdapter(BindingRequest)
-PORTAL: Final = TypeAdapter(PortalRequest)
-PORTAL_TICKET: Final = TypeAdapter(PortalTicketRequest)
-USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
 
 
 async def read(request: web.Request, shape: TypeAdapter[T]) -> T:

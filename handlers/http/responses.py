@@ -3,19 +3,22 @@
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from pydantic_core import to_json
+from pydantic import BaseModel
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-def json_answer(
-    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] = NO_STORE
-) -> web.Response:
-    """Return *body* as JSON in UTF-8, not to be stored."""
-    return web.Response(body=to_json(body), status=status, content_type="application/json", headers=headers)
+def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] = NO_STORE) -> web.Response:
+    """Return *model* as JSON in UTF-8, not to be stored."""
+    return web.Response(body=to_json(model), status=status, content_type="application/json", headers=headers)
+
+
+def to_json(model: BaseModel) -> bytes:
+    """Return *model* as JSON in UTF-8: what `model_dump_json` gives, without a text in between."""
+    return model.__pydantic_serializer__.to_json(model)
 
 
 def moment(value: datetime | None) -> str | None:

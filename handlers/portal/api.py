@@ -1,31 +1,32 @@
 """The portal's data: a site's back end starts a visit, and the account holder looks, binds and disconnects."""
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from handlers.http import authentication, cors, request_body
-from handlers.http.responses import NO_STORE, json_answer, moment, seconds_left
-from handlers.portal import cookie
-from handlers.tickets import status
-from models.binding import Binding, ChangeSource, UserId
+from handlers.http.operation import Created
+from handlers.http.responses import NO_STORE, seconds_left
+from handlers.http.schemas import USER_ID
+from handlers.portal import cookie, schemas
+from handlers.tickets.create import told
+from handlers.tickets.schemas import TicketMade
+from models.binding import ChangeSource, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
+from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.requester import cleaned_requester
-from models.ticket import Purpose, Via
-from service.app_keys import BINDINGS, CLOCK, METRICS, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
-from service.bindings.repository import Entry
+from models.ticket import Via
+from service.app_keys import BINDINGS, CLOCK, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
 from service.tickets.issuer import BindOrder
 
 _RECENT: Final = 10
 """Lines of the history that are told."""
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(request: web.Request, client: str, wanted: schemas.PortalRequest) -> Created:
     """Make a link that opens the portal for one user, once."""
-    client = authentication.require_client(request)
-    wanted = await request_body.read(request, request_body.PORTAL)
     link = await request.app[PORTAL_SESSIONS].start(
         client,
         UserId(wanted.user_id),
@@ -35,14 +36,11 @@ async def create(request: web.Request) -> web.Response:
         lang=wanted.lang,
     )
     url = f"{request.app[SETTINGS].server.public_url}/portal/open/{link.token}"
-    return json_answer(
-        {"url": url, "token": link.token, "expires_in": int(LINK_LIVES.total_seconds())}, status=201
-    )
+    return Created(schemas.PortalLink(url=url, token=link.token, expires_in=int(LINK_LIVES.total_seconds())))
 
 
-async def open_(request: web.Request) -> web.Response:
+async def open_(request: web.Request, token: str) -> schemas.PortalOpened:
     """Open the link from within a page of the site: its token, once, for the session's secret."""
-    token = authentication.bearer(request, "the link's token")
     session = await request.app[PORTAL_SESSIONS].linked(token)
     if session is None or session.id != request.match_info["session"]:
         raise SessionNotFound("unknown session, or not its token")
@@ -50,30 +48,32 @@ async def open_(request: web.Request) -> web.Response:
     opened = await request.app[PORTAL_SESSIONS].open(session)
     if opened is None:
         raise SessionNotFound("this link was opened before, or it is too late")
-    return json_answer({"secret": opened.secret, "expires_in": int(SESSION_LIVES.total_seconds())})
+    return schemas.PortalOpened(secret=opened.secret, expires_in=int(SESSION_LIVES.total_seconds()))
 
 
-async def read(request: web.Request) -> web.Response:
+async def read(request: web.Request, session: PortalSession) -> schemas.PortalView:
     """Tell what is bound, what may be bound, and what was done recently."""
-    session = await authentication.require_portal_session(request)
     bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
-    accounts = request.app[SETTINGS].clients[session.client].accounts
-    return json_answer(
-        {
-            **_visit(request, session),
-            "first_visit": await request.app[PORTAL_SESSIONS].is_first(session),
-            "accounts": list(accounts),
-            "bindings": [_binding(one) for one in bindings],
-            "history": [_entry(one) for one in history],
-        }
+    client = request.app[SETTINGS].clients[session.client]
+    return schemas.PortalView(
+        site=schemas.SiteName(zh=client.name[Lang.ZH], en=client.name[Lang.EN]),
+        account_name=session.account_name,
+        return_url=session.return_url,
+        only_login=session.only_login,
+        lang=session.lang,
+        expires_in=seconds_left(session.ends_at, request.app[CLOCK]()),
+        first_visit=await request.app[PORTAL_SESSIONS].is_first(session),
+        accounts=list(client.accounts),
+        bindings=[schemas.PortalBinding.model_validate(one) for one in bindings],
+        history=[schemas.PortalEntry.model_validate(one) for one in history],
     )
 
 
-async def bind(request: web.Request) -> web.Response:
+async def bind(
+    request: web.Request, session: PortalSession, wanted: schemas.PortalTicketRequest
+) -> TicketMade | Created:
     """Make a bind ticket for the page to show: 201, or 200 when it is given out again."""
-    session = await authentication.require_portal_session(request)
-    wanted = await request_body.read(request, request_body.PORTAL_TICKET)
     address, agent = authentication.address(request), request.headers.get("User-Agent")
     await request.app[RATE_LIMITS].page_starts(client=session.client, address=address)
     issued = await request.app[TICKET_ISSUER].bind(
@@ -86,26 +86,21 @@ async def bind(request: web.Request) -> web.Response:
             requester=cleaned_requester(ip=address, user_agent=agent, account_name=session.account_name),
         )
     )
-    if issued.fresh:
-        request.app[METRICS].tickets.labels(session.client, Purpose.BIND, Via.PAGE).inc()
-    return json_answer(status.shown_new(request, issued), status=201 if issued.fresh else 200)
+    return told(request, issued, client=session.client, via=Via.PAGE)
 
 
-async def disconnect(request: web.Request) -> web.Response:
+async def disconnect(request: web.Request, session: PortalSession) -> None:
     """Disconnect the account holder from one account."""
-    session = await authentication.require_portal_session(request)
     account, now = request.match_info["account"], request.app[CLOCK]()
     removed = request_body.could_name(account) and await request.app[BINDINGS].disconnect(
         session.client, session.user_id, account=account, source=ChangeSource.PORTAL, now=now
     )
     if not removed:
         raise BindingNotFound("there is no such binding")
-    return web.Response(status=204, headers=NO_STORE)
 
 
-async def close(request: web.Request) -> web.Response:
+async def close(request: web.Request, session: PortalSession) -> web.Response:
     """End the session, and with it the code that it shows."""
-    session = await authentication.require_portal_session(request)
     await request.app[PORTAL_SESSIONS].close(session)
     await request.app[TICKET_ISSUER].withdraw(session.client, session.user_id, request_session(session.id))
     response = web.Response(status=204, headers=NO_STORE)
@@ -113,12 +108,11 @@ async def close(request: web.Request) -> web.Response:
     return response
 
 
-async def close_all(request: web.Request) -> web.Response:
+async def close_all(request: web.Request, client: str) -> None:
     """End all visits of one user, and withdraw what they show: they signed out, or somebody else signed in."""
-    client, user_id = authentication.require_client(request), _user_id(request)
+    user_id = _user_id(request)
     for session_id in await request.app[PORTAL_SESSIONS].close_all(client, user_id):
         await request.app[TICKET_ISSUER].withdraw(client, user_id, request_session(session_id))
-    return web.Response(status=204, headers=NO_STORE)
 
 
 def _user_id(request: web.Request) -> UserId:
@@ -128,29 +122,4 @@ def _user_id(request: web.Request) -> UserId:
         raise InvalidRequest("user_id: must be UTF-8") from e
     if [name for name, _ in given] != ["user_id"]:
         raise InvalidRequest("the query must hold user_id, once, and nothing else")
-    return UserId(request_body.check(request_body.USER_ID, given[0][1], name="user_id"))
-
-
-def _visit(request: web.Request, session: PortalSession) -> dict[str, Any]:
-    client = request.app[SETTINGS].clients[session.client]
-    return {
-        "site": {lang.value: name for lang, name in client.name.items()},
-        "account_name": session.account_name,
-        "return_url": session.return_url,
-        "only_login": session.only_login,
-        "lang": session.lang,
-        "expires_in": seconds_left(session.ends_at, request.app[CLOCK]()),
-    }
-
-
-def _binding(binding: Binding) -> dict[str, Any]:
-    return {
-        "account": binding.account,
-        "bound_at": moment(binding.bound_at),
-        "last_login_at": moment(binding.last_login_at),
-        "subscribed": binding.subscribed,
-    }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {"change": entry.change, "account": entry.account, "at": moment(entry.at)}
+    return UserId(request_body.check(USER_ID, given[0][1], name="user_id"))

@@ -10,10 +10,12 @@ from typing import Final
 import segno
 from aiohttp import web
 
-from handlers.http import authentication
-from handlers.http.responses import json_answer, moment, seconds_left
+from handlers.http.responses import seconds_left
+from handlers.tickets.schemas import Code
 from models.errors import InvalidRequest, NotFound
+from models.scene import TicketHeader
 from service.app_keys import CLOCK, KEYRING, TICKET_STATUS
+from service.crypto.keyring import ClientKeys
 
 _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4
@@ -26,21 +28,19 @@ _PNGS_KEPT: Final = 4096
 To draw one takes as long as thirty other requests, so nobody has it done again and again."""
 
 
-async def code(request: web.Request) -> web.Response:
+async def code(request: web.Request, holder: tuple[TicketHeader, ClientKeys]) -> Code:
     """Tell where the code of a ticket is, which a back end made and a page shows."""
-    head, _ = authentication.require_ticket_secret(request)
+    head, _ = holder
     qr_url = await request.app[TICKET_STATUS].qr_url(head)
     left = seconds_left(head.expires_at, request.app[CLOCK]())
     if qr_url is None or not left:
         raise NotFound("the code of this ticket is over, or only the page that started it has it")
-    return json_answer(
-        {
-            "ticket": head.ticket,
-            "purpose": head.purpose,
-            **addresses(request, qr_url, head.expires_at),
-            "expires_at": moment(head.expires_at),
-            "expires_in": left,
-        }
+    return Code(
+        ticket=head.ticket,
+        purpose=head.purpose,
+        **addresses(request, qr_url, head.expires_at),
+        expires_at=head.expires_at,
+        expires_in=left,
     )
 
 

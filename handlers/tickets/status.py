@@ -1,39 +1,28 @@
-"""Tickets from outside: made, followed by poll, long poll or stream, and cancelled (CONTRACT 4)."""
+"""A ticket is followed by poll, long poll or stream, and cancelled (CONTRACT 4)."""
 
 import asyncio
 import hashlib
 import random
 import re
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from pydantic_core import to_json
 
-from handlers.http import authentication, cors, request_body
-from handlers.http.request_body import BindTicketRequest, LoginRequest
-from handlers.http.responses import NO_STORE, json_answer, listed, moment, seconds_left
-from handlers.tickets import qr_code
-from models.binding import UserId
-from models.errors import InvalidRequest, StoreUnavailable, Unauthorized
-from models.requester import Requester, cleaned_requester
+from handlers.http import authentication
+from handlers.http.responses import NO_STORE, json_answer, listed, seconds_left, to_json
+from handlers.tickets.create import POLL_AFTER
+from handlers.tickets.schemas import TicketState
+from models.errors import InvalidRequest, StoreUnavailable
 from models.scene import TicketHeader
-from models.ticket import Ticket, Via
-from service.app_keys import (
-    CLOCK,
-    DRAINING,
-    METRICS,
-    RATE_LIMITS,
-    SETTINGS,
-    TICKET_ISSUER,
-    TICKET_STATUS,
-    WAIT_LIMITER,
-)
+from models.ticket import Ticket
+from service.app_keys import CLOCK, DRAINING, SETTINGS, TICKET_STATUS, WAIT_LIMITER
 from service.crypto.keyring import ClientKeys
-from service.tickets.issuer import BindOrder, Issued
 from service.tickets.status import TicketView
 
-POLL_AFTER: Final = 2
+Holder = tuple[TicketHeader, ClientKeys]
+"""The header of the ticket whose secret the caller holds, and its client's keys."""
+
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
 """Seconds of silence on a stream, at most; CONTRACT 4 allows 15."""
@@ -46,67 +35,40 @@ _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)"
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
-async def create(request: web.Request) -> web.Response:
-    """Make a ticket: 201, or 200 for a bind ticket that is given out again."""
-    wanted = await request_body.read(request, request_body.TICKET)
-    client, via = await _caller(request, wanted)
-    requester = _requester(request, wanted, via)
-    issuer = request.app[TICKET_ISSUER]
-    match wanted:
-        case LoginRequest():
-            issued = await issuer.login(
-                client, account=wanted.account, via=via, lang=wanted.lang, requester=requester
-            )
-        case BindTicketRequest():
-            issued = await issuer.bind(
-                BindOrder(
-                    client,
-                    UserId(wanted.user_id),
-                    account=wanted.account,
-                    session=wanted.session,
-                    refresh=wanted.refresh,
-                    lang=wanted.lang,
-                    requester=requester,
-                )
-            )
-    if issued.fresh:
-        request.app[METRICS].tickets.labels(client, wanted.purpose, via).inc()
-    return json_answer(shown_new(request, issued), status=201 if issued.fresh else 200)
-
-
-async def read(request: web.Request) -> web.Response:
+async def read(request: web.Request, holder: Holder) -> web.Response:
     """Tell how a ticket stands; with `Prefer: wait=N` and a matching ETag, once that changes."""
-    head, keys = authentication.require_ticket_secret(request)
-    ticket_status = request.app[TICKET_STATUS]
-    ticket = await ticket_status.read(head)
+    head, keys = holder
+    status = request.app[TICKET_STATUS]
+    ticket = await status.read(head)
     tags = _TAG.findall(listed(request, "If-None-Match"))
     view = _view(request, head, keys, ticket)
     if (seconds := _wait(request)) and _etag(view) in tags and not ticket.status.final:
         _refuse_body(request)
-        until = asyncio.get_running_loop().time() + seconds
         with request.app[WAIT_LIMITER].poll(head.ticket, authentication.throttle_address(request), request):
-            while _etag(view) in tags and not ticket.status.final:
-                left = until - asyncio.get_running_loop().time()
-                if left <= 0 or request.app[DRAINING].is_set():
-                    break
-                ticket = await ticket_status.wait(head, ticket, seconds=left)
-                view = _view(request, head, keys, ticket)
+            ticket = await status.wait_while(
+                lambda ticket: _etag(_view(request, head, keys, ticket)) in tags,
+                head,
+                ticket,
+                seconds=seconds,
+                stop=request.app[DRAINING],
+            )
+        view = _view(request, head, keys, ticket)
     headers = {**NO_STORE, "ETag": _etag(view)}
     if headers["ETag"] in tags:
         return web.Response(status=304, headers=headers)
-    return json_answer(_shown(request, view), headers=headers)
+    return json_answer(_state(request, view), headers=headers)
 
 
-async def stream(request: web.Request) -> web.StreamResponse:
+async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     """Tell how a ticket stands, now and whenever that changes, until it has ended.
 
     Once begun it goes on while a store is away, with comments alone. Thousands wait in here at once, so little is
     kept alive meanwhile (docs/benchmarks.md).
     """
-    head, keys = authentication.require_ticket_secret(request)
+    head, keys = holder
     _refuse_body(request)
-    ticket_status, draining = request.app[TICKET_STATUS], request.app[DRAINING]
-    ticket = await ticket_status.read(head)
+    status, draining = request.app[TICKET_STATUS], request.app[DRAINING]
+    ticket = await status.read(head)
     response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
     with request.app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
         try:
@@ -115,7 +77,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
             told = await _tell(request, response, _view(request, head, keys, ticket))
             while not ticket.status.final and not draining.is_set():
                 due = asyncio.get_running_loop().time() + _HEARTBEAT
-                await ticket_status.changed(head, ticket, seconds=_beat())
+                await status.changed(head, ticket, seconds=_beat())
                 ticket = await _reread(request, response, head, ticket, due=due)
                 told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
         except ConnectionError:
@@ -123,40 +85,10 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def cancel(request: web.Request) -> web.Response:
+async def cancel(request: web.Request, holder: Holder) -> None:
     """End a ticket as cancelled."""
-    head, keys = authentication.require_ticket_secret(request)
+    head, keys = holder
     await request.app[TICKET_STATUS].cancel(head, keys.client)
-    return web.Response(status=204, headers=NO_STORE)
-
-
-async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> tuple[str, Via]:
-    """Return whose ticket it will be and who started it; credentials win over an origin."""
-    client = authentication.basic_client(request)
-    if client is not None:
-        if wanted.client_id not in (None, client):
-            raise InvalidRequest("client_id: not the client of these credentials")
-        cors.only(request, request.app[SETTINGS].clients[client].origins)
-        return client, Via.BACKEND
-    if isinstance(wanted, BindTicketRequest) or "Origin" not in request.headers:
-        raise Unauthorized("HTTP Basic with client id and secret is needed")
-    if wanted.client_id is None:
-        raise InvalidRequest("client_id: is missing")
-    client = authentication.require_origin(request, wanted.client_id)
-    await request.app[RATE_LIMITS].page_starts(client=client, address=authentication.address(request))
-    return client, Via.PAGE
-
-
-def _requester(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via) -> Requester:
-    if isinstance(wanted, LoginRequest) and via is Via.PAGE:
-        if wanted.visitor:
-            raise InvalidRequest("visitor: only a back end may say who its visitor is")
-        agent = request.headers.get("User-Agent")
-        return cleaned_requester(ip=authentication.address(request), user_agent=agent, state=wanted.state)
-    ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)
-    if isinstance(wanted, LoginRequest):
-        return cleaned_requester(ip=ip, user_agent=agent, state=wanted.state)
-    return cleaned_requester(ip=ip, user_agent=agent, account_name=wanted.account_name)
 
 
 def _refuse_body(request: web.Request) -> None:
@@ -212,7 +144,7 @@ async def _tell(request: web.Request, response: web.StreamResponse, view: Ticket
     if (tag := _etag(view)) == told:
         await response.write(_COMMENT)
         return tag
-    data = to_json(_shown(request, view))
+    data = to_json(_state(request, view))
     await response.write(b"event: status\nid: %b\ndata: %b\n\n" % (tag.encode(), data))
     return tag
 
@@ -228,39 +160,6 @@ def _etag(view: TicketView) -> str:
     return f'"{hashlib.blake2s(" ".join(told).encode(), digest_size=9).hexdigest()}"'
 
 
-def _shown(request: web.Request, view: TicketView) -> dict[str, Any]:
-    head = view.head
-    return {
-        "ticket": head.ticket,
-        "purpose": head.purpose.value,  # text is written faster than a member of an enum
-        "status": view.status.value,
-        "match": view.match,
-        "outcome": view.outcome,
-        "reason": view.reason,
-        "code": view.code,
-        "expires_at": moment(head.expires_at),
-        "expires_in": seconds_left(head.expires_at, request.app[CLOCK]()),
-        "poll_after": POLL_AFTER,
-    }
-
-
-def shown_new(request: web.Request, issued: Issued) -> dict[str, Any]:
-    """Return a ticket as whoever made it is told of it, its secret included."""
-    head = issued.head
-    return {
-        "ticket": head.ticket,
-        "secret": issued.secret,
-        "purpose": head.purpose,
-        "status": "pending",
-        "account": issued.account,
-        **qr_code.addresses(request, issued.qr_url, head.expires_at),
-        "created_at": moment(issued.created_at),
-        "expires_at": moment(head.expires_at),
-        "expires_in": seconds_left(head.expires_at, issued.created_at if issued.fresh else request.app[CLOCK]()),
-        "poll_after": POLL_AFTER,
-    }
-
-
 def _wait(request: web.Request) -> int:
     """Return the seconds to hold the answer; 0 for not at all."""
     if "If-None-Match" not in request.headers:
@@ -270,3 +169,19 @@ def _wait(request: web.Request) -> int:
         return 0
     digits = found[1].lstrip("0")
     return min(max(int(digits[:3] or 0), 1), _LONGEST_WAIT)
+
+
+def _state(request: web.Request, view: TicketView) -> TicketState:
+    head = view.head
+    return TicketState(
+        ticket=head.ticket,
+        purpose=head.purpose,
+        status=view.status,
+        match=view.match,
+        outcome=view.outcome,
+        reason=view.reason,
+        code=view.code,
+        expires_at=head.expires_at,
+        expires_in=seconds_left(head.expires_at, request.app[CLOCK]()),
+        poll_after=POLL_AFTER,
+    )

@@ -12,7 +12,7 @@ from aiohttp import web
 from redis.asyncio import Redis, RedisCluster
 
 from handlers.http.middleware import frame, mark
-from handlers.routes import ROUTES
+from handlers.routes import install
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables.commits import commit_marks
@@ -86,7 +86,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app[app_keys.WAIT_LIMITER] = WaitLimiter(
         per_address=settings.limits.waiting_per_address, in_all=settings.limits.waiting
     )
-    app.add_routes(ROUTES)
+    install(app)
     app.on_response_prepare.append(mark)
     app.cleanup_ctx.append(_resources)
     return app

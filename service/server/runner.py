@@ -15,9 +15,8 @@ from typing import Final, NoReturn
 
 from aiohttp import web
 
-from handlers.expect import only_continue
 from handlers.http import brute_force
-from handlers.http.bad_requests import Connection
+from handlers.http.bad_requests import Connection, only_continue
 from service import app_keys
 from service.config.settings import Settings
 from service.server.app import Clock, make_app, utcnow

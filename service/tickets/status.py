@@ -1,5 +1,6 @@
 """What a browser that shows a code is told. From memory, else Redis, else SQL: each is asked only if need be."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from models.portal import portal_confirm
 from models.requester import Requester
 from models.scene import Kind, TicketHeader
 from models.tables.columns import to_millisecond
-from models.ticket import Confirm, Ending, Outcome, Purpose, Signal, Status, Ticket, advance, settle
+from models.ticket import Confirm, Ending, Outcome, Purpose, Reason, Signal, Status, Ticket, advance, settle
 from service.crypto.keyring import ClientKeys
 from service.tickets.bind_requests import BindRequests
 from service.tickets.endings import Endings
@@ -29,8 +30,8 @@ class TicketView:
     head: TicketHeader
     status: Status
     match: str | None
-    outcome: str | None
-    reason: str | None
+    outcome: Outcome | None
+    reason: Reason | None
     code: str | None
 
 
@@ -61,14 +62,28 @@ class TicketStatus:
         """
         return await self._current(head, await self._load(head))
 
-    async def wait(self, head: TicketHeader, ticket: Ticket, *, seconds: float) -> Ticket:
-        """Return the ticket as it stands once it may have changed or lapsed, or after *seconds*.
+    async def wait_while(
+        self,
+        same: Callable[[Ticket], bool],
+        head: TicketHeader,
+        ticket: Ticket,
+        *,
+        seconds: float,
+        stop: asyncio.Event,
+    ) -> Ticket:
+        """Return the ticket once it is not the *same* any more or has ended, after *seconds*, or at the *stop*.
 
         Raises:
             StoreUnavailable: Redis or the database does not answer.
         """
-        await self.changed(head, ticket, seconds=seconds)
-        return await self.read(head)
+        until = asyncio.get_running_loop().time() + seconds
+        while same(ticket) and not ticket.status.final and not stop.is_set():
+            left = until - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await self.changed(head, ticket, seconds=left)
+            ticket = await self.read(head)
+        return ticket
 
     async def changed(self, head: TicketHeader, ticket: Ticket, *, seconds: float) -> None:
         """Return once the ticket may have changed or lapsed, or after *seconds* at most; no store is asked."""

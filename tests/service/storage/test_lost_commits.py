@@ -71,7 +71,7 @@ Call = Callable[[World], Awaitable[ClientResponse]]
 
 async def _code(world: World) -> str:
     page = await world.login()
-    await world.scan(world.identities[0] if world.identities else await world.person(), page)
+    await world.scan(world.people[0] if world.people else await world.person(), page)
     return str((await page.until("confirmed"))["code"])
 
 

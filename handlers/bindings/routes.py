@@ -1,0 +1,43 @@
+"""The endpoints of bindings (CONTRACT 5)."""
+
+from typing import Final
+
+from handlers.bindings import bindings, schemas
+from handlers.http.authentication import CLIENT
+from handlers.http.operation import NAME, Answer, Operation, in_path, in_query, json_body
+from handlers.http.schemas import USER_ID
+from models import errors
+
+_TAG: Final = "bindings"
+_USER: Final = "/v1/bindings/{user_id:[^/]+}"  # an id may hold braces, which a plain `{user_id}` does not take
+_USER_ID: Final = in_path(
+    "user_id",
+    USER_ID.json_schema(),
+    "The site's own id of its user: printable, neither `.` nor `..`, kept exactly.",
+)
+
+OPERATIONS: Final = (
+    Operation(
+        *(_TAG, "POST", "/v1/bindings", bindings.create),
+        caller=CLIENT,
+        body=schemas.BindingRequest,
+        answers={
+            201: json_body("Bound.", schemas.BindingMade),
+            200: json_body("Bound by this very call before.", schemas.BindingMade),
+        },
+        refuses=(errors.InvalidCode, errors.BindingConflict),
+    ),
+    Operation(
+        *(_TAG, "GET", _USER, bindings.read),
+        caller=CLIENT,
+        parameters=(_USER_ID,),
+        answers={200: json_body("All of the user's bindings.", schemas.Bindings)},
+    ),
+    Operation(
+        *(_TAG, "DELETE", _USER, bindings.delete),
+        caller=CLIENT,
+        parameters=(_USER_ID, in_query("account", NAME, "Disconnect this account alone.")),
+        answers={204: Answer("Disconnected.")},
+        refuses=(errors.BindingNotFound,),
+    ),
+)

@@ -1,0 +1,129 @@
+"""The endpoints of the portal: its data, and its own pages."""
+
+from typing import Final
+
+from handlers.http.authentication import ACCOUNT_HOLDER, CLIENT, LINK_HOLDER
+from handlers.http.operation import (
+    IF_NONE_MATCH,
+    NAME,
+    NOT_MODIFIED,
+    TEXT,
+    Answer,
+    CrossOrigin,
+    Operation,
+    in_path,
+    in_query,
+    json_body,
+    text,
+)
+from handlers.http.schemas import USER_ID
+from handlers.portal import api, pages, schemas
+from handlers.tickets.schemas import TicketMade
+from models import errors
+
+_TAG: Final = "portal"
+_PAGES: Final = "portal_pages"
+_SESSION: Final = in_path("session", text(22), "The portal session: `token` up to its dot.")
+_TOKEN: Final = in_path("token", text(55), "The `token` of a portal session; it cannot be made up.")
+_ACCOUNT: Final = in_path("account", NAME, "The account's name in the configuration.")
+_WHOSE: Final = in_query("user_id", USER_ID.json_schema(), "The site's own id of its user.", required=True)
+_LANG: Final = in_query("lang", {"enum": ["zh", "en"], "default": "zh"}, "The page's language.")
+_HTML: Final = {"text/html": TEXT}
+_OPENING: Final = {
+    200: Answer(
+        "The link stays unused. Led to by neither a page of its site nor this page's own button: says whose "
+        "account it is for, with a button that opens it. Framed by another site's page: asks to be opened by "
+        "itself.",
+        _HTML,
+    ),
+    303: Answer("Opened: the browser goes to the page.", headers=("Location", "Set-Cookie")),
+    404: Answer("No link of ours.", _HTML),
+    410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
+}
+_MAY_NOT_OPEN: Final = (errors.ForbiddenOrigin, errors.StoreUnavailable)
+
+OPERATIONS: Final = (
+    Operation(
+        *(_TAG, "POST", "/v1/portal-sessions", api.create),
+        caller=CLIENT,
+        body=schemas.PortalRequest,
+        answers={201: json_body("A link that works once.", schemas.PortalLink)},
+    ),
+    Operation(
+        *(_TAG, "DELETE", "/v1/portal-sessions", api.close_all),
+        caller=CLIENT,
+        parameters=(_WHOSE,),
+        answers={204: Answer("None of the user's links and visits is worth anything any more.")},
+    ),
+    Operation(
+        *(_TAG, "GET", "/v1/portal-sessions/{session}", api.read),
+        caller=ACCOUNT_HOLDER,
+        parameters=(_SESSION,),
+        answers={200: json_body("How things stand.", schemas.PortalView)},
+        cross_origin=CrossOrigin.CALL,
+        head=False,
+    ),
+    Operation(
+        *(_TAG, "DELETE", "/v1/portal-sessions/{session}", api.close),
+        caller=ACCOUNT_HOLDER,
+        parameters=(_SESSION,),
+        answers={204: Answer("The session is over.")},
+        cross_origin=CrossOrigin.CALL,
+    ),
+    Operation(
+        *(_TAG, "POST", "/v1/portal-sessions/{session}/open", api.open_),
+        caller=LINK_HOLDER,
+        parameters=(_SESSION,),
+        answers={200: json_body("The session is open.", schemas.PortalOpened)},
+        cross_origin=CrossOrigin.CALL,
+    ),
+    Operation(
+        *(_TAG, "POST", "/v1/portal-sessions/{session}/tickets", api.bind),
+        caller=ACCOUNT_HOLDER,
+        body=schemas.PortalTicketRequest,
+        parameters=(_SESSION,),
+        answers={
+            201: json_body("A new ticket.", TicketMade),
+            200: json_body("The bind ticket this session is already shown.", TicketMade),
+        },
+        refuses=(errors.RateLimited, errors.WeChatUnavailable),
+        cross_origin=CrossOrigin.CALL,
+    ),
+    Operation(
+        *(_TAG, "DELETE", "/v1/portal-sessions/{session}/bindings/{account}", api.disconnect),
+        caller=ACCOUNT_HOLDER,
+        parameters=(_SESSION, _ACCOUNT),
+        answers={204: Answer("Disconnected.")},
+        refuses=(errors.BindingNotFound,),
+        cross_origin=CrossOrigin.CALL,
+    ),
+    # A link may be opened once: HEAD is not offered, for it would be GET.
+    Operation(
+        *(_PAGES, "GET", "/portal/open/{token}", pages.enter),
+        parameters=(_TOKEN,),
+        answers=_OPENING,
+        refuses=_MAY_NOT_OPEN,
+        head=False,
+    ),
+    Operation(
+        *(_PAGES, "POST", "/portal/open/{token}", pages.go_on),
+        parameters=(_TOKEN,),
+        answers=_OPENING,
+        refuses=_MAY_NOT_OPEN,
+    ),
+    Operation(
+        *(_PAGES, "GET", "/portal/{session}", pages.show),
+        parameters=(_SESSION, _LANG),
+        answers={200: Answer("The page.", _HTML)},
+    ),
+    Operation(
+        *(_PAGES, "GET", "/portal.css", pages.style),
+        parameters=(IF_NONE_MATCH,),
+        answers={200: Answer("The style sheet.", {"text/css": TEXT}, ("ETag",)), 304: NOT_MODIFIED},
+    ),
+    Operation(
+        *(_PAGES, "GET", "/portal.svg", pages.icon),
+        parameters=(IF_NONE_MATCH,),
+        answers={200: Answer("The picture.", {"image/svg+xml": TEXT}, ("ETag",)), 304: NOT_MODIFIED},
+    ),
+)

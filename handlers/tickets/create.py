@@ -1,0 +1,95 @@
+"""A ticket is made, by a site's back end or its page (CONTRACT 4)."""
+
+from typing import Final
+
+from aiohttp import web
+
+from handlers.http import authentication, cors
+from handlers.http.operation import Created
+from handlers.http.responses import seconds_left
+from handlers.tickets import qr_code
+from handlers.tickets.schemas import BindTicketRequest, LoginRequest, TicketMade
+from models.binding import UserId
+from models.errors import InvalidRequest, Unauthorized
+from models.requester import Requester, cleaned_requester
+from models.ticket import Via
+from service.app_keys import CLOCK, METRICS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
+from service.tickets.issuer import BindOrder, Issued
+
+POLL_AFTER: Final = 2
+"""Seconds between two polls of a page, as it is told."""
+
+
+async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> TicketMade | Created:
+    """Make a ticket: 201, or 200 for a bind ticket that is given out again."""
+    client, via = await _caller(request, wanted)
+    requester = _requester(request, wanted, via)
+    issuer = request.app[TICKET_ISSUER]
+    match wanted:
+        case LoginRequest():
+            issued = await issuer.login(
+                client, account=wanted.account, via=via, lang=wanted.lang, requester=requester
+            )
+        case BindTicketRequest():
+            issued = await issuer.bind(
+                BindOrder(
+                    client,
+                    UserId(wanted.user_id),
+                    account=wanted.account,
+                    session=wanted.session,
+                    refresh=wanted.refresh,
+                    lang=wanted.lang,
+                    requester=requester,
+                )
+            )
+    return told(request, issued, client=client, via=via)
+
+
+def told(request: web.Request, issued: Issued, *, client: str, via: Via) -> TicketMade | Created:
+    """Return a ticket as its maker is told of it, its secret included; a new one is counted."""
+    head = issued.head
+    made = TicketMade(
+        ticket=head.ticket,
+        secret=issued.secret,
+        purpose=head.purpose,
+        status="pending",
+        account=issued.account,
+        **qr_code.addresses(request, issued.qr_url, head.expires_at),
+        created_at=issued.created_at,
+        expires_at=head.expires_at,
+        expires_in=seconds_left(head.expires_at, issued.created_at if issued.fresh else request.app[CLOCK]()),
+        poll_after=POLL_AFTER,
+    )
+    if not issued.fresh:
+        return made
+    request.app[METRICS].tickets.labels(client, head.purpose, via).inc()
+    return Created(made)
+
+
+async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> tuple[str, Via]:
+    """Return whose ticket it will be and who started it; credentials win over an origin."""
+    client = authentication.basic_client(request)
+    if client is not None:
+        if wanted.client_id not in (None, client):
+            raise InvalidRequest("client_id: not the client of these credentials")
+        cors.only(request, request.app[SETTINGS].clients[client].origins)
+        return client, Via.BACKEND
+    if isinstance(wanted, BindTicketRequest) or "Origin" not in request.headers:
+        raise Unauthorized("HTTP Basic with client id and secret is needed")
+    if wanted.client_id is None:
+        raise InvalidRequest("client_id: is missing")
+    client = authentication.require_origin(request, wanted.client_id)
+    await request.app[RATE_LIMITS].page_starts(client=client, address=authentication.address(request))
+    return client, Via.PAGE
+
+
+def _requester(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via) -> Requester:
+    if isinstance(wanted, LoginRequest) and via is Via.PAGE:
+        if wanted.visitor:
+            raise InvalidRequest("visitor: only a back end may say who its visitor is")
+        agent = request.headers.get("User-Agent")
+        return cleaned_requester(ip=authentication.address(request), user_agent=agent, state=wanted.state)
+    ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)
+    if isinstance(wanted, LoginRequest):
+        return cleaned_requester(ip=ip, user_agent=agent, state=wanted.state)
+    return cleaned_requester(ip=ip, user_agent=agent, account_name=wanted.account_name)

@@ -1,0 +1,115 @@
+"""The endpoints of tickets (CONTRACT 4)."""
+
+from typing import Final
+
+from handlers.http.authentication import CLIENT, CLIENT_OR_PAGE, TICKET_HOLDER
+from handlers.http.operation import (
+    IF_NONE_MATCH,
+    LINE,
+    NOT_MODIFIED,
+    TEXT,
+    Answer,
+    CrossOrigin,
+    Operation,
+    Parameter,
+    Schema,
+    in_path,
+    in_query,
+    json_body,
+    text,
+)
+from handlers.tickets import create, exchange, qr_code, schemas, status
+from models import errors
+from models.scene import MAX_LENGTH
+
+_TAG: Final = "tickets"
+_TICKET: Final = in_path("ticket", text(MAX_LENGTH), "The `ticket` of its making.")
+_CAPABILITY: Final = in_path("capability", LINE, "Follow `qr_svg` and `qr_png`; it cannot be made up.")
+_WAIT: Final[Parameter] = {
+    "in": "header",
+    "name": "Prefer",
+    "schema": LINE,
+    "example": "wait=25",
+    "description": "With `If-None-Match`: hold the answer for a change, so many seconds (1 to 30) at most.",
+}
+_SIZE: Final = in_query(
+    "size",
+    {"type": "integer", "minimum": 128, "maximum": 1024, "default": 360},
+    "About how many pixels wide.",
+)
+_DOWNLOAD: Final = in_query("download", {"enum": ["1"]}, "Let browsers save the picture.")
+_STREAM: Final[Schema] = {
+    "type": "string",
+    "description": "Each state once: `event: status`, `id:` its ETag, `data:` a TicketState as JSON. "
+    "A comment at least every 15 seconds. Ends after a final state.",
+}
+_PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
+
+OPERATIONS: Final = (
+    # What is asked most stands first: aiohttp tries addresses in order.
+    Operation(
+        *(_TAG, "GET", "/v1/tickets/{ticket}", status.read),
+        caller=TICKET_HOLDER,
+        parameters=(_TICKET, IF_NONE_MATCH, _WAIT),
+        answers={200: json_body("How it stands.", schemas.TicketState, "ETag"), 304: NOT_MODIFIED},
+        refuses=(errors.RateLimited,),
+        cross_origin=CrossOrigin.CALL,
+        head=False,
+    ),
+    Operation(
+        *(_TAG, "DELETE", "/v1/tickets/{ticket}", status.cancel),
+        caller=TICKET_HOLDER,
+        parameters=(_TICKET,),
+        answers={204: Answer("The ticket is cancelled.")},
+        refuses=(errors.TicketFinished,),
+        cross_origin=CrossOrigin.CALL,
+    ),
+    Operation(
+        *(_TAG, "POST", "/v1/tickets", create.create),
+        caller=CLIENT_OR_PAGE,
+        body=schemas.TicketRequest,
+        answers={
+            201: json_body("A new ticket.", schemas.TicketMade),
+            200: json_body("The bind ticket this session is already shown.", schemas.TicketMade),
+        },
+        refuses=(errors.WeChatUnavailable,),
+        cross_origin=CrossOrigin.CALL,
+    ),
+    Operation(
+        *(_TAG, "GET", "/v1/tickets/{ticket}/events", status.stream),
+        caller=TICKET_HOLDER,
+        parameters=(_TICKET,),
+        answers={200: Answer("How it stands, as that changes.", {"text/event-stream": _STREAM})},
+        refuses=(errors.RateLimited,),
+        cross_origin=CrossOrigin.CALL,
+        head=False,
+    ),
+    Operation(
+        *("qr", "GET", "/v1/tickets/{ticket}/code", qr_code.code),
+        caller=TICKET_HOLDER,
+        parameters=(_TICKET,),
+        answers={200: json_body("Where the code is, for a page that was given ticket and secret.", schemas.Code)},
+        refuses=(errors.NotFound,),
+        cross_origin=CrossOrigin.CALL,
+        head=False,
+    ),
+    Operation(
+        *("qr", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.svg", qr_code.svg),
+        parameters=(_CAPABILITY,),
+        answers={200: Answer("The code.", {"image/svg+xml": TEXT})},
+        refuses=(errors.NotFound,),
+    ),
+    Operation(
+        *("qr", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.png", qr_code.png),
+        parameters=(_CAPABILITY, _SIZE, _DOWNLOAD),
+        answers={200: Answer("The code.", {"image/png": _PICTURE})},
+        refuses=(errors.NotFound,),
+    ),
+    Operation(
+        *("exchange", "POST", "/v1/exchange", exchange.exchange),
+        caller=CLIENT,
+        body=schemas.ExchangeRequest,
+        answers={200: json_body("Who scanned.", schemas.Redeemed)},
+        refuses=(errors.InvalidCode,),
+    ),
+)

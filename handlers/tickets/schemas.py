@@ -1,0 +1,134 @@
+"""What the JSON of tickets looks like: what callers send, and what they are answered."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from handlers.http.schemas import (
+    AccountName,
+    AskedLang,
+    Flag,
+    Moment,
+    Opaque,
+    Path,
+    RequestBody,
+    Seconds,
+    Token,
+    UnionId,
+    UserId,
+    UserName,
+)
+from models.ticket import REGISTRATION_LIVES, Outcome, Purpose, Reason, Status, Via
+
+
+class Visitor(RequestBody):
+    """The person in front of the site, as its back end sees them."""
+
+    ip: Annotated[str, Field(max_length=64)] | None = None
+    user_agent: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class LoginRequest(RequestBody):
+    purpose: Literal["login"]
+    client_id: Annotated[str, Field(max_length=64)] | None = None
+    account: AccountName | None = None
+    lang: AskedLang | None = None
+    state: Annotated[str, Field(max_length=256), Opaque] | None = None
+    visitor: Visitor | None = None
+
+
+class BindTicketRequest(RequestBody):
+    purpose: Literal["bind"]
+    client_id: Annotated[str, Field(max_length=64)] | None = None
+    user_id: UserId
+    account: AccountName | None = None
+    lang: AskedLang | None = None
+    account_name: UserName | None = None
+    session: Annotated[str, Field(max_length=128), Opaque] = ""
+    refresh: Flag = False
+    visitor: Visitor | None = None
+
+
+TicketRequest = Annotated[LoginRequest | BindTicketRequest, Field(discriminator="purpose")]
+
+
+class ExchangeRequest(RequestBody):
+    code: Token
+
+
+class TicketMade(BaseModel):
+    """A new ticket, or the bind ticket that this user and session are already shown."""
+
+    ticket: Annotated[str, Field(description="Worth nothing alone; may be logged.")]
+    secret: Annotated[str, Field(description="Lets its holder follow and cancel. Never put it into an address.")]
+    purpose: Purpose
+    status: Literal["pending"]
+    account: str
+    qr_url: Annotated[str, Field(description="What the code says.")]
+    qr_svg: Path
+    qr_png: Path
+    created_at: Moment
+    expires_at: Moment
+    expires_in: Seconds
+    poll_after: Seconds
+
+
+class Code(BaseModel):
+    """Where the code of a ticket is."""
+
+    ticket: str
+    purpose: Purpose
+    qr_url: Annotated[str, Field(description="What the code says.")]
+    qr_svg: Path
+    qr_png: Path
+    expires_at: Moment
+    expires_in: Seconds
+
+
+class TicketState(BaseModel):
+    """How a ticket stands. Never says who scanned it."""
+
+    ticket: str
+    purpose: Purpose
+    status: Status
+    match: Annotated[str, Field(pattern="^[1-9][0-9]$")] | None = Field(
+        description="The digits to show in large type while the phone is asked for them."
+    )
+    outcome: Outcome | None = Field(description="How a confirmed ticket ended.")
+    reason: Reason | None = Field(description="Why a rejected ticket ended.")
+    code: str | None = Field(description="For `POST /v1/exchange`, once, within 60 seconds; null once exchanged.")
+    expires_at: Moment
+    expires_in: Seconds
+    poll_after: Seconds
+
+
+class _Person(BaseModel):
+    openid: str
+    unionid: UnionId
+    account: str
+    appid: str
+    subscribed: bool
+    state: Annotated[
+        str | None,
+        Field(description="What the page gave. If the site gave one, it must be the same; null never is."),
+    ]
+    via: Via
+
+
+class LoggedIn(_Person):
+    """Somebody who is bound to a user of the site."""
+
+    outcome: Literal["login"]
+    user_id: str
+    bound_at: Moment
+
+
+class Registers(_Person):
+    """Somebody whose WeChat nobody has yet."""
+
+    outcome: Literal["register"]
+    registration: Annotated[str, Field(description="For `POST /v1/bindings`, once the site knows its user.")]
+    expires_in: Annotated[int, Field(ge=0, examples=[int(REGISTRATION_LIVES.total_seconds())])]
+
+
+Redeemed = Annotated[LoggedIn | Registers, Field(discriminator="outcome")]

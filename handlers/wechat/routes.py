@@ -1,0 +1,57 @@
+"""The endpoint that WeChat calls, for each account (CONTRACT 6)."""
+
+from typing import Final
+
+from handlers.http.operation import (
+    JSON,
+    LINE,
+    NAME,
+    TEXT,
+    Answer,
+    Operation,
+    Parameter,
+    Schema,
+    in_path,
+    in_query,
+    text,
+)
+from handlers.wechat import callback
+from models import errors
+
+_TAG: Final = "callback"
+_PATH: Final = "/wechat/{account}"
+_ACCOUNT: Final = in_path("account", NAME, "The account's name in the configuration.")
+_PUSH: Final[Schema] = {**text(64 * 1024), "description": "A push as WeChat writes it."}
+_REFUSED: Final = (errors.BadSignature, errors.NotFound, errors.RateLimited)
+
+
+def _signed(*names: str) -> tuple[Parameter, ...]:
+    """Return the account in the address, and these parameters of WeChat's query (PROTOCOL.md 3)."""
+    lengths = {"signature": 40, "timestamp": 10, "nonce": 64, "msg_signature": 40}
+    schemas = {name: text(lengths[name]) if name in lengths else LINE for name in names}
+    return (_ACCOUNT, *(in_query(name, schema, "As WeChat sends it.") for name, schema in schemas.items()))
+
+
+OPERATIONS: Final = (
+    Operation(
+        *(_TAG, "GET", _PATH, callback.verify),
+        parameters=_signed("signature", "timestamp", "nonce", "echostr"),
+        answers={200: Answer("The echostr.", {"text/plain": TEXT})},
+        refuses=_REFUSED,
+        head=False,
+        repeats=True,
+    ),
+    Operation(
+        *(_TAG, "POST", _PATH, callback.receive),
+        parameters=_signed("signature", "timestamp", "nonce", "encrypt_type", "msg_signature", "openid"),
+        raw_body={"text/xml": _PUSH, JSON: _PUSH},
+        answers={
+            200: Answer(
+                "What it does is kept; `success`, or a reply written and sealed as the push was.",
+                {"text/plain": TEXT, "application/xml": TEXT, JSON: {"type": "object"}},
+            ),
+        },
+        refuses=(*_REFUSED, errors.PayloadTooLarge, errors.UnsupportedMediaType, errors.StoreUnavailable),
+        repeats=True,  # a parameter that stands twice is a wrong signature
+    ),
+)
