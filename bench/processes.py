@@ -78,7 +78,7 @@ async def wechat(place: Path, *, people: int) -> AsyncIterator[Server]:
 @asynccontextmanager
 async def bare(place: Path, *, answer: bytes = b"") -> AsyncIterator[Server]:
     """Run the bare handlers; *answer* is what a poll gets."""
-    async with _server("bench.bare", answer.decode(), journal=place / "bare.log") as server:
+    async with _server("bench.baseline_server", answer.decode(), journal=place / "bare.log") as server:
         yield server
 
 
