@@ -166,7 +166,7 @@ class Account(_Part):
 class Client(_Part):
     """A site that uses the service. `name` has both languages and `confirm` both purposes, however written."""
 
-    name: Annotated[Mapping[Lang, Title], Both(*Lang), AfterValidator(filled)]
+    name: Annotated[Mapping[Lang, Title], Both(tuple(Lang)), AfterValidator(filled)]
     secret_hash: SecretHashes = ()
     """As `scanbind keys new client` prints it: what need not be kept here in the clear. Two while rotating."""
     secret: ClientSecrets = ()
@@ -177,7 +177,7 @@ class Client(_Part):
     """As browsers write them."""
     confirm: Annotated[
         Mapping[Purpose, Confirm],
-        Both(*Purpose),
+        Both(tuple(Purpose)),
         AfterValidator(lambda given: CONFIRM | given),
     ] = Field(default_factory=dict)
     rebind: Literal["reject", "replace"] = "reject"

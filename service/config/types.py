@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -155,11 +156,11 @@ def _redis_url(value: str) -> str:
     return value
 
 
+@dataclass(frozen=True)
 class Both:
     """Lets one word stand for each of *parts* of a mapping."""
 
-    def __init__(self, *parts: str) -> None:
-        self.parts = parts
+    parts: tuple[str, ...]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._spread, handler(source))

@@ -1,6 +1,7 @@
 """Who waits in this process, in memory: so many a ticket, so many an address, so many in all."""
 
 import asyncio
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -26,20 +27,18 @@ class Waiter(Protocol):
     def task(self) -> "asyncio.Task[None]": ...
 
 
+@dataclass(slots=True)
 class Counter:
-    """So many places a name, 0 for any number."""
+    """So many places a name, 0 for any number; *limit* is what a refusal names."""
 
-    __slots__ = ("_limit", "_taken", "places")
-
-    def __init__(self, limit: str, places: int) -> None:
-        self._limit = limit
-        self.places = places
-        self._taken: dict[str, int] = {}
+    limit: str
+    places: int
+    _taken: dict[str, int] = field(default_factory=dict, init=False)
 
     def check(self, name: str, *, times: int) -> None:
         """Return if there is a place left. Raises RateLimited."""
         if 0 < self.places * times <= self._taken.get(name, 0):
-            raise _refusal(self._limit)
+            raise _refusal(self.limit)
 
     def enter(self, name: str) -> None:
         self._taken[name] = self._taken.get(name, 0) + 1
@@ -66,49 +65,48 @@ class WaitLimiter:
         Raises:
             RateLimited: the ticket, the address or the process has as many as it may; those there are stay.
         """
-        return self._place(self._streams, ticket, address, waiter)
+        return self._slot(self._streams, ticket, address, waiter)
 
     def poll(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
         """Give a place for a held poll of *ticket*. Raises: as `stream`."""
-        return self._place(self._polls, ticket, address, waiter)
+        return self._slot(self._polls, ticket, address, waiter)
 
-    def leave(self, place: "Slot") -> None:
+    def leave(self, slot: "Slot") -> None:
         """Take a place back."""
-        del self._here[place.waiter.protocol]
-        for room, name in place.names:
-            room.leave(name)
+        del self._here[slot.waiter.protocol]
+        for counter, name in slot.counted:
+            counter.leave(name)
 
     def gone(self, connection: object) -> None:
         """End the wait of whoever waited on *connection*, now that it is lost.
 
         Or a browser that comes and goes would hold as many places as it likes, each until its wait is over.
         """
-        if place := self._here.get(connection):
-            place.waiter.task.cancel()
+        if slot := self._here.get(connection):
+            slot.waiter.task.cancel()
 
-    def _place(self, room: Counter, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
+    def _slot(self, tickets: Counter, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
         if 0 < self._in_all <= len(self._here):
             raise _refusal("waiting")
-        room.check(ticket, times=1)
-        names = [(room, str(ticket))]
+        tickets.check(ticket, times=1)
+        counted = [(tickets, str(ticket))]
         for whose, times in shares(address) if address and self._addresses.places else ():
             self._addresses.check(whose, times=times)
-            names.append((self._addresses, whose))
-        for one, name in names:
-            one.enter(name)
-        place = self._here[waiter.protocol] = Slot(self, tuple(names), waiter)
-        return place
+            counted.append((self._addresses, whose))
+        for counter, name in counted:
+            counter.enter(name)
+        slot = self._here[waiter.protocol] = Slot(self, tuple(counted), waiter)
+        return slot
 
 
+@dataclass(slots=True, eq=False)
 class Slot:
     """Held for as long as the context lasts. Thousands are held at once, so there is little to it."""
 
-    __slots__ = ("_waiting", "names", "waiter")
-
-    def __init__(self, waiting: WaitLimiter, names: tuple[tuple[Counter, str], ...], waiter: Waiter) -> None:
-        self._waiting = waiting
-        self.names = names
-        self.waiter = waiter
+    limiter: WaitLimiter
+    counted: tuple[tuple[Counter, str], ...]
+    """Each name under which the slot counts, and where."""
+    waiter: Waiter
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +114,7 @@ class Slot:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._waiting.leave(self)
+        self.limiter.leave(self)
 
 
 def _refusal(limit: str) -> RateLimited:

@@ -48,27 +48,27 @@ class Peers:
     """
 
     def __init__(self, most: int, *, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
-        self._room = Counter("connections_per_address", most)
+        self._counter = Counter("connections_per_address", most)
         self._uncounted = (*LOOPBACK, *trusted)
         self._held: dict[object, list[str]] = {}
 
     def enter(self, connection: object, address: str) -> None:
         """Count *connection* for its address. Raises RateLimited."""
         parsed = parsed_address(address)
-        if not self._room.places or parsed is None or any(parsed in network for network in self._uncounted):
+        if not self._counter.places or parsed is None or any(parsed in network for network in self._uncounted):
             return
         names = []
         for whose, times in shares(address):
-            self._room.check(whose, times=times)
+            self._counter.check(whose, times=times)
             names.append(whose)
         for whose in names:
-            self._room.enter(whose)
+            self._counter.enter(whose)
         self._held[connection] = names
 
     def leave(self, connection: object) -> None:
         """Forget *connection*, if it was counted."""
         for whose in self._held.pop(connection, ()):
-            self._room.leave(whose)
+            self._counter.leave(whose)
 
 
 class TimeoutServer(web.Server):

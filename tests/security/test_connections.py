@@ -131,4 +131,4 @@ def test_nothing_is_kept_of_connections_that_have_ended_or_were_refused() -> Non
     for address in ("203.0.113.7", "2001:db8:1:2::1", "", "unix", "127.0.0.1", "::1"):
         for connection in [entered(peers, address) for _ in range(40)]:
             peers.leave(connection)
-    assert (peers._held, peers._room._taken) == ({}, {})
+    assert (peers._held, peers._counter._taken) == ({}, {})

@@ -407,7 +407,7 @@ async def crowd(make: Any) -> AsyncIterator[tuple[World, Callable[..., Awaitable
 async def test_an_address_has_so_many_browsers_waiting_and_those_stay(
     crowd: tuple[World, Callable[..., Awaitable[ClientResponse]]],
 ) -> None:
-    """Red when `WaitLimiter._place` checks no address."""
+    """Red when `WaitLimiter._slot` checks no address."""
     world, stream = crowd
     first, second = await stream(at="203.0.113.66"), await stream(at="203.0.113.66")
     third = await stream(at="203.0.113.66")
@@ -426,7 +426,7 @@ async def test_an_address_has_so_many_browsers_waiting_and_those_stay(
 async def test_a_process_has_so_many_browsers_waiting_in_all(
     crowd: tuple[World, Callable[..., Awaitable[ClientResponse]]],
 ) -> None:
-    """Red when `WaitLimiter._place` does not look at its count."""
+    """Red when `WaitLimiter._slot` does not look at its count."""
     world, stream = crowd
     assert [(await stream(at=f"203.0.113.{last}")).status for last in range(4)] == [200, 200, 200, 429]
     assert await counted(world, "waiting") == 1

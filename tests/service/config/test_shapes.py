@@ -22,7 +22,7 @@ class Model(BaseModel):
     keys: Several
     named: Mapping[str, Inner]
     lists: Mapping[str, Several]
-    title: Annotated[Mapping[str, str], Both("zh", "en")]
+    title: Annotated[Mapping[str, str], Both(("zh", "en"))]
     plain: str
 
 
