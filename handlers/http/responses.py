@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
 from pydantic_core import to_json
+
+from models.timestamps import rfc3339
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -20,7 +22,7 @@ def json_answer(
 
 def moment(value: datetime | None) -> str | None:
     """Write a time as RFC 3339 in UTC, to the second."""
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None if value is None else rfc3339(value)
 
 
 def seconds_left(until: datetime, now: datetime) -> int:
