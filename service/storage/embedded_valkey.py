@@ -30,6 +30,7 @@ from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
 from service.concurrency import file_lock
+from service.concurrency.tasks import cancel_and_wait
 from service.config.settings import ConfigError
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,6 @@ RETRY_LONGEST: Final = 5.0
 STEADY_AFTER: Final = 60.0
 """Seconds a server must have lived for its next death to count as the first again."""
 _POLL: Final = 0.02
-_INSIST: Final = 0.2
 
 _NONE_HERE: Final = (
     "redis.url: there is no embedded Valkey for this machine; "
@@ -128,7 +128,7 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
             yield place.url
         finally:
             try:
-                await _end(keeper)
+                await cancel_and_wait(keeper)
             finally:
                 await _stop(server.process, within=STOP_WITHIN)
 
@@ -273,13 +273,6 @@ async def _keep(server: _Server, place: _Place, *, lock: int) -> None:
             server.process = await _start(place, lock=lock)
         except (StoreUnavailable, ConfigError):
             log.exception("the embedded Valkey cannot be started again; trying further")
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel *task* until it ends: a cancellation that meets a connection being made may get lost there."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=_INSIST)
 
 
 async def _stop(process: Process, *, within: float) -> None:
