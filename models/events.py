@@ -1,9 +1,10 @@
 """What WeChat can tell us. Values only; service/wechat/parsing.py makes them from bytes."""
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Final, NewType
+
+from models import base64url
 
 OpenId = NewType("OpenId", str)
 """A person, as one Official Account sees them: 1-64 characters of A-Z a-z 0-9 _ -."""
@@ -22,7 +23,7 @@ def pseudonym(openid: OpenId) -> str:
 
     No key is needed: an openid holds about 160 random bits, so nobody can try them all.
     """
-    return base64.urlsafe_b64encode(hashlib.sha256(openid.encode()).digest())[:22].decode()
+    return base64url.encode(hashlib.sha256(openid.encode()).digest())[:22]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web
@@ -19,11 +19,6 @@ def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, st
 def to_json(model: BaseModel) -> bytes:
     """Return *model* as JSON in UTF-8: what `model_dump_json` gives, without a text in between."""
     return model.__pydantic_serializer__.to_json(model)
-
-
-def moment(value: datetime | None) -> str | None:
-    """Write a time as RFC 3339 in UTC, to the second."""
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def seconds_left(until: datetime, now: datetime) -> int:

@@ -14,15 +14,15 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from handlers.http.responses import moment
 from models.binding import ConflictReason
 from models.language import Lang
+from models.timestamps import rfc3339
 from service.tickets.code_exchange import LONGEST_TOKEN
 
 Seconds = Annotated[int, Field(ge=0, description="Whole seconds.")]
 Moment = Annotated[
     datetime,
-    PlainSerializer(moment),
+    PlainSerializer(rfc3339),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """RFC 3339 in UTC, to the second."""

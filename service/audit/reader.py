@@ -16,6 +16,7 @@ from models.events import OpenId, shortened
 from models.tables.audit import audit
 from models.tables.bindings import history
 from models.tables.identities import followers
+from models.timestamps import rfc3339
 from service.config.settings import Settings
 from service.identities import reencryption
 from service.identities.repository import NAMES, Identities
@@ -93,7 +94,7 @@ def readable(line: AuditEntry) -> str:
 def _fields(line: AuditEntry) -> Iterator[tuple[str, str]]:
     for name, value in asdict(line).items():
         if isinstance(value, datetime):
-            yield name, value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            yield name, rfc3339(value, "milliseconds")
         elif value is not None:
             yield name, str(value)
 

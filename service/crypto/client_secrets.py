@@ -4,13 +4,13 @@ Secrets are compared by their SHA-256. Such a fast hash is enough for secrets wi
 `scanbind keys new client` makes: there is nothing to guess, however fast one guesses (docs/adr/0011).
 """
 
-import base64
 import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
 from typing import Final
 
+from models import base64url
 from service.config.settings import MOST_SECRETS, Client
 
 _NOBODY: Final = "sha256:" + "A" * 43
@@ -24,7 +24,7 @@ def fresh_secret() -> str:
 
 def hash_of(secret: bytes) -> str:
     """Return how `secret_hash` writes *secret*: `sha256:` and 43 characters of base64url."""
-    return "sha256:" + base64.urlsafe_b64encode(hashlib.sha256(secret).digest()).rstrip(b"=").decode()
+    return "sha256:" + base64url.encode(hashlib.sha256(secret).digest())
 
 
 class ClientSecrets:

@@ -4,7 +4,6 @@ A sealed text is base64url of a version (one byte, 1), a random nonce (12 bytes)
 It is bound to its column, its account and what it is looked up by, so that no value can be put elsewhere.
 """
 
-import base64
 import hmac
 import os
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from models import base64url
 from models.errors import StoreUnavailable
 
 CLEAR: Final = "clear"
@@ -48,20 +48,20 @@ class _Key:
     """What is derived from one key; `id` says which one it is, and nothing of it."""
 
     def __init__(self, key: str) -> None:
-        self.id = _base64(_derive(key, "id", size=_ID))
+        self.id = base64url.encode(_derive(key, "id", size=_ID))
         self._aead = AESGCM(_derive(key, "seal"))
         self._index = _derive(key, "index")
 
     def index(self, text: str, column: Column) -> str:
         digest = hmac.digest(self._index, f"{column}\0{text}".encode(), "sha256")
-        return BLIND + _base64(digest[:_INDEX])
+        return BLIND + base64url.encode(digest[:_INDEX])
 
     def seal(self, text: str, bound: bytes) -> str:
         nonce = os.urandom(_NONCE)
-        return _base64(_VERSION + nonce + self._aead.encrypt(nonce, text.encode(), bound))
+        return base64url.encode(_VERSION + nonce + self._aead.encrypt(nonce, text.encode(), bound))
 
     def open(self, sealed: str, bound: bytes) -> str:
-        raw = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+        raw = base64url.decode(sealed)
         if raw[:1] != _VERSION:
             raise ValueError("not a layout of ours")
         nonce, rest = raw[1 : 1 + _NONCE], raw[1 + _NONCE :]
@@ -120,7 +120,3 @@ def _bound(column: Column, account: str, lookup: str) -> bytes:
 def _derive(key: str, context: str, *, size: int = 32) -> bytes:
     info = f"scanbind 1 encryption {context}".encode()
     return HKDF(algorithm=hashes.SHA256(), length=size, salt=None, info=info).derive(key.encode())
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -3,7 +3,6 @@
 Each key in secret_key is a generation: the newest makes, every one verifies (docs/adr/0011).
 """
 
-import base64
 import hashlib
 import hmac
 import itertools
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from models import base64url
 from models.binding import UserId
 from models.confirmation import Numbers, mark, numbers
 from models.events import OpenId
@@ -91,7 +91,7 @@ class Keyring:
         by_hint: dict[str, list[ClientKeys]] = {}
         for one in itertools.chain.from_iterable(keys.values()):
             by_hint.setdefault(one.hint, []).append(one)
-        fingerprint = _base64(_derive(secret_keys[0], "fingerprint"))[:_FINGERPRINT]
+        fingerprint = base64url.encode(_derive(secret_keys[0], "fingerprint"))[:_FINGERPRINT]
         return cls(fingerprint, keys, tuple(_derive(secret, "qr") for secret in secret_keys), by_hint)
 
     def newest(self, client: str) -> ClientKeys:
@@ -119,7 +119,7 @@ class Keyring:
 
     def seal_qr(self, url: str, expires_at: datetime) -> str:
         """Return a capability, for a path, that shows the code of *url* until *expires_at*."""
-        payload = _base64(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
+        payload = base64url.encode(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
         return _mac(self._qr[0], payload) + payload
 
     def open_qr(self, capability: str) -> tuple[str, datetime] | None:
@@ -127,7 +127,7 @@ class Keyring:
         tag, payload = capability[:32], capability[32:]
         if not any(hmac.compare_digest(_bytes(tag), _mac(key, payload).encode()) for key in self._qr):
             return None
-        raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        raw = base64url.decode(payload)
         return raw[5:].decode(), datetime.fromtimestamp(int.from_bytes(raw[:5], "big"), UTC)
 
 
@@ -137,7 +137,7 @@ def _client_keys(secret_key: str, client: str) -> ClientKeys:
 
     return ClientKeys(
         client=client,
-        hint=_base64(key("hint"))[:_HINT],
+        hint=base64url.encode(key("hint"))[:_HINT],
         scene=key("scene"),
         _secret=key("secret"),
         _code=key("code"),
@@ -155,7 +155,7 @@ def _derive(secret_key: str, context: str) -> bytes:
 
 def _mac(key: bytes, *fields: str) -> str:
     """Return 32 characters of base64url: 192 bits."""
-    return _base64(_keyed(key, "\0".join(fields), size=24))
+    return base64url.encode(_keyed(key, "\0".join(fields), size=24))
 
 
 def _keyed(key: bytes, text: str, *, size: int) -> bytes:
@@ -166,10 +166,6 @@ def _keyed(key: bytes, text: str, *, size: int) -> bytes:
 def _bytes(given: str) -> bytes:
     """Encode what a stranger sent, who may send half a surrogate pair; never equal to anything we made."""
     return given.encode(errors="replace")
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _instant(moment: datetime) -> str:

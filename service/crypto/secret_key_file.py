@@ -1,11 +1,9 @@
 """The secret key where scanbind keeps it itself: a line for each, newest first; written whole or not at all."""
 
 import contextlib
-import fcntl
 import os
 import secrets
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Final
 
 from models.portal import LINK_LIVES, SESSION_LIVES
 from models.ticket import CODE_LIVES, READABLE_AFTER, REGISTRATION_LIVES
+from service.concurrency import file_lock
 from service.config.settings import SHORTEST_KEY, ConfigError, Settings
 from service.config.types import LONGEST_LIFETIME
 
@@ -27,7 +26,6 @@ OLD_KEY_NEEDED: Final = max(
 """How long something that a key has made can still be shown once a newer key makes everything."""
 _PATIENCE: Final = 5.0
 """Seconds to wait for another rotation, which takes milliseconds."""
-_POLL: Final = 0.01
 
 
 class ConfiguredKeyError(Exception):
@@ -114,21 +112,7 @@ def _draft(place: Path, keys: tuple[str, ...]) -> Iterator[Path]:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[int]:
     """Hold *folder* against other rotations; give its descriptor. Raises ConfigError when one does not end."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    deadline = time.monotonic() + _PATIENCE
-    try:
-        while not _taken(descriptor):
-            if time.monotonic() > deadline:
-                raise ConfigError([f"data_dir: another rotation holds {folder}; try again when it has ended"])
-            time.sleep(_POLL)
+    with file_lock.opened(folder, file_lock.FOLDER) as descriptor:
+        if not file_lock.lock_within(descriptor, _PATIENCE):
+            raise ConfigError([f"data_dir: another rotation holds {folder}; try again when it has ended"])
         yield descriptor
-    finally:
-        os.close(descriptor)  # and with it the lock
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

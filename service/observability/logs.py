@@ -12,6 +12,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from models.timestamps import rfc3339
+
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
 """The request being answered; every line logged on its behalf carries it."""
 
@@ -58,8 +60,7 @@ class _Formatter(JsonFormatter):
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> None:
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        log_data["time"] = moment.replace("+00:00", "Z")
+        log_data["time"] = rfc3339(datetime.fromtimestamp(record.created, UTC), "milliseconds")
         log_data["level"] = record.levelname.lower()
         log_data["logger"] = record.name
         log_data["message"] = record.message

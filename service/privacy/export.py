@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from models.tables.identities import followers
 from models.tables.portal import portal_sessions
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ticket
+from models.timestamps import rfc3339
 from service.identities.repository import NAMES, Identities, Identity
 
 _OURS: Final = ("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by")
@@ -93,7 +94,7 @@ def plain(values: Mapping[str, Any], *, without: Sequence[str] = ()) -> dict[str
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return rfc3339(value, "milliseconds")
     if isinstance(value, StrEnum):
         return value.value
     return plain(value) if isinstance(value, Mapping) else value

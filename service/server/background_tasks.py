@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
+
+from service.concurrency.tasks import cancel_and_wait
 
 log = logging.getLogger(__name__)
 
@@ -12,8 +14,6 @@ Work = Callable[[], Awaitable[None]]
 """Goes on until it is cancelled."""
 AGAIN: Final = 1.0
 """Seconds before work that failed begins again."""
-_INSIST: Final = 0.2
-"""Seconds between two cancellations of the same task."""
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def beside(work: Iterable[Work]) -> AsyncIterator[list[asyncio.Task[None]]
     try:
         yield tasks
     finally:
-        await _end(tasks)
+        await cancel_and_wait(*tasks)
 
 
 async def _kept_running(work: Work) -> None:
@@ -34,12 +34,3 @@ async def _kept_running(work: Work) -> None:
         except Exception:
             log.exception("background work has failed; it begins again")
         await asyncio.sleep(AGAIN)
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: a library that is just connecting may swallow one cancellation."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_INSIST)

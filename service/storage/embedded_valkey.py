@@ -6,7 +6,6 @@ on to the server, so it outlives a killed scanbind for exactly as long as the se
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import importlib
 import logging
@@ -17,8 +16,8 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +29,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from models.errors import StoreUnavailable
+from service.concurrency import file_lock
+from service.concurrency.tasks import cancel_and_wait
 from service.config.settings import ConfigError
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,6 @@ RETRY_LONGEST: Final = 5.0
 STEADY_AFTER: Final = 60.0
 """Seconds a server must have lived for its next death to count as the first again."""
 _POLL: Final = 0.02
-_INSIST: Final = 0.2
 
 _NONE_HERE: Final = (
     "redis.url: there is no embedded Valkey for this machine; "
@@ -115,12 +115,12 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
     """
     program = _program()
     home = _home(data_dir)
-    with _held(home / "service.lock") as mine, _held(home / "valkey.lock") as lock:
+    with file_lock.opened(home / "service.lock") as mine, file_lock.opened(home / "valkey.lock") as lock:
         place = _Place(program, home, _socket(home))
-        if not _taken(mine):
+        if not file_lock.try_lock(mine):
             fault = f"data_dir: another scanbind is using {data_dir}; stop it, or choose another folder"
             raise FolderInUseError(fault, place.url)
-        if not _taken(lock):
+        if not file_lock.try_lock(lock):
             await _evict(place, lock=lock)
         server = _Server(await _start(place, lock=lock))
         keeper = asyncio.create_task(_keep(server, place, lock=lock))
@@ -128,7 +128,7 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
             yield place.url
         finally:
             try:
-                await _end(keeper)
+                await cancel_and_wait(keeper)
             finally:
                 await _stop(server.process, within=STOP_WITHIN)
 
@@ -186,43 +186,15 @@ def _socket(home: Path) -> Path:
     return folder / "valkey.sock"
 
 
-@contextmanager
-def _held(path: Path) -> Iterator[int]:
-    """Open a lock file; give its descriptor. Closing it gives the lock back."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _taken(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 async def _evict(place: _Place, *, lock: int) -> None:
     """End the server a killed scanbind left behind and take its lock. Raises StoreUnavailable."""
     log.warning("a Valkey was left behind; ending it")
     await _ask_to_end(place)
-    if await _freed(lock):
+    if await file_lock.lock_within_async(lock, STOP_WITHIN):
         return
     _kill(place)
-    if not await _freed(lock):
+    if not await file_lock.lock_within_async(lock, STOP_WITHIN):
         raise StoreUnavailable(f"a Valkey left in {place.home} does not end; {place.pid_file} names its process")
-
-
-async def _freed(lock: int) -> bool:
-    """Wait until the lock is ours, `STOP_WITHIN` at most."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STOP_WITHIN):
-            while not _taken(lock):  # noqa: ASYNC110 - another process's lock has no event to wait for
-                await asyncio.sleep(_POLL)
-            return True
-    return False
 
 
 async def _ask_to_end(place: _Place) -> None:
@@ -301,13 +273,6 @@ async def _keep(server: _Server, place: _Place, *, lock: int) -> None:
             server.process = await _start(place, lock=lock)
         except (StoreUnavailable, ConfigError):
             log.exception("the embedded Valkey cannot be started again; trying further")
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel *task* until it ends: a cancellation that meets a connection being made may get lost there."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=_INSIST)
 
 
 async def _stop(process: Process, *, within: float) -> None:

@@ -14,6 +14,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
 from models.errors import StoreUnavailable
+from service.concurrency.tasks import cancel_and_wait
 
 FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 """Whatever the library raises when Redis does not answer; the cluster's is no RedisError."""
@@ -56,9 +57,8 @@ async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) ->
     try:
         yield
     finally:
-        released.set()  # redis-py may swallow a cancellation
-        renewal.cancel()
-        await asyncio.wait([renewal])
+        released.set()  # redis-py may swallow a cancellation, and the next comes late
+        await cancel_and_wait(renewal)
         with suppress(*FAILURES):  # LockError among them: it lapses by itself
             await lock.release()
 

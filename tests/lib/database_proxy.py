@@ -10,6 +10,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from service.concurrency.tasks import cancel_and_wait
+
 _COMMIT: Final = re.compile(rb"COMMIT(;|$)")  # as asyncpg and asyncmy send it
 _ASKED_FOR: Final = re.compile(
     rb"UPDATE (counter|endings|portal_sessions)|DELETE FROM bindings"
@@ -57,7 +59,7 @@ class DatabaseProxy:
                 cut = self.cuts.pop(0) if wrote and _COMMIT.search(piece) and self.cuts else None
                 if cut:
                     self.done += 1
-                    await _end(answers)
+                    await cancel_and_wait(answers)
                 if cut is not Cut.BEFORE:
                     to_server.write(piece)
                     await to_server.drain()
@@ -70,12 +72,7 @@ class DatabaseProxy:
         finally:
             writer.transport.abort()
             to_server.transport.abort()
-            await _end(answers)
-
-
-async def _end(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait([task])
+            await cancel_and_wait(answers)
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -98,5 +95,4 @@ async def database_proxy(url: str) -> AsyncIterator[DatabaseProxy]:
     proxy.url = address.set(host=host, port=port, query=query).render_as_string(hide_password=False)
     async with server:
         yield proxy
-    for task in list(proxy.connections):
-        await _end(task)
+    await cancel_and_wait(*proxy.connections)

@@ -13,8 +13,9 @@ from freezing import frozen, postgresql_pids, valkey_pid
 from harness import ORIGIN, basic
 from serving import Service, serving, wechat
 
+from service.concurrency.file_lock import try_lock
 from service.storage.database import Database
-from service.storage.embedded_valkey import _taken, valkey
+from service.storage.embedded_valkey import valkey
 
 DROPPED = "did not end in time and is dropped: "
 A_THREAD_THAT_HANGS = """
@@ -103,7 +104,7 @@ async def test_an_embedded_valkey_that_hangs_is_killed(tmp_path: Path) -> None:
             assert dropped(await stop(service)) == ["the embedded Valkey"]
             async with asyncio.timeout(10):
                 with (tmp_path / "var" / "valkey" / "valkey.lock").open() as lock:  # held while the server lives
-                    while not _taken(lock.fileno()):
+                    while not try_lock(lock.fileno()):
                         await asyncio.sleep(0.05)
 
 
