@@ -39,7 +39,7 @@ async def main(*, scans: int, rounds: int, connections: int) -> None:
     del measured[0]  # everything was cold
     print(f"\n{connections} connections, {rounds} rounds of {scans} scans; medians of the rounds\n")
     print(_report(measured))
-    print(f"\nservice/bare by round: {figures.rounds(_ratios(measured), digits=3)}")
+    print(f"\nservice/bare by round: {figures.rounds(load.ratios(measured), digits=3)}")
     print(f"{bound} of {len(scene.tickets)} scans ended bound")
 
 
@@ -82,12 +82,8 @@ def _report(measured: Sequence[tuple[Load, Load]]) -> str:
                 " ".join(sorted({status for one in loads for status in one.statuses})),
             )
         )
-    rows.append(("service/bare", figures.median(_ratios(measured), digits=3), "", "", "", ""))
+    rows.append(("service/bare", figures.median(load.ratios(measured), digits=3), "", "", "", ""))
     return figures.table(("", "scans/s", "p50 ms", "p99 ms", "max ms", "statuses"), *rows)
-
-
-def _ratios(measured: Sequence[tuple[Load, Load]]) -> list[float]:
-    return [ours.rate / theirs.rate for ours, theirs in measured]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Content-Length, as all do here.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
@@ -145,3 +145,8 @@ def _whole(answer: bytes) -> int:
     head = answer[:end].lower()
     at = head.index(_LENGTH) + len(_LENGTH)
     return end + int(head[at : head.index(b"\r\n", at)])
+
+
+def ratios(pairs: Sequence[tuple[Load, Load]]) -> list[float]:
+    """Return per round the first's rate as a part of the second's."""
+    return [ours.rate / theirs.rate for ours, theirs in pairs]

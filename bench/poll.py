@@ -48,7 +48,7 @@ async def main(*, tickets: int, rounds: int, seconds: float) -> None:
     print(f"\n{tickets} pending tickets, 16 connections, {rounds} rounds of {seconds} s; medians of the rounds\n")
     print(_report(measured))
     for name, pairs in measured.items():
-        print(f"\n{name}: service/bare by round: {figures.rounds(_ratios(pairs))}", end="")
+        print(f"\n{name}: service/bare by round: {figures.rounds(load.ratios(pairs))}", end="")
     print()
 
 
@@ -88,7 +88,7 @@ def _report(measured: dict[str, list[tuple[Load, Load]]]) -> str:
     for name, pairs in measured.items():
         for who, loads in zip(("service", "bare aiohttp"), zip(*pairs, strict=True), strict=True):
             rows.append((name, who, *_row(loads)))
-        rows.append((name, "service/bare", figures.median(_ratios(pairs)), "", "", ""))
+        rows.append((name, "service/bare", figures.median(load.ratios(pairs)), "", "", ""))
     return figures.table(("", "", "requests/s", "p50 ms", "p99 ms", "statuses"), *rows)
 
 
@@ -100,10 +100,6 @@ def _row(loads: Sequence[Load]) -> tuple[str, ...]:
         figures.median([figures.quantile(one.latencies, 0.99) * 1000 for one in loads]),
         " ".join(statuses),
     )
-
-
-def _ratios(pairs: Sequence[tuple[Load, Load]]) -> list[float]:
-    return [ours.rate / theirs.rate for ours, theirs in pairs]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Reads JSON bodies strictly: the shape that is asked for, or an error that names the field."""
 
 import asyncio
-import json
 import unicodedata
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from handlers.http.responses import listed
+from models import strict_json
 from models.errors import InvalidRequest, UnsupportedMediaType
 from models.tables.columns import NAME
 
@@ -43,12 +43,12 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
     refuse_compressed(request)
     body = await _arrived(request)
     try:
-        fields = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
-        json.dumps(fields, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored or compared
+        fields = strict_json.loads(body.decode())
+        strict_json.check_text(fields)
+    except strict_json.RepeatedKeyError as e:
+        raise InvalidRequest("a key stands twice in the body") from e
     except (ValueError, RecursionError) as e:
-        raise InvalidRequest(
-            str(e) if isinstance(e, _RepeatedKeyError) else "the body is not JSON in UTF-8"
-        ) from e
+        raise InvalidRequest("the body is not JSON in UTF-8") from e
     return check(shape, fields)
 
 
@@ -82,21 +82,6 @@ def check(shape: TypeAdapter[T], value: object, *, name: str = "") -> T:
     except ValidationError as e:
         faults = e.errors(include_input=False, include_url=False, include_context=False)
         raise InvalidRequest("; ".join(_fault(fault, name) for fault in faults[:5])) from None
-
-
-class _RepeatedKeyError(ValueError):
-    pass
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise _RepeatedKeyError("a key stands twice in the body")
-    return fields
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
 
 
 def _fault(fault: ErrorDetails, name: str) -> str:

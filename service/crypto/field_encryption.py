@@ -12,12 +12,11 @@ from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models import base64url
 from models.errors import StoreUnavailable
+from service.crypto.derivation import derive
 
 CLEAR: Final = "clear"
 """Stands in the place of a key: what is written is not sealed while it comes first."""
@@ -48,9 +47,9 @@ class _Key:
     """What is derived from one key; `id` says which one it is, and nothing of it."""
 
     def __init__(self, key: str) -> None:
-        self.id = base64url.encode(_derive(key, "id", size=_ID))
-        self._aead = AESGCM(_derive(key, "seal"))
-        self._index = _derive(key, "index")
+        self.id = base64url.encode(derive(key, "encryption id", size=_ID))
+        self._aead = AESGCM(derive(key, "encryption seal"))
+        self._index = derive(key, "encryption index")
 
     def index(self, text: str, column: Column) -> str:
         digest = hmac.digest(self._index, f"{column}\0{text}".encode(), "sha256")
@@ -115,8 +114,3 @@ def _lookup(key: _Key | None, text: str, column: Column) -> str:
 
 def _bound(column: Column, account: str, lookup: str) -> bytes:
     return f"{column}\0{account}\0{lookup}".encode()
-
-
-def _derive(key: str, context: str, *, size: int = 32) -> bytes:
-    info = f"scanbind 1 encryption {context}".encode()
-    return HKDF(algorithm=hashes.SHA256(), length=size, salt=None, info=info).derive(key.encode())

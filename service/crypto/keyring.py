@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from models import base64url
 from models.binding import UserId
 from models.confirmation import Numbers, mark, numbers
 from models.events import OpenId
 from models.scene import Scene
 from models.ticket import TicketId
+from service.crypto.derivation import derive
 
 _HINT = 4
 _FINGERPRINT = 8
@@ -91,8 +89,8 @@ class Keyring:
         by_hint: dict[str, list[ClientKeys]] = {}
         for one in itertools.chain.from_iterable(keys.values()):
             by_hint.setdefault(one.hint, []).append(one)
-        fingerprint = base64url.encode(_derive(secret_keys[0], "fingerprint"))[:_FINGERPRINT]
-        return cls(fingerprint, keys, tuple(_derive(secret, "qr") for secret in secret_keys), by_hint)
+        fingerprint = base64url.encode(derive(secret_keys[0], "fingerprint"))[:_FINGERPRINT]
+        return cls(fingerprint, keys, tuple(derive(secret, "qr") for secret in secret_keys), by_hint)
 
     def newest(self, client: str) -> ClientKeys:
         """Return the keys that make what is new."""
@@ -133,7 +131,7 @@ class Keyring:
 
 def _client_keys(secret_key: str, client: str) -> ClientKeys:
     def key(context: str) -> bytes:
-        return _derive(secret_key, f"{context}/{client}")
+        return derive(secret_key, f"{context}/{client}")
 
     return ClientKeys(
         client=client,
@@ -146,11 +144,6 @@ def _client_keys(secret_key: str, client: str) -> ClientKeys:
         _portal_link=key("portal"),
         _portal_secret=key("portal session"),
     )
-
-
-def _derive(secret_key: str, context: str) -> bytes:
-    hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"scanbind 1 {context}".encode())
-    return hkdf.derive(secret_key.encode())
 
 
 def _mac(key: bytes, *fields: str) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 import defusedxml.ElementTree as SafeTree
 
+from models import strict_json
 from models.errors import Malformed
 from models.events import Event, OpenId, Other, Scan, Subscribed, TextMessage, Unsubscribed
 
@@ -101,21 +102,10 @@ def _from_xml(text: str) -> Fields:
 
 
 def _from_json(text: str) -> Fields:
-    values = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    values = strict_json.loads(text)
     flat = {name: value for name, value in values.items() if type(value) in (str, int)}
-    json.dumps(flat, ensure_ascii=False).encode()  # half a surrogate pair is no text: a ValueError
+    strict_json.check_text(flat)
     return flat
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a key twice")
-    return values
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 _SNIFFED: Final = {"<": Format.XML, "{": Format.JSON}
