@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 from harness import Page, World, client
 
+import models.scene
 from models.events import OpenId
 from sandbox.faults import Fault
 from sandbox.people import Person
@@ -42,6 +43,32 @@ async def scanned(world: World, **fields: Any) -> tuple[Page, Person, str, dict[
     state = await page.poll()
     assert state["status"] == "scanned"
     return page, person, asked, state
+
+
+class CountingPattern:
+    """The shape of a scene, which notes every text that is matched with it."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self._pattern = pattern
+        self.seen: list[str] = []
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        self.seen.append(text)
+        return self._pattern.fullmatch(text)
+
+
+@pytest.mark.parametrize("confirm", ["choose", "none"])
+async def test_the_scene_of_a_scan_is_parsed_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch, confirm: str
+) -> None:
+    """Red when `PushDispatcher` passes the text on, and not the scene that it was parsed into."""
+    shape = CountingPattern(models.scene._SHAPE)
+    monkeypatch.setattr("models.scene._SHAPE", shape)
+    world = await asking(make, confirm)
+    page, person = await world.bind("42"), await world.person()
+    shape.seen.clear()
+    assert await world.scan(person, page) is not None
+    assert shape.seen == [page.id + "42"]
 
 
 async def test_choose_offers_three_numbers_and_not_me_last(make: Make) -> None:
@@ -197,7 +224,7 @@ async def test_a_text_that_answers_nothing_is_left_alone(make: Make, text: str) 
     page, person, _, _ = await scanned(world)
     assert await world.say(person, text) is None
     assert (await page.poll())["status"] == "scanned"
-    assert world.sandbox.reply_cache[-1].state == "answered"
+    assert world.sandbox.deliveries[-1].state == "answered"
 
 
 async def test_a_number_without_a_question_is_left_alone(make: Make) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from models.errors import StoreUnavailable, WeChatUnavailable
+from models.events import Push
 from models.language import Lang
 from service.identities.followers import Follower, Followers
 from service.wechat.api import WeChatApi
@@ -28,6 +29,17 @@ class FollowerRefresh:
     followers: Followers
     clock: Callable[[], datetime]
     _queue: asyncio.Queue[Follower] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
+
+    async def meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:
+        """Note that who sent *push* follows the account, *followed* if just then; return their language if known.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        at = datetime.fromtimestamp(push.created, UTC)
+        follower = await self.followers.seen(account, push.openid, at=at, followed=followed)
+        self.refresh(follower)
+        return follower.lang
 
     def refresh(self, follower: Follower) -> None:
         """Ask WeChat about somebody soon, unless that was done within a day or too many are waiting."""

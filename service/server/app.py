@@ -24,6 +24,7 @@ from service.config.types import EMBEDDED
 from service.confirmation.answers import AnswerHandler
 from service.confirmation.completion import TicketCompletion
 from service.confirmation.open_questions import OpenQuestions
+from service.confirmation.scan import ScanHandler
 from service.confirmation.scan_context import SceneVerifier
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.field_encryption import CLEAR
@@ -155,6 +156,14 @@ def _compose(
     ticket_status = TicketStatus(
         store=tickets, feed=feed, endings=endings, requests=requests, projection=projection, clock=clock
     )
+    scans = ScanHandler(
+        verifier=verifier,
+        questions=questions,
+        ticket_status=ticket_status,
+        completion=completion,
+        follower_refresh=follower_refresh,
+        audit=audit,
+    )
     answers = AnswerHandler(
         verifier=verifier,
         questions=questions,
@@ -196,20 +205,14 @@ def _compose(
         clock=clock,
     )
     app[app_keys.PUSH_DISPATCHER] = PushDispatcher(
-        verifier=verifier,
-        store=tickets,
-        questions=questions,
         reply_cache=ReplyCache(store, departures),
-        ticket_status=ticket_status,
-        answers=answers,
-        completion=completion,
-        followers=followers,
-        unfollow=unfollow,
-        follower_refresh=follower_refresh,
-        audit=audit,
         limits=limits,
+        scans=scans,
+        answers=answers,
+        follower_refresh=follower_refresh,
+        unfollow=unfollow,
+        audit=audit,
         metrics=metrics,
-        clock=clock,
     )
     app[app_keys.CODE_EXCHANGE] = CodeExchange(
         clients=clients,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from models.errors import TicketFinished
+from models.events import OpenId
 from models.portal import portal_confirm
 from models.requester import Requester
 from models.scene import Kind, TicketHeader
@@ -87,6 +88,19 @@ class TicketStatus:
             request = await self.requests.of(head.ticket)
             return request.qr_url if request else None
         return (await self.read(head)).qr_url
+
+    async def mark_scanned(self, head: TicketHeader, openid: OpenId) -> Ticket:
+        """Note who scanned the ticket, unless it has ended or another person was first; return what stands.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        now = self.clock()
+        return await self.store.update(
+            Ticket(head.ticket),
+            lambda ticket: advance(ticket, Signal.SCAN, now=now, openid=openid),
+            expires_at=head.expires_at,
+        )
 
     async def cancel(self, head: TicketHeader, client: str) -> None:
         """End the ticket as cancelled.

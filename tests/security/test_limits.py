@@ -330,7 +330,7 @@ async def test_who_scans_too_often_changes_nothing_costs_no_sql_and_is_told_once
         assert "too often" in (said or "")
         for page in pages[3:]:
             assert await world.scan(mallory, page) is None
-            assert world.sandbox.reply_cache[-1].state == "answered"
+            assert world.sandbox.deliveries[-1].state == "answered"
         # But for the record: its lines are gathered, and written beside the pushes.
         assert [one for one in sent if not one.startswith("INSERT INTO audit")] == []
     assert [(await page.poll())["status"] for page in pages[2:]] == ["pending"] * 4
