@@ -55,6 +55,7 @@ from service.storage.purge import purge
 from service.storage.redis import connect
 from service.tickets.bind_requests import BindRequests
 from service.tickets.code_exchange import CodeExchange
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.feed import Feed
 from service.tickets.issuer import TicketIssuer
@@ -135,7 +136,7 @@ def _compose(
     keyring = Keyring.derive(resolve_secret_keys(settings), clients)
     identities = Identities(reencryption.cipher(settings))
     endings, bindings, followers = Endings(sql, identities), Bindings(sql, identities), Followers(sql, identities)
-    requests = BindRequests(sql)
+    requests, decisions = BindRequests(sql), TicketDecisions(sql, identities, endings)
     portal = PortalSessions(database=sql, keyring=keyring, clients=clients, audit=audit, clock=clock)
     missed = asyncio.Event()  # whatever was published while the feed was away
     feed = Feed(store, on_connect=missed.set)
@@ -144,7 +145,7 @@ def _compose(
     follower_refresh = FollowerRefresh(apis=apis, followers=followers, clock=clock)
     verifier = SceneVerifier(clients=clients, keyring=keyring, requests=requests)
     completion = TicketCompletion(
-        endings=endings,
+        decisions=decisions,
         followers=followers,
         follower_refresh=follower_refresh,
         projection=projection,
@@ -154,7 +155,13 @@ def _compose(
     limits, quota = RateLimits(store, settings.limits), QrQuota(store, accounts=settings.accounts, clock=clock)
     quota.show(metrics)
     ticket_status = TicketStatus(
-        store=tickets, feed=feed, endings=endings, requests=requests, projection=projection, clock=clock
+        store=tickets,
+        feed=feed,
+        endings=endings,
+        decisions=decisions,
+        requests=requests,
+        projection=projection,
+        clock=clock,
     )
     scans = ScanHandler(
         verifier=verifier,
@@ -187,7 +194,7 @@ def _compose(
         redis=store,
         store=tickets,
         requests=requests,
-        endings=endings,
+        decisions=decisions,
         ticket_status=ticket_status,
         limits=limits,
         quota=quota,
@@ -218,6 +225,7 @@ def _compose(
         clients=clients,
         keyring=keyring,
         endings=endings,
+        decisions=decisions,
         followers=followers,
         follower_refresh=follower_refresh,
         projection=projection,

@@ -17,6 +17,7 @@ from service.config.settings import Client
 from service.crypto.keyring import Keyring
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Follower, Followers
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
 
@@ -42,6 +43,7 @@ class CodeExchange:
     clients: Mapping[str, Client]
     keyring: Keyring
     endings: Endings
+    decisions: TicketDecisions
     followers: Followers
     follower_refresh: FollowerRefresh
     projection: Projection
@@ -71,7 +73,7 @@ class CodeExchange:
             raise InvalidCode  # so that a code handed in again and again holds up no writer
         follower = await self._follower(confirmed, openid)
         now = self.clock()
-        redeemed = await self.endings.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
+        redeemed = await self.decisions.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
         if redeemed is None:
             raise InvalidCode
         ending, binding = redeemed
@@ -116,7 +118,7 @@ class CodeExchange:
             raise InvalidCode
         site = self.clients[client]
         policy = Policy(rebind_replaces=site.rebind == "replace", consent=site.consent or None)
-        match await self.endings.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
+        match await self.decisions.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
             case Bound(binding):
                 return binding, True
             case AlreadyBound(binding):

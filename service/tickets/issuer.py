@@ -24,7 +24,7 @@ from service.rate_limiting.qr_quota import QrQuota
 from service.rate_limiting.rates import RateLimits
 from service.storage.redis import alone
 from service.tickets.bind_requests import BindRequest, BindRequests
-from service.tickets.endings import Endings
+from service.tickets.decisions import TicketDecisions
 from service.tickets.projection import Projection
 from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
@@ -73,7 +73,7 @@ class TicketIssuer:
     redis: "Redis | RedisCluster"
     store: TicketStore
     requests: BindRequests
-    endings: Endings
+    decisions: TicketDecisions
     ticket_status: TicketStatus
     limits: RateLimits
     quota: QrQuota
@@ -231,7 +231,7 @@ class TicketIssuer:
             expires_at=request.expires_at,
             via=Via.BACKEND,
         )
-        await self.projection.show(await self.endings.close(ending))
+        await self.projection.show(await self.decisions.close(ending))
 
 
 def _lock(wanted: BindOrder) -> str:

@@ -14,6 +14,7 @@ from models.tables.columns import to_millisecond
 from models.ticket import Confirm, Ending, Outcome, Purpose, Signal, Status, Ticket, advance, settle
 from service.crypto.keyring import ClientKeys
 from service.tickets.bind_requests import BindRequests
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.feed import Feed
 from service.tickets.projection import Projection
@@ -42,6 +43,7 @@ class TicketStatus:
     store: TicketStore
     feed: Feed
     endings: Endings
+    decisions: TicketDecisions
     requests: BindRequests
     projection: Projection
     clock: Callable[[], datetime]
@@ -120,7 +122,7 @@ class TicketStatus:
             expires_at=head.expires_at,
             via=head.via,
         )
-        stands = await self.endings.close(wanted)
+        stands = await self.decisions.close(wanted)
         await self.projection.show(stands)
         if stands != wanted:
             raise TicketFinished(f"the ticket is {stands.status}")
