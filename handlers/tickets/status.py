@@ -30,7 +30,8 @@ from service.app_keys import (
     WAIT_LIMITER,
 )
 from service.crypto.keyring import ClientKeys
-from service.tickets.issuer import BindOrder, Issued
+from service.tickets.factory import Issued
+from service.tickets.issuer import BindOrder
 from service.tickets.status import TicketView
 
 POLL_AFTER: Final = 2

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from models.errors import StoreUnavailable, WeChatUnavailable
-from models.events import Push
+from models.events import OpenId, Push
 from models.language import Lang
 from service.identities.followers import Follower, Followers
 from service.wechat.api import WeChatApi
@@ -59,6 +59,15 @@ class FollowerRefresh:
                 return await self._ask(follower)
         except (TimeoutError, WeChatUnavailable, StoreUnavailable):
             return follower  # a site must do without the unionid then
+
+    async def look_up(self, account: str, openid: OpenId, *, ask: bool) -> Follower:
+        """Return what is known of a person, be it nothing; *ask* WeChat, as `known` does, if it was never asked.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        follower = await self.followers.get(account, openid) or Follower(account, openid, subscribed=True)
+        return await self.known(follower) if ask else follower
 
     async def run(self) -> None:
         """Ask about whoever is due, until cancelled."""

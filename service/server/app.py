@@ -57,6 +57,7 @@ from service.tickets.bind_requests import BindRequests
 from service.tickets.code_exchange import CodeExchange
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
+from service.tickets.factory import TicketFactory
 from service.tickets.feed import Feed
 from service.tickets.issuer import TicketIssuer
 from service.tickets.projection import Projection
@@ -187,18 +188,14 @@ def _compose(
     app[app_keys.TICKET_STATUS] = ticket_status
     app[app_keys.RATE_LIMITS] = limits
     app[app_keys.TICKET_ISSUER] = TicketIssuer(
-        clients=clients,
-        lifetimes=settings.tickets,
-        keyring=keyring,
-        apis=apis,
+        factory=TicketFactory(
+            clients=clients, lifetimes=settings.tickets, keyring=keyring, apis=apis, quota=quota, clock=clock
+        ),
         redis=store,
         store=tickets,
         requests=requests,
-        decisions=decisions,
         ticket_status=ticket_status,
         limits=limits,
-        quota=quota,
-        projection=projection,
         audit=audit,
         clock=clock,
     )
@@ -226,7 +223,6 @@ def _compose(
         keyring=keyring,
         endings=endings,
         decisions=decisions,
-        followers=followers,
         follower_refresh=follower_refresh,
         projection=projection,
         audit=audit,

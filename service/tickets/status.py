@@ -11,9 +11,9 @@ from models.portal import portal_confirm
 from models.requester import Requester
 from models.scene import Kind, TicketHeader
 from models.tables.columns import to_millisecond
-from models.ticket import Confirm, Ending, Outcome, Purpose, Signal, Status, Ticket, advance, settle
+from models.ticket import Confirm, Ending, Outcome, Purpose, Signal, Status, Ticket, Via, advance, settle
 from service.crypto.keyring import ClientKeys
-from service.tickets.bind_requests import BindRequests
+from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.feed import Feed
@@ -126,6 +126,23 @@ class TicketStatus:
         await self.projection.show(stands)
         if stands != wanted:
             raise TicketFinished(f"the ticket is {stands.status}")
+
+    async def cancel_request(self, request: BindRequest, now: datetime) -> None:
+        """End the ticket of a bind request as cancelled, unless it has ended already.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        ending = Ending(
+            ticket=request.ticket,
+            client=request.client,
+            account=request.account,
+            status=Status.CANCELLED,
+            answered_at=now,
+            expires_at=request.expires_at,
+            via=Via.BACKEND,
+        )
+        await self.projection.show(await self.decisions.close(ending))
 
     def view(self, head: TicketHeader, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> TicketView:
         """Return what the page may know of *ticket*; *confirm* is what the client's configuration says."""
