@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -20,7 +20,6 @@ from service import app_keys
 from service.audit.log import AuditLog
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
-from service.config.types import EMBEDDED
 from service.confirmation.answers import AnswerHandler
 from service.confirmation.completion import TicketCompletion
 from service.confirmation.open_questions import OpenQuestions
@@ -49,10 +48,11 @@ from service.server import retention
 from service.server.background_tasks import Work, beside
 from service.server.readiness import SharedCheck, database_takes_writes, redis_takes_writes
 from service.server.stopping import STOP, Step, Stop
-from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database
+from service.storage.embedded_valkey import valkey
 from service.storage.purge import purge
 from service.storage.redis import connect
+from service.storage.stores import open_database, open_redis
 from service.tickets.bind_requests import BindRequests
 from service.tickets.code_exchange import CodeExchange
 from service.tickets.decisions import TicketDecisions
@@ -250,28 +250,18 @@ async def _written(audit: AuditLog) -> None:
         log.error("the end of the record is lost: %s", e.detail)  # noqa: TRY400 - the cause says no more
 
 
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
-    async with AsyncExitStack() as stack:
-        try:
-            opening = database.connect(settings.database.url, data_dir=settings.data_dir)
-            sql = await stack.enter_async_context(opening)
-            await sql.check_schema()
-            await reencryption.check(sql, reencryption.cipher(settings))
-        except StoreUnavailable as e:
-            raise StoreUnavailable(f"database.url: {e.detail}") from e
-        yield sql
+def _database(settings: Settings) -> AbstractAsyncContextManager[Database]:
+    check = partial(reencryption.check_usable, settings)
+    return open_database(settings, check=check, prefix="database.url: ")
 
 
-@asynccontextmanager
-async def _redis(settings: Settings, stop: Stop) -> AsyncIterator[Redis | RedisCluster]:
-    async with AsyncExitStack() as stack:
-        url = settings.redis.url
-        if url == EMBEDDED:
-            url = await stack.enter_async_context(
-                stop.ends(Step.VALKEY, embedded_valkey.valkey(settings.data_dir))
-            )
-        yield await stack.enter_async_context(stop.ends(Step.REDIS, connect(url)))
+def _redis(settings: Settings, stop: Stop) -> AbstractAsyncContextManager["Redis | RedisCluster"]:
+    """Open Redis; the embedded one and the connections end in steps of their own."""
+    return open_redis(
+        settings,
+        embedded=lambda folder: stop.ends(Step.VALKEY, valkey(folder)),
+        connect=lambda url: stop.ends(Step.REDIS, connect(url)),
+    )
 
 
 def _push_accounts(settings: Settings) -> dict[str, PushAccount]:
