@@ -39,6 +39,10 @@ class Kind(IntEnum):
     BIND_KEPT = 3
     """A bind whose user id is kept in SQL: it does not fit, or the portal started the bind."""
 
+    @property
+    def purpose(self) -> Purpose:
+        return Purpose.LOGIN if self in (Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND) else Purpose.BIND
+
 
 NONCE_LENGTH: Final = {Kind.LOGIN_PAGE: 16, Kind.LOGIN_BACKEND: 16, Kind.BIND: 5, Kind.BIND_KEPT: 5}
 _LANGS: Final = (None, Lang.ZH, Lang.EN)
@@ -59,7 +63,7 @@ class TicketHeader:
 
     @property
     def purpose(self) -> Purpose:
-        return Purpose.LOGIN if self.kind in (Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND) else Purpose.BIND
+        return self.kind.purpose
 
     @property
     def via(self) -> Via:

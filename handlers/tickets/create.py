@@ -14,7 +14,8 @@ from models.errors import InvalidRequest, Unauthorized
 from models.requester import Requester, cleaned_requester
 from models.ticket import Via
 from service.app_keys import CLOCK, METRICS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
-from service.tickets.issuer import BindOrder, Issued
+from service.tickets.factory import Issued
+from service.tickets.issuer import BindOrder
 
 POLL_AFTER: Final = 2
 """Seconds between two polls of a page, as it is told."""

@@ -20,8 +20,8 @@ from models.timestamps import rfc3339
 from service.config.settings import Settings
 from service.identities import reencryption
 from service.identities.repository import NAMES, Identities
-from service.storage import database
 from service.storage.database import Database
+from service.storage.stores import open_database
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -67,8 +67,7 @@ async def lines(settings: Settings, wanted: AuditFilter, *, limit: int, as_json:
     Raises:
         StoreUnavailable: the database does not answer, or its tables are not current.
     """
-    async with database.connect(settings.database.url, data_dir=settings.data_dir, patient=True) as sql:
-        await sql.check_schema()
+    async with open_database(settings, patient=True) as sql:
         found = await read(sql, Identities(reencryption.cipher(settings)), wanted, limit=limit)
     return [json.dumps(dict(_fields(line))) if as_json else readable(line) for line in found]
 

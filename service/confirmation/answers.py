@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from models.confirmation import Answer, could_answer, read_answer
 from models.events import TextMessage
+from models.language import Lang
+from models.scene import read
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
 from service.confirmation.completion import TicketCompletion
 from service.confirmation.open_questions import OpenQuestion, OpenQuestions
@@ -37,8 +39,7 @@ class AnswerHandler:
         if said.created < newest.created:
             return None  # written before it was asked: late, or replayed
         follower = await self.followers.get(account, said.openid)
-        lang = follower.lang if follower else None
-        context = await self.verifier.verify(newest.scene, account=account, openid=said.openid, lang=lang)
+        context = await self._context(account, said, newest, follower.lang if follower else None)
         if context is None:
             return None
         older = frozenset[str]().union(*[await self._numbers(account, said, one) for one in others])
@@ -47,8 +48,16 @@ class AnswerHandler:
 
     async def _numbers(self, account: str, said: TextMessage, older: OpenQuestion) -> frozenset[str]:
         """Return the numbers that would have answered a question asked before; none if its scene is nobody's."""
-        context = await self.verifier.verify(older.scene, account=account, openid=said.openid, lang=None)
+        context = await self._context(account, said, older, None)
         return context.numbers if context else frozenset()
+
+    async def _context(
+        self, account: str, said: TextMessage, asked: OpenQuestion, lang: Lang | None
+    ) -> ScanContext | None:
+        scene = read(asked.scene)
+        if scene is None:
+            return None
+        return await self.verifier.verify(scene, account=account, openid=said.openid, lang=lang)
 
     async def _take(
         self, answer: Answer, context: ScanContext, asked: OpenQuestion, said: TextMessage

@@ -9,7 +9,7 @@ from service.confirmation.scan_context import ScanContext
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers
 from service.observability.metrics import Metrics
-from service.tickets.endings import Endings
+from service.tickets.decisions import TicketDecisions
 from service.tickets.projection import Projection
 
 
@@ -17,7 +17,7 @@ from service.tickets.projection import Projection
 class TicketCompletion:
     """Confirms and refuses; returns the ending that stands, which may be an earlier one."""
 
-    endings: Endings
+    decisions: TicketDecisions
     followers: Followers
     follower_refresh: FollowerRefresh
     projection: Projection
@@ -32,7 +32,7 @@ class TicketCompletion:
         """
         if context.claim.head.purpose is Purpose.BIND and len(context.client.accounts) > 1:
             await self._learn_unionid(context)
-        ending = await self.endings.confirm(
+        ending = await self.decisions.confirm(
             context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self.clock()
         )
         return await self._shown(context, ending) if ending else None
@@ -44,7 +44,7 @@ class TicketCompletion:
             StoreUnavailable: the database does not answer; nothing was done.
         """
         head = context.claim.head
-        ending = await self.endings.close(
+        ending = await self.decisions.close(
             Ending(
                 ticket=head.ticket,
                 client=context.claim.client,

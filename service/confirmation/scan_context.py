@@ -9,7 +9,7 @@ from models.events import OpenId
 from models.language import Lang
 from models.portal import portal_confirm, started_by_portal
 from models.requester import Requester
-from models.scene import Claim, Kind, Scene, read
+from models.scene import Claim, Kind, Scene
 from models.ticket import Confirm, Ending, Ticket
 from service.config.settings import Client
 from service.confirmation import messages
@@ -83,9 +83,7 @@ class SceneVerifier:
     keyring: Keyring
     requests: BindRequests
 
-    async def verify(
-        self, scene_text: str, *, account: str, openid: OpenId, lang: Lang | None
-    ) -> ScanContext | None:
+    async def verify(self, scene: Scene, *, account: str, openid: OpenId, lang: Lang | None) -> ScanContext | None:
         """Return the stage for a scene that one of our clients' keys made for *account*; None for any other.
 
         *lang* is the person's, when it is known.
@@ -93,9 +91,6 @@ class SceneVerifier:
         Raises:
             StoreUnavailable: the user id is kept in SQL, which does not answer.
         """
-        scene = read(scene_text)
-        if scene is None:
-            return None
         request = await self._request(scene)
         user_id = request.user_id if request else scene.user_id
         by_portal = request is not None and started_by_portal(request.session)

@@ -6,11 +6,11 @@ from models.errors import StoreUnavailable
 from service.config.settings import Settings
 from service.doctor.finding import Finding
 from service.identities import reencryption
-from service.storage import database
+from service.storage.stores import open_database
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
-    async with database.connect(settings.database.url, data_dir=settings.data_dir) as sql:
+    async with open_database(settings, check=None) as sql:
         for check, message, remedy in (
             (sql.ping, "answers", "start it, or correct database.url"),
             (sql.check_schema, "its tables are current", "run `scanbind migrate`"),

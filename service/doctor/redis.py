@@ -10,10 +10,11 @@ from redis.exceptions import RedisError
 
 from models.ticket import Purpose
 from service.config.settings import Settings
-from service.config.types import EMBEDDED
 from service.doctor.finding import Finding
 from service.rate_limiting.qr_quota import QrQuota, available
-from service.storage import embedded_valkey, redis
+from service.storage.embedded_valkey import FolderInUseError
+from service.storage.redis import connect
+from service.storage.stores import open_redis
 
 _NEARLY: Final = 0.8
 """The share of a day's codes from which on somebody should know."""
@@ -21,17 +22,14 @@ _NEARLY: Final = 0.8
 
 async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
     async with AsyncExitStack() as stack:
-        url = settings.redis.url
-        if url == EMBEDDED:
-            try:
-                url = await stack.enter_async_context(embedded_valkey.valkey(settings.data_dir))
-            except embedded_valkey.FolderInUseError as in_use:
-                yield Finding(True, "redis", "embedded, and in the hands of a scanbind that runs")
-                async with redis.connect(in_use.url) as theirs:
-                    async for finding in _codes(settings, theirs):
-                        yield finding
-                return
-        client = await stack.enter_async_context(redis.connect(url))
+        try:
+            client = await stack.enter_async_context(open_redis(settings))
+        except FolderInUseError as in_use:
+            yield Finding(True, "redis", "embedded, and in the hands of a scanbind that runs")
+            async with connect(in_use.url) as theirs:
+                async for finding in _codes(settings, theirs):
+                    yield finding
+            return
         try:
             facts = _facts(await client.info())
         except (RedisError, OSError) as error:

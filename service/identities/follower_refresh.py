@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from models.errors import StoreUnavailable, WeChatUnavailable
+from models.events import OpenId, Push
 from models.language import Lang
 from service.identities.followers import Follower, Followers
 from service.wechat.api import WeChatApi
@@ -29,6 +30,17 @@ class FollowerRefresh:
     clock: Callable[[], datetime]
     _queue: asyncio.Queue[Follower] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
 
+    async def meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:
+        """Note that who sent *push* follows the account, *followed* if just then; return their language if known.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        at = datetime.fromtimestamp(push.created, UTC)
+        follower = await self.followers.seen(account, push.openid, at=at, followed=followed)
+        self.refresh(follower)
+        return follower.lang
+
     def refresh(self, follower: Follower) -> None:
         """Ask WeChat about somebody soon, unless that was done within a day or too many are waiting."""
         if follower.asked_at and self.clock() - follower.asked_at < _FRESH:
@@ -47,6 +59,15 @@ class FollowerRefresh:
                 return await self._ask(follower)
         except (TimeoutError, WeChatUnavailable, StoreUnavailable):
             return follower  # a site must do without the unionid then
+
+    async def look_up(self, account: str, openid: OpenId, *, ask: bool) -> Follower:
+        """Return what is known of a person, be it nothing; *ask* WeChat, as `known` does, if it was never asked.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        follower = await self.followers.get(account, openid) or Follower(account, openid, subscribed=True)
+        return await self.known(follower) if ask else follower
 
     async def run(self) -> None:
         """Ask about whoever is due, until cancelled."""

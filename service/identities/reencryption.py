@@ -20,7 +20,8 @@ from models.tables.identities import followers
 from service.config.settings import ConfigError, Settings
 from service.crypto.field_encryption import FieldCipher
 from service.identities.repository import NAMES, Identities
-from service.storage.database import Database, connect
+from service.storage.database import Database
+from service.storage.stores import open_database
 
 _BATCH: Final = 200  # people in one transaction
 _ROUNDS: Final = 5  # whoever a service writes under an older key meanwhile is met in the next one
@@ -43,6 +44,17 @@ async def check(database: Database, cipher: FieldCipher) -> None:
     """
     if set(await _used(database)) - cipher.ids:
         raise ConfigError(["encryption.keys: the database holds rows sealed with a key that is not listed"])
+
+
+async def check_usable(settings: Settings, database: Database) -> None:
+    """Return if the tables are current and every sealed row can be opened.
+
+    Raises:
+        ConfigError: a key is not listed.
+        StoreUnavailable: the tables are not current, or the database does not answer.
+    """
+    await database.check_schema()
+    await check(database, cipher(settings))
 
 
 async def stale(database: Database, cipher: FieldCipher) -> int:
@@ -77,9 +89,7 @@ async def encrypt(settings: Settings) -> Sealed:
     """
     keys = cipher(settings)
     done = 0
-    async with connect(settings.database.url, data_dir=settings.data_dir) as database:
-        await database.check_schema()
-        await check(database, keys)
+    async with open_database(settings, check=partial(check_usable, settings)) as database:
         for _ in range(_ROUNDS):
             older = [by for by in [None, *await _used(database)] if by != keys.newest]
             done += (moved := sum([await _move_all(database, keys, by) for by in older]))

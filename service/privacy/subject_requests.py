@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,6 @@ from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
 from service.audit.log import write_entries
 from service.config.settings import ConfigError, Settings
-from service.config.types import EMBEDDED
 from service.confirmation.open_questions import OpenQuestions
 from service.identities import reencryption
 from service.identities.departures import Departures
@@ -26,8 +25,8 @@ from service.identities.repository import Identities
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.privacy.export import disclose, held, persons, plain
 from service.privacy.redis_erasure import RedisErasure
-from service.storage import database, embedded_valkey, redis
 from service.storage.database import Database
+from service.storage.stores import open_stores
 from service.tickets.store import TicketStore
 
 _SECONDS: Final = 120.0
@@ -248,20 +247,12 @@ async def _office(settings: Settings, about: Subject) -> AsyncIterator[SubjectRe
         ConfigError: a store cannot be used as configured.
         StoreUnavailable: the database does not answer, or its tables are not current.
     """
-    async with AsyncExitStack() as stack:
-        opening = database.connect(settings.database.url, data_dir=settings.data_dir)
-        sql = await stack.enter_async_context(opening)
-        await sql.check_schema()
-        await reencryption.check(sql, reencryption.cipher(settings))
-        url = settings.redis.url
-        if url == EMBEDDED:
-            url = await stack.enter_async_context(embedded_valkey.shared(settings.data_dir))
-        client = await stack.enter_async_context(redis.connect(url))
-        redis_erasure = RedisErasure(client, store=TicketStore(client), questions=OpenQuestions(client))
+    async with open_stores(settings, check=partial(reencryption.check_usable, settings)) as stores:
+        redis = stores.redis
         yield SubjectRequests(
             settings,
-            sql=sql,
-            redis_erasure=redis_erasure,
-            departures=Departures(client, accounts=settings.accounts),
+            sql=stores.database,
+            redis_erasure=RedisErasure(redis, store=TicketStore(redis), questions=OpenQuestions(redis)),
+            departures=Departures(redis, accounts=settings.accounts),
             about=about,
         )

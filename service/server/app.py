@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -20,46 +20,31 @@ from service import app_keys
 from service.audit.log import AuditLog
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
-from service.config.types import EMBEDDED
-from service.confirmation.answers import AnswerHandler
-from service.confirmation.completion import TicketCompletion
-from service.confirmation.open_questions import OpenQuestions
-from service.confirmation.scan_context import SceneVerifier
+from service.confirmation.build import build_confirmation
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.identities import reencryption
-from service.identities.departures import Departures
-from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Followers
-from service.identities.repository import Identities
+from service.identities.build import IdentityServices, build_identities
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
-from service.privacy.erasure import FollowerErasure
-from service.privacy.redis_erasure import RedisErasure
+from service.pushes.build import build_pushes
 from service.pushes.dispatcher import PushDispatcher
-from service.pushes.reply_cache import ReplyCache
-from service.pushes.unfollow import UnfollowHandler
+from service.rate_limiting.build import build_limits
 from service.rate_limiting.open_waits import WaitLimiter
-from service.rate_limiting.qr_quota import QrQuota
 from service.rate_limiting.rates import RateLimits
 from service.server import retention
 from service.server.background_tasks import Work, beside
 from service.server.readiness import SharedCheck, database_takes_writes, redis_takes_writes
 from service.server.stopping import STOP, Step, Stop
-from service.storage import database, embedded_valkey
 from service.storage.database import MARKS_KEPT, Database
+from service.storage.embedded_valkey import valkey
 from service.storage.purge import purge
 from service.storage.redis import connect
-from service.tickets.bind_requests import BindRequests
-from service.tickets.code_exchange import CodeExchange
+from service.storage.stores import Stores, open_database, open_redis
+from service.tickets.build import TicketRecords, build_tickets
 from service.tickets.endings import Endings
-from service.tickets.feed import Feed
-from service.tickets.issuer import TicketIssuer
-from service.tickets.projection import Projection
-from service.tickets.status import TicketStatus
-from service.tickets.store import TicketStore
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.push_account import Mode, PushAccount
 from service.wechat.transport import ApiAccount
@@ -96,13 +81,13 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open the stores, build the use cases on them, and keep the background work running."""
     settings, stop = app[app_keys.SETTINGS], app[STOP]
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_redis(settings, stop))
+        redis = await stack.enter_async_context(_redis(settings, stop))
         sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))
-        wechat = open_apis(_api_accounts(settings), redis=store)
+        wechat = open_apis(_api_accounts(settings), redis=redis)
         apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
         audit = app[app_keys.AUDIT] = AuditLog(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
-        work = _compose(app, store=store, sql=sql, apis=apis, audit=audit)
+        work = _compose(app, Stores(sql, redis), apis=apis, audit=audit)
         await audit.key_in_use("secret_key", app[app_keys.KEYRING].fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
@@ -112,7 +97,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
                 raise RuntimeError("a background task has ended")
 
         checks: dict[str, app_keys.Check] = {
-            "redis": SharedCheck(partial(redis_takes_writes, store)),
+            "redis": SharedCheck(partial(redis_takes_writes, redis)),
             "database": SharedCheck(partial(database_takes_writes, sql)),
             "background": look_after_tasks,
         }
@@ -121,118 +106,74 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
 
 def _compose(
-    app: web.Application,
-    *,
-    store: Redis | RedisCluster,
-    sql: Database,
-    apis: Mapping[str, WeChatApi],
-    audit: AuditLog,
+    app: web.Application, stores: Stores, *, apis: Mapping[str, WeChatApi], audit: AuditLog
 ) -> list[Work]:
-    """Put every use case together; return the work to be done in the background."""
+    """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, clock, metrics = app[app_keys.SETTINGS], app[app_keys.CLOCK], app[app_keys.METRICS]
-    clients = settings.clients
-    keyring = Keyring.derive(resolve_secret_keys(settings), clients)
-    identities = Identities(reencryption.cipher(settings))
-    endings, bindings, followers = Endings(sql, identities), Bindings(sql, identities), Followers(sql, identities)
-    requests = BindRequests(sql)
-    portal = PortalSessions(database=sql, keyring=keyring, clients=clients, audit=audit, clock=clock)
-    missed = asyncio.Event()  # whatever was published while the feed was away
-    feed = Feed(store, on_connect=missed.set)
-    tickets, questions = TicketStore(store, tell=feed.learn), OpenQuestions(store)
-    projection = Projection(store=tickets, endings=endings, missed=missed, clock=clock)
-    follower_refresh = FollowerRefresh(apis=apis, followers=followers, clock=clock)
-    verifier = SceneVerifier(clients=clients, keyring=keyring, requests=requests)
-    completion = TicketCompletion(
-        endings=endings,
-        followers=followers,
-        follower_refresh=follower_refresh,
-        projection=projection,
-        metrics=metrics,
-        clock=clock,
-    )
-    limits, quota = RateLimits(store, settings.limits), QrQuota(store, accounts=settings.accounts, clock=clock)
-    quota.show(metrics)
-    ticket_status = TicketStatus(
-        store=tickets, feed=feed, endings=endings, requests=requests, projection=projection, clock=clock
-    )
-    answers = AnswerHandler(
-        verifier=verifier,
-        questions=questions,
-        ticket_status=ticket_status,
-        followers=followers,
-        completion=completion,
-    )
-
     app[app_keys.ACCOUNTS] = _push_accounts(settings)
-    app[app_keys.KEYRING] = keyring
-    app[app_keys.FEED] = feed
-    app[app_keys.BINDINGS] = bindings
-    app[app_keys.PORTAL_SESSIONS] = portal
-    app[app_keys.TICKET_STATUS] = ticket_status
-    app[app_keys.RATE_LIMITS] = limits
-    app[app_keys.TICKET_ISSUER] = TicketIssuer(
-        clients=clients,
-        lifetimes=settings.tickets,
-        keyring=keyring,
-        apis=apis,
-        redis=store,
-        store=tickets,
-        requests=requests,
-        endings=endings,
-        ticket_status=ticket_status,
-        limits=limits,
-        quota=quota,
-        projection=projection,
-        audit=audit,
-        clock=clock,
+    app[app_keys.KEYRING] = keyring = Keyring.derive(resolve_secret_keys(settings), settings.clients)
+    limits = build_limits(settings, stores.redis, metrics=metrics, clock=clock)
+    app[app_keys.RATE_LIMITS] = limits.rates
+    people = build_identities(settings, stores, apis=apis, clock=clock)
+    app[app_keys.BINDINGS] = Bindings(stores.database, people.identities)
+    app[app_keys.PORTAL_SESSIONS] = PortalSessions(
+        database=stores.database, keyring=keyring, clients=settings.clients, audit=audit, clock=clock
     )
-    departures = Departures(store, accounts=settings.accounts)
-    unfollow = UnfollowHandler(
-        accounts=settings.accounts,
-        erasure=FollowerErasure(sql, identities),
-        departures=departures,
-        redis_erasure=RedisErasure(store, store=tickets, questions=questions),
-        audit=audit,
-        clock=clock,
+    tickets = build_tickets(
+        settings, stores, apis=apis, keyring=keyring, limits=limits, people=people, audit=audit, clock=clock
     )
-    app[app_keys.PUSH_DISPATCHER] = PushDispatcher(
-        verifier=verifier,
-        store=tickets,
-        questions=questions,
-        reply_cache=ReplyCache(store, departures),
-        ticket_status=ticket_status,
-        answers=answers,
-        completion=completion,
-        followers=followers,
-        unfollow=unfollow,
-        follower_refresh=follower_refresh,
-        audit=audit,
-        limits=limits,
-        metrics=metrics,
-        clock=clock,
-    )
-    app[app_keys.CODE_EXCHANGE] = CodeExchange(
-        clients=clients,
-        keyring=keyring,
-        endings=endings,
-        followers=followers,
-        follower_refresh=follower_refresh,
-        projection=projection,
-        audit=audit,
-        clock=clock,
-    )
+    records = tickets.records
+    app[app_keys.FEED] = feed = records.feed
+    app[app_keys.TICKET_STATUS] = records.status
+    app[app_keys.TICKET_ISSUER] = tickets.issuer
+    app[app_keys.CODE_EXCHANGE] = tickets.exchange
+    app[app_keys.PUSH_DISPATCHER] = _compose_chat(app, stores, limits=limits.rates, people=people, records=records)
     metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Lines of the record that could not be written in time.", lambda: audit.lost)
-    kept = settings.privacy
+    cleaning = _cleaning(app, stores.database, records.endings)
+    return [feed.run, records.projection.run, people.follower_refresh.run, audit.run, cleaning]
+
+
+def _compose_chat(
+    app: web.Application, stores: Stores, *, limits: RateLimits, people: IdentityServices, records: TicketRecords
+) -> PushDispatcher:
+    """Build the features that people meet in the chat."""
+    settings, audit = app[app_keys.SETTINGS], app[app_keys.AUDIT]
+    metrics, clock = app[app_keys.METRICS], app[app_keys.CLOCK]
+    confirmation = build_confirmation(
+        settings,
+        stores,
+        keyring=app[app_keys.KEYRING],
+        people=people,
+        records=records,
+        audit=audit,
+        metrics=metrics,
+        clock=clock,
+    )
+    return build_pushes(
+        settings,
+        stores,
+        limits=limits,
+        people=people,
+        tickets=records.store,
+        confirmation=confirmation,
+        audit=audit,
+        metrics=metrics,
+        clock=clock,
+    )
+
+
+def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
+    """Return the work that throws away what is over."""
+    kept = app[app_keys.SETTINGS].privacy
     purges = (
         (endings.purge, timedelta(days=kept.endings_days)),
-        (portal.purge, VISITS_KEPT),
-        (bindings.purge, timedelta(days=kept.history_days)),
-        (audit.purge, timedelta(days=kept.audit_days)),
+        (app[app_keys.PORTAL_SESSIONS].purge, VISITS_KEPT),
+        (app[app_keys.BINDINGS].purge, timedelta(days=kept.history_days)),
+        (app[app_keys.AUDIT].purge, timedelta(days=kept.audit_days)),
         (partial(purge, sql, commit_marks.c.id, when=commit_marks.c.at), MARKS_KEPT),
     )
-    cleaning = partial(retention.run, purges, clock=clock)
-    return [feed.run, projection.run, follower_refresh.run, audit.run, cleaning]
+    return partial(retention.run, purges, clock=app[app_keys.CLOCK])
 
 
 async def _written(audit: AuditLog) -> None:
@@ -243,28 +184,18 @@ async def _written(audit: AuditLog) -> None:
         log.error("the end of the record is lost: %s", e.detail)  # noqa: TRY400 - the cause says no more
 
 
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
-    async with AsyncExitStack() as stack:
-        try:
-            opening = database.connect(settings.database.url, data_dir=settings.data_dir)
-            sql = await stack.enter_async_context(opening)
-            await sql.check_schema()
-            await reencryption.check(sql, reencryption.cipher(settings))
-        except StoreUnavailable as e:
-            raise StoreUnavailable(f"database.url: {e.detail}") from e
-        yield sql
+def _database(settings: Settings) -> AbstractAsyncContextManager[Database]:
+    check = partial(reencryption.check_usable, settings)
+    return open_database(settings, check=check, prefix="database.url: ")
 
 
-@asynccontextmanager
-async def _redis(settings: Settings, stop: Stop) -> AsyncIterator[Redis | RedisCluster]:
-    async with AsyncExitStack() as stack:
-        url = settings.redis.url
-        if url == EMBEDDED:
-            url = await stack.enter_async_context(
-                stop.ends(Step.VALKEY, embedded_valkey.valkey(settings.data_dir))
-            )
-        yield await stack.enter_async_context(stop.ends(Step.REDIS, connect(url)))
+def _redis(settings: Settings, stop: Stop) -> AbstractAsyncContextManager["Redis | RedisCluster"]:
+    """Open Redis; the embedded one and the connections end in steps of their own."""
+    return open_redis(
+        settings,
+        embedded=lambda folder: stop.ends(Step.VALKEY, valkey(folder)),
+        connect=lambda url: stop.ends(Step.REDIS, connect(url)),
+    )
 
 
 def _push_accounts(settings: Settings) -> dict[str, PushAccount]:

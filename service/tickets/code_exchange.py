@@ -16,7 +16,8 @@ from service.audit.log import AuditLog
 from service.config.settings import Client
 from service.crypto.keyring import Keyring
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Follower, Followers
+from service.identities.followers import Follower
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
 
@@ -42,7 +43,7 @@ class CodeExchange:
     clients: Mapping[str, Client]
     keyring: Keyring
     endings: Endings
-    followers: Followers
+    decisions: TicketDecisions
     follower_refresh: FollowerRefresh
     projection: Projection
     audit: AuditLog
@@ -69,9 +70,11 @@ class CodeExchange:
             raise InvalidCode
         if confirmed.code_used_at:
             raise InvalidCode  # so that a code handed in again and again holds up no writer
-        follower = await self._follower(confirmed, openid)
+        # Somebody new is asked about first, before their code is used up: a site finds people by their unionid.
+        new = confirmed.outcome is Outcome.REGISTER
+        follower = await self.follower_refresh.look_up(confirmed.account or "", openid, ask=new)
         now = self.clock()
-        redeemed = await self.endings.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
+        redeemed = await self.decisions.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
         if redeemed is None:
             raise InvalidCode
         ending, binding = redeemed
@@ -89,13 +92,6 @@ class CodeExchange:
         if ending is None or ending.client != client or ending.openid is None:
             raise InvalidCode
         return ending, ending.openid
-
-    async def _follower(self, ending: Ending, openid: OpenId) -> Follower:
-        """Return what is known of a person; somebody new is asked about first, before their code is used up."""
-        account = ending.account or ""
-        known = await self.followers.get(account, openid) or Follower(account, openid, subscribed=True)
-        # a site finds people by their unionid
-        return await self.follower_refresh.known(known) if ending.outcome is Outcome.REGISTER else known
 
     async def register(self, client: str, user_id: UserId, registration: str) -> tuple[Binding, bool]:
         """Bind the WeChat of *registration* to *user_id*; return the binding and whether it is new.
@@ -116,7 +112,7 @@ class CodeExchange:
             raise InvalidCode
         site = self.clients[client]
         policy = Policy(rebind_replaces=site.rebind == "replace", consent=site.consent or None)
-        match await self.endings.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
+        match await self.decisions.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
             case Bound(binding):
                 return binding, True
             case AlreadyBound(binding):

@@ -1,41 +1,32 @@
-"""How a ticket ended, in SQL. Whoever inserts the row first decides; everybody else reads what stands.
+"""The repository of endings: one row in SQL says how a ticket ended. What inserts it first has decided."""
 
-A binding and the ending that made it are one transaction: neither is ever seen without the other.
-"""
-
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import AuditEntry, AuditEvent
-from models.binding import AlreadyBound, Binding, BindResult, Bound, ChangeSource, Conflict, Policy, UserId
+from models.binding import UserId
 from models.errors import StoreUnavailable
-from models.events import OpenId, shortened
-from models.scene import Claim
+from models.events import shortened
 from models.tables.columns import to_millisecond
 from models.tables.identities import followers
 from models.tables.tickets import bind_requests, endings
-from models.ticket import READABLE_AFTER, Ending, Outcome, Purpose, Reason, Status, TicketId
+from models.ticket import READABLE_AFTER, Ending, Outcome, Status, TicketId
 from service.audit.log import write_entries
-from service.bindings.repository import bind, logged_in, owner, resolve
 from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
 from service.storage.purge import purge
-
-T = TypeVar("T")
 
 _WITH_CODE: Final = (Outcome.LOGIN, Outcome.REGISTER)
 _KEPT: Final = [name for name in Ending.__slots__ if name != "openid"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class StoredEnding:
     """An ending as its row has it, with the person who answered, unless they are unknown by now."""
 
     ending: Ending
@@ -44,122 +35,16 @@ class _Found:
 
 @dataclass(slots=True)
 class Endings:
+    """Reads, changes and purges the rows; `insert` makes them."""
+
     database: Database
     identities: Identities
 
     async def of(self, ticket: TicketId) -> Ending | None:
         """Return how a ticket ended; None if it has not, or was purged."""
         async with self.database.read() as connection:
-            found = await self._find(connection, ticket)
+            found = await self.find(connection, ticket)
         return found.ending if found else None
-
-    async def close(self, ending: Ending) -> Ending:
-        """End a ticket that confirms nothing (refused, cancelled); return the ending that stands.
-
-        That is this one, its times cut to the millisecond, or the one that was earlier. Somebody who was erased
-        is not named in it.
-        """
-
-        async def work(connection: AsyncConnection) -> Ending:
-            return await insert(connection, ending, await self._who(connection, ending))
-
-        return await self._decide(ending.ticket, work)
-
-    async def confirm(
-        self, claim: Claim, openid: OpenId, *, policy: Policy, state: str | None, now: datetime
-    ) -> Ending | None:
-        """Do what a ticket is for and end it; return the ending that stands.
-
-        If that is an earlier one, nothing was done. A bind that the client's policy does not allow ends
-        the ticket too, as rejected. None if the person has left the account and was erased: nothing was done.
-        """
-
-        async def work(connection: AsyncConnection) -> Ending | None:
-            person = await self.identities.find(connection, claim.account, openid, hold=True)
-            if person is None:
-                return None
-            ending = Ending(
-                ticket=claim.head.ticket,
-                client=claim.client,
-                status=Status.CONFIRMED,
-                answered_at=now,
-                expires_at=claim.head.expires_at,
-                account=claim.account,
-                openid=openid,
-                via=claim.head.via,
-                state=state,
-            )
-            do = self._log_in if claim.head.purpose is Purpose.LOGIN else self._bind
-            return await insert(connection, await do(connection, ending, claim, person, policy), person)
-
-        return await self._decide(claim.head.ticket, work)
-
-    async def redeem(
-        self, ticket: TicketId, *, answered_after: datetime, now: datetime
-    ) -> tuple[Ending, Binding | None] | None:
-        """Use up a ticket's code; None if it has none, it was used, or it was answered too long ago.
-
-        A login gives its binding as well; the code of one whose binding ended since is used up for None.
-        """
-        unused = sa.and_(
-            endings.c.ticket == ticket,
-            endings.c.status == Status.CONFIRMED,
-            endings.c.outcome.in_(_WITH_CODE),
-            endings.c.follower_id.is_not(None),  # they were erased since
-            endings.c.code_used_at.is_(None),
-            endings.c.answered_at > answered_after,
-        )
-
-        async def work(connection: AsyncConnection) -> tuple[Ending, Binding | None] | None:
-            used = await connection.execute(sa.update(endings).where(unused).values(code_used_at=now))
-            found = await self._find(connection, ticket) if used.rowcount else None
-            if found is None or found.person is None:
-                return None
-            binding = await _logged_in(connection, found.ending, found.person, now=now)
-            if found.ending.outcome is Outcome.LOGIN and binding is None:
-                return None
-            await write_entries(connection, replace(_line(found.ending), at=now, event=AuditEvent.EXCHANGED))
-            return found.ending, binding
-
-        return await self.database.once(work)
-
-    async def register(
-        self, ticket: TicketId, *, client: str, user_id: UserId, policy: Policy, now: datetime
-    ) -> BindResult | None:
-        """Bind the WeChat of a redeemed registration to the user whom the site signed up.
-
-        Once for one user: their call again gives AlreadyBound while the binding stands, anything else None.
-        A Conflict uses nothing up. A registration never takes a WeChat from another user (CONTRACT 1).
-        """
-
-        async def work(connection: AsyncConnection) -> BindResult | None:
-            found = await self._find(connection, ticket)
-            if found is None or found.person is None:
-                return None
-            # Held, and before the ending: they may leave at this very moment.
-            account, openid = found.person.account, found.person.openid
-            person = await self.identities.find(connection, account, openid, hold=True)
-            found = await self._find(connection, ticket, hold=True)
-            if person is None or found is None or found.person is None or not _registers(found.ending, client):
-                return None
-            if found.ending.registered_to is not None:
-                return await _registered_again(connection, found.ending, person, user_id)
-            result = await bind(
-                connection,
-                person,
-                identities=self.identities,
-                client=client,
-                user_id=user_id,
-                policy=replace(policy, takeover_moves=False),
-                source=ChangeSource.REGISTRATION,
-                now=now,
-            )
-            if not isinstance(result, Conflict):
-                this = endings.c.ticket == ticket
-                await connection.execute(sa.update(endings).where(this).values(registered_to=user_id))
-            return result
-
-        return await self.database.once(work)
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that can still be read (CONTRACT 4), in the order of their tickets.
@@ -185,24 +70,36 @@ class Endings:
             ]
         )
 
-    async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[T]]) -> T | Ending:
-        try:
-            return await self.database.attempt(work)
-        except IntegrityError:
-            # The key refused the row, and with it went all that its transaction had done.
-            if (standing := await self.of(ticket)) is None:
-                raise
-            return standing
-
-    async def _find(self, connection: AsyncConnection, ticket: TicketId, *, hold: bool = False) -> _Found | None:
+    async def find(
+        self, connection: AsyncConnection, ticket: TicketId, *, hold: bool = False
+    ) -> StoredEnding | None:
+        """Return how a ticket ended, within the caller's transaction; *hold* locks the row until its end."""
         query = _query().where(endings.c.ticket == ticket)
         found = await connection.execute(query.with_for_update(of=endings) if hold else query)
         row = found.mappings().one_or_none()
         return self._read(row) if row else None
 
-    def _read(self, row: RowMapping) -> _Found:
+    async def use_code(
+        self, connection: AsyncConnection, ticket: TicketId, *, answered_after: datetime, now: datetime
+    ) -> StoredEnding | None:
+        """Mark a ticket's code as used, within the caller's transaction; return the ending with it.
+
+        None if it has no code, the code was used, it was answered too long ago, or the person was erased since.
+        """
+        unused = sa.and_(
+            endings.c.ticket == ticket,
+            endings.c.status == Status.CONFIRMED,
+            endings.c.outcome.in_(_WITH_CODE),
+            endings.c.follower_id.is_not(None),  # else they were erased since
+            endings.c.code_used_at.is_(None),
+            endings.c.answered_at > answered_after,
+        )
+        used = await connection.execute(sa.update(endings).where(unused).values(code_used_at=now))
+        return await self.find(connection, ticket) if used.rowcount else None
+
+    def _read(self, row: RowMapping) -> StoredEnding:
         person = self.identities.read(row)
-        return _Found(_ending(row, person), person)
+        return StoredEnding(_ending(row, person), person)
 
     def _told(self, row: RowMapping) -> Ending:
         try:
@@ -210,45 +107,10 @@ class Endings:
         except StoreUnavailable:
             return _ending(row, None)  # one person's trouble must not keep all others from being shown
 
-    async def _who(self, connection: AsyncConnection, ending: Ending) -> Identity | None:
-        if ending.account is None or ending.openid is None:
-            return None
-        # held, for the record is about to name them
-        return await self.identities.find(connection, ending.account, ending.openid, hold=True)
 
-    async def _log_in(
-        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, _: Policy
-    ) -> Ending:
-        known = await resolve(
-            connection, person, identities=self.identities, client=claim.client, now=ending.answered_at
-        )
-        if known is None:
-            return replace(ending, outcome=Outcome.REGISTER)
-        return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
-
-    async def _bind(
-        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, policy: Policy
-    ) -> Ending:
-        if claim.user_id is None:
-            raise ValueError("a bind claim without its user")
-        result = await bind(
-            connection,
-            person,
-            identities=self.identities,
-            client=claim.client,
-            user_id=claim.user_id,
-            policy=policy,
-            source=ChangeSource.TICKET,
-            now=ending.answered_at,
-        )
-        ending = replace(ending, user_id=claim.user_id)
-        match result:
-            case Bound():
-                return replace(ending, outcome=Outcome.BOUND)
-            case AlreadyBound():
-                return replace(ending, outcome=Outcome.ALREADY_BOUND)
-            case Conflict(reason):
-                return replace(ending, status=Status.REJECTED, reason=Reason(reason))
+async def use_registration(connection: AsyncConnection, ticket: TicketId, user_id: UserId) -> None:
+    """Note within the caller's transaction whom a registration was used for."""
+    await connection.execute(sa.update(endings).where(endings.c.ticket == ticket).values(registered_to=user_id))
 
 
 async def insert(connection: AsyncConnection, ending: Ending, person: Identity | None) -> Ending:
@@ -264,11 +126,11 @@ async def insert(connection: AsyncConnection, ending: Ending, person: Identity |
     )
     row = {name: getattr(kept, name) for name in _KEPT} | {"follower_id": person.id if person else None}
     await connection.execute(sa.insert(endings).values(row))
-    await write_entries(connection, _line(kept))
+    await write_entries(connection, audit_entry(kept))
     return kept
 
 
-def _line(ending: Ending) -> AuditEntry:
+def audit_entry(ending: Ending) -> AuditEntry:
     cancelled = ending.status is Status.CANCELLED
     return AuditEntry(
         ending.answered_at,
@@ -289,25 +151,3 @@ def _ending(row: RowMapping, person: Identity | None) -> Ending:
 def _query() -> sa.Select[Any]:
     columns = [endings.c[name] for name in _KEPT]
     return sa.select(*columns, *NAMES).outerjoin_from(endings, followers, followers.c.id == endings.c.follower_id)
-
-
-async def _logged_in(
-    connection: AsyncConnection, ending: Ending, person: Identity, *, now: datetime
-) -> Binding | None:
-    if ending.user_id is None:  # a registration: nobody logs in yet
-        return None
-    return await logged_in(connection, person, client=ending.client, user_id=UserId(ending.user_id), now=now)
-
-
-def _registers(ending: Ending, client: str) -> bool:
-    redeemed = ending.outcome is Outcome.REGISTER and ending.code_used_at is not None
-    return redeemed and ending.client == client
-
-
-async def _registered_again(
-    connection: AsyncConnection, ending: Ending, person: Identity, user_id: UserId
-) -> AlreadyBound | None:
-    standing = await owner(connection, person, client=ending.client)
-    if standing is None or not user_id == standing.user_id == ending.registered_to:
-        return None
-    return AlreadyBound(standing)

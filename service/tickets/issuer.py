@@ -1,8 +1,7 @@
-"""Use case: a ticket and its code are made."""
+"""Use case: a ticket is given out to who asked for it."""
 
 import hashlib
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,42 +10,23 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.audit import AuditEvent
 from models.binding import UserId
-from models.errors import InvalidRequest
 from models.language import Lang
 from models.portal import started_by_portal
 from models.requester import Requester
-from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, bind_kind, make, read_ticket
-from models.ticket import Ending, Purpose, Status, Ticket, Via
+from models.scene import Kind, bind_kind
+from models.ticket import Purpose, Status, Ticket, Via
 from service.audit.log import AuditLog
-from service.config.settings import Client, Tickets
-from service.crypto.keyring import Keyring
-from service.rate_limiting.qr_quota import QrQuota
 from service.rate_limiting.rates import RateLimits
 from service.storage.redis import alone
 from service.tickets.bind_requests import BindRequest, BindRequests
-from service.tickets.endings import Endings
-from service.tickets.projection import Projection
+from service.tickets.factory import Issued, TicketFactory
 from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
-from service.wechat.api import WeChatApi
 
 _PATIENCE: Final = 8.0
 """Seconds to wait for another request of the same user and session: as long as WeChat may take for a code."""
 REUSED_WITH_LEFT: Final = timedelta(seconds=60)
 """A bind ticket is given out again only while it lives at least this long (CONTRACT 4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A ticket for whoever asked for it: `secret` lets its holder follow and cancel."""
-
-    head: TicketHeader
-    secret: str
-    account: str
-    qr_url: str
-    created_at: datetime
-    fresh: bool
-    """False when the same ticket is given out again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +44,14 @@ class BindOrder:
 
 @dataclass(slots=True, kw_only=True)
 class TicketIssuer:
-    """Makes tickets, with codes from WeChat."""
+    """Gives tickets out: new ones, or again the one that a session is shown already."""
 
-    clients: Mapping[str, Client]
-    lifetimes: Tickets
-    keyring: Keyring
-    apis: Mapping[str, WeChatApi]
+    factory: TicketFactory
     redis: "Redis | RedisCluster"
     store: TicketStore
     requests: BindRequests
-    endings: Endings
     ticket_status: TicketStatus
     limits: RateLimits
-    quota: QrQuota
-    projection: Projection
     audit: AuditLog
     clock: Callable[[], datetime]
 
@@ -93,8 +67,7 @@ class TicketIssuer:
             StoreUnavailable: Redis does not answer.
         """
         kind = Kind.LOGIN_PAGE if via is Via.PAGE else Kind.LOGIN_BACKEND
-        lifetime = timedelta(seconds=self.lifetimes.login_lifetime)
-        issued = await self._issue(client, account=account, kind=kind, lang=lang, lifetime=lifetime)
+        issued = await self.factory.make(client, account=account, kind=kind, lang=lang)
         await self._begin(issued, requester, client=client)
         return issued
 
@@ -108,7 +81,7 @@ class TicketIssuer:
             WeChatUnavailable: WeChat made no code; an earlier ticket goes on.
             StoreUnavailable: Redis or the database does not answer.
         """
-        wanted = replace(wanted, account=self._account(wanted.client, wanted.account))
+        wanted = replace(wanted, account=self.factory.account(wanted.client, wanted.account))
         # Two tabs that open at once are to show the same code.
         async with alone(self.redis, _lock(wanted), patience=_PATIENCE):
             now = self.clock()
@@ -119,7 +92,7 @@ class TicketIssuer:
             await self.limits.fresh_bind(wanted.client, wanted.user_id)
             issued = await self._bind(wanted)
             for request in earlier:
-                await self._cancel(request, now)
+                await self.ticket_status.cancel_request(request, now)
             return issued
 
     async def withdraw(self, client: str, user_id: UserId, session: str) -> None:
@@ -130,16 +103,15 @@ class TicketIssuer:
         """
         now = self.clock()
         for request in await self.requests.live(client, user_id, session, now=now):
-            await self._cancel(request, now)
+            await self.ticket_status.cancel_request(request, now)
 
     async def _bind(self, wanted: BindOrder) -> Issued:
-        issued = await self._issue(
+        issued = await self.factory.make(
             wanted.client,
             account=wanted.account,
             # The scan finds the request in SQL, and with it who started it (service/confirmation/scan_context.py).
             kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
             lang=wanted.lang,
-            lifetime=timedelta(seconds=self.lifetimes.bind_lifetime),
             user_id=wanted.user_id,
         )
         await self.requests.save(
@@ -157,39 +129,6 @@ class TicketIssuer:
         )
         await self._begin(issued, wanted.requester, client=wanted.client, user_id=wanted.user_id)
         return issued
-
-    def _account(self, client: str, account: str | None) -> str:
-        accounts = self.clients[client].accounts
-        if account is not None and account not in accounts:
-            raise InvalidRequest("account: not one of this client's accounts")
-        return account or accounts[0]
-
-    async def _issue(
-        self,
-        client: str,
-        *,
-        account: str | None,
-        kind: Kind,
-        lang: Lang | None,
-        lifetime: timedelta,
-        user_id: UserId | None = None,
-    ) -> Issued:
-        account = self._account(client, account)
-        keys = self.keyring.newest(client)
-        now = self.clock().replace(microsecond=0)  # a head counts whole seconds
-        scene = make(
-            kind=kind,
-            lang=lang,
-            expires_at=now + lifetime,
-            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH[kind])),
-            client=client,
-            account=account,
-            user_id=user_id,
-            key=keys.scene,
-        )
-        async with self.quota.code(account, scene.head.purpose):
-            code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
-        return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
     async def _begin(
         self, issued: Issued, requester: Requester, *, client: str, user_id: UserId | None = None
@@ -210,28 +149,12 @@ class TicketIssuer:
 
     async def _reissued(self, request: BindRequest, wanted: BindOrder, now: datetime) -> Issued | None:
         """Return the ticket of an earlier request; None if it cannot be given out again."""
-        head = read_ticket(request.ticket)
-        if head is None or request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
+        if request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
             return None
-        keys = self.keyring.maker(
-            Scene(head), client=request.client, account=request.account, user_id=request.user_id
-        )
-        if keys is None or (await self.ticket_status.read_afresh(head)).status is not Status.PENDING:
+        issued = self.factory.remake(request)
+        if issued is None or (await self.ticket_status.read_afresh(issued.head)).status is not Status.PENDING:
             return None
-        secret = keys.secret(head.ticket)
-        return Issued(head, secret, request.account, request.qr_url, request.created_at, fresh=False)
-
-    async def _cancel(self, request: BindRequest, now: datetime) -> None:
-        ending = Ending(
-            ticket=request.ticket,
-            client=request.client,
-            account=request.account,
-            status=Status.CANCELLED,
-            answered_at=now,
-            expires_at=request.expires_at,
-            via=Via.BACKEND,
-        )
-        await self.projection.show(await self.endings.close(ending))
+        return issued
 
 
 def _lock(wanted: BindOrder) -> str:

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from models.errors import TicketFinished
+from models.events import OpenId
 from models.portal import portal_confirm
 from models.requester import Requester
 from models.scene import Kind, TicketHeader
 from models.tables.columns import to_millisecond
-from models.ticket import Confirm, Ending, Outcome, Purpose, Reason, Signal, Status, Ticket, advance, settle
+from models.ticket import Confirm, Ending, Outcome, Purpose, Reason, Signal, Status, Ticket, Via, advance, settle
 from service.crypto.keyring import ClientKeys
-from service.tickets.bind_requests import BindRequests
+from service.tickets.bind_requests import BindRequest, BindRequests
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.feed import Feed
 from service.tickets.projection import Projection
@@ -42,6 +44,7 @@ class TicketStatus:
     store: TicketStore
     feed: Feed
     endings: Endings
+    decisions: TicketDecisions
     requests: BindRequests
     projection: Projection
     clock: Callable[[], datetime]
@@ -103,6 +106,19 @@ class TicketStatus:
             return request.qr_url if request else None
         return (await self.read(head)).qr_url
 
+    async def mark_scanned(self, head: TicketHeader, openid: OpenId) -> Ticket:
+        """Note who scanned the ticket, unless it has ended or another person was first; return what stands.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        now = self.clock()
+        return await self.store.update(
+            Ticket(head.ticket),
+            lambda ticket: advance(ticket, Signal.SCAN, now=now, openid=openid),
+            expires_at=head.expires_at,
+        )
+
     async def cancel(self, head: TicketHeader, client: str) -> None:
         """End the ticket as cancelled.
 
@@ -121,10 +137,27 @@ class TicketStatus:
             expires_at=head.expires_at,
             via=head.via,
         )
-        stands = await self.endings.close(wanted)
+        stands = await self.decisions.close(wanted)
         await self.projection.show(stands)
         if stands != wanted:
             raise TicketFinished(f"the ticket is {stands.status}")
+
+    async def cancel_request(self, request: BindRequest, now: datetime) -> None:
+        """End the ticket of a bind request as cancelled, unless it has ended already.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        ending = Ending(
+            ticket=request.ticket,
+            client=request.client,
+            account=request.account,
+            status=Status.CANCELLED,
+            answered_at=now,
+            expires_at=request.expires_at,
+            via=Via.BACKEND,
+        )
+        await self.projection.show(await self.decisions.close(ending))
 
     def view(self, head: TicketHeader, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> TicketView:
         """Return what the page may know of *ticket*; *confirm* is what the client's configuration says."""

@@ -39,7 +39,7 @@ async def at_both(world: World, other: World, path: str, bodies: list[Any]) -> l
 
 
 async def test_a_thousand_exchanges_of_one_code_give_one_200(world: World, other: World) -> None:
-    """Red when `Endings.redeem` does not ask that `code_used_at` is null."""
+    """Red when `Endings.use_code` does not ask that `code_used_at` is null."""
     _, code = await confirmed(world, await world.bound("42"))
     answers = await at_both(world, other, "/v1/exchange", [{"code": code}] * 1000)
     [told] = [told for status, told in answers if status == 200]
@@ -58,7 +58,7 @@ async def test_a_used_code_is_refused_though_no_writer_gets_through(world: World
 
 
 async def test_a_registration_raced_for_by_many_users_binds_one(world: World, other: World) -> None:
-    """Red when `Endings.register` does not read `registered_to`."""
+    """Red when `TicketDecisions.register` does not read `registered_to`."""
     _, code = await confirmed(world, await world.person())
     registration = (await (await world.exchange(code)).json())["registration"]
     wanted = [{"user_id": str(number), "registration": registration} for number in range(60)]

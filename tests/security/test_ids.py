@@ -152,7 +152,7 @@ async def test_a_session_of_the_sites_own_naming_gives_nobody_elses_ticket(world
 
 
 async def test_whoever_knows_the_state_of_random_foresees_no_ticket(world: World) -> None:
-    """Red when `TicketIssuer._issue` or `PortalSessions.start` draws from `random`."""
+    """Red when `TicketFactory.make` or `PortalSessions.start` draws from `random`."""
     seen: list[list[str]] = []
     for _ in range(2):
         random.seed(1)

@@ -139,7 +139,7 @@ async def test_a_key_that_has_gone_opens_nothing_any_more(world: World) -> None:
 
 
 async def test_a_code_that_can_be_shown_again_works_and_a_dead_one_is_replaced(world: World) -> None:
-    """Red when `TicketIssuer` gives out the newest key's secret for an old key's ticket, or does so unseen."""
+    """Red when `TicketFactory.remake` takes the newest key's secret for an old key's ticket, or does so unseen."""
     for user_id in ("42", LONG_ID):
         before, person = await world.bind(user_id, session="s"), await world.person()
         async with restarted(world, NEW, OLD) as between:

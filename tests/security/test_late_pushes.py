@@ -56,7 +56,7 @@ async def asked(make: Make) -> tuple[World, Page, Person, str]:
 
 
 async def test_a_late_answer_binds_nobody_who_has_left(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `Endings.confirm` makes a person anew who is not here."""
+    """Red when `TicketDecisions.confirm` makes a person anew who is not here."""
 
     async def lost(*_: object) -> None:
         """Redis did not take the mark that they left."""

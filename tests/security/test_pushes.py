@@ -245,7 +245,7 @@ async def test_a_replay_cannot_be_made_newer(make: Make, mode: str) -> None:
 
 
 async def test_a_replay_never_binds_again_what_was_disconnected(world: World) -> None:
-    """Red when `_scan` goes on with a ticket that has ended and `_insert` may replace its row in `endings`."""
+    """Red when `ScanHandler._answer` goes on with an ended ticket and `insert` may replace its ending."""
     page, _, seen = await asked(world)
     assert (await page.poll())["outcome"] == "bound"
     assert (await world.site("DELETE", "/v1/bindings/42")).status == 204

@@ -27,6 +27,7 @@ from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database, connect
 from service.tickets.bind_requests import BindRequests
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
 _START = 60  # seconds a server may take to start
@@ -168,6 +169,11 @@ def identities(request: pytest.FixtureRequest) -> Identities:
 @pytest.fixture
 def endings(database: Database, identities: Identities) -> Endings:
     return Endings(database, identities)
+
+
+@pytest.fixture
+def decisions(database: Database, identities: Identities, endings: Endings) -> TicketDecisions:
+    return TicketDecisions(database, identities, endings)
 
 
 @pytest.fixture

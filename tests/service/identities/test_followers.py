@@ -18,6 +18,7 @@ from service.identities.followers import Follower, Followers
 from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -122,7 +123,7 @@ async def test_keeping_leaves_the_bindings(
 async def test_an_erased_person_is_nowhere(  # noqa: PLR0917 - each is a store of what must be gone
     followers: Followers,
     bindings: Bindings,
-    endings: Endings,
+    decisions: TicketDecisions,
     binding: Bind,
     dump: Callable[[], Awaitable[str]],
     erasure: FollowerErasure,
@@ -131,7 +132,7 @@ async def test_an_erased_person_is_nowhere(  # noqa: PLR0917 - each is a store o
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
     await binding("shop", "main", "42", ANNA)
     await binding("forum", "main", "7", ANNA)
-    await endings.close(_ending("t1", "main", ANNA))
+    await decisions.close(_ending("t1", "main", ANNA))
     await erasure.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     kept = await dump()
     assert ANNA not in kept
@@ -144,14 +145,19 @@ async def test_an_erased_person_is_nowhere(  # noqa: PLR0917 - each is a store o
     ]
 
 
-async def test_erasing_one_person_leaves_the_others(
-    followers: Followers, bindings: Bindings, endings: Endings, binding: Bind, erasure: FollowerErasure
+async def test_erasing_one_person_leaves_the_others(  # noqa: PLR0917 - each is a store of what must stay
+    followers: Followers,
+    bindings: Bindings,
+    endings: Endings,
+    decisions: TicketDecisions,
+    binding: Bind,
+    erasure: FollowerErasure,
 ) -> None:
     others = [("main", OpenId("oBen"), "1"), ("second", ANNA, "2")]
     for account, openid, user in others:
         await followers.seen(account, openid, at=NOW)
         await binding("shop", account, user, openid)
-        await endings.close(_ending(user, account, openid))
+        await decisions.close(_ending(user, account, openid))
     await erasure.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
     for account, openid, user in others:
         assert await followers.get(account, openid)
@@ -164,23 +170,23 @@ async def test_erasing_one_person_leaves_the_others(
 
 @pytest.mark.parametrize("outcome", [Outcome.LOGIN, Outcome.REGISTER])
 async def test_the_code_of_an_erased_person_is_worth_nothing(
-    followers: Followers, endings: Endings, outcome: Outcome, erasure: FollowerErasure
+    followers: Followers, decisions: TicketDecisions, outcome: Outcome, erasure: FollowerErasure
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
-    await endings.close(_ending("t1", "main", ANNA, outcome))
+    await decisions.close(_ending("t1", "main", ANNA, outcome))
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
-    assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW) is None
+    assert await decisions.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW) is None
 
 
 async def test_the_registration_of_an_erased_person_is_worth_nothing(
-    followers: Followers, endings: Endings, bindings: Bindings, erasure: FollowerErasure
+    followers: Followers, decisions: TicketDecisions, bindings: Bindings, erasure: FollowerErasure
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
-    await endings.close(_ending("t1", "main", ANNA, Outcome.REGISTER))
-    assert await endings.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
+    await decisions.close(_ending("t1", "main", ANNA, Outcome.REGISTER))
+    assert await decisions.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     user = UserId("42")
-    assert await endings.register(TicketId("t1"), client="shop", user_id=user, policy=Policy(), now=NOW) is None
+    assert await decisions.register(TicketId("t1"), client="shop", user_id=user, policy=Policy(), now=NOW) is None
     assert await bindings.of_user("shop", user) == []
 
 

@@ -28,6 +28,7 @@ from service.identities.repository import NAMES, Identities
 from service.privacy.erasure import FollowerErasure
 from service.server import app as service_app
 from service.storage.database import Database
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -45,7 +46,8 @@ class Process:
         self.identities = Identities(FieldCipher.of(keys))
         self.followers = Followers(database, self.identities)
         self.bindings = Bindings(database, self.identities)
-        self.endings = Endings(database, self.identities)
+        endings = Endings(database, self.identities)
+        self.decisions = TicketDecisions(database, self.identities, endings)
         self.erasure = FollowerErasure(database, self.identities)
 
     async def confirm(self, openid: OpenId, user_id: str | None = None, *, account: str = "main") -> Ending | None:
@@ -54,7 +56,7 @@ class Process:
         kind = Kind.BIND if user_id else Kind.LOGIN_PAGE
         head = TicketHeader(TicketId(f"t{next(TICKETS)}"), kind, Lang.ZH, EXPIRES)
         claim = Claim(head=head, client="shop", account=account, user_id=UserId(user_id) if user_id else None)
-        return await self.endings.confirm(claim, openid, policy=Policy(), state=None, now=NOW)
+        return await self.decisions.confirm(claim, openid, policy=Policy(), state=None, now=NOW)
 
     async def learned(self, openid: OpenId, unionid: str, *, account: str = "main") -> None:
         await self.followers.learned(account, openid, subscribed=True, unionid=unionid, lang=None, now=NOW)

@@ -24,6 +24,7 @@ from service.identities.repository import Identities
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.storage.database import Database
 from service.tickets.bind_requests import BindRequest, BindRequests
+from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -58,14 +59,18 @@ def forget(database: Database, identities: Identities) -> Forget:
 
 @pytest.fixture
 async def settled(
-    database: Database, identities: Identities, followers: Followers, endings: Endings, requests: BindRequests
+    database: Database,
+    identities: Identities,
+    followers: Followers,
+    decisions: TicketDecisions,
+    requests: BindRequests,
 ) -> None:
     """Anna is the user; Ben is another user; everything there is about both is in the tables."""
     for openid, user in ((ANNA, USER), (BEN, OTHER)):
         await followers.seen("main", openid, at=NOW)
         await followers.learned("main", openid, subscribed=True, unionid=f"u{openid}", lang=None, now=NOW)
         await bound(database, identities, openid, user)
-        await endings.close(ending(f"t-{user}", openid, user))
+        await decisions.close(ending(f"t-{user}", openid, user))
         await requests.save(request(f"r-{user}", user))
         visit = {"id": f"p-{user}", "client": "shop", "user_id": user, "only_login": False, "ends_at": LATER}
         line = AuditEntry(NOW, AuditEvent.SCANNED, "shop", "main", openid=shortened(openid), user_id=user)
@@ -164,18 +169,18 @@ async def test_forgetting_again_finds_nothing(forget: Forget) -> None:
 
 @pytest.mark.usefixtures("settled")
 async def test_a_registration_of_a_forgotten_user_binds_nobody(
-    forget: Forget, database: Database, endings: Endings, bindings: Bindings, identities: Identities
+    forget: Forget, database: Database, decisions: TicketDecisions, bindings: Bindings, identities: Identities
 ) -> None:
     """Red when the ending of a registration keeps its person."""
     await bound(database, identities, ANNA, OTHER, client="club")  # so that she stays known
     ticket, new = TicketId("reg"), UserId("new-user")
-    await endings.close(ending(ticket, ANNA, new, Outcome.REGISTER))
-    await endings.redeem(ticket, answered_after=NOW - timedelta(60), now=NOW)
+    await decisions.close(ending(ticket, ANNA, new, Outcome.REGISTER))
+    await decisions.redeem(ticket, answered_after=NOW - timedelta(60), now=NOW)
     how: dict[str, Any] = {"client": "shop", "policy": Policy(), "now": NOW}
     await forget(user=USER)
-    assert await endings.register(ticket, user_id=new, **how)
+    assert await decisions.register(ticket, user_id=new, **how)
     await forget(user=new)
-    assert await endings.register(ticket, user_id=new, **how) is None
+    assert await decisions.register(ticket, user_id=new, **how) is None
     assert await bindings.of_user("shop", new) == []
 
 

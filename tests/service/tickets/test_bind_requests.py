@@ -7,7 +7,7 @@ from models.binding import UserId
 from models.tables.columns import to_millisecond
 from models.ticket import Ending, Status, TicketId
 from service.tickets.bind_requests import BindRequest, BindRequests
-from service.tickets.endings import Endings
+from service.tickets.decisions import TicketDecisions
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = UserId("anna@shop.example 😀")
@@ -60,11 +60,11 @@ async def test_other_sessions_users_and_clients_are_not_meant(requests: BindRequ
     assert [it.ticket for it in await requests.live("shop", USER, "", now=NOW)] == ["t1"]
 
 
-async def test_what_expired_or_ended_is_not_live(requests: BindRequests, endings: Endings) -> None:
+async def test_what_expired_or_ended_is_not_live(requests: BindRequests, decisions: TicketDecisions) -> None:
     await requests.save(ONE)
     await requests.save(_like("t2", expires_at=NOW))
     await requests.save(_like("t3"))
-    await endings.close(
+    await decisions.close(
         Ending(
             ticket=TicketId("t3"),
             client="shop",

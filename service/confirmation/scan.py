@@ -1,0 +1,83 @@
+"""Use case: what a scan does. The open question, then SCANNED in Redis, then the question as reply.
+
+With `confirm: none` the scan answers itself.
+"""
+
+from dataclasses import dataclass
+
+from models.audit import AuditEvent
+from models.events import Scan
+from models.scene import Scene
+from models.ticket import READABLE_AFTER, Confirm, Ticket
+from service.audit.log import AuditLog
+from service.confirmation.completion import TicketCompletion
+from service.confirmation.messages import Notice
+from service.confirmation.open_questions import OpenQuestion, OpenQuestions
+from service.confirmation.scan_context import ScanContext, SceneVerifier
+from service.identities.follower_refresh import FollowerRefresh
+from service.tickets.status import TicketStatus
+
+
+@dataclass(slots=True, kw_only=True)
+class ScanHandler:
+    """Finds the ticket that was scanned, and asks about it or tells how it ended."""
+
+    verifier: SceneVerifier
+    questions: OpenQuestions
+    ticket_status: TicketStatus
+    completion: TicketCompletion
+    follower_refresh: FollowerRefresh
+    audit: AuditLog
+
+    async def scanned(self, account: str, scan: Scan, scene: Scene | None) -> str | None:
+        """Return the reply to a scan of *scene*; None for a code that is not ours.
+
+        Raises:
+            StoreUnavailable: its effect could not be made durable.
+        """
+        lang = await self.follower_refresh.meet(account, scan, followed=scan.followed)
+        if scene is None:
+            return None
+        context = await self.verifier.verify(scene, account=account, openid=scan.openid, lang=lang)
+        return await self._answer(context, scan) if context else None  # None: another system's code
+
+    async def _answer(self, context: ScanContext, scan: Scan) -> str | None:
+        ticket = await self.ticket_status.read_afresh(context.claim.head)
+        self._note(context, ticket)
+        if ticket.openid not in (None, scan.openid):
+            return context.say(Notice.SOMEBODY_ELSE)
+        if ticket.status.final:
+            return context.tell(ticket)
+        newest = await self._open(context, scan)
+        if context.confirm is Confirm.NONE:
+            ending = await self.completion.confirm(context, ticket)
+            return context.tell(ending) if ending else None
+        if not newest:
+            return context.say(Notice.OUT_OF_DATE)  # they have scanned another since
+        return await self._ask(context)
+
+    def _note(self, context: ScanContext, ticket: Ticket) -> None:
+        claim, others = context.claim, ticket.openid not in (None, context.openid)
+        self.audit.note(
+            AuditEvent.SCANNED,
+            client=claim.client,
+            account=claim.account,
+            ticket=claim.head.ticket,
+            openid=context.openid,
+            detail="somebody else's" if others else ticket.status,
+        )
+
+    async def _open(self, context: ScanContext, scan: Scan) -> bool:
+        """Make this the person's newest scan, which closes their older questions even if it asks nothing.
+
+        False if they have scanned a newer one.
+        """
+        asked = OpenQuestion(scene=scan.scene, created=scan.created)
+        until = context.claim.head.expires_at + READABLE_AFTER
+        return await self.questions.open(context.claim.account, scan.openid, asked, until=until)
+
+    async def _ask(self, context: ScanContext) -> str:
+        ticket = await self.ticket_status.mark_scanned(context.claim.head, context.openid)
+        if ticket.openid != context.openid:
+            return context.say(Notice.SOMEBODY_ELSE)
+        return context.tell(ticket) if ticket.status.final else context.ask(ticket.requester)

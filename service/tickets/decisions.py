@@ -1,0 +1,203 @@
+"""What decides how a ticket ends: transactions that insert its ending or find that another came first.
+
+A binding and the ending that made it are one transaction: neither is ever seen without the other.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.audit import AuditEvent
+from models.binding import AlreadyBound, Binding, BindResult, Bound, ChangeSource, Conflict, Policy, UserId
+from models.events import OpenId
+from models.scene import Claim
+from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
+from service.audit.log import write_entries
+from service.bindings.repository import bind, logged_in, owner, resolve
+from service.identities.repository import Identities, Identity
+from service.storage.database import Database
+from service.tickets.endings import Endings, audit_entry, insert, use_registration
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class TicketDecisions:
+    """Confirms, refuses, redeems and registers, each in one transaction."""
+
+    database: Database
+    identities: Identities
+    endings: Endings
+
+    async def close(self, ending: Ending) -> Ending:
+        """End a ticket that confirms nothing (refused, cancelled); return the ending that stands.
+
+        That is this one, its times cut to the millisecond, or the one that was earlier. Somebody who was erased
+        is not named in it.
+        """
+
+        async def work(connection: AsyncConnection) -> Ending:
+            return await insert(connection, ending, await self._who(connection, ending))
+
+        return await self._decide(ending.ticket, work)
+
+    async def confirm(
+        self, claim: Claim, openid: OpenId, *, policy: Policy, state: str | None, now: datetime
+    ) -> Ending | None:
+        """Do what a ticket is for and end it; return the ending that stands.
+
+        If that is an earlier one, nothing was done. A bind that the client's policy does not allow ends
+        the ticket too, as rejected. None if the person has left the account and was erased: nothing was done.
+        """
+
+        async def work(connection: AsyncConnection) -> Ending | None:
+            person = await self.identities.find(connection, claim.account, openid, hold=True)
+            if person is None:
+                return None
+            ending = Ending(
+                ticket=claim.head.ticket,
+                client=claim.client,
+                status=Status.CONFIRMED,
+                answered_at=now,
+                expires_at=claim.head.expires_at,
+                account=claim.account,
+                openid=openid,
+                via=claim.head.via,
+                state=state,
+            )
+            do = self._log_in if claim.head.purpose is Purpose.LOGIN else self._bind
+            return await insert(connection, await do(connection, ending, claim, person, policy), person)
+
+        return await self._decide(claim.head.ticket, work)
+
+    async def redeem(
+        self, ticket: TicketId, *, answered_after: datetime, now: datetime
+    ) -> tuple[Ending, Binding | None] | None:
+        """Use up a ticket's code; None if it has none, it was used, or it was answered too long ago.
+
+        A login gives its binding as well; the code of one whose binding ended since is used up for None.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[Ending, Binding | None] | None:
+            found = await self.endings.use_code(connection, ticket, answered_after=answered_after, now=now)
+            if found is None or found.person is None:
+                return None
+            binding = await _logged_in(connection, found.ending, found.person, now=now)
+            if found.ending.outcome is Outcome.LOGIN and binding is None:
+                return None
+            await write_entries(connection, replace(audit_entry(found.ending), at=now, event=AuditEvent.EXCHANGED))
+            return found.ending, binding
+
+        return await self.database.once(work)
+
+    async def register(
+        self, ticket: TicketId, *, client: str, user_id: UserId, policy: Policy, now: datetime
+    ) -> BindResult | None:
+        """Bind the WeChat of a redeemed registration to the user whom the site signed up.
+
+        Once for one user: their call again gives AlreadyBound while the binding stands, anything else None.
+        A Conflict uses nothing up. A registration never takes a WeChat from another user (CONTRACT 1).
+        """
+
+        async def work(connection: AsyncConnection) -> BindResult | None:
+            found = await self.endings.find(connection, ticket)
+            if found is None or found.person is None:
+                return None
+            # Held, and before the ending: they may leave at this very moment.
+            account, openid = found.person.account, found.person.openid
+            person = await self.identities.find(connection, account, openid, hold=True)
+            found = await self.endings.find(connection, ticket, hold=True)
+            if person is None or found is None or found.person is None or not _registers(found.ending, client):
+                return None
+            if found.ending.registered_to is not None:
+                return await _registered_again(connection, found.ending, person, user_id)
+            result = await bind(
+                connection,
+                person,
+                identities=self.identities,
+                client=client,
+                user_id=user_id,
+                policy=replace(policy, takeover_moves=False),
+                source=ChangeSource.REGISTRATION,
+                now=now,
+            )
+            if not isinstance(result, Conflict):
+                await use_registration(connection, ticket, user_id)
+            return result
+
+        return await self.database.once(work)
+
+    async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[T]]) -> T | Ending:
+        try:
+            return await self.database.attempt(work)
+        except IntegrityError:
+            # The key refused the row, and with it went all that its transaction had done.
+            if (standing := await self.endings.of(ticket)) is None:
+                raise
+            return standing
+
+    async def _who(self, connection: AsyncConnection, ending: Ending) -> Identity | None:
+        if ending.account is None or ending.openid is None:
+            return None
+        # held, for the record is about to name them
+        return await self.identities.find(connection, ending.account, ending.openid, hold=True)
+
+    async def _log_in(
+        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, _: Policy
+    ) -> Ending:
+        known = await resolve(
+            connection, person, identities=self.identities, client=claim.client, now=ending.answered_at
+        )
+        if known is None:
+            return replace(ending, outcome=Outcome.REGISTER)
+        return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
+
+    async def _bind(
+        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, policy: Policy
+    ) -> Ending:
+        if claim.user_id is None:
+            raise ValueError("a bind claim without its user")
+        result = await bind(
+            connection,
+            person,
+            identities=self.identities,
+            client=claim.client,
+            user_id=claim.user_id,
+            policy=policy,
+            source=ChangeSource.TICKET,
+            now=ending.answered_at,
+        )
+        ending = replace(ending, user_id=claim.user_id)
+        match result:
+            case Bound():
+                return replace(ending, outcome=Outcome.BOUND)
+            case AlreadyBound():
+                return replace(ending, outcome=Outcome.ALREADY_BOUND)
+            case Conflict(reason):
+                return replace(ending, status=Status.REJECTED, reason=Reason(reason))
+
+
+async def _logged_in(
+    connection: AsyncConnection, ending: Ending, person: Identity, *, now: datetime
+) -> Binding | None:
+    if ending.user_id is None:  # a registration: nobody logs in yet
+        return None
+    return await logged_in(connection, person, client=ending.client, user_id=UserId(ending.user_id), now=now)
+
+
+def _registers(ending: Ending, client: str) -> bool:
+    redeemed = ending.outcome is Outcome.REGISTER and ending.code_used_at is not None
+    return redeemed and ending.client == client
+
+
+async def _registered_again(
+    connection: AsyncConnection, ending: Ending, person: Identity, user_id: UserId
+) -> AlreadyBound | None:
+    standing = await owner(connection, person, client=ending.client)
+    if standing is None or not user_id == standing.user_id == ending.registered_to:
+        return None
+    return AlreadyBound(standing)

@@ -1,0 +1,98 @@
+"""Makes tickets: signs their scene and has WeChat make its code, as far as the day's quota of codes goes."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from models.binding import UserId
+from models.errors import InvalidRequest
+from models.language import Lang
+from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
+from models.ticket import Purpose
+from service.config.settings import Client, Tickets
+from service.crypto.keyring import Keyring
+from service.rate_limiting.qr_quota import QrQuota
+from service.tickets.bind_requests import BindRequest
+from service.wechat.api import WeChatApi
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A ticket for whoever asked for it: `secret` lets its holder follow and cancel."""
+
+    head: TicketHeader
+    secret: str
+    account: str
+    qr_url: str
+    created_at: datetime
+    fresh: bool
+    """False when the same ticket is given out again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class TicketFactory:
+    """Makes tickets of all clients; keeps none of them."""
+
+    clients: Mapping[str, Client]
+    lifetimes: Tickets
+    keyring: Keyring
+    apis: Mapping[str, WeChatApi]
+    quota: QrQuota
+    clock: Callable[[], datetime]
+
+    def account(self, client: str, account: str | None) -> str:
+        """Return the account that a ticket is for: *account*, or the client's first.
+
+        Raises:
+            InvalidRequest: the client does not have this account.
+        """
+        accounts = self.clients[client].accounts
+        if account is not None and account not in accounts:
+            raise InvalidRequest("account: not one of this client's accounts")
+        return account or accounts[0]
+
+    async def make(
+        self, client: str, *, account: str | None, kind: Kind, lang: Lang | None, user_id: UserId | None = None
+    ) -> Issued:
+        """Make a ticket with a code from WeChat.
+
+        Raises:
+            InvalidRequest: the client does not have this account.
+            RateLimited: what tickets of this purpose may use of WeChat's codes is used up for today.
+            WeChatUnavailable: WeChat made no code.
+            StoreUnavailable: Redis does not answer.
+        """
+        account = self.account(client, account)
+        keys, lifetime = self.keyring.newest(client), self._lifetime(kind.purpose)
+        now = self.clock().replace(microsecond=0)  # a head counts whole seconds
+        scene = make(
+            kind=kind,
+            lang=lang,
+            expires_at=now + lifetime,
+            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH[kind])),
+            client=client,
+            account=account,
+            user_id=user_id,
+            key=keys.scene,
+        )
+        async with self.quota.code(account, kind.purpose):
+            code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
+        return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
+
+    def remake(self, request: BindRequest) -> Issued | None:
+        """Return the ticket that was made for *request*; None if no key of today's made it."""
+        head = read_ticket(request.ticket)
+        if head is None:
+            return None
+        keys = self.keyring.maker(
+            Scene(head), client=request.client, account=request.account, user_id=request.user_id
+        )
+        if keys is None:
+            return None
+        secret = keys.secret(head.ticket)
+        return Issued(head, secret, request.account, request.qr_url, request.created_at, fresh=False)
+
+    def _lifetime(self, purpose: Purpose) -> timedelta:
+        login = purpose is Purpose.LOGIN
+        return timedelta(seconds=self.lifetimes.login_lifetime if login else self.lifetimes.bind_lifetime)
