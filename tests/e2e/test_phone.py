@@ -1,5 +1,6 @@
 """The pretend phone in a real browser: a camera that reads pictures, a chat, and what goes on behind it."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,7 +10,7 @@ import segno
 from aiohttp import ClientSession
 from axe_playwright_python.async_playwright import Axe
 from PIL import Image
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 from process import Demo
 
 REAL_PHONE: dict[str, Any] = {
@@ -207,6 +208,16 @@ async def test_a_pasted_address_is_scanned_and_another_is_not(
 # -- a real phone ----------------------------------------------------------------------------------
 
 
+async def settled(item: Locator) -> None:
+    """Wait until *item* stays: a list that is drawn anew between touch and click takes the tap with it."""
+    async with asyncio.timeout(30):
+        while True:
+            node = await item.element_handle()
+            await asyncio.sleep(0.5)
+            if await node.evaluate("node => node.isConnected"):
+                return
+
+
 async def test_a_real_phone_comes_by_a_code_and_is_asked_for_a_nickname_only(
     running: Demo, hand: BrowserContext, http: ClientSession
 ) -> None:
@@ -217,6 +228,7 @@ async def test_a_real_phone_comes_by_a_code_and_is_asked_for_a_nickname_only(
     await expect(page.get_by_test_id("new-user-name")).to_be_focused()
     assert await page.locator("#newcomer :is(input, select):visible").count() == 1
     await begin(page, "Rosa", language=None)
+    await settled(page.get_by_test_id("code-item").first)
     await page.get_by_test_id("code-item").first.tap()
     await page.get_by_test_id("follow").tap()
     await expect_question(page)
