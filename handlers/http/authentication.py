@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers.http import cors
-from handlers.http.operation import Caller
+from handlers.http.operation import Caller, Schema
 from models.errors import (
     ForbiddenOrigin,
     RateLimited,
@@ -222,6 +222,11 @@ def _basic(header: str) -> tuple[str, bytes]:
         raise Unauthorized("the credentials cannot be read") from e
 
 
+def _bearer(name: str, description: str) -> dict[str, Schema]:
+    """Return the OpenAPI security scheme of a bearer token."""
+    return {name: {"type": "http", "scheme": "bearer", "description": description}}
+
+
 _SITE: Final = {
     "site": {
         "type": "http",
@@ -245,36 +250,20 @@ CLIENT: Final = Caller(_SITE, _BY_PASSWORD, require_client)
 CLIENT_OR_PAGE: Final = Caller(_SITE | _PAGE, (*_BY_PASSWORD, ForbiddenOrigin))
 """A site's back end or its page: which of them, the handler learns from the body as well."""
 TICKET_HOLDER: Final = Caller(
-    {
-        "follower": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "Whoever holds the ticket's `secret`.",
-        }
-    },
+    _bearer("follower", "The ticket's `secret`."),
     (Unauthorized, StoreUnavailable, TicketNotFound),
     require_ticket_secret,
 )
-"""Who holds a ticket's secret; the handler gets the ticket's header and its client's keys."""
+"""The holder of a ticket's secret; the handler gets the ticket's header and its client's keys."""
 LINK_HOLDER: Final = Caller(
-    {
-        "link": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "Whoever holds a portal session's `token`; once.",
-        }
-    },
+    _bearer("link", "A portal session's `token`; works once."),
     (Unauthorized, StoreUnavailable, SessionNotFound),
     require_link_token,
 )
-"""Who holds a portal link; the handler gets its token."""
+"""The holder of a portal link; the handler gets its token."""
 ACCOUNT_HOLDER: Final = Caller(
     {
-        "account_holder": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "Whoever opened a portal session and holds its `secret`.",
-        },
+        **_bearer("account_holder", "The `secret` of an open portal session."),
         "portal_page": {
             "type": "apiKey",
             "in": "cookie",
@@ -286,4 +275,4 @@ ACCOUNT_HOLDER: Final = Caller(
     (Unauthorized, StoreUnavailable, ForbiddenOrigin, SessionNotFound),
     require_portal_session,
 )
-"""Who opened a portal session; the handler gets the session."""
+"""The holder of an open portal session's secret; the handler gets the session."""

@@ -62,7 +62,8 @@ def _refuse_repeated(request: web.Request) -> None:
     Raises:
         InvalidRequest: one does; names it.
     """
-    for name, times in Counter(name for name, _ in request.query.items()).most_common(1):
+    named = request.query.items() if request.query_string else ()  # polls are many, and have none
+    for name, times in Counter(name for name, _ in named).items():
         if times > 1:
             raise InvalidRequest(f"{shown(name)}: stands more than once in the query")
     if len(request.headers.getall("Authorization", ())) > 1:

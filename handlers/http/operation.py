@@ -132,15 +132,13 @@ def adapter(shape: Any) -> TypeAdapter[Any]:
 
 def written(result: Result) -> web.StreamResponse:
     """Return the response that a handler's result stands for."""
-    match result:
-        case None:
-            return web.Response(status=204, headers=NO_STORE)
-        case Created(model):
-            return json_answer(model, status=201)
-        case BaseModel():
-            return json_answer(result)
-        case _:
-            return result
+    if isinstance(result, web.StreamResponse):  # first, for polls are many
+        return result
+    if result is None:
+        return web.Response(status=204, headers=NO_STORE)
+    if isinstance(result, Created):
+        return json_answer(result.model, status=201)
+    return json_answer(result)
 
 
 def text(longest: int) -> Schema:

@@ -116,7 +116,7 @@ class _Person(BaseModel):
 
 
 class LoggedIn(_Person):
-    """Somebody who is bound to a user of the site."""
+    """A person who is bound to a user of the site."""
 
     outcome: Literal["login"]
     user_id: str
@@ -124,7 +124,7 @@ class LoggedIn(_Person):
 
 
 class Registers(_Person):
-    """Somebody whose WeChat nobody has yet."""
+    """A person whose WeChat is bound to no user of the site."""
 
     outcome: Literal["register"]
     registration: Annotated[str, Field(description="For `POST /v1/bindings`, once the site knows its user.")]

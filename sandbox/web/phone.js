@@ -20,6 +20,7 @@ const here = { user: remembered(), account: "", aimed: codeInAddress(), choice: 
 let eager = 0;
 let timer = 0;
 let toastTimer = 0;
+let made = 0; // phones, by this page
 
 function codeInAddress() {
   return location.pathname.match(/^\/q\/(02[0-9A-Za-z]+)$/)?.[1] ?? null;
@@ -49,7 +50,9 @@ async function look() {
 }
 
 async function lookOnce() {
+  const before = made;
   const [{ users }, { accounts }] = await Promise.all([get("users"), get("accounts")]);
+  if (made !== before) return; // this list may lack the phone that was made meanwhile
   showUsers(users);
   showAccounts(accounts);
   const [codes, phone, log] = await Promise.all([
@@ -171,7 +174,10 @@ function closeIfMayBe() {
 
 async function begin() {
   try {
-    choosePhone((await createUser()).id);
+    const user = await createUser();
+    made += 1;
+    here.users = [...here.users, user];
+    choosePhone(user.id);
   } catch (error) {
     complain(error);
   }

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import segno
 from aiohttp import ClientSession
 from axe_playwright_python.async_playwright import Axe
 from PIL import Image
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from process import Demo
 
 REAL_PHONE: dict[str, Any] = {
@@ -208,14 +209,35 @@ async def test_a_pasted_address_is_scanned_and_another_is_not(
 # -- a real phone ----------------------------------------------------------------------------------
 
 
-async def settled(item: Locator) -> None:
-    """Wait until *item* stays: a list that is drawn anew between touch and click takes the tap with it."""
-    async with asyncio.timeout(30):
-        while True:
-            node = await item.element_handle()
-            await asyncio.sleep(0.5)
-            if await node.evaluate("node => node.isConnected"):
-                return
+async def test_a_list_from_before_a_phone_was_made_does_not_take_it_away(
+    running: Demo, hand: BrowserContext, http: ClientSession
+) -> None:
+    """Red when `lookOnce` shows a list older than the phone: the nickname is asked for again, above the codes."""
+    page = await hand.new_page()
+    await page.goto((await new_code(http, running))["qr_url"])
+    await expect(page.get_by_test_id("new-user-name")).to_be_focused()
+    asked, made, shown = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        if route.request.method != "GET" or asked.is_set():
+            await route.continue_()
+            return
+        response = await route.fetch()
+        asked.set()
+        await made.wait()
+        await route.fulfill(response=response)
+        shown.set()
+
+    await page.route(re.compile(r"/sandbox/api/users\b"), late)
+    async with asyncio.timeout(60):
+        await asked.wait()
+        await begin(page, "Late", language=None)
+        made.set()
+        await shown.wait()
+    await page.get_by_test_id("code-item").first.tap()
+    await page.get_by_test_id("follow").tap()
+    await expect_question(page)
+    await expect(page.get_by_test_id("new-user-name")).to_be_hidden()
 
 
 async def test_a_real_phone_comes_by_a_code_and_is_asked_for_a_nickname_only(
@@ -228,7 +250,6 @@ async def test_a_real_phone_comes_by_a_code_and_is_asked_for_a_nickname_only(
     await expect(page.get_by_test_id("new-user-name")).to_be_focused()
     assert await page.locator("#newcomer :is(input, select):visible").count() == 1
     await begin(page, "Rosa", language=None)
-    await settled(page.get_by_test_id("code-item").first)
     await page.get_by_test_id("code-item").first.tap()
     await page.get_by_test_id("follow").tap()
     await expect_question(page)
