@@ -1,20 +1,14 @@
 """Builds what asks about scans and takes the answers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.audit.log import AuditLog
-from service.config.settings import Settings
 from service.confirmation.answers import AnswerHandler
 from service.confirmation.completion import TicketCompletion
 from service.confirmation.open_questions import OpenQuestions
 from service.confirmation.scan import ScanHandler
 from service.confirmation.scan_context import SceneVerifier
-from service.crypto.keyring import Keyring
+from service.foundation import Foundation
 from service.identities.build import IdentityServices
-from service.observability.metrics import Metrics
-from service.storage.stores import Stores
 from service.tickets.build import TicketRecords
 
 
@@ -28,26 +22,18 @@ class ConfirmationServices:
 
 
 def build_confirmation(
-    settings: Settings,
-    stores: Stores,
-    *,
-    keyring: Keyring,
-    people: IdentityServices,
-    records: TicketRecords,
-    audit: AuditLog,
-    metrics: Metrics,
-    clock: Callable[[], datetime],
+    base: Foundation, *, people: IdentityServices, records: TicketRecords
 ) -> ConfirmationServices:
     """Build the services of this package."""
-    questions = OpenQuestions(stores.redis)
-    verifier = SceneVerifier(clients=settings.clients, keyring=keyring, requests=records.requests)
+    questions = OpenQuestions(base.stores.redis)
+    verifier = SceneVerifier(clients=base.settings.clients, keyring=base.keyring, requests=records.requests)
     completion = TicketCompletion(
         decisions=records.decisions,
         followers=people.followers,
         follower_refresh=people.follower_refresh,
         projection=records.projection,
-        metrics=metrics,
-        clock=clock,
+        metrics=base.metrics,
+        clock=base.clock,
     )
     scans = ScanHandler(
         verifier=verifier,
@@ -55,7 +41,7 @@ def build_confirmation(
         ticket_status=records.status,
         completion=completion,
         follower_refresh=people.follower_refresh,
-        audit=audit,
+        audit=base.audit,
     )
     answers = AnswerHandler(
         verifier=verifier,

@@ -1,16 +1,14 @@
 """Builds what knows the followers of the accounts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.config.settings import Settings
+from service.foundation import Foundation
 from service.identities import reencryption
 from service.identities.departures import Departures
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers
 from service.identities.repository import Identities
-from service.storage.stores import Stores
 from service.wechat.api import WeChatApi
 
 
@@ -24,15 +22,13 @@ class IdentityServices:
     departures: Departures
 
 
-def build_identities(
-    settings: Settings, stores: Stores, *, apis: Mapping[str, WeChatApi], clock: Callable[[], datetime]
-) -> IdentityServices:
+def build_identities(base: Foundation, *, apis: Mapping[str, WeChatApi]) -> IdentityServices:
     """Build the services of this package."""
-    identities = Identities(reencryption.cipher(settings))
-    followers = Followers(stores.database, identities)
+    identities = Identities(reencryption.cipher(base.settings))
+    followers = Followers(base.stores.database, identities)
     return IdentityServices(
         identities=identities,
         followers=followers,
-        follower_refresh=FollowerRefresh(apis=apis, followers=followers, clock=clock),
-        departures=Departures(stores.redis, accounts=settings.accounts),
+        follower_refresh=FollowerRefresh(apis=apis, followers=followers, clock=base.clock),
+        departures=Departures(base.stores.redis, accounts=base.settings.accounts),
     )

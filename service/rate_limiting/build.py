@@ -1,29 +1,22 @@
-"""Builds what counts requests, scans and codes."""
+"""Builds what counts requests, scans and QR codes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
-from redis.asyncio import Redis, RedisCluster
-
-from service.config.settings import Settings
-from service.observability.metrics import Metrics
+from service.foundation import Foundation
 from service.rate_limiting.qr_quota import QrQuota
 from service.rate_limiting.rates import RateLimits
 
 
 @dataclass(frozen=True, slots=True)
 class UsageLimits:
-    """How often somebody may do what, and how many codes WeChat makes in a day."""
+    """How often a caller may do what, and how many QR codes WeChat makes in a day."""
 
     rates: RateLimits
     quota: QrQuota
 
 
-def build_limits(
-    settings: Settings, redis: "Redis | RedisCluster", *, metrics: Metrics, clock: Callable[[], datetime]
-) -> UsageLimits:
-    """Build the limits; *metrics* show how much of the quota is used."""
-    quota = QrQuota(redis, accounts=settings.accounts, clock=clock)
-    quota.show(metrics)
-    return UsageLimits(RateLimits(redis, settings.limits), quota)
+def build_limits(base: Foundation) -> UsageLimits:
+    """Build the limits; the metrics show how much of the QR quota is used."""
+    quota = QrQuota(base.stores.redis, accounts=base.settings.accounts, clock=base.clock)
+    quota.show(base.metrics)
+    return UsageLimits(RateLimits(base.stores.redis, base.settings.limits), quota)

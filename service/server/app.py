@@ -25,15 +25,14 @@ from service.crypto.client_secrets import ClientSecrets
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
+from service.foundation import Foundation
 from service.identities import reencryption
-from service.identities.build import IdentityServices, build_identities
+from service.identities.build import build_identities
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
-from service.pushes.dispatcher import PushDispatcher
 from service.rate_limiting.build import build_limits
 from service.rate_limiting.open_waits import WaitLimiter
-from service.rate_limiting.rates import RateLimits
 from service.server import retention
 from service.server.background_tasks import Work, beside
 from service.server.readiness import SharedCheck, database_takes_writes, redis_takes_writes
@@ -43,11 +42,10 @@ from service.storage.embedded_valkey import valkey
 from service.storage.purge import purge
 from service.storage.redis import connect
 from service.storage.stores import Stores, open_database, open_redis
-from service.tickets.build import TicketRecords, build_tickets
+from service.tickets.build import build_tickets
 from service.tickets.endings import Endings
 from service.wechat.api import WeChatApi, open_apis
-from service.wechat.push_account import Mode, PushAccount
-from service.wechat.transport import ApiAccount
+from service.wechat.build import build_api_accounts, build_push_accounts
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +64,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app[app_keys.CLIENT_SECRETS] = ClientSecrets(settings.clients)
     app[app_keys.CLOCK] = clock
     app[app_keys.METRICS] = Metrics()
+    app[app_keys.ACCOUNTS] = build_push_accounts(settings)
     app[app_keys.DRAINING] = asyncio.Event()
     app[STOP] = Stop()
     app[app_keys.WAIT_LIMITER] = WaitLimiter(
@@ -83,12 +82,22 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(_redis(settings, stop))
         sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))
-        wechat = open_apis(_api_accounts(settings), redis=redis)
+        wechat = open_apis(build_api_accounts(settings), redis=redis)
         apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
         audit = app[app_keys.AUDIT] = AuditLog(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
-        work = _compose(app, Stores(sql, redis), apis=apis, audit=audit)
-        await audit.key_in_use("secret_key", app[app_keys.KEYRING].fingerprint)
+        keyring = Keyring.derive(resolve_secret_keys(settings), settings.clients)
+        app[app_keys.KEYRING] = keyring
+        base = Foundation(
+            settings=settings,
+            stores=Stores(sql, redis),
+            keyring=keyring,
+            audit=audit,
+            metrics=app[app_keys.METRICS],
+            clock=app[app_keys.CLOCK],
+        )
+        work = _compose(app, base, apis)
+        await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
 
@@ -105,62 +114,31 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def _compose(
-    app: web.Application, stores: Stores, *, apis: Mapping[str, WeChatApi], audit: AuditLog
-) -> list[Work]:
+def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatApi]) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
-    settings, clock, metrics = app[app_keys.SETTINGS], app[app_keys.CLOCK], app[app_keys.METRICS]
-    app[app_keys.ACCOUNTS] = _push_accounts(settings)
-    app[app_keys.KEYRING] = keyring = Keyring.derive(resolve_secret_keys(settings), settings.clients)
-    limits = build_limits(settings, stores.redis, metrics=metrics, clock=clock)
-    app[app_keys.RATE_LIMITS] = limits.rates
-    people = build_identities(settings, stores, apis=apis, clock=clock)
-    app[app_keys.BINDINGS] = Bindings(stores.database, people.identities)
-    app[app_keys.PORTAL_SESSIONS] = PortalSessions(
-        database=stores.database, keyring=keyring, clients=settings.clients, audit=audit, clock=clock
-    )
-    tickets = build_tickets(
-        settings, stores, apis=apis, keyring=keyring, limits=limits, people=people, audit=audit, clock=clock
-    )
+    settings, database, metrics = base.settings, base.stores.database, base.metrics
+    limits = build_limits(base)
+    people = build_identities(base, apis=apis)
+    tickets = build_tickets(base, apis=apis, limits=limits, people=people)
     records = tickets.records
+    confirmation = build_confirmation(base, people=people, records=records)
+    pushes = build_pushes(
+        base, limits=limits.rates, people=people, tickets=records.store, confirmation=confirmation
+    )
+    app[app_keys.RATE_LIMITS] = limits.rates
+    app[app_keys.BINDINGS] = Bindings(database, people.identities)
+    app[app_keys.PORTAL_SESSIONS] = PortalSessions(
+        database=database, keyring=base.keyring, clients=settings.clients, audit=base.audit, clock=base.clock
+    )
     app[app_keys.FEED] = feed = records.feed
     app[app_keys.TICKET_STATUS] = records.status
     app[app_keys.TICKET_ISSUER] = tickets.issuer
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
-    app[app_keys.PUSH_DISPATCHER] = _compose_chat(app, stores, limits=limits.rates, people=people, records=records)
+    app[app_keys.PUSH_DISPATCHER] = pushes
     metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
-    metrics.watch("audit_lost", "Lines of the record that could not be written in time.", lambda: audit.lost)
-    cleaning = _cleaning(app, stores.database, records.endings)
-    return [feed.run, records.projection.run, people.follower_refresh.run, audit.run, cleaning]
-
-
-def _compose_chat(
-    app: web.Application, stores: Stores, *, limits: RateLimits, people: IdentityServices, records: TicketRecords
-) -> PushDispatcher:
-    """Build the features that people meet in the chat."""
-    settings, audit = app[app_keys.SETTINGS], app[app_keys.AUDIT]
-    metrics, clock = app[app_keys.METRICS], app[app_keys.CLOCK]
-    confirmation = build_confirmation(
-        settings,
-        stores,
-        keyring=app[app_keys.KEYRING],
-        people=people,
-        records=records,
-        audit=audit,
-        metrics=metrics,
-        clock=clock,
-    )
-    return build_pushes(
-        settings,
-        stores,
-        limits=limits,
-        people=people,
-        tickets=records.store,
-        confirmation=confirmation,
-        audit=audit,
-        metrics=metrics,
-        clock=clock,
-    )
+    metrics.watch("audit_lost", "Audit log entries that could not be written in time.", lambda: base.audit.lost)
+    cleaning = _cleaning(app, database, records.endings)
+    return [feed.run, records.projection.run, people.follower_refresh.run, base.audit.run, cleaning]
 
 
 def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
@@ -196,25 +174,3 @@ def _redis(settings: Settings, stop: Stop) -> AbstractAsyncContextManager["Redis
         embedded=lambda folder: stop.ends(Step.VALKEY, valkey(folder)),
         connect=lambda url: stop.ends(Step.REDIS, connect(url)),
     )
-
-
-def _push_accounts(settings: Settings) -> dict[str, PushAccount]:
-    return {
-        name: PushAccount(
-            name=name,
-            appid=account.appid,
-            tokens=tuple(token.get_secret_value() for token in account.token),
-            aes_keys=tuple(key.get_secret_value() for key in account.aes_key),
-            mode=Mode(account.mode),
-            max_skew=timedelta(seconds=account.max_skew) if account.max_skew else None,
-            gh_id=account.gh_id,
-        )
-        for name, account in settings.accounts.items()
-    }
-
-
-def _api_accounts(settings: Settings) -> dict[str, ApiAccount]:
-    return {
-        name: ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
-        for name, account in settings.accounts.items()
-    }

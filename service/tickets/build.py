@@ -1,17 +1,13 @@
 """Builds what makes tickets, follows them, ends them and exchanges their codes."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.audit.log import AuditLog
-from service.config.settings import Settings
-from service.crypto.keyring import Keyring
+from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.identities.repository import Identities
 from service.rate_limiting.build import UsageLimits
-from service.storage.stores import Stores
 from service.tickets.bind_requests import BindRequests
 from service.tickets.code_exchange import CodeExchange
 from service.tickets.decisions import TicketDecisions
@@ -48,51 +44,49 @@ class TicketServices:
 
 
 def build_tickets(
-    settings: Settings,
-    stores: Stores,
-    *,
-    apis: Mapping[str, WeChatApi],
-    keyring: Keyring,
-    limits: UsageLimits,
-    people: IdentityServices,
-    audit: AuditLog,
-    clock: Callable[[], datetime],
+    base: Foundation, *, apis: Mapping[str, WeChatApi], limits: UsageLimits, people: IdentityServices
 ) -> TicketServices:
     """Build the services of this package."""
-    clients, records = settings.clients, _records(stores, people.identities, clock)
+    clients, records = base.settings.clients, _records(base, people.identities)
     factory = TicketFactory(
-        clients=clients, lifetimes=settings.tickets, keyring=keyring, apis=apis, quota=limits.quota, clock=clock
+        clients=clients,
+        lifetimes=base.settings.tickets,
+        keyring=base.keyring,
+        apis=apis,
+        quota=limits.quota,
+        clock=base.clock,
     )
     issuer = TicketIssuer(
         factory=factory,
-        redis=stores.redis,
+        redis=base.stores.redis,
         store=records.store,
         requests=records.requests,
         ticket_status=records.status,
         limits=limits.rates,
-        audit=audit,
-        clock=clock,
+        audit=base.audit,
+        clock=base.clock,
     )
     exchange = CodeExchange(
         clients=clients,
-        keyring=keyring,
+        keyring=base.keyring,
         endings=records.endings,
         decisions=records.decisions,
         follower_refresh=people.follower_refresh,
         projection=records.projection,
-        audit=audit,
-        clock=clock,
+        audit=base.audit,
+        clock=base.clock,
     )
     return TicketServices(records=records, issuer=issuer, exchange=exchange)
 
 
-def _records(stores: Stores, identities: Identities, clock: Callable[[], datetime]) -> TicketRecords:
-    missed = asyncio.Event()  # whatever was published while the feed was away
-    feed = Feed(stores.redis, on_connect=missed.set)
-    store, requests = TicketStore(stores.redis, tell=feed.learn), BindRequests(stores.database)
-    endings = Endings(stores.database, identities)
-    decisions = TicketDecisions(stores.database, identities, endings)
-    projection = Projection(store=store, endings=endings, missed=missed, clock=clock)
+def _records(base: Foundation, identities: Identities) -> TicketRecords:
+    redis, database = base.stores.redis, base.stores.database
+    missed = asyncio.Event()  # set when the feed reconnects: changes may have been published meanwhile
+    feed = Feed(redis, on_connect=missed.set)
+    store, requests = TicketStore(redis, tell=feed.learn), BindRequests(database)
+    endings = Endings(database, identities)
+    decisions = TicketDecisions(database, identities, endings)
+    projection = Projection(store=store, endings=endings, missed=missed, clock=base.clock)
     status = TicketStatus(
         store=store,
         feed=feed,
@@ -100,7 +94,7 @@ def _records(stores: Stores, identities: Identities, clock: Callable[[], datetim
         decisions=decisions,
         requests=requests,
         projection=projection,
-        clock=clock,
+        clock=base.clock,
     )
     return TicketRecords(
         store=store,

@@ -1,0 +1,31 @@
+"""Builds the accounts that the configuration names: what opens their pushes, and what calls their API."""
+
+from datetime import timedelta
+
+from service.config.settings import Settings
+from service.wechat.push_account import Mode, PushAccount
+from service.wechat.transport import ApiAccount
+
+
+def build_push_accounts(settings: Settings) -> dict[str, PushAccount]:
+    """Return, by account name, what checks, decrypts and answers the pushes of the account."""
+    return {
+        name: PushAccount(
+            name=name,
+            appid=account.appid,
+            tokens=tuple(token.get_secret_value() for token in account.token),
+            aes_keys=tuple(key.get_secret_value() for key in account.aes_key),
+            mode=Mode(account.mode),
+            max_skew=timedelta(seconds=account.max_skew) if account.max_skew else None,
+            gh_id=account.gh_id,
+        )
+        for name, account in settings.accounts.items()
+    }
+
+
+def build_api_accounts(settings: Settings) -> dict[str, ApiAccount]:
+    """Return, by account name, the credentials with which its API is called."""
+    return {
+        name: ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
+        for name, account in settings.accounts.items()
+    }
