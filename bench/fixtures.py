@@ -48,7 +48,7 @@ async def tickets(server: Server, count: int) -> list[Ticket]:
 
 
 def scan(ticket: Ticket, person: int, *, path: str = "/wechat/main") -> bytes:
-    """Write the push that tells of a follower's scan, in safe mode (PROTOCOL.md 3.2, 3.3)."""
+    """Write the push that tells of a follower's scan, in safe mode (wechat-protocol.md 3.2, 3.3)."""
     now = time.time()
     fields: Fields = {
         "ToUserName": ACCOUNT.gh_id,

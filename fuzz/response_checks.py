@@ -36,7 +36,7 @@ class Answer:
 
 
 def check(given: Answer, *, statuses: AbstractSet[int], secrets: Sequence[bytes]) -> None:
-    """Raise Fault unless the answer is one that the door may give (CONTRACT 3) and holds none of *secrets*."""
+    """Raise Fault unless the answer is one that the door may give (contract.md 3) and holds none of *secrets*."""
     if given.status not in statuses:
         raise Fault(f"status {given.status}: {given.body[:300]!r}")
     shown = given.body + repr(given.headers).encode()

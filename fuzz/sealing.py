@@ -1,4 +1,4 @@
-"""Fuzzed bodies as WeChat would send them: encrypted and signed with the accounts' real keys (PROTOCOL.md 3.2)."""
+"""Encrypts and signs fuzzed bodies with the accounts' real keys, as WeChat would (wechat-protocol.md 3.2)."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""For operators and their machines: does it run, is it ready, what did it count (CONTRACT 7)."""
+"""For operators and their machines: does it run, is it ready, what did it count (contract.md 7)."""
 
 import asyncio
 from typing import Final, Literal

@@ -12,7 +12,7 @@ UserId = NewType("UserId", str)
 
 
 class ConflictReason(StrEnum):
-    """Why a binding cannot be made (CONTRACT 4, `reason`)."""
+    """Why a binding cannot be made (contract.md 4, `reason`)."""
 
     WECHAT = "wechat_taken"
     """The WeChat already belongs to another user of this client."""
@@ -22,7 +22,7 @@ class ConflictReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a client allows when a binding meets another one, and what people agree to (CONTRACT 1)."""
+    """What a client allows when a binding meets another one, and what people agree to (contract.md 1)."""
 
     rebind_replaces: bool = False
     takeover_moves: bool = False

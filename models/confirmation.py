@@ -1,6 +1,6 @@
 """What the phone is asked and what counts as an answer. Knows no chat, no language.
 
-An openid has one open question, its newest. An answer to an older one changes nothing (CONTRACT 4).
+An openid has one open question, its newest. An answer to an older one changes nothing (contract.md 4).
 """
 
 import re

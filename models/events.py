@@ -28,7 +28,7 @@ def pseudonym(openid: OpenId) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What every push carries (PROTOCOL.md 3.3)."""
+    """What every push carries (wechat-protocol.md 3.3)."""
 
     openid: OpenId
     gh_id: str
@@ -36,7 +36,7 @@ class Push:
     created: int
     """CreateTime, whole seconds since 1970; two pushes may share one."""
     key: str
-    """Tells one push of this person from another; the same for each redelivery (PROTOCOL.md 3.4)."""
+    """Tells one push of this person from another; the same for each redelivery (wechat-protocol.md 3.4)."""
 
 
 @dataclass(frozen=True, slots=True)

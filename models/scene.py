@@ -1,6 +1,6 @@
 """What the QR code carries: a claim that authenticates itself, so a scan needs no lookup to be believed.
 
-Layout (at most 64 characters of `A-Z a-z 0-9 _ -`, PROTOCOL.md 2; decision: docs/adr/0001):
+Layout (at most 64 characters of `A-Z a-z 0-9 _ -`, wechat-protocol.md 2; decision: docs/adr/0001):
 
     kind 1 | expiry 6 | nonce 5 or 16 | tag 16 | the user id, when it is short enough
     `---------------- head ----------------'

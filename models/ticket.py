@@ -14,11 +14,11 @@ from models.requester import Requester
 TicketId = NewType("TicketId", str)
 """The head of the scene in the code; worth nothing alone (models/scene.py)."""
 READABLE_AFTER: Final = timedelta(seconds=120)
-"""How long past expiry a final status can still be read (CONTRACT 4)."""
+"""How long past expiry a final status can still be read (contract.md 4)."""
 CODE_LIVES: Final = timedelta(seconds=60)
-"""How long after the confirmation a code can be exchanged (CONTRACT 4)."""
+"""How long after the confirmation a code can be exchanged (contract.md 4)."""
 REGISTRATION_LIVES: Final = timedelta(seconds=900)
-"""How long after the exchange a registration can be used (CONTRACT 5)."""
+"""How long after the exchange a registration can be used (contract.md 5)."""
 
 
 class Purpose(StrEnum):
@@ -34,7 +34,7 @@ class Via(StrEnum):
 
 
 class Confirm(StrEnum):
-    """What the phone is asked after the scan (CONTRACT 4)."""
+    """What the phone is asked after the scan (contract.md 4)."""
 
     NONE = "none"
     TAP = "tap"

@@ -1,1 +1,1 @@
-"""A WeChat of our own, after PROTOCOL.md: for the demo and for tests. Imports nothing of the service."""
+"""A WeChat of our own, after wechat-protocol.md: for the demo and for tests. Imports nothing of the service."""

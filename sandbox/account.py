@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Mode = Literal["plain", "compatible", "safe"]
-"""How pushes travel (PROTOCOL.md 3.3)."""
+"""How pushes travel (wechat-protocol.md 3.3)."""
 
 Format = Literal["xml", "json"]
 """What pushes are written in; replies must be written in the same."""
@@ -32,9 +32,9 @@ class OfficialAccount:
     format: Format = "xml"
     name: str = "Official Account"
     allowed_qr: bool = True
-    """False: qrcode/create answers 48001, as for an account that is not verified (PROTOCOL.md 8)."""
+    """False: qrcode/create answers 48001, as for an account that is not verified (wechat-protocol.md 8)."""
     strict_scene: bool = True
-    """False: temporary codes take scenes out of range, as was observed (PROTOCOL.md 2)."""
+    """False: temporary codes take scenes out of range, as was observed (wechat-protocol.md 2)."""
     daily_codes: int = 100_000
 
 

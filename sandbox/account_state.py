@@ -29,7 +29,7 @@ class AccountState:
         return contact
 
     def user_info(self, openid: object) -> dict[str, object]:
-        """Answer `user/info`: little of a stranger, never a name or picture (PROTOCOL.md 4). Raises Refused."""
+        """Answer `user/info`: never a name or picture, and little of a non-follower (wechat-protocol.md 4)."""
         contact = self.by_openid(openid)
         if not contact.following:
             return {"subscribe": 0, "openid": contact.openid, "tagid_list": []}

@@ -1,4 +1,4 @@
-"""What a chat holds, and which parts of a text can be tapped (PROTOCOL.md 3.6). Pure."""
+"""What a chat holds, and which parts of a text can be tapped (wechat-protocol.md 3.6). Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final, Literal
 from urllib.parse import quote, unquote
 
 FAULT: Final = "该公众号提供的服务出现故障，请稍后再试"
-"""What WeChat shows when the service did not answer well (PROTOCOL.md 3.4)."""
+"""What WeChat shows when the service did not answer well (wechat-protocol.md 3.4)."""
 
 Side = Literal["person", "account", "wechat"]
 """Who says it; `wechat` is the app itself: notes and faults."""

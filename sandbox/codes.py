@@ -1,4 +1,4 @@
-"""The QR codes of one account: which may be made, and what a camera reads (PROTOCOL.md 2). Time is an argument."""
+"""The QR codes of one account: creation, quota and what a camera reads (wechat-protocol.md 2). Reads no clock."""
 
 import json
 import re
@@ -111,7 +111,7 @@ class CodeBook:
         if not isinstance(info, dict):
             raise Refused(40053)
         if "scene" not in info:
-            return "0"  # the trap of PROTOCOL.md 2: it succeeds, and the scene is gone
+            return "0"  # the trap of wechat-protocol.md 2: it succeeds, and the scene is gone
         scene = info["scene"]
         if not isinstance(scene, dict):
             raise Refused(40053)

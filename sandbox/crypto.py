@@ -1,4 +1,4 @@
-"""WeChat's signature and message encryption (PROTOCOL.md 3.2, 3.5). Bytes and text in and out, no I/O."""
+"""WeChat's signature and message encryption (wechat-protocol.md 3.2, 3.5). Bytes and text in and out, no I/O."""
 
 import base64
 import binascii

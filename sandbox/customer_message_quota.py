@@ -1,4 +1,4 @@
-"""How many customer messages a person's doings allow (PROTOCOL.md 4). Time is an argument."""
+"""How many customer messages a person's doings allow (wechat-protocol.md 4). Time is an argument."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal

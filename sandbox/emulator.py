@@ -89,7 +89,7 @@ class Sandbox:
         return state
 
     def authorize(self, token: str | None) -> AccountState:
-        """Return the account whose access_token this is; raise Refused (PROTOCOL.md 1)."""
+        """Return the account whose access_token this is; raise Refused (wechat-protocol.md 1)."""
         if not token:
             raise Refused(41001)
         state = next((state for state in self._states.values() if state.tokens.knows(token)), None)

@@ -1,4 +1,4 @@
-"""From the fields of a push to the request that carries it (PROTOCOL.md 3.2, 3.3, 3.5)."""
+"""From the fields of a push to the request that carries it (wechat-protocol.md 3.2, 3.3, 3.5)."""
 
 import base64
 import secrets

@@ -28,7 +28,7 @@ STEMS: Final = {
     47001: "data format error",
     48001: "api unauthorized",
 }
-"""errcode -> how its errmsg begins (PROTOCOL.md 1, 2, 4)."""
+"""errcode -> how its errmsg begins (wechat-protocol.md 1, 2, 4)."""
 
 
 class Refused(Exception):
@@ -39,7 +39,7 @@ class Refused(Exception):
         self.errcode = errcode
 
     def body(self) -> dict[str, object]:
-        """Return the answer's JSON. The trailing rid is never the same twice (PROTOCOL.md, conventions)."""
+        """Return the answer's JSON. The trailing rid is never the same twice (wechat-protocol.md, conventions)."""
         rid = "-".join(secrets.token_hex(4) for _ in range(3))
         return {"errcode": self.errcode, "errmsg": f"{STEMS[self.errcode]} rid: {rid}"}
 

@@ -1,4 +1,4 @@
-"""What can be done to a push on its way, to see how the service takes it (PROTOCOL.md 9, emulator checklist)."""
+"""Faults that the sandbox can inject into the delivery of a push (wechat-protocol.md 9, emulator checklist)."""
 
 from enum import StrEnum
 from typing import Final

@@ -1,4 +1,4 @@
-"""How a push reaches the service: three identical deliveries at most, each cut off in time (PROTOCOL.md 3.4)."""
+"""Delivers a push to the service: at most three identical tries, each with a timeout (wechat-protocol.md 3.4)."""
 
 import asyncio
 import logging
@@ -116,7 +116,7 @@ class Courier:
     async def verify(self, account: OfficialAccount) -> str | None:
         """Ask the callback address to prove that it knows the token; return what is wrong, None when nothing.
 
-        What the console does when a callback address is saved (PROTOCOL.md 3.1).
+        What the console does when a callback address is saved (wechat-protocol.md 3.1).
         """
         echo, nonce = (str(secrets.randbelow(10**15)) for _ in range(2))
         stamp = str(int(self._clock()))

@@ -1,4 +1,4 @@
-"""Flat fields to and from the bytes on the wire, XML or JSON (PROTOCOL.md 3.3). Pure."""
+"""Flat fields to and from the bytes on the wire, XML or JSON (wechat-protocol.md 3.3). Pure."""
 
 import json
 from collections.abc import Mapping

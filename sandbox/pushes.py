@@ -1,4 +1,4 @@
-"""What each push says, but for its sender and time (PROTOCOL.md 3.3). Pure."""
+"""What each push says, but for its sender and time (wechat-protocol.md 3.3). Pure."""
 
 from typing import Final
 
@@ -47,7 +47,7 @@ def view(url: str) -> Fields:
 
 
 def text(content: str, *, msg_id: int, menu_id: str | None = None) -> Fields:
-    """The person wrote `content`, or tapped a link that says it (then with the link's id, PROTOCOL.md 3.6)."""
+    """The person wrote `content`, or tapped a link that sends it (then with its id, wechat-protocol.md 3.6)."""
     tapped = {} if menu_id is None else {"bizmsgmenuid": menu_id}
     return {"MsgType": "text", "Content": content, "MsgId": msg_id, **tapped}
 
@@ -66,4 +66,4 @@ NOISE: Final[dict[str, Fields]] = {
         "MsgId": 6054768590064713728,
     },
 }
-"""Pushes that say nothing about any code (PROTOCOL.md 9)."""
+"""Pushes that say nothing about any code (wechat-protocol.md 9)."""

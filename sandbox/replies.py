@@ -1,4 +1,4 @@
-"""What WeChat accepts as an answer to a push, and what it shows for it (PROTOCOL.md 3.4). Pure."""
+"""What WeChat accepts as an answer to a push, and what it shows for it (wechat-protocol.md 3.4). Pure."""
 
 import hmac
 from dataclasses import dataclass

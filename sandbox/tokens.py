@@ -1,4 +1,4 @@
-"""Which access_token is good, and why not (PROTOCOL.md 1). Time is an argument.
+"""Which access_token is good, and why not (wechat-protocol.md 1). Time is an argument.
 
 Classic and stable tokens know nothing of each other: getting one never ends the other.
 """

@@ -1,4 +1,4 @@
-"""WeChat's own HTTP, as services call it (PROTOCOL.md 1, 2, 4). Failures are JSON with status 200, as there."""
+"""WeChat's HTTP API as services call it (wechat-protocol.md 1, 2, 4). Failures are JSON with status 200."""
 
 import io
 from collections.abc import Awaitable, Callable
@@ -89,7 +89,7 @@ async def _custom_send(sandbox: Sandbox, request: web.Request) -> dict[str, obje
 
 
 def _message_text(message: dict[str, object]) -> str:
-    """Return the text of a customer message; those of type msgmenu become links (PROTOCOL.md 3.6)."""
+    """Return the text of a customer message; those of type msgmenu become links (wechat-protocol.md 3.6)."""
     kind = message.get("msgtype")
     inside = message.get(kind) if isinstance(kind, str) else None
     if kind not in ("text", "msgmenu") or not isinstance(inside, dict):

@@ -1,4 +1,4 @@
-"""A site's back end binds with a registration, looks, and disconnects (CONTRACT 5)."""
+"""A site's back end binds with a registration, looks, and disconnects (contract.md 5)."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""The endpoints of bindings (CONTRACT 5)."""
+"""The endpoints of bindings (contract.md 5)."""
 
 from typing import Final
 

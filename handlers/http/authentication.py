@@ -1,4 +1,4 @@
-"""Who is calling: a site's back end, its page, or whoever holds a ticket's or a session's secret (CONTRACT 3)."""
+"""Authentication of callers: back ends, pages, holders of a ticket's or a session's secret (contract.md 3)."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Which pages may read an answer. The origin is named from configuration, never reflected (CONTRACT 3)."""
+"""Which pages may read an answer. The origin is named from configuration, never reflected (contract.md 3)."""
 
 from collections.abc import Collection
 from itertools import chain

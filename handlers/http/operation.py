@@ -30,7 +30,7 @@ TEXT: Final[Schema] = {"type": "string"}
 
 
 class CrossOrigin(Enum):
-    """How pages of other origins may use an operation, if their client lists them (CONTRACT 3)."""
+    """How pages of other origins may use an operation, if their client lists them (contract.md 3)."""
 
     NO = "no"
     READ = "read"

@@ -1,4 +1,4 @@
-"""Errors on their way out: one table from the service's errors to RFC 9457 problems (CONTRACT 3)."""
+"""Errors on their way out: one table from the service's errors to RFC 9457 problems (contract.md 3)."""
 
 import logging
 from collections.abc import Mapping

@@ -37,7 +37,7 @@ def _user_id(value: str) -> str:
 
 
 UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_user_id)]
-"""CONTRACT 4: kept exactly, so nothing is folded or normalised."""
+"""contract.md 4: kept exactly, so nothing is folded or normalised."""
 USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
 
 
@@ -55,7 +55,7 @@ UserName = Annotated[str, Field(max_length=256)]
 AskedLang = Annotated[Lang, Field(strict=False)]
 Flag = StrictBool
 Token = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_TOKEN})]
-"""The length is described only: a longer token is refused as `invalid-code`, as any wrong one (CONTRACT 4, 5)."""
+"""The length is documented only: a longer one is refused as `invalid-code`, like any wrong one (contract.md 4)."""
 
 
 class RequestBody(BaseModel):

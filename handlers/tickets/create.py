@@ -1,4 +1,4 @@
-"""A ticket is made, by a site's back end or its page (CONTRACT 4)."""
+"""A ticket is made, by a site's back end or its page (contract.md 4)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A site's back end turns a code into who logged in (CONTRACT 4)."""
+"""A site's back end turns a code into who logged in (contract.md 4)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The endpoints of tickets (CONTRACT 4)."""
+"""The endpoints of tickets (contract.md 4)."""
 
 from typing import Final
 

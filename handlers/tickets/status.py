@@ -1,4 +1,4 @@
-"""A ticket is followed by poll, long poll or stream, and cancelled (CONTRACT 4)."""
+"""A ticket is followed by poll, long poll or stream, and cancelled (contract.md 4)."""
 
 import asyncio
 import hashlib
@@ -25,7 +25,7 @@ Holder = tuple[TicketHeader, ClientKeys]
 
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
-"""Seconds of silence on a stream, at most; CONTRACT 4 allows 15."""
+"""Seconds of silence on a stream, at most; contract.md 4 allows 15."""
 _READING: Final = 1 / 14
 """The share of them in which a store may answer before a comment is written without it."""
 _AGAIN: Final = 1.0
@@ -112,7 +112,7 @@ async def _reread(
     """Return the ticket as it stands now, or *ticket* itself if a store is away.
 
     From *due* on, in the loop's time, comments are written meanwhile: a store that hangs must not silence the
-    stream (CONTRACT 4). The task that writes them is made only then: as a rule a read takes a millisecond.
+    stream (contract.md 4). The task that writes them is made only then: as a rule a read takes a millisecond.
     """
     loop = asyncio.get_running_loop()
     commenting: list[asyncio.Task[None]] = []

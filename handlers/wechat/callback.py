@@ -1,4 +1,4 @@
-"""WeChat's door: a verification is echoed, a push is taken and answered inside five seconds (CONTRACT 6)."""
+"""WeChat's door: a verification is echoed, a push is taken and answered inside five seconds (contract.md 6)."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from service.wechat.push_account import PushAccount
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN: Final = 4.2
-"""Seconds: WeChat hangs up after five (PROTOCOL.md 3.4), and the answer still has to travel."""
+"""Seconds: WeChat hangs up after five (wechat-protocol.md 3.4), and the answer still has to travel."""
 _KINDS: Final[Mapping[type[Push], str]] = {
     Scan: "scan",
     Subscribed: "followed",

@@ -1,4 +1,4 @@
-"""The endpoint that WeChat calls, for each account (CONTRACT 6)."""
+"""The endpoint that WeChat calls, for each account (contract.md 6)."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ _REFUSED: Final = (errors.BadSignature, errors.NotFound, errors.RateLimited)
 
 
 def _signed(*names: str) -> tuple[Parameter, ...]:
-    """Return the account in the address, and these parameters of WeChat's query (PROTOCOL.md 3)."""
+    """Return the account in the address, and these parameters of WeChat's query (wechat-protocol.md 3)."""
     lengths = {"signature": 40, "timestamp": 10, "nonce": 64, "msg_signature": 40}
     schemas = {name: text(lengths[name]) if name in lengths else LINE for name in names}
     return (_ACCOUNT, *(in_query(name, schema, "As WeChat sends it.") for name, schema in schemas.items()))

@@ -28,7 +28,7 @@ _TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Which columns make two lines of an event the same kind.
 
-What is not here is a line each: tickets are limited where pages ask for them (CONTRACT 1), each has one ending and
+What is not here is an entry each: tickets are limited where pages start them (contract.md 1), each ends once and
 one exchange, and keys, exports and erasures are the operator's.
 """
 _MOST: Final[Mapping[str, int]] = {AuditEvent.SCANNED: _SCANS, AuditEvent.PORTAL_OPENED: _SCANS}

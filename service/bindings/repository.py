@@ -134,7 +134,7 @@ async def resolve(
 ) -> Binding | None:
     """Return whose WeChat this is at a client, known here or by the same person's unionid elsewhere.
 
-    WeChat gives one person a different openid in every account, and one unionid in all of them (PROTOCOL.md
+    WeChat gives one person a different openid in every account, and one unionid in all of them (wechat-protocol.md
     6): somebody bound through one account of a client is the same user in its others, and is bound there too.
     Never across clients. None as well if that user already has another WeChat in this account.
     """

@@ -130,7 +130,7 @@ class Account(_Part):
     api_base: WebAddress = "https://api.weixin.qq.com"
     unfollow: Literal["erase", "keep"] = "erase"
     codes_per_day: Allowance = 100_000
-    """How many codes WeChat makes for the account in a day (PROTOCOL.md 2)."""
+    """How many codes WeChat makes for the account in a day (wechat-protocol.md 2)."""
     codes_for_binds: Limit = 5000
     """Of these, the last that no login gets."""
 
@@ -244,7 +244,7 @@ class Privacy(_Part):
 
 
 class Settings(_Part):
-    """Everything the operator decides (CONTRACT 1). Made by `load` or `validate`, never by hand."""
+    """Everything the operator decides (contract.md 1). Made by `load` or `validate`, never by hand."""
 
     server: Server = Field(default_factory=Server)
     data_dir: Folder = Path("var")

@@ -16,7 +16,7 @@ EMBEDDED: Final = "embedded"
 """What `database.url` and `redis.url` say when the service keeps the store itself, in `data_dir`."""
 
 LONGEST_LIFETIME: Final = 1800
-"""Seconds that a code can be scanned, at most (CONTRACT 1)."""
+"""Seconds that a code can be scanned, at most (contract.md 1)."""
 
 
 class WithCommas:
@@ -94,7 +94,7 @@ def _whole(low: int, high: int | None = None) -> BeforeValidator:
 
 
 def _skew(value: int) -> int:
-    if value and not 30 <= value <= 3600:  # PROTOCOL.md 3.4: redeliveries alone span 15 seconds
+    if value and not 30 <= value <= 3600:  # wechat-protocol.md 3.4: redeliveries alone span 15 seconds
         raise Fault("must be 0, or from 30 to 3600")
     return value
 

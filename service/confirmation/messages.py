@@ -158,5 +158,5 @@ def _answers(asked: Question, lang: Lang) -> list[str]:
 
 
 def _link(label: str, says: str) -> str:
-    """Return a link that says something when tapped (PROTOCOL.md 3.6)."""
+    """Return a link that says something when tapped (wechat-protocol.md 3.6)."""
     return f'<a href="weixin://bizmsgmenu?msgmenucontent={quote(says)}&msgmenuid=1">{label}</a>'

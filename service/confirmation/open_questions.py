@@ -51,7 +51,7 @@ class OpenQuestions:
     async def open(self, account: str, openid: OpenId, asked: OpenQuestion, *, until: datetime) -> bool:
         """Make *asked* the open question; False if a newer scan of this person already is.
 
-        Two scans may share a second (PROTOCOL.md 3.4): then the later to arrive is the newer.
+        Two scans may share a second (wechat-protocol.md 3.4): then the later to arrive is the newer.
         """
 
         def move(held: str) -> str:

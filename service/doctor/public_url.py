@@ -26,7 +26,7 @@ async def check_public_url(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(None, subject, "only this machine reaches it, so WeChat cannot", remedy)
     elif parts.scheme != "https":
         yield Finding(None, subject, "secrets travel in the clear", "put it behind https")
-    elif parts.port not in (None, 443):  # PROTOCOL.md 3.1
+    elif parts.port not in (None, 443):  # wechat-protocol.md 3.1
         remedy = "serve https on port 443"
         yield Finding(None, subject, "WeChat pushes to the ports 80 and 443 alone", remedy)
     if parts.scheme == "https" and not settings.server.trusted_proxies:

@@ -14,7 +14,7 @@ from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insis
 
 _CLOCK_OFF: Final = 30
 """Seconds that this machine's clock may be from WeChat's."""
-# PROTOCOL.md 1: what a person can do about it.
+# wechat-protocol.md 1: what a person can do about it.
 _REFUSALS: Final = {
     40001: "correct {0}.secret: WeChat says it is not this appid's",
     40013: "correct {0}.appid: WeChat does not know it",
@@ -37,7 +37,7 @@ async def check_accounts(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _token(http: aiohttp.ClientSession, subject: str, account: Account) -> Finding:
-    """Fetch a token: in normal mode that disturbs nobody who has one already (PROTOCOL.md 1)."""
+    """Fetch a token: in normal mode that disturbs nobody who has one already (wechat-protocol.md 1)."""
     target = ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
     request = {"grant_type": "client_credential", "appid": target.appid, "secret": target.secret}
 

@@ -1,6 +1,6 @@
 """What is known of the people who follow an account, in SQL: no more than WeChat tells, no longer than it lets.
 
-A person who leaves is erased unless the operator says otherwise (PROTOCOL.md 3.3: the data must be deleted),
+A follower who unsubscribes is erased unless configured otherwise (wechat-protocol.md 3.3: WeChat demands it),
 and what WeChat answers late about somebody erased brings nobody back.
 """
 
@@ -80,7 +80,7 @@ class Followers:
         lang: Lang | None,
         now: datetime,
     ) -> None:
-        """Keep what WeChat told of a person (PROTOCOL.md 4), if they are still known here.
+        """Keep what WeChat told of a person (wechat-protocol.md 4), if they are still known here.
 
         None for *unionid* or *lang* means that WeChat did not say, which takes nothing away.
         """

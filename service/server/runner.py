@@ -30,7 +30,7 @@ _DRAIN: Final = 1.0
 _AT_ONCE: Final = 0.01
 """Seconds for requests that are dropped; aiohttp takes 0 for "as long as they like"."""
 _LAST: Final = 9.3
-"""Seconds after which a process that stops is ended, whatever it still waits for; CONTRACT 7 allows ten."""
+"""Seconds after which a process that stops is ended, whatever it still waits for; contract.md 7 allows ten."""
 _COLLECT: Final = (10_000, 10, 100)
 """Allocations before the youngest objects are looked through, and how often the older ones are with them."""
 

@@ -1,6 +1,6 @@
 """The one deadline of a stop: each step has its share of it; when that is over, the step is dropped and logged.
 
-CONTRACT 7 allows ten seconds from SIGTERM to the exit. Time that an earlier step leaves is there for later ones.
+contract.md 7 allows ten seconds from SIGTERM to the exit. Later steps may use the time that earlier ones leave.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Step(StrEnum):
 
 
 _SHARES: Final = {
-    Step.REQUESTS: (6.0, 5.0),  # after a second of draining; CONTRACT 6 allows an answer 4.5
+    Step.REQUESTS: (6.0, 5.0),  # after a second of draining; contract.md 6 allows an answer 4.5
     Step.BACKGROUND: (6.5, 1.0),
     Step.AUDIT: (7.5, 5.0),
     Step.WECHAT: (7.7, 1.0),

@@ -32,7 +32,7 @@ MARKS_KEPT: Final = timedelta(hours=1)
 _FILE: Final = "scanbind.sqlite3"
 _MARK_BYTES: Final = 16
 _WAIT: Final = 2  # seconds for a connection, seconds for a lock
-_ANSWER: Final = 3  # seconds for a statement; who must answer within CONTRACT 6's 4.5 bounds the sum
+_ANSWER: Final = 3  # seconds for a statement; who must answer within contract.md 6's 4.5 bounds the sum
 _PAUSES: Final = (0.02, 0.1)  # seconds at most, before each further attempt
 # Seconds. PostgreSQL takes one to see a deadlock; a lock that was waited for in vain is not tried again.
 _RETRY_WITHIN: Final = 2.0

@@ -24,7 +24,7 @@ class BindRequest:
     """The site's own name for the visitor's session; empty for none."""
     account_name: str | None
     qr_url: str
-    """What the code shows (PROTOCOL.md 2)."""
+    """What the code shows (wechat-protocol.md 2)."""
     created_at: datetime
     expires_at: datetime
 

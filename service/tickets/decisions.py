@@ -100,7 +100,7 @@ class TicketDecisions:
         """Bind the WeChat of a redeemed registration to the user whom the site signed up.
 
         Once for one user: their call again gives AlreadyBound while the binding stands, anything else None.
-        A Conflict uses nothing up. A registration never takes a WeChat from another user (CONTRACT 1).
+        A Conflict uses nothing up. A registration never takes a WeChat from another user (contract.md 1).
         """
 
         async def work(connection: AsyncConnection) -> BindResult | None:

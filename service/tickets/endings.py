@@ -47,7 +47,7 @@ class Endings:
         return found.ending if found else None
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
-        """Return a page of the endings that can still be read (CONTRACT 4), in the order of their tickets.
+        """Return a page of the endings that can still be read (contract.md 4), in the order of their tickets.
 
         *after* is the last ticket of the page before. Of somebody whose sealed row was changed it names nobody.
         """

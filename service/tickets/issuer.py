@@ -26,7 +26,7 @@ from service.tickets.store import TicketStore
 _PATIENCE: Final = 8.0
 """Seconds to wait for another request of the same user and session: as long as WeChat may take for a code."""
 REUSED_WITH_LEFT: Final = timedelta(seconds=60)
-"""A bind ticket is given out again only while it lives at least this long (CONTRACT 4)."""
+"""A bind ticket is given out again only while it lives at least this long (contract.md 4)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _STALE: Final = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class TicketView:
-    """What the page may know of a ticket: never who scanned it (CONTRACT 4)."""
+    """What the page may know of a ticket: never who scanned it (contract.md 4)."""
 
     head: TicketHeader
     status: Status

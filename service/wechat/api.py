@@ -100,7 +100,7 @@ class WeChatApi:
         self._client = Transport(account, tokens=tokens, http=http)
 
     async def create_qr(self, scene: str, *, lifetime: timedelta) -> QrCode:
-        """Make a temporary code that carries *scene*, 1-64 characters (PROTOCOL.md 2)."""
+        """Make a temporary code that carries *scene*, 1-64 characters (wechat-protocol.md 2)."""
         seconds = math.ceil(lifetime.total_seconds())
         request = {
             "expire_seconds": seconds,
@@ -111,7 +111,7 @@ class WeChatApi:
             return _qr_code(await self._client.qrcode.create(request), asked=seconds)
 
     async def user_info(self, openid: OpenId) -> UserInfo:
-        """Return what WeChat tells of a person (PROTOCOL.md 4)."""
+        """Return what WeChat tells of a person (wechat-protocol.md 4)."""
         async with self._asking("user/info", failing="WeChat did not tell about the person"):
             return _follower(await self._client.user.get(openid))
 
@@ -140,7 +140,7 @@ def _qr_code(answer: Mapping[str, Any], *, asked: int) -> QrCode:
     ticket, url, given = answer.get("ticket"), answer.get("url"), answer.get("expire_seconds")
     if not isinstance(ticket, str) or not isinstance(url, str) or not ticket or not url or len(url) > LONGEST_URL:
         raise Refused(None, "no code in the answer")
-    # a 0 was seen once for a code that did live (PROTOCOL.md 2)
+    # a 0 was seen once for a code that did live (wechat-protocol.md 2)
     return QrCode(ticket, url, expires_in=given if type(given) is int and given > 0 else asked)
 
 

@@ -1,4 +1,4 @@
-"""What one EncodingAESKey seals and opens (PROTOCOL.md 3.5). Every fault is Malformed, so none is an oracle."""
+"""Encrypts and decrypts with one EncodingAESKey (wechat-protocol.md 3.5). Every fault is Malformed: no oracle."""
 
 import base64
 import re

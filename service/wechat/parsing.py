@@ -64,7 +64,7 @@ def sealed_values(body: bytes) -> Iterator[str]:
     text = body.removeprefix(_BOM).lstrip()
     form, said = (_XML_SEALED, _text) if text.startswith(b"<") else (_JSON_SEALED, _string)
     for found in islice(form.finditer(text), _MOST_SEALED):
-        # whitespace around it is not signed (PROTOCOL.md 9.7); of an empty one, `signature` would be the signature
+        # Surrounding whitespace is unsigned (wechat-protocol.md 9); an empty value would be signed by `signature`
         if value := said(found[found.lastindex or 0]).strip():
             yield value
 
@@ -82,11 +82,11 @@ def _string(literal: bytes) -> str:
 
 
 def understand(fields: Fields) -> Event:
-    """Return what *fields* tell (PROTOCOL.md 3.3). Raises Malformed when they lack what every push has."""
+    """Return what *fields* tell (wechat-protocol.md 3.3). Raises Malformed when they lack what every push has."""
     kind = _word(fields, "MsgType").lower()
     if not kind:
         raise Malformed("MsgType")
-    # one framework was seen writing Event in lower case (PROTOCOL.md 9.7); the scene's case is kept
+    # one framework was seen writing Event in lower case (wechat-protocol.md 9); the scene's case is kept
     name = _word(fields, "Event").lower() if kind == "event" else ""
     return _READERS.get((kind, name), _other)(_head(fields, name), fields)
 
@@ -116,7 +116,7 @@ def _head(fields: Fields, name: str) -> dict[str, Any]:
     """Return what models.event.Push holds, checked."""
     openid = _checked(_ID, fields, "FromUserName")
     created = _checked(_SECONDS, fields, "CreateTime")
-    # PROTOCOL.md 3.4: events have no MsgId, a MsgId was seen twice, and CreateTime counts seconds
+    # wechat-protocol.md 3.4: events have no MsgId, a MsgId was seen twice, and CreateTime counts seconds
     telling = ("EventKey",) if name else ("MsgId", "Content")
     return {
         "openid": OpenId(openid),
@@ -132,7 +132,7 @@ def _scan(head: dict[str, Any], fields: Fields) -> Event:
 
 
 def _subscribe(head: dict[str, Any], fields: Fields) -> Event:
-    # Only the first prefix is WeChat's: a scene may hold it, too. `last_trade_no_...` is none (PROTOCOL.md 9.1).
+    # Strip the first prefix only: a scene may hold it. `last_trade_no_...` is no scene (wechat-protocol.md 9).
     key = _word(fields, "EventKey")
     scene = key.removeprefix(_SCENE_PREFIX)
     return Scan(**head, scene=scene, followed=True) if scene and scene != key else Subscribed(**head)

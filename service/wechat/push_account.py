@@ -20,7 +20,7 @@ _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # it is echoed inside CDATA
 
 
 class Mode(StrEnum):
-    """What the account's console is set to, and so what is let in (CONTRACT 1)."""
+    """What the account's console is set to, and so what is let in (contract.md 1)."""
 
     SAFE = "safe"
     COMPATIBLE = "compatible"
@@ -77,7 +77,7 @@ class PushAccount:
         object.__setattr__(self, "_envelopes", envelopes)  # frozen, so that is how a field is derived
 
     def verify(self, query: Mapping[str, str]) -> str:
-        """Return the echostr of a URL verification, in every mode (PROTOCOL.md 3.1).
+        """Return the echostr of a URL verification, in every mode (wechat-protocol.md 3.1).
 
         However old: nothing happens by it. Raises BadSignature; Malformed when it is signed but lacks the echostr.
         """
@@ -91,7 +91,7 @@ class PushAccount:
     def vouched(self, query: Mapping[str, str], *, now: datetime) -> bool:
         """Tell whether *query* alone shows that the sender of a push knows a token of the account, in every mode.
 
-        It says nothing of the body, which `open` judges (PROTOCOL.md 3.2).
+        It says nothing of the body, which `open` judges (wechat-protocol.md 3.2).
         """
         try:
             timestamp, nonce = self._fresh_stamp(query, now=now)
@@ -150,7 +150,7 @@ class PushAccount:
         return Delivery(understand(document.fields), document.format, nonce, token)
 
     def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
-        # `signature` is there, too, but says nothing of the body (PROTOCOL.md 3.2)
+        # `signature` is there, too, but says nothing of the body (wechat-protocol.md 3.2)
         signature = _one(query, "msg_signature")
         if _one(query, "encrypt_type") != "aes":
             raise BadSignature("mode")
@@ -193,7 +193,7 @@ class PushAccount:
             try:
                 return envelope, envelope.open(encrypt)
             except Malformed:
-                continue  # while rotating, an older key may be the one (PROTOCOL.md 3.5)
+                continue  # while rotating, an older key may be the one (wechat-protocol.md 3.5)
         return self._envelopes[-1], self._envelopes[-1].open(encrypt)
 
 

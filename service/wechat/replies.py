@@ -24,7 +24,7 @@ class Answer:
 
 
 SUCCESS: Final = Answer(b"success", "text/plain")
-"""Nothing to say; right in every mode, and WeChat does not ask again (PROTOCOL.md 3.4)."""
+"""Nothing to say; right in every mode, and WeChat does not ask again (wechat-protocol.md 3.4)."""
 
 CONTENT_TYPES: Final = {Format.XML: "application/xml", Format.JSON: "application/json"}
 
@@ -43,7 +43,7 @@ def sayable(text: str) -> str:
 
 
 def text_message(text: str, *, to: Push, form: Format, now: datetime) -> bytes:
-    """Return a sayable text as a reply to whoever sent *to*, in *form* (PROTOCOL.md 3.4)."""
+    """Return a sayable text as a reply to whoever sent *to*, in *form* (wechat-protocol.md 3.4)."""
     seconds = int(now.timestamp())
     if form is Format.XML:
         # wechatpy puts the content into CDATA as it is

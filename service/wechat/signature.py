@@ -5,7 +5,7 @@ import hmac
 
 
 def sign(*parts: str) -> str:
-    """Return the SHA-1 (hex) of *parts*, sorted as bytes and joined (PROTOCOL.md 3.1, 3.2)."""
+    """Return the SHA-1 (hex) of *parts*, sorted as bytes and joined (wechat-protocol.md 3.1, 3.2)."""
     joined = b"".join(sorted(map(_raw, parts)))
     return hashlib.sha1(joined).hexdigest()  # noqa: S324 - WeChat's choice; the token in it is the secret
 

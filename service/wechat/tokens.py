@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 ENDPOINT: Final = "stable_token"
 DUE: Final = 300
-"""Seconds before its end from which on WeChat gives another token (PROTOCOL.md 1)."""
+"""Seconds before its end from which on WeChat gives another token (wechat-protocol.md 1)."""
 _LIFETIME: Final = 7200
 _WAIT: Final = 4.0
 REST: Final = 5.0

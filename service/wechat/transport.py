@@ -54,7 +54,7 @@ Remedies = Mapping[int | None, Remedy]
 GIVE_UP: Final = Remedy(tries=1)
 _NEW_TOKEN: Final = Remedy(tries=2, new_token=True)
 
-# PROTOCOL.md 1. What is not listed is a matter for a person, another day, or a bug: no retry helps.
+# wechat-protocol.md 1. What is not listed is a matter for a person, another day, or a bug: no retry helps.
 ONCE: Final[Remedies] = {
     WeChatErrorCode.SYSTEM_BUSY.value: Remedy(tries=3, pause=0.2),
     WeChatErrorCode.INVALID_CREDENTIAL.value: _NEW_TOKEN,

@@ -99,7 +99,7 @@ def basic(client: str = "shop", secret: str | None = None) -> dict[str, str]:
 
 
 async def problem(response: ClientResponse, status: int, slug: str) -> dict[str, Any]:
-    """Check that *response* is this problem, with all that a problem has (CONTRACT 3), and return it."""
+    """Check that *response* is this problem, with all that a problem has (contract.md 3), and return it."""
     told: dict[str, Any] = json.loads(await response.read())
     assert (response.status, told["type"]) == (status, f"/problems/{slug}"), told
     assert response.content_type == "application/problem+json"

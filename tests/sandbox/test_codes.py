@@ -1,4 +1,4 @@
-"""The checks of qrcode/create (PROTOCOL.md 2)."""
+"""The checks of qrcode/create (wechat-protocol.md 2)."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Vectors 1 and 2 of PROTOCOL.md 3.5, both ways, and what must not open."""
+"""Vectors 1 and 2 of wechat-protocol.md 3.5, both ways, and what must not open."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What people can do, and the push that follows from each (PROTOCOL.md 3.3, 9)."""
+"""What people can do, and the push that follows from each (wechat-protocol.md 3.3, 9)."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The validity rules of PROTOCOL.md 1."""
+"""The validity rules of wechat-protocol.md 1."""
 
 import pytest
 

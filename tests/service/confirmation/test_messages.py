@@ -29,7 +29,7 @@ class Link:
 
 
 def links(text: str) -> list[Link]:
-    """Take a reply's links apart as strictly as a chat may (PROTOCOL.md 3.6)."""
+    """Take a reply's links apart as strictly as a chat may (wechat-protocol.md 3.6)."""
     found = re.findall(r'<a href="([^"<>\s]+)">([^<>]+)</a>', text)
     assert len(found) == text.count("<") / 2 == text.count(">") / 2
     told = []

@@ -77,7 +77,7 @@ async def test_what_a_step_raises_is_raised(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_all_shares_together_leave_time_to_exit() -> None:
-    """CONTRACT 7: ten seconds in all, which `serving._LAST` ends by force."""
+    """contract.md 7: ten seconds in all, which `serving._LAST` ends by force."""
     from service.server import runner
 
     ends = [over_by for over_by, _ in stopping._SHARES.values()]

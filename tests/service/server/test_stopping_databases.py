@@ -1,4 +1,4 @@
-"""A stop while something hangs: the process ends in the time of CONTRACT 7, and says what it did not wait for."""
+"""A stop while a database hangs: the process ends in the time of contract.md 7 and logs what it abandoned."""
 
 import asyncio
 import json
