@@ -1,6 +1,7 @@
 """What the documents say is there: commands, links, files, decisions, settings."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from service.cli.main import _COMMANDS
 from service.config.settings import Account, Client, Settings, load, validate
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OURS = [page for page in PAGES if page.name != "wechat-protocol.md"]  # that page names WeChat's addresses
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 CONTRACT = ROOT / "docs" / "contract.md"
@@ -130,6 +131,13 @@ def _is_set(tree: Any, path: str) -> bool:
             return False
         tree = tree[key]
     return True
+
+
+def test_the_changelog_begins_with_unreleased_and_the_version_of_the_package() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(version)}\] - \d{{4}}-\d{{2}}-\d{{2}}", headings[1])
 
 
 def test_every_decision_cited_in_code_is_written_down() -> None:
