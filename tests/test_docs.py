@@ -1,6 +1,7 @@
 """What the documents say is there: commands, links, files, decisions, settings."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from handlers.http.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
 from service.cli.main import _COMMANDS
-from service.config.settings import Account, Client, Settings, load
+from service.config.settings import Account, Client, Settings, load, validate
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OURS = [page for page in PAGES if page.name != "wechat-protocol.md"]  # that page names WeChat's addresses
 CONFIGURATION = ROOT / "docs" / "configuration.md"
+CONTRACT = ROOT / "docs" / "contract.md"
 FOLDERS = ("models", "service", "handlers", "sandbox", "demo", "web", "migrations", "tests", "bench", "docs")
 SOURCES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 
@@ -69,15 +72,72 @@ def test_every_file_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", OURS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_address_named_is_an_endpoint(page: Path) -> None:
-    endpoints = {_plain(route.path) for route in ROUTES}
+    endpoints = {_plain(address) for route in ROUTES for address in _addresses(route.path)}
     named = re.findall(
         r"(?:GET|POST|DELETE) (/[\w./{}-]*)|`(/(?:livez|readyz|metrics|openapi)[\w.]*)`", _prose(page)
     )
     assert [path for pair in named for path in pair if path and _plain(path) not in endpoints] == []
 
 
+def _addresses(path: str) -> list[str]:
+    """Return the addresses that a route stands for: one for each word of a parameter such as `{script:a|b}`."""
+    choice = re.search(r"{\w+:(\w+(?:\|\w+)+)}", path)
+    return [path.replace(choice[0], word) for word in choice[1].split("|")] if choice else [path]
+
+
 def _plain(path: str) -> str:
     return re.sub(r"{[^}]*}", "{}", path)
+
+
+def test_the_contract_names_every_endpoint() -> None:
+    text = CONTRACT.read_text(encoding="utf-8")
+    named = {(method, _plain(path)) for method, path in re.findall(r"`(GET|POST|DELETE) (/[\w./{}-]*)", text)}
+    endpoints = {
+        (route.method, _plain(address))
+        for route in ROUTES
+        if route.method != "OPTIONS"
+        for address in _addresses(route.path)
+    }
+    assert named == endpoints
+
+
+def test_the_contract_names_every_problem_and_its_status() -> None:
+    errors = CONTRACT.read_text(encoding="utf-8").partition("\n## 3. ")[2].partition("\n## 4. ")[0]
+    rows = {
+        (slug, int(status)) for slug, status in re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \|", errors, re.MULTILINE)
+    }
+    assert rows == {(problem.slug, problem.status) for problem in (*PROBLEMS.values(), INTERNAL)}
+
+
+def test_the_configuration_of_the_contract_names_every_key_with_its_default() -> None:
+    [block] = _blocks(CONTRACT, "yaml")
+    written = yaml.safe_load(block)
+    named = {
+        "accounts": {"main": _only(written["accounts"]["main"], "appid", "secret", "token", "aes_key")},
+        "clients": {"shop": _only(written["clients"]["shop"], "name", "secret", "accounts", "origins")},
+    }
+    assert [path for path in _keys(Settings, "") if not _is_set(written, path)] == []
+    assert validate(written) == validate(named)
+
+
+def _only(values: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: values[key] for key in keys}
+
+
+def _is_set(tree: Any, path: str) -> bool:
+    for step in path.split("."):
+        key = next(iter(tree)) if step == "NAME" else step
+        if key not in tree:
+            return False
+        tree = tree[key]
+    return True
+
+
+def test_the_changelog_begins_with_unreleased_and_the_version_of_the_package() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(version)}\] - \d{{4}}-\d{{2}}-\d{{2}}", headings[1])
 
 
 def test_every_decision_cited_in_code_is_written_down() -> None:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.endswith("shown by |")]
-REASON = re.compile(r"Refused: \w+( \S+){3}")
+REASON = re.compile(r"Not covered: \w+( \S+){3}")
 
 
 def _tests(path: Path) -> set[str]:
