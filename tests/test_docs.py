@@ -1,4 +1,4 @@
-"""What the documents say is there: commands, links, files, decisions, settings."""
+"""The documents match the repository: commands, links, files, endpoints, decisions, settings."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from service.cli.main import _COMMANDS
 from service.config.settings import Account, Client, Settings, load
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OURS = [page for page in PAGES if page.name != "wechat-protocol.md"]  # that page names WeChat's addresses
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 FOLDERS = ("models", "service", "handlers", "sandbox", "demo", "web", "migrations", "tests", "bench", "docs")
@@ -57,6 +57,20 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", _prose(page))
     broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert broken == []
+
+
+@each_page
+def test_every_link_to_a_section_leads_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", _prose(page))
+    assert [
+        (file, anchor) for file, anchor in links if anchor not in _anchors(page.parent / file if file else page)
+    ] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @each_page
