@@ -112,7 +112,7 @@ def test_every_decision_has_the_same_three_parts_and_its_own_number() -> None:
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequence"]
 
 
-def test_the_example_configuration_is_a_good_one(tmp_path: Path) -> None:
+def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     [example] = _blocks(CONFIGURATION, "yaml")
     file = tmp_path / "config.yaml"
     file.write_text(example, encoding="utf-8")
