@@ -1,4 +1,4 @@
-"""What the documents say is there: commands, links, files, decisions, settings."""
+"""The documents match the repository: commands, links, files, endpoints, decisions, settings."""
 
 import re
 import tomllib
@@ -60,6 +60,20 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", _prose(page))
     broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert broken == []
+
+
+@each_page
+def test_every_link_to_a_section_leads_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", _prose(page))
+    assert [
+        (file, anchor) for file, anchor in links if anchor not in _anchors(page.parent / file if file else page)
+    ] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @each_page
@@ -158,7 +172,7 @@ def test_every_decision_has_the_same_three_parts_and_its_own_number() -> None:
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequence"]
 
 
-def test_the_example_configuration_is_a_good_one(tmp_path: Path) -> None:
+def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     [example] = _blocks(CONFIGURATION, "yaml")
     file = tmp_path / "config.yaml"
     file.write_text(example, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The integrator's guide, worked through from top to bottom as a newcomer does: every block of it is run."""
+"""Runs every block of docs/integration.md, from top to bottom."""
 
 import asyncio
 import json
@@ -15,17 +15,16 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession, CookieJar
 from aiohttp.test_utils import unused_port
-from guide import Guide, blocks
+from guide import Guide
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
-DOCS = Path(__file__).parent.parent / "docs"
-ENGLISH, CHINESE = DOCS / "integration.md", DOCS / "integration.zh.md"
+GUIDE = Path(__file__).parent.parent / "docs" / "integration.md"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MARK = "app = web.Application()"
-"""The line of site.py above which the guide adds to it."""
+"""The line of site.py above which the guide inserts code."""
 
 DRAWN = 'f"user-{secrets.token_hex(8)}"'
-"""Where site.py draws the id of a new user."""
+"""The expression in site.py that draws the id of a new user."""
 
 PINNED = """@routes.get("/pinned")
 async def pinned(request):
@@ -37,34 +36,9 @@ STYLE = """(css) => {
 }"""
 
 
-def test_both_languages_have_the_same_blocks() -> None:
-    assert blocks(CHINESE) == blocks(ENGLISH) != []
-
-
-def test_both_languages_have_the_same_sections_tables_and_names() -> None:
-    for pattern in (r"^## (\d+)\.", r"^\| `", r"^\| "):
-        english, chinese = (
-            re.findall(pattern, page.read_text("utf-8"), re.MULTILINE) for page in (ENGLISH, CHINESE)
-        )
-        assert english == chinese
-    english, chinese = (set(re.findall(r"`([a-z_/-]+)`", page.read_text("utf-8"))) for page in (ENGLISH, CHINESE))
-    assert english == chinese
-
-
-def test_what_the_troubles_quote_is_what_people_see() -> None:
-    shown = "".join(
-        (DOCS.parent / "web" / name).read_text("utf-8")
-        for name in ("widget.js", "portal-gone.html", "portal-ask.html")
-    )
-    for page, quoted in ((ENGLISH, r'^\| "([^"]+)"'), (CHINESE, r"^\| [^|]*?“([^”]+)”")):
-        phrases = re.findall(quoted, page.read_text("utf-8").partition("## 10.")[2], re.MULTILINE)
-        assert len(phrases) == 5
-        assert [phrase for phrase in phrases if phrase not in shown] == []
-
-
 @dataclass
 class Desk:
-    """A newcomer's machine: a folder, some terminals, a browser, and the pretend phone."""
+    """The machine of a reader: a folder, terminals and the emulated WeChat."""
 
     folder: Path
     guide: Guide
@@ -75,7 +49,7 @@ class Desk:
     variables: dict[str, str]
 
     async def start(self, command: str) -> asyncio.subprocess.Process:
-        """Run a command in a terminal of its own."""
+        """Start a command in the background, as in a terminal of its own."""
         program, *arguments = command.split()
         with (self.folder / "terminals.log").open("a") as log:
             return await asyncio.create_subprocess_exec(
@@ -88,7 +62,7 @@ class Desk:
             )
 
     async def run(self, command: str) -> str:
-        """Run a command to its good end and return what it prints."""
+        """Run a command, check that it succeeds, and return its output."""
         shell = await asyncio.create_subprocess_exec(
             "sh", "-c", command, cwd=self.folder, env=self.variables, stdout=asyncio.subprocess.PIPE
         )
@@ -96,8 +70,8 @@ class Desk:
         assert shell.returncode == 0, command
         return printed.decode()
 
-    async def answers(self, url: str) -> None:
-        """Wait until *url* answers well."""
+    async def wait_for(self, url: str) -> None:
+        """Wait until *url* answers with success."""
         async with asyncio.timeout(20):
             while True:
                 try:
@@ -124,7 +98,7 @@ class Desk:
 
 @asynccontextmanager
 async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[asyncio.subprocess.Process]:
-    """End the process, whatever happens."""
+    """Terminate the process on exit."""
     try:
         yield process
     finally:
@@ -141,7 +115,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         "8000": str(site),
         "scanbind sandbox": f"scanbind sandbox --port {wechat} --callback http://127.0.0.1:{service}/wechat/main",
     }
-    guide = Guide(ENGLISH, elsewhere)
+    guide = Guide(GUIDE, elsewhere)
     variables = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -177,12 +151,12 @@ async def test_the_guide_works_from_top_to_bottom(desk: Desk, context: BrowserCo
         await portal(desk, page, user)
         await the_element(desk, page, user)
         await without_the_element(desk, user)
-        await an_id_that_comes_again(desk, page, user)
+        await reused_user_id(desk, page, user)
     assert desk.guide.left == []
 
 
 async def service_beside_wechat(desk: Desk, stack: AsyncExitStack) -> None:
-    """Section 1: the accounts that the sandbox prints and the guide's site are the configuration."""
+    """Section 1: configure the service with the accounts that the sandbox prints, and the site of the guide."""
     sandbox = await stack.enter_async_context(ended(await desk.start(desk.guide.take("sh"))))
     assert sandbox.stdout
     printed = ""
@@ -192,13 +166,13 @@ async def service_beside_wechat(desk: Desk, stack: AsyncExitStack) -> None:
     accounts = printed[printed.index("accounts:") :]
     (desk.folder / "my.yaml").write_text(accounts + desk.guide.take("yaml"), encoding="utf-8")
     await stack.enter_async_context(ended(await desk.start(desk.guide.take("sh"))))
-    await desk.answers(f"{desk.service}/readyz")
+    await desk.wait_for(f"{desk.service}/readyz")
 
 
 @asynccontextmanager
 async def running_site(desk: Desk) -> AsyncIterator[None]:
     async with ended(await desk.start("python site.py")):
-        await desk.answers(f"{desk.site}/")
+        await desk.wait_for(f"{desk.site}/")
         yield
 
 
@@ -210,7 +184,7 @@ def add_to_site(desk: Desk, block: str) -> None:
 
 
 async def log_in(desk: Desk, page: Page, user: str) -> str:
-    """Scan the code of the site's first page and give the number on it; return who the page says they are."""
+    """Scan the QR code of the first page and answer with its number; return the user id that the page greets."""
     await page.context.clear_cookies()
     await page.goto(f"{desk.site}/")
     await expect(page.get_by_test_id("qr")).to_be_visible()
@@ -219,7 +193,7 @@ async def log_in(desk: Desk, page: Page, user: str) -> str:
 
 
 async def greeted(page: Page) -> str:
-    """Return the user whom the page greets."""
+    """Return the user id that the page greets."""
     heading = page.get_by_role("heading", name="Hello, ")
     await expect(heading).to_have_text(re.compile(r"^Hello, user-[0-9a-f]{16}$"))
     return (await heading.inner_text()).removeprefix("Hello, ")
@@ -233,18 +207,18 @@ async def answer(desk: Desk, page: Page, user: str) -> None:
 
 
 async def first_site(desk: Desk, page: Page, user: str) -> str:
-    """Sections 2 and 3: somebody new is registered, and logged in the next time; return who they are."""
+    """Sections 2 and 3: a new person is registered, then logged in the next time; return the user id."""
     (desk.folder / "site.py").write_text(desk.guide.take("python") + "\n", encoding="utf-8")
     assert desk.guide.take("sh") == "python site.py"
     async with running_site(desk):
         name = await log_in(desk, page, user)
         assert await log_in(desk, page, user) == name
-        await slipped_in(desk, user)
+        await login_of_another_visitor(desk, user)
     return name
 
 
-async def slipped_in(desk: Desk, user: str) -> None:
-    """Somebody else's login, handed in by a visitor who has a session, signs nobody in."""
+async def login_of_another_visitor(desk: Desk, user: str) -> None:
+    """Check that a login code with another `state` is refused."""
     async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as visitor:
         async with visitor.get(f"{desk.site}/") as first:
             assert "Log in" in await first.text()
@@ -263,25 +237,25 @@ async def slipped_in(desk: Desk, user: str) -> None:
 
 
 def same_shape(shown: str, real: str) -> None:
-    """Check that an answer has just the fields that the guide shows."""
-    told, is_told = json.loads(shown), json.loads(real)
-    assert told.keys() == is_told.keys()
-    for name, inner in told.items():
+    """Check that a response has exactly the fields that the guide shows."""
+    expected, actual = json.loads(shown), json.loads(real)
+    assert expected.keys() == actual.keys()
+    for name, inner in expected.items():
         if isinstance(inner, list):
-            assert inner[0].keys() == is_told[name][0].keys()
+            assert inner[0].keys() == actual[name][0].keys()
 
 
 async def bindings_by_hand(desk: Desk, name: str) -> None:
-    """Section 4, about the user of that name."""
-    see = desk.guide.take("sh").replace("USER", name)
-    same_shape(desk.guide.take("json"), told := await desk.run(see))
-    assert json.loads(told)["user_id"] == name
+    """Section 4, for the user with that id."""
+    query = desk.guide.take("sh").replace("USER", name)
+    same_shape(desk.guide.take("json"), answered := await desk.run(query))
+    assert json.loads(answered)["user_id"] == name
     assert await desk.run(desk.guide.take("sh").replace("USER", name)) == ""
-    assert json.loads(await desk.run(see))["bindings"] == []
+    assert json.loads(await desk.run(query))["bindings"] == []
 
 
 async def connect_when_signed_in(desk: Desk, page: Page, user: str) -> None:
-    """Section 5: whoever has no WeChat connects one, and logs in with it."""
+    """Section 5: a user without a WeChat binds one, and logs in with it."""
     add_to_site(desk, desk.guide.take("python"))
     async with running_site(desk):
         name = await log_in(desk, page, user)
@@ -294,13 +268,13 @@ async def connect_when_signed_in(desk: Desk, page: Page, user: str) -> None:
 
 
 async def portal(desk: Desk, page: Page, user: str) -> None:
-    """Section 6: the service's own page by the button, and the element in a page of the site."""
+    """Section 6: the portal behind the button, and its element in a page of the site."""
     add_to_site(desk, desk.guide.take("python"))
     button = desk.guide.take("html")
     add_to_site(desk, desk.guide.take("python"))
     async with running_site(desk):
         name = await log_in(desk, page, user)
-        await put(page, button)
+        await append(page, button)
         await page.get_by_role("button", name="WeChat settings").click()
         await expect(page.get_by_test_id("portal-binding")).to_be_visible()
         await expect(page.get_by_test_id("portal-only-login")).to_be_visible()
@@ -310,28 +284,28 @@ async def portal(desk: Desk, page: Page, user: str) -> None:
         await expect(page.get_by_test_id("portal-binding")).to_be_visible()
 
 
-async def put(page: Page, html: str) -> None:
-    """Put HTML at the end of the page, as if the site had written it there."""
+async def append(page: Page, html: str) -> None:
+    """Append HTML to the page."""
     write = "(html) => document.body.append(document.createRange().createContextualFragment(html))"
     await page.evaluate(write, html)
 
 
 async def the_element(desk: Desk, page: Page, user: str) -> None:
-    """Section 7: what script, style and attributes do to it, and the tags that pin it."""
+    """Section 7: script, style and attributes of the element, and the tags that pin it."""
     script, style, html, pin = (desk.guide.take(language) for language in ("js", "css", "html", "sh"))
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    logged: list[str] = []
+    page.on("console", lambda message: logged.append(message.text))
     pinned_page(desk, await desk.run(pin))
     async with running_site(desk):
         await log_in(desk, page, user)
         await page.evaluate(f"() => {{ {script} }}")
         code = page.locator("scanbind-qr")
         await expect(code.get_by_test_id("qr")).to_be_visible()
-        assert said == ["loading", "waiting"]
+        assert logged == ["loading", "waiting"]
         before = (await code.bounding_box() or {})["width"]
         await page.evaluate(STYLE, style)
         assert (await code.bounding_box() or {})["width"] < before
-        await put(page, html)
+        await append(page, html)
         await expect(page.get_by_text("打开微信扫一扫")).to_be_visible()
         await page.goto(f"{desk.site}/pinned")
         await expect(page.get_by_test_id("qr")).to_be_visible()
@@ -339,13 +313,13 @@ async def the_element(desk: Desk, page: Page, user: str) -> None:
 
 
 def pinned_page(desk: Desk, tags: str) -> None:
-    """Add a page that loads nothing but what is pinned."""
+    """Add a page to the site that loads only the pinned scripts."""
     (desk.folder / "pinned.html").write_text(f'<!doctype html>{tags}<scanbind-qr client-id="shop"></scanbind-qr>')
     add_to_site(desk, PINNED)
 
 
 async def without_the_element(desk: Desk, user: str) -> None:
-    """Section 8: a ticket is made, followed and exchanged without a browser."""
+    """Section 8: create, follow and exchange a ticket without a browser."""
     made = await desk.run(desk.guide.take("sh"))
     same_shape(desk.guide.take("json"), made)
     ticket = json.loads(made)
@@ -363,8 +337,8 @@ async def without_the_element(desk: Desk, user: str) -> None:
     same_shape(desk.guide.take("json"), await desk.run(exchange))
 
 
-async def an_id_that_comes_again(desk: Desk, page: Page, user: str) -> None:
-    """Whoever is new becomes nobody who was there before: their id is another, and the same one is refused."""
+async def reused_user_id(desk: Desk, page: Page, user: str) -> None:
+    """Check that a new person gets a new user id, and that a reused one is refused."""
     async with running_site(desk):
         name = await log_in(desk, page, user)
         assert await log_in(desk, page, (await desk.phone("users", nickname="Cai"))["id"]) != name

@@ -1,0 +1,99 @@
+"""Each Chinese page matches its English original: headings, code, tables, links, images and names."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+CHINESE: Final = [*sorted(ROOT.glob("*.zh.md")), *sorted((ROOT / "docs").rglob("*.zh.md"))]
+FENCED: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+LINK: Final = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
+HEADING: Final = re.compile(r"^(#+) (\d+\.)?", re.MULTILINE)
+TABLE: Final = re.compile(r"(?:^ *\|.*\n)+", re.MULTILINE)
+WORDS: Final = {
+    "sh": re.compile(r"(?:^|\s+)#.*"),
+    "yaml": re.compile(r"(?:^|\s+)#.*"),
+    "python": re.compile(r"(?:^|\s+)# .*"),
+    "mermaid": re.compile(r"( as |: ).*"),
+}
+"""What may be translated in a block of code: comments, and the words of a diagram."""
+
+each_page = pytest.mark.parametrize("chinese", CHINESE, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def _english(chinese: Path) -> Path:
+    return chinese.with_name(chinese.name.replace(".zh.md", ".md"))
+
+
+def _prose(page: Path) -> str:
+    return FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def _headings(page: Path) -> list[tuple[int, str]]:
+    """Return the level and the number, if any, of each heading."""
+    return [(len(marks), number) for marks, number in HEADING.findall(_prose(page))]
+
+
+def _code(page: Path) -> list[tuple[str, list[str]]]:
+    """Return the language and the lines of each block, without what may be translated."""
+    return [
+        (language, [WORDS[language].sub("", line) if language in WORDS else line for line in text.splitlines()])
+        for language, text in FENCED.findall(page.read_text(encoding="utf-8"))
+    ]
+
+
+def _tables(page: Path) -> list[list[tuple[int, list[str]]]]:
+    """Return for each row of each table the number of its cells and the names in the first one."""
+    return [
+        [(row.count("|") - 1, re.findall(r"`([^`]+)`", row.split("|")[1])) for row in table.splitlines()]
+        for table in TABLE.findall(_prose(page))
+    ]
+
+
+def _targets(page: Path, mark: str) -> list[list[str]]:
+    """Return what each section links to: *mark* is "!" for images. A Chinese page counts as its original."""
+    sections = re.split(r"^#+ ", _prose(page), flags=re.MULTILINE)
+    return [
+        sorted(target.replace(".zh.md", ".md") for kind, target in LINK.findall(section) if kind == mark)
+        for section in sections
+    ]
+
+
+def _names(page: Path) -> set[str]:
+    return set(re.findall(r"`([^`\n]+)`", _prose(page)))
+
+
+def test_the_readme_and_the_guide_are_there_in_chinese() -> None:
+    assert [page.name for page in CHINESE] == ["README.zh.md", "integration.zh.md"]
+
+
+@each_page
+def test_headings_are_the_same(chinese: Path) -> None:
+    assert _headings(chinese) == _headings(_english(chinese)) != []
+
+
+@each_page
+def test_code_is_the_same_but_for_comments(chinese: Path) -> None:
+    assert _code(chinese) == _code(_english(chinese)) != []
+
+
+@each_page
+def test_tables_have_the_same_rows(chinese: Path) -> None:
+    assert _tables(chinese) == _tables(_english(chinese)) != []
+
+
+@each_page
+def test_each_section_links_to_the_same_pages(chinese: Path) -> None:
+    assert _targets(chinese, "") == _targets(_english(chinese), "")
+
+
+@each_page
+def test_each_section_shows_the_same_images(chinese: Path) -> None:
+    assert _targets(chinese, "!") == _targets(_english(chinese), "!")
+
+
+@each_page
+def test_the_same_names_are_quoted(chinese: Path) -> None:
+    assert _names(chinese) == _names(_english(chinese)) != set()
