@@ -1,4 +1,7 @@
-"""The OpenAPI document is well formed and describes every endpoint."""
+"""The OpenAPI document is well formed and describes every endpoint.
+
+Covers: handlers.routes.
+"""
 
 import re
 

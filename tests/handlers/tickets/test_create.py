@@ -1,4 +1,7 @@
-"""Making tickets, from outside: what is answered, what is refused, and that a refusal makes nothing."""
+"""Making tickets: responses, and refusals that make no ticket.
+
+Covers: handlers.tickets.routes, handlers.tickets.schemas.
+"""
 
 import json
 import re
