@@ -31,7 +31,7 @@ fuzz: .venv/tools.stamp
 	$(BIN)/python -m fuzz.bodies --runs $(RUNS)
 
 prove-memory: .venv/dev.stamp
-	MEMORY_JUNK=20000 $(BIN)/pytest -s tests/security/test_memory.py
+	MEMORY_JUNK=20000 $(BIN)/pytest -s tests/attacks/test_memory.py
 
 sbom: .venv/tools.stamp
 	$(BIN)/python -m tools.sbom requirements.lock build/sbom.cdx.json

@@ -29,5 +29,5 @@ def test_every_row_is_shown_or_refused_with_a_reason(row: str) -> None:
 
 
 def test_no_security_test_is_left_out() -> None:
-    files = {f"tests/security/{path.name}" for path in (ROOT / "tests" / "security").glob("test_*.py")}
+    files = {f"tests/attacks/{path.name}" for path in (ROOT / "tests" / "attacks").glob("test_*.py")}
     assert files - {path for path, _ in NAMED} == set()

@@ -1,25 +1,23 @@
-"""The pretend phone in a real browser: a camera that reads pictures, a chat, and what goes on behind it."""
+"""The sandbox's phone page in a browser: phones, chat, faults, accessibility."""
 
 import asyncio
-import io
 import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import segno
 from aiohttp import ClientSession
-from axe_playwright_python.async_playwright import Axe
-from PIL import Image
-from playwright.async_api import Browser, BrowserContext, Page, Route, expect
+from phone import (
+    REAL_PHONE,
+    begin,
+    expect_question,
+    faultless,
+    follower,
+    new_code,
+    type_in,
+)
+from playwright.async_api import Browser, BrowserContext, Route, expect
 from process import Demo
-
-REAL_PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 2,
-    "has_touch": True,
-    "locale": "en-US",
-}
 
 
 @pytest.fixture
@@ -34,176 +32,6 @@ async def hand(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(**REAL_PHONE)
     yield context
     await context.close()
-
-
-async def new_code(http: ClientSession, where: Demo) -> dict[str, Any]:
-    """Start a login as the shop's page does, and return the ticket."""
-    body = {"purpose": "login", "client_id": "shop", "lang": "en"}
-    async with http.post(f"{where.service}/v1/tickets", json=body, headers={"Origin": where.shop}) as response:
-        assert response.status == 201, await response.text()
-        return dict(await response.json())
-
-
-async def picture_of(http: ClientSession, where: Demo, ticket: dict[str, Any]) -> bytes:
-    async with http.get(where.service + ticket["qr_png"]) as response:
-        assert response.status == 200
-        return await response.read()
-
-
-async def begin(page: Page, nickname: str, *, language: str | None = "en") -> None:
-    """Take up a new phone."""
-    name = page.get_by_test_id("new-user-name")
-    if not await name.is_visible():
-        await page.get_by_test_id("add-user").click()
-    await name.fill(nickname)
-    if language:
-        await page.get_by_test_id("new-user-language").select_option(language)
-    await page.get_by_test_id("new-user").click()
-    await expect(name).to_be_hidden()
-
-
-async def phone(context: BrowserContext, where: Demo, nickname: str, *, language: str = "en") -> Page:
-    page = await context.new_page()
-    await page.goto(f"{where.phone}/")
-    await begin(page, nickname, language=language)
-    return page
-
-
-async def follower(context: BrowserContext, where: Demo, nickname: str, *, language: str = "en") -> Page:
-    page = await phone(context, where, nickname, language=language)
-    await page.get_by_test_id("follow-by-search").click()
-    await expect(page.get_by_test_id("unfollow")).to_be_visible()
-    return page
-
-
-async def hand_over(page: Page, event: str, picture: bytes, *, kind: str = "image/png") -> None:
-    """Paste or drop a file, as the browser tells a page of it; the page must not leave it to the browser."""
-    left_to_the_browser = await page.evaluate(
-        """([event, bytes, type]) => {
-            const held = new DataTransfer();
-            held.items.add(new File([Uint8Array.from(bytes)], "screenshot", { type }));
-            const about = { bubbles: true, cancelable: true };
-            return document.body.dispatchEvent(event === "paste"
-                ? new ClipboardEvent("paste", { ...about, clipboardData: held })
-                : new DragEvent(event, { ...about, dataTransfer: held }));
-        }""",
-        [event, list(picture), kind],
-    )
-    assert not left_to_the_browser
-
-
-async def type_in(page: Page, text: str) -> None:
-    await page.get_by_test_id("chat-input").fill(text)
-    await page.get_by_test_id("chat-send").click()
-
-
-async def expect_question(page: Page) -> None:
-    await expect(page.get_by_test_id("chat-link").filter(has_text="Not me").last).to_be_visible()
-
-
-def drawn(text: str) -> bytes:
-    out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="png", scale=8, border=4)
-    return out.getvalue()
-
-
-def blank() -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (400, 300), "#345").save(out, "PNG")
-    return out.getvalue()
-
-
-# -- the camera ------------------------------------------------------------------------------------
-
-
-async def test_a_pasted_screenshot_of_the_shops_page_is_scanned(
-    running: Demo, browser: Browser, context: BrowserContext
-) -> None:
-    seen_by = await browser.new_context(device_scale_factor=2, color_scheme="dark")
-    shop = await seen_by.new_page()
-    await shop.goto(f"{running.shop}/login")
-    await expect(shop.get_by_test_id("qr")).to_be_visible()
-    screenshot = await shop.screenshot(full_page=True)
-    page = await follower(context, running, "Pia")
-    await hand_over(page, "paste", screenshot)
-    await expect_question(page)
-    await seen_by.close()
-
-
-async def test_a_dropped_picture_is_scanned(running: Demo, context: BrowserContext, http: ClientSession) -> None:
-    page = await follower(context, running, "Dora")
-    picture = await picture_of(http, running, await new_code(http, running))
-    await hand_over(page, "dragover", picture)
-    await expect(page.get_by_text("Drop the picture here")).to_be_visible()
-    await hand_over(page, "drop", picture)
-    await expect(page.get_by_text("Drop the picture here")).to_be_hidden()
-    await expect_question(page)
-
-
-async def test_a_photograph_of_another_kind_is_drawn_anew_and_scanned(
-    running: Demo, hand: BrowserContext, http: ClientSession
-) -> None:
-    page = await follower(hand, running, "Filip")
-    out = io.BytesIO()
-    Image.open(io.BytesIO(await picture_of(http, running, await new_code(http, running)))).save(out, "GIF")
-    await page.get_by_test_id("scan").click()
-    photograph = {"name": "photo.gif", "mimeType": "image/gif", "buffer": out.getvalue()}
-    await page.get_by_test_id("picture-file").set_input_files(photograph)
-    await expect_question(page)
-    await expect(page.get_by_test_id("camera")).to_be_hidden()
-
-
-@pytest.mark.parametrize(
-    ("picture", "says"),
-    [
-        (b"no picture", "no picture this phone can read"),
-        (blank(), "no code in the picture"),
-        (drawn("https://elsewhere.example/"), "of another WeChat"),
-    ],
-    ids=["no picture", "no code", "foreign code"],
-)
-async def test_a_picture_that_shows_none_of_our_codes_says_why(
-    running: Demo, hand: BrowserContext, picture: bytes, says: str
-) -> None:
-    page = await follower(hand, running, "Bea")
-    await hand_over(page, "drop", picture)
-    await expect(page.get_by_test_id("toast")).to_contain_text(says)
-    await expect(page.get_by_test_id("chat-line")).to_have_count(0)
-
-
-async def test_of_several_codes_in_a_picture_one_is_chosen(
-    running: Demo, hand: BrowserContext, http: ClientSession
-) -> None:
-    first, second = [await new_code(http, running) for _ in range(2)]
-    both = Image.new("L", (1200, 600), 255)
-    for number, ticket in enumerate((first, second)):
-        both.paste(Image.open(io.BytesIO(drawn(ticket["qr_url"]))), (number * 600, 0))
-    out = io.BytesIO()
-    both.save(out, "PNG")
-    page = await follower(hand, running, "Sven")
-    await hand_over(page, "paste", out.getvalue())
-    shown = page.get_by_test_id("code-item")
-    await expect(shown).to_have_count(2)
-    code = first["qr_url"].rpartition("/")[2]
-    await page.locator(f'[data-testid="code-item"][data-code="{code}"]').click()
-    await expect_question(page)
-    async with http.get(
-        f"{running.service}/v1/tickets/{first['ticket']}", headers={"Authorization": f"Bearer {first['secret']}"}
-    ) as response:
-        assert (await response.json())["status"] == "scanned"
-
-
-async def test_a_pasted_address_is_scanned_and_another_is_not(
-    running: Demo, hand: BrowserContext, http: ClientSession
-) -> None:
-    page = await follower(hand, running, "Ada")
-    await page.get_by_test_id("scan").click()
-    await page.get_by_test_id("code-address").fill("http://elsewhere.example/q/02nothing")
-    await page.get_by_test_id("code-read").click()
-    await expect(page.get_by_test_id("toast")).to_contain_text("no code of this sandbox")
-    await page.get_by_test_id("code-address").fill((await new_code(http, running))["qr_url"])
-    await page.get_by_test_id("code-read").click()
-    await expect_question(page)
 
 
 # -- a real phone ----------------------------------------------------------------------------------
@@ -321,7 +149,7 @@ async def test_the_keyboard_does_everything_and_the_focus_is_never_lost(
     await expect(not_me).to_be_focused()
 
 
-# -- behind the scenes -----------------------------------------------------------------------------
+# -- requests and faults -----------------------------------------------------------------------------
 
 
 async def test_mischief_is_answered_and_the_answer_is_in_plain_words(
@@ -370,7 +198,7 @@ async def test_a_push_held_back_goes_out_after_the_next(running: Demo, context: 
     await expect(held).to_have_attribute("data-state", "answered")
 
 
-# -- for everybody ---------------------------------------------------------------------------------
+# -- accessibility ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -403,8 +231,3 @@ async def test_axe_finds_nothing_in_any_state(
     await page.get_by_test_id("log-entry").first.locator("summary").click()
     await faultless(page, "drawer open")
     await context.close()
-
-
-async def faultless(page: Page, state: str) -> None:
-    found = await Axe().run(page)
-    assert found.violations_count == 0, f"{state}: {found.generate_report()}"

@@ -1,9 +1,10 @@
-"""What several doors are tried with."""
+"""Worlds and the OpenAPI document for tests of endpoints."""
 
 from typing import Any
 
 import pytest
 from harness import ACCOUNT, SECOND, World, client
+from openapi_document import Contract, Json
 from portal_client import CLUB
 
 
@@ -18,3 +19,15 @@ async def two(make: Any) -> World:
         },
     )
     return started
+
+
+@pytest.fixture
+async def document(world: World) -> Json:
+    response = await world.call("GET", "/openapi.json")
+    assert (response.status, response.content_type) == (200, "application/json")
+    return dict(await response.json())
+
+
+@pytest.fixture
+async def contract(document: Json) -> Contract:
+    return Contract(document)

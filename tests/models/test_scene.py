@@ -1,4 +1,7 @@
-"""A scene authenticates itself: what one character, client, account or user changes is no longer ours."""
+"""A scene is signed: a change of one character, client, account or user makes it invalid.
+
+Covers: models.language.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

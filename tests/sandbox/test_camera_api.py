@@ -121,7 +121,7 @@ async def test_without_the_libraries_the_extra_is_named(
     assert "scanbind[sandbox]" in answer["error"]
 
 
-@pytest.mark.parametrize("reason", camera_api.FAULTS.keys() - {"wrong_type"})  # which the page never sends
+@pytest.mark.parametrize("reason", sorted(camera_api.FAULTS.keys() - {"wrong_type"}))  # which the page never sends
 def test_the_phone_has_words_for_a_fault_in_both_languages(reason: str) -> None:
     words = (WEB / "words.js").read_text("utf-8")
     assert len(re.findall(rf"\b{reason}: ", words)) == 2

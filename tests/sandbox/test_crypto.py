@@ -84,7 +84,7 @@ def test_what_is_sealed_opens(message: bytes) -> None:
         ("ünot", "base64"),
         (base64.b64encode(b"short").decode(), "whole number"),
         (TWO.seal(b"hi", random=b"0" * 16), "padding"),
-        (Sealer(ONE.key, "wxother").seal(b"hi"), "appid"),
+        (Sealer(ONE.key, "wxother").seal(b"hi", random=b"0" * 16), "appid"),
     ],
 )
 def test_what_does_not_open_says_why(encrypted: str, why: str) -> None:

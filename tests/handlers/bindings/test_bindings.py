@@ -1,4 +1,7 @@
-"""Bindings from outside: made with a registration, read, and ended, each client for itself."""
+"""Endpoints of bindings: made with a registration, listed and deleted, separately for each client.
+
+Covers: handlers.bindings.routes, handlers.bindings.schemas.
+"""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every answer carries an id, and every error is a problem that tells nothing it should not."""
+"""Every response has a request id, and every error is a problem without internal details."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""An endpoint is said once: its handler takes what its operation gives, and what it returns becomes the answer."""
+"""An operation is declared once: its handler's parameters and its response follow from the declaration."""
 
 import inspect
 import json

@@ -1,4 +1,7 @@
-"""The portal's doors: what a site starts, what an account holder sees and does, and how each of it is refused."""
+"""The portal's endpoints for sites and for account holders.
+
+Covers: handlers.portal.routes, handlers.portal.schemas.
+"""
 
 import re
 from typing import Any

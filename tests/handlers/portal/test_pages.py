@@ -1,4 +1,7 @@
-"""The portal's pages: a link opens once, and only by going there; what is shown is strict and stored nowhere."""
+"""The portal's pages: a link opens once, and pages have strict headers.
+
+Covers: handlers.portal.cookie.
+"""
 
 import re
 from typing import Any

@@ -1,4 +1,7 @@
-"""WeChat's door from outside: what it did not sign, or nobody can read, changes nothing."""
+"""WeChat's callback: unsigned and unreadable requests change nothing.
+
+Covers: handlers.wechat.routes.
+"""
 
 import gzip
 import json

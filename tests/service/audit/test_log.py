@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import ChangeSource, Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
-from models.tables.audit import audit as log
 from models.tables.columns import to_millisecond
 from models.ticket import TicketId
 from service.audit import log as auditing
@@ -26,7 +24,7 @@ from service.bindings.repository import bind
 from service.config.settings import validate
 from service.identities.followers import Followers
 from service.identities.repository import Identities
-from service.storage.database import Database, connect
+from service.storage.database import Database
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
 OPENID = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
@@ -236,69 +234,6 @@ async def test_old_lines_go_with_their_age(database: Database, audit: AuditLog, 
             )
     assert await audit.purge(NOW - timedelta(days=1)) == 2
     assert await recorded() == [("scanned", "0")]
-
-
-async def doubled(database: Database, line: AuditEntry, *, times: int) -> int:
-    """Insert *line* so often that its number doubles *times*; return how many there are."""
-    columns = [column for column in log.c if column is not log.c.id]
-    async with database.write() as connection:
-        await write_entries(connection, line)
-        for _ in range(times):
-            await connection.execute(sa.insert(log).from_select(columns, sa.select(*columns)))
-    return int(2**times)
-
-
-async def test_one_purge_deletes_all_that_is_old_however_much(database: Database, audit: AuditLog) -> None:
-    """Red when `purge` ends after so many batches: what a flood has written would stay for weeks."""
-    many = await doubled(
-        database, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=17
-    )
-    audit.note(AuditEvent.SCANNED)
-    await audit.flush()
-    assert many > 100_000
-    assert await audit.purge(NOW - timedelta(days=190)) == many
-    async with database.read() as connection:
-        assert (await connection.scalars(sa.select(log.c.event))).all() == ["scanned"]
-
-
-async def test_others_write_to_sqlite_while_much_is_purged(tmp_path: Path) -> None:
-    """Red when `purge` deletes all in one transaction: SQLite has one writer, and the others give up waiting."""
-    async with connect("embedded", data_dir=tmp_path) as here, connect("embedded", data_dir=tmp_path) as there:
-        many = await doubled(
-            here, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=18
-        )
-        purging = asyncio.create_task(AuditLog(here, clock=lambda: NOW).purge(NOW - timedelta(days=190)))
-        for number in range(20):
-            for database in (here, there):  # the second as another process has it: they share no queue
-                async with database.write() as connection:
-                    await write_entries(connection, AuditEntry(NOW, AuditEvent.SCANNED, detail=str(number)))
-        assert not purging.done(), "it is not through when forty others have written"
-        assert await purging == many
-        assert many > 250_000
-
-
-async def test_a_purge_leaves_half_of_the_time_to_others(database: Database, audit: AuditLog) -> None:
-    """Red when `purge` does not pause: other processes found SQLite busy for seconds."""
-    await doubled(database, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED), times=12)
-    began, ended = [], []
-
-    def begin(_: Any) -> None:
-        began.append(time.monotonic())
-
-    def commit(_: Any) -> None:
-        ended.append(time.monotonic())
-
-    sa.event.listen(Engine, "begin", begin)
-    sa.event.listen(Engine, "commit", commit)
-    try:
-        await audit.purge(NOW)
-    finally:
-        sa.event.remove(Engine, "begin", begin)
-        sa.event.remove(Engine, "commit", commit)
-    assert len(began) == len(ended) > 8
-    held = sum(end - start for start, end in zip(began[:-1], ended[:-1], strict=True))
-    pauses = sum(start - end for start, end in zip(began[1:], ended[:-1], strict=True))
-    assert pauses > held * 0.9
 
 
 async def test_many_of_a_kind_are_a_line_at_once_and_one_when_their_minute_is_over(

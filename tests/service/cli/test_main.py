@@ -1,4 +1,8 @@
-"""The command line as it is typed: what it prints, and where it prints it, and with which status it ends."""
+"""The command line: output, where it is printed, and exit status of every command.
+
+Covers: service.cli.arguments, service.cli.audit, service.cli.keys, service.cli.privacy, service.cli.serve,
+service.cli.setup.
+"""
 
 import json
 import os

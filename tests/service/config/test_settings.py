@@ -1,54 +1,14 @@
-"""Configuration: what is accepted, what is refused, and in which words."""
+"""Settings: defaults, and every fault named by its path."""
 
-import json
-from collections.abc import Iterator
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import BaseModel
+from config_files import ACCOUNT, HASH, KEY, faults, tree
 
 from models.language import Lang
 from models.ticket import Confirm, Purpose
-from service.config import sources
-from service.config.settings import _SHAPES, ConfigError, Settings, load, validate
-
-KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
-ACCOUNT = {"appid": "wx2c2769f8efd9abc2", "secret": "app-secret", "token": "spamtest", "aes_key": KEY}
-HASH = "sha256:uFBhkmb2JXmZlEDDXb4GfKwqSqT1VHLwzVIJF5Q1Ypg"
-CLIENT = {"name": "Shop", "secret": "the site's own secret", "accounts": ["main"]}
-
-
-def tree(**changes: Any) -> dict[str, Any]:
-    """A good configuration with *changes* at dotted paths (`__` for a dot)."""
-    values: dict[str, Any] = {"accounts": {"main": dict(ACCOUNT)}, "clients": {"shop": dict(CLIENT)}}
-    for path, value in changes.items():
-        *above, last = path.split("__")
-        place = values
-        for step in above:
-            place = place.setdefault(step, {})
-        place[last] = value
-    return values
-
-
-def faults(values: Any, environ: dict[str, str] | None = None, *, folder: Path) -> list[str]:
-    file = folder / "config.yaml"
-    file.write_text(values if isinstance(values, str) else yaml.safe_dump(values), "utf-8")
-    with pytest.raises(ConfigError) as caught:
-        load(file, environ or {})
-    shown = caught.value.__cause__ or (None if caught.value.__suppress_context__ else caught.value.__context__)
-    assert shown is None, "the chain would show what was given"
-    return caught.value.faults
-
-
-def written(values: dict[str, Any], environ: dict[str, str], *, folder: Path) -> Settings:
-    file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump(values), "utf-8")
-    return load(file, environ)
+from service.config.settings import ConfigError, load, validate
 
 
 def test_nothing_configured_gives_the_defaults_of_the_contract(
@@ -250,130 +210,10 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("server: {port: 1}\nserver: {port: 2}\n", "server: is there twice (line 2)"),
-        ("server:\n  port: 1\n  port: 2\n", "server.port: is there twice (line 3)"),
-        ("- a\n- b\n", "config.yaml: must be a mapping"),
-        ("just words", "config.yaml: must be a mapping"),
-        ("secret_key: *hunter2hunter2\n", "config.yaml: is not YAML (line 1, column 13)"),
-        ("secret_key: !hunter2 x\n", "config.yaml: is not YAML (line 1"),
-        ("a: [1\nb: 2\n", "config.yaml: is not YAML (line 2"),
-        ("a: 2024-13-45\n", "config.yaml: is not YAML"),
-        ("? [1]\n: 2\n", "config.yaml: is not YAML"),
-        ("{a: b}: c\n", "config.yaml: is not YAML"),
-        ("a: !!timestamp x\n", "config.yaml: is not YAML"),
-        ("a: " + "[" * 5000, "config.yaml: is not YAML"),
-        ("a: &a [*a]\n", "a: unknown key"),
-    ],
-)
-def test_files_that_are_not_plain_yaml_mappings_are_refused(text: str, fault: str, tmp_path: Path) -> None:
-    found = faults(text, folder=tmp_path)
-    assert any(fault in line for line in found), found
-    assert not any("hunter2" in line for line in found)
-
-
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_bytes(b"a: \xff\xfe\x00")
-    with pytest.raises(ConfigError, match=r"c\.yaml: is not YAML"):
-        load(tmp_path / "c.yaml", {})
-
-
 def test_an_empty_section_is_a_section_left_out(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("server:\naccounts:\nclients:\n")
     assert load(file, {}) == validate({})
-
-
-def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
-    environ = {
-        "SCANBIND_SERVER__PORT": "9000",
-        "SCANBIND_ACCOUNTS__MAIN__SECRET": "from-the-environment",
-        "SCANBIND_ACCOUNTS__MAIN__MODE": "plain",
-        "SCANBIND_ACCOUNTS__MAIN__ALLOW_UNSIGNED_BODY": "true",
-        "SCANBIND_CLIENTS__SHOP__NAME__EN": "The shop",
-        "SCANBIND_CLIENTS__SHOP__CONFIRM__BIND": "tap",
-        "SCANBIND_CLIENTS__SHOP__ORIGINS": "https://a.example, https://b.example",
-        "SCANBIND_SERVER__TRUSTED_PROXIES": '["10.0.0.0/8", "::1"]',
-        "SCANBIND_TICKETS": '{"login_lifetime": 60}',
-        "SCANBIND_ACCOUNTS__SECOND": json.dumps(ACCOUNT),
-    }
-    settings = written(tree(clients__shop__confirm="choose"), environ, folder=tmp_path)
-    shop = settings.clients["shop"]
-    assert settings.server.port == 9000
-    assert settings.accounts["main"].secret.get_secret_value() == "from-the-environment"
-    assert settings.accounts["main"].mode == "plain"
-    assert settings.accounts["second"].appid == ACCOUNT["appid"]
-    assert shop.name == {Lang.ZH: "Shop", Lang.EN: "The shop"}
-    assert shop.confirm == {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.TAP}
-    assert shop.origins == ("https://a.example", "https://b.example")
-    assert settings.server.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("::1"))
-    assert settings.tickets.login_lifetime == 60
-
-
-def test_variables_also_win_over_values_given_in_code() -> None:
-    settings = validate({"server": {"port": 1, "host": "::1"}}, {"SCANBIND_SERVER__PORT": "2"})
-    assert (settings.server.port, settings.server.host) == (2, "::1")
-    with pytest.raises(ConfigError, match=r"servr: unknown key \(SCANBIND_SERVR\)"):
-        validate({}, {"SCANBIND_SERVR": "x"})
-
-
-def test_numbers_in_variables_stay_text_where_text_is_due(tmp_path: Path) -> None:
-    environ = {"SCANBIND_ACCOUNTS__MAIN__SECRET": "12345", "SCANBIND_ACCOUNTS__MAIN__TOKEN": "123,456"}
-    account = written(tree(), environ, folder=tmp_path).accounts["main"]
-    assert account.secret.get_secret_value() == "12345"
-    assert [token.get_secret_value() for token in account.token] == ["123", "456"]
-
-
-def test_a_variable_changes_one_of_two_accounts_that_share_an_alias(tmp_path: Path) -> None:
-    file = tmp_path / "config.yaml"
-    body = yaml.safe_dump(ACCOUNT, default_flow_style=True).strip()
-    file.write_text(f"accounts:\n  main: &one {body}\n  other: *one\n")
-    accounts = load(file, {"SCANBIND_ACCOUNTS__MAIN__APPID": "wxchanged"}).accounts
-    assert (accounts["main"].appid, accounts["other"].appid) == ("wxchanged", ACCOUNT["appid"])
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "fault"),
-    [
-        ("SCANBIND_SERVR__PORT", "1", "servr: unknown key (SCANBIND_SERVR__PORT)"),
-        ("SCANBIND_SERVER__PORT__X", "1", "server.port.x: unknown key (SCANBIND_SERVER__PORT__X)"),
-        ("SCANBIND_ACCOUNTS__MAIN__SECRET__X", "1", "accounts.main.secret.x: unknown key"),
-        ("SCANBIND_SERVER__PORT", "many", "server.port: must be a whole number (SCANBIND_SERVER__PORT)"),
-        ("SCANBIND_SERVER", "{", "server: is not valid JSON (SCANBIND_SERVER)"),
-        ("SCANBIND_SERVER", "x", "server: must be a mapping (SCANBIND_SERVER)"),
-        ("SCANBIND_", "x", "SCANBIND_: unknown key (SCANBIND_)"),
-        ("SCANBIND_X\n\ud800", "x", "('SCANBIND_X\\n\\ud800')"),
-    ],
-)
-def test_faults_in_variables_name_the_variable(name: str, value: str, fault: str, tmp_path: Path) -> None:
-    found = faults(tree(server__port=1), {name: value}, folder=tmp_path)
-    assert any(fault in line for line in found), found
-    assert all(line.isprintable() for line in found)
-
-
-@pytest.mark.parametrize("key", ["k" * 20 + "," + "l" * 20, "k" * 40 + "]"])
-def test_a_variable_with_one_key_or_secret_is_never_parted(key: str) -> None:
-    environ = {"SCANBIND_SECRET_KEY": key, "SCANBIND_CLIENTS__SHOP__SECRET": key}
-    settings = validate(tree(), environ)
-    for secrets in (settings.secret_key, settings.clients["shop"].secret):
-        assert [secret.get_secret_value() for secret in secrets] == [key]
-
-
-def test_a_variable_may_hold_several_keys_and_secrets_as_json(tmp_path: Path) -> None:
-    keys = ["k,k" * 20, "l" * 40]
-    environ = {
-        "SCANBIND_SECRET_KEY": json.dumps(keys),
-        "SCANBIND_CLIENTS__SHOP__SECRET": json.dumps(keys),
-        "SCANBIND_CLIENTS__SHOP__SECRET_HASH": f"{HASH},{HASH[:-2]}AA",
-    }
-    settings = validate(tree(), environ)
-    for secrets in (settings.secret_key, settings.clients["shop"].secret):
-        assert [secret.get_secret_value() for secret in secrets] == keys
-    assert len(settings.clients["shop"].secret_hash) == 2
-    broken = faults(tree(), {"SCANBIND_SECRET_KEY": f'["{keys[0]}", "{keys[1]}'}, folder=tmp_path)
-    assert broken == ["secret_key: is not valid JSON (SCANBIND_SECRET_KEY)"]
 
 
 def test_a_hash_alone_is_enough_and_a_faulty_one_is_the_only_fault(tmp_path: Path) -> None:
@@ -381,22 +221,6 @@ def test_a_hash_alone_is_enough_and_a_faulty_one_is_the_only_fault(tmp_path: Pat
     assert (client.secret, len(client.secret_hash)) == ((), 1)
     [fault] = faults(tree(clients__shop__secret=None, clients__shop__secret_hash=f"{HASH}x"), folder=tmp_path)
     assert fault.startswith("clients.shop.secret_hash: must be sha256:")
-
-
-def test_encryption_keys_may_be_one_or_several_in_the_file_or_in_a_variable(tmp_path: Path) -> None:
-    one, other = "1" * 32, "2" * 32
-    for text in (json.dumps([one, other]), f"{one},{other}"):
-        told = written(tree(), {"SCANBIND_ENCRYPTION__KEYS": text}, folder=tmp_path).encryption
-        assert [key.get_secret_value() for key in told.keys] == [one, other]
-    [key] = validate(tree(encryption__keys=one)).encryption.keys
-    assert key.get_secret_value() == one
-    assert validate(tree()).encryption.keys == ()
-
-
-@given(st.text(alphabet="_AZ", max_size=12), st.text(alphabet='{}[]",:az1', max_size=12))
-def test_no_variable_ends_in_anything_but_settings_or_faults(name: str, value: str) -> None:
-    tree = sources.read(None, {f"SCANBIND_{name}": value}, _SHAPES)
-    assert tree.values or tree.faults
 
 
 def test_no_message_and_no_repr_holds_a_secret(tmp_path: Path) -> None:
@@ -426,60 +250,6 @@ def test_no_message_and_no_repr_holds_a_secret(tmp_path: Path) -> None:
     assert hidden not in repr(validate(good))
 
 
-@pytest.mark.parametrize(
-    ("given_url", "kept"),
-    [
-        ("embedded", "embedded"),
-        ("sqlite:////srv/a.db", "sqlite+aiosqlite:////srv/a.db"),
-        ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
-        ("postgresql://u:p:/?#@[::1]:5432/d?x=1", "postgresql+asyncpg://u:p:/?#@[::1]:5432/d?x=1"),
-        ("postgresql:///d?host=/run/pg", "postgresql+asyncpg:///d?host=/run/pg"),
-        ("postgres://h/d", "postgresql+asyncpg://h/d"),
-        ("mysql://h/d", "mysql+asyncmy://h/d"),
-        ("mariadb://h/d", "mysql+asyncmy://h/d"),
-        ("mysql+asyncmy://h/d?charset=utf8mb4", "mysql+asyncmy://h/d?charset=utf8mb4"),
-    ],
-)
-def test_databases_get_their_async_driver(given_url: str, kept: str) -> None:
-    assert validate({"secret_key": "k" * 32, "database": {"url": given_url}}).database.url == kept
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://localhost",
-        "redis://:p%40ss@127.0.0.1:6379/0?ssl_cert_reqs=none",
-        "rediss://u:p@[::1]:6380/1",
-        "unix:///run/valkey.sock?db=1",
-        "redis+sentinel://h1:26379,h2:26379/mymaster/0",
-        "redis+sentinel://:p@h1/mymaster",
-        "redis+cluster://h1:7000,h2:7001",
-    ],
-)
-def test_every_kind_of_redis_is_taken_as_written(url: str) -> None:
-    assert validate({"secret_key": "k" * 32, "redis": {"url": url}}).redis.url == url
-
-
-@pytest.mark.parametrize(
-    ("origin", "kept"),
-    [
-        ("https://Shop.Example", "https://shop.example"),
-        ("https://shop.example:443", "https://shop.example"),
-        ("http://shop.example:80", "http://shop.example"),
-        ("http://127.0.0.1:08081", "http://127.0.0.1:8081"),
-        ("http://[::1]:8081", "http://[::1]:8081"),
-    ],
-)
-def test_origins_are_kept_as_browsers_write_them(origin: str, kept: str) -> None:
-    assert validate(tree(clients__shop__origins=[origin])).clients["shop"].origins == (kept,)
-
-
-def test_addresses_lose_the_slash_at_their_end() -> None:
-    assert (
-        validate({"server": {"public_url": "https://a.example/wx/"}}).server.public_url == "https://a.example/wx"
-    )
-
-
 def test_plain_mode_needs_no_key_once_it_is_chosen_aloud() -> None:
     account = tree(
         accounts__main__mode="plain", accounts__main__aes_key=None, accounts__main__allow_unsigned_body=True
@@ -490,25 +260,3 @@ def test_plain_mode_needs_no_key_once_it_is_chosen_aloud() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         validate({}).server.port = 1
-
-
-def test_variables_know_every_list_and_mapping_of_the_settings() -> None:
-    """A new list or mapping must also be readable from a variable."""
-
-    def shapes(model: type[BaseModel], place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type]]:
-        for name, field in model.model_fields.items():
-            text = str(field.annotation)
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-                yield (*place, name), dict
-                yield from shapes(field.annotation, (*place, name))
-            elif text.startswith("tuple["):
-                yield (*place, name), list
-            elif "Mapping[" in text:
-                yield (*place, name), dict
-                inner = get_args(field.annotation)[1]
-                if isinstance(inner, type) and issubclass(inner, BaseModel):
-                    yield (*place, name, "*"), dict
-                    yield from shapes(inner, (*place, name, "*"))
-
-    written = {place: list if kind is tuple else kind for place, kind in _SHAPES.kinds.items()}
-    assert dict(shapes(Settings, ())) == written

@@ -1,4 +1,8 @@
-"""What the doctor finds, each time with what to do about it."""
+"""Findings of the doctor, each with its remedy.
+
+Covers: service.doctor.configuration, service.doctor.database, service.doctor.finding, service.doctor.public_url,
+service.doctor.redis, service.doctor.wechat.
+"""
 
 import asyncio
 import re

@@ -1,4 +1,7 @@
-"""What is known of a person, and that it is forgotten when they leave."""
+"""Followers in SQL: what is stored of a person, and that it is deleted when they unsubscribe.
+
+Covers: service.identities.build, service.identities.repository.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

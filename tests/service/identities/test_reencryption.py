@@ -1,4 +1,4 @@
-"""Keys come, change and go under load, and nobody is lost, doubled or left readable."""
+"""Encryption keys change under load, and no follower is lost, duplicated or left in the clear."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,7 @@
-"""What is counted, for whom, and what those are told who are over: when the next minute begins."""
+"""Rate limits: what is counted, for which subject, and `Retry-After`.
+
+Covers: service.rate_limiting.build.
+"""
 
 import asyncio
 import time

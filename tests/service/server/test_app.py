@@ -1,4 +1,7 @@
-"""The service as a real process: it starts, says what is wrong in one line, and stops without dropping anybody."""
+"""The service as a process: it starts, reports faults in one line, and stops without dropping requests.
+
+Covers: service.server.runner.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""What is asked of WeChat, and each way in which it does not answer."""
+"""Calls to WeChat: requests, retries and failures.
+
+Covers: service.wechat.transport.
+"""
 
 import asyncio
 import logging

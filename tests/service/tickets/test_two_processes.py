@@ -1,4 +1,7 @@
-"""Two services on the same stores: whichever a page, a site or WeChat meets, they tell the same."""
+"""Two services on the same stores give the same answers, also after Redis missed a change.
+
+Covers: service.tickets.projection.
+"""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""What WeChat delivers late, about somebody who has left or come back since, does nothing to them."""
+"""Late pushes about a person who has unsubscribed or subscribed again since have no effect.
+
+Covers: service.pushes.build, service.pushes.dispatcher, service.pushes.unfollow.
+"""
 
 import asyncio
 import json

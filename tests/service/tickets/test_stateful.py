@@ -1,7 +1,10 @@
-"""Whole tickets under everything that can happen to them, on real stores: whatever comes, the model agrees.
+"""Random histories of tickets on real stores match a model.
 
-What must happen stands in tests/lib/ticket_model.py. HYPOTHESIS_PROFILE=long searches on and on, differently each
-time; the default run is the same each time.
+The model stands in tests/lib/ticket_model.py. HYPOTHESIS_PROFILE=long searches without end, differently each time;
+the default run is the same each time.
+
+Covers: service.tickets.build, service.tickets.code_exchange, service.tickets.factory, service.tickets.issuer,
+service.tickets.status.
 """
 
 import asyncio

@@ -21,7 +21,7 @@ PROBLEM = b'{"type":"/problems/not-found","title":"Nothing","status":404,"detail
 HEADERS = {"content-type": "application/problem+json", "x-request-id": "abc"}
 
 
-@pytest.mark.parametrize("door", DOORS.values(), ids=str)
+@pytest.mark.parametrize("door", DOORS.values(), ids=lambda door: door.name)
 async def test_every_case_of_the_corpus_is_answered_as_it_must_be(door: Door) -> None:
     async with engine.opened(door) as trial:
         for file in engine.cases(door.name):

@@ -1,4 +1,7 @@
-"""Whoever leaves, or asks to be forgotten, is in no store any more: not in SQL, not in Redis, not in memory."""
+"""Followers who unsubscribe, and subjects of `scanbind privacy`, are erased from SQL, Redis and memory.
+
+Covers: service.privacy.export, service.privacy.redis_erasure.
+"""
 
 import asyncio
 import json

@@ -1,0 +1,94 @@
+"""Check responses against the OpenAPI document."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import ClientResponse
+from jsonschema import Draft202012Validator
+
+Json = dict[str, Any]
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+class Contract:
+    """Holds answers against the description; counts which were seen."""
+
+    def __init__(self, document: Json) -> None:
+        self._document = document
+        # A client must take fields it does not know; here, one that is not described is a fault.
+        self._schemas = {name: _closed(schema) for name, schema in document["components"]["schemas"].items()}
+
+    async def holds(self, response: ClientResponse) -> ClientResponse:
+        """Fail unless *response* is described, with its media type, headers and body; return it."""
+        operation = self._operation(response.method, response.url.raw_path)
+        described = operation["responses"].get(str(response.status))
+        assert described, f"{response.method} {response.url.path} may not answer {response.status}"
+        described = self.resolve(described)
+        for name in described["headers"]:
+            assert name in response.headers, name
+        content = described.get("content", {})
+        if not content:
+            assert await response.read() == b""
+            return response
+        assert response.content_type in content, response.content_type
+        if response.content_type.endswith("json"):
+            self._check(content[response.content_type]["schema"], await response.json(content_type=None))
+        return response
+
+    def validate(self, name: str, value: Any) -> None:
+        self._check({"$ref": f"#/components/schemas/{name}"}, value)
+
+    def _check(self, schema: Json, value: Any) -> None:
+        whole = {**schema, "components": {"schemas": self._schemas}}
+        Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
+
+    def _operation(self, method: str, path: str) -> Json:
+        for pattern, operations in self._document["paths"].items():
+            form = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(pattern))
+            if re.fullmatch(form, path) and method.lower() in operations:
+                return dict(operations[method.lower()])
+        raise AssertionError(f"{method} {path} is not described")
+
+    def resolve(self, described: Json) -> Json:
+        while ref := described.get("$ref"):
+            described = resolved(self._document, ref)
+        return described
+
+
+def _closed(schema: Json) -> Json:
+    return {**schema, "additionalProperties": schema.get("additionalProperties", False)}
+
+
+def resolved(document: Json, ref: str) -> Json:
+    here: Any = document
+    for step in ref.removeprefix("#/").split("/"):
+        here = here[step]
+    return dict(here)
+
+
+def nodes(value: Any) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield value
+        for below in value.values():
+            yield from nodes(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from nodes(below)
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+def with_referenced(document: Json, schemas: list[Json]) -> Iterator[Json]:
+    """Give *schemas* and all that they refer to."""
+    seen: set[str] = set()
+    while schemas:
+        schema = schemas.pop()
+        yield schema
+        refs = {node["$ref"] for node in nodes(schema) if "$ref" in node} - seen
+        seen |= refs
+        schemas += [resolved(document, ref) for ref in sorted(refs)]

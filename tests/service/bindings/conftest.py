@@ -1,0 +1,59 @@
+"""Bind and resolve, each call in a transaction of its own."""
+
+from typing import Any
+
+import pytest
+from binding_rows import NOW, Bind, Resolve
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.binding import (
+    Binding,
+    BindResult,
+    ChangeSource,
+    Policy,
+    UserId,
+)
+from models.events import OpenId
+from service.bindings.repository import bind, resolve
+from service.identities.followers import Followers
+from service.identities.repository import Identities
+from service.storage.database import Database
+
+
+@pytest.fixture
+def binding(database: Database, identities: Identities, followers: Followers) -> Bind:
+    """Bind a user to a follower in a transaction of its own."""
+
+    async def run(
+        user_id: str, openid: str, policy: Policy | None = None, *, account: str = "main", **changes: Any
+    ) -> BindResult:
+        if await followers.get(account, OpenId(openid)) is None:
+            await followers.seen(account, OpenId(openid), at=NOW)
+        given: dict[str, Any] = {
+            "identities": identities,
+            "client": "shop",
+            "user_id": UserId(user_id),
+            "policy": policy or Policy(),
+            "source": ChangeSource.TICKET,
+            "now": NOW,
+        }
+
+        async def work(connection: AsyncConnection) -> BindResult:
+            person = await identities.find(connection, account, OpenId(openid), hold=True)
+            assert person is not None
+            return await bind(connection, person, **(given | changes))
+
+        return await database.attempt(work)
+
+    return run
+
+
+@pytest.fixture
+def resolving(database: Database, identities: Identities) -> Resolve:
+    async def run(account: str, openid: str) -> Binding | None:
+        async with database.write() as connection:
+            person = await identities.find(connection, account, OpenId(openid))
+            assert person is not None
+            return await resolve(connection, person, identities=identities, client="shop", now=NOW)
+
+    return run

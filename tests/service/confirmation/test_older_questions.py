@@ -1,0 +1,106 @@
+"""Only the newest question of a person may be answered, by that person, in time."""
+
+import asyncio
+
+from harness import World
+from questions import Make, asking, links, numbers, scanned
+
+from sandbox.faults import Fault
+
+
+async def test_an_old_yes_answers_nothing_newer(make: Make) -> None:
+    world = await asking(make, "tap")
+    first, person, asked, _ = await scanned(world)
+    second = await world.login()
+    newer = await world.scan(person, second)
+    assert await world.say(person, links(asked)[0]) is None
+    assert await world.say(person, links(asked)[1]) is None
+    assert (await first.poll())["status"] == (await second.poll())["status"] == "scanned"
+    await world.say(person, links(newer)[0])
+    assert (await second.poll())["status"] == "confirmed"
+    assert (await first.poll())["status"] == "scanned"
+
+
+async def test_an_old_number_answers_nothing_newer(make: Make) -> None:
+    world = await asking(make, "choose")
+    person = await world.person()
+    while True:  # until two tickets share no number, which most do
+        first, second = await world.login(), await world.login()
+        old, new = await world.scan(person, first), await world.scan(person, second)
+        if not set(numbers(old)) & set(numbers(new)):
+            break
+    for number in numbers(old):
+        assert await world.say(person, number) is None
+    assert (await first.poll())["status"] == (await second.poll())["status"] == "scanned"
+
+
+async def test_an_older_scan_that_arrives_late_does_not_open_its_question(make: Make) -> None:
+    world = await asking(make, "tap")
+    person = await world.person()
+    first, second = await world.login(), await world.login()
+    held = await world.sandbox.scan(person, first.made["qr_url"], fault=Fault.OUT_OF_ORDER, wait=False)
+    world.clock.advance(2)
+    newer = await world.scan(person, second)
+    async with asyncio.timeout(20):
+        while not (held.delivery and held.delivery.attempts):
+            await asyncio.sleep(0.01)
+    assert "out of date" in (held.delivery.reply or "")
+    await world.say(person, links(newer)[0])
+    assert (await second.poll())["status"] == "confirmed"
+    assert (await first.poll())["status"] == "pending"
+
+
+async def test_second_phone_changes_nothing_and_is_told(make: Make) -> None:
+    world = await asking(make, "choose")
+    page, person, _, state = await scanned(world)
+    thief = await world.person()
+    assert "Somebody else" in (await world.scan(thief, page) or "")
+    assert await world.say(thief, state["match"]) is None
+    assert (await page.poll())["status"] == "scanned"
+    await world.say(person, state["match"])
+    ended = await page.poll()
+    told = await (await world.exchange(ended["code"])).json()
+    assert told["openid"] == person.openid(world.sandbox.accounts[0].appid)
+
+
+async def test_the_same_person_may_scan_again(make: Make) -> None:
+    world = await asking(make, "choose")
+    page, person, asked, state = await scanned(world)
+    assert await world.scan(person, page) == asked
+    assert (await page.poll()) | {"expires_in": 0} == state | {"expires_in": 0}
+
+
+async def test_an_expired_code_says_so(make: Make) -> None:
+    world = await asking(make, "choose")
+    page, person, _, state = await scanned(world)
+    world.clock.advance(301)
+    assert (await page.poll())["status"] == "expired"
+    assert "out of date" in (await world.say(person, state["match"]) or "")
+    assert (await page.poll())["status"] == "expired"
+
+
+async def test_only_the_first_late_answer_is_told_that_it_is_late(make: Make) -> None:
+    world = await asking(make, "choose")
+    page, person, _, state = await scanned(world)
+    assert (await page.raw("DELETE")).status == 204
+    assert "out of date" in (await world.say(person, state["match"]) or "")
+    for text in (state["match"], "55", "hello"):
+        assert await world.say(person, text) is None
+
+
+async def test_a_scan_that_asks_nothing_closes_an_older_question(make: Make) -> None:
+    world = await asking(make, {"login": "choose", "bind": "none"})
+    page, person, _, state = await scanned(world)
+    await world.scan(person, await world.bind("42"))
+    assert await world.say(person, state["match"]) is None
+    assert (await page.poll())["status"] == "scanned"
+
+
+async def test_a_scan_that_asks_nothing_counts_however_late_it_comes(world: World) -> None:
+    person = await world.person()
+    first, second = await world.bind("42"), await world.login()
+    held = await world.sandbox.scan(person, first.made["qr_url"], fault=Fault.OUT_OF_ORDER, wait=False)
+    world.clock.advance(2)
+    await world.scan(person, second)
+    assert held.delivery is not None
+    assert (await first.until("confirmed"))["outcome"] == "bound"

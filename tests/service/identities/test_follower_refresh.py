@@ -1,0 +1,136 @@
+"""Followers' data is fetched from WeChat in the background, at most once a day, and for at most two seconds."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from models.errors import StoreUnavailable, WeChatUnavailable
+from models.events import OpenId, Subscribed
+from models.language import Lang
+from service.identities import follower_refresh
+from service.identities.follower_refresh import FollowerRefresh
+from service.identities.followers import Follower
+from service.wechat.api import UserInfo
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
+NEW = Follower("main", ANNA, subscribed=True)
+
+
+@dataclass
+class Api:
+    """WeChat's `user/info`, with one answer or failure for every call."""
+
+    answer: UserInfo | Exception = field(default_factory=lambda: UserInfo(True, "u-1", "zh_CN"))
+    asked: list[OpenId] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+
+    async def user_info(self, openid: OpenId) -> UserInfo:
+        self.asked.append(openid)
+        if self.hold:
+            await self.hold.wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class Rows:
+    """The table of followers; *failure* is raised when something is stored."""
+
+    known: Follower | None = None
+    learned_: list[dict[str, Any]] = field(default_factory=list)
+    failure: Exception | None = None
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def get(self, account: str, openid: OpenId) -> Follower | None:
+        return self.known
+
+    async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
+        return self.known or Follower(account, openid, subscribed=True)
+
+    async def learned(self, account: str, openid: OpenId, **values: Any) -> None:
+        failure, self.failure = self.failure, None
+        if failure:
+            raise failure
+        self.learned_.append(values)
+        self.stored.set()
+
+
+def refreshing(api: Api, rows: Rows) -> FollowerRefresh:
+    return FollowerRefresh(apis=cast("Any", {"main": api}), followers=cast("Any", rows), clock=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("language", "lang"), [("zh_CN", Lang.ZH), ("zh_TW", Lang.ZH), ("en", Lang.EN), ("fr", Lang.EN), (None, None)]
+)
+async def test_an_unknown_follower_is_fetched_and_stored(language: str | None, lang: Lang | None) -> None:
+    rows = Rows()
+    got = await refreshing(Api(UserInfo(True, "u-1", language)), rows).known(NEW)
+    assert got == replace(NEW, unionid="u-1", lang=lang, asked_at=NOW)
+    assert rows.learned_ == [{"subscribed": True, "unionid": "u-1", "lang": lang, "now": NOW}]
+
+
+async def test_a_known_follower_is_not_fetched_again() -> None:
+    api, known = Api(), replace(NEW, asked_at=NOW - timedelta(days=300))
+    assert await refreshing(api, Rows()).known(known) == known
+    assert api.asked == []
+
+
+@pytest.mark.parametrize("failure", [WeChatUnavailable("x", errcode=48001), StoreUnavailable("x")])
+async def test_a_failure_leaves_the_follower_as_they_are(failure: Exception) -> None:
+    """Red when `known` lets errors out: an exchange would fail for want of a unionid."""
+    assert await refreshing(Api(failure), Rows()).known(NEW) == NEW
+
+
+async def test_a_wechat_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_refresh, "_PATIENCE", 0.01)
+    assert await refreshing(Api(hold=asyncio.Event()), Rows()).known(NEW) == NEW
+
+
+async def test_a_person_who_is_not_stored_is_looked_up_only_on_demand() -> None:
+    api, rows = Api(), Rows()
+    assert await refreshing(api, rows).look_up("main", ANNA, ask=False) == NEW
+    assert api.asked == []
+    assert (await refreshing(api, rows).look_up("main", ANNA, ask=True)).unionid == "u-1"
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "fetched"),
+    [(None, True), (NOW - timedelta(days=1), True), (NOW - timedelta(hours=23), False)],
+)
+async def test_a_push_has_its_sender_fetched_once_a_day(asked_at: datetime | None, fetched: bool) -> None:
+    """Red when `refresh` does not compare `asked_at`."""
+    api, rows = Api(), Rows(replace(NEW, lang=Lang.ZH, asked_at=asked_at))
+    refresh = refreshing(api, rows)
+    push = Subscribed(ANNA, "gh_0123456789ab", 1_700_000_000, "k")
+    assert await refresh.meet("main", push, followed=True) is Lang.ZH
+    assert refresh._queue.qsize() == int(fetched)
+
+
+async def test_a_full_queue_drops_the_follower_and_logs_no_openid(caplog: pytest.LogCaptureFixture) -> None:
+    refresh = refreshing(Api(), Rows())
+    refresh._queue = asyncio.Queue(1)
+    with caplog.at_level(logging.WARNING):
+        refresh.refresh(NEW)
+        refresh.refresh(NEW)
+    assert len(caplog.messages) == 1
+    assert ANNA not in caplog.text
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailable("x"), ZeroDivisionError("x")])
+async def test_the_workers_go_on_after_a_failure(failure: Exception) -> None:
+    """Red when `_work` lets errors out: no follower would be fetched any more."""
+    rows = Rows(failure=failure)
+    refresh = refreshing(Api(), rows)
+    running = asyncio.create_task(refresh.run())
+    for _ in range(2):
+        refresh.refresh(NEW)
+    async with asyncio.timeout(10):
+        await rows.stored.wait()
+    running.cancel()
+    assert len(rows.learned_) == 1
