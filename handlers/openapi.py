@@ -1,4 +1,4 @@
-"""The HTTP contract for machines, at /openapi.json (OpenAPI 3.1). Put together from what the doors really use."""
+"""Serves /openapi.json (OpenAPI 3.1), generated from the declared operations."""
 
 import inspect
 import json
@@ -32,14 +32,14 @@ _ABOUT: Final = (
 )
 _PROBLEM: Final = "application/problem+json"
 _PATTERN: Final = re.compile(r"{(\w+):[^{}]*}")
-"""What only the router knows of a part of an address."""
+"""A path parameter with the router's regular expression, which OpenAPI leaves out."""
 _HEADERS: Final[Mapping[str, str]] = {
-    "X-Request-Id": "Names this request in the log.",
-    "ETag": "Stands for what is told; of a ticket: status, match, outcome, reason and code.",
-    "Location": "Where to go.",
+    "X-Request-Id": "Identifies this request in the log.",
+    "ETag": "Changes with the content; of a ticket: with status, match, outcome, reason and code.",
+    "Location": "The address of the page.",
     "Set-Cookie": "The secret of the session that was opened.",
-    "Retry-After": "Seconds.",
-    "WWW-Authenticate": "How to prove oneself.",
+    "Retry-After": "Seconds to wait before a retry.",
+    "WWW-Authenticate": "The authentication scheme to use.",
     "Allow": "The methods of this address.",
 }
 _OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
@@ -51,7 +51,7 @@ _OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
 
 
 async def document(request: web.Request) -> web.Response:
-    """Describe this interface."""
+    """Return the OpenAPI document of this API."""
     body = _document(request.app[KNOWN], request.app[SETTINGS].server.public_url)
     return web.Response(body=body, content_type=JSON, headers={"Cache-Control": "no-cache"})
 
@@ -59,7 +59,7 @@ async def document(request: web.Request) -> web.Response:
 OPERATIONS: Final = (
     Operation(
         *("openapi", "GET", "/openapi.json", document),
-        answers={200: Answer("This.", {JSON: {"type": "object"}})},
+        answers={200: Answer("The OpenAPI document.", {JSON: {"type": "object"}})},
     ),
 )
 
@@ -93,7 +93,7 @@ def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes operations as OpenAPI; *schemas* are those of the types that they take and give."""
+    """Writes operations as OpenAPI; *schemas* are those of their request and response types."""
 
     schemas: Mapping[Any, Schema]
 
@@ -106,7 +106,7 @@ class _Writer:
             "security": [{scheme: []} for scheme in (told.caller.schemes if told.caller else ())],
             "responses": good | self._refusals(told),
         }
-        if told.method != "OPTIONS":  # one handler at several addresses, and an id must be unique
+        if told.method != "OPTIONS":  # one handler serves several addresses, and an id must be unique
             written["operationId"] = f"{told.tag}_{told.handler.__name__}"
         if body := {JSON: told.body} if told.body is not None else told.raw_body:
             written["requestBody"] = {"required": True, "content": self._content(body)}
@@ -151,7 +151,7 @@ def _headers(names: Iterable[str]) -> Json:
 
 
 class _Untitled(GenerateJsonSchema):
-    """Leaves out the titles pydantic makes of field names: they say nothing new."""
+    """Leaves out the titles that pydantic derives from field names: they add nothing."""
 
     @override
     def field_title_should_be_set(
@@ -161,7 +161,7 @@ class _Untitled(GenerateJsonSchema):
 
 
 def _schemas(operations: Iterable[Operation]) -> tuple[dict[Any, Json], Json]:
-    """Return the schema of every type that is taken or given, and the components they refer to."""
+    """Return the schema of every request and response type, and the components they reference."""
     taken = [told.body for told in operations if told.body is not None]
     given = [shape for told in operations for it in told.answers.values() for shape in it.content.values()]
     modes: dict[Any, JsonSchemaMode] = {
