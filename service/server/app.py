@@ -1,4 +1,4 @@
-"""The composition root: builds everything once, in order, and takes it down in the opposite one."""
+"""The composition root: builds everything once, in order, and closes it in reverse order."""
 
 import asyncio
 import logging
@@ -128,8 +128,8 @@ def _compose(
     app[app_keys.TICKET_ISSUER] = tickets.issuer
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = _compose_chat(app, stores, limits=limits.rates, people=people, records=records)
-    metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
-    metrics.watch("audit_lost", "Lines of the record that could not be written in time.", lambda: audit.lost)
+    metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
+    metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: audit.lost)
     cleaning = _cleaning(app, stores.database, records.endings)
     return [feed.run, records.projection.run, people.follower_refresh.run, audit.run, cleaning]
 
@@ -164,7 +164,7 @@ def _compose_chat(
 
 
 def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
-    """Return the work that throws away what is over."""
+    """Return the background task that deletes rows past their retention."""
     kept = app[app_keys.SETTINGS].privacy
     purges = (
         (endings.purge, timedelta(days=kept.endings_days)),
@@ -177,11 +177,11 @@ def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
 
 
 async def _written(audit: AuditLog) -> None:
-    """Write the last of the record, after all that could have added to it has ended."""
+    """Write the last entries of the audit log, after everything that adds entries has ended."""
     try:
         await audit.finish()
     except StoreUnavailable as e:
-        log.error("the end of the record is lost: %s", e.detail)  # noqa: TRY400 - the cause says no more
+        log.error("audit log: the last entries are lost: %s", e.detail)  # noqa: TRY400 - the cause adds nothing
 
 
 def _database(settings: Settings) -> AbstractAsyncContextManager[Database]:
