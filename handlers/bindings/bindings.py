@@ -21,7 +21,7 @@ _NO_BINDING: Final = "this user has no such binding"
 async def create(
     request: web.Request, client: str, wanted: schemas.BindingRequest
 ) -> schemas.BindingMade | Created:
-    """Bind the WeChat of a registration to a user: 201, or 200 if the same call did so before."""
+    """Bind the WeChat of a registration to a user: 201, or 200 when the same call is repeated."""
     code_exchange, accounts = request.app[CODE_EXCHANGE], request.app[SETTINGS].accounts
     binding, fresh = await code_exchange.register(client, UserId(wanted.user_id), wanted.registration)
     made = schemas.BindingMade(user_id=binding.user_id, **dict(_shown(binding, accounts)))

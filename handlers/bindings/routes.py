@@ -23,7 +23,7 @@ OPERATIONS: Final = (
         body=schemas.BindingRequest,
         answers={
             201: json_body("Bound.", schemas.BindingMade),
-            200: json_body("Bound before by the same call.", schemas.BindingMade),
+            200: json_body("Already bound by the same call.", schemas.BindingMade),
         },
         refuses=(errors.InvalidCode, errors.BindingConflict),
     ),

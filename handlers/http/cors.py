@@ -39,7 +39,10 @@ def preflight_of(operation: Operation) -> Operation:
 
 
 async def preflight(request: web.Request) -> web.Response:
-    """Answer a CORS preflight; which page may read the answer to the request itself is decided there."""
+    """Answer a CORS preflight.
+
+    Which page may read the answer to the request itself is decided with that answer.
+    """
     headers = {
         "Access-Control-Allow-Methods": _METHODS,
         "Access-Control-Allow-Headers": _HEADERS,

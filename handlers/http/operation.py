@@ -165,7 +165,7 @@ def in_query(name: str, schema: Schema, description: str, **more: Any) -> Parame
     return {"in": "query", "name": name, "schema": schema, "description": description, **more}
 
 
-NOT_MODIFIED: Final = Answer("Unchanged since that ETag.", headers=("ETag",))
+NOT_MODIFIED: Final = Answer("Not changed since the ETag of `If-None-Match`.", headers=("ETag",))
 IF_NONE_MATCH: Final[Parameter] = {
     "in": "header",
     "name": "If-None-Match",

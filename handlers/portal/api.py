@@ -26,7 +26,7 @@ _RECENT: Final = 10
 
 
 async def create(request: web.Request, client: str, wanted: schemas.PortalRequest) -> Created:
-    """Make a link that opens the portal for one user, once."""
+    """Create a link that opens the portal for one user, once."""
     link = await request.app[PORTAL_SESSIONS].start(
         client,
         UserId(wanted.user_id),
@@ -73,7 +73,7 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
 async def bind(
     request: web.Request, session: PortalSession, wanted: schemas.PortalTicketRequest
 ) -> TicketMade | Created:
-    """Make a bind ticket for the page to show: 201, or 200 for the pending one again."""
+    """Create a bind ticket for the page to show: 201, or 200 for one that is still pending."""
     address, agent = authentication.address(request), request.headers.get("User-Agent")
     await request.app[RATE_LIMITS].page_starts(client=session.client, address=address)
     issued = await request.app[TICKET_ISSUER].bind(
@@ -109,7 +109,7 @@ async def close(request: web.Request, session: PortalSession) -> web.Response:
 
 
 async def close_all(request: web.Request, client: str) -> None:
-    """End all sessions of one user and cancel their bind tickets, as after a sign-out."""
+    """End all portal sessions of one user, for example after a sign-out, and cancel their bind tickets."""
     user_id = _user_id(request)
     for session_id in await request.app[PORTAL_SESSIONS].close_all(client, user_id):
         await request.app[TICKET_ISSUER].withdraw(client, user_id, request_session(session_id))

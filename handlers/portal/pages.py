@@ -39,15 +39,19 @@ _PREFETCH_HEADERS: Final = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 async def enter(request: web.Request) -> web.Response:
-    """Open a portal link, once, if its own site leads to it: set the cookie and redirect to the portal's page.
+    """Open a portal link, once: set the cookie and redirect to the portal's page.
 
-    From anywhere else (a mail, a chat, another site) a page asks the person first, and the link stays unused.
+    Its own site must lead to it. From anywhere else (a mail, a chat, another site) a page asks the person first,
+    and the link stays unused.
     """
     return await _visit(request, intended=_began_at_its_site)
 
 
 async def go_on(request: web.Request) -> web.Response:
-    """Open a portal link by the button of the confirmation page; other pages' forms only show that page again."""
+    """Open a portal link by the button of the confirmation page.
+
+    The form of any other page only shows the confirmation page again.
+    """
     return await _visit(request, intended=lambda request, _: authentication.is_own_page(request))
 
 

@@ -84,7 +84,7 @@ OPERATIONS: Final = (
         parameters=(_SESSION,),
         answers={
             201: json_body("A new ticket.", TicketMade),
-            200: json_body("The session's pending bind ticket again.", TicketMade),
+            200: json_body("The session's pending bind ticket.", TicketMade),
         },
         refuses=(errors.RateLimited, errors.WeChatUnavailable),
         cross_origin=CrossOrigin.CALL,

@@ -1,4 +1,4 @@
-"""Makes tickets, for a site's back end or its page (contract.md 4)."""
+"""Creates tickets, for a site's back end or its page (contract.md 4)."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ POLL_AFTER: Final = 2
 
 
 async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> TicketMade | Created:
-    """Make a ticket: 201, or 200 for the pending bind ticket again."""
+    """Create a ticket: 201, or 200 for a bind ticket that is still pending."""
     client, via = await _caller(request, wanted)
     requester = _requester(request, wanted, via)
     issuer = request.app[TICKET_ISSUER]

@@ -29,12 +29,12 @@ Drawing one takes as long as thirty other requests, so a caller must not be able
 
 
 async def code(request: web.Request, holder: tuple[TicketHeader, ClientKeys]) -> Code:
-    """Return the addresses of a ticket's QR code, for a page that shows a ticket of its back end."""
+    """Return the addresses of a ticket's QR code, for a page whose back end created the ticket."""
     head, _ = holder
     qr_url = await request.app[TICKET_STATUS].qr_url(head)
     left = seconds_left(head.expires_at, request.app[CLOCK]())
     if qr_url is None or not left:
-        raise NotFound("the QR code has expired, or was only given to the page that made the ticket")
+        raise NotFound("the QR code has expired, or is only known to the page that created the ticket")
     return Code(
         ticket=head.ticket,
         purpose=head.purpose,
@@ -68,9 +68,10 @@ async def svg(request: web.Request) -> web.Response:
 
 
 async def png(request: web.Request) -> web.Response:
-    """Draw the QR code as PNG, about `?size=` pixels wide: whole pixels per module, so that it scans well.
+    """Draw the QR code as PNG, about `?size=` pixels wide.
 
-    With `?download=1` browsers save it: they ignore the `download` attribute of links to another origin.
+    A module is a whole number of pixels, so that it scans well. With `?download=1` browsers save the picture: they
+    ignore the `download` attribute of links to another origin.
     """
     url, headers = _opened(request)
     scale = max(1, _size(request) // _made(url).symbol_size(border=_BORDER)[0])

@@ -23,14 +23,14 @@ from models import errors
 from models.scene import MAX_LENGTH
 
 _TAG: Final = "tickets"
-_TICKET: Final = in_path("ticket", text(MAX_LENGTH), "The `ticket` returned when it was made.")
+_TICKET: Final = in_path("ticket", text(MAX_LENGTH), "The `ticket` returned by `POST /v1/tickets`.")
 _CAPABILITY: Final = in_path("capability", LINE, "From `qr_svg` or `qr_png` of a ticket.")
 _WAIT: Final[Parameter] = {
     "in": "header",
     "name": "Prefer",
     "schema": LINE,
     "example": "wait=25",
-    "description": "With `If-None-Match`: hold the answer until the state changes, for at most 1 to 30 seconds.",
+    "description": "With `If-None-Match`: wait for a change, for at most this many seconds (1 to 30).",
 }
 _SIZE: Final = in_query(
     "size",
@@ -70,7 +70,7 @@ OPERATIONS: Final = (
         body=schemas.TicketRequest,
         answers={
             201: json_body("A new ticket.", schemas.TicketMade),
-            200: json_body("The session's pending bind ticket again.", schemas.TicketMade),
+            200: json_body("The pending bind ticket of this user and session.", schemas.TicketMade),
         },
         refuses=(errors.WeChatUnavailable,),
         cross_origin=CrossOrigin.CALL,

@@ -64,7 +64,7 @@ class TicketMade(BaseModel):
     purpose: Purpose
     status: Literal["pending"]
     account: str
-    qr_url: Annotated[str, Field(description="What the code says.")]
+    qr_url: Annotated[str, Field(description="The content of the QR code.")]
     qr_svg: Path
     qr_png: Path
     created_at: Moment
@@ -78,7 +78,7 @@ class Code(BaseModel):
 
     ticket: str
     purpose: Purpose
-    qr_url: Annotated[str, Field(description="What the code says.")]
+    qr_url: Annotated[str, Field(description="The content of the QR code.")]
     qr_svg: Path
     qr_png: Path
     expires_at: Moment
