@@ -97,18 +97,18 @@ class _Writer:
 
     schemas: Mapping[Any, Schema]
 
-    def operation(self, told: Operation) -> Json:
-        good = {str(code): self._answer(answer) for code, answer in told.answers.items()}
+    def operation(self, operation: Operation) -> Json:
+        good = {str(code): self._answer(answer) for code, answer in operation.answers.items()}
         written: Json = {
-            "summary": (inspect.getdoc(told.handler) or "").partition("\n")[0],
-            "tags": [told.tag],
-            "parameters": list(told.parameters),
-            "security": [{scheme: []} for scheme in (told.caller.schemes if told.caller else ())],
-            "responses": good | self._refusals(told),
+            "summary": (inspect.getdoc(operation.handler) or "").partition("\n")[0],
+            "tags": [operation.tag],
+            "parameters": list(operation.parameters),
+            "security": [{scheme: []} for scheme in (operation.caller.schemes if operation.caller else ())],
+            "responses": good | self._refusals(operation),
         }
-        if told.method != "OPTIONS":  # one handler serves several addresses, and an id must be unique
-            written["operationId"] = f"{told.tag}_{told.handler.__name__}"
-        if body := {JSON: told.body} if told.body is not None else told.raw_body:
+        if operation.method != "OPTIONS":  # one handler serves several addresses, and an id must be unique
+            written["operationId"] = f"{operation.tag}_{operation.handler.__name__}"
+        if body := {JSON: operation.body} if operation.body is not None else operation.raw_body:
             written["requestBody"] = {"required": True, "content": self._content(body)}
         return written
 
@@ -123,13 +123,13 @@ class _Writer:
             "content": {_PROBLEM: {"schema": schema}},
         }
 
-    def _answer(self, told: Answer) -> Json:
-        content = {"content": self._content(told.content)} if told.content else {}
-        return {"description": told.means, "headers": _headers(told.headers), **content}
+    def _answer(self, answer: Answer) -> Json:
+        content = {"content": self._content(answer.content)} if answer.content else {}
+        return {"description": answer.means, "headers": _headers(answer.headers), **content}
 
-    def _refusals(self, told: Operation) -> Json:
+    def _refusals(self, operation: Operation) -> Json:
         by_status: defaultdict[int, list[Problem]] = defaultdict(list)
-        for error in told.refusals:
+        for error in operation.refusals:
             by_status[PROBLEMS[error].status].append(PROBLEMS[error])
         by_status[INTERNAL.status].append(INTERNAL)
         return {str(status): self._referred(problems) for status, problems in sorted(by_status.items())}
@@ -139,10 +139,10 @@ class _Writer:
             return {"$ref": f"#/components/responses/{problems[0].slug}"}
         return self.refusal(problems)
 
-    def _content(self, told: Mapping[str, Any]) -> Json:
+    def _content(self, content: Mapping[str, Any]) -> Json:
         return {
             media: {"schema": shape if isinstance(shape, Mapping) else self.schemas[shape]}
-            for media, shape in told.items()
+            for media, shape in content.items()
         }
 
 
@@ -162,11 +162,11 @@ class _Untitled(GenerateJsonSchema):
 
 def _schemas(operations: Iterable[Operation]) -> tuple[dict[Any, Json], Json]:
     """Return the schema of every request and response type, and the components they reference."""
-    taken = [told.body for told in operations if told.body is not None]
-    given = [shape for told in operations for it in told.answers.values() for shape in it.content.values()]
+    requests = [one.body for one in operations if one.body is not None]
+    responses = [shape for one in operations for it in one.answers.values() for shape in it.content.values()]
     modes: dict[Any, JsonSchemaMode] = {
-        **dict.fromkeys(taken, "validation"),
-        **{shape: "serialization" for shape in given if not isinstance(shape, Mapping)},
+        **dict.fromkeys(requests, "validation"),
+        **{shape: "serialization" for shape in responses if not isinstance(shape, Mapping)},
         schemas.Problem: "serialization",
         schemas.Conflict: "serialization",
     }
