@@ -104,7 +104,7 @@ async def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, Cli
 async def require_portal_session(request: web.Request) -> PortalSession:
     """Return the portal session in the path, if the bearer token or the cookie is its secret.
 
-    Browsers attach the cookie to requests of other pages, too, so it is accepted only from the portal's own page.
+    Browsers may attach the cookie to requests of other pages, so it is accepted only from the portal's own page.
 
     Raises:
         Unauthorized: there is neither a bearer token nor a cookie.
@@ -241,7 +241,7 @@ _PAGE: Final = {
         "in": "header",
         "name": "Origin",
         "description": "A page of the site: the browser sends its origin, which the client's `origins` must list. "
-        "This stops pages of other sites but no programs, so rate limits apply.",
+        "This stops pages of other sites, but not programs, so rate limits apply.",
     }
 }
 _BY_PASSWORD: Final = (Unauthorized, RateLimited, StoreUnavailable)

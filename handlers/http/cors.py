@@ -1,4 +1,4 @@
-"""CORS: which pages may read an answer. The origin is never reflected, but configured (contract.md 3)."""
+"""CORS: which pages may read an answer. The origin sent is a configured one, never reflected (contract.md 3)."""
 
 from collections.abc import Collection
 from itertools import chain

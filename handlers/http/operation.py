@@ -19,7 +19,7 @@ from models import errors
 
 JSON: Final = "application/json"
 LONGEST_LINE: Final = 8190
-"""Most characters of a request line or header: aiohttp refuses longer ones before a handler runs."""
+"""Maximum length of a request line or header: aiohttp refuses longer ones before a handler runs."""
 
 Schema = Mapping[str, Any]
 """A JSON Schema."""
@@ -73,7 +73,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One endpoint. Its handler gets the request, then the result of `caller`, then the body as a `body`."""
+    """One endpoint. Its handler gets the request, then the result of `caller`, then the validated `body`."""
 
     tag: str
     """Its group in /openapi.json; `tag_handler` is its operation id, from which clients are generated."""
@@ -109,7 +109,7 @@ class Operation:
 
     @property
     def refusals(self) -> tuple[type[Exception], ...]:
-        """Every error it may answer with, each once; repeated parameters make InvalidRequest one of them."""
+        """Every error it may answer with, each once; InvalidRequest always, for repeated query parameters."""
         by_caller = self.caller.refuses if self.caller else ()
         by_body = () if self.body is None else (errors.PayloadTooLarge, errors.UnsupportedMediaType)
         return tuple(dict.fromkeys((errors.InvalidRequest, *by_body, *by_caller, *self.refuses)))

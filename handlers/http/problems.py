@@ -30,7 +30,7 @@ INTERNAL: Final = Problem("internal", 500, "Internal server error")
 # The first match in the error's method resolution order.
 PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     errors.InvalidRequest: Problem("invalid-request", 400, "The request is not valid"),
-    errors.InvalidCode: Problem("invalid-code", 400, "The code is not valid"),
+    errors.InvalidCode: Problem("invalid-code", 400, "The one-time code or registration is not valid"),
     errors.Unauthorized: Problem("unauthorized", 401, "Credentials are missing or wrong"),
     errors.ForbiddenOrigin: Problem("forbidden-origin", 403, "The page's origin is not allowed"),
     errors.BadSignature: Problem("bad-signature", 403, "The signature is not valid"),

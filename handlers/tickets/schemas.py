@@ -110,7 +110,7 @@ class _Person(BaseModel):
     subscribed: bool
     state: Annotated[
         str | None,
-        Field(description="As sent with the ticket. A site that sent one must refuse any other, and null."),
+        Field(description="As sent with the ticket. A site that sent one must refuse any other value and null."),
     ]
     via: Via
 

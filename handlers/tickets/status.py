@@ -25,9 +25,9 @@ Holder = tuple[TicketHeader, ClientKeys]
 
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
-"""Most seconds of silence on a stream; contract.md 4 allows 15."""
+"""Maximum seconds of silence on a stream; contract.md 4 allows 15."""
 _READING: Final = 1 / 14
-"""The share of the heartbeat that is left for a store to answer; after that, a comment is written meanwhile."""
+"""The share of the heartbeat that is reserved for the read; a read that takes longer gets a comment meanwhile."""
 _AGAIN: Final = 1.0
 """Seconds between a failed read and the next one of a stream: Redis may refuse at once."""
 _COMMENT: Final = b":\n\n"

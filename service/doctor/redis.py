@@ -55,7 +55,9 @@ async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIte
                 None, subject, message, "find the client that requests so many; the quota is renewed tomorrow"
             )
         elif used >= _NEARLY * total:
-            yield Finding(None, subject, message, "find the client that requests so many: logins will be refused")
+            yield Finding(
+                None, subject, message, "find the client that requests so many, before logins are refused"
+            )
         else:
             yield Finding(True, subject, message)
 

@@ -36,7 +36,7 @@ _COLLECT: Final = (10_000, 10, 100)
 
 
 async def _release_waiting(app: web.Application) -> None:
-    """Answer all waiting requests at once, those of now and those to come."""
+    """Answer all waiting requests now, and later ones without a wait."""
     app[app_keys.DRAINING].set()
     app[app_keys.FEED].close()
 
@@ -116,7 +116,7 @@ async def _finish(runner: web.ServerRunner) -> None:
 
 
 def _tune_garbage_collector() -> None:
-    """Collect garbage less often, without the objects of the start: a pass over thousands of waits takes long."""
+    """Exempt the objects of the start, and collect less often: with thousands of waiting pages a pass is slow."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT)

@@ -1,4 +1,4 @@
-"""The deadline of a stop: each step has a share of the time; a step that exceeds it is cancelled and logged.
+"""The deadline of a stop: each step has a share of the time, and a step that exceeds it is cancelled and logged.
 
 contract.md 7 allows ten seconds from SIGTERM to the exit. Later steps may use the time that earlier ones save.
 """
