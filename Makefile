@@ -1,4 +1,4 @@
-# Everything a newcomer needs is two targets: demo and test. Each sets up what it uses.
+# Start with `make demo` or `make test`. Each target installs what it needs.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests

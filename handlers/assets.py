@@ -1,4 +1,4 @@
-"""The scripts that sites put into their pages. What a versioned address gives never changes."""
+"""Serves the scripts that sites include. The content of a versioned address never changes."""
 
 import base64
 import gzip
@@ -33,7 +33,7 @@ _FOREVER: Final = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Script:
-    """One module of web/, as it is sent and as it is pinned."""
+    """A JavaScript module of web/, with its version and its integrity hash."""
 
     name: str
     body: bytes
@@ -44,16 +44,16 @@ class Script:
 
     @cached_property
     def version(self) -> str:
-        """Names these very bytes."""
+        """Identifies exactly these bytes."""
         return hashlib.sha256(self.body).hexdigest()[:_VERSION_LENGTH]
 
     @cached_property
     def integrity(self) -> str:
-        """What a page states to get these bytes or none (Subresource Integrity)."""
+        """The hash for Subresource Integrity: a browser runs exactly these bytes or nothing."""
         return "sha384-" + base64.b64encode(hashlib.sha384(self.body).digest()).decode()
 
     def tag(self, public_url: str) -> str:
-        """Return the line of HTML that loads this version from *public_url*, and no other."""
+        """Return the script tag that loads exactly this version from *public_url*."""
         return (
             f'<script type="module" src="{public_url}/{self.name}-{self.version}.js" '
             f'integrity="{self.integrity}" crossorigin="anonymous"></script>'
@@ -64,25 +64,25 @@ SCRIPTS: Final = {name: Script(name, (WEB / f"{name}.js").read_bytes()) for name
 
 
 async def latest(request: web.Request) -> web.Response:
-    """Give a script as it is in this release."""
-    return _sent(request, SCRIPTS[request.match_info["script"]], caching=_LATEST)
+    """Return this release's version of a script."""
+    return _respond(request, SCRIPTS[request.match_info["script"]], caching=_LATEST)
 
 
 async def pinned(request: web.Request) -> web.Response:
-    """Give the version of a script that the address names, if it is this release's."""
+    """Return the version of a script in the address, if this release has it."""
     script = SCRIPTS[request.match_info["script"]]
     if request.match_info["version"] != script.version:
         raise errors.NotFound(
-            "this release has another version: run `scanbind widget` and put what it prints into the page"
+            "this release has another version: run `scanbind widget` and put the tags it prints into the page"
         )
-    return _sent(request, script, caching=_FOREVER)
+    return _respond(request, script, caching=_FOREVER)
 
 
-def _sent(request: web.Request, script: Script, *, caching: str) -> web.Response:
+def _respond(request: web.Request, script: Script, *, caching: str) -> web.Response:
     headers = {
         "Cache-Control": caching,
         "Cross-Origin-Resource-Policy": "cross-origin",
-        "ETag": f'W/"{script.version}"',  # the same for the bytes as they are and packed
+        "ETag": f'W/"{script.version}"',  # weak: the same with and without gzip
         "Vary": "Accept-Encoding",
     }
     if script.version in listed(request, "If-None-Match"):
@@ -95,8 +95,8 @@ def _sent(request: web.Request, script: Script, *, caching: str) -> web.Response
 
 
 _TAG: Final = "pages"
-_SCRIPT: Final = in_path("script", {"enum": list(SCRIPTS)}, "Its name.")
-_VERSION: Final = in_path("version", text(16), "Names its very bytes, as `scanbind widget` prints them.")
+_SCRIPT: Final = in_path("script", {"enum": list(SCRIPTS)}, "The script's name.")
+_VERSION: Final = in_path("version", text(16), "The script's version, as `scanbind widget` prints it.")
 _SENT: Final = {200: Answer("The script.", {"text/javascript": TEXT}, ("ETag",)), 304: NOT_MODIFIED}
 _NAMES: Final = "|".join(SCRIPTS)
 

@@ -1,4 +1,4 @@
-"""For operators and their machines: does it run, is it ready, what did it count (contract.md 7)."""
+"""Liveness, readiness and metrics, for operators and their tools (contract.md 7)."""
 
 import asyncio
 from typing import Final, Literal
@@ -25,12 +25,12 @@ class Readiness(BaseModel):
 
 
 async def live(_: web.Request) -> Liveness:
-    """Say that the process runs; touch nothing."""
+    """Report that the process runs, without using any store."""
     return Liveness(status="alive")
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Say whether requests should be sent here, and how each dependency does."""
+    """Report whether the process is ready for requests, and the state of each dependency."""
     checks = request.app[CHECKS]
     states = await asyncio.gather(*map(_state, checks.values()))
     draining = request.app[DRAINING].is_set()
@@ -43,7 +43,7 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Write all figures for Prometheus."""
+    """Return all metrics for Prometheus."""
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": CONTENT_TYPE})
 
 
@@ -51,7 +51,7 @@ async def _state(check: Check) -> _State:
     try:
         async with asyncio.timeout(_PATIENCE):
             await check()
-    except Exception:  # noqa: BLE001 - whatever it is, the dependency does not do its work
+    except Exception:  # noqa: BLE001 - any error means that the dependency does not work
         return "down"
     return "ok"
 
@@ -61,12 +61,12 @@ OPERATIONS: Final = (
     Operation(
         *("health", "GET", "/readyz", ready),
         answers={
-            200: json_body("Requests may be sent here.", Readiness),
-            503: json_body("Not now; a dependency is down, or the service stops.", Readiness),
+            200: json_body("Ready for requests.", Readiness),
+            503: json_body("Not ready: a dependency is down, or the process is stopping.", Readiness),
         },
     ),
     Operation(
         *("health", "GET", "/metrics", metrics),
-        answers={200: Answer("Figures for Prometheus.", {"text/plain": TEXT})},
+        answers={200: Answer("Metrics for Prometheus.", {"text/plain": TEXT})},
     ),
 )

@@ -1,4 +1,4 @@
-"""The HTTP contract for machines, at /openapi.json (OpenAPI 3.1). Put together from what the doors really use."""
+"""Serves /openapi.json (OpenAPI 3.1), generated from the declared operations."""
 
 import inspect
 import json
@@ -32,14 +32,14 @@ _ABOUT: Final = (
 )
 _PROBLEM: Final = "application/problem+json"
 _PATTERN: Final = re.compile(r"{(\w+):[^{}]*}")
-"""What only the router knows of a part of an address."""
+"""A path parameter with the router's regular expression, which OpenAPI leaves out."""
 _HEADERS: Final[Mapping[str, str]] = {
-    "X-Request-Id": "Names this request in the log.",
-    "ETag": "Stands for what is told; of a ticket: status, match, outcome, reason and code.",
-    "Location": "Where to go.",
+    "X-Request-Id": "Identifies this request in the log.",
+    "ETag": "Changes with the content; of a ticket: with status, match, outcome, reason and code.",
+    "Location": "The address of the page.",
     "Set-Cookie": "The secret of the session that was opened.",
-    "Retry-After": "Seconds.",
-    "WWW-Authenticate": "How to prove oneself.",
+    "Retry-After": "Seconds to wait before a retry.",
+    "WWW-Authenticate": "The authentication scheme to use.",
     "Allow": "The methods of this address.",
 }
 _OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
@@ -51,7 +51,7 @@ _OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
 
 
 async def document(request: web.Request) -> web.Response:
-    """Describe this interface."""
+    """Return the OpenAPI document of this API."""
     body = _document(request.app[KNOWN], request.app[SETTINGS].server.public_url)
     return web.Response(body=body, content_type=JSON, headers={"Cache-Control": "no-cache"})
 
@@ -59,7 +59,7 @@ async def document(request: web.Request) -> web.Response:
 OPERATIONS: Final = (
     Operation(
         *("openapi", "GET", "/openapi.json", document),
-        answers={200: Answer("This.", {JSON: {"type": "object"}})},
+        answers={200: Answer("The OpenAPI document.", {JSON: {"type": "object"}})},
     ),
 )
 
@@ -93,22 +93,22 @@ def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes operations as OpenAPI; *schemas* are those of the types that they take and give."""
+    """Writes operations as OpenAPI; *schemas* are those of their request and response types."""
 
     schemas: Mapping[Any, Schema]
 
-    def operation(self, told: Operation) -> Json:
-        good = {str(code): self._answer(answer) for code, answer in told.answers.items()}
+    def operation(self, operation: Operation) -> Json:
+        good = {str(code): self._answer(answer) for code, answer in operation.answers.items()}
         written: Json = {
-            "summary": (inspect.getdoc(told.handler) or "").partition("\n")[0],
-            "tags": [told.tag],
-            "parameters": list(told.parameters),
-            "security": [{scheme: []} for scheme in (told.caller.schemes if told.caller else ())],
-            "responses": good | self._refusals(told),
+            "summary": (inspect.getdoc(operation.handler) or "").partition("\n")[0],
+            "tags": [operation.tag],
+            "parameters": list(operation.parameters),
+            "security": [{scheme: []} for scheme in (operation.caller.schemes if operation.caller else ())],
+            "responses": good | self._refusals(operation),
         }
-        if told.method != "OPTIONS":  # one handler at several addresses, and an id must be unique
-            written["operationId"] = f"{told.tag}_{told.handler.__name__}"
-        if body := {JSON: told.body} if told.body is not None else told.raw_body:
+        if operation.method != "OPTIONS":  # one handler serves several addresses, and an id must be unique
+            written["operationId"] = f"{operation.tag}_{operation.handler.__name__}"
+        if body := {JSON: operation.body} if operation.body is not None else operation.raw_body:
             written["requestBody"] = {"required": True, "content": self._content(body)}
         return written
 
@@ -123,13 +123,13 @@ class _Writer:
             "content": {_PROBLEM: {"schema": schema}},
         }
 
-    def _answer(self, told: Answer) -> Json:
-        content = {"content": self._content(told.content)} if told.content else {}
-        return {"description": told.means, "headers": _headers(told.headers), **content}
+    def _answer(self, answer: Answer) -> Json:
+        content = {"content": self._content(answer.content)} if answer.content else {}
+        return {"description": answer.means, "headers": _headers(answer.headers), **content}
 
-    def _refusals(self, told: Operation) -> Json:
+    def _refusals(self, operation: Operation) -> Json:
         by_status: defaultdict[int, list[Problem]] = defaultdict(list)
-        for error in told.refusals:
+        for error in operation.refusals:
             by_status[PROBLEMS[error].status].append(PROBLEMS[error])
         by_status[INTERNAL.status].append(INTERNAL)
         return {str(status): self._referred(problems) for status, problems in sorted(by_status.items())}
@@ -139,10 +139,10 @@ class _Writer:
             return {"$ref": f"#/components/responses/{problems[0].slug}"}
         return self.refusal(problems)
 
-    def _content(self, told: Mapping[str, Any]) -> Json:
+    def _content(self, content: Mapping[str, Any]) -> Json:
         return {
             media: {"schema": shape if isinstance(shape, Mapping) else self.schemas[shape]}
-            for media, shape in told.items()
+            for media, shape in content.items()
         }
 
 
@@ -151,7 +151,7 @@ def _headers(names: Iterable[str]) -> Json:
 
 
 class _Untitled(GenerateJsonSchema):
-    """Leaves out the titles pydantic makes of field names: they say nothing new."""
+    """Leaves out the titles that pydantic derives from field names: they add nothing."""
 
     @override
     def field_title_should_be_set(
@@ -161,12 +161,12 @@ class _Untitled(GenerateJsonSchema):
 
 
 def _schemas(operations: Iterable[Operation]) -> tuple[dict[Any, Json], Json]:
-    """Return the schema of every type that is taken or given, and the components they refer to."""
-    taken = [told.body for told in operations if told.body is not None]
-    given = [shape for told in operations for it in told.answers.values() for shape in it.content.values()]
+    """Return the schema of every request and response type, and the components they reference."""
+    requests = [one.body for one in operations if one.body is not None]
+    responses = [shape for one in operations for it in one.answers.values() for shape in it.content.values()]
     modes: dict[Any, JsonSchemaMode] = {
-        **dict.fromkeys(taken, "validation"),
-        **{shape: "serialization" for shape in given if not isinstance(shape, Mapping)},
+        **dict.fromkeys(requests, "validation"),
+        **{shape: "serialization" for shape in responses if not isinstance(shape, Mapping)},
         schemas.Problem: "serialization",
         schemas.Conflict: "serialization",
     }

@@ -1,4 +1,4 @@
-"""Every endpoint: the operations of all features, in the order in which the router tries them."""
+"""All endpoints: the operations of every feature, in the order in which the router tries them."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -22,23 +22,23 @@ _FEATURES: Final = (
     *health.OPERATIONS,
     *openapi.OPERATIONS,
 )
-_ASKED_FIRST: Final = {it.path: it for it in _FEATURES if it.cross_origin is CrossOrigin.CALL}
-ALL: Final = (*_FEATURES, *map(cors.preflight_of, _ASKED_FIRST.values()))
+_PREFLIGHTED: Final = {it.path: it for it in _FEATURES if it.cross_origin is CrossOrigin.CALL}
+ALL: Final = (*_FEATURES, *map(cors.preflight_of, _PREFLIGHTED.values()))
 
 
 def _routes() -> Iterator[web.RouteDef]:
-    """Yield the routes, those of one path together: aiohttp makes one resource of neighbours alone."""
+    """Yield the routes grouped by path: aiohttp puts only adjacent routes of a path into one resource."""
     for path in dict.fromkeys(it.path for it in ALL):
         for it in ALL:
             if it.path == path:
-                how = {"allow_head": it.head} if it.method == "GET" else {}
-                yield web.RouteDef(it.method, path, it.endpoint, how)
+                options = {"allow_head": it.head} if it.method == "GET" else {}
+                yield web.RouteDef(it.method, path, it.endpoint, options)
 
 
 ROUTES: Final = tuple(_routes())
 
 
 def install(app: web.Application) -> None:
-    """Route every operation, and let *app* know them."""
+    """Add all routes to *app*, and store the operations for /openapi.json."""
     app[OPERATIONS] = ALL
     app.add_routes(ROUTES)

@@ -1,4 +1,4 @@
-"""The typed key of every resource the handlers use; service/server/app.py fills them."""
+"""Typed application keys of the resources that handlers use; service/server/app.py sets them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ from service.tickets.status import TicketStatus
 from service.wechat.push_account import PushAccount
 
 Check = Callable[[], Awaitable[None]]
-"""Returns if a dependency does its work; raises otherwise."""
+"""Raises unless a dependency works."""
 
 SETTINGS: Final = web.AppKey("settings", Settings)
 CLIENT_SECRETS: Final = web.AppKey("client_secrets", ClientSecrets)

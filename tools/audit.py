@@ -1,6 +1,6 @@
-"""Looks for known vulnerabilities in what is locked, with pip-audit. To find one fails, and so does not knowing.
+"""Checks the locked packages for known vulnerabilities, with pip-audit. Fails on any, and if it cannot check.
 
-`python -m tools.audit LOCK`; with `--offline-allowed` a database that cannot be reached is no failure.
+`python -m tools.audit LOCK`; with `--offline-allowed`, an unreachable advisory database is no failure.
 """
 
 import argparse
@@ -11,35 +11,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-_WITHIN: Final = 300.0
+_TIMEOUT: Final = 300.0
 _OPTIONS: Final = ("--disable-pip", "--require-hashes", "--progress-spinner=off", "--timeout=20", "--format=json")
 UNREACHED: Final = "the advisory database cannot be reached"
 
 
 def audited(lock: Path) -> list[Mapping[str, Any]] | None:
-    """Return what pip-audit says of each package; None when it could not ask."""
+    """Return pip-audit's result for each package; None if it could not reach the advisory database."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), *_OPTIONS]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_WITHIN, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         return None
     try:
-        told = json.loads(done.stdout)
+        report = json.loads(done.stdout)
     except ValueError:
         sys.stderr.write(done.stderr)
         return None
-    packages: list[Mapping[str, Any]] = told["dependencies"]
+    packages: list[Mapping[str, Any]] = report["dependencies"]
     return packages
 
 
 def verdict(packages: Sequence[Mapping[str, Any]] | None, *, offline_allowed: bool) -> tuple[int, list[str]]:
-    """Return the exit status, and the lines that say why."""
-    # A mirror without advisories knows no package; a database that knows some, but not all, is worth a look.
+    """Return the exit status and the lines to print."""
+    # A mirror without advisories skips every package. If only some are skipped, each is reported.
     if packages is None or all("skip_reason" in one for one in packages):
         return (0 if offline_allowed else 1), [UNREACHED]
     unknown = [f"{one['name']}: {one['skip_reason']}" for one in packages if "skip_reason" in one]
     known = [
-        f"{one['name']} {one['version']}: {vulnerability['id']}, mended in {vulnerability['fix_versions']}"
+        f"{one['name']} {one['version']}: {vulnerability['id']}, fixed in {vulnerability['fix_versions']}"
         for one in packages
         for vulnerability in one.get("vulns", ())
     ]

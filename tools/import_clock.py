@@ -1,7 +1,7 @@
-"""Finds tests that read the clock when they are imported: what such a moment dates may expire before they run.
+"""Finds tests that read the clock when they are imported: data dated then may expire before they run.
 
-`python -m tools.import_clock TESTS [HELPERS ...]` looks through the Python files below TESTS, and follows calls
-into those below HELPERS. It prints `path:line: reads the clock when it is imported` for each, and fails on any.
+`python -m tools.import_clock TESTS [HELPERS ...]` checks the Python files below TESTS, and follows calls into the
+files below HELPERS. It prints `path:line: reads the clock when it is imported` for each, and fails on any.
 """
 
 import argparse
@@ -26,7 +26,7 @@ CLOCKS: Final = frozenset(
         *(f"time.{name}" for name in ("clock_gettime", "clock_gettime_ns", "localtime", "gmtime", "ctime")),
     }
 )
-"""What reads a clock, by its full name."""
+"""The full names of the functions that read a clock."""
 _LIBRARY: Final = ("tests", "lib")
 """Modules of this folder are imported by their bare names (`pythonpath` in pyproject.toml)."""
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -35,7 +35,7 @@ _CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__"})
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One file; *names* says what each imported name stands for."""
+    """One file; *names* maps each imported name to its full name."""
 
     path: Path
     name: str
@@ -43,7 +43,7 @@ class Module:
     names: Mapping[str, str]
 
     def called(self, call: ast.Call) -> str:
-        """Return the full name of what *call* calls, '' if it has none."""
+        """Return the full name of the function that *call* calls, '' if it has none."""
         steps: list[str] = []
         target = call.func
         while isinstance(target, ast.Attribute):
@@ -71,7 +71,7 @@ def module(path: Path, root: Path) -> Module:
 
 
 def at_import(node: ast.AST) -> Iterator[ast.Call]:
-    """Yield the calls made when *node* is executed: those inside of functions are made later, if at all."""
+    """Yield the calls made when *node* is executed: those inside functions happen later, if at all."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             inside: Sequence[ast.AST] = [*node.decorator_list, *_defaults(node.args)]
@@ -90,7 +90,7 @@ def _defaults(arguments: ast.arguments) -> list[ast.expr]:
 
 
 def readers(modules: Sequence[Module]) -> frozenset[str]:
-    """Return the full names of what reads the clock when it is called: CLOCKS, and whatever calls one of them."""
+    """Return the full names of all functions that read the clock, directly or through others."""
     calls = {name: called for one in modules for name, called in _functions(one)}
     found = CLOCKS
     while more := {name for name, called in calls.items() if name not in found and called & found}:
@@ -99,16 +99,16 @@ def readers(modules: Sequence[Module]) -> frozenset[str]:
 
 
 def _functions(one: Module) -> Iterator[tuple[str, set[str]]]:
-    """Yield each function and class of a module with what it calls."""
+    """Yield each function and class of a module with the names that it calls."""
     for node in one.tree.body:
         if isinstance(node, _Function):
-            yield f"{one.name}.{node.name}", _made_by(one, node)
+            yield f"{one.name}.{node.name}", _calls_of(one, node)
         elif isinstance(node, ast.ClassDef):
             makers = [it for it in node.body if isinstance(it, _Function) and it.name in _CONSTRUCTORS]
-            yield f"{one.name}.{node.name}", set().union(*(_made_by(one, maker) for maker in makers))
+            yield f"{one.name}.{node.name}", set().union(*(_calls_of(one, maker) for maker in makers))
 
 
-def _made_by(one: Module, function: _Function) -> set[str]:
+def _calls_of(one: Module, function: _Function) -> set[str]:
     return {one.called(call) for statement in function.body for call in at_import(statement)}
 
 

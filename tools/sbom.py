@@ -1,7 +1,7 @@
-"""Writes what the service is made of, from the lock: CycloneDX 1.6, the same for the same lock.
+"""Writes the SBOM of the locked packages as CycloneDX 1.6; the same lock gives the same file.
 
-`python -m tools.sbom LOCK FILE`, where what is locked is installed: licences and dependencies are as installed.
-What the lock holds for other platforms alone is listed without them.
+`python -m tools.sbom LOCK FILE`, with the locked packages installed: licences and dependencies come from their
+metadata. Packages locked for other platforms only are listed without these.
 """
 
 import re
@@ -25,17 +25,17 @@ from packaging.utils import canonicalize_name
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 _EXTRAS: Final = ("", "sandbox", "asyncio")
-"""Extras that something here asks for: ours, and SQLAlchemy's."""
-_SPOKEN: Final = {"MIT License": "MIT", "Apache Software License": "Apache-2.0"}
+"""The extras in use: ours, and SQLAlchemy's."""
+_SPDX_IDS: Final = {"MIT License": "MIT", "Apache Software License": "Apache-2.0"}
 
 
 def pinned(lock: str) -> dict[str, str]:
-    """Return the versions that a lock pins, by canonical name."""
+    """Return the pinned versions of a lock, by canonical name."""
     return {canonicalize_name(name): version for name, version in _PINNED.findall(lock)}
 
 
 def written(lock: Mapping[str, str], project: Mapping[str, Any]) -> str:
-    """Return the SBOM of *project*, a pyproject's table, on what *lock* pins. Raises ValueError when not valid."""
+    """Return the SBOM of *project* (pyproject.toml's table) with the packages of *lock*. Raises ValueError."""
     root = _component(project["name"], project["version"], [project["license"]], kind=ComponentType.APPLICATION)
     parts = {name: _component(name, version, _licences(name)) for name, version in lock.items()}
     bom = Bom(components=parts.values())
@@ -44,7 +44,7 @@ def written(lock: Mapping[str, str], project: Mapping[str, Any]) -> str:
     bom.register_dependency(root, _among(parts, wanted))
     for name, part in parts.items():
         bom.register_dependency(part, _among(parts, _requires(name)))
-    bom.serial_number = bom.metadata.timestamp = None  # both may be left out, and would differ each time
+    bom.serial_number = bom.metadata.timestamp = None  # both are optional, and would differ each time
     text: str = JsonV1Dot6(bom).output_as_string(indent=2)
     if fault := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise ValueError(f"not valid CycloneDX: {fault}")
@@ -56,26 +56,26 @@ def _component(
 ) -> Component:
     factory = LicenseFactory()
     known: list[License] = [factory.make_from_string(licence) for licence in licences]
-    # This project is on no index.
+    # This project itself is not on PyPI.
     purl = PackageURL("generic" if kind is ComponentType.APPLICATION else "pypi", name=name, version=version)
     return Component(name=name, version=version, type=kind, licenses=known, purl=purl, bom_ref=str(purl))
 
 
 def _licences(name: str) -> list[str]:
-    told = _installed(name)
-    if told is None:
+    package = _installed(name)
+    if package is None:
         return []
-    if expression := told.get("License-Expression"):
+    if expression := package.get("License-Expression"):
         return [expression]
-    trove = [line.split(" :: ") for line in told.get_all("Classifier", [])]
-    if (short := told.get("License", "")) and "\n" not in short and short != "UNKNOWN":
+    trove = [line.split(" :: ") for line in package.get_all("Classifier", [])]
+    if (short := package.get("License", "")) and "\n" not in short and short != "UNKNOWN":
         return [short]
-    return sorted({_SPOKEN.get(one[-1], one[-1]) for one in trove if one[0] == "License" and len(one) > 2})
+    return sorted({_SPDX_IDS.get(one[-1], one[-1]) for one in trove if one[0] == "License" and len(one) > 2})
 
 
 def _requires(name: str) -> list[str]:
-    told = _installed(name)
-    return told.get_all("Requires-Dist", []) if told else []
+    package = _installed(name)
+    return package.get_all("Requires-Dist", []) if package else []
 
 
 def _installed(name: str) -> Any:
@@ -95,7 +95,7 @@ def _among(parts: Mapping[str, Component], wanted: Iterable[str]) -> Iterator[Co
 
 
 def main(lock: Path, file: Path) -> None:
-    """Write the SBOM of the project in this folder."""
+    """Write the SBOM of the project in the current folder."""
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
     text = written(pinned(lock.read_text("utf-8")), project)
     file.parent.mkdir(parents=True, exist_ok=True)

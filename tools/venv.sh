@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make .venv with the Python named by $1. Debian ships Python without the part that does this: as root it is
-# installed, otherwise the reader is told what to install.
+# Make .venv with the Python $1. Debian's Python lacks the venv package: as root it is installed, otherwise the script
+# fails and names it.
 set -eu
 python=${1:-}
 fail() { echo "$1" >&2; exit 1; }

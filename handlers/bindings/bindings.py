@@ -1,4 +1,4 @@
-"""A site's back end binds with a registration, looks, and disconnects (contract.md 5)."""
+"""A user's bindings, for a site's back end: bind with a registration, list, disconnect (contract.md 5)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,13 +15,13 @@ from models.errors import BindingNotFound, InvalidRequest
 from service.app_keys import BINDINGS, CLOCK, CODE_EXCHANGE, SETTINGS
 from service.config.settings import Account
 
-_NONE: Final = "this user has no such binding"
+_NO_BINDING: Final = "this user has no such binding"
 
 
 async def create(
     request: web.Request, client: str, wanted: schemas.BindingRequest
 ) -> schemas.BindingMade | Created:
-    """Bind the WeChat of a registration to a user: 201, or 200 when that was done before."""
+    """Bind the WeChat of a registration to a user: 201, or 200 when the same call is repeated."""
     code_exchange, accounts = request.app[CODE_EXCHANGE], request.app[SETTINGS].accounts
     binding, fresh = await code_exchange.register(client, UserId(wanted.user_id), wanted.registration)
     made = schemas.BindingMade(user_id=binding.user_id, **dict(_shown(binding, accounts)))
@@ -29,7 +29,7 @@ async def create(
 
 
 async def read(request: web.Request, client: str) -> schemas.Bindings:
-    """List a user's bindings; none is an empty list."""
+    """List a user's bindings; the list may be empty."""
     user_id, accounts = _user_id(request), request.app[SETTINGS].accounts
     bindings = await request.app[BINDINGS].of_user(client, user_id)
     return schemas.Bindings(user_id=user_id, bindings=[_shown(binding, accounts) for binding in bindings])
@@ -38,18 +38,18 @@ async def read(request: web.Request, client: str) -> schemas.Bindings:
 async def delete(request: web.Request, client: str) -> None:
     """Disconnect a user from one account, or from all."""
     user_id = _user_id(request)
-    if strangers := set(request.query) - {"account"}:
-        raise InvalidRequest(f"unknown query parameter {min(strangers)[:32]!r}: only account is known")
+    if unknown := set(request.query) - {"account"}:
+        raise InvalidRequest(f"unknown query parameter {min(unknown)[:32]!r}: only account is allowed")
     account = request.query.get("account")
     if not request_body.could_name(account or ""):
-        raise BindingNotFound(_NONE)
+        raise BindingNotFound(_NO_BINDING)
     removed = await request.app[BINDINGS].disconnect(client, user_id, account=account, now=request.app[CLOCK]())
     if not removed:
-        raise BindingNotFound(_NONE)
+        raise BindingNotFound(_NO_BINDING)
 
 
 def _user_id(request: web.Request) -> UserId:
-    try:  # aiohttp would let bytes that are no text stand for the id that is written like them
+    try:  # aiohttp would decode bytes that are not UTF-8 to the text of another id
         text = unquote_to_bytes(request.rel_url.raw_parts[-1]).decode()
     except UnicodeDecodeError as e:
         raise InvalidRequest("user_id: must be UTF-8") from e

@@ -9,11 +9,11 @@ from handlers.http.schemas import USER_ID
 from models import errors
 
 _TAG: Final = "bindings"
-_USER: Final = "/v1/bindings/{user_id:[^/]+}"  # an id may hold braces, which a plain `{user_id}` does not take
+_USER: Final = "/v1/bindings/{user_id:[^/]+}"  # an id may contain braces, which a plain `{user_id}` does not match
 _USER_ID: Final = in_path(
     "user_id",
     USER_ID.json_schema(),
-    "The site's own id of its user: printable, neither `.` nor `..`, kept exactly.",
+    "The site's own id of its user: printable, neither `.` nor `..`, stored exactly as sent.",
 )
 
 OPERATIONS: Final = (
@@ -23,7 +23,7 @@ OPERATIONS: Final = (
         body=schemas.BindingRequest,
         answers={
             201: json_body("Bound.", schemas.BindingMade),
-            200: json_body("Bound by this very call before.", schemas.BindingMade),
+            200: json_body("Already bound by the same call.", schemas.BindingMade),
         },
         refuses=(errors.InvalidCode, errors.BindingConflict),
     ),
@@ -36,7 +36,7 @@ OPERATIONS: Final = (
     Operation(
         *(_TAG, "DELETE", _USER, bindings.delete),
         caller=CLIENT,
-        parameters=(_USER_ID, in_query("account", NAME, "Disconnect this account alone.")),
+        parameters=(_USER_ID, in_query("account", NAME, "Disconnect only this account.")),
         answers={204: Answer("Disconnected.")},
         refuses=(errors.BindingNotFound,),
     ),

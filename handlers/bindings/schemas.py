@@ -1,4 +1,4 @@
-"""What the JSON of bindings looks like: what back ends send, and what they are answered."""
+"""Request and response bodies of bindings."""
 
 from pydantic import BaseModel, Field
 
@@ -11,7 +11,7 @@ class BindingRequest(RequestBody):
 
 
 class Binding(BaseModel):
-    """A WeChat that logs a user in."""
+    """A WeChat that is bound to a user and logs them in."""
 
     account: str
     appid: str | None = Field(description="Null when the account is no longer configured.")
@@ -20,11 +20,11 @@ class Binding(BaseModel):
     subscribed: bool
     bound_at: Moment
     last_login_at: Moment | None
-    consent: str | None = Field(description="Which version of the site's notice was agreed to, if it has one.")
+    consent: str | None = Field(description="The version of the site's notice that the person agreed to, if any.")
 
 
 class BindingMade(Binding):
-    """A binding and whose it is."""
+    """A binding with its user."""
 
     user_id: str
 

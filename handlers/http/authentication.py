@@ -1,4 +1,4 @@
-"""Authentication of callers: back ends, pages, holders of a ticket's or a session's secret (contract.md 3)."""
+"""Authenticates back ends, pages, and holders of a ticket's or a session's secret (contract.md 3)."""
 
 import base64
 import binascii
@@ -27,22 +27,22 @@ from service.app_keys import CLIENT_SECRETS, CLOCK, KEYRING, PORTAL_SESSIONS, RA
 from service.crypto.keyring import ClientKeys
 
 PORTAL_COOKIE: Final = "scanbind_portal"
-_HOST_ALONE: Final = "__Host-"
-"""Browsers keep a cookie of such a name only if this very host set it, by https and for all of its paths."""
-_proved_head: Final = lru_cache(maxsize=20_000)(read_ticket)
-"""Reads a ticket whose secret was checked: a page polls the same one again and again.
+_HOST_PREFIX: Final = "__Host-"
+"""Browsers accept a cookie with this prefix only if the exact host set it, over https and with path `/`."""
+_parse_verified: Final = lru_cache(maxsize=20_000)(read_ticket)
+"""Parses a ticket whose secret was verified; cached, because a page polls the same ticket repeatedly.
 
-Its keys are tickets that we issued, of 39 characters at most, so a caller cannot make up a key, and all entries
-together take some 10 MB. Before the secret is checked, `read_ticket` is called, which keeps nothing.
+The cache's keys are tickets that this service issued, of 39 characters at most: a caller cannot invent keys, and a
+full cache takes about 10 MB. Tickets that are not verified are parsed by `read_ticket`, which caches nothing.
 """
 
 
 def basic_client(request: web.Request) -> str | None:
-    """Return the client whose id and secret the request carries; None if it carries none.
+    """Return the client that HTTP Basic authenticates; None without an `Authorization` header.
 
     Raises:
-        Unauthorized: what it carries is wrong.
-        RateLimited: too many wrong passwords of this client came from this address.
+        Unauthorized: the header is malformed, or the id or the secret is wrong.
+        RateLimited: this address sent too many wrong secrets for this client.
     """
     header = request.headers.get("Authorization")
     if header is None:
@@ -58,10 +58,11 @@ def basic_client(request: web.Request) -> str | None:
 
 
 async def require_client(request: web.Request) -> str:
-    """Return the client whose back end is calling.
+    """Return the authenticated client.
 
     Raises:
-        Unauthorized: there are no credentials, or wrong ones.
+        Unauthorized: the credentials are missing or wrong.
+        RateLimited: as `basic_client`.
     """
     client = basic_client(request)
     if client is None:
@@ -70,53 +71,53 @@ async def require_client(request: web.Request) -> str:
 
 
 def require_origin(request: web.Request, client_id: str) -> str:
-    """Return the client whose page is calling.
+    """Return *client_id* if the request's `Origin` is one of that client's.
 
     Raises:
-        ForbiddenOrigin: the page's origin is missing, or not one of that client's.
+        ForbiddenOrigin: the `Origin` is missing, or the client does not list it.
     """
     client = request.app[SETTINGS].clients.get(client_id)
     cors.only(request, client.origins if client else ())
     if client is None or request.headers.get("Origin") not in client.origins:
-        raise ForbiddenOrigin("this origin is not one of the client's")
+        raise ForbiddenOrigin("Origin: not listed in the client's `origins`")
     return client_id
 
 
 async def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, ClientKeys]:
-    """Return the ticket in the address and its client's keys, if the caller holds its secret.
+    """Return the ticket in the path and its client's keys, if the bearer token is its secret.
 
     Raises:
-        Unauthorized: there is no bearer secret.
-        TicketNotFound: there is no such ticket, it is long over, or the secret is another's.
+        Unauthorized: there is no bearer token.
+        TicketNotFound: the ticket is unknown or no longer readable, or the secret is another ticket's.
     """
     secret = bearer(request, "the ticket's secret")
     ticket = request.match_info["ticket"]
-    # The secret first: it proves the ticket, and so takes as long for one there never was.
+    # The secret is verified first: it authenticates the ticket, and an unknown ticket takes just as long.
     keys = request.app[KEYRING].whose(TicketId(ticket), secret)
-    head = _proved_head(ticket) if keys else None
+    head = _parse_verified(ticket) if keys else None
     if head is None or keys is None or request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
-        raise TicketNotFound("unknown ticket, or not its secret")
+        raise TicketNotFound("unknown ticket, or the secret is not this ticket's")
     cors.only(request, request.app[SETTINGS].clients[keys.client].origins)
     return head, keys
 
 
 async def require_portal_session(request: web.Request) -> PortalSession:
-    """Return the portal session in the address, if the caller holds its secret: as a bearer, or in its cookie.
+    """Return the portal session in the path, if the bearer token or the cookie is its secret.
 
-    A cookie goes along with whatever any page asks for, so with it the page must be the portal's own.
+    Browsers may attach the cookie to requests of other pages, so it is accepted only from the portal's own page.
 
     Raises:
-        Unauthorized: there is neither.
-        ForbiddenOrigin: there is a cookie, but another page may have sent it.
-        SessionNotFound: there is no such session, it is over, or the secret is another's.
+        Unauthorized: there is neither a bearer token nor a cookie.
+        ForbiddenOrigin: there is a cookie, but another page may have sent the request.
+        SessionNotFound: the session is unknown or has expired, or the secret is another session's.
         StoreUnavailable: the database does not answer.
     """
-    # A proxy before the service may have a password of its own (Basic), which says nothing here.
+    # A proxy in front of the service may use Basic for itself, so only Bearer counts.
     bears = request.headers.get("Authorization", "").lower().startswith("bearer")
     cookie = None if bears else request.cookies.get(portal_cookie(request, request.match_info["session"]))
     if cookie is not None:
         cors.only(request, ())
-        _refuse_other_pages(request)
+        _require_own_page(request)
     secret = bearer(request, "the session's secret") if cookie is None else cookie
     session = await request.app[PORTAL_SESSIONS].enter(request.match_info["session"], secret)
     if cookie is None:
@@ -125,7 +126,7 @@ async def require_portal_session(request: web.Request) -> PortalSession:
 
 
 async def require_link_token(request: web.Request) -> str:
-    """Return the token of a portal link; what it opens is looked up by the handler.
+    """Return the token of a portal link; the handler looks it up.
 
     Raises:
         Unauthorized: there is no bearer token.
@@ -134,10 +135,10 @@ async def require_link_token(request: web.Request) -> str:
 
 
 def bearer(request: web.Request, what: str) -> str:
-    """Return the bearer token of the request, which is *what*.
+    """Return the bearer token of the request; *what* names it in the error.
 
     Raises:
-        Unauthorized: it has none.
+        Unauthorized: there is none.
     """
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token.strip():
@@ -146,49 +147,49 @@ def bearer(request: web.Request, what: str) -> str:
 
 
 def portal_cookie(request: web.Request, session_id: str) -> str:
-    """Return the name of the cookie that holds a portal session's secret: one for each, they share a browser.
+    """Return the name of a portal session's cookie; each has its own, since a browser may have several sessions.
 
-    By https no other name is read, or a neighbouring host could plant the secret of a session of its own.
+    Over https only the `__Host-` name is read: otherwise a sibling host could plant the secret of its own session.
     """
-    return f"{_HOST_ALONE if is_https(request) else ''}{PORTAL_COOKIE}_{session_id}"
+    return f"{_HOST_PREFIX if is_https(request) else ''}{PORTAL_COOKIE}_{session_id}"
 
 
 def is_https(request: web.Request) -> bool:
-    """Tell whether browsers reach the service by https, as configured or as a trusted proxy says."""
+    """Tell whether browsers use https: by `server.public_url`, or by the header of a trusted proxy."""
     server = request.app[SETTINGS].server
     if server.public_url.lower().startswith("https:"):
         return True
-    near = parsed_address(request.remote or "")
-    told = request.headers.get("X-Forwarded-Proto", "").partition(",")[0]
-    return bool(near) and any(near in it for it in server.trusted_proxies) and told.strip().lower() == "https"
+    peer = parsed_address(request.remote or "")
+    scheme = request.headers.get("X-Forwarded-Proto", "").partition(",")[0]
+    return bool(peer) and any(peer in it for it in server.trusted_proxies) and scheme.strip().lower() == "https"
 
 
 def address(request: web.Request) -> str:
-    """Return the caller's IP address, past the proxies that are trusted to name it; '' if nobody knows it."""
+    """Return the client's IP address, read from `X-Forwarded-For` behind trusted proxies; '' if it is unknown."""
     trusted = request.app[SETTINGS].server.trusted_proxies
     named = [part.strip() for line in request.headers.getall("X-Forwarded-For", ()) for part in line.split(",")]
-    here = parsed_address(request.remote or "")
-    while named and here and any(here in network for network in trusted):
-        if not (before := parsed_address(named.pop())):
-            break  # a proxy that names nobody stands for whoever is behind it
-        here = before
-    return str(here or "")
+    found = parsed_address(request.remote or "")
+    while named and found and any(found in network for network in trusted):
+        if not (previous := parsed_address(named.pop())):
+            break  # not an address: the proxy's own address counts for the clients behind it
+        found = previous
+    return str(found or "")
 
 
 def throttle_address(request: web.Request) -> str | None:
-    """Return the address whose wrong passwords and waiting browsers are counted; None if they are not.
+    """Return the address under which wrong passwords and waiting browsers are counted; None to count nothing.
 
-    This machine's own are not: behind a proxy on it that names nobody, everybody seems to come from there.
+    Loopback is not counted: behind a local proxy without `X-Forwarded-For`, all clients have that address.
     """
-    here = address(request)
-    parsed = parsed_address(here)
-    return None if parsed is None or parsed.is_loopback else here
+    counted = address(request)
+    parsed = parsed_address(counted)
+    return None if parsed is None or parsed.is_loopback else counted
 
 
 def is_own_page(request: web.Request) -> bool:
     """Tell whether a page of the service itself sent the request.
 
-    Browsers that send no fetch metadata (old ones, and all of them by http) send the origin with every POST.
+    Without fetch metadata (old browsers, and all browsers over http) every POST still has an `Origin`.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
@@ -196,18 +197,18 @@ def is_own_page(request: web.Request) -> bool:
     return origin is not None and origin == origin_of(request.app[SETTINGS].server.public_url)
 
 
-def _refuse_other_pages(request: web.Request) -> None:
-    """Return if a page of the service itself sent the request, or nobody could learn or change anything by it.
+def _require_own_page(request: web.Request) -> None:
+    """Check that a page of the service itself sent the request.
 
-    Browsers that say neither where a GET comes from nor to whom it goes are old, or do not speak https: whatever
-    page it was, it cannot read the answer (handlers/http/cors.py).
+    A GET with neither `Sec-Fetch-Site` nor `Origin` comes from an old browser or over http. It is accepted: a GET
+    changes nothing, and another page cannot read the answer (handlers/http/cors.py).
 
     Raises:
-        ForbiddenOrigin: another page may have sent it, be it of a neighbouring host.
+        ForbiddenOrigin: another page may have sent it, even a page of a sibling host.
     """
-    silent = request.method == "GET" and not any(name in request.headers for name in ("Sec-Fetch-Site", "Origin"))
-    if not silent and not is_own_page(request):
-        raise ForbiddenOrigin("with its cookie, only the portal's own page may do that")
+    unknown = request.method == "GET" and not any(name in request.headers for name in ("Sec-Fetch-Site", "Origin"))
+    if not unknown and not is_own_page(request):
+        raise ForbiddenOrigin("the session's cookie is accepted only from the portal's own page")
 
 
 def _basic(header: str) -> tuple[str, bytes]:
@@ -219,7 +220,7 @@ def _basic(header: str) -> tuple[str, bytes]:
         name, _, secret = decoded.partition(b":")
         return name.decode(), secret
     except (binascii.Error, UnicodeError, ValueError) as e:
-        raise Unauthorized("the credentials cannot be read") from e
+        raise Unauthorized("Authorization: not valid HTTP Basic in UTF-8") from e
 
 
 def _bearer(name: str, description: str) -> dict[str, Schema]:
@@ -231,7 +232,7 @@ _SITE: Final = {
     "site": {
         "type": "http",
         "scheme": "basic",
-        "description": "A site's back end: the client's name and secret.",
+        "description": "A site's back end: the client's id and secret.",
     }
 }
 _PAGE: Final = {
@@ -239,16 +240,16 @@ _PAGE: Final = {
         "type": "apiKey",
         "in": "header",
         "name": "Origin",
-        "description": "A page of the site: browsers say where it comes from, and the client lists its origins. "
-        "This keeps other sites' pages out, not programs, so limits apply.",
+        "description": "A page of the site: the browser sends its origin, which the client's `origins` must list. "
+        "This stops pages of other sites, but not programs, so rate limits apply.",
     }
 }
 _BY_PASSWORD: Final = (Unauthorized, RateLimited, StoreUnavailable)
 
 CLIENT: Final = Caller(_SITE, _BY_PASSWORD, require_client)
-"""A site's back end; the handler gets the client's name."""
+"""A site's back end; the handler gets the client's id."""
 CLIENT_OR_PAGE: Final = Caller(_SITE | _PAGE, (*_BY_PASSWORD, ForbiddenOrigin))
-"""A site's back end or its page: which of them, the handler learns from the body as well."""
+"""A site's back end or its page; the handler authenticates, since it depends on the body as well."""
 TICKET_HOLDER: Final = Caller(
     _bearer("follower", "The ticket's `secret`."),
     (Unauthorized, StoreUnavailable, TicketNotFound),
@@ -268,8 +269,8 @@ ACCOUNT_HOLDER: Final = Caller(
             "type": "apiKey",
             "in": "cookie",
             "name": f"{PORTAL_COOKIE}_SESSION",
-            "description": "The portal's own page; no other page's requests are taken with it. `SESSION` is the "
-            "session's id; by https the name begins with `__Host-`.",
+            "description": "Cookie of the portal's own page; requests of other pages are refused. `SESSION` is "
+            "the session's id; over https the name begins with `__Host-`.",
         },
     },
     (Unauthorized, StoreUnavailable, ForbiddenOrigin, SessionNotFound),

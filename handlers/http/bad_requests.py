@@ -1,7 +1,7 @@
-"""Refuses as a problem what is no HTTP, and every `Expect` but `100-continue`.
+"""Answers malformed HTTP with a problem, and refuses every `Expect` but `100-continue`.
 
-aiohttp would quote the first, and tell what the service is made of; the second it would quote, or fail where it
-is no text.
+aiohttp's own answer to malformed HTTP quotes the request and names its version. Its answer to an unknown `Expect`
+quotes the header, and fails if that is not text.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers.http import problems
-from handlers.http.middleware import identify, sign
+from handlers.http.middleware import identify, set_common_headers
 from models.errors import InvalidRequest
 
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -19,7 +19,7 @@ _CONTINUE: Final = "100-continue"
 
 
 class Connection(web.RequestHandler):
-    """One connection; what goes wrong on it outside of any handler is answered like everything else."""
+    """One connection; errors outside of any handler are answered with a problem, too."""
 
     __slots__ = ()
 
@@ -30,23 +30,23 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Return the refusal, after which the connection ends. Raises ConnectionError when an answer was begun."""
+        """Return a problem that closes the connection. Raises ConnectionError when a response was begun."""
         super().handle_error(request, status, exc, message)  # it logs
         identify(request)
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            refusal = problems.answer(InvalidRequest("this is no HTTP request"))
+            refusal = problems.answer(InvalidRequest("malformed HTTP request"))
         else:
             refusal = problems.respond(problems.INTERNAL)
-        sign(refusal)
+        set_common_headers(refusal)
         refusal.force_close()
         return refusal
 
 
 def only_continue(handler: _Handler) -> _Handler:
-    """Return the server's *handler* for requests that expect nothing, or to go on (RFC 9110, 10.1.1)."""
+    """Wrap the server's *handler*: refuse every `Expect` but `100-continue` (RFC 9110, 10.1.1)."""
 
     def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        # Not a coroutine of its own: thousands wait below it, and each would cost one more.
+        # Not a coroutine: thousands of requests wait inside, and each would keep one more frame.
         return (
             handler(request) if request.headers.get("Expect", _CONTINUE).lower() == _CONTINUE else _refuse(request)
         )
@@ -56,6 +56,6 @@ def only_continue(handler: _Handler) -> _Handler:
 
 async def _refuse(request: web.BaseRequest) -> web.StreamResponse:
     identify(request)
-    refusal = problems.answer(InvalidRequest(f"Expect: only {_CONTINUE} is known"))
-    sign(refusal)
+    refusal = problems.answer(InvalidRequest(f"Expect: only {_CONTINUE} is supported"))
+    set_common_headers(refusal)
     return refusal

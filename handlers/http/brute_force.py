@@ -1,10 +1,9 @@
-"""Wrong passwords and wrong signatures are counted by address; after too many, the minute must be waited for.
+"""Counts wrong passwords and wrong signatures by address; over the limit, the address is refused for the minute.
 
-A configuration may hold a password that can be guessed, so then not even the right one is taken. Secrets of
-tickets and sessions, codes and portal links have 192 random bits: a wrong one is refused and not counted, or a
-visitor could use up with invented ones what the site's back end at the same address needs. WeChat's pushes may
-come by the address of a proxy that is not configured as trusted, so a push whose query is signed is always
-read.
+A configured password may be guessable, so over the limit even the right one is refused. Secrets of tickets and
+sessions, login codes and portal links have 192 random bits: a wrong one is refused but not counted, or a visitor
+could lock out the site's back end at the same address by sending invented ones. WeChat's pushes may arrive through
+a proxy that is not configured as trusted, so a push with a signed query is always read.
 """
 
 from aiohttp import web
@@ -18,7 +17,7 @@ from service.app_keys import AUDIT, METRICS, RATE_LIMITS
 async def counted(request: web.Request, error: Exception) -> Exception:
     """Count *error* if a wrong password or signature caused it; return the error to answer with.
 
-    That a limit was exceeded is recorded.
+    Also records an exceeded limit, see `note`.
     """
     limits, address = request.app[RATE_LIMITS], authentication.throttle_address(request)
     if address and isinstance(error, WrongCredentials):
@@ -35,9 +34,9 @@ async def counted(request: web.Request, error: Exception) -> Exception:
 
 
 def note(app: web.Application, error: RateLimited, address: str) -> None:
-    """Count a refusal of *address*, and note it in the audit log once a minute."""
+    """Count a refusal of *address* in the metrics, and write it to the audit log once a minute."""
     app[METRICS].limited.labels(error.limit).inc()
-    # As the limits see it, or one subscriber's addresses would fill the record.
+    # The network that the limits count, or the addresses of one IPv6 subscriber would fill the audit log.
     whose, _ = next(shares(address))
     app[AUDIT].limit_hit(
         error.limit, address=whose, client=error.client, account=error.account, user_id=error.user_id

@@ -1,4 +1,4 @@
-"""Which pages may read an answer. The origin is named from configuration, never reflected (contract.md 3)."""
+"""CORS: which pages may read an answer. The origin sent is a configured one, never reflected (contract.md 3)."""
 
 from collections.abc import Collection
 from itertools import chain
@@ -10,17 +10,17 @@ from handlers.http.operation import Answer, CrossOrigin, Operation
 from service.app_keys import SETTINGS
 
 _READERS: Final = web.RequestKey("readers", Collection)
-_ANYBODY: Final = frozenset({"*"})
-"""Stands for every origin that some client lists; no origin is written like this."""
+_ALL_LISTED: Final = frozenset({"*"})
+"""Stands for the origins of all clients; no origin is written like this."""
 _EXPOSED: Final = "ETag, Retry-After, X-Request-Id"
 _METHODS: Final = "GET, POST, DELETE"
 _HEADERS: Final = "Authorization, Content-Type, If-None-Match, Prefer"
-_PREFLIGHT_LIVES: Final = "600"
+_PREFLIGHT_SECONDS: Final = "600"
 
 
-def anybody(request: web.Request) -> None:
-    """Let any page that some client lists read the answer, as long as nobody knows whose ticket it is."""
-    request[_READERS] = _ANYBODY
+def all_listed(request: web.Request) -> None:
+    """Let pages of every client's origins read the answer, until the request's client is known."""
+    request[_READERS] = _ALL_LISTED
 
 
 def only(request: web.Request, origins: Collection[str]) -> None:
@@ -29,27 +29,30 @@ def only(request: web.Request, origins: Collection[str]) -> None:
 
 
 def preflight_of(operation: Operation) -> Operation:
-    """Return the operation that answers OPTIONS where *operation* stands."""
+    """Return the OPTIONS operation at the path of *operation*."""
     return Operation(
         *("cors", "OPTIONS", operation.path, preflight),
         parameters=tuple(it for it in operation.parameters if it["in"] == "path"),
-        answers={204: Answer("With CORS headers, if some client lists the origin.")},
+        answers={204: Answer("With CORS headers, if a client lists the origin.")},
         cross_origin=CrossOrigin.CALL,
     )
 
 
 async def preflight(request: web.Request) -> web.Response:
-    """Answer a browser that asks whether a page may call; what it then reads is decided per answer."""
+    """Answer a CORS preflight.
+
+    Which page may read the answer to the request itself is decided with that answer.
+    """
     headers = {
         "Access-Control-Allow-Methods": _METHODS,
         "Access-Control-Allow-Headers": _HEADERS,
-        "Access-Control-Max-Age": _PREFLIGHT_LIVES,
+        "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
     }
     return web.Response(status=204, headers=headers if _reader(request) else {})
 
 
 async def name_origin(request: web.Request, response: web.StreamResponse) -> None:
-    """Name the page's origin in the answer, if it may read it (a signal before headers are sent)."""
+    """Set the CORS headers if the page may read the answer (called before headers are sent)."""
     if _READERS not in request:
         return
     response.headers.add("Vary", "Origin")
@@ -59,8 +62,8 @@ async def name_origin(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def _reader(request: web.Request) -> str | None:
-    """Return the page's origin as the configuration writes it, None if the page may not read the answer."""
+    """Return the page's origin from the configuration, or None if the page may not read the answer."""
     origin, readers = request.headers.get("Origin"), request[_READERS]
     clients = request.app[SETTINGS].clients.values()
-    listed = chain.from_iterable(client.origins for client in clients) if readers is _ANYBODY else readers
+    listed = chain.from_iterable(client.origins for client in clients) if readers is _ALL_LISTED else readers
     return next((one for one in listed if one == origin), None)

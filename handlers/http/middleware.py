@@ -1,4 +1,4 @@
-"""The frame around every request: an id, a problem for every error, a log line, a figure."""
+"""Wraps every request: request id, errors as problems, access log, metrics."""
 
 import itertools
 import logging
@@ -20,8 +20,8 @@ from service.observability.logs import REQUEST_ID
 
 log = logging.getLogger("scanbind.access")
 
-_FAULTS: Final = 400
-_NOWHERE: Final = "unknown"
+_FIRST_ERROR: Final = 400
+_NO_ROUTE: Final = "unknown"
 _PROCESS: Final = secrets.token_hex(4)
 _COUNT: Final = itertools.count()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -29,73 +29,73 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 @web.middleware
 async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Run the handler; whatever it raises leaves as a problem."""
+    """Run the handler; answer every exception with a problem."""
     identify(request)
     began = time.perf_counter()
     route, operation = _route(request), operation_of(request)
     if operation and operation.cross_origin is not CrossOrigin.NO:
-        cors.anybody(request)
+        cors.all_listed(request)
     response: web.StreamResponse
     try:
         if not (operation and operation.repeats):
             _refuse_repeated(request)
         response = await handler(request)
     except ConnectionError:
-        raise  # nobody is left to answer
-    except Exception as e:  # noqa: BLE001 - the last door: every error becomes a problem, none leaks
+        raise  # the client may have disconnected
+    except Exception as e:  # noqa: BLE001 - every error becomes a problem, none leaks
         response = problems.answer(await brute_force.counted(request, e))
     seconds = time.perf_counter() - began
-    # Nobody may invent methods to be counted.
-    method = "any" if route == _NOWHERE else request.method
+    # Unknown addresses share one label: callers may send any method, and each would be a new time series.
+    method = "any" if route == _NO_ROUTE else request.method
     request.app[METRICS].request(method, route, response.status, seconds=seconds)
-    level = logging.DEBUG if request.method == "GET" and response.status < _FAULTS else logging.INFO
-    if log.isEnabledFor(level):  # polls are many, and so is what would be said of them
-        _note(request, response.status, route, seconds, level=level)
+    level = logging.DEBUG if request.method == "GET" and response.status < _FIRST_ERROR else logging.INFO
+    if log.isEnabledFor(level):  # polls are frequent: nothing is formatted for them in vain
+        _log_access(request, response.status, route, seconds, level=level)
     return response
 
 
 def _refuse_repeated(request: web.Request) -> None:
-    """Return if no parameter of the query stands twice, nor the caller's credentials.
+    """Check that no query parameter and no `Authorization` header is repeated.
 
-    Proxies and readers differ in which of two they take, so either may be another than the one that was checked.
+    Proxies and servers differ in which of two values they use, so the one used might not be the one checked.
 
     Raises:
-        InvalidRequest: one does; names it.
+        InvalidRequest: one is repeated; the detail names it.
     """
-    named = request.query.items() if request.query_string else ()  # polls are many, and have none
-    for name, times in Counter(name for name, _ in named).items():
+    parameters = request.query.items() if request.query_string else ()  # polls are frequent, and have no query
+    for name, times in Counter(name for name, _ in parameters).items():
         if times > 1:
-            raise InvalidRequest(f"{shown(name)}: stands more than once in the query")
+            raise InvalidRequest(f"{shown(name)}: appears more than once in the query")
     if len(request.headers.getall("Authorization", ())) > 1:
-        raise InvalidRequest("Authorization: stands more than once")
+        raise InvalidRequest("Authorization: appears more than once")
 
 
-def _note(request: web.Request, status: int, route: str, seconds: float, *, level: int) -> None:
-    # The pattern, not the path: a path may hold a ticket or a capability, a query what WeChat signed.
+def _log_access(request: web.Request, status: int, route: str, seconds: float, *, level: int) -> None:
+    # The route, not the path or query: these may contain a ticket, a capability or a signed push.
     more = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
     log.log(level, "%s %s %d", request.method, route, status, extra=more)
 
 
 async def mark(request: web.Request, response: web.StreamResponse) -> None:
-    """Put on every answer what every answer carries (a signal before headers are sent)."""
-    sign(response)
-    response.headers.setdefault("Cache-Control", "no-store")  # what may be kept says so
+    """Set the headers of every response (the signal `on_response_prepare`)."""
+    set_common_headers(response)
+    response.headers.setdefault("Cache-Control", "no-store")  # responses that may be cached set their own
     await cors.name_origin(request, response)
 
 
-def sign(response: web.StreamResponse) -> None:
-    """Put on *response* what is the same for whoever asks."""
+def set_common_headers(response: web.StreamResponse) -> None:
+    """Set the headers that do not depend on the caller."""
     response.headers["X-Request-Id"] = REQUEST_ID.get() or ""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Server"] = "scanbind"
 
 
 def identify(request: web.BaseRequest) -> None:
-    """Give the request its id: the caller's own, when that is one."""
+    """Set the request id: the caller's `X-Request-Id` if it is valid, else a new one."""
     given = request.headers.get("X-Request-Id", "")
     REQUEST_ID.set(given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}")
 
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return resource.canonical if resource else _NOWHERE
+    return resource.canonical if resource else _NO_ROUTE

@@ -1,7 +1,7 @@
-"""What one endpoint is: address, handler, caller, body, answers and refusals, declared in one place.
+"""Declares one endpoint in one place: address, handler, caller, body, answers and refusals.
 
-Each feature's `routes.py` declares its operations. The route table, /openapi.json, the cross-origin rules and the
-reading of callers and bodies follow from them.
+Each feature's `routes.py` declares its operations. The route table, /openapi.json, the CORS rules, authentication
+and body validation are derived from them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,12 +19,12 @@ from models import errors
 
 JSON: Final = "application/json"
 LONGEST_LINE: Final = 8190
-"""Characters of a request line or header, at most: aiohttp refuses longer ones before a handler sees them."""
+"""Maximum length of a request line or header: aiohttp refuses longer ones before a handler runs."""
 
 Schema = Mapping[str, Any]
-"""A JSON Schema, written out."""
+"""A JSON Schema."""
 Parameter = Mapping[str, Any]
-"""A parameter as OpenAPI describes it."""
+"""An OpenAPI parameter object."""
 
 TEXT: Final[Schema] = {"type": "string"}
 
@@ -34,9 +34,9 @@ class CrossOrigin(Enum):
 
     NO = "no"
     READ = "read"
-    """By requests that browsers send without asking first."""
+    """By simple requests, which need no preflight."""
     CALL = "call"
-    """By any request; browsers ask first, with OPTIONS."""
+    """By any request; browsers send a preflight (OPTIONS) first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +52,54 @@ Result = web.StreamResponse | BaseModel | Created | None
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One good answer: what it means, its body by media type, and the headers that matter."""
+    """One successful answer: its description, its body by media type, and the headers worth documenting."""
 
     means: str
     content: Mapping[str, Any] = field(default_factory=dict)
-    """A type that pydantic knows, or a schema."""
+    """A type that pydantic can serialize, or a schema."""
     headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who may call an operation, and how they prove it."""
+    """A kind of caller, and how it authenticates."""
 
     schemes: Mapping[str, Schema]
-    """OpenAPI security schemes by their names; any one of them is enough."""
+    """OpenAPI security schemes by name; any one of them is enough."""
     refuses: tuple[type[Exception], ...]
     require: Callable[[web.Request], Awaitable[Any]] | None = None
-    """Returns who calls, which the handler gets after the request; None where the handler itself finds out."""
+    """Authenticates the request; the handler gets its result. None where the handler itself authenticates."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One endpoint. Its handler gets the request, then what `caller` returns, then the body as `body` says."""
+    """One endpoint. Its handler gets the request, then the result of `caller`, then the validated `body`."""
 
     tag: str
-    """The group it belongs to in /openapi.json; `tag_handler` is its operation id, which clients are made from."""
+    """Its group in /openapi.json; `tag_handler` is its operation id, from which clients are generated."""
     method: str
     path: str
-    """As aiohttp's router takes it."""
+    """In the syntax of aiohttp's router."""
     handler: Callable[..., Awaitable[Result]]
     _: KW_ONLY
     answers: Mapping[int, Answer]
     refuses: tuple[type[Exception], ...] = ()
-    """What it may refuse with, besides what its caller and its body can be refused with, and failing (500)."""
+    """Errors it may answer with, besides those of its caller and its body, and 500."""
     caller: Caller | None = None
-    """None: anybody."""
+    """None: no authentication."""
     body: Any = None
-    """The type of its JSON body, which is read strictly (handlers/http/request_body.py)."""
+    """The type of its JSON body, which is validated strictly (handlers/http/request_body.py)."""
     raw_body: Mapping[str, Schema] = field(default_factory=dict)
-    """A body that the handler reads by itself, by media type."""
+    """A body that the handler itself reads, by media type."""
     parameters: tuple[Parameter, ...] = ()
     cross_origin: CrossOrigin = CrossOrigin.NO
     head: bool = True
     """Whether a GET answers HEAD as well."""
     repeats: bool = False
-    """Whether the handler itself judges a query parameter that stands twice."""
+    """Whether the handler itself checks repeated query parameters."""
 
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
-        """Answer *request*: ask who calls, read the body, run the handler and write what it returns."""
+        """Answer *request*: authenticate the caller, read the body, run the handler and write its result."""
         given: list[Any] = []
         if self.caller and self.caller.require:
             given.append(await self.caller.require(request))
@@ -109,7 +109,7 @@ class Operation:
 
     @property
     def refusals(self) -> tuple[type[Exception], ...]:
-        """Every error it may answer with, each once; a parameter that stands twice is refused everywhere."""
+        """Every error it may answer with, each once; InvalidRequest always, for repeated query parameters."""
         by_caller = self.caller.refuses if self.caller else ()
         by_body = () if self.body is None else (errors.PayloadTooLarge, errors.UnsupportedMediaType)
         return tuple(dict.fromkeys((errors.InvalidRequest, *by_body, *by_caller, *self.refuses)))
@@ -119,20 +119,20 @@ OPERATIONS: Final = web.AppKey("operations", tuple[Operation, ...])
 
 
 def operation_of(request: web.Request) -> Operation | None:
-    """Return the operation that *request* was routed to; None where no address or method fits."""
+    """Return the operation that *request* was routed to; None if no route matches."""
     owner = getattr(request.match_info.handler, "__self__", None)
     return owner if isinstance(owner, Operation) else None
 
 
 @cache
 def adapter(shape: Any) -> TypeAdapter[Any]:
-    """Return the one adapter of a type: it takes milliseconds to make."""
+    """Return the adapter of a type; cached, because building one takes milliseconds."""
     return TypeAdapter(shape)
 
 
 def written(result: Result) -> web.StreamResponse:
-    """Return the response that a handler's result stands for."""
-    if isinstance(result, web.StreamResponse):  # first, for polls are many
+    """Convert a handler's result to a response."""
+    if isinstance(result, web.StreamResponse):  # first, because polls are the most frequent
         return result
     if result is None:
         return web.Response(status=204, headers=NO_STORE)
@@ -142,7 +142,7 @@ def written(result: Result) -> web.StreamResponse:
 
 
 def text(longest: int) -> Schema:
-    """Return the schema of a text of at most so many characters."""
+    """Return the schema of a string of at most *longest* characters."""
     return {"type": "string", "maxLength": longest}
 
 
@@ -156,19 +156,19 @@ def json_body(means: str, shape: Any, *headers: str) -> Answer:
 
 
 def in_path(name: str, schema: Schema, description: str) -> Parameter:
-    """Return a part of the address."""
+    """Return a path parameter."""
     return {"in": "path", "name": name, "required": True, "schema": schema, "description": description}
 
 
 def in_query(name: str, schema: Schema, description: str, **more: Any) -> Parameter:
-    """Return a parameter of the query."""
+    """Return a query parameter."""
     return {"in": "query", "name": name, "schema": schema, "description": description, **more}
 
 
-NOT_MODIFIED: Final = Answer("Still as the ETag says.", headers=("ETag",))
+NOT_MODIFIED: Final = Answer("Not changed since the ETag of `If-None-Match`.", headers=("ETag",))
 IF_NONE_MATCH: Final[Parameter] = {
     "in": "header",
     "name": "If-None-Match",
     "schema": LINE,
-    "description": "The `ETag` of what is known: the answer is 304 while nothing has changed.",
+    "description": "The `ETag` of an earlier answer: the answer is 304 while nothing has changed.",
 }

@@ -1,4 +1,4 @@
-"""Errors on their way out: one table from the service's errors to RFC 9457 problems (contract.md 3)."""
+"""Maps errors to RFC 9457 problems, in one table (contract.md 3)."""
 
 import logging
 from collections.abc import Mapping
@@ -18,46 +18,47 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a kind of error looks like from outside."""
+    """How a kind of error is answered."""
 
     slug: str
     status: int
     title: str
 
 
-INTERNAL: Final = Problem("internal", 500, "Something went wrong here")
+INTERNAL: Final = Problem("internal", 500, "Internal server error")
 
-# Looked up along the error's class tree.
+# The first match in the error's method resolution order.
 PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     errors.InvalidRequest: Problem("invalid-request", 400, "The request is not valid"),
-    errors.InvalidCode: Problem("invalid-code", 400, "The code is not valid"),
+    errors.InvalidCode: Problem("invalid-code", 400, "The one-time code or registration is not valid"),
     errors.Unauthorized: Problem("unauthorized", 401, "Credentials are missing or wrong"),
-    errors.ForbiddenOrigin: Problem("forbidden-origin", 403, "This page may not do that"),
-    errors.BadSignature: Problem("bad-signature", 403, "The signature does not hold"),
+    errors.ForbiddenOrigin: Problem("forbidden-origin", 403, "The page's origin is not allowed"),
+    errors.BadSignature: Problem("bad-signature", 403, "The signature is not valid"),
     errors.TicketNotFound: Problem("ticket-not-found", 404, "There is no such ticket"),
     errors.SessionNotFound: Problem("session-not-found", 404, "There is no such session"),
     errors.BindingNotFound: Problem("binding-not-found", 404, "There is no such binding"),
-    errors.NotFound: Problem("not-found", 404, "There is nothing here"),
-    errors.BindingConflict: Problem("binding-conflict", 409, "Another binding stands in the way"),
+    errors.NotFound: Problem("not-found", 404, "There is nothing at this address"),
+    errors.BindingConflict: Problem("binding-conflict", 409, "The binding conflicts with another one"),
     errors.TicketFinished: Problem("ticket-finished", 409, "The ticket has ended"),
     errors.PayloadTooLarge: Problem("payload-too-large", 413, "The body is too large"),
-    errors.UnsupportedMediaType: Problem("unsupported-media-type", 415, "The body is of the wrong type"),
+    errors.UnsupportedMediaType: Problem("unsupported-media-type", 415, "The body's media type is not supported"),
     errors.RateLimited: Problem("rate-limited", 429, "Too many requests"),
-    errors.WeChatUnavailable: Problem("wechat-unavailable", 502, "WeChat does not help right now"),
-    errors.StoreUnavailable: Problem("store-unavailable", 503, "A store does not answer"),
-    web.HTTPNotFound: Problem("not-found", 404, "There is nothing here"),
-    web.HTTPMethodNotAllowed: Problem("method-not-allowed", 405, "This method is not for this address"),
+    errors.WeChatUnavailable: Problem("wechat-unavailable", 502, "WeChat refused or did not answer"),
+    errors.StoreUnavailable: Problem("store-unavailable", 503, "A store is unavailable"),
+    web.HTTPNotFound: Problem("not-found", 404, "There is nothing at this address"),
+    web.HTTPMethodNotAllowed: Problem("method-not-allowed", 405, "The method is not allowed at this address"),
     web.HTTPRequestEntityTooLarge: Problem("payload-too-large", 413, "The body is too large"),
 }
 
 
 def answer(error: Exception) -> web.Response:
-    """Return the problem that *error* is to the outside; logs what only the operator may see."""
+    """Return the response for *error*; log what only the operator may read."""
     problem = next((PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS), INTERNAL)
     if problem is INTERNAL:
-        log.error("unexpected failure", exc_info=error)
+        log.error("request failed: unexpected %s", type(error).__name__, exc_info=error)
     elif problem.status >= web.HTTPInternalServerError.status_code:
-        log.warning("%s: %s", problem.slug, error.__cause__.__class__.__name__, extra={"detail": str(error)})
+        cause = error.__cause__ or error
+        log.warning("request failed: %s: %s", problem.slug, type(cause).__name__, extra={"detail": str(error)})
     return respond(
         problem,
         detail=_detail(error),
@@ -73,7 +74,7 @@ def respond(
     reason: ConflictReason | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Write *problem* as application/problem+json."""
+    """Return *problem* as application/problem+json."""
     body = schemas.Problem(
         type=f"/problems/{problem.slug}",
         title=problem.title,

@@ -1,4 +1,4 @@
-"""Reads JSON bodies strictly: the shape that is asked for, or an error that names the field."""
+"""Reads and validates JSON bodies strictly; an error names the field."""
 
 import asyncio
 import unicodedata
@@ -16,8 +16,8 @@ from models.tables.columns import NAME
 T = TypeVar("T")
 
 _ARRIVES_WITHIN: Final = 10.0
-"""Seconds: nobody may hold a connection by sending its body drop by drop."""
-_OURS: Final = {
+"""Seconds, so that a client cannot occupy a connection by sending its body slowly."""
+_MESSAGES: Final = {
     "missing": "is missing",
     "extra_forbidden": "unknown field",
     "string_type": "must be a string",
@@ -26,15 +26,15 @@ _OURS: Final = {
     "union_tag_not_found": "purpose: is missing",
     "union_tag_invalid": "purpose: must be login or bind",
 }
-"""Pydantic's words for a fault, where ours are plainer."""
+"""Our messages for pydantic's error types, where they are plainer."""
 
 
 async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
     """Return the request's JSON body as *shape*.
 
     Raises:
-        UnsupportedMediaType: it does not call itself JSON, or is compressed.
-        PayloadTooLarge: (from aiohttp) it is larger than the service takes.
+        UnsupportedMediaType: its media type is not JSON, or it is compressed.
+        PayloadTooLarge: (from aiohttp) it is larger than the service accepts.
         InvalidRequest: it does not arrive in time, is not JSON in UTF-8, repeats a key, or a field is missing,
             unknown or out of range.
     """
@@ -46,14 +46,14 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
         fields = strict_json.loads(body.decode())
         strict_json.check_text(fields)
     except strict_json.RepeatedKeyError as e:
-        raise InvalidRequest("a key stands twice in the body") from e
+        raise InvalidRequest("the body repeats a key") from e
     except (ValueError, RecursionError) as e:
         raise InvalidRequest("the body is not JSON in UTF-8") from e
     return check(shape, fields)
 
 
 def refuse_compressed(request: web.Request) -> None:
-    """Turn a compressed body away before it is read: a small one must not become a large one.
+    """Refuse a compressed body before it is read: a small one could expand to a huge one.
 
     Raises:
         UnsupportedMediaType: it has a Content-Encoding other than identity.
@@ -72,10 +72,10 @@ async def _arrived(request: web.Request) -> bytes:
 
 
 def check(shape: TypeAdapter[T], value: object, *, name: str = "") -> T:
-    """Return *value* as *shape*; `name` is what to call it in a fault.
+    """Validate *value* and return it as *shape*; *name* is its name in an error.
 
     Raises:
-        InvalidRequest: it does not fit.
+        InvalidRequest: it is not valid.
     """
     try:
         return shape.validate_python(value)
@@ -85,18 +85,18 @@ def check(shape: TypeAdapter[T], value: object, *, name: str = "") -> T:
 
 
 def _fault(fault: ErrorDetails, name: str) -> str:
-    # The union's tag is no field of the caller's, and a field's name may be anything they wrote.
+    # The path contains the union's tag, which is not a field, and field names as the caller wrote them.
     path = [str(part) for part in fault["loc"] if part not in ("login", "bind")]
     where = ".".join(path) or name
-    words = _OURS.get(fault["type"], fault["msg"].removeprefix("Value error, ").lower())
+    words = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, ").lower())
     return f"{shown(where)}: {words}" if where else words
 
 
 def could_name(text: str) -> bool:
-    """Tell whether *text* could be the name of an account; what could not is not looked up in SQL."""
+    """Tell whether *text* is a possible account name; others are not looked up in SQL."""
     return len(text) <= NAME and text.isprintable()  # PostgreSQL would fail on a NUL
 
 
 def shown(text: str) -> str:
-    """Return what a caller called something, fit for a line of a message."""
+    """Return a name that the caller sent, shortened and cleaned for a one-line message."""
     return "".join(c if unicodedata.category(c)[0] in "LNP" else "?" for c in text[:64])

@@ -1,4 +1,4 @@
-"""What every JSON answer looks like."""
+"""JSON responses, and helpers for their fields and headers."""
 
 import math
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] = NO_STORE) -> web.Response:
-    """Return *model* as JSON in UTF-8, not to be stored."""
+    """Return a response with *model* as JSON in UTF-8; by default it must not be cached."""
     return web.Response(body=to_json(model), status=status, content_type="application/json", headers=headers)
 
 
 def to_json(model: BaseModel) -> bytes:
-    """Return *model* as JSON in UTF-8: what `model_dump_json` gives, without a text in between."""
+    """Return *model* as JSON in UTF-8, like `model_dump_json` but without an intermediate string."""
     return model.__pydantic_serializer__.to_json(model)
 
 
 def seconds_left(until: datetime, now: datetime) -> int:
-    """Return the whole seconds until then, the one that runs included; 0 once it is past."""
+    """Return the seconds from *now* until *until*, rounded up; 0 once it is past."""
     return max(0, math.ceil((until - now).total_seconds()))
 
 
 def listed(request: web.Request, name: str) -> str:
-    """Return a header that holds a list; several lines of it are one list (RFC 9110, 5.3)."""
+    """Return a list header as one line: several lines are one list (RFC 9110, 5.3)."""
     return ", ".join(request.headers.getall(name, ()))

@@ -1,4 +1,4 @@
-"""What the JSON of several features is made of: field types, strict request bodies, and problems."""
+"""JSON shapes that features share: field types, strict request bodies, problems."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -26,8 +26,10 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """RFC 3339 in UTC, to the second."""
-Path = Annotated[str, Field(pattern="^/", description="Below the service's own address.")]
-UnionId = Annotated[str | None, Field(description="One for all accounts of an Open Platform; null if not known.")]
+Path = Annotated[str, Field(pattern="^/", description="Relative to the service's own address.")]
+UnionId = Annotated[
+    str | None, Field(description="The same in all accounts of one Open Platform account; null if unknown.")
+]
 
 
 def _user_id(value: str) -> str:
@@ -37,29 +39,29 @@ def _user_id(value: str) -> str:
 
 
 UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_user_id)]
-"""contract.md 4: kept exactly, so nothing is folded or normalised."""
+"""Stored exactly as sent, without folding or normalising (contract.md 4)."""
 USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
 
 
 def _opaque(value: str) -> str:
     if "\0" in value:
-        raise ValueError("must not hold a NUL")
+        raise ValueError("must not contain a NUL")
     return value
 
 
 Opaque = AfterValidator(_opaque)
-"""Kept as it is; PostgreSQL's text holds everything but a NUL."""
+"""Stored exactly as sent; PostgreSQL's text cannot store a NUL."""
 AccountName = Annotated[str, Field(max_length=64)]
 UserName = Annotated[str, Field(max_length=256)]
-"""What the site calls its user."""
+"""The site's name for its user, shown to the person."""
 AskedLang = Annotated[Lang, Field(strict=False)]
 Flag = StrictBool
 Token = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_TOKEN})]
-"""The length is documented only: a longer one is refused as `invalid-code`, like any wrong one (contract.md 4)."""
+"""The length is only documented: a longer one is refused as `invalid-code`, like any wrong one (contract.md 4)."""
 
 
 class RequestBody(BaseModel):
-    """JSON that callers send: no unknown field, no other type than is asked for."""
+    """A strict request body: unknown fields and other types are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -75,6 +77,6 @@ class Problem(BaseModel):
 
 
 class Conflict(Problem):
-    """A binding that cannot be made."""
+    """The error `binding-conflict`, with its reason."""
 
     reason: Annotated[str, Field(json_schema_extra={"enum": list(ConflictReason)})]

@@ -1,4 +1,4 @@
-"""The portal's data: a site's back end starts a visit, and the account holder looks, binds and disconnects."""
+"""The portal's API: a site's back end makes a link, and the account holder views, binds and disconnects."""
 
 from typing import Final
 from urllib.parse import parse_qsl
@@ -10,7 +10,7 @@ from handlers.http.operation import Created
 from handlers.http.responses import NO_STORE, seconds_left
 from handlers.http.schemas import USER_ID
 from handlers.portal import cookie, schemas
-from handlers.tickets.create import told
+from handlers.tickets.create import ticket_answer
 from handlers.tickets.schemas import TicketMade
 from models.binding import ChangeSource, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
@@ -22,11 +22,11 @@ from service.app_keys import BINDINGS, CLOCK, PORTAL_SESSIONS, RATE_LIMITS, SETT
 from service.tickets.issuer import BindOrder
 
 _RECENT: Final = 10
-"""Lines of the history that are told."""
+"""Entries of the history in a view."""
 
 
 async def create(request: web.Request, client: str, wanted: schemas.PortalRequest) -> Created:
-    """Make a link that opens the portal for one user, once."""
+    """Create a link that opens the portal for one user, once."""
     link = await request.app[PORTAL_SESSIONS].start(
         client,
         UserId(wanted.user_id),
@@ -40,19 +40,19 @@ async def create(request: web.Request, client: str, wanted: schemas.PortalReques
 
 
 async def open_(request: web.Request, token: str) -> schemas.PortalOpened:
-    """Open the link from within a page of the site: its token, once, for the session's secret."""
+    """Exchange a link's token, once, for the session's secret, from within a page of the site."""
     session = await request.app[PORTAL_SESSIONS].linked(token)
     if session is None or session.id != request.match_info["session"]:
-        raise SessionNotFound("unknown session, or not its token")
+        raise SessionNotFound("unknown session, or the token is not this session's")
     cors.only(request, request.app[SETTINGS].clients[session.client].origins)
     opened = await request.app[PORTAL_SESSIONS].open(session)
     if opened is None:
-        raise SessionNotFound("this link was opened before, or it is too late")
+        raise SessionNotFound("this link was opened before or has expired")
     return schemas.PortalOpened(secret=opened.secret, expires_in=int(SESSION_LIVES.total_seconds()))
 
 
 async def read(request: web.Request, session: PortalSession) -> schemas.PortalView:
-    """Tell what is bound, what may be bound, and what was done recently."""
+    """Return the user's bindings, the accounts that can be bound, and the recent history."""
     bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
     client = request.app[SETTINGS].clients[session.client]
@@ -73,7 +73,7 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
 async def bind(
     request: web.Request, session: PortalSession, wanted: schemas.PortalTicketRequest
 ) -> TicketMade | Created:
-    """Make a bind ticket for the page to show: 201, or 200 when it is given out again."""
+    """Create a bind ticket for the page to show: 201, or 200 for one that is still pending."""
     address, agent = authentication.address(request), request.headers.get("User-Agent")
     await request.app[RATE_LIMITS].page_starts(client=session.client, address=address)
     issued = await request.app[TICKET_ISSUER].bind(
@@ -86,7 +86,7 @@ async def bind(
             requester=cleaned_requester(ip=address, user_agent=agent, account_name=session.account_name),
         )
     )
-    return told(request, issued, client=session.client, via=Via.PAGE)
+    return ticket_answer(request, issued, client=session.client, via=Via.PAGE)
 
 
 async def disconnect(request: web.Request, session: PortalSession) -> None:
@@ -100,7 +100,7 @@ async def disconnect(request: web.Request, session: PortalSession) -> None:
 
 
 async def close(request: web.Request, session: PortalSession) -> web.Response:
-    """End the session, and with it the code that it shows."""
+    """End the session, and cancel the bind ticket that it shows."""
     await request.app[PORTAL_SESSIONS].close(session)
     await request.app[TICKET_ISSUER].withdraw(session.client, session.user_id, request_session(session.id))
     response = web.Response(status=204, headers=NO_STORE)
@@ -109,17 +109,17 @@ async def close(request: web.Request, session: PortalSession) -> web.Response:
 
 
 async def close_all(request: web.Request, client: str) -> None:
-    """End all visits of one user, and withdraw what they show: they signed out, or somebody else signed in."""
+    """End all portal sessions of one user, for example after a sign-out, and cancel their bind tickets."""
     user_id = _user_id(request)
     for session_id in await request.app[PORTAL_SESSIONS].close_all(client, user_id):
         await request.app[TICKET_ISSUER].withdraw(client, user_id, request_session(session_id))
 
 
 def _user_id(request: web.Request) -> UserId:
-    try:  # aiohttp would let bytes that are no text stand for the id that is written like them
+    try:  # aiohttp would decode bytes that are not UTF-8 to the text of another id
         given = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True, errors="strict")
     except ValueError as e:
         raise InvalidRequest("user_id: must be UTF-8") from e
     if [name for name, _ in given] != ["user_id"]:
-        raise InvalidRequest("the query must hold user_id, once, and nothing else")
+        raise InvalidRequest("the query must contain user_id, once, and nothing else")
     return UserId(request_body.check(USER_ID, given[0][1], name="user_id"))

@@ -1,4 +1,4 @@
-"""The cookie of the portal's own page. It goes along within the service's site alone, and no script reads it."""
+"""The session cookie of the portal's own page: browsers send it within the site only, and hide it from scripts."""
 
 from aiohttp import web
 
@@ -8,7 +8,7 @@ from service.portal.sessions import OpenedSession
 
 
 def put(request: web.Request, response: web.Response, opened: OpenedSession) -> None:
-    """Let the browser hold the secret of a session that was just opened."""
+    """Set the cookie with the secret of a session that was just opened."""
     response.set_cookie(
         authentication.portal_cookie(request, opened.session.id),
         opened.secret,
@@ -16,13 +16,13 @@ def put(request: web.Request, response: web.Response, opened: OpenedSession) -> 
         max_age=int(SESSION_LIVES.total_seconds()),
         secure=authentication.is_https(request),
         httponly=True,
-        # Strict does, though sites lead here: the page needs no cookie, what it asks for then is asked by itself.
+        # Strict works although sites link here: the page itself needs no cookie, and its requests are same-origin.
         samesite="Strict",
     )
 
 
 def drop(request: web.Request, response: web.Response, session: PortalSession) -> None:
-    """Let the browser forget the secret, if it holds one."""
+    """Delete the cookie, if the browser sent it."""
     name = authentication.portal_cookie(request, session.id)
     if name in request.cookies:
         response.del_cookie(

@@ -1,4 +1,4 @@
-"""The portal's own pages: a link that opens once, the page behind it, and what a link shows that stays shut."""
+"""The portal's own pages: opening a link, the portal's page, and the pages of a link that is not opened."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
@@ -29,47 +29,49 @@ _BACK: Final = Template(
     '<p class="back"><a href="$url" data-testid="portal-return">'
     '<span lang="zh">返回$zh</span> · <span lang="en">Back to $en</span></a></p>'
 )
-_A_PAGE: Final = "document"
-_A_FRAME: Final = "iframe"
-_NEIGHBOURS: Final = ("same-origin", "same-site")
-"""Pages of the service's own site: browsers send our cookie from within their frames."""
-_ELSEWHERE: Final = (None, "cross-site")
-"""What `Sec-Fetch-Site` says, if anything, of a navigation that another site's page began."""
-_FETCHED_AHEAD: Final = ("Sec-Purpose", "Purpose", "X-Moz")
+_TOP_LEVEL: Final = "document"
+_FRAME: Final = "iframe"
+_SAME_SITE: Final = ("same-origin", "same-site")
+"""`Sec-Fetch-Site` of pages of the service's own site: browsers send our cookie from frames in them."""
+_CROSS_SITE: Final = (None, "cross-site")
+"""`Sec-Fetch-Site`, if any, of a navigation that a page of another site began."""
+_PREFETCH_HEADERS: Final = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 async def enter(request: web.Request) -> web.Response:
-    """Open a link that its own site leads to, once: the browser gets the session's cookie and goes to its page.
+    """Open a portal link, once: set the cookie and redirect to the portal's page.
 
-    Led there by anything else (a mail, a chat, another site) the person is asked first, and the link stays unused.
+    Its own site must lead to it. From anywhere else (a mail, a chat, another site) a page asks the person first,
+    and the link stays unused.
     """
-    return await _visit(request, meant=_led_by_its_site)
+    return await _visit(request, intended=_began_at_its_site)
 
 
 async def go_on(request: web.Request) -> web.Response:
-    """Open a link by the button of the page that asks; a form of any other page only has it shown again."""
-    return await _visit(request, meant=lambda request, _: authentication.is_own_page(request))
+    """Open a portal link by the button of the confirmation page.
+
+    The form of any other page only shows the confirmation page again.
+    """
+    return await _visit(request, intended=lambda request, _: authentication.is_own_page(request))
 
 
-async def _visit(request: web.Request, *, meant: Callable[[web.Request, PortalSession], bool]) -> web.Response:
-    """Open a link if the person *meant* to, else say why it stays closed."""
-    ahead = any("prefetch" in request.headers.get(name, "").lower() for name in _FETCHED_AHEAD)
-    dest = request.headers.get("Sec-Fetch-Dest", _A_PAGE)
-    if ahead or dest not in (_A_PAGE, _A_FRAME):
-        raise ForbiddenOrigin(
-            "this link works once, so it is opened by a person who goes there, and by nothing else"
-        )
+async def _visit(request: web.Request, *, intended: Callable[[web.Request, PortalSession], bool]) -> web.Response:
+    """Open a link if it is *intended*, else return the page that says why not."""
+    prefetched = any("prefetch" in request.headers.get(name, "").lower() for name in _PREFETCH_HEADERS)
+    dest = request.headers.get("Sec-Fetch-Dest", _TOP_LEVEL)
+    if prefetched or dest not in (_TOP_LEVEL, _FRAME):
+        raise ForbiddenOrigin("this link works once: only a navigation opens it, no prefetch and no subresource")
     portal = request.app[PORTAL_SESSIONS]
     session = await portal.linked(request.match_info["token"])
     if session is None:
-        return _gone(request, None)
-    if dest == _A_FRAME and request.headers.get("Sec-Fetch-Site") not in _NEIGHBOURS:
-        return _framed(request, session)
-    if session.waits(request.app[CLOCK]()) and not meant(request, session):
-        return _asking(request, session)
+        return _gone_page(request, None)
+    if dest == _FRAME and request.headers.get("Sec-Fetch-Site") not in _SAME_SITE:
+        return _framed_page(request, session)
+    if session.waits(request.app[CLOCK]()) and not intended(request, session):
+        return _confirmation_page(request, session)
     opened = await portal.open(session)
     if opened is None:
-        return _gone(request, session)
+        return _gone_page(request, session)
     settings = request.app[SETTINGS]
     lang = _lang(request, opened.session)
     page = f"{settings.server.public_url}/portal/{opened.session.id}?lang={lang}"
@@ -79,21 +81,21 @@ async def _visit(request: web.Request, *, meant: Callable[[web.Request, PortalSe
 
 
 async def show(request: web.Request) -> web.Response:
-    """Give the portal's page; what it shows it fetches with its cookie."""
+    """Return the portal's page, which fetches its data with the cookie."""
     asked = request.query.get("lang")
-    lang = Lang(asked) if asked in list(Lang) else _read(request) or Lang.EN
+    lang = Lang(asked) if asked in list(Lang) else _browser_lang(request) or Lang.EN
     session = request.match_info["session"]
     values = {"lang": lang, "session_id": session, "base": "../"}
     return security_headers.page(_filled(_PAGE, values), framers=await _framers(request, session))
 
 
 async def style(request: web.Request) -> web.Response:
-    """Give the looks of the portal's pages."""
+    """Return the style sheet of the portal's pages."""
     return _file(request, _STYLE, content_type="text/css")
 
 
 async def icon(request: web.Request) -> web.Response:
-    """Give the picture that browsers put before the title of the portal's pages."""
+    """Return the icon of the portal's pages."""
     return _file(request, _ICON, content_type="image/svg+xml")
 
 
@@ -105,40 +107,40 @@ def _file(request: web.Request, body: bytes, *, content_type: str) -> web.Respon
     return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 
 
-def _led_by_its_site(request: web.Request, session: PortalSession) -> bool:
+def _began_at_its_site(request: web.Request, session: PortalSession) -> bool:
     """Tell whether the navigation began at the session's site, whose back end made the link for its own user.
 
-    The redirect that answers a form keeps the form's page as Referer. A page can keep its browser from sending a
-    Referer, but cannot have it send another site's.
+    A redirect after a form keeps the form's page as Referer. A page can suppress the Referer, but cannot send that
+    of another site.
     """
     site = request.headers.get("Sec-Fetch-Site")
-    if site not in _ELSEWHERE:
-        return site in _NEIGHBOURS
+    if site not in _CROSS_SITE:
+        return site in _SAME_SITE
     settings, referers = request.app[SETTINGS], request.headers.getall("Referer", ())
     began = origin_of(referers[0]) if len(referers) == 1 else None
     own = origin_of(settings.server.public_url)
     return began is not None and began in (own, *settings.clients[session.client].origins)
 
 
-def _asking(request: web.Request, session: PortalSession) -> web.Response:
-    """Say whose account the link is for, and offer to go on; in no frame, where a click could be stolen."""
+def _confirmation_page(request: web.Request, session: PortalSession) -> web.Response:
+    """Return the page that names the account and asks to go on; not in a frame, against clickjacking."""
     names = {lang.value: name for lang, name in request.app[SETTINGS].clients[session.client].name.items()}
     account = cleaned_name(session.account_name or "") or cleaned_name(session.user_id) or "?"
     values = {**names, "account": account, "lang": _lang(request, session), "base": "../../"}
     return security_headers.page(_filled(_ASK, values), has_form=True)
 
 
-def _framed(request: web.Request, session: PortalSession) -> web.Response:
-    """Ask to be opened by itself, and leave the link for that: in another site's page there would be no cookie."""
+def _framed_page(request: web.Request, session: PortalSession) -> web.Response:
+    """Return the page that asks for a window of its own; a frame in another site gets no cookie."""
     values = {"lang": _lang(request, session), "base": "../../"}
     origins = request.app[SETTINGS].clients[session.client].origins
     return security_headers.page(_filled(_FRAMED, values), framers=origins)
 
 
-def _gone(request: web.Request, session: PortalSession | None) -> web.Response:
-    """Say that a link works once; whoever holds a genuine one is shown the way back."""
+def _gone_page(request: web.Request, session: PortalSession | None) -> web.Response:
+    """Return the page of an unknown or used link; a genuine one also gets a link back to its site."""
     if session is None:
-        values = {"lang": _read(request) or Lang.EN, "base": "../../"}
+        values = {"lang": _browser_lang(request) or Lang.EN, "base": "../../"}
         return security_headers.page(_filled(_GONE, values), status=404)
     client = request.app[SETTINGS].clients[session.client]
     names = {lang.value: escape(name) for lang, name in client.name.items()}
@@ -148,7 +150,7 @@ def _gone(request: web.Request, session: PortalSession | None) -> web.Response:
 
 
 async def _framers(request: web.Request, session_id: str) -> Collection[str]:
-    """Return the origins whose pages may frame a session's page: its site's, or none if that is not known."""
+    """Return the origins that may frame a session's page: its client's, or none if no client is found."""
     try:
         client = await request.app[PORTAL_SESSIONS].client_of(session_id)
     except StoreUnavailable:
@@ -157,16 +159,16 @@ async def _framers(request: web.Request, session_id: str) -> Collection[str]:
 
 
 def _lang(request: web.Request, session: PortalSession) -> Lang:
-    """Return the language of a visit: as the site asked, else as the browser does, else the site's own."""
-    return session.lang or _read(request) or request.app[SETTINGS].clients[session.client].lang
+    """Return the language of a visit: the site's choice, else the browser's, else the client's default."""
+    return session.lang or _browser_lang(request) or request.app[SETTINGS].clients[session.client].lang
 
 
-def _read(request: web.Request) -> Lang | None:
-    """Return the language of ours that stands first in what the browser's person reads."""
+def _browser_lang(request: web.Request) -> Lang | None:
+    """Return the first language of `Accept-Language` that the pages have."""
     wanted = request.headers.get("Accept-Language", "").lower().replace(" ", "").split(",")
     return next((lang for one in wanted for lang in Lang if one.startswith(lang)), None)
 
 
 def _filled(page: Template, values: Mapping[str, str], *, back: str = "") -> str:
-    """Fill *page* with *values*, which are text, and with *back*, which is HTML."""
+    """Fill *page* with *values*, which are escaped, and with *back*, which is HTML."""
     return page.substitute({name: escape(value) for name, value in values.items()}, back=back)

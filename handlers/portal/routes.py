@@ -1,4 +1,4 @@
-"""The endpoints of the portal: its data, and its own pages."""
+"""The endpoints of the portal: its API and its pages."""
 
 from typing import Final
 
@@ -23,22 +23,22 @@ from models import errors
 
 _TAG: Final = "portal"
 _PAGES: Final = "portal_pages"
-_SESSION: Final = in_path("session", text(22), "The portal session: `token` up to its dot.")
-_TOKEN: Final = in_path("token", text(55), "The `token` of a portal session; it cannot be made up.")
+_SESSION: Final = in_path("session", text(22), "The session's id: the part of `token` before the dot.")
+_TOKEN: Final = in_path("token", text(55), "The `token` of a portal session.")
 _ACCOUNT: Final = in_path("account", NAME, "The account's name in the configuration.")
-_WHOSE: Final = in_query("user_id", USER_ID.json_schema(), "The site's own id of its user.", required=True)
+_USER_ID: Final = in_query("user_id", USER_ID.json_schema(), "The site's own id of its user.", required=True)
 _LANG: Final = in_query("lang", {"enum": ["zh", "en"], "default": "zh"}, "The page's language.")
 _HTML: Final = {"text/html": TEXT}
 _OPENING: Final = {
     200: Answer(
-        "The link stays unused. Led to by neither a page of its site nor this page's own button: says whose "
-        "account it is for, with a button that opens it. Framed by another site's page: asks to be opened by "
-        "itself.",
+        "Not opened; the link stays unused. After a navigation that did not begin at its site, the page names the "
+        "account and has a button that opens the link. In a frame of another site, the page asks for a window of "
+        "its own.",
         _HTML,
     ),
-    303: Answer("Opened: the browser goes to the page.", headers=("Location", "Set-Cookie")),
-    404: Answer("No link of ours.", _HTML),
-    410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
+    303: Answer("Opened: redirects to the portal's page.", headers=("Location", "Set-Cookie")),
+    404: Answer("Unknown link.", _HTML),
+    410: Answer("The link was opened before or has expired; the page links back to the site.", _HTML),
 }
 _MAY_NOT_OPEN: Final = (errors.ForbiddenOrigin, errors.StoreUnavailable)
 
@@ -52,14 +52,14 @@ OPERATIONS: Final = (
     Operation(
         *(_TAG, "DELETE", "/v1/portal-sessions", api.close_all),
         caller=CLIENT,
-        parameters=(_WHOSE,),
-        answers={204: Answer("None of the user's links and visits is worth anything any more.")},
+        parameters=(_USER_ID,),
+        answers={204: Answer("All links and sessions of the user are closed.")},
     ),
     Operation(
         *(_TAG, "GET", "/v1/portal-sessions/{session}", api.read),
         caller=ACCOUNT_HOLDER,
         parameters=(_SESSION,),
-        answers={200: json_body("How things stand.", schemas.PortalView)},
+        answers={200: json_body("The portal's data.", schemas.PortalView)},
         cross_origin=CrossOrigin.CALL,
         head=False,
     ),
@@ -67,7 +67,7 @@ OPERATIONS: Final = (
         *(_TAG, "DELETE", "/v1/portal-sessions/{session}", api.close),
         caller=ACCOUNT_HOLDER,
         parameters=(_SESSION,),
-        answers={204: Answer("The session is over.")},
+        answers={204: Answer("The session is closed.")},
         cross_origin=CrossOrigin.CALL,
     ),
     Operation(
@@ -84,7 +84,7 @@ OPERATIONS: Final = (
         parameters=(_SESSION,),
         answers={
             201: json_body("A new ticket.", TicketMade),
-            200: json_body("The bind ticket this session is already shown.", TicketMade),
+            200: json_body("The session's pending bind ticket.", TicketMade),
         },
         refuses=(errors.RateLimited, errors.WeChatUnavailable),
         cross_origin=CrossOrigin.CALL,
@@ -97,7 +97,7 @@ OPERATIONS: Final = (
         refuses=(errors.BindingNotFound,),
         cross_origin=CrossOrigin.CALL,
     ),
-    # A link may be opened once: HEAD is not offered, for it would be GET.
+    # No HEAD: aiohttp would run the GET handler for it, and the link works once.
     Operation(
         *(_PAGES, "GET", "/portal/open/{token}", pages.enter),
         parameters=(_TOKEN,),
@@ -114,7 +114,7 @@ OPERATIONS: Final = (
     Operation(
         *(_PAGES, "GET", "/portal/{session}", pages.show),
         parameters=(_SESSION, _LANG),
-        answers={200: Answer("The page.", _HTML)},
+        answers={200: Answer("The portal's page.", _HTML)},
     ),
     Operation(
         *(_PAGES, "GET", "/portal.css", pages.style),
@@ -124,6 +124,6 @@ OPERATIONS: Final = (
     Operation(
         *(_PAGES, "GET", "/portal.svg", pages.icon),
         parameters=(IF_NONE_MATCH,),
-        answers={200: Answer("The picture.", {"image/svg+xml": TEXT}, ("ETag",)), 304: NOT_MODIFIED},
+        answers={200: Answer("The icon.", {"image/svg+xml": TEXT}, ("ETag",)), 304: NOT_MODIFIED},
     ),
 )

@@ -1,4 +1,4 @@
-"""What the JSON of the portal looks like: what back ends and its page send, and what they are answered."""
+"""Request and response bodies of the portal."""
 
 from typing import Annotated, Literal
 
@@ -24,17 +24,17 @@ class PortalTicketRequest(RequestBody):
 
 
 class PortalLink(BaseModel):
-    """The way into the portal: send the browser to `url`, or give `token` to a page's element."""
+    """A portal link: redirect the browser to `url`, or give `token` to `<scanbind-portal>` in a page."""
 
     url: str
-    token: Annotated[str, Field(description="Opens the session once. For the site's own page of that user alone.")]
+    token: Annotated[str, Field(description="Opens the session once. Give it only to the user's own page.")]
     expires_in: Annotated[int, Field(ge=0, examples=[int(LINK_LIVES.total_seconds())])]
 
 
 class PortalOpened(BaseModel):
     """An open session, for the page that opened it."""
 
-    secret: Annotated[str, Field(description="To be kept in memory alone.")]
+    secret: Annotated[str, Field(description="Keep it in memory only.")]
     expires_in: Annotated[int, Field(ge=0, examples=[int(SESSION_LIVES.total_seconds())])]
 
 
@@ -44,7 +44,7 @@ class SiteName(BaseModel):
 
 
 class PortalBinding(BaseModel):
-    """A WeChat that is bound, as its owner is told of it: never by WeChat's own names for them."""
+    """A binding as its owner reads it, without openid and unionid."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -55,7 +55,7 @@ class PortalBinding(BaseModel):
 
 
 class PortalEntry(BaseModel):
-    """Something that was done."""
+    """One change of a binding."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -65,15 +65,15 @@ class PortalEntry(BaseModel):
 
 
 class PortalView(BaseModel):
-    """What the portal shows to one user of a site."""
+    """The portal's data for one user of a site."""
 
     site: SiteName
-    account_name: str | None = Field(description="As the site calls the user.")
+    account_name: str | None = Field(description="The site's name for the user.")
     return_url: str | None = Field(description="At one of the client's origins.")
-    only_login: bool = Field(description="The site says: without a WeChat this user could not log in any more.")
-    lang: Lang | None = Field(description="As the site asked; null leaves it to the page.")
+    only_login: bool = Field(description="As the site set it: without a WeChat this user could no longer log in.")
+    lang: Lang | None = Field(description="The site's choice; null: the page chooses.")
     expires_in: Seconds
-    first_visit: bool = Field(description="No earlier visit is remembered: say what is stored.")
-    accounts: Annotated[list[str], Field(description="Those that may be bound; the first is the default.")]
+    first_visit: bool = Field(description="No earlier visit is stored: the page explains what data is kept.")
+    accounts: Annotated[list[str], Field(description="The accounts that can be bound; the first is the default.")]
     bindings: list[PortalBinding]
     history: Annotated[list[PortalEntry], Field(max_length=10, description="Newest first.")]

@@ -1,4 +1,4 @@
-"""A ticket is made, by a site's back end or its page (contract.md 4)."""
+"""Creates tickets, for a site's back end or its page (contract.md 4)."""
 
 from typing import Final
 
@@ -18,11 +18,11 @@ from service.tickets.factory import Issued
 from service.tickets.issuer import BindOrder
 
 POLL_AFTER: Final = 2
-"""Seconds between two polls of a page, as it is told."""
+"""Seconds between two polls, which the page gets as `poll_after`."""
 
 
 async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> TicketMade | Created:
-    """Make a ticket: 201, or 200 for a bind ticket that is given out again."""
+    """Create a ticket: 201, or 200 for a bind ticket that is still pending."""
     client, via = await _caller(request, wanted)
     requester = _requester(request, wanted, via)
     issuer = request.app[TICKET_ISSUER]
@@ -43,11 +43,11 @@ async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest)
                     requester=requester,
                 )
             )
-    return told(request, issued, client=client, via=via)
+    return ticket_answer(request, issued, client=client, via=via)
 
 
-def told(request: web.Request, issued: Issued, *, client: str, via: Via) -> TicketMade | Created:
-    """Return a ticket as its maker is told of it, its secret included; a new one is counted."""
+def ticket_answer(request: web.Request, issued: Issued, *, client: str, via: Via) -> TicketMade | Created:
+    """Return the answer with a ticket and its secret; count the ticket if it is new."""
     head = issued.head
     made = TicketMade(
         ticket=head.ticket,
@@ -68,11 +68,11 @@ def told(request: web.Request, issued: Issued, *, client: str, via: Via) -> Tick
 
 
 async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> tuple[str, Via]:
-    """Return whose ticket it will be and who started it; credentials win over an origin."""
+    """Return the ticket's client, and whether its back end or page calls; credentials win over an origin."""
     client = authentication.basic_client(request)
     if client is not None:
         if wanted.client_id not in (None, client):
-            raise InvalidRequest("client_id: not the client of these credentials")
+            raise InvalidRequest("client_id: differs from the client of the credentials")
         cors.only(request, request.app[SETTINGS].clients[client].origins)
         return client, Via.BACKEND
     if isinstance(wanted, BindTicketRequest) or "Origin" not in request.headers:
@@ -87,7 +87,7 @@ async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest
 def _requester(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via) -> Requester:
     if isinstance(wanted, LoginRequest) and via is Via.PAGE:
         if wanted.visitor:
-            raise InvalidRequest("visitor: only a back end may say who its visitor is")
+            raise InvalidRequest("visitor: only a back end may send it")
         agent = request.headers.get("User-Agent")
         return cleaned_requester(ip=authentication.address(request), user_agent=agent, state=wanted.state)
     ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)

@@ -1,4 +1,4 @@
-"""A site's back end turns a code into who logged in (contract.md 4)."""
+"""Exchanges a one-time code for the person who logged in (contract.md 4)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from service.app_keys import CODE_EXCHANGE, SETTINGS
 
 
 async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -> LoggedIn | Registers:
-    """Give out what a code stands for, exactly once."""
+    """Exchange a one-time code, exactly once, for a user or a registration."""
     redeemed = await request.app[CODE_EXCHANGE].exchange(client, wanted.code)
     follower, ending = redeemed.follower, redeemed.ending
     person: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The picture of a code. Its address is a capability made with the ticket: nothing is looked up to draw it."""
+"""Draws QR codes. A picture's address is a capability that contains the code's content: nothing is looked up."""
 
 import io
 import math
@@ -21,20 +21,20 @@ _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _CODES_KEPT: Final = 256
-"""5 KB each, and 38 KB at the longest address that WeChat may give (service/wechat/api.py): 10 MB at most."""
+"""5 KB each, and 38 KB for the longest URL that WeChat may return (service/wechat/api.py): 10 MB at most."""
 _PNGS_KEPT: Final = 4096
 """A kilobyte each, 3.3 KB at most: 14 MB.
 
-To draw one takes as long as thirty other requests, so nobody has it done again and again."""
+Drawing one takes as long as thirty other requests, so a caller must not be able to repeat it."""
 
 
 async def code(request: web.Request, holder: tuple[TicketHeader, ClientKeys]) -> Code:
-    """Tell where the code of a ticket is, which a back end made and a page shows."""
+    """Return the addresses of a ticket's QR code, for a page whose back end created the ticket."""
     head, _ = holder
     qr_url = await request.app[TICKET_STATUS].qr_url(head)
     left = seconds_left(head.expires_at, request.app[CLOCK]())
     if qr_url is None or not left:
-        raise NotFound("the code of this ticket is over, or only the page that started it has it")
+        raise NotFound("the QR code has expired, or is only known to the page that created the ticket")
     return Code(
         ticket=head.ticket,
         purpose=head.purpose,
@@ -45,13 +45,13 @@ async def code(request: web.Request, holder: tuple[TicketHeader, ClientKeys]) ->
 
 
 def addresses(request: web.Request, qr_url: str, expires_at: datetime) -> dict[str, str]:
-    """Return where the code of *qr_url* is drawn until *expires_at*, below the service's own address."""
+    """Return *qr_url* and the paths of its pictures, which work until *expires_at*."""
     picture = f"/v1/qr/{request.app[KEYRING].seal_qr(qr_url, expires_at)}"
     return {"qr_url": qr_url, "qr_svg": f"{picture}.svg", "qr_png": f"{picture}.png"}
 
 
 async def svg(request: web.Request) -> web.Response:
-    """Draw the code as SVG."""
+    """Draw the QR code as SVG."""
     url, headers = _opened(request)
     picture = io.BytesIO()
     _made(url).save(
@@ -68,9 +68,10 @@ async def svg(request: web.Request) -> web.Response:
 
 
 async def png(request: web.Request) -> web.Response:
-    """Draw the code as PNG, about `?size=` pixels wide: whole pixels a module, so it scans well.
+    """Draw the QR code as PNG, about `?size=` pixels wide.
 
-    With `?download=1` browsers save it, which a link of another origin cannot ask for by itself.
+    A module is a whole number of pixels, so that it scans well. With `?download=1` browsers save the picture: they
+    ignore the `download` attribute of links to another origin.
     """
     url, headers = _opened(request)
     scale = max(1, _size(request) // _made(url).symbol_size(border=_BORDER)[0])
@@ -95,7 +96,7 @@ def _opened(request: web.Request) -> tuple[str, dict[str, str]]:
     opened = request.app[KEYRING].open_qr(request.match_info["capability"])
     left = (opened[1] - request.app[CLOCK]()).total_seconds() if opened else 0
     if opened is None or left <= 0:
-        raise NotFound("no code here, or its time is over")
+        raise NotFound("unknown or expired QR code")
     headers = {
         "Cache-Control": f"private, max-age={math.floor(left)}, immutable",
         "Cross-Origin-Resource-Policy": "cross-origin",

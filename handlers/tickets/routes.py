@@ -23,35 +23,35 @@ from models import errors
 from models.scene import MAX_LENGTH
 
 _TAG: Final = "tickets"
-_TICKET: Final = in_path("ticket", text(MAX_LENGTH), "The `ticket` of its making.")
-_CAPABILITY: Final = in_path("capability", LINE, "Follow `qr_svg` and `qr_png`; it cannot be made up.")
+_TICKET: Final = in_path("ticket", text(MAX_LENGTH), "The `ticket` returned by `POST /v1/tickets`.")
+_CAPABILITY: Final = in_path("capability", LINE, "From `qr_svg` or `qr_png` of a ticket.")
 _WAIT: Final[Parameter] = {
     "in": "header",
     "name": "Prefer",
     "schema": LINE,
     "example": "wait=25",
-    "description": "With `If-None-Match`: hold the answer for a change, so many seconds (1 to 30) at most.",
+    "description": "With `If-None-Match`: wait for a change, for at most this many seconds (1 to 30).",
 }
 _SIZE: Final = in_query(
     "size",
     {"type": "integer", "minimum": 128, "maximum": 1024, "default": 360},
-    "About how many pixels wide.",
+    "The approximate width in pixels.",
 )
-_DOWNLOAD: Final = in_query("download", {"enum": ["1"]}, "Let browsers save the picture.")
+_DOWNLOAD: Final = in_query("download", {"enum": ["1"]}, "Makes browsers save the picture.")
 _STREAM: Final[Schema] = {
     "type": "string",
-    "description": "Each state once: `event: status`, `id:` its ETag, `data:` a TicketState as JSON. "
+    "description": "One event per state: `event: status`, `id:` its ETag, `data:` a TicketState as JSON. "
     "A comment at least every 15 seconds. Ends after a final state.",
 }
 _PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
 
 OPERATIONS: Final = (
-    # What is asked most stands first: aiohttp tries addresses in order.
+    # The most frequent first: aiohttp tries addresses in order.
     Operation(
         *(_TAG, "GET", "/v1/tickets/{ticket}", status.read),
         caller=TICKET_HOLDER,
         parameters=(_TICKET, IF_NONE_MATCH, _WAIT),
-        answers={200: json_body("How it stands.", schemas.TicketState, "ETag"), 304: NOT_MODIFIED},
+        answers={200: json_body("The ticket's state.", schemas.TicketState, "ETag"), 304: NOT_MODIFIED},
         refuses=(errors.RateLimited,),
         cross_origin=CrossOrigin.CALL,
         head=False,
@@ -70,7 +70,7 @@ OPERATIONS: Final = (
         body=schemas.TicketRequest,
         answers={
             201: json_body("A new ticket.", schemas.TicketMade),
-            200: json_body("The bind ticket this session is already shown.", schemas.TicketMade),
+            200: json_body("The pending bind ticket of this user and session.", schemas.TicketMade),
         },
         refuses=(errors.WeChatUnavailable,),
         cross_origin=CrossOrigin.CALL,
@@ -79,7 +79,7 @@ OPERATIONS: Final = (
         *(_TAG, "GET", "/v1/tickets/{ticket}/events", status.stream),
         caller=TICKET_HOLDER,
         parameters=(_TICKET,),
-        answers={200: Answer("How it stands, as that changes.", {"text/event-stream": _STREAM})},
+        answers={200: Answer("The ticket's state, now and after each change.", {"text/event-stream": _STREAM})},
         refuses=(errors.RateLimited,),
         cross_origin=CrossOrigin.CALL,
         head=False,
@@ -88,7 +88,7 @@ OPERATIONS: Final = (
         *("qr", "GET", "/v1/tickets/{ticket}/code", qr_code.code),
         caller=TICKET_HOLDER,
         parameters=(_TICKET,),
-        answers={200: json_body("Where the code is, for a page that was given ticket and secret.", schemas.Code)},
+        answers={200: json_body("The QR code's addresses.", schemas.Code)},
         refuses=(errors.NotFound,),
         cross_origin=CrossOrigin.CALL,
         head=False,
@@ -96,20 +96,20 @@ OPERATIONS: Final = (
     Operation(
         *("qr", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.svg", qr_code.svg),
         parameters=(_CAPABILITY,),
-        answers={200: Answer("The code.", {"image/svg+xml": TEXT})},
+        answers={200: Answer("The QR code.", {"image/svg+xml": TEXT})},
         refuses=(errors.NotFound,),
     ),
     Operation(
         *("qr", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.png", qr_code.png),
         parameters=(_CAPABILITY, _SIZE, _DOWNLOAD),
-        answers={200: Answer("The code.", {"image/png": _PICTURE})},
+        answers={200: Answer("The QR code.", {"image/png": _PICTURE})},
         refuses=(errors.NotFound,),
     ),
     Operation(
         *("exchange", "POST", "/v1/exchange", exchange.exchange),
         caller=CLIENT,
         body=schemas.ExchangeRequest,
-        answers={200: json_body("Who scanned.", schemas.Redeemed)},
+        answers={200: json_body("A user of the site, or a registration.", schemas.Redeemed)},
         refuses=(errors.InvalidCode,),
     ),
 )

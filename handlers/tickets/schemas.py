@@ -1,4 +1,4 @@
-"""What the JSON of tickets looks like: what callers send, and what they are answered."""
+"""Request and response bodies of tickets."""
 
 from typing import Annotated, Literal
 
@@ -22,7 +22,7 @@ from models.ticket import REGISTRATION_LIVES, Outcome, Purpose, Reason, Status, 
 
 
 class Visitor(RequestBody):
-    """The person in front of the site, as its back end sees them."""
+    """The site's visitor, as the chat shows them: their address and browser."""
 
     ip: Annotated[str, Field(max_length=64)] | None = None
     user_agent: Annotated[str, Field(max_length=1024)] | None = None
@@ -57,14 +57,14 @@ class ExchangeRequest(RequestBody):
 
 
 class TicketMade(BaseModel):
-    """A new ticket, or the bind ticket that this user and session are already shown."""
+    """A new ticket, or the pending bind ticket of this user and session."""
 
-    ticket: Annotated[str, Field(description="Worth nothing alone; may be logged.")]
-    secret: Annotated[str, Field(description="Lets its holder follow and cancel. Never put it into an address.")]
+    ticket: Annotated[str, Field(description="Useless without the secret; may be logged.")]
+    secret: Annotated[str, Field(description="Allows reading and cancelling the ticket. Never put it into a URL.")]
     purpose: Purpose
     status: Literal["pending"]
     account: str
-    qr_url: Annotated[str, Field(description="What the code says.")]
+    qr_url: Annotated[str, Field(description="The content of the QR code.")]
     qr_svg: Path
     qr_png: Path
     created_at: Moment
@@ -74,11 +74,11 @@ class TicketMade(BaseModel):
 
 
 class Code(BaseModel):
-    """Where the code of a ticket is."""
+    """The QR code of a ticket."""
 
     ticket: str
     purpose: Purpose
-    qr_url: Annotated[str, Field(description="What the code says.")]
+    qr_url: Annotated[str, Field(description="The content of the QR code.")]
     qr_svg: Path
     qr_png: Path
     expires_at: Moment
@@ -86,16 +86,16 @@ class Code(BaseModel):
 
 
 class TicketState(BaseModel):
-    """How a ticket stands. Never says who scanned it."""
+    """A ticket's state. It never identifies the person who scanned."""
 
     ticket: str
     purpose: Purpose
     status: Status
     match: Annotated[str, Field(pattern="^[1-9][0-9]$")] | None = Field(
-        description="The digits to show in large type while the phone is asked for them."
+        description="The digits to show in large type while the chat asks for them."
     )
     outcome: Outcome | None = Field(description="How a confirmed ticket ended.")
-    reason: Reason | None = Field(description="Why a rejected ticket ended.")
+    reason: Reason | None = Field(description="Why the ticket was rejected.")
     code: str | None = Field(description="For `POST /v1/exchange`, once, within 60 seconds; null once exchanged.")
     expires_at: Moment
     expires_in: Seconds
@@ -110,13 +110,13 @@ class _Person(BaseModel):
     subscribed: bool
     state: Annotated[
         str | None,
-        Field(description="What the page gave. If the site gave one, it must be the same; null never is."),
+        Field(description="As sent with the ticket. A site that sent one must refuse any other value and null."),
     ]
     via: Via
 
 
 class LoggedIn(_Person):
-    """A person who is bound to a user of the site."""
+    """The person's WeChat is bound to a user of the site."""
 
     outcome: Literal["login"]
     user_id: str
@@ -124,10 +124,10 @@ class LoggedIn(_Person):
 
 
 class Registers(_Person):
-    """A person whose WeChat is bound to no user of the site."""
+    """The person's WeChat is bound to no user of the site."""
 
     outcome: Literal["register"]
-    registration: Annotated[str, Field(description="For `POST /v1/bindings`, once the site knows its user.")]
+    registration: Annotated[str, Field(description="For `POST /v1/bindings`, once the site has a user.")]
     expires_in: Annotated[int, Field(ge=0, examples=[int(REGISTRATION_LIVES.total_seconds())])]
 
 

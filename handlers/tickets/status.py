@@ -1,4 +1,4 @@
-"""A ticket is followed by poll, long poll or stream, and cancelled (contract.md 4)."""
+"""Reads a ticket's status by poll, long poll or event stream, and cancels tickets (contract.md 4)."""
 
 import asyncio
 import hashlib
@@ -21,22 +21,22 @@ from service.crypto.keyring import ClientKeys
 from service.tickets.status import TicketView
 
 Holder = tuple[TicketHeader, ClientKeys]
-"""The header of the ticket whose secret the caller holds, and its client's keys."""
+"""The header of the authenticated ticket, and its client's keys."""
 
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
-"""Seconds of silence on a stream, at most; contract.md 4 allows 15."""
+"""Maximum seconds of silence on a stream; contract.md 4 allows 15."""
 _READING: Final = 1 / 14
-"""The share of them in which a store may answer before a comment is written without it."""
+"""The share of the heartbeat that is reserved for the read; a read that takes longer gets a comment meanwhile."""
 _AGAIN: Final = 1.0
-"""Seconds after a read that failed before a stream reads again: Redis may refuse at once."""
+"""Seconds between a failed read and the next one of a stream: Redis may refuse at once."""
 _COMMENT: Final = b":\n\n"
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
 async def read(request: web.Request, holder: Holder) -> web.Response:
-    """Tell how a ticket stands; with `Prefer: wait=N` and a matching ETag, once that changes."""
+    """Return a ticket's state; with `Prefer: wait=N` and a matching ETag, wait for a change."""
     head, keys = holder
     status = request.app[TICKET_STATUS]
     ticket = await status.read(head)
@@ -60,10 +60,10 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
 
 
 async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
-    """Tell how a ticket stands, now and whenever that changes, until it has ended.
+    """Stream a ticket's state, now and after each change, until the ticket ends.
 
-    Once begun it goes on while a store is away, with comments alone. Thousands wait in here at once, so little is
-    kept alive meanwhile (docs/benchmarks.md).
+    Once begun, a stream goes on while a store is unreachable, with comments only. Thousands wait here at once, so
+    each keeps little memory (docs/benchmarks.md).
     """
     head, keys = holder
     _refuse_body(request)
@@ -73,46 +73,46 @@ async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     with request.app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
         try:
             await response.prepare(request)
-            response.headers.clear()  # they are sent: a kilobyte less for as long as it waits
-            told = await _tell(request, response, _view(request, head, keys, ticket))
+            response.headers.clear()  # already sent: saves a kilobyte while the stream waits
+            sent = await _send(request, response, _view(request, head, keys, ticket))
             while not ticket.status.final and not draining.is_set():
                 due = asyncio.get_running_loop().time() + _HEARTBEAT
-                await status.changed(head, ticket, seconds=_beat())
+                await status.changed(head, ticket, seconds=_time_to_next_read())
                 ticket = await _reread(request, response, head, ticket, due=due)
-                told = await _tell(request, response, _view(request, head, keys, ticket), told=told)
+                sent = await _send(request, response, _view(request, head, keys, ticket), sent=sent)
         except ConnectionError:
-            pass  # the browser left
+            pass  # the browser disconnected
     return response
 
 
 async def cancel(request: web.Request, holder: Holder) -> None:
-    """End a ticket as cancelled."""
+    """Cancel a ticket."""
     head, keys = holder
     await request.app[TICKET_STATUS].cancel(head, keys.client)
 
 
 def _refuse_body(request: web.Request) -> None:
-    """Return if nothing is sent to a door that waits: it would lie there, and hide that the browser has left.
+    """Reject a request body on endpoints that wait: unread, it would hide that the browser disconnects.
 
     Raises:
         InvalidRequest: there is a body.
     """
     if request.body_exists:
-        raise InvalidRequest("who waits sends no body")
+        raise InvalidRequest("this request must not have a body")
 
 
-def _beat() -> float:
-    """Draw the seconds until a stream reads again, so that those who came at once do not wake at once."""
+def _time_to_next_read() -> float:
+    """Return random seconds until a stream reads again, so that streams begun together do not wake together."""
     return random.uniform(_HEARTBEAT / 2, _HEARTBEAT * (1 - _READING))  # noqa: S311 - no secret
 
 
 async def _reread(
     request: web.Request, response: web.StreamResponse, head: TicketHeader, ticket: Ticket, *, due: float
 ) -> Ticket:
-    """Return the ticket as it stands now, or *ticket* itself if a store is away.
+    """Return the current ticket, or *ticket* itself if a store is unreachable.
 
-    From *due* on, in the loop's time, comments are written meanwhile: a store that hangs must not silence the
-    stream (contract.md 4). The task that writes them is made only then: as a rule a read takes a millisecond.
+    From *due* on (the loop's time) comments are written while the read goes on: a store that hangs must not
+    silence the stream (contract.md 4). Their task starts only then, since most reads take a millisecond.
     """
     loop = asyncio.get_running_loop()
     commenting: list[asyncio.Task[None]] = []
@@ -129,19 +129,19 @@ async def _reread(
 
 
 async def _comment(response: web.StreamResponse) -> None:
-    """Write comments until cancelled, or until the browser has left."""
+    """Write comments until cancelled, or until the browser disconnects."""
     with suppress(ConnectionError):
         while True:
             await response.write(_COMMENT)
             await asyncio.sleep(_HEARTBEAT)
 
 
-async def _tell(request: web.Request, response: web.StreamResponse, view: TicketView, *, told: str = "") -> str:
-    """Write *view*, or a comment if it was *told* already; return what the page knows now.
+async def _send(request: web.Request, response: web.StreamResponse, view: TicketView, *, sent: str = "") -> str:
+    """Write *view*, or a comment if its ETag is *sent*, that of the last event; return its ETag.
 
-    Apart from the loop, so that no text stays alive while a stream waits.
+    A function of its own, so that no text stays alive while a stream waits.
     """
-    if (tag := _etag(view)) == told:
+    if (tag := _etag(view)) == sent:
         await response.write(_COMMENT)
         return tag
     data = to_json(_state(request, view))
@@ -155,13 +155,13 @@ def _view(request: web.Request, head: TicketHeader, keys: ClientKeys, ticket: Ti
 
 
 def _etag(view: TicketView) -> str:
-    """Stand for what the page is told, and for nothing that merely ages."""
-    told = (view.status, view.match or "", view.outcome or "", view.reason or "", view.code or "")
-    return f'"{hashlib.blake2s(" ".join(told).encode(), digest_size=9).hexdigest()}"'
+    """Return the ETag of a view: of all that may change but the seconds left."""
+    fields = (view.status, view.match or "", view.outcome or "", view.reason or "", view.code or "")
+    return f'"{hashlib.blake2s(" ".join(fields).encode(), digest_size=9).hexdigest()}"'
 
 
 def _wait(request: web.Request) -> int:
-    """Return the seconds to hold the answer; 0 for not at all."""
+    """Return the seconds to hold the answer; 0 to answer at once."""
     if "If-None-Match" not in request.headers:
         return 0
     found = _WAIT.search(listed(request, "Prefer"))

@@ -1,4 +1,4 @@
-"""WeChat's door: a verification is echoed, a push is taken and answered inside five seconds (contract.md 6)."""
+"""WeChat's callback: verifies the URL, and processes a push and answers within five seconds (contract.md 6)."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from service.wechat.push_account import PushAccount
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN: Final = 4.2
-"""Seconds: WeChat hangs up after five (wechat-protocol.md 3.4), and the answer still has to travel."""
+"""Seconds. WeChat's timeout is five (wechat-protocol.md 3.4), and the answer needs time on the network."""
 _KINDS: Final[Mapping[type[Push], str]] = {
     Scan: "scan",
     Subscribed: "followed",
@@ -30,14 +30,14 @@ _KINDS: Final[Mapping[type[Push], str]] = {
 
 
 async def verify(request: web.Request) -> web.Response:
-    """Echo what WeChat signed, so that it accepts this address."""
+    """Answer WeChat's URL verification with the echostr."""
     with _refusals_logged(account := _account(request)):
         echo = account.verify(request.query)
     return web.Response(text=echo, content_type="text/plain")
 
 
 async def receive(request: web.Request) -> web.Response:
-    """Take one push; acknowledge it only when its effect is kept."""
+    """Process one push; acknowledge it only once its effect is committed."""
     account = _account(request)
     refuse_compressed(request)
     _refuse_forgers(request, account)
@@ -49,16 +49,16 @@ async def receive(request: web.Request) -> web.Response:
             request.app[METRICS].pushes.labels(account.name, _KINDS[type(delivery.event)]).inc()
             text = await request.app[PUSH_DISPATCHER].handle(account.name, delivery.event)
     except TimeoutError as e:
-        raise StoreUnavailable("not done in time") from e
+        raise StoreUnavailable("the push was not processed in time") from e
     answer = account.reply(delivery, text, now=request.app[CLOCK]())
     return web.Response(body=answer.body, content_type=answer.content_type, charset="utf-8")
 
 
 def _refuse_forgers(request: web.Request, account: PushAccount) -> None:
-    """Return if the address has not sent too many wrong signatures, or the query shows a right one.
+    """Refuse an address that sent too many wrong signatures, unless the query is signed.
 
     Raises:
-        RateLimited: neither.
+        RateLimited: it sent too many.
     """
     if (address := authentication.throttle_address(request)) and not account.vouched(
         request.query, now=request.app[CLOCK]()
@@ -68,11 +68,11 @@ def _refuse_forgers(request: web.Request, account: PushAccount) -> None:
 
 @contextmanager
 def _refusals_logged(account: PushAccount) -> Iterator[None]:
-    """Tell the operator in a word why a push was not believed; its sender is not told."""
+    """Log why a request is refused; its sender does not get the reason."""
     try:
         yield
     except (BadSignature, Malformed) as e:
-        log.info("refused a push", extra={"account": account.name, "fault": e.fault})
+        log.info("callback: refused a push: %s", e.fault, extra={"account": account.name, "fault": e.fault})
         raise
 
 

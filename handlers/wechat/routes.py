@@ -21,12 +21,12 @@ from models import errors
 _TAG: Final = "callback"
 _PATH: Final = "/wechat/{account}"
 _ACCOUNT: Final = in_path("account", NAME, "The account's name in the configuration.")
-_PUSH: Final[Schema] = {**text(64 * 1024), "description": "A push as WeChat writes it."}
+_PUSH: Final[Schema] = {**text(64 * 1024), "description": "A push in WeChat's format."}
 _REFUSED: Final = (errors.BadSignature, errors.NotFound, errors.RateLimited)
 
 
 def _signed(*names: str) -> tuple[Parameter, ...]:
-    """Return the account in the address, and these parameters of WeChat's query (wechat-protocol.md 3)."""
+    """Return the path parameter and the query parameters *names* (wechat-protocol.md 3)."""
     lengths = {"signature": 40, "timestamp": 10, "nonce": 64, "msg_signature": 40}
     schemas = {name: text(lengths[name]) if name in lengths else LINE for name in names}
     return (_ACCOUNT, *(in_query(name, schema, "As WeChat sends it.") for name, schema in schemas.items()))
@@ -47,11 +47,11 @@ OPERATIONS: Final = (
         raw_body={"text/xml": _PUSH, JSON: _PUSH},
         answers={
             200: Answer(
-                "What it does is kept; `success`, or a reply written and sealed as the push was.",
+                "The effect is committed. `success`, or a reply in the push's own format and encryption.",
                 {"text/plain": TEXT, "application/xml": TEXT, JSON: {"type": "object"}},
             ),
         },
         refuses=(*_REFUSED, errors.PayloadTooLarge, errors.UnsupportedMediaType, errors.StoreUnavailable),
-        repeats=True,  # a parameter that stands twice is a wrong signature
+        repeats=True,  # a repeated parameter is a wrong signature
     ),
 )

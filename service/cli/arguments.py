@@ -1,4 +1,4 @@
-"""What the commands share: exit statuses, options, types of arguments and tables of commands."""
+"""Shared by all commands: exit statuses, options, argument types and tables of commands."""
 
 import argparse
 import os
@@ -26,19 +26,19 @@ def load_settings(arguments: Arguments) -> Settings:
 
 def config_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings to read (./config.yaml if there is one)"
+        "--config", type=Path, metavar="FILE", help="the configuration (default: ./config.yaml, if it exists)"
     )
 
 
 def printable_text(text: str) -> str:
-    if not text.isprintable():  # an argument that is no UTF-8 is not
+    if not text.isprintable():  # an argument that is not UTF-8 is not printable
         raise argparse.ArgumentTypeError("must be printable")
     return text
 
 
 def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
-        raise argparse.ArgumentTypeError("must be a whole number from 1 on")
+        raise argparse.ArgumentTypeError("must be a whole number, 1 or more")
     return int(text)
 
 
@@ -50,12 +50,13 @@ def port_number(text: str) -> int:
 
 Options = Callable[[argparse.ArgumentParser], None]
 Commands = dict[str, tuple[Callable[[Arguments], int] | None, Options, str]]
-"""What runs (None: the commands below it), its options, and what it does."""
+"""By name: the function to run (None for a group of commands), its options, and a summary."""
 
 
 def add_commands(table: Commands, parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for name, (run, options, summary) in table.items():
-        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        description = f"{summary[0].upper()}{summary[1:]}."
+        command = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
         command.set_defaults(run=run)
         options(command)

@@ -9,7 +9,7 @@ from models.audit import AuditEvent
 from models.binding import Change
 from service.cli.arguments import GOOD, Arguments, config_option, load_settings, printable_text, whole_number
 
-_EVENTS: Final = (*AuditEvent, *Change)
+_EVENTS: Final = tuple(event.value for event in (*AuditEvent, *Change))
 
 
 def print_audit_log(arguments: Arguments) -> int:
@@ -24,18 +24,20 @@ def print_audit_log(arguments: Arguments) -> int:
 
 def audit_options(parser: argparse.ArgumentParser) -> None:
     config_option(parser)
-    parser.add_argument("--since", type=_since, metavar="WHEN", help="24h, 7d, or a time such as 2026-11-20T08:00")
-    parser.add_argument("--event", choices=_EVENTS, metavar="WORD", help="one of " + ", ".join(_EVENTS))
-    parser.add_argument("--client", type=printable_text, metavar="NAME", help="of this site")
-    parser.add_argument("--user-id", type=printable_text, metavar="ID", help="of this user of a site")
     parser.add_argument(
-        "--openid", type=printable_text, metavar="OPENID", help="of this person; all of it is needed"
+        "--since", type=_since, metavar="WHEN", help="entries of the last 24h or 7d, or since 2026-11-20T08:00"
     )
-    parser.add_argument("--ticket", type=printable_text, metavar="TICKET", help="of this ticket")
     parser.add_argument(
-        "--limit", type=whole_number, default=100, metavar="N", help="the last so many lines (100)"
+        "--event", choices=_EVENTS, metavar="WORD", help="entries of one event: " + ", ".join(_EVENTS)
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument("--client", type=printable_text, metavar="NAME", help="entries of this site")
+    parser.add_argument("--user-id", type=printable_text, metavar="ID", help="entries of this user of a site")
+    parser.add_argument("--openid", type=printable_text, metavar="OPENID", help="entries of this openid, in full")
+    parser.add_argument("--ticket", type=printable_text, metavar="TICKET", help="entries of this ticket")
+    parser.add_argument(
+        "--limit", type=whole_number, default=100, metavar="N", help="the newest N entries (default: 100)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
 def _since(text: str) -> datetime:
@@ -44,4 +46,4 @@ def _since(text: str) -> datetime:
     try:
         return since(text, now=datetime.now(UTC))
     except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError("must be such as 90s, 30m, 24h, 7d or 2026-11-20T08:00") from None
+        raise argparse.ArgumentTypeError("must be like 90s, 30m, 24h, 7d or 2026-11-20T08:00") from None

@@ -1,4 +1,4 @@
-"""`scanbind keys`: make keys and secrets, rotate them, and bring the database under the newest."""
+"""`scanbind keys`: make keys and secrets, rotate them, and encrypt the database with the newest key."""
 
 import argparse
 import asyncio
@@ -30,7 +30,7 @@ def _new_key(arguments: Arguments) -> int:
     from service.crypto.client_secrets import fresh_secret, hash_of  # noqa: PLC0415 - only what runs is imported
     from service.crypto.secret_key_file import fresh_key  # noqa: PLC0415 - only what runs is imported
 
-    print(_FRESH[arguments.kind], file=sys.stderr)
+    print(_KINDS[arguments.kind], file=sys.stderr)
     if arguments.kind != "client":
         print(fresh_key())
         return GOOD
@@ -46,29 +46,29 @@ def _rotate_key(arguments: Arguments) -> int:
         place = rotate(load_settings(arguments))
     except ConfiguredKeyError:
         return fail(
-            "secret_key stands in your configuration: put a new one before it; "
-            "`scanbind keys new secret_key` makes one"
+            "secret_key is set in your configuration: put a new key before it; "
+            "`scanbind keys new secret_key` prints one"
         )
     minutes = math.ceil(OLD_KEY_NEEDED.total_seconds() / 60)
-    print(f"a new key stands first in {place}: restart the service; {minutes} minutes later the older may go")
+    print(f"added a new key to {place}: restart the service; {minutes} minutes later the older may be removed")
     return GOOD
 
 
 def _kind_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=_FRESH, help="what the key is for")
+    parser.add_argument("kind", choices=_KINDS, help="what the key is for")
 
 
 def key_commands(parser: argparse.ArgumentParser) -> None:
     add_commands(_KEY_COMMANDS, parser)
 
 
-_FRESH: Final = {
-    "secret_key": "a key for secret_key: put it before the one in use; with several processes, first behind it",
+_KINDS: Final = {
+    "secret_key": "a key for secret_key: put it before the key in use; with several processes, first after it",
     "client": "the secret is for the site's back end, the hash for clients.NAME.secret_hash",
-    "encryption": "a key for encryption.keys: docs/operations.md says in which steps it takes over",
+    "encryption": "a key for encryption.keys: docs/operations.md describes the steps of a rotation",
 }
 _KEY_COMMANDS: Final[Commands] = {
-    "new": (_new_key, _kind_argument, "print a fresh key or secret"),
-    "rotate": (_rotate_key, config_option, "put a fresh key before the one that scanbind keeps in data_dir"),
-    "encrypt": (encrypt, config_option, "bring everybody in the database under the newest of encryption.keys"),
+    "new": (_new_key, _kind_argument, "print a new key or secret"),
+    "rotate": (_rotate_key, config_option, "put a new key before the one that scanbind keeps in data_dir"),
+    "encrypt": (encrypt, config_option, "encrypt all openids and unionids with the newest of encryption.keys"),
 }

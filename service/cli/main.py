@@ -1,7 +1,7 @@
-"""The command line: reads arguments, starts what they name, prints what comes of it. Decides nothing.
+"""The command line: parses the arguments, runs the command and returns its exit status.
 
-Exit status: 0 good, 1 failed, 2 wrong usage or configuration. Each command imports what it runs, so that the
-others start fast.
+Exit status: 0 success, 1 failure, 2 wrong usage or configuration. Each command imports what it needs when it runs,
+so that the others start fast.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has read enough: `scanbind audit | head`
+    except BrokenPipeError:  # the reader closed the pipe: `scanbind audit | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except ConfigError as error:
@@ -43,15 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 _COMMANDS: Final[Commands] = {
     "serve": (run_service, serve_options, "run the service"),
-    "demo": (run_demo_site, demo_options, "try everything on this machine, with a pretend WeChat and a shop"),
-    "sandbox": (run_sandbox, sandbox_options, "run the pretend WeChat alone"),
-    "migrate": (run_migrations, config_option, "bring the database to the newest revision"),
-    "check-config": (check_configuration, config_option, "name every fault of the configuration"),
+    "demo": (run_demo_site, demo_options, "run the service, the WeChat sandbox and a demo shop on this machine"),
+    "sandbox": (run_sandbox, sandbox_options, "run the WeChat sandbox alone"),
+    "migrate": (run_migrations, config_option, "create the database's tables, or update them to this version"),
+    "check-config": (check_configuration, config_option, "list every fault of the configuration"),
     "widget": (print_widget_tags, config_option, "print the script tags that pin this version in a page"),
-    "audit": (print_audit_log, audit_options, "read the record of what matters to security"),
+    "audit": (print_audit_log, audit_options, "print the audit log"),
     "keys": (None, key_commands, "make keys and rotate them"),
-    "privacy": (None, privacy_commands, "hand out or erase what is held about somebody"),
-    "doctor": (run_doctor, config_option, "try everything that is configured, and say what to do"),
+    "privacy": (None, privacy_commands, "export or erase the data of a person or a user"),
+    "doctor": (run_doctor, config_option, "check everything that is configured, and suggest remedies"),
 }
 
 
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="scanbind",
         description="Scan with WeChat: log in, register, bind an account, and disconnect again.",
         epilog="Settings come from config.yaml, then SCANBIND_ variables (SCANBIND_SERVER__PORT=9000).",
+        allow_abbrev=False,
     )
     add_commands(_COMMANDS, parser)
     return parser

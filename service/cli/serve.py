@@ -1,4 +1,4 @@
-"""`scanbind serve`, `demo` and `sandbox`: run the service, or try it."""
+"""`scanbind serve`, `demo` and `sandbox`: run the service, or try it out."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ def run_service(arguments: Arguments) -> int:
 def run_demo_site(arguments: Arguments) -> int:
     from service.server.demo import run_demo  # noqa: PLC0415 - only what runs is imported
 
-    logs.setup("WARNING")  # the terminal is for the addresses
+    logs.setup("WARNING")  # keeps the terminal free for the addresses
     return asyncio.run(run_demo(os.environ, port=arguments.port, on_lan=arguments.lan))
 
 
@@ -35,25 +35,29 @@ def run_sandbox(arguments: Arguments) -> int:
 
 def serve_options(parser: argparse.ArgumentParser) -> None:
     config_option(parser)
-    parser.add_argument("--log-level", choices=logs.LEVELS, default="INFO", help="the least that is logged (INFO)")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="INFO", help="lowest level (default: INFO)")
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=port_number, default=8081, help="the shop's port (8081)")
+    parser.add_argument("--port", type=port_number, default=8081, help="the shop's port (default: 8081)")
     parser.add_argument(
         "--lan",
         action="store_true",
-        help="let phones on the local network in, and anybody else on it: everything is open to them meanwhile",
+        help="listen on the local network, so that phones can take part; every machine on it can use everything",
     )
 
 
 def sandbox_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)")
-    parser.add_argument("--port", type=port_number, default=8082, help="the port; 0 takes a free one (8082)")
-    parser.add_argument("--public-url", metavar="URL", help="how phones reach it, if not by host and port")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=port_number, default=8082, help="the port, 0 for a free one (default: 8082)"
+    )
+    parser.add_argument(
+        "--public-url", metavar="URL", help="the sandbox's address for phones, if not host and port"
+    )
     parser.add_argument(
         "--callback",
         metavar="URL",
         default="http://127.0.0.1:8080/wechat/main",
-        help="where pushes go (http://127.0.0.1:8080/wechat/main)",
+        help="the address to push to (default: http://127.0.0.1:8080/wechat/main)",
     )

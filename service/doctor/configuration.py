@@ -1,4 +1,4 @@
-"""Checks what the configuration allows and should not."""
+"""Checks the configuration."""
 
 from collections.abc import AsyncIterator
 
@@ -12,12 +12,14 @@ async def check_configuration(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding(True, "configuration", "good")
     for part in ("accounts", "clients"):
         if not getattr(settings, part):
-            yield Finding(None, part, "there are none, so nobody can scan", f"configure {part} in config.yaml")
+            yield Finding(
+                None, part, "none are configured: there is nothing to scan", f"add {part} to config.yaml"
+            )
     for name, account in settings.accounts.items():
         if account.mode == "plain":
             yield Finding(
                 None,
                 f"accounts.{name}.mode",
-                "in plain mode nothing signs the body: whoever sees one push can forge any scan",
-                "choose safe mode in WeChat's console and here",
+                "plain mode does not sign the body: with one push an attacker can forge any scan",
+                "choose safe mode in WeChat's console and set it here",
             )

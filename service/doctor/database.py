@@ -1,4 +1,4 @@
-"""Checks the tables, and whether their people are sealed with the newest key."""
+"""Checks the database: that it answers, its tables, and encryption with the newest key."""
 
 from collections.abc import AsyncIterator
 
@@ -24,5 +24,5 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         cipher = reencryption.cipher(settings)
         await reencryption.check(sql, cipher)
         if left := await reencryption.stale(sql, cipher):
-            message = f"{left:,} people stand in the clear or under an older key"
+            message = f"{left:,} people are stored unencrypted or under an older key"
             yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")

@@ -1,4 +1,4 @@
-"""What a check found, as it is printed."""
+"""The result of a check, as it is printed."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ _MARKS: Final = {True: "good", None: "warning", False: "failed"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `ok` is None for what works but should be different."""
+    """One result; `ok` is None for a warning."""
 
     ok: bool | None
     subject: str
@@ -20,4 +20,4 @@ class Finding:
         return f"{found}\n{'':9}remedy: {self.remedy}" if self.remedy else found
 
 
-REACH: Final = "see that what the {} settings name is there and can be reached from here"
+REACH: Final = "check that the hosts in the {} settings exist and are reachable from here"

@@ -1,4 +1,4 @@
-"""Checks that the public address leads to a running service."""
+"""Checks that a running service answers at the public address."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -16,25 +16,25 @@ async def check_public_url(settings: Settings) -> AsyncIterator[Finding]:
     url, subject = settings.server.public_url, "server.public_url"
     parts = urlsplit(url)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
-        if await _lives(http, f"{url}/livez"):
-            yield Finding(True, subject, f"{url} leads here")
+        if await _is_alive(http, f"{url}/livez"):
+            yield Finding(True, subject, f"scanbind answers at {url}")
         else:
-            remedy = "start the service, or correct the address, its DNS name or the proxy before it"
+            remedy = "start the service, or correct the address, its DNS name or the proxy in front of it"
             yield Finding(False, subject, f"no scanbind answers at {url}", remedy)
     if parts.hostname in _LOOPBACK:
-        remedy = "set the address that the internet reaches, once real people are to scan"
-        yield Finding(None, subject, "only this machine reaches it, so WeChat cannot", remedy)
+        remedy = "set an address that WeChat and phones can reach, before real use"
+        yield Finding(None, subject, "only reachable from this machine, so WeChat cannot push to it", remedy)
     elif parts.scheme != "https":
-        yield Finding(None, subject, "secrets travel in the clear", "put it behind https")
+        yield Finding(None, subject, "without https, secrets are sent unencrypted", "put it behind https")
     elif parts.port not in (None, 443):  # wechat-protocol.md 3.1
         remedy = "serve https on port 443"
-        yield Finding(None, subject, "WeChat pushes to the ports 80 and 443 alone", remedy)
+        yield Finding(None, subject, "WeChat pushes only to ports 80 and 443", remedy)
     if parts.scheme == "https" and not settings.server.trusted_proxies:
-        message = "none, so all visitors behind the proxy have its address: they are counted, and named, as one"
-        yield Finding(None, "server.trusted_proxies", message, "name the proxy's network")
+        message = "empty: behind a proxy all visitors have its address, in rate limits and in the chat"
+        yield Finding(None, "server.trusted_proxies", message, "list the proxy's network")
 
 
-async def _lives(http: aiohttp.ClientSession, url: str) -> bool:
+async def _is_alive(http: aiohttp.ClientSession, url: str) -> bool:
     try:
         async with http.get(url, allow_redirects=False) as response:
             return response.status == 200 and await response.json() == {"status": "alive"}

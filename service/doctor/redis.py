@@ -1,4 +1,4 @@
-"""Checks that Redis keeps what it is given, and how many of the day's codes are used."""
+"""Checks Redis: that it answers, eviction, persistence, and how much of the day's QR code quota is used."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -17,7 +17,7 @@ from service.storage.redis import connect
 from service.storage.stores import open_redis
 
 _NEARLY: Final = 0.8
-"""The share of a day's codes from which on somebody should know."""
+"""The share of the day's quota from which on the finding is a warning."""
 
 
 async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
@@ -25,9 +25,9 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
         try:
             client = await stack.enter_async_context(open_redis(settings))
         except FolderInUseError as in_use:
-            yield Finding(True, "redis", "embedded, and in the hands of a scanbind that runs")
-            async with connect(in_use.url) as theirs:
-                async for finding in _codes(settings, theirs):
+            yield Finding(True, "redis", "embedded, in use by a running scanbind")
+            async with connect(in_use.url) as running:
+                async for finding in _codes(settings, running):
                     yield finding
             return
         try:
@@ -43,23 +43,27 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIterator[Finding]:
-    """Tell how many of WeChat's codes were asked for today."""
+    """Report how many QR codes were requested from WeChat today."""
     quota = QrQuota(client, accounts=settings.accounts, clock=lambda: datetime.now(UTC))
     for name, account in settings.accounts.items():
         subject, used, total = f"accounts.{name}.codes_per_day", await quota.used(name), account.codes_per_day
-        message = f"{used} of {total} codes were asked of WeChat today"
+        message = f"{used} of {total} QR codes were requested from WeChat today"
         if used >= available(account, Purpose.LOGIN):
             left = max(0, total - used)
             message += f"; logins are refused, and {left} are left for binds"
-            yield Finding(None, subject, message, "find out who asks for so many; it goes on tomorrow")
+            yield Finding(
+                None, subject, message, "find the client that requests so many; the quota is renewed tomorrow"
+            )
         elif used >= _NEARLY * total:
-            yield Finding(None, subject, message, "find out who asks for so many, before logins are refused")
+            yield Finding(
+                None, subject, message, "find the client that requests so many, before logins are refused"
+            )
         else:
             yield Finding(True, subject, message)
 
 
 def _facts(info: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return one server's INFO; of a cluster's, the first."""
+    """Return the INFO of one server; of a cluster, of its first node."""
     first = next(iter(info.values()), None)
     return first if isinstance(first, dict) and "redis_version" in first else info
 
@@ -70,8 +74,8 @@ def _redis_facts(facts: Mapping[str, Any]) -> list[Finding]:
     findings = [Finding(True, "redis", f"{name} {version} answers")]
     if facts.get("maxmemory") and facts.get("maxmemory_policy") != "noeviction":
         remedy = "set maxmemory-policy to noeviction"
-        findings.append(Finding(None, "redis", "may drop tickets when memory runs short", remedy))
+        findings.append(Finding(None, "redis", "may evict tickets when memory is full", remedy))
     if not facts.get("aof_enabled"):
         remedy = "set appendonly to yes"
-        findings.append(Finding(None, "redis", "forgets scans in progress when it is restarted", remedy))
+        findings.append(Finding(None, "redis", "loses scans in progress when it restarts", remedy))
     return findings

@@ -1,6 +1,6 @@
-"""Tries everything that is configured and says what to do. Changes nothing but what a start would change.
+"""Checks everything that is configured and suggests remedies. Changes nothing but what a start would change.
 
-Each check gives findings, never an exception: whoever asks wants all that is wrong, not the first of it.
+Checks give findings and never raise, so that one run reports everything that is wrong.
 """
 
 import asyncio
@@ -20,18 +20,22 @@ PATIENCE: Final = 15.0
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at configuration, Redis, database, public address, every account and the clock, in this order."""
+    """Check the configuration, Redis, the database, the public address, every account and the clock."""
     findings = []
     for subject, check in _CHECKS.items():
         try:
             async with asyncio.timeout(PATIENCE):
                 findings += [finding async for finding in check(settings)]
         except ConfigError as error:
-            findings += [Finding(False, subject, fault, "correct it and ask again") for fault in error.faults]
+            findings += [
+                Finding(False, subject, fault, "correct it and run the doctor again") for fault in error.faults
+            ]
         except TimeoutError:
-            findings.append(Finding(False, subject, f"no answer in {PATIENCE:.0f} seconds", REACH.format(subject)))
-        except Exception as error:  # noqa: BLE001 - a check that falls ill is a finding like another
-            findings.append(Finding(False, subject, f"ended in {type(error).__name__}", REACH.format(subject)))
+            findings.append(
+                Finding(False, subject, f"no answer within {PATIENCE:.0f} seconds", REACH.format(subject))
+            )
+        except Exception as error:  # noqa: BLE001 - a check that fails is a finding, too
+            findings.append(Finding(False, subject, f"failed with {type(error).__name__}", REACH.format(subject)))
     return findings
 
 

@@ -1,4 +1,4 @@
-"""The composition root: builds everything once, in order, and takes it down in the opposite one."""
+"""The composition root: builds everything once, in order, and closes it in reverse order."""
 
 import asyncio
 import logging
@@ -135,14 +135,14 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     app[app_keys.TICKET_ISSUER] = tickets.issuer
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = pushes
-    metrics.watch("waiting", "Pages that wait for a change in this process.", lambda: feed.waiting)
-    metrics.watch("audit_lost", "Audit log entries that could not be written in time.", lambda: base.audit.lost)
+    metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
+    metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings)
     return [feed.run, records.projection.run, people.follower_refresh.run, base.audit.run, cleaning]
 
 
 def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
-    """Return the work that throws away what is over."""
+    """Return the background task that deletes rows past their retention."""
     kept = app[app_keys.SETTINGS].privacy
     purges = (
         (endings.purge, timedelta(days=kept.endings_days)),
@@ -155,11 +155,11 @@ def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
 
 
 async def _written(audit: AuditLog) -> None:
-    """Write the last of the record, after all that could have added to it has ended."""
+    """Write the last entries of the audit log, after everything that adds entries has ended."""
     try:
         await audit.finish()
     except StoreUnavailable as e:
-        log.error("the end of the record is lost: %s", e.detail)  # noqa: TRY400 - the cause says no more
+        log.error("audit log: the last entries are lost: %s", e.detail)  # noqa: TRY400 - the cause adds nothing
 
 
 def _database(settings: Settings) -> AbstractAsyncContextManager[Database]:

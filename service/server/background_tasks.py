@@ -1,4 +1,4 @@
-"""Work that goes on beside the server for as long as it runs, whatever goes wrong with it."""
+"""Background tasks, which run beside the server and are restarted when they fail."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ from service.concurrency.tasks import cancel_and_wait
 log = logging.getLogger(__name__)
 
 Work = Callable[[], Awaitable[None]]
-"""Goes on until it is cancelled."""
+"""Runs until it is cancelled."""
 AGAIN: Final = 1.0
-"""Seconds before work that failed begins again."""
+"""Seconds before failed work is restarted."""
 
 
 @asynccontextmanager
 async def beside(work: Iterable[Work]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Run *work* beside the server; end and await all of it at the end."""
+    """Run each of *work* in a task; cancel and await the tasks at the end."""
     tasks = [asyncio.create_task(_kept_running(one)) for one in work]
     try:
         yield tasks
@@ -27,10 +27,10 @@ async def beside(work: Iterable[Work]) -> AsyncIterator[list[asyncio.Task[None]]
 
 
 async def _kept_running(work: Work) -> None:
-    """Begin again whenever *work* ends: one record that it cannot digest must not end it for everybody."""
+    """Restart *work* when it ends: one entry that it cannot process must not stop it for good."""
     while True:
         try:
             await work()
         except Exception:
-            log.exception("background work has failed; it begins again")
+            log.exception("background task: failed, restarting")
         await asyncio.sleep(AGAIN)

@@ -1,7 +1,7 @@
-"""Everything at once on one machine: the service, a pretend WeChat and a shop that uses both.
+"""Runs the service, the WeChat sandbox and a demo shop on one machine.
 
-The shop and the pretend WeChat remember nothing after their end; the service keeps what it learnt in `data_dir`.
-Browsers and codes use the addresses that are printed; service and WeChat reach each other on this machine.
+The shop and the sandbox keep nothing after they end; the service stores its data in `data_dir`. Browsers and QR
+codes use the printed addresses; the service and the sandbox call each other on this machine.
 """
 
 import asyncio
@@ -35,23 +35,23 @@ PHONE_PORT: Final = 8082
 DATA_DIR: Final = Path("var") / "demo"
 _SERVER: Final = "SCANBIND_SERVER"
 _SHUTDOWN: Final = 2.0
-_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - told apart here, and listened on only when asked for
-"""The host that listens on every address."""
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - compared here, and listened on only with --lan
+"""The host of a socket that listens on all addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Where the three are, as browsers reach them, each without a slash at its end."""
+    """The addresses of the three sites for browsers, without a trailing slash."""
 
     shop: str
     phone: str
     service: str
     shared: bool
-    """Other machines reach them, too."""
+    """Whether other machines can reach them."""
 
 
 async def run_demo(environ: Mapping[str, str], *, port: int, on_lan: bool) -> int:
-    """Run the demo until SIGINT or SIGTERM; print where it is; return the exit status.
+    """Run the demo until SIGINT or SIGTERM; print its addresses; return the exit status.
 
     Raises: see `trial`.
     """
@@ -67,15 +67,15 @@ async def run_demo(environ: Mapping[str, str], *, port: int, on_lan: bool) -> in
 
 @asynccontextmanager
 async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) -> AsyncIterator[Demo]:
-    """Run all three for as long as the context lasts; a port that is taken is replaced by a free one.
+    """Run all three while the context lasts; a port in use is replaced by a free one.
 
-    SCANBIND_ variables of *environ* change the service as they always do; *port* is the shop's. *on_lan* lets
-    other machines of the local network in.
+    SCANBIND_ variables of *environ* configure the service as usual; *port* is the shop's. With *on_lan* the sites
+    listen on the local network.
 
     Raises:
         ConfigError: a variable is wrong, or the folder cannot be used.
         StoreUnavailable: a store does not start.
-        OSError: the host is not this machine's, or of IPv6, or there is no local network.
+        OSError: the host is not this machine's or is an IPv6 address, or there is no local network.
     """
     given = {"host": _EVERYWHERE} if on_lan else {}
     wanted = _server(environ, **given)
@@ -83,15 +83,15 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
         service, shop, phone = (
             stack.enter_context(_listen(wanted.host, number)) for number in (wanted.port, port, PHONE_PORT)
         )
-        where = _seen_by_browsers(shop=shop, phone=phone, service=service, on_lan=on_lan)
-        # By way of the loopback, so that the account's credentials stay the same when the network is another.
+        where = _browser_addresses(shop=shop, phone=phone, service=service, on_lan=on_lan)
+        # Over loopback, so that the account's credentials do not change with the network.
         account = sandbox.app.default_account(f"{_address(service)}/wechat/main")
         password = secrets.token_urlsafe(24)
         values = _values(where, account, password=password, wechat=_address(phone), shop_port=_port(shop))
         settings = validate(values, environ)
         await stack.enter_async_context(_site(sandbox.app.make_app([account], public_url=where.phone), phone))
         site = await stack.enter_async_context(running(settings, sock=service))
-        await _forget(site)
+        await _disconnect_ready_users(site)
         front = demo.shop.make_app(
             scanbind_url=settings.server.public_url,
             client_id=CLIENT,
@@ -104,9 +104,9 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
 
 
 def _server(environ: Mapping[str, str], **given: str) -> Server:
-    """Return where the service is to listen, which the rest of the settings follows from.
+    """Return the server's settings, from which the other settings are derived.
 
-    Variables below `accounts` and `clients` change what is there only later; alone they would be half of it.
+    Variables of `accounts` and `clients` are left out here: alone, they are not a complete account or client.
     """
     own = {name: value for name, value in environ.items() if name.startswith(_SERVER)}
     return validate({"server": given}, own).server
@@ -115,7 +115,7 @@ def _server(environ: Mapping[str, str], **given: str) -> Server:
 def _values(
     where: Demo, account: OfficialAccount, *, password: str, wechat: str, shop_port: int
 ) -> dict[str, Any]:
-    """Return the settings the demo needs, in the shape of config.yaml."""
+    """Return the demo's settings, in the shape of config.yaml."""
     return {
         "data_dir": str(DATA_DIR),
         "server": {"public_url": where.service},
@@ -140,16 +140,16 @@ def _values(
     }
 
 
-async def _forget(service: Running) -> None:
-    """Disconnect the shop's ready users: the WeChats they had in an earlier demo are gone."""
+async def _disconnect_ready_users(service: Running) -> None:
+    """Disconnect the shop's predefined users: their WeChats existed only in an earlier demo."""
     for name in READY:
         await service.app[app_keys.BINDINGS].disconnect(CLIENT, UserId(name), account=None, now=utcnow())
 
 
 def _listen(host: str, port: int) -> socket.socket:
     if ":" in host:
-        # A page's security policy cannot name one (CSP 3, 2.3.1): the shop's page would be shown no code.
-        raise OSError(errno.EAFNOSUPPORT, "the demo needs an address of IPv4 in SCANBIND_SERVER__HOST")
+        # A content security policy cannot contain one (CSP 3, 2.3.1): the shop's page could not load the QR code.
+        raise OSError(errno.EAFNOSUPPORT, "the demo needs an IPv4 address in SCANBIND_SERVER__HOST")
     try:
         return socket.create_server((host, port))
     except OSError as error:
@@ -158,8 +158,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, 0))
 
 
-def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: socket.socket, on_lan: bool) -> Demo:
-    """Return where browsers find the three: those on the local network, if any, else those on this machine."""
+def _browser_addresses(*, shop: socket.socket, phone: socket.socket, service: socket.socket, on_lan: bool) -> Demo:
+    """Return the addresses for browsers: on the local network if it is used, else on this machine."""
     host = lan_address.own_address() if on_lan and _host(shop) == _EVERYWHERE else None
     return Demo(
         shop=_address(shop, host),
@@ -170,7 +170,7 @@ def _seen_by_browsers(*, shop: socket.socket, phone: socket.socket, service: soc
 
 
 def _address(listening: socket.socket, host: str | None = None) -> str:
-    """Return the address of *listening* by way of *host*; without one, as this machine reaches it."""
+    """Return the URL of *listening* at *host*; without *host*, the URL on this machine."""
     own = "127.0.0.1" if _host(listening) == _EVERYWHERE else _host(listening)
     return f"http://{host or own}:{_port(listening)}"
 
@@ -199,14 +199,14 @@ def _announcement(where: Demo) -> str:
     return (
         f"scanbind demo is ready: {where.shop}/\n\n"
         f"  shop     {where.shop}/   sign in as {users}\n"
-        f"  phone    {where.phone}/   a pretend WeChat, to scan the shop's codes with\n"
+        f"  phone    {where.phone}/   the WeChat sandbox, which scans the shop's QR codes\n"
         f"  service  {where.service}/\n\n"
         f"{_SHARED if where.shared else ''}"
-        "Ctrl-C ends it.\n"
+        "Press Ctrl-C to stop it.\n"
     )
 
 
 _SHARED: Final = (
-    "Anybody on this network can use all three while the demo runs.\n"
-    "A phone on it scans the shop's codes with its own camera.\n\n"
+    "Every machine on this network can use all three while the demo runs.\n"
+    "A phone on it can scan the shop's QR codes with its own camera.\n\n"
 )

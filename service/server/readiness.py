@@ -1,6 +1,6 @@
-"""Whether the stores take what the service needs: a write each, and not merely an answer.
+"""Readiness checks of the stores, with a write each.
 
-A full disk, a read-only replica and a Redis over its `maxmemory` all go on answering reads.
+A full disk, a read-only replica and a Redis over its `maxmemory` still answer reads.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from service.storage.database import Database
 from service.storage.redis import redis_errors
 
 _FRESH: Final = 1.0
-"""Seconds for which an outcome is given again, so that a stranger who polls does not make the stores write."""
+"""Seconds for which a result is reused, so that callers who poll cannot make the stores write."""
 _KEY: Final = "scanbind:ready"
 _KEPT: Final = 60
-"""Seconds after which Redis forgets the key."""
+"""Seconds after which the key expires."""
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(slots=True)
 class SharedCheck:
-    """A check that runs once for all who ask at the same time, and once in `_FRESH` seconds."""
+    """A check that runs once for all concurrent callers, and at most once in `_FRESH` seconds."""
 
     check: Check
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -36,7 +36,7 @@ class SharedCheck:
     _failure: BaseException | None = field(default=None, init=False)
 
     async def __call__(self) -> None:
-        """Raise what the check has raised."""
+        """Raise RuntimeError if the check failed."""
         async with self._turn:
             if asyncio.get_running_loop().time() >= self._until:
                 await self._run()
@@ -49,7 +49,7 @@ class SharedCheck:
         except BaseException as e:
             self._failure = e
             if not isinstance(e, Exception):
-                raise  # cancelled: whoever asked has no more time
+                raise  # cancelled: the caller's time is up
         else:
             self._failure = None
         finally:
@@ -57,7 +57,7 @@ class SharedCheck:
 
 
 async def redis_takes_writes(redis: "Redis | RedisCluster") -> None:
-    """Write a key that Redis forgets by itself.
+    """Write a key that expires.
 
     Raises:
         StoreUnavailable: Redis does not answer or refuses writes.
@@ -67,9 +67,10 @@ async def redis_takes_writes(redis: "Redis | RedisCluster") -> None:
 
 
 async def database_takes_writes(database: Database) -> None:
-    """Add a row and delete it again, in one transaction that is committed: only a commit reaches the disk.
+    """Insert a row and delete it in one committed transaction: only a commit reaches the disk.
 
-    The row is nobody else's, so that no process waits for another that hangs, and no transaction ever sees it.
+    Each check has a row of its own, so that no process waits for another that hangs. Other transactions never read
+    it.
 
     Raises:
         StoreUnavailable: the database does not answer or refuses writes.

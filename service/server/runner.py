@@ -1,4 +1,4 @@
-"""Serves the application: from an open door to a graceful end, in the order that lets everybody finish."""
+"""Serves the application, and stops it gracefully: open requests are finished first."""
 
 import asyncio
 import gc
@@ -26,38 +26,38 @@ from service.server.stopping import STOP, Step
 log = logging.getLogger(__name__)
 
 _DRAIN: Final = 1.0
-"""Seconds between turning unready and closing the door, for whoever balances the load to notice."""
+"""Seconds between turning unready and closing the listening socket, for load balancers to notice."""
 _AT_ONCE: Final = 0.01
-"""Seconds for requests that are dropped; aiohttp takes 0 for "as long as they like"."""
+"""Seconds for requests that are cancelled; for aiohttp, 0 means no limit."""
 _LAST: Final = 9.3
-"""Seconds after which a process that stops is ended, whatever it still waits for; contract.md 7 allows ten."""
+"""Seconds after which a stopping process exits, even if something still runs; contract.md 7 allows ten."""
 _COLLECT: Final = (10_000, 10, 100)
-"""Allocations before the youngest objects are looked through, and how often the older ones are with them."""
+"""Thresholds of the garbage collector's three generations."""
 
 
-async def _let_go(app: web.Application) -> None:
-    """Answer everybody who waits, now and from now on."""
+async def _release_waiting(app: web.Application) -> None:
+    """Answer all waiting requests now, and later ones without a wait."""
     app[app_keys.DRAINING].set()
     app[app_keys.FEED].close()
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A service that answers on `port`."""
+    """A running service, which listens on `port`."""
 
     app: web.Application
     port: int
 
     async def drain(self) -> None:
-        """Turn unready, let everybody go who waits, and give load balancers a moment to notice."""
+        """Turn unready, answer all waiting requests, and give load balancers a moment to notice."""
         self.app[STOP].begin()
-        await _let_go(self.app)
+        await _release_waiting(self.app)
         await asyncio.sleep(_DRAIN)
 
 
 @asynccontextmanager
 async def opened(app: web.Application) -> AsyncIterator[web.Server]:
-    """Open the resources of *app* and give its server, which is not bound to an address yet.
+    """Open the resources of *app* and yield its server, which is not bound to an address yet.
 
     Raises: see `running`.
     """
@@ -67,7 +67,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
         if inner.server is None:
             raise RuntimeError("a runner that is set up has a server")
         inner.server.request_handler = only_continue(inner.server.request_handler)
-        # Requests are never decompressed: a small body must not become a large one.
+        # Requests are never decompressed: a small body could expand to a huge one.
         yield TimeoutServer(
             inner.server,
             connection=Connection,
@@ -85,18 +85,18 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
 async def running(
     settings: Settings, *, sock: socket.socket | None = None, clock: Clock = utcnow
 ) -> AsyncIterator[Running]:
-    """Serve for as long as the context lasts, on *sock* or where the settings say; finish work in hand at the end.
+    """Serve while the context lasts, on *sock* or the configured address; finish open requests at its end.
 
     Raises:
         ConfigError: embedded stores cannot be used as configured.
         StoreUnavailable: the database does not answer, or its schema is not current.
-        OSError: the address is not to be had.
+        OSError: the address cannot be bound.
     """
     app = make_app(settings, clock=clock)
     async with AsyncExitStack() as stack:
         runner = web.ServerRunner(await stack.enter_async_context(opened(app)), shutdown_timeout=0)
         stack.push_async_callback(lambda: app[STOP].end(Step.REQUESTS, _finish(runner)))
-        stack.push_async_callback(_let_go, app)
+        stack.push_async_callback(_release_waiting, app)
         await runner.setup()
         server = settings.server
         site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
@@ -105,7 +105,7 @@ async def running(
 
 
 async def _finish(runner: web.ServerRunner) -> None:
-    """Close the door and finish the requests in hand; when cancelled, cancel them."""
+    """Close the listening socket and finish open requests; when cancelled, cancel them."""
     server = runner.server
     try:
         await runner.cleanup()
@@ -115,8 +115,8 @@ async def _finish(runner: web.ServerRunner) -> None:
         raise
 
 
-def _settle_memory() -> None:
-    """Keep the collector from walking through everything that waits: with thousands of pages that takes long."""
+def _tune_garbage_collector() -> None:
+    """Exempt the objects of the start, and collect less often: with thousands of waiting pages a pass is slow."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT)
@@ -132,23 +132,23 @@ async def serve(settings: Settings) -> int:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with running(settings) as service:
-        _settle_memory()
+        _tune_garbage_collector()
         log.info("listening", extra={"host": settings.server.host, "port": service.port})
         await stop.wait()
         log.info("stopping")
-        _exit_at_last()
+        _exit_at_deadline()
         await service.drain()
     return 0
 
 
-def _exit_at_last() -> None:
-    """End this process after `_LAST` seconds with all that is in it.
+def _exit_at_deadline() -> None:
+    """Exit the process `_LAST` seconds from now, even if something still runs.
 
-    asyncio waits without a bound for tasks that were dropped, and Python for threads, such as a DNS query's.
+    asyncio waits without limit for cancelled tasks, and Python for threads, such as that of a DNS query.
     """
 
     def leave() -> NoReturn:
-        log.error("did not stop in time and exits")
+        log.error("the process did not stop in time and exits")
         logging.shutdown()
         os._exit(0)
 

@@ -1,4 +1,4 @@
-"""Connections that only take up room are ended: those that ask nothing, take no answer, or are too many."""
+"""Closes connections that only occupy resources: idle, not reading, or too many from one address."""
 
 import asyncio
 import resource
@@ -19,32 +19,32 @@ from models.ip_address import parsed_address, shares
 from service.rate_limiting.open_waits import Counter
 
 ASKS_WITHIN: Final = 15.0
-"""Seconds for the whole head of the first request."""
+"""Seconds until the complete head of the first request."""
 KEPT_FOR: Final = 130.0
-"""Seconds from an answer to the whole head of the next request: proxies keep idle connections two minutes."""
+"""Seconds from an answer to the complete head of the next request: proxies keep connections idle for 120."""
 TAKES_WITHIN: Final = 30.0
-"""Seconds for the other side to acknowledge what was sent."""
+"""Seconds for the peer to acknowledge sent data."""
 LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1"))
 """This machine's own addresses."""
 _USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
-"""Where the system has none, a stream that is not read ends with its ticket, for all it says fits into buffers."""
+"""Without it, a stream that is not read lasts until its ticket ends: all its data fits into buffers."""
 
 
 def open_wide() -> None:
-    """Let this process hold as many connections as the system lets it, and not the thousand most shells give.
+    """Raise this process's limit of open files, about a thousand in most shells, to the system's maximum.
 
-    Else a thousand that one visitor leaves open would keep everybody out.
+    Otherwise one client could use up all connections by leaving a thousand open.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS names a number that it does not allow
+    with suppress(OSError, ValueError):  # macOS reports a maximum that it does not accept
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Peers:
-    """How many connections each address has open, in this process; 0 stands for no limit.
+    """Limits the open connections of each address, in this process; 0 means no limit.
 
-    This machine's own addresses are not counted, nor those of *trusted* proxies: either stands for many visitors,
-    each of whom has a limit of places to wait.
+    Loopback and *trusted* proxies are not counted: many clients share their addresses, and each client's waiting
+    requests are limited anyway.
     """
 
     def __init__(self, most: int, *, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
@@ -66,16 +66,16 @@ class Peers:
         self._held[connection] = names
 
     def leave(self, connection: object) -> None:
-        """Forget *connection*, if it was counted."""
+        """Stop counting *connection*, if it was counted."""
         for whose in self._held.pop(connection, ()):
             self._counter.leave(whose)
 
 
 class TimeoutServer(web.Server):
-    """What an application's server is, on connections that are watched. Answers everything *inner* would.
+    """An application's server with timeouts and limits of connections; *inner* handles the requests.
 
-    A connection is made as *connection*, with *how*; *lost* is told of each that has ended, and *refused* of each
-    that *peers* leaves no room for.
+    *connection* makes the protocol of each connection, with the options *how*. *lost* is called for each closed
+    connection, and *refused* for each that *peers* rejects.
     """
 
     def __init__(
@@ -93,15 +93,15 @@ class TimeoutServer(web.Server):
         self._peers = peers
         self._refused = refused
         self._connection = partial(connection, keepalive_timeout=KEPT_FOR, **how)
-        self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
-        super().__init__(inner.request_handler, request_factory=self._begin)
+        self._deadlines: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+        super().__init__(inner.request_handler, request_factory=self._make_request)
 
     def __call__(self) -> web.RequestHandler:
-        """Make what speaks on a connection."""
+        """Make the protocol of a new connection."""
         return self._connection(self, loop=asyncio.get_running_loop())
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Let a connection in, for a while."""
+        """Accept a connection, with a deadline for its first request."""
         super().connection_made(handler, transport)
         loop = asyncio.get_running_loop()
         peer = transport.get_extra_info("peername")
@@ -109,22 +109,22 @@ class TimeoutServer(web.Server):
         try:
             self._peers.enter(handler, address)
         except RateLimited as refusal:
-            loop.call_soon(transport.abort)  # not at once: aiohttp has yet to begin with the connection
+            loop.call_soon(transport.abort)  # not at once: aiohttp has not set up the connection yet
             self._refused(refusal, address)
             return
         sock = transport.get_extra_info("socket")
         if _USER_TIMEOUT is not None and sock and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(TAKES_WITHIN * 1000))
-        self._silent[handler] = loop.call_later(ASKS_WITHIN, transport.abort)
+        self._deadlines[handler] = loop.call_later(ASKS_WITHIN, transport.abort)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        """Forget a connection."""
-        self._spoke(handler)
+        """Release what is kept of a connection."""
+        self._cancel_deadline(handler)
         self._peers.leave(handler)
         self._lost(handler)
         super().connection_lost(handler, exc)
 
-    def _begin(
+    def _make_request(
         self,
         message: RawRequestMessage,
         payload: StreamReader,
@@ -132,9 +132,9 @@ class TimeoutServer(web.Server):
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
-        self._spoke(protocol)
+        self._cancel_deadline(protocol)
         return self._inner.request_factory(message, payload, protocol, writer, task)
 
-    def _spoke(self, handler: web.RequestHandler) -> None:
-        if timer := self._silent.pop(handler, None):
+    def _cancel_deadline(self, handler: web.RequestHandler) -> None:
+        if timer := self._deadlines.pop(handler, None):
             timer.cancel()

@@ -1,6 +1,6 @@
-"""The one deadline of a stop: each step has its share of it; when that is over, the step is dropped and logged.
+"""The deadline of a stop: each step has a share of the time, and a step that exceeds it is cancelled and logged.
 
-contract.md 7 allows ten seconds from SIGTERM to the exit. Later steps may use the time that earlier ones leave.
+contract.md 7 allows ten seconds from SIGTERM to the exit. Later steps may use the time that earlier ones save.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class Step(StrEnum):
-    """What ends in a stop, in this order; the words stand in the log."""
+    """The steps of a stop, in this order; the values appear in the log."""
 
-    REQUESTS = "requests in hand"
+    REQUESTS = "open requests"
     BACKGROUND = "background tasks"
-    AUDIT = "the last lines of the audit log"
+    AUDIT = "the last entries of the audit log"
     WECHAT = "connections to WeChat"
     DATABASE = "connections to the database"
     REDIS = "connections to Redis"
@@ -38,31 +38,31 @@ _SHARES: Final = {
     Step.REDIS: (8.5, 1.0),
     Step.VALKEY: (9.0, 4.0),
 }
-"""By when each step is over, in seconds after the stop began, and how many it may take at most.
+"""For each step, the seconds after the stop began by which it must be over, and the most seconds it may take.
 
-Connections close in milliseconds where the other side answers; a second shows that it does not.
+Connections close in milliseconds if the peer answers; after a second it will not.
 """
 _LET_GO: Final = 0.1
-"""Seconds for a step that is cancelled to release what it holds."""
+"""Seconds for a cancelled step to release its resources."""
 
 
 class Stop:
-    """Bounds the steps of one stop, which begins with `begin` or with the first step."""
+    """Limits the time of each step of one stop, which begins with `begin` or with the first step."""
 
     def __init__(self) -> None:
         self._began: float | None = None
-        self._dropped: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks but weakly
+        self._dropped: set[asyncio.Task[Any]] = set()  # asyncio keeps only weak references to tasks
 
     def begin(self) -> float:
-        """Start the clock, unless it runs already; return when it was started, in the loop's time."""
+        """Start the clock, unless it was started; return when it was started, in the loop's time."""
         if self._began is None:
             self._began = asyncio.get_running_loop().time()
         return self._began
 
     async def end(self, step: Step, ending: Coroutine[Any, Any, Any]) -> None:
-        """Await *ending* for the share of *step*, then cancel it and go on without it.
+        """Await *ending* for the share of *step*, then cancel it and continue without it.
 
-        It is not awaited for longer: a library may take seconds to notice that it is cancelled.
+        A cancelled step is awaited only briefly: a library may take seconds to react.
         """
         over_by, longest = _SHARES[step]
         left = self.begin() + over_by - asyncio.get_running_loop().time()
@@ -71,7 +71,7 @@ class Stop:
             await asyncio.wait({task}, timeout=max(min(left, longest), 0.0))
         finally:
             if not task.done():
-                log.error("did not end in time and is dropped: %s", step)
+                log.error("stop: did not end in time and is dropped: %s", step)
                 self._dropped.add(task)
                 task.cancel()
         if task in self._dropped:
@@ -87,17 +87,17 @@ class Stop:
         try:
             yield value
         finally:
-            await self.end(step, _left(context))
+            await self.end(step, _exit_context(context))
 
 
 STOP: Final = web.AppKey("stop", Stop)
 
 
-async def _left(context: AbstractAsyncContextManager[Any]) -> None:
+async def _exit_context(context: AbstractAsyncContextManager[Any]) -> None:
     await context.__aexit__(None, None, None)
 
 
 def _result_unused(task: "asyncio.Task[Any]") -> None:
-    """Take the exception of a dropped task, so that asyncio does not log it as forgotten."""
+    """Retrieve the exception of a dropped task, so that asyncio does not log it as never retrieved."""
     if not task.cancelled():
         task.exception()

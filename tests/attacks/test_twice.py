@@ -33,7 +33,7 @@ async def test_a_parameter_that_stands_twice_is_refused_and_named_at_every_addre
     for query in ("account=a&account=b", "account=a&account=a", "account&account", "b=1&account=a&%61ccount=b"):
         response = await world.call(method, f"{filled(path)}?{query}")
         told = await problem(response, 400, "invalid-request")
-        assert told["detail"] == "account: stands more than once in the query"
+        assert told["detail"] == "account: appears more than once in the query"
 
 
 async def test_which_account_is_disconnected_is_never_a_matter_of_order(world: World) -> None:
@@ -66,7 +66,7 @@ async def test_credentials_that_stand_twice_are_refused(world: World, first: str
         for path in ("/v1/bindings/42", f"/v1/tickets/{page.id}", "/livez"):
             twice = CIMultiDict([*known[first].items(), *second.items()])
             told = await problem(await world.call("GET", path, headers=twice), 400, "invalid-request")
-            assert told["detail"] == "Authorization: stands more than once"
+            assert told["detail"] == "Authorization: appears more than once"
 
 
 async def test_a_push_keeps_the_answer_of_a_wrong_signature(world: World) -> None:

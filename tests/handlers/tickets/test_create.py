@@ -129,8 +129,8 @@ async def test_what_is_not_json_of_the_right_kind_is_refused(world: World) -> No
         b'{"purpose":"login","state":' + b"9" * 5000 + b"}": "JSON",
         b"[" * 60_000: "JSON",
         b'{"state":' * 6000 + b"1" + b"}" * 6000: "JSON",
-        b'{"purpose":"login","purpose":"login"}': "twice",
-        b'{"purpose":"login","visitor":{"ip":"::1","\\u0069p":"::1"}}': "twice",
+        b'{"purpose":"login","purpose":"login"}': "repeats a key",
+        b'{"purpose":"login","visitor":{"ip":"::1","\\u0069p":"::1"}}': "repeats a key",
     }
     for body, why in bodies.items():
         assert why in await detail(world, body), body[:60]

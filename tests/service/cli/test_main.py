@@ -164,7 +164,7 @@ def test_a_rotation_says_what_to_do_next_and_shows_no_key(run: Run, tmp_path: Pa
     status, out, err = run("keys", "rotate")
     assert (status, err) == (0, "")
     place = Path("var/secret_key")
-    assert out == f"a new key stands first in {place}: restart the service; 32 minutes later the older may go\n"
+    assert out == f"added a new key to {place}: restart the service; 32 minutes later the older may be removed\n"
     assert len(place.read_text().split()) == 2
 
 
@@ -172,8 +172,8 @@ def test_a_configured_key_is_not_rotated(run: Run, tmp_path: Path) -> None:
     status, out, err = run("keys", "rotate", SCANBIND_SECRET_KEY="k" * 40)
     assert (status, out) == (1, "")
     assert err == (
-        "scanbind: secret_key stands in your configuration: put a new one before it; "
-        "`scanbind keys new secret_key` makes one\n"
+        "scanbind: secret_key is set in your configuration: put a new key before it; "
+        "`scanbind keys new secret_key` prints one\n"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -277,7 +277,7 @@ def test_the_demo_for_the_network_keeps_to_the_host_it_is_given(tmp_path: Path) 
         assert process.stdout
         text = "".join(process.stdout.readline() for _ in range(7))
         assert len(re.findall(r"^  \w+ +http://127\.0\.0\.1:", text, re.MULTILINE)) == 3
-        assert "Anybody on this network" not in text, "nobody else can reach it"
+        assert "Every machine on this network" not in text, "nobody else can reach it"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (0, "")

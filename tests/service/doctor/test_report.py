@@ -86,7 +86,7 @@ async def test_all_is_well_while_the_service_runs(tmp_path: Path, official: Offi
     assert [finding.ok for finding in about(findings, "server.public_url")] == [True, None]
     assert wrong(findings) == [about(findings, "server.public_url")[1]], "only the loopback is warned of"
     assert about(findings, "accounts.main")[0].message == "WeChat gives an access token"
-    assert "a scanbind that runs" in about(findings, "redis")[0].message
+    assert "a running scanbind" in about(findings, "redis")[0].message
 
 
 async def test_stores_that_do_not_answer_are_told_with_what_to_do(
@@ -132,7 +132,7 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
             followers = Followers(sql, Identities(FieldCipher.of(keys)))
             await followers.seen("main", OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
     [found] = about(await examine(with_keys(new, old)), "encryption.keys")
-    message = "2 people stand in the clear or under an older key"
+    message = "2 people are stored unencrypted or under an older key"
     assert found == Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
     await reencryption.encrypt(with_keys(new, old))
     assert about(await examine(with_keys(new)), "encryption.keys") == []
@@ -163,7 +163,7 @@ async def test_a_redis_that_may_lose_tickets_is_warned_of(
     [
         ({"secret": "0" * 32}, "correct accounts.main.secret"),
         ({"appid": "wx0000000000000000"}, "correct accounts.main.appid"),
-        ({"api_base": "http://127.0.0.1:9"}, "see that http://127.0.0.1:9 can be reached"),
+        ({"api_base": "http://127.0.0.1:9"}, "check that http://127.0.0.1:9 is reachable"),
     ],
 )
 async def test_an_account_without_a_token_says_why(
@@ -232,9 +232,9 @@ async def test_plain_mode_is_warned_of(tmp_path: Path, official: OfficialAccount
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("http://127.0.0.1:9", "only this machine reaches it"),
-        ("http://login.invalid", "secrets travel in the clear"),
-        ("https://login.invalid:8443", "WeChat pushes to the ports 80 and 443 alone"),
+        ("http://127.0.0.1:9", "only reachable from this machine"),
+        ("http://login.invalid", "secrets are sent unencrypted"),
+        ("https://login.invalid:8443", "WeChat pushes only to ports 80 and 443"),
         ("https://login.invalid", None),
     ],
 )
@@ -293,9 +293,9 @@ def test_a_finding_is_a_line_and_its_remedy() -> None:
 @pytest.mark.parametrize(
     ("used", "ok", "said"),
     [
-        (0, True, "0 of 100 codes"),
-        (79, True, "79 of 100 codes"),
-        (80, None, "80 of 100 codes"),
+        (0, True, "0 of 100 QR codes"),
+        (79, True, "79 of 100 QR codes"),
+        (80, None, "80 of 100 QR codes"),
         (90, None, "logins are refused, and 10 are left for binds"),
         (100, None, "logins are refused, and 0 are left for binds"),
     ],
@@ -326,4 +326,4 @@ async def test_the_codes_of_a_service_that_runs_on_embedded_stores_are_told(
         async with QrQuota(client, accounts=config.accounts, clock=utcnow).code("main", Purpose.LOGIN):
             pass
         [finding] = about(await examine(config), "accounts.main.codes_per_day")
-    assert finding.message == "1 of 100000 codes were asked of WeChat today"
+    assert finding.message == "1 of 100000 QR codes were requested from WeChat today"

@@ -313,7 +313,7 @@ async def test_who_is_not_known_is_said_to_be_unknown(make: Make, command: Any) 
     for do in ("export", "erase"):
         status, told, err = await command(do, "--openid", "oNobody", *(["--yes"] if do == "erase" else []))
         assert (status, told) == (1, None)
-        assert "nothing is held about them" in err
+        assert "no data is stored about them" in err
 
 
 async def test_whose_user_is_meant_must_be_said(make: Make, command: Any) -> None:
@@ -360,4 +360,4 @@ async def test_sql_is_done_when_redis_is_away_and_the_receipt_says_so(tmp_path: 
     assert "Redis does not answer" in err
     status, _, err = await command("erase", "--openid", "oAnna", "--yes")
     assert status == 1
-    assert "nothing is held" in err
+    assert "no data is stored" in err

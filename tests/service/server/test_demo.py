@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from sandbox.account import default_account
 from service.config.settings import ConfigError, validate
-from service.server.demo import Demo, _address, _announcement, _seen_by_browsers, _values, trial
+from service.server.demo import Demo, _address, _announcement, _browser_addresses, _values, trial
 
 LAN = "192.0.2.7"
 
@@ -25,7 +25,7 @@ def bound() -> Iterator[socket.socket]:
 def test_by_itself_everything_is_reached_by_the_loopback(bound: socket.socket) -> None:
     port = bound.getsockname()[1]
     assert _address(bound) == f"http://127.0.0.1:{port}"
-    where = _seen_by_browsers(shop=bound, phone=bound, service=bound, on_lan=False)
+    where = _browser_addresses(shop=bound, phone=bound, service=bound, on_lan=False)
     assert {where.shop, where.phone, where.service} == {f"http://127.0.0.1:{port}"}
 
 
@@ -36,7 +36,7 @@ def test_an_address_of_the_network_takes_the_place_of_the_loopback(bound: socket
 
 def test_a_host_that_was_named_stays_even_on_the_network() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
-        where = _seen_by_browsers(shop=one, phone=one, service=one, on_lan=True)
+        where = _browser_addresses(shop=one, phone=one, service=one, on_lan=True)
         assert where.shop == f"http://127.0.0.1:{one.getsockname()[1]}"
         assert not where.shared
 
@@ -55,12 +55,12 @@ def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
 @pytest.mark.parametrize("shared", [True, False])
 def test_whoever_lets_the_network_in_is_told(shared: bool) -> None:
     where = Demo(shop="http://a", phone="http://b", service="http://c", shared=shared)
-    assert ("Anybody on this network" in _announcement(where)) is shared
+    assert ("Every machine on this network" in _announcement(where)) is shared
 
 
 @pytest.mark.parametrize("host", ["::1", "::", "2001:db8::7"])
 async def test_a_host_that_no_security_policy_can_name_is_refused(host: str) -> None:
-    with pytest.raises(OSError, match=r"IPv4 in SCANBIND_SERVER__HOST"):
+    with pytest.raises(OSError, match=r"IPv4 address in SCANBIND_SERVER__HOST"):
         async with trial({"SCANBIND_SERVER__HOST": host, "SCANBIND_SERVER__PORT": "0"}, port=0):
             pass
 

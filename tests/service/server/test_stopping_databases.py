@@ -17,7 +17,7 @@ from service.concurrency.file_lock import try_lock
 from service.storage.database import Database
 from service.storage.embedded_valkey import valkey
 
-DROPPED = "did not end in time and is dropped: "
+DROPPED = "stop: did not end in time and is dropped: "
 A_THREAD_THAT_HANGS = """
 import sys, threading
 from service.cli.main import main
@@ -92,7 +92,7 @@ async def test_stores_that_hang_delay_no_stop(
     if "database" in hanging:
         assert "connections to the database" in dropped(said)
     if "redis" not in hanging:
-        assert any("audit log" in one or "the end of the record is lost" in one for one in said)
+        assert any("audit log" in one or "audit log: the last entries are lost" in one for one in said)
 
 
 async def test_an_embedded_valkey_that_hangs_is_killed(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_a_thread_that_never_ends_delays_no_exit(tmp_path: Path) -> None:
         await service.ready(http)
         try:
             async with asyncio.timeout(20):
-                assert (await stop(service))[-1] == "did not stop in time and exits"
+                assert (await stop(service))[-1] == "the process did not stop in time and exits"
         finally:
             with suppress(ProcessLookupError):
                 service.process.kill()
