@@ -10,7 +10,7 @@ OpenId = NewType("OpenId", str)
 """WeChat's id of a person within one Official Account: 1-64 characters of A-Z a-z 0-9 _ -."""
 
 _SHOWN: Final = 8
-"""The most characters that are shown, and never more than half. An account's openids all begin alike."""
+"""Maximum number of characters shown, and never more than half. All openids of an account begin alike."""
 
 
 def shortened(openid: str) -> str:

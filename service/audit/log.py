@@ -30,13 +30,13 @@ from service.storage.purge import purge
 log = logging.getLogger(__name__)
 
 _MOST_NOTED: Final = 10_000
-"""The most entries queued while the database is unreachable; beyond it the oldest are dropped."""
+"""Maximum number of queued entries. Beyond it, while the database is unreachable, the oldest are dropped."""
 _BATCH: Final = 500
 _GATHER: Final = 0.2
 """Seconds to collect entries, so that a busy service writes them in batches."""
 _PAUSE: Final = 2.0
 _LONGEST_WAIT: Final = 60.0
-"""Seconds; limits the wait if the clock is set back while a minute is counted."""
+"""Maximum wait in seconds, in case the clock is set back while a minute is counted."""
 
 
 async def write_entries(connection: AsyncConnection, *entries: AuditEntry) -> None:

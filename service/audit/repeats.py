@@ -13,7 +13,7 @@ from models.audit import AuditEntry, AuditEvent
 _MINUTE: Final = timedelta(minutes=1)
 _ANY_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS: Final = 100
-"""The most kinds of one event with their own entry in a minute; further kinds are counted together."""
+"""Maximum number of kinds of one event with an entry of their own per minute; others are counted together."""
 _MANY_KINDS: Final = 10_000
 _KIND_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     # Caused by any visitor of a site. The ticket is left out, because callers can make one up.
@@ -44,7 +44,7 @@ class _Count:
 
 
 class Repeats:
-    """The counts of one minute: for each event at most `KINDS`, or its number in `_MOST`, and one for the rest."""
+    """The counts of one minute: for each event at most `KINDS`, or as in `_MOST`, and one for the rest."""
 
     def __init__(self) -> None:
         self._minute: datetime | None = None
@@ -97,7 +97,7 @@ def _minute_of(at: datetime) -> datetime:
 
 
 def _kind(entry: AuditEntry, columns: tuple[str, ...]) -> AuditEntry:
-    """Return *entry* with only *columns*; without columns it is the kind of all further kinds."""
+    """Return *entry* with only *columns* set. Without columns it stands for all kinds beyond the maximum."""
     return AuditEntry(_ANY_TIME, entry.event, **{name: getattr(entry, name) for name in columns})
 
 

@@ -59,9 +59,9 @@ from service.config.types import (
 
 DEFAULT_FILE: Final = Path("config.yaml")
 SHORTEST_KEY: Final = 32
-"""The fewest characters of a `secret_key`."""
+"""Minimum length of a `secret_key`, in characters."""
 MOST_SECRETS: Final = 2
-"""The most secrets, and the most hashes, of one client: a new and an old one while rotating."""
+"""Maximum number of secrets, and of hashes, of one client: the new and the old one while rotating."""
 CONFIRM: Final = {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
 
 
@@ -152,7 +152,7 @@ class Account(_Section):
     @classmethod
     def _require_key(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         if not value and info.data.get("mode", "plain") != "plain":
-            raise Fault("is missing")
+            raise Fault("is missing: modes safe and compatible need it")
         return value
 
     @field_validator("allow_unsigned_body")
@@ -197,7 +197,7 @@ class Client(_Section):
     @classmethod
     def _require_secret_or_hash(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         if not value and not info.data.get("secret_hash", True):
-            raise Fault("is missing")
+            raise Fault("is missing: set secret or secret_hash")
         return value
 
     @field_validator("accounts")
@@ -209,7 +209,7 @@ class Client(_Section):
         if len(set(value)) < len(value):
             raise Fault("must not name an account twice")
         if unknown := [name for name in value if name not in known]:
-            raise Fault(f"must name configured accounts; there is no {', '.join(unknown)}")
+            raise Fault(f"must name configured accounts; not configured: {', '.join(unknown)}")
         return value
 
 

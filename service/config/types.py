@@ -16,7 +16,7 @@ EMBEDDED: Final = "embedded"
 """The value of `database.url` and `redis.url` for a store that the service runs itself, in `data_dir`."""
 
 LONGEST_LIFETIME: Final = 1800
-"""The longest lifetime of a ticket, in seconds (contract.md 1)."""
+"""Maximum lifetime of a ticket, in seconds (contract.md 1)."""
 
 
 class WithCommas:
@@ -103,7 +103,7 @@ def _several(value: object) -> object:
     """Accept one string for a list of one, so that a list is only needed while rotating."""
     many = value if isinstance(value, list | tuple) else (value,)
     if not all(isinstance(item, str) for item in many):
-        raise Fault("must be a string, quoted if need be, or a list of strings, the newest first")
+        raise Fault("must be a string, quoted if need be, or a list of strings, newest first")
     return many
 
 

@@ -16,7 +16,7 @@ from service.config.settings import SHORTEST_KEY, ConfigError, Settings
 from service.config.types import LONGEST_LIFETIME
 
 KEPT: Final = 3
-"""The most keys in the file: the newest signs, the older ones only verify."""
+"""Maximum number of keys in the file: the newest signs, the older ones only verify."""
 OLD_KEY_NEEDED: Final = max(
     timedelta(seconds=LONGEST_LIFETIME) + max(CODE_LIVES, READABLE_AFTER),
     REGISTRATION_LIVES,

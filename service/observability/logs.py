@@ -35,7 +35,7 @@ QUIET: Final = {
 }
 
 LONGEST_VALUE: Final = 32_768
-"""The most characters of one value: an exception's message may quote a whole request."""
+"""Maximum length of one value, in characters: an exception's message may quote a whole request."""
 
 _DATABASE_ERROR: Final = re.compile(
     r"^((?:asyncmy|asyncpg|sqlalchemy|sqlite3)\.[\w.]+): .*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL

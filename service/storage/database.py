@@ -295,7 +295,7 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
 def _embedded(data_dir: Path) -> sa.URL:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = data_dir / _FILE
-    file.touch(mode=0o600)  # whatever the mode of the folder; SQLite gives its journals the same mode
+    file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode
     return sa.URL.create("sqlite+aiosqlite", database=str(file))
 
 

