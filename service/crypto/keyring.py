@@ -46,7 +46,7 @@ class ClientKeys:
         return f"{ticket}.{_mac(self._code, ticket, openid, _instant(answered_at))}"
 
     def registration(self, ticket: TicketId, openid: OpenId, code_used_at: datetime) -> str:
-        """Return the registration, with which a site binds an unknown WeChat to its user."""
+        """Return the registration, with which a site binds an unbound WeChat to its user."""
         return f"{ticket}.{_mac(self._registration, ticket, openid, _instant(code_used_at))}"
 
     def portal_link(self, session: str) -> str:

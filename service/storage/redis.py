@@ -41,7 +41,7 @@ def redis_errors() -> Iterator[None]:
 
 @asynccontextmanager
 async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) -> AsyncIterator[None]:
-    """Hold the distributed lock *name*, or go on without it after *patience* seconds, which must be harmless.
+    """Hold the distributed lock *name*; after *patience* seconds go on without it, which callers must tolerate.
 
     Raises:
         StoreUnavailable: Redis does not answer.
