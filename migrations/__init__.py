@@ -1,4 +1,4 @@
-"""How the schema came to be, step by step. Runs on a connection it is given; opens none."""
+"""Schema migrations (Alembic), run on a connection that the caller provides."""
 
 from pathlib import Path
 from typing import Final
@@ -13,24 +13,24 @@ _FOLDER: Final = Path(__file__).parent
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Return alembic's configuration, made here so that an installed service needs no alembic.ini."""
-    made = Config()
-    made.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    made.set_main_option("path_separator", "os")
-    made.attributes["connection"] = connection
-    return made
+    """Return Alembic's configuration, built here so that an installed service needs no alembic.ini."""
+    result = Config()
+    result.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    result.set_main_option("path_separator", "os")
+    result.attributes["connection"] = connection
+    return result
 
 
 def head() -> str:
-    """Return the revision that this code works with."""
+    """Return the newest revision, which this code requires."""
     return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
 def current(connection: Connection) -> str:
-    """Return the revision a database is at; empty for one that was never migrated."""
+    """Return the database's revision; empty if it was never migrated."""
     return ", ".join(MigrationContext.configure(connection).get_current_heads())
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring a database to `head()`, within the caller's transaction; nothing happens if it is there."""
+    """Migrate the database to `head()` within the caller's transaction. Does nothing if it is there already."""
     command.upgrade(config(connection), "head")

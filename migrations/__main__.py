@@ -1,6 +1,7 @@
-"""Write the next step: `python -m migrations "what changes"` compares models/tables/ with the steps so far.
+"""Draft a migration from the difference between models/tables/ and the existing migrations.
 
-What it writes is a draft: take the literal types from an earlier step, so that a step never changes later.
+Usage: python -m migrations "what changes". Edit the draft: spell out the column types as earlier migrations do, so
+that it never changes with models/tables/.
 """
 
 import sys
@@ -12,7 +13,7 @@ from migrations import config, upgrade
 
 
 def main() -> int:
-    """Draft a step by its difference to an empty database that has taken all steps; 2 without a message."""
+    """Write the draft, comparing models/tables/ with an empty migrated database. Exit 2 without a message."""
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.stderr.write((__doc__ or "") + "\n")
         return 2

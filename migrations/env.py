@@ -1,4 +1,4 @@
-"""What alembic runs for every command; the connection comes from migrations/__init__.py."""
+"""Alembic's environment, run for every command. The connection comes from migrations/__init__.py."""
 
 from alembic import context
 
@@ -8,6 +8,6 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     compare_type=True,
-    render_as_batch=True,  # SQLite alters a table by copying it
+    render_as_batch=True,  # SQLite cannot alter most of a table, so it is copied
 )
 context.run_migrations()

@@ -1,4 +1,4 @@
-"""What the record keeps: a line for each thing that happened and matters to security. Values only."""
+"""Audit log values: the events that matter to security, and the entry written for each."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AuditEvent(StrEnum):
-    """What happened. What happens to a binding has words of its own (models/binding.py, Change)."""
+    """What happened. Changes of a binding have their own names (`Change` in models/binding.py)."""
 
     TICKET_MADE = "ticket_made"
     SCANNED = "scanned"
@@ -23,7 +23,7 @@ class AuditEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the record: never a secret, and of an openid only its end."""
+    """One entry of the audit log. Contains no secret, and only the end of an openid."""
 
     at: datetime
     event: str
@@ -32,7 +32,7 @@ class AuditEntry:
     account: str | None = None
     ticket: str | None = None
     openid: str | None = None
-    """As `models.event.shortened` leaves it."""
+    """As returned by `models.events.shortened`."""
     user_id: str | None = None
     detail: str | None = None
-    """A word or two more: how it ended, by which door, which limit."""
+    """How the ticket ended, what changed the binding, or which limit was hit."""

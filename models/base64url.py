@@ -4,13 +4,13 @@ import base64
 
 
 def encode(raw: bytes) -> str:
-    """Return *raw* as A-Z a-z 0-9 - _, four characters for three bytes."""
+    """Encode *raw* with the alphabet A-Z a-z 0-9 - _: four characters for three bytes."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes whose `encode` is *text*. Raises ValueError when there are none."""
+    """Decode *text*. Raises ValueError unless it is exactly what `encode` returns for some bytes."""
     raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if encode(raw) != text:  # the library passes over foreign characters, padding and stray bits
+    if encode(raw) != text:  # the library ignores foreign characters, padding and stray bits
         raise ValueError("not base64url")
     return raw

@@ -1,4 +1,4 @@
-"""Who is bound to whom. Values only; the database's constraints decide (service/bindings/repository.py)."""
+"""Bindings of a site's users to WeChat identities. Values only; see service/bindings/repository.py."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ UserId = NewType("UserId", str)
 
 
 class ConflictReason(StrEnum):
-    """Why a binding cannot be made (contract.md 4, `reason`)."""
+    """Why a binding cannot be made (`reason` in contract.md 4)."""
 
     WECHAT = "wechat_taken"
     """The WeChat already belongs to another user of this client."""
@@ -22,17 +22,17 @@ class ConflictReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a client allows when a binding meets another one, and what people agree to (contract.md 1)."""
+    """How a client resolves a conflict of bindings, and the consent that it asks for (contract.md 1)."""
 
     rebind_replaces: bool = False
     takeover_moves: bool = False
     consent: str | None = None
-    """Which version of its notice people agree to; kept with each binding."""
+    """The version of the site's notice that users agree to; stored with each binding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One user of one client, bound to one WeChat of one account."""
+    """A user of one client, bound to a follower of one account."""
 
     client: str
     account: str
@@ -54,14 +54,14 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyBound:
-    """This very user already had this very WeChat; nothing changed but what they have agreed to."""
+    """The user was already bound to this WeChat. Nothing changed except the consent."""
 
     binding: Binding
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Another binding stands in the way and the client's policy lets it stand."""
+    """Another binding exists, and the client's policy does not replace it."""
 
     reason: ConflictReason
 
@@ -70,7 +70,7 @@ BindResult = Bound | AlreadyBound | Conflict
 
 
 class ChangeSource(StrEnum):
-    """By which door a binding changed; kept in its history."""
+    """What changed a binding; stored in the history."""
 
     TICKET = "ticket"
     REGISTRATION = "registration"
@@ -82,7 +82,7 @@ class ChangeSource(StrEnum):
 
 
 class Change(StrEnum):
-    """What happened to a binding; kept in its history."""
+    """How a binding changed; stored in the history."""
 
     BOUND = "bound"
     REPLACED = "replaced"

@@ -1,10 +1,10 @@
-"""What can go wrong, in the service's own words. Knows nothing of HTTP: handlers/http/problems.py maps it."""
+"""The service's exceptions. Independent of HTTP: handlers/http/problems.py maps them to responses."""
 
 from models.binding import ConflictReason
 
 
 class ServiceError(Exception):
-    """The root of everything the service refuses or fails at; `detail` is safe to show to the caller."""
+    """The base of all exceptions that the service raises on purpose. `detail` is safe to show to the caller."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
@@ -12,13 +12,13 @@ class ServiceError(Exception):
 
 
 class InvalidRequest(ServiceError):
-    """What was sent does not have the form it must have; the detail names the field."""
+    """The request is not well formed; `detail` names the field."""
 
 
 class Malformed(InvalidRequest):
-    """A WeChat push that cannot be read. Says the same whatever is wrong, so none is an oracle.
+    """A WeChat push that cannot be parsed. `detail` is always the same, so that it is no oracle.
 
-    `fault` is for the log: one of a few fixed words, never anything that was sent.
+    `fault` is for the log: one of a few fixed words, never content of the push.
     """
 
     def __init__(self, fault: str) -> None:
@@ -27,11 +27,11 @@ class Malformed(InvalidRequest):
 
 
 class InvalidCode(ServiceError):
-    """A code or registration that is unknown, used, late, or somebody else's."""
+    """A login code or registration that is unknown, used, expired, or issued to another client."""
 
 
 class Unauthorized(ServiceError):
-    """No credentials, or wrong ones; `scheme` is how to prove oneself."""
+    """Credentials are missing or wrong; `scheme` is the HTTP authentication scheme to use."""
 
     def __init__(self, detail: str = "", *, scheme: str = "Basic") -> None:
         super().__init__(detail)
@@ -39,7 +39,7 @@ class Unauthorized(ServiceError):
 
 
 class WrongCredentials(Unauthorized):
-    """A client id and a password that do not belong together; *client* is None if no client has that id."""
+    """The client id or its secret is wrong; `client` is None if no client has that id."""
 
     def __init__(self, *, client: str | None) -> None:
         super().__init__("client id or secret is wrong")
@@ -47,11 +47,11 @@ class WrongCredentials(Unauthorized):
 
 
 class ForbiddenOrigin(ServiceError):
-    """A page whose origin the client does not list."""
+    """The page's origin is not among the client's `origins`."""
 
 
 class BadSignature(ServiceError):
-    """A WeChat push that WeChat did not sign, or not now; `fault` is for the log alone, as Malformed's is."""
+    """A push with a wrong signature, or a timestamp out of range; `fault` is for the log, as in Malformed."""
 
     def __init__(self, fault: str = "signature") -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class BadSignature(ServiceError):
 
 
 class TicketNotFound(ServiceError):
-    """No such ticket, or not with this secret: one answer for both."""
+    """The ticket does not exist, or its secret is wrong. Callers cannot tell which."""
 
 
 class TicketFinished(ServiceError):
@@ -67,11 +67,11 @@ class TicketFinished(ServiceError):
 
 
 class SessionNotFound(ServiceError):
-    """No such portal session, not with this secret, or over: one answer for all."""
+    """The portal session does not exist, has ended, or its secret is wrong. Callers cannot tell which."""
 
 
 class BindingNotFound(ServiceError):
-    """The user has no such binding."""
+    """The user does not have this binding."""
 
 
 class BindingConflict(ServiceError):
@@ -83,19 +83,19 @@ class BindingConflict(ServiceError):
 
 
 class NotFound(ServiceError):
-    """Nothing stands at this address."""
+    """There is no resource at this address."""
 
 
 class PayloadTooLarge(ServiceError):
-    """The body is larger than its door takes."""
+    """The body is larger than the endpoint accepts."""
 
 
 class UnsupportedMediaType(ServiceError):
-    """The body is not of the type the door takes."""
+    """The body is not of the media type that the endpoint accepts."""
 
 
 class Retryable(ServiceError):
-    """May go through later; `retry_after` is in whole seconds."""
+    """The request may succeed later; `retry_after` is in whole seconds."""
 
     def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
         super().__init__(detail)
@@ -103,7 +103,7 @@ class Retryable(ServiceError):
 
 
 class RateLimited(Retryable):
-    """Asked too often; `limit` names the limit as the figures do, the rest whose it is, where that is known."""
+    """A rate limit is exceeded. `limit` is its name in the metrics; the other fields say whose it is, if known."""
 
     def __init__(
         self,
@@ -123,11 +123,11 @@ class RateLimited(Retryable):
 
 
 class StoreUnavailable(Retryable):
-    """Redis or the database does not answer, so nothing was done."""
+    """Redis or the database is unavailable; nothing was done."""
 
 
 class WeChatUnavailable(ServiceError):
-    """WeChat refused or did not answer; `errcode` is WeChat's (None: no answer at all)."""
+    """A call to WeChat failed; `errcode` is WeChat's, or None if there was no answer."""
 
     def __init__(self, detail: str = "", *, errcode: int | None = None) -> None:
         super().__init__(detail)

@@ -1,4 +1,4 @@
-"""What WeChat can tell us. Values only; service/wechat/parsing.py makes them from bytes."""
+"""The events that WeChat pushes. Values only; service/wechat/parsing.py parses them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,41 +7,41 @@ from typing import Final, NewType
 from models import base64url
 
 OpenId = NewType("OpenId", str)
-"""A person, as one Official Account sees them: 1-64 characters of A-Z a-z 0-9 _ -."""
+"""WeChat's id of a person within one Official Account: 1-64 characters of A-Z a-z 0-9 _ -."""
 
 _SHOWN: Final = 8
-"""Characters, at most and never more than half: those at the beginning are the same for a whole account."""
+"""Maximum number of characters shown, and never more than half. All openids of an account begin alike."""
 
 
 def shortened(openid: str) -> str:
-    """Return what may be written of an openid where people read it: its end, which names nobody by itself."""
+    """Return the end of an openid, for the audit log: enough to compare, too little to identify a person."""
     return "…" + openid[len(openid) - min(_SHOWN, len(openid) // 2) :]
 
 
 def pseudonym(openid: OpenId) -> str:
-    """Name a person where their openid must not stand: 22 characters of base64url, of its SHA-256.
+    """Return a stand-in for an openid where the openid itself must not be stored: 22 characters of its SHA-256.
 
-    No key is needed: an openid holds about 160 random bits, so nobody can try them all.
+    No key is needed: an openid has about 160 random bits, too many to try them all.
     """
     return base64url.encode(hashlib.sha256(openid.encode()).digest())[:22]
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What every push carries (wechat-protocol.md 3.3)."""
+    """The fields of every push (wechat-protocol.md 3.3)."""
 
     openid: OpenId
     gh_id: str
-    """The account's own id (`gh_...`), which a reply must name as its sender."""
+    """The account's original id (`gh_...`), the sender of a reply."""
     created: int
-    """CreateTime, whole seconds since 1970; two pushes may share one."""
+    """CreateTime, in whole seconds since 1970. Not unique."""
     key: str
-    """Tells one push of this person from another; the same for each redelivery (wechat-protocol.md 3.4)."""
+    """Identifies the push among those of its sender; the same in each redelivery (wechat-protocol.md 3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan(Push):
-    """Somebody scanned a code that carries `scene`; `followed` when the scan made them a follower."""
+    """A person scanned a QR code with `scene`; `followed` if that made them a follower."""
 
     scene: str
     followed: bool
@@ -49,24 +49,24 @@ class Scan(Push):
 
 @dataclass(frozen=True, slots=True)
 class Subscribed(Push):
-    """Somebody followed the account without a code of ours (search, card, payment)."""
+    """A person followed the account by other means than a QR code of the service (search, card, payment)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed(Push):
-    """Somebody left the account; they cannot be answered any more."""
+    """A follower unsubscribed, and can no longer be sent a reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextMessage(Push):
-    """Somebody typed, or tapped a link that types: `text` as sent."""
+    """A person sent a text, typed or by tapping a link in the chat."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Other(Push):
-    """Anything else; answered politely and ignored."""
+    """Any other push: acknowledged and ignored."""
 
 
 Event = Scan | Subscribed | Unsubscribed | TextMessage | Other

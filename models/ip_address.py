@@ -1,29 +1,29 @@
-"""IP addresses as callers send them, and which of them count as one."""
+"""Parsing of client IP addresses, and their grouping for rate limits."""
 
 import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
 _PREFIXES: Final = {64: 1, 48: 16}
-"""A subscriber has an IPv6 /64 and may have a whole /48, which may then do so many times as much."""
+"""IPv6 prefixes that are counted, each with its multiple of the limit. A subscriber has a /64, or a whole /48."""
 
 
 def parsed_address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return an IP address, an IPv4 one that came as IPv6 (`::ffff:…`) as itself; None if it is none."""
+    """Parse an IP address, an IPv4-mapped one (`::ffff:…`) as IPv4; None if it is not valid."""
     try:
         parsed = ipaddress.ip_address(ip.strip())
     except ValueError:
         return None
     if parsed.version == 4:
         return parsed
-    # A zone (`fe80::1%…`) may hold almost any text, and names a wire of somebody else's machine.
+    # The zone (`fe80::1%…`) is dropped: it may contain almost any text, and has no meaning on this machine.
     return parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed))
 
 
 def shares(address: str) -> Iterator[tuple[str, int]]:
-    """Yield whom *address* is counted as, and how many times the limit each may have.
+    """Yield each key under which *address* is counted, with the multiple of the limit that the key has.
 
-    An IPv6 subscriber is one, whichever of their addresses they use.
+    IPv6 is counted by prefix, because a subscriber can choose among all addresses of one.
     """
     ip = parsed_address(address)
     if ip is None or ip.version == 4:

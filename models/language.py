@@ -1,4 +1,4 @@
-"""The languages that pages and the chat speak."""
+"""The languages of the pages and the chat."""
 
 from enum import StrEnum
 

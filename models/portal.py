@@ -1,4 +1,4 @@
-"""A visit to the portal: a link that opens once, the half hour after it, and what is asked in it. Values only."""
+"""Portal sessions: a one-time link, and the session that opening it starts. Values only."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,52 +9,52 @@ from models.language import Lang
 from models.ticket import Confirm
 
 LINK_LIVES: Final = timedelta(seconds=300)
-"""How long a link waits to be opened."""
+"""How long a link can be opened."""
 SESSION_LIVES: Final = timedelta(seconds=1800)
-"""How long an open session lasts; nothing prolongs it."""
+"""How long an opened session lasts. It cannot be extended."""
 VISITS_KEPT: Final = timedelta(days=1)
-"""How long after its end a visit is remembered."""
+"""How long after its end a session is stored."""
 _MARK: Final = "portal:"
 
 
 def request_session(session_id: str) -> str:
-    """Return the `session` under which the portal keeps the bind requests of one of its own sessions."""
+    """Return the `session` value of bind requests that belong to a portal session."""
     return _MARK + session_id
 
 
 def started_by_portal(session: str) -> bool:
-    """Tell from its `session` whether the portal started a bind request.
+    """Return whether a bind request with this `session` value was started by the portal.
 
-    A site may choose a `session` that reads like the portal's: its bind is then asked about as strictly.
+    A site may send a value with the portal's prefix; its bind then gets the portal's stricter confirmation.
     """
     return session.startswith(_MARK)
 
 
 def portal_confirm(configured: Confirm) -> Confirm:
-    """Return what the phone is asked after the scan of a code that the portal shows.
+    """Return the confirmation for a QR code that the portal shows.
 
-    Never nothing: a portal link may have reached another person than its own user, and the scan alone must not
-    bind that person's WeChat to the user's account.
+    Never `none`: a portal link may have reached another person than its user, and the scan alone must not bind
+    that person's WeChat to the user's account.
     """
     return Confirm.MATCH if configured is Confirm.NONE else configured
 
 
 @dataclass(frozen=True, slots=True)
 class PortalSession:
-    """What one user of one client may look at and change, for a while. `id` alone is worth nothing."""
+    """One user's temporary access to their bindings with one client. `id` alone grants nothing."""
 
     id: str
     client: str
     user_id: UserId
     ends_at: datetime
-    """When the link lapses, or, once it was opened, when the session is over."""
+    """When the link expires or, once it was opened, when the session ends."""
     account_name: str | None = None
     return_url: str | None = None
     only_login: bool = False
-    """Without a WeChat this user could not log in any more; the site says so."""
+    """WeChat is the user's only way to log in, as reported by the site."""
     lang: Lang | None = None
     opened_at: datetime | None = None
 
     def waits(self, now: datetime) -> bool:
-        """Tell whether the link can still be opened; of several attempts the database picks one."""
+        """Return whether the link can still be opened. Of concurrent attempts the database accepts one."""
         return self.opened_at is None and now < self.ends_at

@@ -1,7 +1,7 @@
-"""Whatever a browser or a site sends towards the chat is cleaned first: a reply renders links (docs/adr/0004).
+"""Sanitizes the requester's details that the chat shows: replies render links (docs/adr/0004).
 
-A browser becomes one of a few names, an address is parsed and written anew, an account's name loses every
-character that could write markup or turn the text around.
+A User-Agent is mapped to one of a few names, an IP address is parsed and formatted again, and an account name
+loses all characters of markup and text direction.
 """
 
 import unicodedata
@@ -11,10 +11,9 @@ from typing import Final
 from models.ip_address import parsed_address
 
 
-# The first that is found in the header names the browser: those that pose as others stand before them.
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks, as the chat will name them. Lost with Redis, but for a bind's account name."""
+    """The requester's details as the chat shows them. Only in Redis, except for a bind's account name."""
 
     browser: str | None = None
     address: str | None = None
@@ -22,6 +21,7 @@ class Requester:
     state: str | None = None
 
 
+# The first match names the browser, so a browser that also sends the token of another comes before it.
 _BROWSERS: Final = (
     ("MicroMessenger", "WeChat"),
     ("Edg", "Edge"),
@@ -45,7 +45,7 @@ _SYSTEMS: Final = (
     ("Linux", "Linux"),
 )
 _MARKUP: Final = frozenset("<>&/\\:")
-"""What could write a link, or an address that a chat turns into one."""
+"""Characters of links, and of addresses that the chat turns into links."""
 _LONGEST_NAME: Final = 64
 
 
@@ -56,7 +56,7 @@ def cleaned_requester(
     account_name: str | None = None,
     state: str | None = None,
 ) -> Requester:
-    """Return who asks, safe to show in a chat; what cannot be shown is None."""
+    """Return the requester's details, safe to show in the chat. What cannot be shown is None."""
     return Requester(
         browser=browser(user_agent or ""),
         address=address(ip or ""),
@@ -66,21 +66,21 @@ def cleaned_requester(
 
 
 def browser(user_agent: str) -> str | None:
-    """Name a browser and its system from fixed tables; None when neither is known."""
-    found = [next((known for sign, known in table if sign in user_agent), None) for table in (_BROWSERS, _SYSTEMS)]
+    """Return the names of the browser and its system from fixed tables; None if neither is known."""
+    found = [next((name for token, name in table if token in user_agent), None) for table in (_BROWSERS, _SYSTEMS)]
     return " · ".join(filter(None, found)) or None
 
 
 def address(ip: str) -> str | None:
-    """Return an IP address written the standard way; None if it is none."""
+    """Return an IP address in its standard form; None if it is not valid."""
     parsed = parsed_address(ip)
     return parsed.compressed if parsed else None
 
 
 def cleaned_name(text: str) -> str | None:
-    """Return a name without what writes links, control, format and bidi characters, at most 64 characters long."""
-    folded = visible("".join(c for c in text if c not in _MARKUP))
-    return (folded if len(folded) <= _LONGEST_NAME else folded[: _LONGEST_NAME - 1] + "…") or None
+    """Return *text* without markup, control, format and bidi characters, cut to 64 characters."""
+    name = visible("".join(c for c in text if c not in _MARKUP))
+    return (name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…") or None
 
 
 def visible(text: str) -> str:

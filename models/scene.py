@@ -1,13 +1,13 @@
-"""What the QR code carries: a claim that authenticates itself, so a scan needs no lookup to be believed.
+"""The scene string in a QR code: a signed claim that is verified without a lookup.
 
 Layout (at most 64 characters of `A-Z a-z 0-9 _ -`, wechat-protocol.md 2; decision: docs/adr/0001):
 
     kind 1 | expiry 6 | nonce 5 or 16 | tag 16 | the user id, when it is short enough
     `---------------- head ----------------'
 
-The head is the ticket. The tag is a MAC over everything, the client, the account and the user id, with a
-key of that client alone: whose key verifies says whose ticket it is. Fields are compared as text, for base64
-tails are malleable.
+The head is the ticket. The tag is a MAC over the other fields of the head, the client, the account and the user
+id. Each client has its own key, so the key that verifies the tag identifies the client. Fields are compared as
+text, because the last character of base64 is malleable.
 """
 
 import hmac
@@ -30,14 +30,14 @@ _VERSION: Final = 0
 
 
 class Kind(IntEnum):
-    """Who started the ticket and what for; two bits of the first character."""
+    """The ticket's purpose and what started it; two bits of the first character."""
 
     LOGIN_PAGE = 0
     LOGIN_BACKEND = 1
     BIND = 2
-    """A bind whose user id stands in the scene."""
+    """A bind with the user id in the scene."""
     BIND_KEPT = 3
-    """A bind whose user id is kept in SQL: it does not fit, or the portal started the bind."""
+    """A bind with the user id in SQL, because it does not fit or the portal started the bind."""
 
     @property
     def purpose(self) -> Purpose:
@@ -54,7 +54,7 @@ def _head_length(kind: Kind) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TicketHeader:
-    """What a ticket says by itself; not to be believed before its tag or its secret was checked."""
+    """The fields of a ticket. Untrusted until its tag or its secret is verified."""
 
     ticket: TicketId
     kind: Kind
@@ -72,7 +72,7 @@ class TicketHeader:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A head and, for a bind with a short user id, that id."""
+    """A ticket and, for a bind with a short user id, that id."""
 
     head: TicketHeader
     user_id: UserId | None = None
@@ -82,14 +82,14 @@ class Scene:
         return self.head.ticket + (self.user_id or "")
 
     def belongs(self, *, client: str, account: str, user_id: UserId | None, key: bytes) -> bool:
-        """Tell whether *key* made this scene, for this client, account and (kept or carried) user id."""
+        """Return whether *key* signed this scene for this client, account and user id (in the scene or in SQL)."""
         body, tag = self.head.ticket[:-_TAG], self.head.ticket[-_TAG:]
         return hmac.compare_digest(tag, _tag(body, client=client, account=account, user_id=user_id, key=key))
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a scene says once it was authenticated: whose ticket it is and whom it would bind."""
+    """A verified scene: the client and account of its ticket, and the user that it would bind."""
 
     head: TicketHeader
     client: str
@@ -108,7 +108,7 @@ def make(
     user_id: UserId | None = None,
     key: bytes,
 ) -> Scene:
-    """Sign a new scene; *nonce* is NONCE_LENGTH[kind] random characters of ALPHABET."""
+    """Create and sign a scene; *nonce* is NONCE_LENGTH[kind] random characters of ALPHABET."""
     first = ALPHABET[_VERSION << 4 | _LANGS.index(lang) << 2 | kind]
     body = first + _encode(int(expires_at.timestamp())) + nonce
     ticket = TicketId(body + _tag(body, client=client, account=account, user_id=user_id, key=key))
@@ -116,13 +116,13 @@ def make(
 
 
 def bind_kind(user_id: UserId) -> Kind:
-    """Tell whether a user id fits into the scene or must be kept in SQL."""
+    """Return the kind of a bind: with the user id in the scene if it fits, else in SQL."""
     fits = _SHAPE.fullmatch(user_id) and len(user_id) <= MAX_LENGTH - _head_length(Kind.BIND)
     return Kind.BIND if fits else Kind.BIND_KEPT
 
 
 def read(text: str) -> Scene | None:
-    """Take a scene apart; None if it does not have the form of ours. Authenticates nothing."""
+    """Parse a scene without verifying it; None if it is not well formed."""
     if len(text) > MAX_LENGTH or not _SHAPE.fullmatch(text):
         return None
     version, lang, kind = (bits := ALPHABET.index(text[0])) >> 4, bits >> 2 & 3, Kind(bits & 3)
@@ -136,7 +136,7 @@ def read(text: str) -> Scene | None:
 
 
 def read_ticket(text: str) -> TicketHeader | None:
-    """Take a ticket apart; None if it does not have the form of ours. Authenticates nothing."""
+    """Parse a ticket without verifying it; None if it is not well formed."""
     if not 0 < len(text) <= MAX_LENGTH:
         return None
     scene = read(text + "-" if ALPHABET.find(text[0]) & 3 == Kind.BIND else text)
@@ -148,7 +148,7 @@ def _head(ticket: TicketId, kind: Kind, lang: Lang | None) -> TicketHeader:
 
 
 def _tag(body: str, *, client: str, account: str, user_id: UserId | None, key: bytes) -> str:
-    # NUL cannot stand in any of them, so no two claims read alike.
+    # None of the fields can contain NUL, so different claims never join to the same text.
     claim = "\0".join((body, client, account, user_id or ""))
     digest = hmac.digest(key, claim.encode(), "sha256")
     return "".join(ALPHABET[byte & 63] for byte in digest[:_TAG])

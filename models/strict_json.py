@@ -1,29 +1,29 @@
-"""Parses JSON that strangers send: no key twice in one object, no NaN or Infinity."""
+"""Strict parsing of untrusted JSON: no duplicate keys, no NaN or Infinity."""
 
 import json
 from typing import Any, NoReturn
 
 
 class RepeatedKeyError(ValueError):
-    """A key stands twice in one object, of which readers take one or the other."""
+    """An object has a duplicate key; parsers differ in which of the two values they use."""
 
 
 def loads(text: str) -> Any:
-    """Return what *text* says.
+    """Parse *text*.
 
     Raises:
-        RepeatedKeyError: a key stands twice in one object.
-        ValueError: it is no JSON.
+        RepeatedKeyError: an object has a duplicate key.
+        ValueError: *text* is not JSON.
         RecursionError: it is nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
 
 
 def check_text(value: Any) -> None:
-    """Check that all text in *value* is Unicode: half a surrogate pair can neither be stored nor compared.
+    """Check that no string in *value* has a lone surrogate, which cannot be encoded as UTF-8.
 
     Raises:
-        ValueError: it is not.
+        ValueError: one has.
     """
     json.dumps(value, ensure_ascii=False).encode()
 
@@ -31,7 +31,7 @@ def check_text(value: Any) -> None:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise RepeatedKeyError("a key stands twice")
+        raise RepeatedKeyError("duplicate key")
     return fields
 
 

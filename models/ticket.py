@@ -1,6 +1,6 @@
-"""The life of a ticket. Knows no clock, no Redis.
+"""The state machine of a ticket. Has no clock and no I/O.
 
-Two rules: `TRANSITIONS` says all that can happen, and an ending that SQL has accepted always wins.
+Two rules: `TRANSITIONS` lists every legal transition, and an ending that is committed in SQL always wins.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,11 +12,11 @@ from models.events import OpenId
 from models.requester import Requester
 
 TicketId = NewType("TicketId", str)
-"""The head of the scene in the code; worth nothing alone (models/scene.py)."""
+"""The head of the scene in the QR code (models/scene.py). Grants nothing without the ticket's secret."""
 READABLE_AFTER: Final = timedelta(seconds=120)
-"""How long past expiry a final status can still be read (contract.md 4)."""
+"""How long after the ticket's expiry its final status can be read (contract.md 4)."""
 CODE_LIVES: Final = timedelta(seconds=60)
-"""How long after the confirmation a code can be exchanged (contract.md 4)."""
+"""How long after the confirmation the login code can be exchanged (contract.md 4)."""
 REGISTRATION_LIVES: Final = timedelta(seconds=900)
 """How long after the exchange a registration can be used (contract.md 5)."""
 
@@ -27,14 +27,14 @@ class Purpose(StrEnum):
 
 
 class Via(StrEnum):
-    """Who started the ticket."""
+    """What started the ticket: the page, or the site's back end."""
 
     PAGE = "page"
     BACKEND = "backend"
 
 
 class Confirm(StrEnum):
-    """What the phone is asked after the scan (contract.md 4)."""
+    """How the user confirms in the chat after the scan (contract.md 4)."""
 
     NONE = "none"
     TAP = "tap"
@@ -83,7 +83,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a ticket ended: its one row in SQL. Never changes, but for what was redeemed with it."""
+    """How a ticket ended: its row in SQL. Only redemption and erasure change it later."""
 
     ticket: TicketId
     client: str
@@ -103,23 +103,23 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What is happening to a ticket, as Redis holds it. `version` grows with every change."""
+    """The state of a ticket in Redis. `version` grows with every change."""
 
     id: TicketId
     status: Status = Status.PENDING
     openid: OpenId | None = None
-    """The first to scan; theirs alone from then on."""
+    """The first person to scan. Scans by others have no effect."""
     checked_at: datetime | None = None
-    """When it was last known that SQL holds no ending of it; kept from the scan on."""
+    """When SQL was last checked for an ending and had none; set from the scan on."""
     outcome: Outcome | None = None
     reason: Reason | None = None
     answered_at: datetime | None = None
     code_used: bool = False
     qr_url: str | None = None
-    """What the code says, where only Redis keeps it: of a login that a back end started."""
+    """The content of the QR code; only for a login that a back end started, where SQL does not store it."""
     requester: Requester = field(default_factory=Requester)
     erased: bool = False
-    """Whoever scanned it was forgotten since, and is not learned of again."""
+    """The person who scanned was erased afterwards: `openid` must not be restored from SQL."""
     version: int = 0
 
 
@@ -128,8 +128,8 @@ _ENDS: Final = {
     Signal.REFUSE: Status.REJECTED,
     Signal.CANCEL: Status.CANCELLED,
 }
-# A self-loop is a redelivery: legal, and nothing changes. An ending leads on from everywhere, even from another
-# one: Redis may come back with a state that SQL never knew.
+# A self-loop is a redelivery: legal, and without effect. An ending is legal in every status, even a final one:
+# Redis may be restored to a state that was never committed in SQL.
 TRANSITIONS: Final[dict[Status, dict[Signal, Status]]] = {
     Status.PENDING: {Signal.SCAN: Status.SCANNED, Signal.LAPSE: Status.EXPIRED, **_ENDS},
     Status.SCANNED: {Signal.SCAN: Status.SCANNED, Signal.LAPSE: Status.EXPIRED, **_ENDS},
@@ -142,9 +142,9 @@ _SIGNALS: Final = {status: signal for signal, status in _ENDS.items()}
 
 
 def advance(ticket: Ticket, signal: Signal, *, now: datetime, openid: OpenId | None = None) -> Ticket:
-    """Return the ticket after *signal*; the very same object if nothing changed.
+    """Return the ticket after *signal*; the same object if nothing changed.
 
-    A scan by anybody but the first scanner changes nothing: compare `openid` to see whose the ticket is.
+    Only the first scan has an effect: compare `openid` to see who made it.
     """
     status = TRANSITIONS[ticket.status][signal]
     if status is ticket.status:
@@ -154,23 +154,23 @@ def advance(ticket: Ticket, signal: Signal, *, now: datetime, openid: OpenId | N
 
 
 def settle(ticket: Ticket, ending: Ending, *, now: datetime) -> Ticket:
-    """Return the ticket as its row in SQL says it ended; the very same object if it already says so."""
+    """Return the ticket updated from its ending in SQL; the same object if nothing changed."""
     settled = replace(
         advance(ticket, _SIGNALS[ending.status], now=now),
         openid=None if ticket.erased else ending.openid,
         outcome=ending.outcome,
         reason=ending.reason,
         answered_at=ending.answered_at,
-        # The row may have been read before its code was used: what was seen used stays used.
+        # The row may have been read before the code was used: once true, this stays true.
         code_used=ticket.code_used or ending.code_used_at is not None,
     )
     return ticket if settled == ticket else settled
 
 
 def forget(ticket: Ticket) -> Ticket:
-    """Return the ticket without whoever asked for it and whoever scanned it; itself if it names nobody.
+    """Return the ticket without its requester and its scanner; the same object if it has neither.
 
-    One that was not over is pending again, as after a loss of Redis.
+    A ticket that is not final becomes pending again, as after a loss of Redis.
     """
     final = ticket.status.final
     forgotten = replace(

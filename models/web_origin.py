@@ -1,10 +1,10 @@
-"""Which origin an address belongs to. What two programs might read differently has none."""
+"""The origin of a web address. An address that two parsers might read differently has none."""
 
 import re
 from typing import Final
 
 _PORTS: Final = {"http": 80, "https": 443}
-# No userinfo, no percent sign, no other script in the host; no backslash, blank or control anywhere.
+# No userinfo; only ASCII letters, digits, dots and hyphens in the host; no backslash, space or control anywhere.
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:[/?#][!-\[\]-~]*)?",
     re.ASCII | re.IGNORECASE,
@@ -12,9 +12,9 @@ _ADDRESS: Final = re.compile(
 
 
 def origin_of(address: str) -> str | None:
-    """Return the origin of an http or https address as browsers write it, to be compared as text.
+    """Return the origin of an http or https address as browsers serialize it, to be compared as text.
 
-    None for whatever is not plainly such an address: browsers forgive much, and each forgives something else.
+    None for anything else: each browser repairs malformed addresses in its own way.
     """
     found = _ADDRESS.fullmatch(address)
     if found is None:

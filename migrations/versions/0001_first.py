@@ -1,4 +1,4 @@
-"""The first tables. Types are spelled out here, so that this step never changes with models/tables/."""
+"""Create the first tables. Types are spelled out, so that the migration never changes with models/tables/."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Visits to the portal."""
+"""Add the table of portal sessions."""
 
 import sqlalchemy as sa
 from alembic import op

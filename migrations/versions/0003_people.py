@@ -1,6 +1,7 @@
-"""One table knows people, the others refer to it by number. Makes room for sealed ids, consent and the audit.
+"""Refer to followers by a numeric id. Add columns for encrypted openids and for consent, and the audit log.
 
-Tables are made anew and filled from the old ones: SQLite alters little, and the key of followers becomes another.
+Tables are created again and filled from the old ones: SQLite can alter little of a table, and the primary key of
+followers changes.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -42,11 +43,11 @@ def upgrade() -> None:
     _numbered_followers()
     old = _old("followers", _FOLLOWERS)
     _fill("followers", _FOLLOWERS, sa.select(*old.c).order_by(old.c.followed_at))
-    _get_to_know_all()
+    _add_missing_followers()
     for name, make, columns, order in _REFERRING:
-        old, people = _old(name, (*columns, "openid", order)), _people("followers")
-        same = sa.and_(people.c.account == old.c.account, people.c.openid == old.c.openid)
-        rows = sa.select(*_of(old, columns), people.c.id).select_from(old.outerjoin(people, same))
+        old, person = _old(name, (*columns, "openid", order)), _follower_columns("followers")
+        same = sa.and_(person.c.account == old.c.account, person.c.openid == old.c.openid)
+        rows = sa.select(*_of(old, columns), person.c.id).select_from(old.outerjoin(person, same))
         make(partial(sa.Column, "follower_id", _NUMBER))
         _fill(name, (*columns, "follower_id"), rows.order_by(old.c[order]))
         op.create_index(f"ix_{name}_follower_id", name, ["follower_id"])
@@ -57,12 +58,15 @@ def upgrade() -> None:
 def downgrade() -> None:
     sealed = _table("followers", ("sealed_by",)).c.sealed_by
     if op.get_bind().scalar(sa.select(sealed).where(sealed.is_not(None)).limit(1)):
-        raise RuntimeError("people are sealed, and the older tables have no room for that: unseal them first")
+        raise RuntimeError(
+            "openids are encrypted, which the older tables cannot store: put `clear` first in encryption.keys "
+            "and run `scanbind keys encrypt`, then try again"
+        )
     _set_aside()
     for name, make, columns, order in _REFERRING:
-        old, people = _old(name, (*columns, "follower_id", order)), _people("migrating_followers")
-        same = people.c.id == old.c.follower_id
-        rows = sa.select(*_of(old, columns), people.c.openid).select_from(old.outerjoin(people, same))
+        old, person = _old(name, (*columns, "follower_id", order)), _follower_columns("migrating_followers")
+        same = person.c.id == old.c.follower_id
+        rows = sa.select(*_of(old, columns), person.c.openid).select_from(old.outerjoin(person, same))
         make(partial(sa.Column, "openid", _text(64)))
         _fill(name, (*columns, "openid"), rows.order_by(old.c[order]))
         op.create_index(f"ix_{name}_account_openid", name, ["account", "openid"])
@@ -72,9 +76,10 @@ def downgrade() -> None:
 
 
 def _set_aside() -> None:
-    """Turn all tables into `migrating_NAME` at once: what an older service still writes is refused, never lost.
+    """Rename all tables to `migrating_NAME` at once, so that an older service's writes fail and are not lost.
 
-    MySQL and MariaDB undo no DDL. There a migration that broke off has left all it needs, and begins again.
+    MySQL and MariaDB cannot roll DDL back. There an interrupted migration has left the renamed tables, and starts
+    again from them.
     """
     bind = op.get_bind()
     if bind.dialect.name in ("mysql", "mariadb"):
@@ -85,8 +90,8 @@ def _set_aside() -> None:
         return
     if bind.dialect.name == "postgresql":
         op.execute("LOCK TABLE " + ", ".join(_NAMES))
-    for name in _NAMES:  # copied, for an index keeps its name when its table is renamed
-        op.execute(f"CREATE TABLE migrating_{name} AS SELECT * FROM {name}")  # noqa: S608 - names of ours
+    for name in _NAMES:  # copied, because an index keeps its name when its table is renamed
+        op.execute(f"CREATE TABLE migrating_{name} AS SELECT * FROM {name}")  # noqa: S608 - constant names
         op.drop_table(name)
 
 
@@ -99,8 +104,8 @@ def _fill(name: str, columns: Sequence[str], rows: sa.Select[Any]) -> None:
     op.execute(sa.insert(_table(name, columns)).from_select(columns, rows))
 
 
-def _get_to_know_all() -> None:
-    """Make followers of those whom only another table names: numbers are given in followers alone."""
+def _add_missing_followers() -> None:
+    """Add a follower for each openid that only another table contains: ids are assigned in followers alone."""
     known = _table("followers", ("account", "openid", "subscribed", "followed_at"))
     since = {"bindings": "bound_at", "history": "at", "endings": "answered_at"}
     named = sa.union_all(*(_named(name, at) for name, at in since.items())).subquery()
@@ -126,7 +131,7 @@ def _old(name: str, columns: Sequence[str]) -> sa.TableClause:
     return _table(f"migrating_{name}", columns)
 
 
-def _people(name: str) -> sa.TableClause:
+def _follower_columns(name: str) -> sa.TableClause:
     return _table(name, ("id", "account", "openid"))
 
 
@@ -171,8 +176,8 @@ def _followers_by_openid() -> None:
     op.create_index("ix_followers_unionid", "followers", ["unionid"])
 
 
-def _bindings(who: Callable[..., sa.Column[Any]]) -> None:
-    person = who(nullable=False)
+def _bindings(reference: Callable[..., sa.Column[Any]]) -> None:
+    person = reference(nullable=False)
     consent = [sa.Column("consent", _text(64))] if person.name == "follower_id" else []
     op.create_table(
         "bindings",
@@ -190,7 +195,7 @@ def _bindings(who: Callable[..., sa.Column[Any]]) -> None:
     )
 
 
-def _endings(who: Callable[..., sa.Column[Any]]) -> None:
+def _endings(reference: Callable[..., sa.Column[Any]]) -> None:
     op.create_table(
         "endings",
         sa.Column("ticket", _text(64), nullable=False),
@@ -199,7 +204,7 @@ def _endings(who: Callable[..., sa.Column[Any]]) -> None:
         sa.Column("status", _text(16), nullable=False),
         sa.Column("outcome", _text(16)),
         sa.Column("reason", _text(16)),
-        who(nullable=True),
+        reference(nullable=True),
         sa.Column("user_id", _text(128)),
         sa.Column("via", _text(16)),
         sa.Column("state", _text(256)),
@@ -212,14 +217,14 @@ def _endings(who: Callable[..., sa.Column[Any]]) -> None:
     op.create_index("ix_endings_expires_at", "endings", ["expires_at"])
 
 
-def _history(who: Callable[..., sa.Column[Any]]) -> None:
+def _history(reference: Callable[..., sa.Column[Any]]) -> None:
     op.create_table(
         "history",
         _serial(),
         sa.Column("client", _text(64), nullable=False),
         sa.Column("account", _text(64), nullable=False),
         sa.Column("user_id", _text(128), nullable=False),
-        who(nullable=True),
+        reference(nullable=True),
         sa.Column("change", _text(16), nullable=False),
         sa.Column("door", _text(16), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
@@ -249,7 +254,7 @@ def _audit() -> None:
     op.create_index("ix_audit_event_at", "audit", ["event", "at"])
 
 
-# Table, how it is made, what it keeps, and the order its rows came in.
+# Table, function that creates it, columns to copy, and the column that orders its rows.
 _REFERRING = (
     ("bindings", _bindings, _BINDINGS, "id"),
     ("endings", _endings, _ENDINGS, "ticket"),

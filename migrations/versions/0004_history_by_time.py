@@ -1,4 +1,4 @@
-"""Old lines of the history are found by their time, to be thrown away."""
+"""Index the history by time, for the deletion of old rows."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Transactions that must not be done twice leave a mark."""
+"""Add the table of commit marks, which keep a transaction from being applied twice."""
 
 import sqlalchemy as sa
 from alembic import op

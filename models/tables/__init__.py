@@ -1,4 +1,4 @@
-"""The tables of the database, a file a feature. The one place in models/ that imports SQLAlchemy."""
+"""The database tables, one file per feature. Only this package of models/ imports SQLAlchemy."""
 
 from models.tables import audit, bindings, commits, identities, portal, tickets
 

@@ -1,4 +1,4 @@
-"""The tables of bindings and of what happened to them."""
+"""The tables of bindings and of their history."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ bindings: Final = sa.Table(
     sa.Column("bound_at", Instant, nullable=False),
     sa.Column("last_login_at", Instant),
     sa.Column("consent", Identifier(CONSENT)),
-    # These two decide who may be bound; no code looks before it inserts.
+    # These constraints, not a check in code, decide whether a binding can be made.
     sa.UniqueConstraint("client", "account", "user_id"),
     sa.UniqueConstraint("client", "account", "follower_id"),
 )

@@ -1,7 +1,7 @@
-"""How values are kept in the columns of every table, and the metadata that holds all tables.
+"""The column types of all tables, and their metadata.
 
-Two rules: identifiers are compared byte for byte on every database (no folding of case, accents or trailing
-spaces), and an instant is a whole number of milliseconds since 1970 in UTC.
+Two rules: every database compares identifiers byte for byte (no folding of case, accents or trailing spaces), and
+an instant is a whole number of milliseconds since 1970 in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,19 +21,19 @@ _MYSQL: Final = ("mysql", "mariadb")
 _UTF8_BYTES: Final = 4  # at most, for one code point
 NAME, USER_ID, OPENID, TICKET, SESSION, STATE, URL, RETURN_URL = 64, 128, 64, 64, 128, 256, 512, 2048
 SEALED, KEY_ID, CONSENT, EVENT, SHORTENED, DETAIL = 128, 16, 64, 32, 32, 256
-"""How long each kind of text may be, in code points."""
+"""Maximum length of each kind of text, in code points."""
 
 
 def to_millisecond(at: datetime) -> datetime:
-    """Return *at* as the database will give it back: in UTC, cut to the millisecond."""
+    """Return *at* as the database returns it: in UTC, truncated to the millisecond."""
     return _EPOCH + (at - _EPOCH) // _TICK * _TICK
 
 
 def byte_text(length: int) -> TypeEngine[str]:
-    """Return the column type that holds *length* code points and compares them as bytes.
+    """Return a column type for *length* code points that is compared as bytes.
 
-    SQLite's own collation is BINARY already; "C" is PostgreSQL's. MySQL folds case and accents and ignores
-    trailing spaces in every character type (even utf8mb4_bin), so there it is bytes.
+    SQLite's default collation is BINARY; PostgreSQL's is named "C". MySQL folds case and accents and ignores
+    trailing spaces in every character type (even utf8mb4_bin), so the type there is VARBINARY.
     """
     return (
         sa.String(length)
@@ -43,7 +43,7 @@ def byte_text(length: int) -> TypeEngine[str]:
 
 
 class Identifier(TypeDecorator[str]):
-    """Text compared as bytes, on every database."""
+    """Text that every database compares as bytes."""
 
     impl = sa.String
     cache_ok = True
@@ -66,14 +66,14 @@ class Identifier(TypeDecorator[str]):
 
 
 class Choice(TypeDecorator[E]):
-    """One word of a StrEnum, kept as text and given back as the word it is."""
+    """A member of a StrEnum, stored as its text."""
 
     impl = Identifier
     cache_ok = True
 
-    def __init__(self, words: type[E]) -> None:
+    def __init__(self, members: type[E]) -> None:
         super().__init__(16)
-        self.words = words
+        self.members = members
 
     @override
     def process_bind_param(self, value: E | None, dialect: Dialect) -> str | None:
@@ -81,11 +81,11 @@ class Choice(TypeDecorator[E]):
 
     @override
     def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
-        return None if value is None else self.words(value)
+        return None if value is None else self.members(value)
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime, kept as milliseconds since 1970; naive ones are refused."""
+    """An aware datetime, stored as milliseconds since 1970. A naive one raises TypeError."""
 
     impl = sa.BigInteger
     cache_ok = True
@@ -99,7 +99,7 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _TICK
 
 
-# SQLite numbers rows by itself only where the key is declared INTEGER.
+# SQLite assigns row ids only to a key that is declared INTEGER.
 _NUMBER: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -108,7 +108,7 @@ def serial() -> sa.Column[int]:
 
 
 def follower(*, nullable: bool) -> sa.Column[int]:
-    # No foreign key: what refers to somebody is erased, or let go, by name (service/identities/followers.py).
+    # No foreign key: erasure itself deletes or clears what refers to a follower (service/privacy/erasure.py).
     return sa.Column("follower_id", _NUMBER, nullable=nullable, index=True)
 
 

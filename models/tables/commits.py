@@ -1,4 +1,4 @@
-"""The table of marks that transactions leave which must not be done twice."""
+"""The table of commit marks, which keep a transaction from being applied twice."""
 
 from typing import Final
 
@@ -9,7 +9,8 @@ from models.tables.columns import TICKET, Identifier, Instant, metadata
 commit_marks: Final = sa.Table(
     "commit_marks",
     metadata,
-    # Left by a transaction whose answer may be lost, so that it is not done twice (service/storage/database.py).
+    # Inserted in the transaction itself: if the answer to its commit is lost, a retry finds the mark
+    # (service/storage/database.py).
     sa.Column("id", Identifier(TICKET), primary_key=True),
     sa.Column("at", Instant, nullable=False, index=True),
 )

@@ -1,4 +1,4 @@
-"""The table of followers: who is known, by which account, and under which key."""
+"""The table of followers, with their openids and unionids in the clear or encrypted."""
 
 from typing import Final
 
@@ -12,7 +12,8 @@ followers: Final = sa.Table(
     metadata,
     serial(),
     sa.Column("account", Identifier(NAME), nullable=False),
-    # What is looked up: the text itself, or its blind index in a sealed row (service/crypto/field_encryption.py).
+    # The lookup value: the openid itself or, in an encrypted row, its blind index
+    # (service/crypto/field_encryption.py).
     sa.Column("openid", Identifier(OPENID), nullable=False),
     sa.Column("openid_sealed", Identifier(SEALED)),
     sa.Column("unionid", Identifier(OPENID), index=True),
@@ -24,5 +25,5 @@ followers: Final = sa.Table(
     sa.Column("followed_at", Instant, nullable=False),
     sa.UniqueConstraint("account", "openid"),
     sa.Index(None, "sealed_by", "id"),
-    sqlite_autoincrement=True,  # the number of somebody erased is never another's
+    sqlite_autoincrement=True,  # the id of an erased follower is never used again
 )

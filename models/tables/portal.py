@@ -17,7 +17,7 @@ portal_sessions: Final = sa.Table(
     sa.Column("return_url", Identifier(RETURN_URL)),
     sa.Column("only_login", sa.Boolean, nullable=False),
     sa.Column("lang", Choice(Lang)),
-    # Set once, by whoever opens the link first; the session's secret is derived from it.
+    # Set once, when the link is first opened; the session's secret is derived from it.
     sa.Column("opened_at", Instant),
     sa.Column("ends_at", Instant, nullable=False, index=True),
     sa.Index(None, "client", "user_id"),

@@ -1,4 +1,4 @@
-"""The tables of how tickets ended and of the bind tickets that sites asked for."""
+"""The tables of ticket endings and of bind requests."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ from models.ticket import Outcome, Reason, Status, Via
 endings: Final = sa.Table(
     "endings",
     metadata,
-    # The key decides which of several answers was the first.
+    # The primary key decides which of several concurrent endings is the first.
     sa.Column("ticket", Identifier(TICKET), primary_key=True),
     sa.Column("client", Identifier(NAME), nullable=False),
     sa.Column("account", Identifier(NAME)),

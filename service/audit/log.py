@@ -1,8 +1,8 @@
-"""The record of what matters to security, in SQL. Lines are added, and go with age; nothing here changes one.
+"""Writes the audit log to SQL. Entries are added and expire; nothing here changes one.
 
-What SQL decides is recorded in the transaction that decides it (`write_entries`). The rest is noted without
-waiting and written within a second (`AuditLog.note`), or counted until the minute is over
-(service/audit/repeats.py); a process that is killed can lose that.
+An event that SQL decides is written in the deciding transaction (`write_entries`). Other events are queued and
+written within a second (`AuditLog.note`), or counted until the end of the minute (service/audit/repeats.py). These
+are lost if the process is killed.
 """
 
 import asyncio
@@ -30,33 +30,33 @@ from service.storage.purge import purge
 log = logging.getLogger(__name__)
 
 _MOST_NOTED: Final = 10_000
-"""Lines that wait for a database that is away; then the oldest go."""
+"""Maximum number of queued entries. Beyond it, while the database is unreachable, the oldest are dropped."""
 _BATCH: Final = 500
 _GATHER: Final = 0.2
-"""Seconds in which lines gather, so that a busy service writes them together."""
+"""Seconds to collect entries, so that a busy service writes them in batches."""
 _PAUSE: Final = 2.0
 _LONGEST_WAIT: Final = 60.0
-"""Seconds, should the clock be set back while a minute is counted."""
+"""Maximum wait in seconds, in case the clock is set back while a minute is counted."""
 
 
-async def write_entries(connection: AsyncConnection, *lines: AuditEntry) -> None:
-    """Add lines within the caller's transaction."""
-    await connection.execute(sa.insert(audit), [asdict(line) for line in lines])
+async def write_entries(connection: AsyncConnection, *entries: AuditEntry) -> None:
+    """Add *entries* within the caller's transaction."""
+    await connection.execute(sa.insert(audit), [asdict(entry) for entry in entries])
 
 
 @dataclass(slots=True)
 class AuditLog:
-    """The record, as the use cases add to it and the operator reads it. Run `run` beside the server."""
+    """Queues and writes audit entries. Run `run` as a background task."""
 
     database: Database
     _: KW_ONLY
     clock: Callable[[], datetime]
-    _noted: deque[AuditEntry] = field(default_factory=lambda: deque(maxlen=_MOST_NOTED), init=False)
-    _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _queue: deque[AuditEntry] = field(default_factory=lambda: deque(maxlen=_MOST_NOTED), init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _repeats: Repeats = field(default_factory=Repeats, init=False)
     _flushing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     lost: int = field(default=0, init=False)
-    """Lines that had to go unwritten."""
+    """The number of entries that were dropped unwritten."""
 
     def note(
         self,
@@ -69,12 +69,12 @@ class AuditLog:
         user_id: str | None = None,
         detail: str | None = None,
     ) -> None:
-        """Take a line to be written soon, or counted if it is one of many; never waits, never fails."""
+        """Queue an entry, or count it if it repeats one of the same minute. Never waits or fails."""
         short = shortened(openid) if openid else None
-        line = AuditEntry(self.clock(), event, client, account, ticket, short, user_id, detail)
-        self._take(self._repeats.ended(line.at))
-        if self._repeats.first(line):
-            self._take([line])
+        entry = AuditEntry(self.clock(), event, client, account, ticket, short, user_id, detail)
+        self._add(self._repeats.ended(entry.at))
+        if self._repeats.first(entry):
+            self._add([entry])
 
     def limit_hit(
         self,
@@ -86,7 +86,7 @@ class AuditLog:
         openid: OpenId | None = None,
         user_id: str | None = None,
     ) -> None:
-        """Note that a caller or person exceeded *limit*."""
+        """Queue an entry about an exceeded rate limit."""
         self.note(
             AuditEvent.LIMIT_HIT,
             client=client,
@@ -97,65 +97,65 @@ class AuditLog:
         )
 
     async def run(self) -> None:
-        """Write what was noted, until cancelled."""
+        """Write queued entries until cancelled."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._left())
+                await asyncio.wait_for(self._wake.wait(), self._until_due())
             await asyncio.sleep(_GATHER)
-            self._take(self._repeats.ended(self.clock()))
-            self._news.clear()
+            self._add(self._repeats.ended(self.clock()))
+            self._wake.clear()
             try:
                 await self.flush()
             except StoreUnavailable as e:
-                log.warning("the record waits to be written: %s", e.detail)
-                self._news.set()
+                log.warning("audit log: cannot write entries, retrying in %g s: %s", _PAUSE, e.detail)
+                self._wake.set()
                 await asyncio.sleep(_PAUSE)
 
     async def finish(self) -> None:
-        """Write whatever was noted, and what was counted in the minute that is not over yet.
+        """Write all queued entries and the counts of the current minute.
 
         Raises: as `flush`.
         """
-        self._take(self._repeats.rest())
+        self._add(self._repeats.rest())
         await self.flush()
 
     async def flush(self) -> None:
-        """Write whatever was noted.
+        """Write all queued entries.
 
         Raises:
-            StoreUnavailable: the database does not answer; what is not written yet is kept.
+            StoreUnavailable: the database does not answer; unwritten entries stay queued.
         """
-        async with self._flushing:  # two at once would write the same lines
+        async with self._flushing:  # concurrent calls would write the same entries
             await self._flush()
 
-    def _take(self, lines: Sequence[AuditEntry]) -> None:
-        for line in lines:
-            self.lost += len(self._noted) == _MOST_NOTED
-            self._noted.append(line)
-            self._news.set()
+    def _add(self, entries: Sequence[AuditEntry]) -> None:
+        for entry in entries:
+            self.lost += len(self._queue) == _MOST_NOTED
+            self._queue.append(entry)
+            self._wake.set()
 
-    def _left(self) -> float | None:
-        """Return the seconds until what is counted can be written; None if nothing is counted."""
+    def _until_due(self) -> float | None:
+        """Return the seconds until the counts are due to be written; None if nothing is counted."""
         due = self._repeats.due
         return min(max((due - self.clock()).total_seconds(), 0.0), _LONGEST_WAIT) if due else None
 
     async def _flush(self) -> None:
-        while batch := list(islice(self._noted, _BATCH)):
-            gone = self.lost
+        while batch := list(islice(self._queue, _BATCH)):
+            lost_before = self.lost
 
             async def work(connection: AsyncConnection, batch: Sequence[AuditEntry] = batch) -> None:
                 await write_entries(connection, *batch)
 
             await self.database.once(work)
-            for _ in range(len(batch) - (self.lost - gone)):  # what was dropped meanwhile was the oldest
-                self._noted.popleft()
+            for _ in range(len(batch) - (self.lost - lost_before)):  # those dropped meanwhile were of this batch
+                self._queue.popleft()
 
     async def purge(self, before: datetime) -> int:
-        """Delete lines from before; return how many."""
+        """Delete entries older than *before*; return how many."""
         return await purge(self.database, audit.c.id, before, when=audit.c.at)
 
     async def key_in_use(self, name: str, fingerprint: str) -> None:
-        """Record that key *name* is another than the last time, or the first; *fingerprint* tells keys apart.
+        """Add a KEY_ROTATED entry unless the last one for key *name* has the same *fingerprint*.
 
         Raises:
             StoreUnavailable: the database does not answer.

@@ -1,4 +1,4 @@
-"""Reads the record for `scanbind audit`: a line each, oldest first. What is printed is escaped."""
+"""Reads the audit log for `scanbind audit`: one escaped line per entry, oldest first."""
 
 import json
 import re
@@ -26,7 +26,7 @@ from service.storage.stores import open_database
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ORDER: Final[dict[str, int]] = {event: place for place, event in enumerate(AuditEvent)}
-_OF_BINDING: Final = {
+_HISTORY_FIELDS: Final = {
     "at": "at",
     "change": "event",
     "client": "client",
@@ -34,12 +34,12 @@ _OF_BINDING: Final = {
     "user_id": "user_id",
     "door": "detail",
 }
-"""What stands in the history, and what it is called in the record."""
+"""Columns of the binding history, and the fields of an audit entry that they become."""
 _BARE: Final = re.compile(r"[^\s\"'=\\]+")
 
 
 def since(text: str, *, now: datetime) -> datetime:
-    """Read `90s`, `30m`, `24h`, `7d`, or a date or time as ISO 8601 writes it (UTC unless it says otherwise).
+    """Parse `90s`, `30m`, `24h`, `7d`, or an ISO 8601 date or time (UTC unless it has an offset).
 
     Raises ValueError for anything else.
     """
@@ -51,7 +51,7 @@ def since(text: str, *, now: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which lines are asked for; None is any."""
+    """The entries to read; None matches any value."""
 
     since: datetime | None = None
     event: str | None = None
@@ -62,52 +62,52 @@ class AuditFilter:
 
 
 async def lines(settings: Settings, wanted: AuditFilter, *, limit: int, as_json: bool) -> list[str]:
-    """Return the last *limit* lines of the record that are *wanted*, as JSON or to be read.
+    """Return the last *limit* matching entries, each as a line of JSON or of readable text.
 
     Raises:
         StoreUnavailable: the database does not answer, or its tables are not current.
     """
     async with open_database(settings, patient=True) as sql:
         found = await read(sql, Identities(reencryption.cipher(settings)), wanted, limit=limit)
-    return [json.dumps(dict(_fields(line))) if as_json else readable(line) for line in found]
+    return [json.dumps(dict(_fields(entry))) if as_json else readable(entry) for entry in found]
 
 
 async def read(sql: Database, identities: Identities, wanted: AuditFilter, *, limit: int) -> list[AuditEntry]:
-    """Return the last *limit* lines that are *wanted*; what happened to bindings is among them.
+    """Return the last *limit* matching entries, changes of bindings included.
 
     Raises:
         StoreUnavailable: the database does not answer.
     """
     async with sql.read() as connection:
-        recorded = await _recorded(connection, wanted, limit=limit)
-        bindings = await _of_bindings(connection, identities, wanted, limit=limit)
-    return sorted([*reversed(recorded), *reversed(bindings)], key=_place)[-limit:]
+        entries = await _entries(connection, wanted, limit=limit)
+        changes = await _binding_changes(connection, identities, wanted, limit=limit)
+    return sorted([*reversed(entries), *reversed(changes)], key=_sort_key)[-limit:]
 
 
-def readable(line: AuditEntry) -> str:
-    """Return a line of the record as one line of a terminal: time, event, and `name=value` for what is known."""
-    (_, at), (_, event), *others = _fields(line)
+def readable(entry: AuditEntry) -> str:
+    """Format *entry* as one line of text: time, event, and `name=value` for each field that is set."""
+    (_, at), (_, event), *others = _fields(entry)
     return " ".join([at, event, *(f"{name}={_escaped(value)}" for name, value in others)])
 
 
-def _fields(line: AuditEntry) -> Iterator[tuple[str, str]]:
-    for name, value in asdict(line).items():
+def _fields(entry: AuditEntry) -> Iterator[tuple[str, str]]:
+    for name, value in asdict(entry).items():
         if isinstance(value, datetime):
             yield name, rfc3339(value, "milliseconds")
         elif value is not None:
             yield name, str(value)
 
 
-def _place(line: AuditEntry) -> tuple[datetime, int]:
-    """Return what lines are sorted by: in one millisecond an answer stands before its effect."""
-    return line.at, _ORDER.get(line.event, len(_ORDER))
+def _sort_key(entry: AuditEntry) -> tuple[datetime, int]:
+    """Sort by time and, within a millisecond, by event: an answer comes before its effect."""
+    return entry.at, _ORDER.get(entry.event, len(_ORDER))
 
 
 def _escaped(value: str) -> str:
     return value if value.isprintable() and _BARE.fullmatch(value) else json.dumps(value)
 
 
-async def _recorded(connection: AsyncConnection, wanted: AuditFilter, *, limit: int) -> list[AuditEntry]:
+async def _entries(connection: AsyncConnection, wanted: AuditFilter, *, limit: int) -> list[AuditEntry]:
     asked = {
         audit.c.event: wanted.event,
         audit.c.client: wanted.client,
@@ -121,10 +121,10 @@ async def _recorded(connection: AsyncConnection, wanted: AuditFilter, *, limit: 
     return [AuditEntry(*row) for row in rows]
 
 
-async def _of_bindings(
+async def _binding_changes(
     connection: AsyncConnection, identities: Identities, wanted: AuditFilter, *, limit: int
 ) -> list[AuditEntry]:
-    """Read the history of bindings as lines of the record: the door is their detail, and they name no ticket."""
+    """Read the binding history as audit entries, with the source of a change as `detail` and without ticket."""
     if wanted.ticket or wanted.event not in (None, *Change):
         return []
     asked = {
@@ -133,7 +133,7 @@ async def _of_bindings(
         history.c.user_id: wanted.user_id,
     }
     query = (
-        sa.select(*(history.c[name] for name in _OF_BINDING), *NAMES)
+        sa.select(*(history.c[name] for name in _HISTORY_FIELDS), *NAMES)
         .outerjoin_from(history, followers, followers.c.id == history.c.follower_id)
         .where(*_where(asked, history.c.at, wanted.since))
         .order_by(history.c.id.desc())
@@ -141,12 +141,12 @@ async def _of_bindings(
     )
     if wanted.openid:
         query = query.where(identities.with_openid(wanted.openid))
-    lines = []
+    changes = []
     for row in (await connection.execute(query)).mappings():
         person = identities.read(row)
-        values = {field: row[history.c[name]] for name, field in _OF_BINDING.items()}
-        lines.append(AuditEntry(**values, openid=shortened(person.openid) if person else None))
-    return lines
+        values = {field: row[history.c[name]] for name, field in _HISTORY_FIELDS.items()}
+        changes.append(AuditEntry(**values, openid=shortened(person.openid) if person else None))
+    return changes
 
 
 def _where(

@@ -1,6 +1,6 @@
-"""Counts what callers can have recorded again and again, so that a flood is two lines a minute. Knows no clock.
+"""Limits audit entries that callers can repeat at will to two per kind and minute. Has no clock.
 
-The first event of a kind in a minute is a line at once; how many more there were is one line after that minute.
+The first event of a kind in a minute is written at once. The number of further ones is written after the minute.
 """
 
 from collections.abc import Mapping
@@ -13,38 +13,38 @@ from models.audit import AuditEntry, AuditEvent
 _MINUTE: Final = timedelta(minutes=1)
 _ANY_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS: Final = 100
-"""Kinds of one event that have a line of their own in one minute; the others are counted together."""
-_SCANS: Final = 10_000
-_TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    # Any visitor of a site, with invented codes: the ticket in one is the caller's choice.
+"""Maximum number of kinds of one event with an entry of their own per minute; others are counted together."""
+_MANY_KINDS: Final = 10_000
+_KIND_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    # Caused by any visitor of a site. The ticket is left out, because callers can make one up.
     AuditEvent.EXCHANGE_REFUSED: ("client",),
-    # Any caller; of each who is over.
+    # Caused by any caller.
     AuditEvent.LIMIT_HIT: ("client", "account", "openid", "user_id", "detail"),
-    # A person who scans the same code again, theirs or another's. Who scans another code is told each time:
-    # codes and scans have limits, and a scan is what an operator looks for.
+    # Caused by a person who scans one QR code repeatedly. A scan of another QR code is another kind: QR codes and
+    # scans are rate limited, and operators look for scans.
     AuditEvent.SCANNED: ("client", "account", "ticket", "openid", "detail"),
-    # A user of a site, who can ask it for links without end.
+    # Caused by a user, who can request any number of links from the site.
     AuditEvent.PORTAL_OPENED: ("client", "user_id"),
 }
-"""Which columns make two lines of an event the same kind.
+"""The columns in which two entries of one kind are equal.
 
-What is not here is an entry each: tickets are limited where pages start them (contract.md 1), each ends once and
-one exchange, and keys, exports and erasures are the operator's.
+Events that are not listed get an entry each: tickets of pages are rate limited (contract.md 1), a ticket ends once
+and is exchanged once, and keys, exports and erasures are the operator's actions.
 """
-_MOST: Final[Mapping[str, int]] = {AuditEvent.SCANNED: _SCANS, AuditEvent.PORTAL_OPENED: _SCANS}
-"""Where KINDS would be too few: what people do on a busy service is a line each."""
+_MOST: Final[Mapping[str, int]] = {AuditEvent.SCANNED: _MANY_KINDS, AuditEvent.PORTAL_OPENED: _MANY_KINDS}
+"""Where KINDS would be too few for a busy service."""
 
 
 @dataclass(slots=True)
 class _Count:
-    """How many more of a kind there were after its line, and when the last was."""
+    """The number of events of a kind after the first, and the time of the last."""
 
     last: datetime
     more: int = 0
 
 
 class Repeats:
-    """The counts of one minute: at most `KINDS` and one for each event, but for scans and visits."""
+    """The counts of one minute: for each event at most `KINDS`, or as in `_MOST`, and one for the rest."""
 
     def __init__(self) -> None:
         self._minute: datetime | None = None
@@ -53,52 +53,52 @@ class Repeats:
 
     @property
     def due(self) -> datetime | None:
-        """When the minute that is being counted is over; None if nothing is counted."""
+        """The end of the minute that is being counted; None if nothing is counted."""
         return self._minute + _MINUTE if self._minute and self._counts else None
 
-    def first(self, line: AuditEntry) -> bool:
-        """Tell whether *line* is to be written; if not, it is counted. `ended` must have been asked before."""
-        told_by = _TOLD_BY.get(line.event)
-        if told_by is None:
+    def first(self, entry: AuditEntry) -> bool:
+        """Return whether *entry* is to be written; otherwise it is counted. Call `ended` first."""
+        columns = _KIND_COLUMNS.get(entry.event)
+        if columns is None:
             return True
-        self._minute = _minute_of(line.at)
-        kind = _kind(line, told_by)
+        self._minute = _minute_of(entry.at)
+        kind = _kind(entry, columns)
         if count := self._counts.get(kind):
-            count.more, count.last = count.more + 1, line.at
+            count.more, count.last = count.more + 1, entry.at
             return False
-        if self._kinds.get(line.event, 0) < _MOST.get(line.event, KINDS):
-            self._kinds[line.event] = self._kinds.get(line.event, 0) + 1
-            self._counts[kind] = _Count(line.at)
+        if self._kinds.get(entry.event, 0) < _MOST.get(entry.event, KINDS):
+            self._kinds[entry.event] = self._kinds.get(entry.event, 0) + 1
+            self._counts[kind] = _Count(entry.at)
             return True
-        others = self._counts.setdefault(_kind(line, ()), _Count(line.at))
-        others.more, others.last = others.more + 1, line.at
+        others = self._counts.setdefault(_kind(entry, ()), _Count(entry.at))
+        others.more, others.last = others.more + 1, entry.at
         return False
 
     def ended(self, now: datetime) -> list[AuditEntry]:
-        """Return the lines that tell the counts of a minute before *now*, once."""
+        """Return the entries with the counts of a past minute, and reset them."""
         return [] if self._minute in (None, _minute_of(now)) else self.rest()
 
     def rest(self) -> list[AuditEntry]:
-        """Return the lines that tell all counts so far, once.
+        """Return the entries with all counts so far, and reset them.
 
-        They name no person: one who is erased within the minute would stand in the audit log afterwards.
+        They contain no openid or user id: a person erased within the minute would reappear in the audit log.
         """
-        told: dict[AuditEntry, _Count] = {}
+        totals: dict[AuditEntry, _Count] = {}
         for kind, count in self._counts.items():
             if count.more:
-                total = told.setdefault(replace(kind, openid=None, user_id=None), _Count(count.last))
+                total = totals.setdefault(replace(kind, openid=None, user_id=None), _Count(count.last))
                 total.more, total.last = total.more + count.more, max(total.last, count.last)
         self._minute, self._counts, self._kinds = None, {}, {}
-        return [_more(kind, total) for kind, total in told.items()]
+        return [_more(kind, total) for kind, total in totals.items()]
 
 
 def _minute_of(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0)
 
 
-def _kind(line: AuditEntry, told_by: tuple[str, ...]) -> AuditEntry:
-    """Return *line* without what differs within its kind; one that is told by nothing stands for all others."""
-    return AuditEntry(_ANY_TIME, line.event, **{name: getattr(line, name) for name in told_by})
+def _kind(entry: AuditEntry, columns: tuple[str, ...]) -> AuditEntry:
+    """Return *entry* with only *columns* set. Without columns it stands for all kinds beyond the maximum."""
+    return AuditEntry(_ANY_TIME, entry.event, **{name: getattr(entry, name) for name in columns})
 
 
 def _more(kind: AuditEntry, count: _Count) -> AuditEntry:

@@ -1,7 +1,7 @@
 """Exclusive locks between processes, on a file or a folder (flock).
 
-A lock belongs to the opened file: it is held until the descriptor is closed, here and in every process that
-inherited it, however they end.
+A lock belongs to the open file: it lasts until the descriptor is closed in this process and in all that inherited
+it, however they end.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Final
 
 LOCK_FILE: Final = os.O_RDWR | os.O_CREAT
-"""How a file that serves as nothing but a lock is opened; made if need be."""
+"""The flags to open a lock file, which is created if need be."""
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY
-"""How a folder is opened."""
+"""The flags to open a folder."""
 _POLL: Final = 0.01
-"""Seconds between two attempts: another process's lock has no event to wait for."""
+"""Seconds between two attempts: there is no event for the release of a lock."""
 
 
 @contextmanager
 def opened(path: Path, flags: int = LOCK_FILE) -> Iterator[int]:
-    """Open *path* and give its descriptor, not locked yet; closing it at the end unlocks it. Raises OSError."""
+    """Open *path* and yield its descriptor, not locked. Closing it at the end unlocks it. Raises OSError."""
     descriptor = os.open(path, flags, 0o600)
     try:
         yield descriptor
@@ -33,7 +33,7 @@ def opened(path: Path, flags: int = LOCK_FILE) -> Iterator[int]:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock what *descriptor* has open, without waiting; tell whether the lock is held. Raises OSError."""
+    """Try to lock *descriptor* without waiting; return whether it is locked. Raises OSError."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -42,7 +42,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def lock_within(descriptor: int, seconds: float) -> bool:
-    """Wait for the lock, *seconds* at most; tell whether it is held. Raises OSError."""
+    """Lock *descriptor*, waiting at most *seconds*; return whether it is locked. Raises OSError."""
     deadline = time.monotonic() + seconds
     while not try_lock(descriptor):
         if time.monotonic() > deadline:
@@ -52,7 +52,7 @@ def lock_within(descriptor: int, seconds: float) -> bool:
 
 
 async def lock_within_async(descriptor: int, seconds: float) -> bool:
-    """Do as `lock_within` without blocking the event loop."""
+    """Like `lock_within`, without blocking the event loop."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while not try_lock(descriptor):  # noqa: ASYNC110 - there is no event to wait for

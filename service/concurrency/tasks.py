@@ -1,4 +1,4 @@
-"""The end of asyncio tasks that go on until they are cancelled."""
+"""Cancellation of asyncio tasks."""
 
 import asyncio
 from typing import Any, Final
@@ -8,10 +8,10 @@ _INSIST: Final = 0.2
 
 
 async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel *tasks* again and again until all have ended; what they return or raise is left in them.
+    """Cancel *tasks* repeatedly until all have ended. Their results and exceptions are not retrieved.
 
-    A library that is just connecting may swallow one cancellation. A task that swallows every one is waited for
-    until this coroutine is itself cancelled, so a caller with a deadline puts it around this.
+    A library may swallow a cancellation while it connects. There is no timeout: a caller with a deadline cancels
+    this coroutine.
     """
     pending = set(tasks)
     while pending:

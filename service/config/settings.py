@@ -1,6 +1,6 @@
-"""What the operator decides, as one frozen tree. Every fault is told at once, each by its path.
+"""The settings, as one frozen tree. Validation reports all faults at once, each with its path.
 
-No message holds a secret: what is wrong with a value is said without the value.
+Messages never quote a value, since it may be a secret.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,28 +59,28 @@ from service.config.types import (
 
 DEFAULT_FILE: Final = Path("config.yaml")
 SHORTEST_KEY: Final = 32
-"""Characters in `secret_key`, at least."""
+"""Minimum length of a `secret_key`, in characters."""
 MOST_SECRETS: Final = 2
-"""Secrets of a client at once, and hashes of secrets: the new one and the old one."""
+"""Maximum number of secrets, and of hashes, of one client: the new and the old one while rotating."""
 CONFIRM: Final = {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; `faults` has one line per fault, each beginning with its path."""
+    """The service cannot run with this configuration. `faults` has one line per fault, beginning with its path."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = list(faults)
 
 
-class _Part(BaseModel):
-    """One level of the tree. A key with nothing after it counts as left out, as YAML writers mean it."""
+class _Section(BaseModel):
+    """One level of the tree. A key without a value (YAML null) counts as absent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _leave_out_the_empty(cls, value: Any) -> Any:
+    def _drop_empty_keys(cls, value: Any) -> Any:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
@@ -88,34 +88,34 @@ class _Part(BaseModel):
         return {key: item for key, item in value.items() if item is not None or key not in cls.model_fields}
 
 
-class Server(_Part):
+class Server(_Section):
     host: Text = "127.0.0.1"
     port: Port = 8080
-    """0 lets the system choose a free one."""
+    """0: the system chooses a free port."""
     public_url: WebAddress = Field(default_factory=lambda known: f"http://127.0.0.1:{known.get('port', 8080)}")
-    """Without a slash at its end."""
+    """Without a trailing slash."""
     trusted_proxies: tuple[Network, ...] = ()
 
 
-class Database(_Part):
+class Database(_Section):
     url: DatabaseUrl = Field(default=EMBEDDED, repr=False)
-    """`embedded`, or an SQLAlchemy address with its async driver; may hold a password."""
+    """`embedded`, or an SQLAlchemy URL with an async driver. May contain a password."""
 
 
-class Redis(_Part):
+class Redis(_Section):
     url: RedisUrl = Field(default=EMBEDDED, repr=False)
-    """As the operator wrote it; may hold a password."""
+    """`embedded`, or a URL as configured. May contain a password."""
 
 
-class Encryption(_Part):
-    """What openids and unionids are sealed with in the database, newest first; with nothing they are not."""
+class Encryption(_Section):
+    """The keys that encrypt openids and unionids in the database, newest first. Empty: no encryption."""
 
     keys: VaultKeys = ()
-    """`clear` is the place of no key: sealed rows are read, and new ones are not sealed while it comes first."""
+    """`clear` stands for no key: while it comes first, new rows are not encrypted; encrypted ones can be read."""
 
 
-class Account(_Part):
-    """An Official Account. `token` and `aes_key` are newest first: more than one while rotating."""
+class Account(_Section):
+    """An Official Account. `token` and `aes_key` are listed newest first, several while rotating."""
 
     appid: AppId
     secret: Secret
@@ -124,57 +124,57 @@ class Account(_Part):
     aes_key: AesKeys = ()
     allow_unsigned_body: bool = False
     max_skew: Skew = 300
-    """Seconds; 0 takes any timestamp."""
+    """Seconds; 0 accepts any timestamp."""
     gh_id: GhId = ""
-    """Whom pushes must be for; nobody is asked when it is empty."""
+    """The original id that pushes must be addressed to; empty: not checked."""
     api_base: WebAddress = "https://api.weixin.qq.com"
     unfollow: Literal["erase", "keep"] = "erase"
     codes_per_day: Allowance = 100_000
-    """How many codes WeChat makes for the account in a day (wechat-protocol.md 2)."""
+    """WeChat's daily quota of QR codes for the account (wechat-protocol.md 2)."""
     codes_for_binds: Limit = 5000
-    """Of these, the last that no login gets."""
+    """The part of the quota that is reserved for binds."""
 
     @field_validator("codes_for_binds")
     @classmethod
-    def _leaves_some_for_logins(cls, value: int, info: ValidationInfo) -> int:
+    def _check_share(cls, value: int, info: ValidationInfo) -> int:
         if value >= info.data.get("codes_per_day", value + 1):
-            raise Fault("must be less than codes_per_day, or nobody could log in")
+            raise Fault("must be less than codes_per_day, to leave QR codes for logins")
         return value
 
     @field_validator("token")
     @classmethod
-    def _needs_one(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    def _require_token(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not value:
             raise Fault("is missing")
         return value
 
     @field_validator("aes_key")
     @classmethod
-    def _encryption_needs_a_key(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+    def _require_key(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         if not value and info.data.get("mode", "plain") != "plain":
-            raise Fault("is missing")
+            raise Fault("is missing: modes safe and compatible need it")
         return value
 
     @field_validator("allow_unsigned_body")
     @classmethod
-    def _plain_is_a_choice(cls, value: bool, info: ValidationInfo) -> bool:
+    def _check_plain_mode(cls, value: bool, info: ValidationInfo) -> bool:
         if info.data.get("mode") == "plain" and not value:
-            raise Fault("must be true with mode plain, where nothing signs the body: anyone could forge a scan")
+            raise Fault("must be true with mode plain: its bodies are not signed, so scans can be forged")
         return value
 
 
-class Client(_Part):
-    """A site that uses the service. `name` has both languages and `confirm` both purposes, however written."""
+class Client(_Section):
+    """A site that uses the service. `name` always has both languages, and `confirm` both purposes."""
 
     name: Annotated[Mapping[Lang, Title], Both(tuple(Lang)), AfterValidator(filled)]
     secret_hash: SecretHashes = ()
-    """As `scanbind keys new client` prints it: what need not be kept here in the clear. Two while rotating."""
+    """Hashes from `scanbind keys new client`, so that the configuration contains no secret; two while rotating."""
     secret: ClientSecrets = ()
-    """16 characters or more each, newest first; two while rotating, none where there is a hash."""
+    """16 characters or more each, newest first; two while rotating. Optional if there is a hash."""
     accounts: tuple[Name, ...]
     """At least one; the first is the default."""
     origins: tuple[Origin, ...] = ()
-    """As browsers write them."""
+    """As browsers serialize them."""
     confirm: Annotated[
         Mapping[Purpose, Confirm],
         Both(tuple(Purpose)),
@@ -184,44 +184,44 @@ class Client(_Part):
     takeover: Literal["reject", "move"] = "reject"
     lang: Lang = Lang.ZH
     consent: Version = ""
-    """Which version of the site's notice people agree to now; kept with each binding unless it is empty."""
+    """The current version of the notice that users agree to; stored with each binding unless it is empty."""
 
     @field_validator("secret", "secret_hash")
     @classmethod
-    def _two_at_most(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    def _check_count(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if len(value) > MOST_SECRETS:
             raise Fault("must be one, or two while rotating")
         return value
 
     @field_validator("secret")
     @classmethod
-    def _one_or_its_hash(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+    def _require_secret_or_hash(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         if not value and not info.data.get("secret_hash", True):
-            raise Fault("is missing")
+            raise Fault("is missing: set secret or secret_hash")
         return value
 
     @field_validator("accounts")
     @classmethod
-    def _are_configured(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    def _check_accounts(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         known = (info.context or {}).get("accounts", value)
         if not value:
             raise Fault("must name at least one account")
         if len(set(value)) < len(value):
             raise Fault("must not name an account twice")
-        if strangers := [name for name in value if name not in known]:
-            raise Fault(f"must name configured accounts; there is no {', '.join(strangers)}")
+        if unknown := [name for name in value if name not in known]:
+            raise Fault(f"must name configured accounts; not configured: {', '.join(unknown)}")
         return value
 
 
-class Tickets(_Part):
+class Tickets(_Section):
     """Lifetimes in seconds."""
 
     login_lifetime: Lifetime = 300
     bind_lifetime: Lifetime = 600
 
 
-class Limits(_Part):
-    """How often is too often, per minute; how many may wait, or be connected, in one process. 0 is no limit."""
+class Limits(_Section):
+    """Requests per minute; open waits and connections per process. 0: no limit."""
 
     tickets_per_address: Limit = 30
     tickets_per_client: Limit = 3000
@@ -235,23 +235,23 @@ class Limits(_Part):
     connections_per_address: Limit = 512
 
 
-class Privacy(_Part):
-    """How long the past is kept, in days."""
+class Privacy(_Section):
+    """Retention, in days."""
 
     history_days: Days = 365
     audit_days: Days = 190
     endings_days: Days = 1
 
 
-class Settings(_Part):
-    """Everything the operator decides (contract.md 1). Made by `load` or `validate`, never by hand."""
+class Settings(_Section):
+    """All settings (contract.md 1). Create with `load` or `validate`."""
 
     server: Server = Field(default_factory=Server)
     data_dir: Folder = Path("var")
     database: Database = Field(default_factory=Database)
     redis: Redis = Field(default_factory=Redis)
     secret_key: Secrets = ()
-    """As configured, newest first; `resolve_secret_keys` gives those to use."""
+    """As configured, newest first. Use `resolve_secret_keys`, which also reads the key file."""
     encryption: Encryption = Field(default_factory=Encryption)
     accounts: Mapping[Name, Account] = Field(default_factory=dict)
     clients: Mapping[Name, Client] = Field(default_factory=dict)
@@ -261,15 +261,15 @@ class Settings(_Part):
 
     @field_validator("secret_key", mode="before")
     @classmethod
-    def _empty_is_none(cls, value: Any) -> Any:
+    def _accept_empty(cls, value: Any) -> Any:
         return () if value == "" else value
 
     @field_validator("secret_key")
     @classmethod
-    def _keys_are_long_or_ours(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+    def _check_secret_keys(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         stores = [info.data[part].url for part in ("database", "redis") if part in info.data]
         if not value and any(url != EMBEDDED for url in stores):
-            raise Fault(f"is missing: {SHORTEST_KEY} characters or more, unless both stores are embedded")
+            raise Fault(f"is missing: {SHORTEST_KEY} characters or more, required unless both stores are embedded")
         if any(len(key) < SHORTEST_KEY for key in value):
             raise Fault(f"must be {SHORTEST_KEY} characters or more")
         return value
@@ -279,9 +279,9 @@ _SHAPES: Final = shapes_of(Settings)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read the file at *path*, or ./config.yaml if there is one, and the SCANBIND_ variables of *environ*.
+    """Read the file at *path*, or ./config.yaml if it exists, and the SCANBIND_ variables of *environ*.
 
-    Raises ConfigError with every fault of every source.
+    Raises ConfigError with all faults of the file and the variables.
     """
     default = DEFAULT_FILE if DEFAULT_FILE.exists() else None
     try:
@@ -292,7 +292,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProxyType({})) -> Settings:
-    """Make settings of nested mappings in the file's shape, and the variables over them. Raises ConfigError."""
+    """Create settings from *values*, shaped like the file, overridden by the variables. Raises ConfigError."""
     return _validated(sources.overlay(values, environ, _SHAPES))
 
 
@@ -302,14 +302,14 @@ def _validated(tree: sources.Tree) -> Settings:
     try:
         settings = Settings.model_validate(tree.values, context=context)
     except ValidationError as error:
-        # Not chained: pydantic's error carries what was given, secrets and all.
-        raise ConfigError([*tree.faults, *_lines(error, tree.variables)]) from None
+        # Not chained: pydantic's error contains the input, with its secrets.
+        raise ConfigError([*tree.faults, *_faults(error, tree.variables)]) from None
     if tree.faults:
         raise ConfigError(tree.faults)
     return settings
 
 
-_WORDS: Final = {
+_MESSAGES: Final = {
     "missing": "is missing",
     "extra_forbidden": "unknown key",
     "invalid_key": "must be a string; quote it",
@@ -324,31 +324,31 @@ _WORDS: Final = {
 }
 
 
-def _lines(error: ValidationError, variables: Mapping[sources.Steps, str]) -> Iterator[str]:
+def _faults(error: ValidationError, variables: Mapping[sources.Steps, str]) -> Iterator[str]:
     for item in error.errors(include_url=False):
-        if item["type"] == "default_factory_not_called":  # only ever beside the fault that caused it
+        if item["type"] == "default_factory_not_called":  # only reported beside the fault that caused it
             continue
         steps = tuple(str(step) for step in item["loc"] if step != "[key]")
-        variable = _setter(steps, variables)
+        variable = _variable_at(steps, variables)
         origin = f" ({sources.shown(variable)})" if variable else ""
-        yield f"{sources.shown('.'.join(steps)) or sources.PREFIX}: {_words(item)}{origin}"
+        yield f"{sources.shown('.'.join(steps)) or sources.PREFIX}: {_message(item)}{origin}"
 
 
-def _words(item: ErrorDetails) -> str:
+def _message(item: ErrorDetails) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if isinstance(context.get("error"), Fault):
         return str(context["error"])
     if kind == "enum" and item["loc"][-1] == "[key]":
-        return _WORDS["extra_forbidden"]
+        return _MESSAGES["extra_forbidden"]
     if kind in ("enum", "literal_error"):
         return "must be " + str(context["expected"]).replace("'", "")
     if kind == "string_type":
         return "must be a string" if isinstance(item["input"], list | dict) else "must be a string; quote it"
-    return _WORDS.get(kind, "is not valid")
+    return _MESSAGES.get(kind, "is not valid")
 
 
-def _setter(steps: sources.Steps, variables: Mapping[sources.Steps, str]) -> str | None:
-    """Return the variable that wrote what stands at *steps*, or something in an unknown key there."""
+def _variable_at(steps: sources.Steps, variables: Mapping[sources.Steps, str]) -> str | None:
+    """Return the variable that set the value at *steps*, or a value above or below it."""
     above = (variables.get(steps[:length]) for length in range(len(steps), 0, -1))
     below = (name for path, name in sorted(variables.items()) if path[: len(steps)] == steps)
     return next(filter(None, above), None) or next(below, None)

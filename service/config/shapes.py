@@ -1,6 +1,6 @@
-"""Derives from the settings model how the text of a variable is read where a list or a mapping stands.
+"""Derives from the settings model how a variable's text is parsed where the setting is a list or a mapping.
 
-The containers it knows are those that the settings use: models, tuples, and mappings of any of these.
+Supports the containers that the settings use: models, tuples, and mappings of these.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from service.config.types import Both, WithCommas
 
 
 def shapes_of(model: type[BaseModel]) -> Shapes:
-    """Return the kind of every container that *model* has, by its path, and every shorthand, by its key."""
+    """Return the kind of each container in *model* by its path, and each shorthand by its key."""
     found = list(_containers_in(model, ()))
     return Shapes(
         kinds={place: tuple if WithCommas in marks else kind for place, kind, marks in found},
@@ -24,7 +24,7 @@ def shapes_of(model: type[BaseModel]) -> Shapes:
 
 
 _Containers = Iterator[tuple[Steps, type, Sequence[object]]]
-"""Path, list or dict, and what its annotation says beside the type."""
+"""Path, list or dict, and the metadata of its annotation."""
 
 
 def _containers_in(model: type[BaseModel], place: Steps) -> _Containers:

@@ -1,6 +1,6 @@
-"""Where the configuration is written: a YAML file, then SCANBIND_ variables over it. Shapes only; no meaning.
+"""Reads the configuration's sources: a YAML file, overridden by SCANBIND_ variables. Does not validate values.
 
-What is wrong in a readable source becomes a fault, a line of text, beside the rest.
+Faults in a readable source are collected as lines of text.
 """
 
 import json
@@ -19,22 +19,22 @@ Steps = tuple[str, ...]
 
 
 class UnreadableError(Exception):
-    """The file cannot be read at all; the text is the fault."""
+    """The file cannot be read or parsed; the text is the fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """How the text of a variable is read where a list or a mapping stands. Elsewhere it is the value."""
+    """How to parse the text of a variable for a list or a mapping. For other settings the text is the value."""
 
     kinds: Mapping[Steps, type]
-    """By path, where `*` is any name: dict, list, or tuple for a list in whose items commas may stand."""
+    """By path, where `*` is any name: dict, list, or tuple for a list whose items may contain commas."""
     shorthands: Mapping[str, tuple[str, ...]]
-    """By key: one word there stands for all of these, so a variable below it changes one of them."""
+    """By key: the parts for which one word may stand. A variable for one part then changes only that part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What was written: nested mappings, which variable set which path, and what was wrong with the writing."""
+    """The merged sources: nested mappings, the variable that set each path, and the faults."""
 
     values: Mapping[Any, Any] = field(repr=False)
     variables: Mapping[Steps, str]
@@ -42,17 +42,17 @@ class Tree:
 
 
 def read(path: Path | None, environ: Mapping[str, str], shapes: Shapes) -> Tree:
-    """Read the file at *path* (None: there is none), then the variables; the later wins, path by path.
+    """Read the file at *path* (None: no file) and override it with the variables, path by path.
 
-    Raises UnreadableError when the file is missing or is no YAML mapping.
+    Raises UnreadableError if the file is missing or is not a YAML mapping.
     """
-    values, twice = _read_file(path) if path is not None else ({}, [])
+    values, duplicates = _read_file(path) if path is not None else ({}, [])
     tree = overlay(values, environ, shapes)
-    return replace(tree, faults=(*twice, *tree.faults))
+    return replace(tree, faults=(*duplicates, *tree.faults))
 
 
 def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shapes) -> Tree:
-    """Write the SCANBIND_ variables of *environ* over *values*."""
+    """Override *values* with the SCANBIND_ variables of *environ*."""
     variables = {_steps(name): name for name in environ if name.startswith(PREFIX)}
     faults = []
     for steps in sorted(variables, key=lambda steps: (len(steps), steps)):
@@ -68,46 +68,46 @@ def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shape
 
 
 def shown(text: str) -> str:
-    """Return *text* fit for one line of a terminal."""
+    """Return *text*, escaped unless it is printable on one line of a terminal."""
     return text if text.isprintable() else ascii(text)
 
 
 def _read_file(path: Path) -> tuple[dict[Any, Any], list[str]]:
-    """Return what the file holds and its faults. YAML's own words are dropped: they may quote a secret."""
+    """Return the file's content and its faults. YAML's own messages are dropped: they may quote a secret."""
     name = shown(str(path))
     try:
         text = path.read_bytes()
-        twice = list(_twice(yaml.compose(text, Loader=yaml.SafeLoader), (), seen=set()))
+        duplicates = list(_duplicates(yaml.compose(text, Loader=yaml.SafeLoader), (), seen=set()))
         written = yaml.safe_load(text)
     except OSError as error:
         raise UnreadableError(f"{name}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError) as error:
-        # the last two are PyYAML's own, for tags and keys that it cannot make
+        # PyYAML raises the last two for tags and keys that it cannot construct.
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise UnreadableError(f"{name}: is not YAML{where}; quote any value with a sign in it") from None
+        raise UnreadableError(f"{name}: is not YAML{where}; quote values with special characters") from None
     if not isinstance(written, dict | None):
         raise UnreadableError(f"{name}: must be a mapping of keys to values")
-    return written or {}, twice
+    return written or {}, duplicates
 
 
-def _twice(node: yaml.Node | None, steps: Steps, *, seen: set[int]) -> Iterator[str]:
-    """Yield a fault for each key that stands twice in one mapping: YAML would keep one in silence."""
-    if node is None or id(node) in seen:  # an alias leads back to where we have been
+def _duplicates(node: yaml.Node | None, steps: Steps, *, seen: set[int]) -> Iterator[str]:
+    """Yield a fault for each duplicate key of a mapping; PyYAML would silently use the last one."""
+    if node is None or id(node) in seen:  # reached again through an alias
         return
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
-            name = str(key.value)  # a key may be a list, and then no other's equal
+            name = str(key.value)  # a key that is a list equals no other
             inside = (*steps, name)
             if name in keys:
-                yield f"{shown('.'.join(inside))}: is there twice (line {key.start_mark.line + 1})"
+                yield f"{shown('.'.join(inside))}: duplicate key (line {key.start_mark.line + 1})"
             keys.add(name)
-            yield from _twice(value, inside, seen=seen)
+            yield from _duplicates(value, inside, seen=seen)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _twice(item, (*steps, str(index)), seen=seen)
+            yield from _duplicates(item, (*steps, str(index)), seen=seen)
 
 
 def _steps(variable: str) -> Steps:
@@ -115,13 +115,13 @@ def _steps(variable: str) -> Steps:
 
 
 def _kind(steps: Steps, shapes: Shapes) -> type:
-    return next((kind for place, kind in shapes.kinds.items() if _stands(place, steps)), str)
+    return next((kind for place, kind in shapes.kinds.items() if _matches(place, steps)), str)
 
 
 def _decoded(text: str, kind: type) -> object:
-    """Read a variable's text as its place in the tree wants it: JSON, commas for a list, or the text itself.
+    """Parse a variable's text as *kind*: JSON, a comma-separated list, or the text itself.
 
-    Raises ValueError when it begins like JSON and is not.
+    Raises ValueError if it starts like JSON but is not valid.
     """
     bare = text.strip()
     if (kind is dict and bare.startswith("{")) or (kind in (list, tuple) and bare.startswith("[")):
@@ -131,16 +131,16 @@ def _decoded(text: str, kind: type) -> object:
     return text
 
 
-def _stands(place: Steps, steps: Steps) -> bool:
+def _matches(place: Steps, steps: Steps) -> bool:
     return len(place) == len(steps) and all(want in ("*", step) for want, step in zip(place, steps, strict=True))
 
 
 def _put(
     tree: Mapping[Any, Any], steps: Steps, value: object, shorthands: Mapping[str, tuple[str, ...]]
 ) -> dict[Any, Any]:
-    """Return *tree* with *value* at *steps*; what is shared through YAML aliases stays as it was.
+    """Return a copy of *tree* with *value* at *steps*. Mappings shared through YAML aliases are not modified.
 
-    Raises LookupError when the path leads through something that is no mapping.
+    Raises LookupError if the path leads through a value that is not a mapping.
     """
     first, *rest = steps
     if not rest:

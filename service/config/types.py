@@ -1,4 +1,4 @@
-"""The kinds of value the configuration knows. Each check says what is wrong without quoting the value."""
+"""The types of setting values. A check's message never quotes the value."""
 
 import re
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from pydantic_core import CoreSchema, core_schema
 from models.language import Lang
 
 EMBEDDED: Final = "embedded"
-"""What `database.url` and `redis.url` say when the service keeps the store itself, in `data_dir`."""
+"""The value of `database.url` and `redis.url` for a store that the service runs itself, in `data_dir`."""
 
 LONGEST_LIFETIME: Final = 1800
-"""Seconds that a code can be scanned, at most (contract.md 1)."""
+"""Maximum lifetime of a ticket, in seconds (contract.md 1)."""
 
 
 class WithCommas:
-    """Marks a list whose items may have commas in them: a variable holds one item, or a JSON list."""
+    """Marks a list whose items may contain commas: a variable has one item, or a JSON list."""
 
 
 class Fault(ValueError):
-    """A fault in our own words. Any other ValueError might quote the value, so its text is never shown."""
+    """A validation error with a message that is safe to show. Other ValueErrors may quote the value."""
 
 
 _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
@@ -67,18 +67,18 @@ def _matching(pattern: str, fault: str) -> Callable[[str], str]:
 
 
 def _hidden(check: Callable[[str], str]) -> AfterValidator:
-    """Apply *check* to what a SecretStr hides, or to each of several."""
+    """Apply *check* to the text of a SecretStr, or of each in a tuple."""
 
-    def look(value: Any) -> Any:
+    def check_all(value: Any) -> Any:
         for secret in value if isinstance(value, tuple) else (value,):
             check(secret.get_secret_value())
         return value
 
-    return AfterValidator(look)
+    return AfterValidator(check_all)
 
 
 def _whole(low: int, high: int | None = None) -> BeforeValidator:
-    """Accept a whole number, or its digits, from *low* to *high*; never true, false or a fraction."""
+    """Accept an integer from *low* to *high*, or its decimal digits; no boolean and no float."""
     bounds = f"must be from {low} to {high}" if high is not None else f"must be {low} or more"
 
     def check(value: object) -> int:
@@ -100,16 +100,16 @@ def _skew(value: int) -> int:
 
 
 def _several(value: object) -> object:
-    """Let one string stand for a list of one, so that a rotation is the only time a list is needed."""
+    """Accept one string for a list of one, so that a list is only needed while rotating."""
     many = value if isinstance(value, list | tuple) else (value,)
     if not all(isinstance(item, str) for item in many):
-        raise Fault("must be a string, quoted if need be, or a list of strings, the newest first")
+        raise Fault("must be a string, quoted if need be, or a list of strings, newest first")
     return many
 
 
 def _distinct(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if len(set(value)) < len(value):
-        raise Fault("must not hold the same one twice")
+        raise Fault("must not contain duplicates")
     return value
 
 
@@ -120,7 +120,7 @@ def _web_address(value: str) -> str:
 
 
 def _origin(value: str) -> str:
-    """Write an origin the way browsers do, since it is compared as text."""
+    """Serialize an origin as browsers do, because it is compared as text."""
     found = _ORIGIN.fullmatch(value.lower()) if value.isascii() else None
     port = int(found[3]) if found and found[3] else None
     if found is None or (port is not None and not 0 < port < 65536):
@@ -158,7 +158,7 @@ def _redis_url(value: str) -> str:
 
 @dataclass(frozen=True)
 class Both:
-    """Lets one word stand for each of *parts* of a mapping."""
+    """Lets one word stand for all *parts* of a mapping."""
 
     parts: tuple[str, ...]
 
@@ -170,7 +170,7 @@ class Both:
 
 
 def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
-    """Let a site named in one language have that name in the other as well."""
+    """Use a site's only name for the other language as well."""
     if not titles:
         raise Fault("must be a name, or a name for zh, en or both")
     return dict.fromkeys(Lang, next(iter(titles.values()))) | titles
@@ -178,7 +178,7 @@ def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
 
 _unspaced = _matching(r"\S(?:.*\S)?", "must not be empty, nor begin or end with a space")
 _folder = _matching(
-    r"[^\s\x00](?:[^\x00]*[^\s\x00])?", "must not be empty, nor begin or end with a space, nor hold a NUL"
+    r"[^\s\x00](?:[^\x00]*[^\s\x00])?", "must not be empty, nor begin or end with a space, nor contain a NUL"
 )
 _name = _matching(
     r"(?!.*__)[a-z0-9_]{1,64}", "must be a name of 1 to 64 of a-z 0-9 _, without a double underscore"
@@ -186,16 +186,17 @@ _name = _matching(
 _app_id = _matching(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ -")
 _gh_id = _matching(r"[A-Za-z0-9_-]{0,64}", "must be an original id such as gh_0123456789ab")
 _aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")
-# 43 characters hold two bits more than the hash: only with those at zero is it what a hash looks like.
+# 43 characters have two bits more than the hash: these are zero in every hash.
 _secret_hash = _matching(
     r"sha256:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]",
     "must be sha256: and 43 characters, as `scanbind keys new client` prints it",
 )
 _client_secret = _matching(r".{16,}", "must be 16 characters or more")
 _title = _matching(
-    r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)", "must be 1 to 64 characters, none of them a control"
+    r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)",
+    "must be 1 to 64 characters without control characters, not beginning or ending with a space",
 )
-_version = _matching(r"[^\x00-\x1f\x7f-\x9f]{0,64}", "must be 64 characters at most, none of them a control")
+_version = _matching(r"[^\x00-\x1f\x7f-\x9f]{0,64}", "must be 64 characters at most, without control characters")
 _vault_key = _matching(
     r"clear|[^,]{32,}", "must be 32 characters or more each, without a comma, or the word clear"
 )

@@ -1,7 +1,7 @@
-"""What a site's back end proves itself by. Who is unknown or wrong takes as long as who is right.
+"""Authentication of sites' back ends by client secret, in equal time for an unknown client and a wrong secret.
 
-Secrets are compared by their SHA-256. Such a fast hash is enough for secrets with 256 random bits, which is what
-`scanbind keys new client` makes: there is nothing to guess, however fast one guesses (docs/adr/0011).
+Secrets are compared by their SHA-256. A fast hash is enough, because `scanbind keys new client` makes secrets of
+256 random bits, which cannot be guessed (docs/adr/0011).
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import Final
 from models import base64url
 from service.config.settings import MOST_SECRETS, Client
 
-_NOBODY: Final = "sha256:" + "A" * 43
-"""What stands where a client has no more secrets: a hash nobody knows a secret for."""
+_DUMMY: Final = "sha256:" + "A" * 43
+"""A hash without a known secret, compared in place of secrets that a client does not have."""
 
 
 def fresh_secret() -> str:
@@ -23,12 +23,12 @@ def fresh_secret() -> str:
 
 
 def hash_of(secret: bytes) -> str:
-    """Return how `secret_hash` writes *secret*: `sha256:` and 43 characters of base64url."""
+    """Hash *secret* as `secret_hash` contains it: `sha256:` and 43 characters of base64url."""
     return "sha256:" + base64url.encode(hashlib.sha256(secret).digest())
 
 
 class ClientSecrets:
-    """The back ends' secrets, of which only hashes are held."""
+    """The hashes of all clients' secrets."""
 
     def __init__(self, clients: Mapping[str, Client]) -> None:
         self._hashes = {name: _padded(*_hashes(client)) for name, client in clients.items()}
@@ -37,10 +37,10 @@ class ClientSecrets:
         return client in self._hashes
 
     def prove(self, client: str, secret: bytes) -> bool:
-        """Tell whether *secret* is one of *client*'s."""
+        """Return whether *secret* is one of *client*'s secrets."""
         given = hash_of(secret)
-        right = [hmac.compare_digest(given, due) for due in self._hashes.get(client, _padded())]
-        return client in self and any(right)
+        equal = [hmac.compare_digest(given, known) for known in self._hashes.get(client, _padded())]
+        return client in self and any(equal)
 
 
 def _hashes(client: Client) -> list[str]:
@@ -49,5 +49,5 @@ def _hashes(client: Client) -> list[str]:
 
 
 def _padded(*hashes: str) -> tuple[str, ...]:
-    """Fill up, so that as much is compared for every client, known or not."""
-    return (*hashes, *[_NOBODY] * (2 * MOST_SECRETS - len(hashes)))
+    """Fill up with dummies, so that every client, known or not, costs the same number of comparisons."""
+    return (*hashes, *[_DUMMY] * (2 * MOST_SECRETS - len(hashes)))

@@ -1,6 +1,6 @@
-"""Everything derived from secret_key. Nothing derived is ever stored; every comparison takes constant time.
+"""The keys, secrets, codes and MACs derived from secret_key. None are stored; comparisons take constant time.
 
-Each key in secret_key is a generation: the newest makes, every one verifies (docs/adr/0011).
+Each key in secret_key is a generation: the newest one signs, all verify (docs/adr/0011).
 """
 
 import hashlib
@@ -24,11 +24,11 @@ _FINGERPRINT = 8
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ClientKeys:
-    """One generation of one client's keys: no other client's and no other generation's verify what these made."""
+    """One generation of one client's keys. What they sign, only they verify."""
 
     client: str
     hint: str
-    """The first characters of its secrets: they spare a search, and prove nothing."""
+    """The first characters of its secrets, to find these keys without trying all. Not an authenticator."""
     scene: bytes
     _secret: bytes
     _code: bytes
@@ -38,29 +38,29 @@ class ClientKeys:
     _portal_secret: bytes
 
     def secret(self, ticket: TicketId) -> str:
-        """Return what lets its holder follow and cancel the ticket."""
+        """Return the ticket's secret, which authorizes reading its status and cancelling it."""
         return self.hint + _mac(self._secret, ticket)
 
     def code(self, ticket: TicketId, openid: OpenId, answered_at: datetime) -> str:
-        """Return the one-time code of a confirmed login."""
+        """Return the one-time login code of a confirmed ticket."""
         return f"{ticket}.{_mac(self._code, ticket, openid, _instant(answered_at))}"
 
     def registration(self, ticket: TicketId, openid: OpenId, code_used_at: datetime) -> str:
-        """Return what a site may bind the new WeChat to its user with."""
+        """Return the registration, with which a site binds an unbound WeChat to its user."""
         return f"{ticket}.{_mac(self._registration, ticket, openid, _instant(code_used_at))}"
 
     def portal_link(self, session: str) -> str:
-        """Return what opens a portal session, once."""
+        """Return the proof in the one-time link of a portal session."""
         return _mac(self._portal_link, session)
 
     def portal_secret(self, session: str, opened_at: datetime) -> str:
-        """Return what the one who opened a portal session proves that by."""
+        """Return the secret of an opened portal session, stored in its cookie."""
         return _mac(self._portal_secret, session, _instant(opened_at))
 
     @staticmethod
-    def same(given: str, due: str) -> bool:
-        """Compare what was given with what one of these methods made."""
-        return hmac.compare_digest(_bytes(given), due.encode())
+    def same(given: str, expected: str) -> bool:
+        """Compare untrusted text with a derived one, in constant time."""
+        return hmac.compare_digest(_bytes(given), expected.encode())
 
     def numbers(self, ticket: TicketId) -> Numbers:
         return numbers(self._digest(ticket))
@@ -74,17 +74,17 @@ class ClientKeys:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
-    """The keys of every client, and the service's own; all newest first."""
+    """All clients' keys and the service's own, newest first."""
 
     fingerprint: str
-    """Tells the newest key from others, and nothing of it."""
+    """Identifies the newest key without revealing anything of it."""
     _clients: dict[str, tuple[ClientKeys, ...]]
     _qr: tuple[bytes, ...]
     _by_hint: dict[str, list[ClientKeys]] = field(default_factory=dict)
 
     @classmethod
     def derive(cls, secret_keys: tuple[str, ...], clients: Iterable[str]) -> "Keyring":
-        """Derive all keys from each of *secret_keys*, newest first, with HKDF-SHA256, a context for each."""
+        """Derive all keys from each of *secret_keys* (newest first) with HKDF-SHA256, one context per key."""
         keys = {client: tuple(_client_keys(secret, client) for secret in secret_keys) for client in clients}
         by_hint: dict[str, list[ClientKeys]] = {}
         for one in itertools.chain.from_iterable(keys.values()):
@@ -93,22 +93,22 @@ class Keyring:
         return cls(fingerprint, keys, tuple(derive(secret, "qr") for secret in secret_keys), by_hint)
 
     def newest(self, client: str) -> ClientKeys:
-        """Return the keys that make what is new."""
+        """Return the client's newest keys, which sign everything new."""
         return self._clients[client][0]
 
     def maker(self, scene: Scene, *, client: str, account: str, user_id: UserId | None) -> ClientKeys | None:
-        """Return the keys of *client* that made *scene*: all about its ticket is theirs. None if none did."""
+        """Return the keys of *client* that signed *scene*, and so its ticket; None if none did."""
         for keys in self._clients[client]:
             if scene.belongs(client=client, account=account, user_id=user_id, key=keys.scene):
                 return keys
         return None
 
     def made(self, given: str, client: str, make: Callable[[ClientKeys], str]) -> bool:
-        """Tell whether *given* is what some generation of *client*'s keys makes; never for an unknown client."""
+        """Return whether *make* derives *given* from some generation of *client*'s keys."""
         return any(keys.same(given, make(keys)) for keys in self._clients.get(client, ()))
 
     def whose(self, ticket: TicketId, secret: str) -> ClientKeys | None:
-        """Return the keys that made *secret* for *ticket*, which proves the ticket, too; None if none did."""
+        """Return the keys that *secret* of *ticket* is derived from, which proves both genuine; None if none."""
         given = _bytes(secret)
         for keys in self._by_hint.get(secret[:_HINT], ()):
             if hmac.compare_digest(keys.secret(ticket).encode(), given):
@@ -116,12 +116,12 @@ class Keyring:
         return None
 
     def seal_qr(self, url: str, expires_at: datetime) -> str:
-        """Return a capability, for a path, that shows the code of *url* until *expires_at*."""
+        """Return a signed path segment that allows drawing the QR code of *url* until *expires_at*."""
         payload = base64url.encode(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
         return _mac(self._qr[0], payload) + payload
 
     def open_qr(self, capability: str) -> tuple[str, datetime] | None:
-        """Return what `seal_qr` sealed: the code's address and when it ends; None for anything else."""
+        """Return the URL and expiry that `seal_qr` signed; None if the signature is wrong."""
         tag, payload = capability[:32], capability[32:]
         if not any(hmac.compare_digest(_bytes(tag), _mac(key, payload).encode()) for key in self._qr):
             return None
@@ -152,12 +152,12 @@ def _mac(key: bytes, *fields: str) -> str:
 
 
 def _keyed(key: bytes, text: str, *, size: int) -> bytes:
-    """Return a MAC: keyed BLAKE2b, as strong as HMAC-SHA-256 for a third of its time, which every poll spends."""
+    """Return a MAC: keyed BLAKE2b, as strong as HMAC-SHA-256 in a third of the time. Every poll computes one."""
     return hashlib.blake2b(_bytes(text), key=key, digest_size=size).digest()
 
 
 def _bytes(given: str) -> bytes:
-    """Encode what a stranger sent, who may send half a surrogate pair; never equal to anything we made."""
+    """Encode untrusted text. A lone surrogate becomes `?`, which no derived text contains."""
     return given.encode(errors="replace")
 
 

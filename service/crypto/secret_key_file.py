@@ -1,4 +1,4 @@
-"""The secret key where scanbind keeps it itself: a line for each, newest first; written whole or not at all."""
+"""The secret keys that scanbind stores in data_dir: one per line, newest first, written atomically."""
 
 import contextlib
 import os
@@ -16,20 +16,20 @@ from service.config.settings import SHORTEST_KEY, ConfigError, Settings
 from service.config.types import LONGEST_LIFETIME
 
 KEPT: Final = 3
-"""Keys that stay in the file: the newest makes, the older ones verify what they have made."""
+"""Maximum number of keys in the file: the newest signs, the older ones only verify."""
 OLD_KEY_NEEDED: Final = max(
     timedelta(seconds=LONGEST_LIFETIME) + max(CODE_LIVES, READABLE_AFTER),
     REGISTRATION_LIVES,
     LINK_LIVES,
     SESSION_LIVES,
 )
-"""How long something that a key has made can still be shown once a newer key makes everything."""
+"""How long a replaced key is needed: until the last thing that it signed has expired."""
 _PATIENCE: Final = 5.0
-"""Seconds to wait for another rotation, which takes milliseconds."""
+"""Seconds to wait for a concurrent rotation, which takes milliseconds."""
 
 
 class ConfiguredKeyError(Exception):
-    """The key stands in the configuration, which scanbind does not write."""
+    """The key is set in the configuration, which scanbind does not write."""
 
 
 def fresh_key() -> str:
@@ -38,30 +38,30 @@ def fresh_key() -> str:
 
 
 def resolve_secret_keys(settings: Settings) -> tuple[str, ...]:
-    """Return the configured keys, or those kept in `data_dir/secret_key`, made there when first wanted.
+    """Return the configured keys, or those of `data_dir/secret_key`, newest first. Creates the file if need be.
 
-    Newest first. Raises ConfigError when they cannot be made or read, are damaged, or could be read by others.
+    Raises ConfigError if the file cannot be created or read, is damaged, or is accessible to other users.
     """
     if settings.secret_key:
         return tuple(key.get_secret_value() for key in settings.secret_key)
-    with _told(place := _place(settings)):
-        return _kept(place)
+    with _config_errors(place := _place(settings)):
+        return _read_or_create(place)
 
 
 def rotate(settings: Settings) -> Path:
-    """Put a fresh key before those that scanbind keeps, drop what is older than KEPT; return the file.
+    """Add a new key to the file, drop all but the newest KEPT, and return the file's path.
 
-    Takes effect when the service starts again. Raises ConfigError as `resolve_secret_keys` does, and
+    Takes effect when the service restarts. Raises ConfigError as `resolve_secret_keys` does, and
     ConfiguredKeyError.
     """
     if settings.secret_key:
         raise ConfiguredKeyError
-    with _told(place := _place(settings)):
-        _kept(place)  # there may be no folder yet to hold
-        with _alone(place.parent) as folder:
-            keys = (fresh_key(), *_kept(place))[:KEPT]
+    with _config_errors(place := _place(settings)):
+        _read_or_create(place)  # the folder, which is to be locked, may not exist yet
+        with _locked(place.parent) as folder:
+            keys = (fresh_key(), *_read_or_create(place))[:KEPT]
             with _draft(place, keys) as draft:
-                os.chown(draft, (kept := place.stat()).st_uid, kept.st_gid)  # root may rotate what a user keeps
+                os.chown(draft, (old := place.stat()).st_uid, old.st_gid)  # root may rotate another user's file
                 draft.replace(place)
             os.fsync(folder)
     return place
@@ -72,31 +72,32 @@ def _place(settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def _told(place: Path) -> Iterator[None]:
+def _config_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise ConfigError([f"data_dir: the key in {place} cannot be kept or read: {reason}"]) from error
+        raise ConfigError([f"data_dir: {place} cannot be created or read: {reason}"]) from error
 
 
-def _kept(place: Path) -> tuple[str, ...]:
-    """Read the keys. Where there are none, make one: of two processes at once, the first to link its file wins."""
+def _read_or_create(place: Path) -> tuple[str, ...]:
+    """Read the keys, creating the file if need be. If two processes do, the first to link its file wins."""
     if not place.exists():
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _draft(place, (fresh_key(),)) as draft, contextlib.suppress(FileExistsError):
             os.link(draft, place)
     keys, mode = [line.strip() for line in place.read_text("ascii").splitlines()], place.stat().st_mode
     if not keys or any(len(key) < SHORTEST_KEY for key in keys):
-        raise ConfigError([f"data_dir: the key in {place} is cut short; restore it, or remove it to make another"])
+        fault = f"data_dir: {place} has no key, or one that is cut short; restore it, or delete it for a new key"
+        raise ConfigError([fault])
     if mode & 0o077:
-        raise ConfigError([f"data_dir: the key in {place} can be read by others; chmod 600 it"])
+        raise ConfigError([f"data_dir: {place} is accessible to other users; run chmod 600 on it"])
     return tuple(keys)
 
 
 @contextlib.contextmanager
 def _draft(place: Path, keys: tuple[str, ...]) -> Iterator[Path]:
-    """Write *keys* into a file of their own beside *place*, safe on disk and gone afterwards unless moved."""
+    """Write *keys* to a temporary file beside *place*, synced to disk; it is deleted afterwards unless moved."""
     descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=".secret_key-")  # O_EXCL, 0600
     draft = Path(name)
     try:
@@ -110,9 +111,9 @@ def _draft(place: Path, keys: tuple[str, ...]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[int]:
-    """Hold *folder* against other rotations; give its descriptor. Raises ConfigError when one does not end."""
+def _locked(folder: Path) -> Iterator[int]:
+    """Lock *folder* against other rotations and yield its descriptor. Raises ConfigError after a timeout."""
     with file_lock.opened(folder, file_lock.FOLDER) as descriptor:
         if not file_lock.lock_within(descriptor, _PATIENCE):
-            raise ConfigError([f"data_dir: another rotation holds {folder}; try again when it has ended"])
+            raise ConfigError([f"data_dir: another rotation has locked {folder}; try again after it"])
         yield descriptor

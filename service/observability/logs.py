@@ -1,4 +1,7 @@
-"""One JSON object a line on stderr. Whoever logs leaves secrets, codes and openids out; libraries are made to."""
+"""JSON logging to stderr, one object per line.
+
+Code must not log secrets, login codes or openids; libraries that would are silenced or filtered here.
+"""
 
 import asyncio
 import logging
@@ -15,11 +18,11 @@ from pythonjsonlogger.json import JsonFormatter
 from models.timestamps import rfc3339
 
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
-"""The request being answered; every line logged on its behalf carries it."""
+"""The id of the current request, added to every line that is logged while it is handled."""
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
-# These would write query strings (a push's signature, an API call's token), or write without end.
+# These would log query strings (a push's signature, an API call's token), or far too much.
 QUIET: Final = {
     "aiohttp.access": logging.CRITICAL,
     "aiosqlite": logging.WARNING,
@@ -32,30 +35,30 @@ QUIET: Final = {
 }
 
 LONGEST_VALUE: Final = 32_768
-"""Characters of one value in a line, at most: an exception's text may quote a whole request."""
+"""Maximum length of one value, in characters: an exception's message may quote a whole request."""
 
-_OF_A_DATABASE: Final = re.compile(
+_DATABASE_ERROR: Final = re.compile(
     r"^((?:asyncmy|asyncpg|sqlalchemy|sqlite3)\.[\w.]+): .*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL
 )
 
 
-def _not_of_a_broken_request(record: logging.LogRecord) -> bool:
-    """Leave out what aiohttp says of requests that are no HTTP or broke off: it quotes them, secrets and all."""
+def _not_a_broken_request(record: logging.LogRecord) -> bool:
+    """Drop aiohttp's lines about malformed or aborted requests: they quote the request, with its secrets."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError | ConnectionError)
 
 
-def _not_of_a_cancelled_close(record: logging.LogRecord) -> bool:
-    """Leave out SQLAlchemy's traceback for a close that was cancelled: service/server/stopping.py names it."""
+def _not_a_cancelled_close(record: logging.LogRecord) -> bool:
+    """Drop SQLAlchemy's traceback of a cancelled close, which service/server/stopping.py logs itself."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Formatter(JsonFormatter):
-    """Puts when, how grave, who, what and for which request first, then what `extra` holds."""
+    """Writes time, level, logger, message and request id, then the fields of `extra`."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the parent's name
-        """Name a database's errors and leave out their words: they quote the row that was refused."""
-        return _OF_A_DATABASE.sub(r"\1", str(super().formatException(ei)))
+        """Leave out the messages of database errors, because they quote the rejected row."""
+        return _DATABASE_ERROR.sub(r"\1", str(super().formatException(ei)))
 
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
@@ -71,20 +74,20 @@ class _Formatter(JsonFormatter):
 
 
 def _cut(text: str) -> str:
-    """Leave out the middle of a text that is too long: a traceback says most at its ends."""
+    """Cut the middle out of a long text: the ends of a traceback are the most useful."""
     half = LONGEST_VALUE // 2
     left_out = len(text) - LONGEST_VALUE
     return f"{text[:half]}… {left_out} characters left out …{text[-half:]}" if left_out > 0 else text
 
 
 def setup(level: str = "INFO") -> None:
-    """Send every log line at *level* or above, and Python's warnings, to stderr as JSON."""
+    """Log at *level* and above, and Python's warnings, to stderr as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(json_ensure_ascii=False, reserved_attrs=[*RESERVED_ATTRS, "taskName"]))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     for name, quiet in QUIET.items():
         logging.getLogger(name).setLevel(quiet)
-    # Once, however often this is called.
-    logging.getLogger("aiohttp.server").addFilter(_not_of_a_broken_request)
-    logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").addFilter(_not_of_a_cancelled_close)
+    # addFilter ignores a filter that is there already, so repeated calls are harmless.
+    logging.getLogger("aiohttp.server").addFilter(_not_a_broken_request)
+    logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").addFilter(_not_a_cancelled_close)

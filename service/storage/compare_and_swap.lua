@@ -1,8 +1,8 @@
--- Put ARGV[2] where ARGV[1] stands ('' stands for nothing), for ARGV[3] milliseconds, and tell
--- channel ARGV[4] of it unless that is ''. Returns false when swapped, else what stands there instead.
-local held = redis.call('GET', KEYS[1]) or ''
-if held ~= ARGV[1] then
-  return held
+-- If the value of KEYS[1] is ARGV[1] ('' means no value), set it to ARGV[2] for ARGV[3] milliseconds and publish it
+-- on channel ARGV[4] (unless ''). Returns false if swapped, otherwise the current value.
+local current = redis.call('GET', KEYS[1]) or ''
+if current ~= ARGV[1] then
+  return current
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if ARGV[4] ~= '' then

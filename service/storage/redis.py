@@ -1,4 +1,4 @@
-"""The way to Redis, whatever its shape: one server, sentinels or a cluster. Fails in one way."""
+"""Redis clients for one server, sentinels or a cluster, and a distributed lock. Raises only StoreUnavailable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -17,22 +17,22 @@ from models.errors import StoreUnavailable
 from service.concurrency.tasks import cancel_and_wait
 
 FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""Whatever the library raises when Redis does not answer; the cluster's is no RedisError."""
+"""All that redis-py raises if Redis does not answer. RedisClusterException is no RedisError."""
 
 _OPTIONS: Final[dict[str, Any]] = {
     "decode_responses": True,
     "socket_connect_timeout": 1.0,
-    "socket_timeout": 1.5,  # a push must be answered in 4.5 s, whatever happens here
+    "socket_timeout": 1.5,  # a push must be answered within 4.5 s, retry included
 }
 _POOL: Final = 64
 _WAIT: Final = 2
 _LEASE: Final = 1.0
-"""Seconds after which a lock lapses whose holder has died; a holder that lives renews it four times as often."""
+"""Seconds after which a lock expires. Its holder renews it four times as often."""
 
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turn whatever Redis fails with into StoreUnavailable, with its cause."""
+    """Raise Redis errors as StoreUnavailable, with the cause chained."""
     try:
         yield
     except FAILURES as e:
@@ -41,7 +41,7 @@ def redis_errors() -> Iterator[None]:
 
 @asynccontextmanager
 async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) -> AsyncIterator[None]:
-    """Hold the lock *name* of all processes; after *patience* seconds go without it, where two do no harm.
+    """Hold the distributed lock *name*; after *patience* seconds go on without it, which callers must tolerate.
 
     Raises:
         StoreUnavailable: Redis does not answer.
@@ -57,26 +57,26 @@ async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) ->
     try:
         yield
     finally:
-        released.set()  # redis-py may swallow a cancellation, and the next comes late
+        released.set()  # redis-py may swallow a cancellation, and the next one comes late
         await cancel_and_wait(renewal)
-        with suppress(*FAILURES):  # LockError among them: it lapses by itself
+        with suppress(*FAILURES):  # including LockError: the lock expires by itself
             await lock.release()
 
 
 async def _renew(lock: Lock, released: asyncio.Event) -> None:
-    """Keep *lock* from lapsing until it is *released*."""
+    """Renew *lock* until *released* is set."""
     while not released.is_set():
         await asyncio.sleep(_LEASE / 4)
-        with suppress(*FAILURES):  # a later renewal may reach Redis in time; another's lock is not touched
+        with suppress(*FAILURES):  # the next renewal may succeed in time; a lock of another holder is not touched
             await lock.reacquire()
 
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator["Redis | RedisCluster"]:
-    """Give a client of the Redis at *url*; nothing is connected before it is used.
+    """Yield a client of the Redis at *url*. It connects on first use.
 
-    redis:// rediss:// unix:// name one server; `redis+sentinel://h1:26379,h2:26379/NAME/DB` the master NAME;
-    `redis+cluster://h1:7000,h2:7001` a cluster.
+    `redis://`, `rediss://` and `unix://` name one server, `redis+sentinel://h1:26379,h2:26379/NAME/DB` the master
+    NAME, `redis+cluster://h1:7000,h2:7001` a cluster.
     """
     client = _client(url)
     try:
@@ -90,14 +90,14 @@ def _client(url: str) -> "Redis | RedisCluster":
     parts = urlsplit(url)
     if parts.scheme == "redis+sentinel":
         name, _, db = parts.path.strip("/").partition("/")
-        make: Any = Sentinel  # its constructor carries no types
+        make: Any = Sentinel  # its constructor is not typed
         sentinels = make(_hosts(parts.netloc, 26379), sentinel_kwargs=_OPTIONS, **_credentials(parts.netloc))
         master: Redis = sentinels.master_for(name, db=int(db or 0), **options)
         return master
     if parts.scheme == "redis+cluster":
         nodes = [ClusterNode(host, port) for host, port in _hosts(parts.netloc, 6379)]
         return RedisCluster(startup_nodes=nodes, **_credentials(parts.netloc), **options)
-    # Thousands may read at once after a reconnection: they queue for a connection instead of failing.
+    # After a reconnection thousands may read at once: they queue for a connection instead of failing.
     pool = BlockingConnectionPool.from_url(url, max_connections=_POOL, timeout=_WAIT, **options)
     return Redis.from_pool(pool)
 

@@ -1,4 +1,4 @@
-"""Opens the database and Redis as the settings name them: embedded in the data folder, or elsewhere."""
+"""Opens the configured database and Redis, embedded or external."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -14,14 +14,14 @@ from service.storage import database, embedded_valkey, redis
 from service.storage.database import Database
 
 DatabaseCheck = Callable[[Database], Awaitable[None]]
-"""Returns if a database can be used; raises StoreUnavailable or ConfigError otherwise."""
+"""Checks that a database can be used; raises StoreUnavailable or ConfigError."""
 Embedded = Callable[[Path], AbstractAsyncContextManager[str]]
-"""Gives the address of the Valkey in a data folder for as long as the context lasts."""
+"""Yields the address of the Valkey in a data folder, which runs for the duration of the context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The two stores of the service, open."""
+    """The open database and Redis client."""
 
     database: Database
     redis: "Redis | RedisCluster"
@@ -35,11 +35,11 @@ async def open_database(
     patient: bool = False,
     prefix: str = "",
 ) -> AsyncIterator[Database]:
-    """Open the database and *check* it; *patient* waits for a statement as long as it takes.
+    """Open the database and *check* it. *patient* removes the statement timeout.
 
     Raises:
-        ConfigError: the check says so.
-        StoreUnavailable: it cannot be opened, or the check says so; *prefix* comes before what is wrong.
+        ConfigError: raised by the check.
+        StoreUnavailable: it cannot be opened, or raised by the check; *prefix* is put before the message.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -59,10 +59,10 @@ async def open_redis(
     embedded: Embedded = embedded_valkey.valkey,
     connect: Callable[[str], AbstractAsyncContextManager["Redis | RedisCluster"]] = redis.connect,
 ) -> AsyncIterator["Redis | RedisCluster"]:
-    """Give a client of Redis; nothing is connected before it is used, but the *embedded* one runs.
+    """Yield a Redis client, which connects on first use. Starts the *embedded* Valkey if configured.
 
     Raises:
-        ConfigError: there is no embedded Valkey for this machine, or its folder cannot be had.
+        ConfigError: there is no embedded Valkey for this machine, or its folder cannot be used.
         StoreUnavailable: the embedded Valkey does not start.
     """
     async with AsyncExitStack() as stack:
@@ -74,7 +74,7 @@ async def open_redis(
 
 @asynccontextmanager
 async def open_stores(settings: Settings, *, check: DatabaseCheck) -> AsyncIterator[Stores]:
-    """Open both stores, beside a service that runs or without one.
+    """Open both stores, whether or not the service is running.
 
     Raises: as `open_database` and `open_redis`.
     """

@@ -72,7 +72,7 @@ def test_every_word_of_a_choice_fits_and_comes_back() -> None:
     choices = [column.type for column in columns() if isinstance(column.type, Choice)]
     assert choices
     for choice in choices:
-        for word in choice.words:
+        for word in choice.members:
             assert len(word.value) <= 16
             assert choice.process_result_value(choice.process_bind_param(word, DIALECTS[0]), DIALECTS[0]) is word
 

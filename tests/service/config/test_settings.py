@@ -107,7 +107,7 @@ def test_the_default_address_follows_the_port() -> None:
         ({"secret_key": "short"}, "secret_key: must be 32 characters or more"),
         ({"secret_key": ["k" * 32, "short"]}, "secret_key: must be 32 characters or more"),
         ({"secret_key": ["k" * 32, ""]}, "secret_key: must not be empty"),
-        ({"secret_key": ["k" * 32, "l" * 32, "k" * 32]}, "secret_key: must not hold the same one twice"),
+        ({"secret_key": ["k" * 32, "l" * 32, "k" * 32]}, "secret_key: must not contain duplicates"),
         ({"secret_key": [32]}, "secret_key: must be a string, quoted if need be, or a list"),
         ({"secret_key": [], "redis__url": "redis://h"}, "secret_key: is missing: 32 characters or more"),
         ({"redis__url": "redis://h"}, "secret_key: is missing: 32 characters or more"),
@@ -118,8 +118,8 @@ def test_the_default_address_follows_the_port() -> None:
         ),
         ({"encryption__keys": f"clear,{'k' * 32}"}, "encryption.keys: must be 32 characters or more each"),
         ({"encryption__keys": ["k" * 32, "Clear"]}, "encryption.keys: must be 32 characters or more each"),
-        ({"encryption__keys": ["k" * 32] * 2}, "encryption.keys: must not hold the same one twice"),
-        ({"encryption__keys": ["clear", "clear"]}, "encryption.keys: must not hold the same one twice"),
+        ({"encryption__keys": ["k" * 32] * 2}, "encryption.keys: must not contain duplicates"),
+        ({"encryption__keys": ["clear", "clear"]}, "encryption.keys: must not contain duplicates"),
         ({"encryption": ["k" * 32]}, "encryption: must be a mapping"),
         ({"accounts": ["main"]}, "accounts: must be a mapping"),
         ({"accounts__Main": ACCOUNT}, "accounts.Main: must be a name"),
@@ -140,7 +140,7 @@ def test_the_default_address_follows_the_port() -> None:
         ),
         ({"clients__shop__secret": "of 15 character"}, "clients.shop.secret: must be 16 characters or more"),
         ({"clients__shop__secret": ["a" * 16, "a" * 15]}, "clients.shop.secret: must be 16 characters or more"),
-        ({"clients__shop__secret": ["a" * 16, "a" * 16]}, "clients.shop.secret: must not hold the same one twice"),
+        ({"clients__shop__secret": ["a" * 16, "a" * 16]}, "clients.shop.secret: must not contain duplicates"),
         ({"clients__shop__secret_hash": [HASH, "x"]}, "clients.shop.secret_hash: must be sha256: and 43 char"),
         ({"clients__shop__secret_hash": HASH[:-1]}, "clients.shop.secret_hash: must be sha256: and 43 char"),
         ({"clients__shop__secret_hash": HASH[:-1] + "B"}, "clients.shop.secret_hash: must be sha256: and 43 char"),
@@ -190,7 +190,7 @@ def test_the_default_address_follows_the_port() -> None:
         ({"accounts__main__codes_per_day": 0}, "accounts.main.codes_per_day: must be 1 or more"),
         (
             {"accounts__main__codes_per_day": 5000},
-            "accounts.main.codes_for_binds: must be less than codes_per_day, or nobody could log in",
+            "accounts.main.codes_for_binds: must be less than codes_per_day, to leave QR codes for logins",
         ),
     ],
 )
@@ -204,7 +204,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert faults(values, {"SCANBIND_LIMTS": "x"}, folder=tmp_path) == [
         "server.port: must be from 0 to 65535",
         "accounts.main.secret: is missing",
-        "clients.shop.accounts: must name configured accounts; there is no nobody",
+        "clients.shop.accounts: must name configured accounts; not configured: nobody",
         "servr: unknown key",
         "limts: unknown key (SCANBIND_LIMTS)",
     ]

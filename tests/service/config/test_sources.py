@@ -22,8 +22,8 @@ from service.config.settings import _SHAPES, ConfigError, Settings, load, valida
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("server: {port: 1}\nserver: {port: 2}\n", "server: is there twice (line 2)"),
-        ("server:\n  port: 1\n  port: 2\n", "server.port: is there twice (line 3)"),
+        ("server: {port: 1}\nserver: {port: 2}\n", "server: duplicate key (line 2)"),
+        ("server:\n  port: 1\n  port: 2\n", "server.port: duplicate key (line 3)"),
         ("- a\n- b\n", "config.yaml: must be a mapping"),
         ("just words", "config.yaml: must be a mapping"),
         ("secret_key: *hunter2hunter2\n", "config.yaml: is not YAML (line 1, column 13)"),

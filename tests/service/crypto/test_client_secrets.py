@@ -51,7 +51,7 @@ def test_an_unknown_client_has_no_secret() -> None:
     secrets = proved(secret=OLD)
     assert "shop" in secrets
     assert "nobody" not in secrets
-    for given in (OLD, "", client_secrets._NOBODY):
+    for given in (OLD, "", client_secrets._DUMMY):
         assert not secrets.prove("nobody", given.encode())
 
 

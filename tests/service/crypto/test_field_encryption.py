@@ -94,7 +94,7 @@ def test_a_value_put_into_another_column_account_or_row_does_not_open() -> None:
 def test_a_key_that_is_not_listed_is_named_by_its_setting() -> None:
     old, new = FieldCipher.of([OLD]), FieldCipher.of([NEW])
     with pytest.raises(
-        StoreUnavailable, match=r"^encryption.keys: a row is sealed with a key that is not listed$"
+        StoreUnavailable, match=r"^encryption.keys: a row is encrypted with a key that is not listed; add it$"
     ):
         opened(new, sealed(old), by=old.newest or "")
 

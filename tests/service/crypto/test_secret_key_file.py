@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = validate({"data_dir": str(tmp_path / "file" / "var")})
     for read in (resolve_secret_keys, rotate):
-        with pytest.raises(ConfigError, match=r"data_dir: the key in .* cannot be kept"):
+        with pytest.raises(ConfigError, match=r"data_dir: .* cannot be created or read"):
             read(settings)
 
 
@@ -99,7 +99,7 @@ def test_a_rotation_that_never_ends_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(secret_key_file, "_PATIENCE", 0.05)
     before = resolve_secret_keys(settings)
-    with secret_key_file._alone(place.parent), pytest.raises(ConfigError, match="another rotation holds"):
+    with secret_key_file._locked(place.parent), pytest.raises(ConfigError, match="another rotation has locked"):
         rotate(settings)
     assert resolve_secret_keys(settings) == before
 

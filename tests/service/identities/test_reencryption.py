@@ -163,7 +163,7 @@ async def test_a_row_that_was_changed_is_given_to_nobody(town: Town) -> None:
         query = sa.select(table.c.openid_sealed).order_by(table.c.id)
         anna, ben = (await connection.scalars(query)).all()
         await connection.execute(sa.update(table).where(table.c.openid_sealed == ben).values(openid_sealed=anna))
-    with pytest.raises(StoreUnavailable, match=r"encryption.keys: a sealed row was changed"):
+    with pytest.raises(StoreUnavailable, match=r"encryption.keys: an encrypted row was changed"):
         await process.bindings.of_user("shop", UserId("43"))
 
 

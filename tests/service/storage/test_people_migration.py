@@ -188,7 +188,7 @@ async def test_sealed_people_are_not_taken_back_to_where_nothing_could_open_them
     sealed = Identities(FieldCipher.of([KEY]))
     await Followers(database, sealed).seen("main", ANNA, at=NOW)
     await _step(database, command.downgrade, "0003")
-    with pytest.raises(RuntimeError, match="people are sealed"):
+    with pytest.raises(RuntimeError, match="openids are encrypted"):
         await _step(database, command.downgrade, "0002")
     await database.upgrade()
     await database.check_schema()
