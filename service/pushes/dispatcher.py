@@ -69,7 +69,7 @@ class PushDispatcher:
             case Scan():
                 return await self.scans.scanned(account, event, scene)
             case TextMessage():
-                return await self.answers.said(account, event)
+                return await self.answers.answered(account, event)
             case Subscribed():
                 await self.follower_refresh.meet(account, event, followed=True)
             case Unsubscribed():
