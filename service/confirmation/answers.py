@@ -72,9 +72,9 @@ class AnswerHandler:
             context.claim.account, message.openid, asked.scene, by=message.key, until=until
         )
         if ticket.status.final:
-            return context.tell(ticket)  # this answer redelivered, or a first answer that came too late
+            return context.ending_text(ticket)  # this answer redelivered, or a first answer that came too late
         ending = await self._conclude(answer, context, ticket)
-        return context.tell(ending) if ending else None
+        return context.ending_text(ending) if ending else None
 
     async def _conclude(self, answer: Answer, context: ScanContext, ticket: Ticket) -> Ending | None:
         match answer:

@@ -45,15 +45,15 @@ class ScanHandler:
         ticket = await self.ticket_status.read_afresh(context.claim.head)
         self._note(context, ticket)
         if ticket.openid not in (None, scan.openid):
-            return context.say(Notice.SOMEBODY_ELSE)
+            return context.notice_text(Notice.SOMEBODY_ELSE)
         if ticket.status.final:
-            return context.tell(ticket)
+            return context.ending_text(ticket)
         newest = await self._open(context, scan)
         if context.confirm is Confirm.NONE:
             ending = await self.completion.confirm(context, ticket)
-            return context.tell(ending) if ending else None
+            return context.ending_text(ending) if ending else None
         if not newest:
-            return context.say(Notice.OUT_OF_DATE)  # a newer scan was made since
+            return context.notice_text(Notice.OUT_OF_DATE)  # a newer scan was made since
         return await self._ask(context)
 
     def _note(self, context: ScanContext, ticket: Ticket) -> None:
@@ -79,5 +79,5 @@ class ScanHandler:
     async def _ask(self, context: ScanContext) -> str:
         ticket = await self.ticket_status.mark_scanned(context.claim.head, context.openid)
         if ticket.openid != context.openid:
-            return context.say(Notice.SOMEBODY_ELSE)
-        return context.tell(ticket) if ticket.status.final else context.ask(ticket.requester)
+            return context.notice_text(Notice.SOMEBODY_ELSE)
+        return context.ending_text(ticket) if ticket.status.final else context.question_text(ticket.requester)

@@ -55,7 +55,7 @@ class ScanContext:
         asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
         return frozenset(asked.get(self.confirm, ()))
 
-    def ask(self, requester: Requester) -> str:
+    def question_text(self, requester: Requester) -> str:
         """Return the text of the question; not for `confirm: none`, which has none."""
         return messages.question(
             self.question,
@@ -65,14 +65,14 @@ class ScanContext:
             site=self.client.name[self.lang],
         )
 
-    def say(self, notice: Notice) -> str:
+    def notice_text(self, notice: Notice) -> str:
         return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang])
 
-    def tell(self, end: Ending | Ticket) -> str:
+    def ending_text(self, end: Ending | Ticket) -> str:
         """Return how the ticket ended; an openid that does not own it learns only that it is over or taken."""
         if end.openid != self.openid:
-            return self.say(Notice.OUT_OF_DATE if end.openid is None else Notice.SOMEBODY_ELSE)
-        return self.say(messages.notice_of(end.outcome, end.reason))
+            return self.notice_text(Notice.OUT_OF_DATE if end.openid is None else Notice.SOMEBODY_ELSE)
+        return self.notice_text(messages.notice_of(end.outcome, end.reason))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -118,6 +118,4 @@ class Slot:
 
 
 def _refusal(limit: str) -> RateLimited:
-    return RateLimited(
-        "too many requests are waiting; retry after Retry-After seconds", limit=limit, retry_after=AGAIN
-    )
+    return RateLimited("too many requests are waiting; retry later", limit=limit, retry_after=AGAIN)

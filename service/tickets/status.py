@@ -126,9 +126,8 @@ class TicketStatus:
             TicketFinished: it has ended already.
             StoreUnavailable: the database does not answer.
         """
-        now = to_millisecond(
-            self.clock()
-        )  # the precision of SQL, so that `stands != wanted` only for another ending
+        # Cut to the precision of SQL, so that an equal ending is this one.
+        now = to_millisecond(self.clock())
         if now >= head.expires_at:
             raise TicketFinished("the ticket has expired")
         wanted = Ending(

@@ -122,7 +122,12 @@ class WeChatApi:
                 yield
         except (Refused, TimeoutError) as fault:
             errcode = fault.errcode if isinstance(fault, Refused) else None
-            log.warning("%s failed for %s: %s", endpoint, self._account.appid, str(fault) or "no answer in time")
+            log.warning(
+                "WeChat API: %s failed for %s: %s",
+                endpoint,
+                self._account.appid,
+                str(fault) or "no answer in time",
+            )
             raise WeChatUnavailable(failing, errcode=errcode) from fault
 
 

@@ -27,7 +27,7 @@ class Mode(StrEnum):
     PLAIN = "plain"
 
 
-_NOT_IN_THE_CLEAR: Final[Mapping[Mode, frozenset[str]]] = {
+_NOT_BESIDE_ENCRYPT: Final[Mapping[Mode, frozenset[str]]] = {
     Mode.SAFE: frozenset({"FromUserName", "MsgType"}),
     Mode.COMPATIBLE: frozenset(),  # contains the message in plain text as well, which is ignored
 }
@@ -157,7 +157,7 @@ class PushAccount:
         # Find the signed value first: that costs a hundredth of parsing the document.
         encrypt, token = self._signed(signature, query, body, timestamp, nonce)
         outer = read(body)
-        if _encrypt(outer.fields, refused=_NOT_IN_THE_CLEAR[self.mode]) != encrypt:
+        if _encrypt(outer.fields, refused=_NOT_BESIDE_ENCRYPT[self.mode]) != encrypt:
             raise BadSignature
         envelope, message = self._unsealed(encrypt)
         event = understand(read(message).fields)

@@ -86,7 +86,7 @@ class TokenCache:
         try:
             return await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
         except Refused as refusal:
-            log.warning("%s failed for %s: %s", ENDPOINT, account.appid, refusal)
+            log.warning("WeChat API: %s failed for %s: %s", ENDPOINT, account.appid, refusal)
             self._failures[account.appid] = _now() + REST, refusal.errcode
             raise WeChatUnavailable("WeChat returned no access token", errcode=refusal.errcode) from refusal
 

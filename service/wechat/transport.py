@@ -115,7 +115,7 @@ async def insist(
             used[remedy] += 1
             if used[remedy] >= remedy.tries:
                 raise
-            log.info("%s: %s, retrying", endpoint, refusal)
+            log.info("WeChat API: %s: %s, retrying", endpoint, refusal)
         await asyncio.sleep(remedy.pause * 2 ** (used[remedy] - 1))
         if remedy.new_token and renew is not None:
             await renew()
