@@ -22,7 +22,7 @@ _BEIJING: Final = timezone(timedelta(hours=8))
 """WeChat resets the quota at midnight Beijing time."""
 _DAY: Final = timedelta(days=1)
 _YOUNG: Final = 86_400 - 600
-"""With more seconds left than this, WeChat's clock may still be on the previous day, and so its refusal."""
+"""With more seconds left, WeChat's clock may still show the previous day: its refusal is not for today."""
 _KEPT: Final = 2 * 86_400
 _USED_UP: Final = WeChatErrorCode.OUT_OF_API_FREQ_LIMIT.value
 # Refused requests are not counted, or logins would use up the part reserved for binds.
