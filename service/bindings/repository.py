@@ -1,6 +1,6 @@
-"""Who is bound, in SQL. The constraints decide: insert first, and look only at what stood in the way.
+"""Repository of bindings, in SQL. Inserts first; on a constraint violation, reads the conflicting bindings.
 
-Every change of a binding is written to the history, in the same transaction and with the door it came by.
+Every change of a binding is written to the history in the same transaction, with its source.
 """
 
 from collections.abc import Sequence
@@ -34,18 +34,18 @@ from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
 from service.storage.purge import purge
 
-# Each round loses only to somebody else who bound or unbound the very same user or WeChat in between.
+# A round fails only if another transaction bound or unbound the same user or WeChat in between.
 _ROUNDS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the history: what happened to a binding, and by which door."""
+    """An entry of the history: a change of a binding, and its source."""
 
     account: str
     user_id: UserId
     openid: OpenId | None
-    """None once WeChat's user has left and their data was erased."""
+    """None once the person was erased."""
     change: Change
     source: ChangeSource
     at: datetime
@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A binding as its table has it: the person is a number."""
+    """A row of the table of bindings, with the follower's id."""
 
     client: str
     account: str
@@ -81,13 +81,13 @@ async def bind(
     source: ChangeSource,
     now: datetime,
 ) -> BindResult:
-    """Bind a WeChat to a user, within the caller's transaction; a Conflict has changed nothing.
+    """Bind a WeChat to a user, within the caller's transaction; with a Conflict nothing was changed.
 
-    A binding in another account of the client is in the way as well where its unionid says so: the same person's
-    to another user, or the same user's to another person.
+    By unionid, a binding in another account of the client conflicts as well: that of the same person to another
+    user, and that of the same user to another person.
 
     Raises:
-        StoreUnavailable: others kept binding and unbinding the same two.
+        StoreUnavailable: concurrent transactions kept changing the same bindings.
     """
     elsewhere = await _elsewhere(connection, person, identities=identities, client=client, user_id=user_id)
     return await _bind(
@@ -110,33 +110,33 @@ async def _bind(
     for _ in range(_ROUNDS):
         if not elsewhere and await _inserted(connection, wanted):
             await _record(connection, wanted, Change.BOUND, source=source, now=now)
-            return Bound(_shown(wanted, person))
-        here = await _in_the_way(connection, wanted)
+            return Bound(_binding(wanted, person))
+        here = await _conflicting(connection, wanted)
         if same := [it for it in here if it.user_id == user_id and it.follower_id == person.id]:
-            return AlreadyBound(_shown(await _agreed(connection, same[0], policy), person))
-        in_the_way, elsewhere = [*here, *elsewhere], ()
-        if reason := _refusal(in_the_way, wanted, policy):
+            return AlreadyBound(_binding(await _agreed(connection, same[0], policy), person))
+        conflicting, elsewhere = [*here, *elsewhere], ()
+        if reason := _refusal(conflicting, wanted, policy):
             return Conflict(reason)
-        for it in in_the_way:
+        for it in conflicting:
             change = Change.REPLACED if it.user_id == user_id else Change.MOVED
             await _remove(connection, it, change, source=source, now=now)
-    raise StoreUnavailable("the binding is being changed by others")
+    raise StoreUnavailable("the binding is being changed by concurrent requests")
 
 
 async def owner(connection: AsyncConnection, person: Identity, *, client: str) -> Binding | None:
-    """Return whose WeChat this is at a client."""
+    """Return the binding of a person at a client."""
     found = await _select(connection, *_at(client, person.account), bindings.c.follower_id == person.id)
-    return _shown(found[0], person) if found else None
+    return _binding(found[0], person) if found else None
 
 
 async def resolve(
     connection: AsyncConnection, person: Identity, *, identities: Identities, client: str, now: datetime
 ) -> Binding | None:
-    """Return whose WeChat this is at a client, known here or by the same person's unionid elsewhere.
+    """Return the binding of a person at a client, in this account or, by unionid, from another of its accounts.
 
-    WeChat gives one person a different openid in every account, and one unionid in all of them (wechat-protocol.md
-    6): somebody bound through one account of a client is the same user in its others, and is bound there too.
-    Never across clients. None as well if that user already has another WeChat in this account.
+    A person has a different openid in every account and one unionid in all of them (wechat-protocol.md 6). So a
+    person bound in one account of a client is the same user in its other accounts, and is bound there as well.
+    Never across clients. None also if that user has another WeChat in this account.
     """
     if found := await owner(connection, person, client=client):
         return found
@@ -153,7 +153,7 @@ async def resolve(
 async def logged_in(
     connection: AsyncConnection, person: Identity, *, client: str, user_id: UserId, now: datetime
 ) -> Binding | None:
-    """Note a login on the binding that lets it happen; None if it stands no more."""
+    """Store the time of a login on its binding; None if the binding was removed."""
     theirs = bindings.c.follower_id == person.id
     this = sa.and_(*_at(client, person.account), bindings.c.user_id == user_id, theirs)
     noted = await connection.execute(sa.update(bindings).where(this).values(last_login_at=now))
@@ -165,20 +165,20 @@ async def logged_in(
 async def erase(
     connection: AsyncConnection, whose: sa.ColumnElement[bool], *, source: ChangeSource, now: datetime
 ) -> int:
-    """End the bindings that *whose* finds, since somebody is to be forgotten; return how many."""
+    """Remove the bindings that *whose* selects, for an erasure; return how many."""
     found = await _select(connection, whose)
     return sum([await _remove(connection, it, Change.ERASED, source=source, now=now) for it in found])
 
 
 @dataclass(slots=True)
 class Bindings:
-    """The bindings as a site's back end sees and ends them."""
+    """Lists and removes bindings for a site's back end."""
 
     database: Database
     identities: Identities
 
     async def of_user(self, client: str, user_id: UserId) -> list[Binding]:
-        """Return a user's bindings in the order of their accounts; empty if there are none."""
+        """Return a user's bindings, ordered by account."""
         query = (
             sa.select(*_ROW, *NAMES)
             .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
@@ -187,7 +187,7 @@ class Bindings:
         )
         async with self.database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [_shown(_row(row), person) for row in rows if (person := self.identities.read(row))]
+        return [_binding(_row(row), person) for row in rows if (person := self.identities.read(row))]
 
     async def disconnect(
         self,
@@ -198,7 +198,7 @@ class Bindings:
         source: ChangeSource = ChangeSource.SITE,
         now: datetime,
     ) -> int:
-        """End a user's bindings, or the one in *account*; return how many ended."""
+        """Remove a user's bindings, or the one in *account*; return how many."""
 
         async def work(connection: AsyncConnection) -> int:
             theirs = [bindings.c.client == client, bindings.c.user_id == user_id]
@@ -214,7 +214,7 @@ class Bindings:
         return await self.database.once(work)
 
     async def history(self, client: str, user_id: UserId, *, limit: int = 100) -> list[Entry]:
-        """Return the last *limit* things that happened to a user's bindings, newest first."""
+        """Return the last *limit* changes of a user's bindings, newest first."""
         query = (
             sa.select(*_ENTRY.values(), *NAMES)
             .outerjoin_from(history, followers, followers.c.id == history.c.follower_id)
@@ -227,7 +227,7 @@ class Bindings:
         return [self._entry(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:
-        """Delete history from before; return how many lines."""
+        """Delete entries of the history older than *before*; return how many."""
         return await purge(self.database, history.c.id, before, when=history.c.at)
 
     def _entry(self, row: RowMapping) -> Entry:
@@ -249,7 +249,7 @@ def _row(row: RowMapping) -> _Row:
     return _Row(*(row[column] for column in _ROW))
 
 
-def _shown(row: _Row, person: Identity) -> Binding:
+def _binding(row: _Row, person: Identity) -> Binding:
     return Binding(
         client=row.client,
         account=row.account,
@@ -265,7 +265,7 @@ def _shown(row: _Row, person: Identity) -> Binding:
 
 async def _inserted(connection: AsyncConnection, it: _Row) -> bool:
     try:
-        async with connection.begin_nested():  # a refused insert must not cost the whole transaction
+        async with connection.begin_nested():  # a failed insert must not roll back the whole transaction
             await connection.execute(sa.insert(bindings).values(asdict(it)))
     except IntegrityError:
         return False
@@ -273,7 +273,7 @@ async def _inserted(connection: AsyncConnection, it: _Row) -> bool:
 
 
 async def _agreed(connection: AsyncConnection, it: _Row, policy: Policy) -> _Row:
-    """Keep which version of the notice was agreed to now, if there is one and it is another."""
+    """Store the version of the consent notice that was accepted now, if there is one and it differs."""
     if policy.consent in (None, it.consent):
         return it
     this = sa.and_(*_at(it.client, it.account), bindings.c.user_id == it.user_id)
@@ -281,7 +281,7 @@ async def _agreed(connection: AsyncConnection, it: _Row, policy: Policy) -> _Row
     return replace(it, consent=policy.consent)
 
 
-async def _in_the_way(connection: AsyncConnection, wanted: _Row) -> Sequence[_Row]:
+async def _conflicting(connection: AsyncConnection, wanted: _Row) -> Sequence[_Row]:
     either = sa.or_(bindings.c.user_id == wanted.user_id, bindings.c.follower_id == wanted.follower_id)
     return await _select(connection, *_at(wanted.client, wanted.account), either)
 
@@ -289,11 +289,11 @@ async def _in_the_way(connection: AsyncConnection, wanted: _Row) -> Sequence[_Ro
 async def _elsewhere(
     connection: AsyncConnection, person: Identity, *, identities: Identities, client: str, user_id: UserId
 ) -> Sequence[_Row]:
-    """Return what stands in the way in the client's other accounts, as far as unionids tell."""
+    """Return the conflicting bindings in the client's other accounts, found by unionid."""
     if person.unionid is None:
         return ()
     same = identities.with_unionid(person.unionid)
-    # One row of theirs, the same for all who bind them: held first, so that these come one after the other.
+    # Lock the person's first row: it serializes concurrent binds of this person.
     first = sa.select(followers.c.id).where(same).order_by(followers.c.id).limit(1)
     await connection.execute(first.with_for_update())
     another = sa.and_(followers.c.unionid.is_not(None), sa.not_(same))
@@ -310,11 +310,11 @@ async def _elsewhere(
     return [_row(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _refusal(in_the_way: Sequence[_Row], wanted: _Row, policy: Policy) -> ConflictReason | None:
-    """Tell why the client's policy lets what stands stand; the WeChat's owner is named first."""
-    if not policy.takeover_moves and any(it.user_id != wanted.user_id for it in in_the_way):
+def _refusal(conflicting: Sequence[_Row], wanted: _Row, policy: Policy) -> ConflictReason | None:
+    """Return why the client's policy forbids replacing the conflicting bindings; WECHAT takes precedence."""
+    if not policy.takeover_moves and any(it.user_id != wanted.user_id for it in conflicting):
         return ConflictReason.WECHAT
-    if not policy.rebind_replaces and any(it.user_id == wanted.user_id for it in in_the_way):
+    if not policy.rebind_replaces and any(it.user_id == wanted.user_id for it in conflicting):
         return ConflictReason.USER
     return None
 
@@ -322,7 +322,7 @@ def _refusal(in_the_way: Sequence[_Row], wanted: _Row, policy: Policy) -> Confli
 async def _remove(
     connection: AsyncConnection, it: _Row, change: Change, *, source: ChangeSource, now: datetime
 ) -> bool:
-    """Remove a binding that was just read; False if somebody else was faster."""
+    """Remove a binding that was just read; False if another transaction was first."""
     theirs = sa.and_(bindings.c.user_id == it.user_id, bindings.c.follower_id == it.follower_id)
     if not (await connection.execute(sa.delete(bindings).where(*_at(it.client, it.account), theirs))).rowcount:
         return False
@@ -348,7 +348,7 @@ async def _record(
 async def _same_person(
     connection: AsyncConnection, person: Identity, *, identities: Identities, client: str
 ) -> _Row | None:
-    """Return this person's binding in another account of this client, known by their unionid."""
+    """Return the person's binding in another account of this client, found by unionid."""
     if person.unionid is None:
         return None
     elsewhere = sa.and_(identities.with_unionid(person.unionid), followers.c.account != person.account)
@@ -356,7 +356,7 @@ async def _same_person(
         sa.select(*_ROW)
         .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
         .where(bindings.c.client == client, elsewhere)
-        .order_by(bindings.c.bound_at, bindings.c.id)  # were there two users, the older one is meant
+        .order_by(bindings.c.bound_at, bindings.c.id)  # the oldest, should there be two users
         .limit(1)
     )
     row = (await connection.execute(query)).mappings().first()

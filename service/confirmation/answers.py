@@ -1,4 +1,4 @@
-"""Use case: what somebody types or taps in the chat. What answers no open question is left alone."""
+"""Use case: handle a chat message. A message that answers no open question is ignored."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from service.tickets.status import TicketStatus
 
 @dataclass(slots=True, kw_only=True)
 class AnswerHandler:
-    """Matches a text with the person's open question and ends the ticket by it."""
+    """Matches a message with the sender's open question and ends the ticket accordingly."""
 
     verifier: SceneVerifier
     questions: OpenQuestions
@@ -24,55 +24,57 @@ class AnswerHandler:
     followers: Followers
     completion: TicketCompletion
 
-    async def said(self, account: str, said: TextMessage) -> str | None:
-        """Return the reply to an answer; None if *said* answers nothing that is open.
+    async def answered(self, account: str, message: TextMessage) -> str | None:
+        """Apply an answer and return the reply; None if *message* answers no open question.
 
         Raises:
-            StoreUnavailable: the answer could not be made durable.
+            StoreUnavailable: the answer could not be committed.
         """
-        if not could_answer(said.text):
+        if not could_answer(message.text):
             return None
-        questions = await self.questions.of(account, said.openid)
+        questions = await self.questions.of(account, message.openid)
         if not questions:
             return None
         newest, *others = questions
-        if said.created < newest.created:
-            return None  # written before it was asked: late, or replayed
-        follower = await self.followers.get(account, said.openid)
-        context = await self._context(account, said, newest, follower.lang if follower else None)
+        if message.created < newest.created:
+            return None  # written before the question: late, or replayed
+        follower = await self.followers.get(account, message.openid)
+        context = await self._context(account, message, newest, follower.lang if follower else None)
         if context is None:
             return None
-        older = frozenset[str]().union(*[await self._numbers(account, said, one) for one in others])
-        answer = read_answer(said.text, context.question, older=older)
-        return await self._take(answer, context, newest, said) if answer else None
+        older = frozenset[str]().union(*[await self._numbers(account, message, one) for one in others])
+        answer = read_answer(message.text, context.question, older=older)
+        return await self._apply(answer, context, newest, message) if answer else None
 
-    async def _numbers(self, account: str, said: TextMessage, older: OpenQuestion) -> frozenset[str]:
-        """Return the numbers that would have answered a question asked before; none if its scene is nobody's."""
-        context = await self._context(account, said, older, None)
+    async def _numbers(self, account: str, message: TextMessage, older: OpenQuestion) -> frozenset[str]:
+        """Return the numbers of an older question; empty if its scene does not verify any more."""
+        context = await self._context(account, message, older, None)
         return context.numbers if context else frozenset()
 
     async def _context(
-        self, account: str, said: TextMessage, asked: OpenQuestion, lang: Lang | None
+        self, account: str, message: TextMessage, asked: OpenQuestion, lang: Lang | None
     ) -> ScanContext | None:
         scene = read(asked.scene)
         if scene is None:
             return None
-        return await self.verifier.verify(scene, account=account, openid=said.openid, lang=lang)
+        return await self.verifier.verify(scene, account=account, openid=message.openid, lang=lang)
 
-    async def _take(
-        self, answer: Answer, context: ScanContext, asked: OpenQuestion, said: TextMessage
+    async def _apply(
+        self, answer: Answer, context: ScanContext, asked: OpenQuestion, message: TextMessage
     ) -> str | None:
         ticket = await self.ticket_status.read_afresh(context.claim.head)
-        if ticket.openid not in (None, said.openid):
+        if ticket.openid not in (None, message.openid):
             return None
-        if ticket.status.final and asked.answered_by not in (None, said.key):
-            return None  # it was answered before, by another text
+        if ticket.status.final and asked.answered_by not in (None, message.key):
+            return None  # another message answered it before
         until = context.claim.head.expires_at + READABLE_AFTER
-        await self.questions.answered(context.claim.account, said.openid, asked.scene, by=said.key, until=until)
+        await self.questions.answered(
+            context.claim.account, message.openid, asked.scene, by=message.key, until=until
+        )
         if ticket.status.final:
-            return context.tell(ticket)  # its own redelivery, or the first answer, but too late
+            return context.ending_text(ticket)  # this answer redelivered, or a first answer that came too late
         ending = await self._conclude(answer, context, ticket)
-        return context.tell(ending) if ending else None
+        return context.ending_text(ending) if ending else None
 
     async def _conclude(self, answer: Answer, context: ScanContext, ticket: Ticket) -> Ending | None:
         match answer:

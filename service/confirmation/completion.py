@@ -1,4 +1,4 @@
-"""A ticket ends: in SQL first, where the constraint picks the winner, then for the browsers to see."""
+"""Ends a ticket: in SQL, where a constraint lets only the first ending in, then in Redis for the browsers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from service.tickets.projection import Projection
 
 @dataclass(slots=True, kw_only=True)
 class TicketCompletion:
-    """Confirms and refuses; returns the ending that stands, which may be an earlier one."""
+    """Confirms or rejects tickets. The ending returned may be an earlier one, which then stands."""
 
     decisions: TicketDecisions
     followers: Followers
@@ -25,7 +25,7 @@ class TicketCompletion:
     clock: Callable[[], datetime]
 
     async def confirm(self, context: ScanContext, ticket: Ticket) -> Ending | None:
-        """Log in, register or bind, as the claim says; None if the person has left the account meanwhile.
+        """Log in, register or bind, as the claim says; None if the person has unsubscribed meanwhile.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
@@ -35,10 +35,10 @@ class TicketCompletion:
         ending = await self.decisions.confirm(
             context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self.clock()
         )
-        return await self._shown(context, ending) if ending else None
+        return await self._publish(context, ending) if ending else None
 
     async def refuse(self, context: ScanContext, reason: Reason) -> Ending:
-        """End the ticket as rejected by the person who holds the phone.
+        """End the ticket as rejected on the phone.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
@@ -58,14 +58,14 @@ class TicketCompletion:
                 expires_at=head.expires_at,
             )
         )
-        return await self._shown(context, ending)
+        return await self._publish(context, ending)
 
     async def _learn_unionid(self, context: ScanContext) -> None:
-        """Ask WeChat for the person's unionid if it was never asked for: another account may know them."""
+        """Fetch the unionid if it was never fetched: the person may be bound in another account."""
         if follower := await self.followers.get(context.claim.account, context.openid):
             await self.follower_refresh.known(follower)
 
-    async def _shown(self, context: ScanContext, ending: Ending) -> Ending:
+    async def _publish(self, context: ScanContext, ending: Ending) -> Ending:
         ended = ending.outcome or ending.reason or ending.status
         self.metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
         await self.projection.show(ending)

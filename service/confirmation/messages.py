@@ -1,4 +1,4 @@
-"""What the chat says, in Chinese and English. Every name in it was cleaned or configured; nothing else gets in."""
+"""Chat texts, in Chinese and English. Names in them come from the configuration or were cleaned before."""
 
 from enum import Enum
 from typing import Final
@@ -11,7 +11,7 @@ from models.ticket import Confirm, Outcome, Purpose, Reason
 
 
 class Notice(Enum):
-    """What can be said without a question."""
+    """A reply that asks nothing."""
 
     LOGGED_IN = "logged in"
     REGISTERED = "registered"
@@ -22,54 +22,54 @@ class Notice(Enum):
     DECLINED = "declined"
     WRONG_NUMBER = "wrong number"
     OUT_OF_DATE = "out of date"
-    SOMEBODY_ELSE = "somebody else"
+    SOMEBODY_ELSE = "scanned by another person"
     TOO_OFTEN = "too often"
 
 
 _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
     Notice.LOGGED_IN: {
-        Lang.ZH: "登录成功，请回到“{site}”的网页继续。",
-        Lang.EN: "You are logged in. Go on with {site} in the browser.",
+        Lang.ZH: "登录成功，请返回“{site}”网页继续操作。",
+        Lang.EN: "You are logged in. Return to {site} in your browser.",
     },
     Notice.REGISTERED: {
-        Lang.ZH: "扫码成功，请回到“{site}”的网页完成注册。",
-        Lang.EN: "Thank you. Finish signing up with {site} in the browser.",
+        Lang.ZH: "扫码成功，请返回“{site}”网页完成注册。",
+        Lang.EN: "Thank you. Return to {site} in your browser to finish signing up.",
     },
     Notice.BOUND: {
-        Lang.ZH: "绑定成功：此微信已绑定到你在“{site}”的账号。",
-        Lang.EN: "Done: this WeChat is now bound to your {site} account.",
+        Lang.ZH: "绑定成功，此微信已绑定到你的“{site}”账号。",
+        Lang.EN: "Your WeChat is now bound to your {site} account.",
     },
     Notice.ALREADY_BOUND: {
-        Lang.ZH: "此微信早已绑定到这个“{site}”账号，无需再次绑定。",
-        Lang.EN: "This WeChat was already bound to that {site} account; nothing changed.",
+        Lang.ZH: "此微信已绑定该“{site}”账号，无需重复绑定。",
+        Lang.EN: "Your WeChat is already bound to this {site} account. Nothing was changed.",
     },
     Notice.WECHAT_TAKEN: {
-        Lang.ZH: "未能绑定：此微信已绑定“{site}”的另一个账号。请先在那个账号的设置里解绑。",
-        Lang.EN: "Not bound: this WeChat belongs to another {site} account. Disconnect it there first.",
+        Lang.ZH: "绑定失败：此微信已绑定其他“{site}”账号，请先在该账号的设置中解绑。",
+        Lang.EN: "Not bound: your WeChat is bound to another {site} account. Disconnect it there first.",
     },
     Notice.USER_TAKEN: {
-        Lang.ZH: "未能绑定：这个“{site}”账号已绑定另一个微信。请先在设置里解绑。",
-        Lang.EN: "Not bound: that {site} account already has another WeChat. Disconnect it there first.",
+        Lang.ZH: "绑定失败：该“{site}”账号已绑定其他微信，请先在账号设置中解绑。",
+        Lang.EN: "Not bound: this {site} account is bound to another WeChat. Disconnect that one first.",
     },
     Notice.DECLINED: {
-        Lang.ZH: "已拒绝，什么也没有发生。如果有人给你发了这个二维码，请不要再扫。",
-        Lang.EN: "Declined; nothing happened. If somebody sent you this code, do not scan it again.",
+        Lang.ZH: "已拒绝，未进行任何操作。如果二维码是他人发给你的，请勿再次扫描。",
+        Lang.EN: "Declined. Nothing was changed. If another person sent you this QR code, do not scan it again.",
     },
     Notice.WRONG_NUMBER: {
-        Lang.ZH: "数字不对，此二维码已作废。请在“{site}”的网页刷新后重新扫码。",
-        Lang.EN: "Wrong number, so this code is void. Refresh the {site} page and scan again.",
+        Lang.ZH: "数字不正确，此二维码已作废。请刷新“{site}”网页后重新扫码。",
+        Lang.EN: "Wrong number. This QR code can no longer be used. Refresh the {site} page and scan again.",
     },
     Notice.OUT_OF_DATE: {
-        Lang.ZH: "此二维码已失效，请在“{site}”的网页刷新后重新扫码。",
-        Lang.EN: "This code is out of date. Refresh the {site} page and scan again.",
+        Lang.ZH: "此二维码已失效，请刷新“{site}”网页后重新扫码。",
+        Lang.EN: "This QR code is no longer valid. Refresh the {site} page and scan again.",
     },
     Notice.SOMEBODY_ELSE: {
-        Lang.ZH: "此二维码已被别人先扫过。请在“{site}”的网页刷新后重新扫码。",
-        Lang.EN: "Somebody else scanned this code first. Refresh the {site} page and scan again.",
+        Lang.ZH: "此二维码已被他人扫描，请刷新“{site}”网页后重新扫码。",
+        Lang.EN: "Another person scanned this QR code first. Refresh the {site} page and scan again.",
     },
     Notice.TOO_OFTEN: {
         Lang.ZH: "操作过于频繁，请一分钟后再试。",
-        Lang.EN: "That was too often. Try again in a minute.",
+        Lang.EN: "Too many attempts. Try again in a minute.",
     },
 }
 
@@ -88,23 +88,23 @@ _OF_REASON: Final = {
 
 _WORDS: Final[dict[Lang, dict[str, str]]] = {
     Lang.ZH: {
-        "login": "“{site}”请求用此微信登录。",
+        "login": "“{site}”请求使用此微信登录。",
         "bind": "“{site}”请求将此微信绑定到你的账号。",
         "bind_name": "“{site}”请求将此微信绑定到账号“{name}”。",
         "browser": "浏览器：{value}",
         "address": "IP 地址：{value}",
-        "tap": "确认是你本人在操作吗？",
+        "tap": "是你本人在操作吗？",
         "choose": "请点击网页上显示的数字：",
         "match": "请回复网页上显示的两位数字。",
         "yes": "是我，继续",
         "not_me": "不是我",
     },
     Lang.EN: {
-        "login": "{site} asks to log you in with this WeChat.",
-        "bind": "{site} asks to bind this WeChat to your account.",
-        "bind_name": "{site} asks to bind this WeChat to the account “{name}”.",
+        "login": "{site} asks to log you in with your WeChat.",
+        "bind": "{site} asks to bind your WeChat to your account.",
+        "bind_name": "{site} asks to bind your WeChat to the account “{name}”.",
         "browser": "Browser: {value}",
-        "address": "Address: {value}",
+        "address": "IP address: {value}",
         "tap": "Is that you?",
         "choose": "Tap the number shown on the page:",
         "match": "Type the two digits shown on the page.",
@@ -115,34 +115,34 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
 
 
 def notice_of(outcome: Outcome | None, reason: Reason | None) -> Notice:
-    """Tell what to say of an ending to whom it belongs; one with neither is just over."""
+    """Return the notice for a ticket that ended; OUT_OF_DATE if it expired or was cancelled."""
     if outcome:
         return _OF_OUTCOME[outcome]
     return _OF_REASON[reason] if reason else Notice.OUT_OF_DATE
 
 
 def notice(what: Notice, *, lang: Lang, site: str) -> str:
-    """Say *what* of a ticket of *site*."""
+    """Return the text of *what* for a ticket of *site*."""
     return _NOTICES[what][lang].format(site=site)
 
 
 def too_often() -> str:
-    """Say in every language that it was too often: to find out whose is whose would cost what the limit saves."""
+    """Return TOO_OFTEN in both languages: a query for the person's language would undo what the limit saves."""
     return "\n".join(notice(Notice.TOO_OFTEN, lang=lang, site="") for lang in Lang)
 
 
 def question(asked: Question, *, purpose: Purpose, requester: Requester, lang: Lang, site: str) -> str:
-    """Ask about a scan: which site, what for, from which browser and address, and the links that answer.
+    """Return the question for a scan: the site, the purpose, the browser and address, and the answer links.
 
     Raises:
-        KeyError: there is nothing to ask with `confirm: none`.
+        KeyError: `confirm: none` has no question.
     """
     words = _WORDS[lang]
     what = "bind_name" if purpose is Purpose.BIND and requester.account_name else purpose.value
     lines = [words[what].format(site=site, name=requester.account_name)]
-    for about, value in (("browser", requester.browser), ("address", requester.address)):
+    for label, value in (("browser", requester.browser), ("address", requester.address)):
         if value:
-            lines.append(words[about].format(value=value))
+            lines.append(words[label].format(value=value))
     lines += ["", words[asked.confirm.value]]
     lines += _answers(asked, lang)
     lines += ["", _link(words["not_me"], not_me_text(lang, asked))]
@@ -157,6 +157,6 @@ def _answers(asked: Question, lang: Lang) -> list[str]:
     return []
 
 
-def _link(label: str, says: str) -> str:
-    """Return a link that says something when tapped (wechat-protocol.md 3.6)."""
-    return f'<a href="weixin://bizmsgmenu?msgmenucontent={quote(says)}&msgmenuid=1">{label}</a>'
+def _link(label: str, sends: str) -> str:
+    """Return a link that sends *sends* as a message when tapped (wechat-protocol.md 3.6)."""
+    return f'<a href="weixin://bizmsgmenu?msgmenucontent={quote(sends)}&msgmenuid=1">{label}</a>'

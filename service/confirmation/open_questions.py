@@ -1,4 +1,4 @@
-"""What each person was asked last, in Redis. The newest scan is the only open question (docs/adr/0004)."""
+"""Open questions per person, in Redis. Only the newest scan's question can be answered (docs/adr/0004)."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -12,28 +12,31 @@ from service.storage.compare_and_swap import CasStore
 
 _REMEMBERED: Final = 4
 _KEPT: Final = 64
-"""Scans of one person by which the tickets are found that name them."""
+"""Scans kept per person: an export or erasure finds the person's tickets through them."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """One question: the scene it came from, when the scan was made, and the push that answered it."""
+    """A question: its scene, the time of the scan, and the push that answered it."""
 
     scene: str
     created: int
     """The scan's CreateTime, whole seconds."""
     answered_by: str | None = None
-    """The key of the push that answered, so that its redelivery is told from a new text."""
+    """Key of the push that answered: a redelivery of it has the same key, a new message another."""
 
 
 class OpenQuestions:
-    """Per account and openid: the open question first, then a few older ones whose numbers must not answer it."""
+    """Stores, per account and openid, the open question followed by older ones.
+
+    The numbers of the older ones are not answers to the open one.
+    """
 
     def __init__(self, redis: "Redis | RedisCluster") -> None:
         self._cas = CasStore(redis)
 
     async def of(self, account: str, openid: OpenId) -> list[OpenQuestion]:
-        """Return what this person was asked, newest first.
+        """Return the person's last few questions, newest first.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -41,7 +44,7 @@ class OpenQuestions:
         return (await self.kept(account, openid))[:_REMEMBERED]
 
     async def kept(self, account: str, openid: OpenId) -> list[OpenQuestion]:
-        """Return whatever is kept of this person's scans, newest first.
+        """Return all stored scans of the person, newest first.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -51,7 +54,7 @@ class OpenQuestions:
     async def open(self, account: str, openid: OpenId, asked: OpenQuestion, *, until: datetime) -> bool:
         """Make *asked* the open question; False if a newer scan of this person already is.
 
-        Two scans may share a second (wechat-protocol.md 3.4): then the later to arrive is the newer.
+        Two scans may share a second (wechat-protocol.md 3.4): then the one that arrives later counts as newer.
         """
 
         def move(held: str) -> str:
@@ -64,7 +67,7 @@ class OpenQuestions:
         return _decode(await self._cas.change(_key(account, openid), move, until=until))[0].scene == asked.scene
 
     async def answered(self, account: str, openid: OpenId, scene: str, *, by: str, until: datetime) -> None:
-        """Remember which push answered the open question, before its effect is committed."""
+        """Store which push answered the open question. Call this before committing its effect."""
 
         def move(held: str) -> str:
             known = _decode(held)

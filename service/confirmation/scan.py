@@ -1,6 +1,6 @@
-"""Use case: what a scan does. The open question, then SCANNED in Redis, then the question as reply.
+"""Use case: handle a scan. Open the question, mark the ticket scanned in Redis, reply with the question.
 
-With `confirm: none` the scan answers itself.
+With `confirm: none` the scan confirms the ticket.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from service.tickets.status import TicketStatus
 
 @dataclass(slots=True, kw_only=True)
 class ScanHandler:
-    """Finds the ticket that was scanned, and asks about it or tells how it ended."""
+    """Finds the scanned ticket and replies with its question, or with how it ended."""
 
     verifier: SceneVerifier
     questions: OpenQuestions
@@ -30,47 +30,47 @@ class ScanHandler:
     audit: AuditLog
 
     async def scanned(self, account: str, scan: Scan, scene: Scene | None) -> str | None:
-        """Return the reply to a scan of *scene*; None for a code that is not ours.
+        """Handle a scan of *scene* and return the reply; None if the QR code is not ours.
 
         Raises:
-            StoreUnavailable: its effect could not be made durable.
+            StoreUnavailable: the effect could not be committed.
         """
         lang = await self.follower_refresh.meet(account, scan, followed=scan.followed)
         if scene is None:
             return None
         context = await self.verifier.verify(scene, account=account, openid=scan.openid, lang=lang)
-        return await self._answer(context, scan) if context else None  # None: another system's code
+        return await self._answer(context, scan) if context else None  # None: another system's QR code
 
     async def _answer(self, context: ScanContext, scan: Scan) -> str | None:
         ticket = await self.ticket_status.read_afresh(context.claim.head)
         self._note(context, ticket)
         if ticket.openid not in (None, scan.openid):
-            return context.say(Notice.SOMEBODY_ELSE)
+            return context.notice_text(Notice.SOMEBODY_ELSE)
         if ticket.status.final:
-            return context.tell(ticket)
+            return context.ending_text(ticket)
         newest = await self._open(context, scan)
         if context.confirm is Confirm.NONE:
             ending = await self.completion.confirm(context, ticket)
-            return context.tell(ending) if ending else None
+            return context.ending_text(ending) if ending else None
         if not newest:
-            return context.say(Notice.OUT_OF_DATE)  # they have scanned another since
+            return context.notice_text(Notice.OUT_OF_DATE)  # a newer scan was made since
         return await self._ask(context)
 
     def _note(self, context: ScanContext, ticket: Ticket) -> None:
-        claim, others = context.claim, ticket.openid not in (None, context.openid)
+        claim, by_another = context.claim, ticket.openid not in (None, context.openid)
         self.audit.note(
             AuditEvent.SCANNED,
             client=claim.client,
             account=claim.account,
             ticket=claim.head.ticket,
             openid=context.openid,
-            detail="somebody else's" if others else ticket.status,
+            detail="taken by another openid" if by_another else ticket.status,
         )
 
     async def _open(self, context: ScanContext, scan: Scan) -> bool:
-        """Make this the person's newest scan, which closes their older questions even if it asks nothing.
+        """Make this the person's newest scan, which closes older questions even if it opens none.
 
-        False if they have scanned a newer one.
+        Return False if there is a newer scan.
         """
         asked = OpenQuestion(scene=scan.scene, created=scan.created)
         until = context.claim.head.expires_at + READABLE_AFTER
@@ -79,5 +79,5 @@ class ScanHandler:
     async def _ask(self, context: ScanContext) -> str:
         ticket = await self.ticket_status.mark_scanned(context.claim.head, context.openid)
         if ticket.openid != context.openid:
-            return context.say(Notice.SOMEBODY_ELSE)
-        return context.tell(ticket) if ticket.status.final else context.ask(ticket.requester)
+            return context.notice_text(Notice.SOMEBODY_ELSE)
+        return context.ending_text(ticket) if ticket.status.final else context.question_text(ticket.requester)

@@ -1,4 +1,4 @@
-"""One ticket, one person, one moment: what every step of a scan works on, and how a scene gets that far."""
+"""The context of one scan, shared by all its steps, and the verifier that makes it from a scene."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from service.tickets.bind_requests import BindRequest, BindRequests
 
 @dataclass(frozen=True, slots=True)
 class ScanContext:
-    """A believed claim, whoever holds the phone, and the language to speak to them."""
+    """A verified claim, the openid that scanned, and the language of the replies."""
 
     claim: Claim
     client: Client
@@ -50,13 +50,13 @@ class ScanContext:
 
     @property
     def numbers(self) -> frozenset[str]:
-        """The numbers that the question offers, or asks for."""
+        """The numbers that the question offers or asks for."""
         drawn = self.keys.numbers(self.claim.head.ticket)
         asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
         return frozenset(asked.get(self.confirm, ()))
 
-    def ask(self, requester: Requester) -> str:
-        """Return the chat's question; `confirm: none` has none."""
+    def question_text(self, requester: Requester) -> str:
+        """Return the text of the question; not for `confirm: none`, which has none."""
         return messages.question(
             self.question,
             purpose=self.claim.head.purpose,
@@ -65,31 +65,31 @@ class ScanContext:
             site=self.client.name[self.lang],
         )
 
-    def say(self, notice: Notice) -> str:
+    def notice_text(self, notice: Notice) -> str:
         return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang])
 
-    def tell(self, end: Ending | Ticket) -> str:
-        """Say how the ticket ended, as far as that is this person's to know."""
+    def ending_text(self, end: Ending | Ticket) -> str:
+        """Return how the ticket ended; an openid that does not own it learns only that it is over or taken."""
         if end.openid != self.openid:
-            return self.say(Notice.OUT_OF_DATE if end.openid is None else Notice.SOMEBODY_ELSE)
-        return self.say(messages.notice_of(end.outcome, end.reason))
+            return self.notice_text(Notice.OUT_OF_DATE if end.openid is None else Notice.SOMEBODY_ELSE)
+        return self.notice_text(messages.notice_of(end.outcome, end.reason))
 
 
 @dataclass(slots=True, kw_only=True)
 class SceneVerifier:
-    """Believes scenes: whose key verifies says whose ticket it is (docs/adr/0001)."""
+    """Verifies scenes: the client whose key verifies owns the ticket (docs/adr/0001)."""
 
     clients: Mapping[str, Client]
     keyring: Keyring
     requests: BindRequests
 
     async def verify(self, scene: Scene, *, account: str, openid: OpenId, lang: Lang | None) -> ScanContext | None:
-        """Return the stage for a scene that one of our clients' keys made for *account*; None for any other.
+        """Return the context of a scene that a key of one of our clients made for *account*; None for any other.
 
-        *lang* is the person's, when it is known.
+        *lang* is the person's language, if known.
 
         Raises:
-            StoreUnavailable: the user id is kept in SQL, which does not answer.
+            StoreUnavailable: the user id is stored in SQL, and the database does not answer.
         """
         request = await self._request(scene)
         user_id = request.user_id if request else scene.user_id
@@ -99,10 +99,10 @@ class SceneVerifier:
                 continue
             if keys := self.keyring.maker(scene, client=name, account=account, user_id=user_id):
                 claim = Claim(scene.head, name, account, user_id)
-                spoken = lang or scene.head.lang or client.lang
-                return ScanContext(claim, client, keys, openid, spoken, by_portal)
+                chosen = lang or scene.head.lang or client.lang
+                return ScanContext(claim, client, keys, openid, chosen, by_portal)
         return None
 
     async def _request(self, scene: Scene) -> BindRequest | None:
-        """Return what the scene alone does not say; None if it says all, or the request was purged."""
+        """Return the bind request of a scene whose user id is in SQL; None for other scenes, or if purged."""
         return await self.requests.of(scene.head.ticket) if scene.head.kind is Kind.BIND_KEPT else None

@@ -1,6 +1,6 @@
-"""When followers left an account, in Redis, for as long as pushes about what they did before may still arrive.
+"""When followers unsubscribed, in Redis, for as long as pushes from before may still arrive.
 
-A convenience, not a guarantee: SQL compares times as well (service/identities/followers.py).
+Best effort: SQL compares times as well (service/identities/followers.py).
 """
 
 import asyncio
@@ -18,46 +18,46 @@ from service.storage.redis import redis_errors
 
 log = logging.getLogger(__name__)
 _MARGIN: Final = 60
-"""Seconds beyond the last moment that a push is let in, since Redis's clock may differ from ours."""
+"""Seconds added to the time in which a push is accepted: Redis's clock may differ from ours."""
 _WITHOUT_WINDOW: Final = 3600
-"""Seconds, where every timestamp is let in and so no time would be enough."""
+"""Seconds to keep values of an account that accepts every timestamp: no duration would be sufficient."""
 _PATIENCE: Final = 0.7
-"""Seconds: a Redis that hangs must not use up the time in which SQL could do what the push is for."""
+"""Timeout in seconds: a slow Redis must leave enough time for SQL before WeChat's own timeout."""
 
 
 class Departures:
-    """Keeps when followers left, and other values about pushes for the same time."""
+    """Stores when followers unsubscribed, and other values about pushes for the same duration."""
 
     def __init__(self, redis: "Redis | RedisCluster", *, accounts: Mapping[str, Account]) -> None:
         self._redis = redis
         self._seconds = {name: remembered(account.max_skew) for name, account in accounts.items()}
 
     async def left(self, account: str, openid: OpenId, at: int) -> None:
-        """Keep that a person left, *at* so many seconds since 1970."""
+        """Store that a person unsubscribed *at* this Unix time."""
         await self.keep(account, left_mark(account, openid), str(at))
 
     async def keep(self, account: str, key: str, value: str) -> None:
-        """Keep *value* for as long as pushes of the account are let in; only log it when Redis does not answer."""
+        """Store *value* for as long as pushes of the account are accepted. A Redis failure is only logged."""
         try:
             async with briefly():
                 await self._redis.set(key, value, ex=self._seconds.get(account, _WITHOUT_WINDOW))
         except StoreUnavailable as e:
-            log.warning("cannot keep an answer for redeliveries: %s", e.detail)
+            log.warning("departures: cannot write to Redis, a redelivery may be handled again: %s", e.detail)
 
 
 def remembered(max_skew: int) -> int:
-    """Return for how many seconds a push is known again: it is let in *max_skew* before and after its stamp."""
+    """Return how many seconds to store values: pushes are accepted *max_skew* before and after their timestamp."""
     return 2 * max_skew + _MARGIN if max_skew else _WITHOUT_WINDOW
 
 
 @asynccontextmanager
 async def briefly() -> AsyncIterator[None]:
-    """Give Redis less than a second. Raises StoreUnavailable."""
+    """Run Redis commands with a timeout below one second. Raises StoreUnavailable."""
     with redis_errors():
         async with asyncio.timeout(_PATIENCE):
             yield
 
 
 def left_mark(account: str, openid: OpenId) -> str:
-    """Return the key that says when somebody left: it stays when all else of theirs goes."""
+    """Return the key of the time when a person unsubscribed. An erasure keeps this key."""
     return f"scanbind:d:{{{account}:{pseudonym(openid)}}}"

@@ -1,4 +1,4 @@
-"""What WeChat tells of followers (`user/info`), fetched beside the five-second answer and never on its path."""
+"""Fetches followers' data from WeChat (`user/info`) in the background, never before a push is answered."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _FRESH: Final = timedelta(days=1)
 _QUEUE: Final = 1000
 _WORKERS: Final = 4
 _PATIENCE: Final = 2.0
-"""Seconds an exchange waits for what is not known yet."""
+"""Seconds that an exchange waits for data that was never fetched."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class FollowerRefresh:
     _queue: asyncio.Queue[Follower] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
 
     async def meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:
-        """Note that who sent *push* follows the account, *followed* if just then; return their language if known.
+        """Store the sender of *push* as a follower, *followed* if by this push; return their language if known.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -42,26 +42,26 @@ class FollowerRefresh:
         return follower.lang
 
     def refresh(self, follower: Follower) -> None:
-        """Ask WeChat about somebody soon, unless that was done within a day or too many are waiting."""
+        """Queue a fetch, unless the last one is less than a day ago or the queue is full."""
         if follower.asked_at and self.clock() - follower.asked_at < _FRESH:
             return
         try:
             self._queue.put_nowait(follower)
         except asyncio.QueueFull:
-            log.warning("too many followers to ask about; one waits for their next scan")
+            log.warning("follower refresh: queue full, one follower is fetched at their next scan")
 
     async def known(self, follower: Follower) -> Follower:
-        """Return the follower as WeChat knows them, asking for at most two seconds if it was never asked."""
+        """Return the follower; if never fetched, fetch now, for at most two seconds."""
         if follower.asked_at:
             return follower
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self._ask(follower)
         except (TimeoutError, WeChatUnavailable, StoreUnavailable):
-            return follower  # a site must do without the unionid then
+            return follower  # the site gets no unionid then
 
     async def look_up(self, account: str, openid: OpenId, *, ask: bool) -> Follower:
-        """Return what is known of a person, be it nothing; *ask* WeChat, as `known` does, if it was never asked.
+        """Return the follower, or one without data if unknown; with *ask*, fetch as `known` does.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -70,7 +70,7 @@ class FollowerRefresh:
         return await self.known(follower) if ask else follower
 
     async def run(self) -> None:
-        """Ask about whoever is due, until cancelled."""
+        """Fetch queued followers until cancelled."""
         async with asyncio.TaskGroup() as workers:
             for _ in range(_WORKERS):
                 workers.create_task(self._work())
@@ -81,20 +81,20 @@ class FollowerRefresh:
             try:
                 await self._ask(follower)
             except (WeChatUnavailable, StoreUnavailable) as e:
-                log.warning("a follower stays unknown: %s", e.detail)
+                log.warning("follower refresh: skipped a follower until their next scan: %s", e.detail)
             except Exception:
-                log.exception("what WeChat tells of a follower cannot be kept")  # theirs alone; the others go on
+                log.exception("follower refresh: unexpected error, skipped a follower")
 
     async def _ask(self, follower: Follower) -> Follower:
-        told = await self.apis[follower.account].user_info(follower.openid)
-        lang = (Lang.ZH if told.language.startswith("zh") else Lang.EN) if told.language else None
+        info = await self.apis[follower.account].user_info(follower.openid)
+        lang = (Lang.ZH if info.language.startswith("zh") else Lang.EN) if info.language else None
         now = self.clock()
         await self.followers.learned(
             follower.account,
             follower.openid,
-            subscribed=told.subscribed,
-            unionid=told.unionid,
+            subscribed=info.subscribed,
+            unionid=info.unionid,
             lang=lang,
             now=now,
         )
-        return replace(follower, subscribed=told.subscribed, unionid=told.unionid, lang=lang, asked_at=now)
+        return replace(follower, subscribed=info.subscribed, unionid=info.unionid, lang=lang, asked_at=now)

@@ -1,7 +1,7 @@
-"""What is known of the people who follow an account, in SQL: no more than WeChat tells, no longer than it lets.
+"""Repository of followers, in SQL. Contains only what WeChat returns about them.
 
-A follower who unsubscribes is erased unless configured otherwise (wechat-protocol.md 3.3: WeChat demands it),
-and what WeChat answers late about somebody erased brings nobody back.
+A follower who unsubscribes is erased unless configured otherwise (wechat-protocol.md 3.3: WeChat demands it).
+A late answer of WeChat about an erased follower does not add them again.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from service.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """One person, as one account knows them."""
+    """A follower of one account."""
 
     account: str
     openid: OpenId
@@ -28,7 +28,7 @@ class Follower:
     unionid: str | None = None
     lang: Lang | None = None
     asked_at: datetime | None = None
-    """When WeChat was last asked about them; None: since they came, never."""
+    """When their data was last fetched; None if never since they subscribed."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Followers:
     identities: Identities
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
-        """Return what is known of a person; None if nothing is."""
+        """Return a follower; None if unknown."""
         query = sa.select(*NAMES, followers.c.lang, followers.c.asked_at)
         async with self.database.read() as connection:
             rows = await connection.execute(query.where(self.identities.them(account, openid)))
@@ -48,21 +48,21 @@ class Followers:
         return Follower(account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"])
 
     async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
-        """Note that a person follows, by WeChat's CreateTime *at*; return what is known of them.
+        """Store that a person follows the account, as of WeChat's CreateTime *at*; return the follower.
 
-        *followed* says that they did so just then; anyone who scans follows already. Writes only what is news.
+        *followed*: they subscribed at that moment, not earlier. Writes only if something changed.
         """
         known = await self.get(account, openid)
         if known and known.subscribed and not followed:
             return known
-        # Whoever comes back may have changed, so WeChat is to be asked again.
+        # Fetch their data again: it may have changed while they were not subscribed.
         news = {"subscribed": True, "asked_at": None, "followed_at": at}
         older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
 
         async def work(connection: AsyncConnection) -> None:
             if not known and await self.identities.add(connection, account, openid, **news):
                 return
-            # They were known, or another push of theirs was faster.
+            # Known already, or just added by another push.
             if person := await self.identities.find(connection, account, openid, hold=True):
                 this = followers.c.id == person.id
                 await connection.execute(sa.update(followers).where(this, older).values(news))
@@ -80,9 +80,9 @@ class Followers:
         lang: Lang | None,
         now: datetime,
     ) -> None:
-        """Keep what WeChat told of a person (wechat-protocol.md 4), if they are still known here.
+        """Update a follower with WeChat's data (wechat-protocol.md 4); does nothing if they were erased.
 
-        None for *unionid* or *lang* means that WeChat did not say, which takes nothing away.
+        None for *unionid* or *lang* means that WeChat returned none; the stored value is kept.
         """
         news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now}
         news |= self.identities.names(account, openid, unionid) if unionid else {}

@@ -1,6 +1,6 @@
-"""Brings every row that names a person under the newest key, beside services that run.
+"""Re-encrypts all openids and unionids with the newest key, while services run.
 
-Small transactions, each row changed only if it still is what was read: what a service writes meanwhile stands.
+Works in small transactions. A row is updated only if it was not changed since it was read.
 """
 
 import asyncio
@@ -23,31 +23,33 @@ from service.identities.repository import NAMES, Identities
 from service.storage.database import Database
 from service.storage.stores import open_database
 
-_BATCH: Final = 200  # people in one transaction
-_ROUNDS: Final = 5  # whoever a service writes under an older key meanwhile is met in the next one
-_KEYS: Final = 1000  # that anybody may ever have used
+_BATCH: Final = 200  # rows per transaction
+_ROUNDS: Final = 5  # a later round finds the rows that a service wrote with an older key meanwhile
+_KEYS: Final = 1000  # upper bound of the keys in use
 
 _IT: Final = followers.c
 
 
 def cipher(settings: Settings) -> FieldCipher:
-    """Return the vault with the configured keys."""
+    """Return the cipher with the configured keys."""
     return FieldCipher.of([key.get_secret_value() for key in settings.encryption.keys])
 
 
 async def check(database: Database, cipher: FieldCipher) -> None:
-    """Return if every sealed row can be opened, as far as its key's name tells.
+    """Check that the key id of every encrypted row is configured.
 
     Raises:
         ConfigError: a key is not listed.
         StoreUnavailable: the database does not answer.
     """
     if set(await _used(database)) - cipher.ids:
-        raise ConfigError(["encryption.keys: the database holds rows sealed with a key that is not listed"])
+        raise ConfigError(
+            ["encryption.keys: the database holds rows sealed with a key that is not listed; add this key"]
+        )
 
 
 async def check_usable(settings: Settings, database: Database) -> None:
-    """Return if the tables are current and every sealed row can be opened.
+    """Check that the tables are current and the key of every encrypted row is configured.
 
     Raises:
         ConfigError: a key is not listed.
@@ -58,7 +60,7 @@ async def check_usable(settings: Settings, database: Database) -> None:
 
 
 async def stale(database: Database, cipher: FieldCipher) -> int:
-    """Return how many people stand under an older key than the newest, or in the clear though there is one.
+    """Return how many followers `encrypt` would still change.
 
     Raises:
         StoreUnavailable: the database does not answer.
@@ -70,7 +72,7 @@ async def stale(database: Database, cipher: FieldCipher) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """How many people were brought under the newest key, and how many could not be."""
+    """How many followers were re-encrypted, and how many could not be."""
 
     identities: int
     left: int
@@ -81,10 +83,10 @@ class Sealed:
 
 
 async def encrypt(settings: Settings) -> Sealed:
-    """Bring everybody under the newest key, or into the clear if `clear` comes first.
+    """Re-encrypt all followers with the newest key, or decrypt them if `clear` is listed first.
 
     Raises:
-        ConfigError: rows are sealed with a key that is not listed.
+        ConfigError: rows are encrypted with a key that is not listed.
         StoreUnavailable: the database does not answer, or its schema is not current.
     """
     keys = cipher(settings)
@@ -100,26 +102,26 @@ async def encrypt(settings: Settings) -> Sealed:
 
 
 async def _used(database: Database) -> list[str]:
-    """Return the ids of the keys that rows are sealed with: a few steps along an index, however many rows."""
+    """Return the ids of the keys in use, with one index lookup per key."""
     found = [""]
     async with database.read() as connection:
         for _ in range(_KEYS):
-            ticket_status = sa.select(sa.func.min(_IT.sealed_by)).where(_IT.sealed_by > found[-1])
-            if (by := await connection.scalar(ticket_status)) is None:
+            next_id = sa.select(sa.func.min(_IT.sealed_by)).where(_IT.sealed_by > found[-1])
+            if (by := await connection.scalar(next_id)) is None:
                 break
             found.append(by)
     return found[1:]
 
 
 async def _move_all(database: Database, cipher: FieldCipher, by: str | None) -> int:
-    """Bring those who stand under one key to the newest, in the order of their numbers; return how many."""
+    """Re-encrypt the rows of one key, ordered by id; return how many."""
     clock = asyncio.get_running_loop().time
     identities, last, moved = Identities(cipher), 0, 0
     while batch := await _batch(database, by, after=last):
         began = clock()
         moved += await database.attempt(partial(_move, identities=identities, rows=batch))
         last = batch[-1][_IT.id]
-        await asyncio.sleep(clock() - began)  # half of the time belongs to those whom the service serves
+        await asyncio.sleep(clock() - began)  # leave half of the time to the running service
     return moved
 
 
@@ -132,13 +134,13 @@ async def _batch(database: Database, by: str | None, *, after: int) -> Sequence[
 async def _move(connection: AsyncConnection, *, identities: Identities, rows: Sequence[RowMapping]) -> int:
     moved = 0
     for row in rows:
-        # They stay where they are: the row was changed and cannot be opened, or they stand twice, for somebody
-        # wrote without knowing all keys.
+        # Skip a row that was changed and cannot be decrypted, and one whose person has a second row, written by
+        # a process that lacked a key.
         with suppress(StoreUnavailable, IntegrityError):
             if person := identities.read(row):
-                still = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
+                unchanged = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
                 names = identities.names(person.account, person.openid, person.unionid)
                 async with connection.begin_nested():
-                    done = await connection.execute(sa.update(followers).where(*still).values(names))
+                    done = await connection.execute(sa.update(followers).where(*unchanged).values(names))
                     moved += done.rowcount
     return moved

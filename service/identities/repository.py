@@ -1,4 +1,4 @@
-"""Who is who: the one way to the columns that name people, sealed or in the clear. Elsewhere they are numbers."""
+"""Repository of identities: the only access to openids and unionids in SQL. Other tables contain an id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ NAMES: Final = (
     *(_IT.id, _IT.account, _IT.openid, _IT.openid_sealed, _IT.unionid, _IT.unionid_sealed),
     *(_IT.sealed_by, _IT.subscribed),
 )
-"""What `Identities.read` needs of a row."""
+"""The columns that `Identities.read` needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One person, as one account knows them: their number, and what WeChat calls them."""
+    """A person in one account: the id used in other tables, and the openid and unionid."""
 
     id: int
     account: str
@@ -34,27 +34,27 @@ class Identity:
 
 @dataclass(slots=True)
 class Identities:
-    """Reads and writes the names of people, with the keys that there are."""
+    """Reads and writes openids and unionids, encrypted with the configured keys."""
 
     cipher: FieldCipher
 
     def them(self, account: str, openid: OpenId) -> sa.ColumnElement[bool]:
-        """Return the condition that finds a person, whichever key their row is sealed with."""
+        """Return the condition that finds a person, with any of the keys."""
         return sa.and_(_IT.account == account, self.with_openid(openid))
 
     def with_openid(self, openid: OpenId) -> sa.ColumnElement[bool]:
-        """Return the condition that finds a person of any account: openids are unlike in all of them."""
+        """Return the condition that finds an openid in any account: it is unique across all."""
         return _among(_IT.openid, self.cipher.forms(openid, Column.OPENID))
 
     def with_unionid(self, unionid: str) -> sa.ColumnElement[bool]:
-        """Return the condition that finds a person in every account."""
+        """Return the condition that finds a person in all accounts."""
         return _among(_IT.unionid, self.cipher.forms(unionid, Column.UNIONID))
 
     def read(self, row: RowMapping) -> Identity | None:
-        """Return whom a row with the columns `NAMES` is about; None if it joined nobody.
+        """Decrypt a row with the columns `NAMES`; None if an outer join found no person.
 
         Raises:
-            StoreUnavailable: the row is sealed, and not by the keys that there are.
+            StoreUnavailable: none of the configured keys decrypts the row.
         """
         if row[_IT.id] is None:
             return None
@@ -68,7 +68,7 @@ class Identities:
         return Identity(row[_IT.id], account, OpenId(text(Column.OPENID)), unionid, row[_IT.subscribed])
 
     def names(self, account: str, openid: OpenId, unionid: str | None) -> dict[str, str | None]:
-        """Return the columns that name a person, under the newest key. All of them: a row has one key."""
+        """Return the columns of openid and unionid, encrypted with the newest key. Write all of them."""
         openid_kept = self.cipher.keep(openid, Column.OPENID, account=account)
         unionid_kept = (
             self.cipher.keep(unionid, Column.UNIONID, account=account) if unionid else StoredValue("", None)
@@ -84,29 +84,30 @@ class Identities:
     async def find(
         self, connection: AsyncConnection, account: str, openid: OpenId, *, hold: bool = False
     ) -> Identity | None:
-        """Return a person; None if they are not known. *hold* keeps them here until the transaction ends."""
+        """Return a person; None if unknown. *hold* locks the row until the transaction ends."""
         query = sa.select(*NAMES).where(self.them(account, openid))
         query = query.with_for_update() if hold else query
-        # Twice: MariaDB and MySQL look for one form after the other, and now and then a locking read misses a row
-        # that goes from a later one to an earlier one at that moment (seen: one of 4,000).
+        # Try twice: MariaDB and MySQL search one form after the other, and a locking read can miss a row that is
+        # re-encrypted from a later form to an earlier one meanwhile (observed: one of 4,000).
         for _ in range(2):
             if row := (await connection.execute(query)).mappings().first():
                 return self.read(row)
         return None
 
     async def add(self, connection: AsyncConnection, account: str, openid: OpenId, **values: Any) -> bool:
-        """Insert a person; False, and nothing is done, if somebody else has just done so.
+        """Insert a person; return False, changing nothing, if another transaction was first.
 
-        The constraint decides between those who write under the same key. While a key is being rotated some may
-        still write under the older: all of them take the same blind form first, so that one waits for the other,
-        and only then look whether the person stands under another form.
+        The unique constraint decides between transactions with the same key. During a rotation some use an older
+        key. So all insert the same blind form first, which makes one wait for the other, and only then check
+        whether the person exists under another form.
         """
         names = self.names(account, openid, None)
         forms = self.cipher.forms(openid, Column.OPENID)
         first = min((form for form in forms if form.startswith(BLIND)), default=openid)
         row = {"account": account, **names, "openid": first, **values}
         try:
-            async with connection.begin_nested() as point:  # a refused insert must not cost the whole transaction
+            # A savepoint: a failed insert must not roll back the whole transaction.
+            async with connection.begin_nested() as point:
                 await connection.execute(sa.insert(followers).values(row))
                 others = sa.and_(self.them(account, openid), _IT.openid != first)
                 if len(forms) > 1 and await connection.scalar(sa.select(_IT.id).where(others).limit(1)):
@@ -121,4 +122,4 @@ class Identities:
 
 
 def _among(column: sa.Column[str], forms: Sequence[str]) -> sa.ColumnElement[bool]:
-    return column == forms[0] if len(forms) == 1 else column.in_(forms)  # the usual case is the cheaper one
+    return column == forms[0] if len(forms) == 1 else column.in_(forms)  # `=` is cheaper, and the usual case

@@ -1,6 +1,6 @@
-"""Visits to the portal, in SQL. A link opens once; whoever opened it holds a secret that is stored nowhere.
+"""Portal sessions, in SQL. A link opens once, and opening returns a secret that is not stored.
 
-What proves a link or an open session is derived from its row with a key of its client (service/crypto/keyring.py).
+Link tokens and session secrets are derived from the row with a key of the client (service/crypto/keyring.py).
 """
 
 import re
@@ -36,7 +36,7 @@ _CODE_LIVES: Final = timedelta(seconds=LONGEST_LIFETIME)
 
 @dataclass(frozen=True, slots=True)
 class PortalLink:
-    """A new session and the token that opens it, once."""
+    """A new session and the token that opens it once."""
 
     session: PortalSession
     token: str
@@ -44,7 +44,7 @@ class PortalLink:
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session that was just opened, and what its holder proves that by."""
+    """A session that was just opened, and its secret."""
 
     session: PortalSession
     secret: str
@@ -52,7 +52,7 @@ class OpenedSession:
 
 @dataclass(slots=True, kw_only=True)
 class PortalSessions:
-    """Portal sessions from their making to their end."""
+    """Creates, opens, checks and closes portal sessions."""
 
     database: Database
     keyring: Keyring
@@ -70,10 +70,10 @@ class PortalSessions:
         only_login: bool = False,
         lang: Lang | None = None,
     ) -> PortalLink:
-        """Make a session for a user of *client*, waiting to be opened.
+        """Create a session, not yet open, for a user of *client*.
 
         Raises:
-            InvalidRequest: the way back does not lead to the client.
+            InvalidRequest: `return_url` is not at an origin of the client.
             StoreUnavailable: the database does not answer.
         """
         if return_url is not None and origin_of(return_url) not in self.clients[client].origins:
@@ -97,7 +97,7 @@ class PortalSessions:
         return PortalLink(session, f"{session.id}.{self.keyring.newest(client).portal_link(session.id)}")
 
     async def linked(self, token: str) -> PortalSession | None:
-        """Return the session that a link was made for, open or over as it may be; None for no link of ours.
+        """Return the session of a link, even if it was opened or has ended; None for an invalid token.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -109,7 +109,7 @@ class PortalSessions:
         return None
 
     async def open(self, session: PortalSession) -> OpenedSession | None:
-        """Open a session that `linked` has found; None if that was done before, or it waited too long.
+        """Open a session returned by `linked`; None if it was opened before or the link has expired.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -133,10 +133,10 @@ class PortalSessions:
         return OpenedSession(opened, self.keyring.newest(session.client).portal_secret(session.id, now))
 
     async def enter(self, session_id: str, secret: str) -> PortalSession:
-        """Return the open session whose secret this is.
+        """Return the open session with this id and secret.
 
         Raises:
-            SessionNotFound: there is none, it is over, or the secret is another's: one answer for all.
+            SessionNotFound: it is unknown or has ended, or the secret is wrong; the caller cannot tell which.
             StoreUnavailable: the database does not answer.
         """
         session = await self._find(session_id)
@@ -148,10 +148,10 @@ class PortalSessions:
             and self.keyring.made(secret, session.client, lambda keys: keys.portal_secret(session_id, opened_at))
         ):
             return session
-        raise SessionNotFound("unknown session, not its secret, or it is over")
+        raise SessionNotFound("unknown or ended session, or wrong secret")
 
     async def is_first(self, session: PortalSession) -> bool:
-        """Tell whether no earlier visit of this user is remembered; visits are for a day after their end.
+        """Tell whether this is the user's first stored session. Sessions are stored until a day after their end.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -163,7 +163,7 @@ class PortalSessions:
             return await connection.scalar(query) is None
 
     async def client_of(self, session_id: str) -> str | None:
-        """Return which of the clients a session is for, None if there is none; whoever asks has proved nothing.
+        """Return the client of a session, None if unknown. The caller is not authenticated.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -172,7 +172,7 @@ class PortalSessions:
         return found.client if found and found.client in self.clients else None
 
     async def close(self, session: PortalSession) -> None:
-        """End a session before its time; harmless when it has ended.
+        """End a session early; does nothing if it has ended.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -186,9 +186,9 @@ class PortalSessions:
         await self.database.attempt(work)
 
     async def close_all(self, client: str, user_id: UserId) -> Sequence[str]:
-        """End all of a user's sessions and links; return the ids of sessions whose codes may still be shown.
+        """End all of a user's sessions and links; return the ids of sessions that may still show a QR code.
 
-        The same call returns them again: whoever failed to withdraw the codes may try once more.
+        A repeated call returns them again, so that cancelling their tickets can be retried.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -206,12 +206,12 @@ class PortalSessions:
         return await self.database.attempt(work)
 
     async def purge(self, before: datetime) -> int:
-        """Delete sessions that ended before; return how many."""
+        """Delete sessions that ended before *before*; return how many."""
         ends_at = portal_sessions.c.ends_at
         return await purge(self.database, portal_sessions.c.id, before, when=ends_at)
 
     async def _find(self, session_id: str) -> PortalSession | None:
-        """Return a session; believe nobody about it before its client's keys have proved it."""
+        """Return a session by its id. The caller must verify the token or secret."""
         if not _ID.fullmatch(session_id):
             return None
         query = sa.select(portal_sessions).where(portal_sessions.c.id == session_id)

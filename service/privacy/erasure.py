@@ -1,7 +1,7 @@
-"""Forgets a person, or a user of a site, in every table. What others rely on stays, and names nobody any more.
+"""Erases a person, or a user of a site, in all tables. Rows that must stay are anonymized.
 
-A person's own row goes first: whoever is binding them right now holds it (`Identities.find`), and so is either
-seen here or finds nobody.
+The person's own row is deleted first. A concurrent bind locks it (`Identities.find`): either its binding is
+committed before and erased here, or it finds no person.
 """
 
 from collections import Counter
@@ -29,18 +29,18 @@ from service.tickets.endings import insert
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was forgotten: how many rows of which table, and what else may hold it still."""
+    """Result of an erasure: the number of rows per table, and what to erase in Redis."""
 
     deleted: Counter[str] = field(default_factory=Counter)
     unnamed: Counter[str] = field(default_factory=Counter)
-    """Rows that stay and do not say any more whom, or which user, they are about."""
+    """Rows that stay, without the person or user."""
     identities: set[tuple[str, OpenId]] = field(default_factory=set)
-    """Of which account, and who."""
+    """Pairs of account and openid."""
     tickets: set[TicketId] = field(default_factory=set)
     cancelled: dict[TicketId, Ending] = field(default_factory=dict)
 
     def add(self, more: "Erased") -> None:
-        """Take in what else was forgotten."""
+        """Merge another result."""
         self.deleted.update(more.deleted)
         self.unnamed.update(more.unnamed)
         self.identities.update(more.identities)
@@ -50,7 +50,7 @@ class Erased:
 
 @dataclass(slots=True)
 class FollowerErasure:
-    """Ends what is held about followers who unsubscribe from an account."""
+    """Erases followers who unsubscribe from an account."""
 
     database: Database
     identities: Identities
@@ -58,9 +58,9 @@ class FollowerErasure:
     async def unfollowed(
         self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime
     ) -> Erased | None:
-        """Note that a person left, by WeChat's CreateTime *at*; nothing if they have come back since.
+        """Handle an unsubscribe of WeChat's CreateTime *at*; does nothing if they subscribed again since.
 
-        To *erase* them is to forget the person in every table, for all clients; return what that was.
+        With *erase*, erase them in all tables, for all clients, and return the result.
         """
 
         async def work(connection: AsyncConnection) -> Erased | None:
@@ -85,9 +85,9 @@ async def forget_person(
     now: datetime,
     until: datetime | None = None,
 ) -> Erased:
-    """Forget a person within the caller's transaction; nothing is done if they have come back after *until*."""
+    """Erase a person within the caller's transaction, unless they subscribed again after *until*."""
     erased = Erased(identities={(account, openid)})
-    # Again until there is none: while keys are rotated somebody may stand under two of them.
+    # Repeat until none is found: during a key rotation a person may have a row per key.
     while person := await identities.find(connection, account, openid, hold=True):
         since = sa.select(followers.c.followed_at).where(followers.c.id == person.id)
         if until and (await connection.execute(since)).scalar_one() > until:
@@ -100,9 +100,9 @@ async def forget_person(
 async def forget_user(
     connection: AsyncConnection, identities: Identities, client: str, user_id: UserId, *, now: datetime
 ) -> Erased:
-    """Forget a user of a site within the caller's transaction, and every WeChat that is bound to nobody else.
+    """Erase a user of a site within the caller's transaction, and each WeChat bound to no other user.
 
-    Codes that were to bind the user are cancelled: none can bring them back.
+    Open bind tickets of the user are cancelled, so that none binds them again.
     """
     erased = Erased()
     await _cancel_requests(connection, erased, client, user_id, now=now)
@@ -124,7 +124,7 @@ async def forget_user(
 async def _bound_to(
     connection: AsyncConnection, identities: Identities, client: str, user_id: UserId
 ) -> list[Identity]:
-    """Return the people bound to a user, and hold them."""
+    """Return the people bound to a user, and lock their rows."""
     bound = sa.select(bindings.c.follower_id).where(bindings.c.client == client, bindings.c.user_id == user_id)
     numbers = (await connection.scalars(bound)).all()
     query = sa.select(*NAMES).where(followers.c.id.in_(numbers)).order_by(followers.c.id).with_for_update()
@@ -139,7 +139,7 @@ async def _forget_number(
     erased.deleted["followers"] += gone.rowcount
     answered = sa.select(endings.c.ticket).where(endings.c.follower_id == number)
     erased.tickets.update((await connection.scalars(answered)).all())
-    # The endings before the bindings, as whoever exchanges a code does.
+    # Endings before bindings: the lock order of an exchange.
     await _unname(connection, erased, endings, number)
     whose = bindings.c.follower_id == number
     erased.deleted["bindings"] += await erase(connection, whose, source=source, now=now)
@@ -171,7 +171,7 @@ async def _cancel_requests(
             async with connection.begin_nested():
                 erased.cancelled[ticket] = await insert(connection, ending, None)
         except IntegrityError:
-            continue  # it was answered
+            continue  # it has ended already
 
 
 async def _forget_rows(connection: AsyncConnection, erased: Erased, client: str, user_id: UserId) -> None:
@@ -181,9 +181,9 @@ async def _forget_rows(connection: AsyncConnection, erased: Erased, client: str,
     named = sa.or_(endings.c.user_id == user_id, endings.c.registered_to == user_id)
     ended = sa.and_(endings.c.client == client, named)
     erased.tickets.update((await connection.scalars(sa.select(endings.c.ticket).where(ended))).all())
-    # Without its person a registration is worth nothing, or it could be used again.
-    nobody = {"user_id": None, "registered_to": None, "state": None, "follower_id": None}
-    emptied = await connection.execute(sa.update(endings).where(ended).values(nobody))
+    # Also the person, or the registration could be used again.
+    anonymous = {"user_id": None, "registered_to": None, "state": None, "follower_id": None}
+    emptied = await connection.execute(sa.update(endings).where(ended).values(anonymous))
     erased.unnamed["endings"] += emptied.rowcount
     recorded = sa.update(audit).where(audit.c.client == client, audit.c.user_id == user_id)
     erased.unnamed["audit"] += (await connection.execute(recorded.values(user_id=None))).rowcount

@@ -1,4 +1,4 @@
-"""Everything that is held about a person, or about a user of a site, table by table, as it can be handed out."""
+"""Exports all data about a person, or about a user of a site, by table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -21,7 +21,7 @@ from models.timestamps import rfc3339
 from service.identities.repository import NAMES, Identities, Identity
 
 _OURS: Final = ("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by")
-"""Columns that say nothing about anybody."""
+"""Internal columns, not exported: they contain no personal data."""
 _TABLES: Final = {
     "bindings": bindings,
     "history": history,
@@ -32,7 +32,7 @@ _TABLES: Final = {
 }
 
 User = tuple[str, UserId]
-"""A client and a user of it."""
+"""A client and one of its users."""
 Wanted = Mapping[str, Sequence[sa.ColumnElement[bool]]]
 
 
@@ -44,7 +44,7 @@ async def persons(
     account: str | None,
     user: User | None,
 ) -> list[Identity]:
-    """Return the people with an openid, or those bound to a user, as far as they are known."""
+    """Return the known people with an openid, or those bound to a user."""
     query = sa.select(*NAMES).order_by(followers.c.id)
     if openid:
         query = query.where(identities.with_openid(openid))
@@ -63,12 +63,12 @@ async def disclose(
     names: Iterable[tuple[str, OpenId]],
     user: User | None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return whatever the tables hold about *people*, whom the record knows by *names*, and about *user*."""
+    """Return the rows of all tables about *identities* and *user*; *names* are the openids in the audit log."""
     numbers = {person.id: person.openid for person in identities}
     about = sa.select(*(followers.c[name] for name in ("id", "lang", "asked_at", "followed_at")))
     rows = (await connection.execute(about.where(followers.c.id.in_(numbers)))).mappings()
     more = {row["id"]: {name: row[name] for name in row if name != "id"} for row in rows}
-    told = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in identities]}
+    tables = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in identities]}
     for name, conditions in _wanted(list(numbers), names, user).items():
         table = _TABLES[name]
         found = []
@@ -78,17 +78,17 @@ async def disclose(
         for row in found:
             if "follower_id" in row:
                 row["openid"] = numbers.get(row["follower_id"])
-        told[name] = [plain(row, without=_OURS) for row in found]
-    return told
+        tables[name] = [plain(row, without=_OURS) for row in found]
+    return tables
 
 
 def held(ticket: Ticket) -> dict[str, Any]:
-    """Return what Redis holds of a ticket, as it can be handed out."""
+    """Return a ticket in Redis as JSON values."""
     return plain({name: value for name, value in asdict(ticket).items() if name != "version"})
 
 
 def plain(values: Mapping[str, Any], *, without: Sequence[str] = ()) -> dict[str, Any]:
-    """Return *values* as JSON can hold them; times are RFC 3339 in UTC."""
+    """Return *values* as JSON values; times are RFC 3339 in UTC."""
     return {name: _plain(value) for name, value in values.items() if name not in without}
 
 

@@ -1,4 +1,4 @@
-"""What Redis holds of people, found and taken out. Keys of a person carry their pseudonym, never their openid."""
+"""Finds and erases a person's data in Redis. Keys contain the pseudonym of a person, never the openid."""
 
 import asyncio
 import re
@@ -19,14 +19,14 @@ from service.privacy.erasure import Erased
 from service.storage.redis import redis_errors
 from service.tickets.store import KEYS, TicketStore
 
-_PAGE: Final = 1000  # keys that Redis looks at in one step
+_PAGE: Final = 1000  # keys per SCAN call
 _GLOB: Final = re.compile(r"[\\*?\[\]]")
 _ESCAPED: Final = r"\\\g<0>"
 
 
 @dataclass(frozen=True, slots=True)
 class TicketTraces:
-    """What was found: tickets that name them, and keys that are theirs alone."""
+    """Tickets that contain the person's openid, and keys that belong to them alone."""
 
     tickets: list[Ticket]
     keys: list[str]
@@ -34,7 +34,7 @@ class TicketTraces:
 
 @dataclass(slots=True)
 class RedisErasure:
-    """Looks through Redis for people; whatever it does ends within the *seconds* it is given."""
+    """Searches and erases in Redis, each call with a timeout of *seconds*."""
 
     redis: "Redis | RedisCluster"
     _: KW_ONLY
@@ -49,12 +49,12 @@ class RedisErasure:
         everywhere: bool = False,
         seconds: float,
     ) -> Counter[str]:
-        """Take out whatever names those who were *erased*; return how much that was.
+        """Erase the data of those who were *erased* in SQL; return the number of tickets and keys.
 
-        When they left has to stay, as a digest, until what they did before cannot be delivered any more.
+        The time of an unsubscribe stays, under the pseudonym, until no push from before it is accepted any more.
 
         Raises:
-            StoreUnavailable: Redis does not answer, or not in time; it may hold some of it for minutes.
+            StoreUnavailable: Redis does not answer in time; it may contain some of the data for minutes.
         """
         with redis_errors():
             async with asyncio.timeout(seconds):
@@ -75,7 +75,7 @@ class RedisErasure:
     async def find(
         self, erased: Erased, *, user: tuple[str, UserId] | None = None, seconds: float
     ) -> tuple[list[Ticket], dict[str, str]]:
-        """Return the tickets, and the keys with their values, that name those who would be *erased*.
+        """Return the tickets, and the keys with their values, that an erasure of *erased* would remove.
 
         Raises: as `forget`.
         """

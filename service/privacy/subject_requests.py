@@ -1,4 +1,4 @@
-"""What the operator does when somebody asks what is held about them, or wants it gone (`scanbind privacy`)."""
+"""Handles privacy requests: export and erasure of the data of a person or user (`scanbind privacy`)."""
 
 import asyncio
 import secrets
@@ -30,28 +30,30 @@ from service.storage.stores import open_stores
 from service.tickets.store import TicketStore
 
 _SECONDS: Final = 120.0
-"""In which Redis must have been looked through."""
+"""Timeout for searching Redis."""
 _SETTLE: Final = 1.5
-"""Seconds after which a running service has written what it was about to write when the first pass came."""
+"""Seconds between the two passes: a running service completes the writes that it began before the first."""
 _WHY: Final = {
-    "followers": "they are bound to another user as well",
-    "history": "what happened to a user's bindings, without saying with which WeChat",
-    "endings": "how codes ended, without saying by whom; until they are purged",
-    "audit": "the record, without saying who it was",
+    "followers": "bound to another user as well",
+    "history": "changes of a user's bindings, without the WeChat",
+    "endings": "how tickets ended, without the person or user; until they are purged",
+    "audit": "audit entries, without the person or user",
 }
-_NOTE: Final = "Backups and logs are not touched: erase again after a backup was restored; logs name nobody."
+_NOTE: Final = (
+    "Backups and logs are not changed. Erase again after restoring a backup. Logs contain no openids or user ids."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom it is about: a WeChat in one account (or in all), or a user of a client."""
+    """The subject of a request: an openid in one account or in all, or a user of a client."""
 
     openid: OpenId | None = None
     account: str | None = None
     user: tuple[str, UserId] | None = None
 
     def shown(self) -> dict[str, str | None]:
-        """Return how a receipt names them."""
+        """Return the subject as the receipt contains it."""
         if self.user:
             return {"client": self.user[0], "user_id": self.user[1]}
         return {"openid": shortened(self.openid or ""), "account": self.account}
@@ -59,7 +61,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is handed out, and whether every store has been reached."""
+    """The result as JSON values; `complete` is False if Redis could not be reached."""
 
     told: dict[str, Any]
     complete: bool
@@ -68,10 +70,10 @@ class Answer:
 def subject(
     settings: Settings, *, openid: str | None, account: str | None, user_id: str | None, client: str | None
 ) -> Subject:
-    """Return whom the command line means.
+    """Return the subject that the command line names.
 
     Raises:
-        ConfigError: it fits no one, or there are several clients and none is named.
+        ConfigError: the options do not fit together, or `--client` is missing.
     """
     if openid:
         if client:
@@ -81,36 +83,36 @@ def subject(
         raise ConfigError(["--account goes with --openid, not with --user"])
     if client is None and len(settings.clients) != 1:
         raise ConfigError(
-            [f"--client: say of which site: {', '.join(sorted(settings.clients)) or 'there is none'}"]
+            [f"--client: name one of the clients: {', '.join(sorted(settings.clients)) or 'none is configured'}"]
         )
     return Subject(user=(client or next(iter(settings.clients)), UserId(user_id or "")))
 
 
 async def export(settings: Settings, about: Subject) -> Answer | None:
-    """Return everything that is held about somebody; None if nothing is.
+    """Return all data about the subject; None if there is none.
 
     Raises:
         ConfigError: a store cannot be used as configured.
         StoreUnavailable: the database does not answer, or its tables are not current.
     """
-    async with _office(settings, about) as office:
-        return await office.export()
+    async with _open_requests(settings, about) as requests:
+        return await requests.export()
 
 
 async def counted(settings: Settings, about: Subject) -> str | None:
-    """Return in a few words what `erase` would take away; None if nothing is held. Raises: as `export`."""
-    async with _office(settings, about) as office:
-        return await office.counted()
+    """Return a summary of what `erase` would erase; None if there is no data. Raises: as `export`."""
+    async with _open_requests(settings, about) as requests:
+        return await requests.counted()
 
 
 async def erase(settings: Settings, about: Subject) -> Answer:
-    """Forget somebody in every store; return the receipt. Raises: as `export`."""
-    async with _office(settings, about) as office:
-        return await office.erase()
+    """Erase the subject in all stores; return the receipt. Raises: as `export`."""
+    async with _open_requests(settings, about) as requests:
+        return await requests.erase()
 
 
 class SubjectRequests:
-    """Where people's wishes are met, with every store at hand."""
+    """Exports and erases the data of one subject."""
 
     def __init__(
         self,
@@ -129,7 +131,7 @@ class SubjectRequests:
         self._about = about
 
     async def export(self) -> Answer | None:
-        """Return everything that is held; None if nothing is.
+        """Return all data; None if there is none.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -141,18 +143,18 @@ class SubjectRequests:
                 connection, self._identities, openid=self._about.openid, account=self._about.account, user=user
             )
             names = sorted(would.identities | {(person.account, person.openid) for person in known})
-            told = await disclose(connection, known, names=names, user=user)
+            tables = await disclose(connection, known, names=names, user=user)
         try:
             tickets, keys = await self._redis_erasure.find(would, user=user, seconds=_SECONDS)
         except StoreUnavailable:
-            return Answer(await self._receipt(AuditEvent.DATA_EXPORTED, **told, redis=None), complete=False)
-        if not any([*told.values(), tickets, keys]):
+            return Answer(await self._receipt(AuditEvent.DATA_EXPORTED, **tables, redis=None), complete=False)
+        if not any([*tables.values(), tickets, keys]):
             return None
         in_redis = {"tickets": [held(ticket) for ticket in tickets], "keys": keys}
-        return Answer(await self._receipt(AuditEvent.DATA_EXPORTED, **told, redis=in_redis), complete=True)
+        return Answer(await self._receipt(AuditEvent.DATA_EXPORTED, **tables, redis=in_redis), complete=True)
 
     async def would_erase(self) -> Erased:
-        """Return what `erase` would do to the database; it is done and taken back.
+        """Return what `erase` would do to the database: runs it and rolls it back.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -167,20 +169,20 @@ class SubjectRequests:
         return await self._sql.attempt(work)
 
     async def counted(self) -> str | None:
-        """Return in a few words what `erase` would take away; None if nothing is held.
+        """Return a summary of what `erase` would erase; None if there is no data.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
         would = await self.would_erase()
         counts = dict(would.deleted + would.unnamed)
-        with suppress(StoreUnavailable):  # then the receipt will say so
+        with suppress(StoreUnavailable):  # the receipt reports it
             tickets, keys = await self._redis_erasure.find(would, user=self._about.user, seconds=_SECONDS)
             counts |= {"in Redis": len(tickets) + len(keys)} if tickets or keys else {}
         return ", ".join(f"{name} {rows}" for name, rows in counts.items()) or None
 
     async def erase(self) -> Answer:
-        """Forget them in every store, twice: the second time whatever a service was doing meanwhile.
+        """Erase in all stores, twice: the second pass finds what a running service wrote meanwhile.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -198,13 +200,13 @@ class SubjectRequests:
             await asyncio.sleep(pause)
         rows = dict(+erased.deleted)
         kept = [{"table": name, "rows": count, "why": _WHY[name]} for name, count in (+erased.unnamed).items()]
-        told = await self._receipt(
+        receipt = await self._receipt(
             AuditEvent.DATA_ERASED,
             erased={"database": rows, "redis": dict(traces) if complete else None},
             kept=kept,
             note=_NOTE,
         )
-        return Answer(told, complete)
+        return Answer(receipt, complete)
 
     async def _forget(
         self, connection: AsyncConnection, *, also: frozenset[tuple[str, OpenId]] = frozenset()
@@ -221,27 +223,27 @@ class SubjectRequests:
         return erased
 
     async def _accounts(self, connection: AsyncConnection) -> set[str]:
-        """Return the accounts to look in: the one that was named, or all that are configured or know them."""
+        """Return the given account, or all that are configured or contain the openid."""
         if self._about.account:
             return {self._about.account}
         openid = self._about.openid
         known = await persons(connection, self._identities, openid=openid, account=None, user=None)
         return {*self._settings.accounts, *(person.account for person in known)}
 
-    async def _receipt(self, happening: AuditEvent, **told: Any) -> dict[str, Any]:
+    async def _receipt(self, event: AuditEvent, **details: Any) -> dict[str, Any]:
         receipt, now, shown = secrets.token_urlsafe(9), datetime.now(UTC), self._about.shown()
-        line = AuditEntry(now, happening, shown.get("client"), shown.get("account"), detail=f"receipt {receipt}")
+        entry = AuditEntry(now, event, shown.get("client"), shown.get("account"), detail=f"receipt {receipt}")
 
         async def work(connection: AsyncConnection) -> None:
-            await write_entries(connection, line)
+            await write_entries(connection, entry)
 
         await self._sql.once(work)
-        return {"receipt": receipt, **plain({"at": now}), "subject": shown, **told}
+        return {"receipt": receipt, **plain({"at": now}), "subject": shown, **details}
 
 
 @asynccontextmanager
-async def _office(settings: Settings, about: Subject) -> AsyncIterator[SubjectRequests]:
-    """Open the stores, beside a service that runs or without one.
+async def _open_requests(settings: Settings, about: Subject) -> AsyncIterator[SubjectRequests]:
+    """Open the stores, whether or not a service is running.
 
     Raises:
         ConfigError: a store cannot be used as configured.

@@ -1,7 +1,8 @@
-"""Use case: what a push does. Finished before it is acknowledged (docs/adr/0003).
+"""Use case: handle a push. The effect is committed before the push is acknowledged (docs/adr/0003).
 
-A scan asks (service/confirmation/scan.py); later the answer (service/confirmation/answers.py) -> binding and
-ending committed in SQL -> shown in Redis -> reply. A crash after any step and a redelivery come to the same end.
+A scan opens a question (service/confirmation/scan.py). The answer (service/confirmation/answers.py) commits the
+binding and the ending in SQL, then updates Redis, then replies. After a crash at any step, a redelivery leads to
+the same result.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from service.rate_limiting.rates import Excess, RateLimits
 
 @dataclass(slots=True, kw_only=True)
 class PushDispatcher:
-    """Turns pushes into what they do, and returns what the chat says in answer (None: nothing)."""
+    """Applies pushes and returns the text of the reply (None: no reply)."""
 
     reply_cache: ReplyCache
     limits: RateLimits
@@ -34,10 +35,10 @@ class PushDispatcher:
     metrics: Metrics
 
     async def handle(self, account: str, event: Event) -> str | None:
-        """Do what *event* means for *account* and return the reply's text; a redelivery gets the same again.
+        """Apply *event* to *account* and return the text of the reply; a redelivery gets the same reply.
 
         Raises:
-            StoreUnavailable: its effect could not be made durable, so WeChat must send it again.
+            StoreUnavailable: the effect could not be committed, so WeChat must redeliver the push.
         """
         if isinstance(event, Other):
             return None
@@ -51,12 +52,12 @@ class PushDispatcher:
         else:
             text = await self._handle(account, event, scene)
         if left := await self.reply_cache.remember(account, event, CachedReply(text)):
-            await self.unfollow.left(account, event.openid, left)  # while this was handled
+            await self.unfollow.left(account, event.openid, left)  # unsubscribed while this push was handled
             return None
         return text
 
     async def _excess(self, event: Event, scene: Scene | None) -> Excess | None:
-        """Count a scan or an answer, before it costs anything; who leaves is never too much."""
+        """Count a scan or an answer, before any query. An unsubscribe is never limited."""
         match event:
             case Scan():
                 return await self.limits.scan(event.openid, scene.head.ticket if scene else None)
@@ -69,7 +70,7 @@ class PushDispatcher:
             case Scan():
                 return await self.scans.scanned(account, event, scene)
             case TextMessage():
-                return await self.answers.said(account, event)
+                return await self.answers.answered(account, event)
             case Subscribed():
                 await self.follower_refresh.meet(account, event, followed=True)
             case Unsubscribed():

@@ -1,6 +1,6 @@
-"""What each push was answered with, for as long as it is let in: a replay gets the same reply and does nothing.
+"""Replies by push, in Redis, for as long as the push is accepted: a redelivery only gets the same reply again.
 
-A convenience, not a guarantee: when Redis has lost it, the push is handled again and converges to the same end.
+Best effort: if Redis has lost the reply, the push is handled again, with the same result.
 """
 
 import json
@@ -18,41 +18,41 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CachedReply:
-    """What was said in answer; None for nothing."""
+    """The text of a reply; None for no reply."""
 
     text: str | None
 
 
 @dataclass(slots=True)
 class ReplyCache:
-    """Answers by account and push; what a person did before they left is answered with nothing."""
+    """Stores replies per account and push. A push from before the person unsubscribed gets no reply."""
 
     redis: "Redis | RedisCluster"
     departures: Departures
 
     async def recall(self, account: str, push: Push) -> CachedReply | None:
-        """Return what this very push was answered with before, if that is remembered.
+        """Return the stored reply to this push, if any.
 
-        What somebody did before they left, and is delivered after, is answered with nothing.
+        A push from before the person unsubscribed, delivered afterwards, gets no reply.
         """
         try:
             async with briefly():
                 held, left = await self.redis.mget(_key(account, push), left_mark(account, push.openid))
         except StoreUnavailable as e:
-            log.warning("cannot tell redeliveries: %s", e.detail)
+            log.warning("reply cache: cannot read from Redis, handling the push as new: %s", e.detail)
             return None
         if left and push.created < int(left):
             return CachedReply(None)
         return CachedReply(json.loads(held)) if held else None
 
     async def remember(self, account: str, push: Push, answered: CachedReply) -> int | None:
-        """Keep what the push was answered with; return when the person left, if that was after this push."""
+        """Store the reply to a push; return when the person unsubscribed, if that was after this push."""
         await self.departures.keep(account, _key(account, push), json.dumps(answered.text))
         try:
             async with briefly():
                 left = await self.redis.get(left_mark(account, push.openid))
         except StoreUnavailable as e:
-            log.warning("cannot tell who has left meanwhile: %s", e.detail)
+            log.warning("reply cache: cannot read from Redis, may miss a concurrent unsubscribe: %s", e.detail)
             return None
         return int(left) if left and push.created < int(left) else None
 

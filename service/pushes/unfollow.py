@@ -1,4 +1,4 @@
-"""Use case: somebody leaves an account. SQL is done with them then; Redis too, or it lapses in minutes."""
+"""Use case: a follower unsubscribes. Erases them in SQL and, if reachable, in Redis."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -16,12 +16,12 @@ from service.privacy.redis_erasure import RedisErasure
 
 log = logging.getLogger(__name__)
 _PATIENCE: Final = 1.0
-"""Seconds: WeChat waits for the answer."""
+"""Timeout for Redis in seconds: WeChat waits for the reply."""
 
 
 @dataclass(slots=True, kw_only=True)
 class UnfollowHandler:
-    """Notes that people left and, unless the operator keeps them, forgets them in every store."""
+    """Stores that a follower unsubscribed and, unless `unfollow: keep` is set, erases them in all stores."""
 
     accounts: Mapping[str, Account]
     erasure: FollowerErasure
@@ -31,16 +31,16 @@ class UnfollowHandler:
     clock: Callable[[], datetime]
 
     async def left(self, account: str, openid: OpenId, created: int) -> None:
-        """Let go of a person who left, by WeChat's CreateTime; nothing if they have come back since.
+        """Handle an unsubscribe of WeChat's CreateTime *created*; does nothing if they subscribed again since.
 
-        The mark comes first: whoever handles an earlier push of theirs looks for it last, and then calls this
-        again. So one of the two sees what the other has done.
+        The time is stored first. A concurrent handler of an earlier push reads it last, and then calls this again.
+        So one of the two finds what the other has written.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
         await self.departures.left(account, openid, created)
-        await self.audit.flush()  # or what waits to be written would name them afterwards
+        await self.audit.flush()  # or a queued audit entry with their openid would be written afterwards
         erase = self.accounts[account].unfollow == "erase"
         at = datetime.fromtimestamp(created, UTC)
         erased = await self.erasure.unfollowed(account, openid, at=at, erase=erase, now=self.clock())
@@ -49,4 +49,4 @@ class UnfollowHandler:
         try:
             await self.redis_erasure.forget(erased, seconds=_PATIENCE)
         except StoreUnavailable as e:
-            log.warning("what Redis holds of somebody who left lapses by itself: %s", e.detail)
+            log.warning("unfollow: cannot erase from Redis, the data expires there within minutes: %s", e.detail)

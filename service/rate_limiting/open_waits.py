@@ -1,4 +1,4 @@
-"""Who waits in this process, in memory: so many a ticket, so many an address, so many in all."""
+"""Limits the requests that wait in this process: per ticket, per address and in total. Kept in memory."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from models.ip_address import shares
 from models.ticket import TicketId
 
 STREAMS: Final = 8
-"""Streams of one ticket at once."""
+"""Concurrent event streams per ticket."""
 POLLS: Final = 16
-"""Held polls of one ticket at once."""
+"""Concurrent long polls per ticket."""
 AGAIN: Final = 2
-"""Seconds after which one who was refused may ask again."""
+"""Retry-After of a refusal, in seconds."""
 
 
 class Waiter(Protocol):
-    """A request that is held, on its connection and in its task."""
+    """A waiting request: its connection and its task."""
 
     @property
     def protocol(self) -> object: ...
@@ -29,14 +29,14 @@ class Waiter(Protocol):
 
 @dataclass(slots=True)
 class Counter:
-    """So many places a name, 0 for any number; *limit* is what a refusal names."""
+    """Counts waits per name, up to *places* each (0: no limit); *limit* is the name of the limit in a refusal."""
 
     limit: str
     places: int
     _taken: dict[str, int] = field(default_factory=dict, init=False)
 
     def check(self, name: str, *, times: int) -> None:
-        """Return if there is a place left. Raises RateLimited."""
+        """Raise RateLimited unless there is a place left."""
         if 0 < self.places * times <= self._taken.get(name, 0):
             raise _refusal(self.limit)
 
@@ -50,7 +50,7 @@ class Counter:
 
 
 class WaitLimiter:
-    """Gives out places to wait; 0 stands for no limit. An address of None is not counted."""
+    """Allocates places to wait; 0 is no limit. An address of None is not counted."""
 
     def __init__(self, *, per_address: int, in_all: int) -> None:
         self._streams = Counter("streams_per_ticket", STREAMS)
@@ -60,27 +60,27 @@ class WaitLimiter:
         self._here: dict[object, Slot] = {}
 
     def stream(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
-        """Give a place for a stream of *ticket*, until the context ends.
+        """Allocate a place for an event stream of *ticket*, until the context ends.
 
         Raises:
-            RateLimited: the ticket, the address or the process has as many as it may; those there are stay.
+            RateLimited: the ticket, the address or the process has none left. Waits in progress continue.
         """
         return self._slot(self._streams, ticket, address, waiter)
 
     def poll(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
-        """Give a place for a held poll of *ticket*. Raises: as `stream`."""
+        """Allocate a place for a long poll of *ticket*. Raises: as `stream`."""
         return self._slot(self._polls, ticket, address, waiter)
 
     def leave(self, slot: "Slot") -> None:
-        """Take a place back."""
+        """Free a place."""
         del self._here[slot.waiter.protocol]
         for counter, name in slot.counted:
             counter.leave(name)
 
     def gone(self, connection: object) -> None:
-        """End the wait of whoever waited on *connection*, now that it is lost.
+        """Cancel the wait on a *connection* that was lost.
 
-        Or a browser that comes and goes would hold as many places as it likes, each until its wait is over.
+        Otherwise a browser that reconnects repeatedly would occupy a place for each wait until its timeout.
         """
         if slot := self._here.get(connection):
             slot.waiter.task.cancel()
@@ -101,11 +101,11 @@ class WaitLimiter:
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """Held for as long as the context lasts. Thousands are held at once, so there is little to it."""
+    """A place, occupied while the context lasts. Kept small: there are thousands at once."""
 
     limiter: WaitLimiter
     counted: tuple[tuple[Counter, str], ...]
-    """Each name under which the slot counts, and where."""
+    """The counters that count this slot, each with the name it counts under."""
     waiter: Waiter
 
     def __enter__(self) -> Self:
@@ -118,4 +118,4 @@ class Slot:
 
 
 def _refusal(limit: str) -> RateLimited:
-    return RateLimited("too many are waiting already; ask again in a little", limit=limit, retry_after=AGAIN)
+    return RateLimited("too many requests are waiting; retry later", limit=limit, retry_after=AGAIN)

@@ -1,6 +1,6 @@
-"""WeChat's allowance of codes, counted in Redis by account and Beijing day; the last of it is kept for binds.
+"""Daily quota of QR codes, counted in Redis per account and Beijing day. A part is reserved for binds.
 
-A Redis that was lost counts anew; then WeChat's own refusal ends the day.
+If Redis is lost, counting restarts at zero; then WeChat's own errcode marks the quota as used up.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,13 +19,13 @@ from service.observability.metrics import Metrics
 from service.storage.redis import redis_errors
 
 _BEIJING: Final = timezone(timedelta(hours=8))
-"""WeChat's days begin at midnight there."""
+"""WeChat resets the quota at midnight Beijing time."""
 _DAY: Final = timedelta(days=1)
 _YOUNG: Final = 86_400 - 600
-"""Seconds left of a day that may not have begun yet by WeChat's clock: a refusal is still yesterday's."""
+"""With more seconds left, WeChat's clock may still show the previous day: its refusal is not for today."""
 _KEPT: Final = 2 * 86_400
 _USED_UP: Final = WeChatErrorCode.OUT_OF_API_FREQ_LIMIT.value
-# What is refused is not counted, or logins would use up what is kept for binds.
+# Refused requests are not counted, or logins would use up the part reserved for binds.
 _TAKE: Final = """
 local used = tonumber(redis.call('GET', KEYS[1]) or 0)
 if used >= tonumber(ARGV[1]) then return {used, 0} end
@@ -38,7 +38,7 @@ if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]
 
 
 class QrQuota:
-    """How many codes each account has asked for today."""
+    """Counts the QR codes that each account requested today."""
 
     def __init__(
         self, redis: "Redis | RedisCluster", *, accounts: Mapping[str, Account], clock: Callable[[], datetime]
@@ -51,20 +51,21 @@ class QrQuota:
         self._seen: dict[str, tuple[str, int]] = {}
 
     def show(self, metrics: Metrics) -> None:
-        """Let the figures tell, for each account, what was last seen."""
+        """Export the last known count of each account as a metric."""
         for account in self._accounts:
             metrics.codes.labels(account).set_function(partial(self._seen_today, account))
 
     @asynccontextmanager
     async def code(self, account: str, purpose: Purpose) -> AsyncIterator[None]:
-        """Count one code, then let it be asked for; when WeChat has no more, none is asked for until tomorrow.
+        """Count one QR code; the caller requests it within the context.
 
-        What WeChat did not make is not counted, or an hour without it would use up the day. Should it have counted
-        that itself, its refusal ends the day.
+        When WeChat reports that the quota is used up, all requests are refused until the next day. A request that
+        fails otherwise is not counted, or an outage of WeChat would use up the quota. If WeChat did count it,
+        its own refusal corrects that later.
 
         Raises:
-            RateLimited: what this purpose may use is used up; says when the next day begins.
-            StoreUnavailable: Redis does not answer, so nothing can be counted.
+            RateLimited: the quota for this purpose is used up; `retry_after` is the time until the next day.
+            StoreUnavailable: Redis does not answer, so the request cannot be counted.
         """
         day, left = self._today()
         with redis_errors():
@@ -74,7 +75,10 @@ class QrQuota:
         self._seen[account] = day, used
         if not taken:
             raise RateLimited(
-                "WeChat's codes for today are used up", limit="codes_per_day", retry_after=left, account=account
+                "the daily quota of QR codes of this account is used up",
+                limit="codes_per_day",
+                retry_after=left,
+                account=account,
             )
         try:
             yield
@@ -86,7 +90,7 @@ class QrQuota:
             raise
 
     async def used(self, account: str) -> int:
-        """Return how many were asked for today.
+        """Return the number of QR codes requested today.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -97,12 +101,12 @@ class QrQuota:
     async def _end(self, account: str, day: str) -> None:
         used = self._accounts[account].codes_per_day
         self._seen[account] = day, used
-        with suppress(StoreUnavailable), redis_errors():  # then WeChat will say it again
+        with suppress(StoreUnavailable), redis_errors():  # the next request gets the same errcode
             await self._redis.set(_key(account, day), used, ex=_KEPT)
 
     async def _give_back(self, account: str, day: str, used: int) -> None:
         self._seen[account] = day, used - 1
-        with suppress(StoreUnavailable), redis_errors():  # then one is missing today
+        with suppress(StoreUnavailable), redis_errors():  # then one too many is counted today
             await self._return(keys=[_key(account, day)])
 
     def _seen_today(self, account: str) -> int:
@@ -110,14 +114,14 @@ class QrQuota:
         return used if day == self._today()[0] else 0
 
     def _today(self) -> tuple[str, int]:
-        """Return the day, and the seconds until the next."""
+        """Return the date, and the seconds until the next day."""
         now = self._clock().astimezone(_BEIJING)
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
         return now.date().isoformat(), max(1, int((midnight - now).total_seconds()))
 
 
 def available(account: Account, purpose: Purpose) -> int:
-    """Return how many codes of a day are for *purpose*: binds may have all, logins what is not kept for them."""
+    """Return the daily quota for *purpose*: all of it for binds, without the reserved part for logins."""
     return account.codes_per_day - (account.codes_for_binds if purpose is Purpose.LOGIN else 0)
 
 

@@ -1,7 +1,7 @@
-"""How often is too often: counted per minute in Redis, for all processes together.
+"""Rate limits per minute, counted in Redis for all processes together.
 
-Whoever asks for a code is refused when nothing can be counted. A scan and a wrong password are not: what they are
-worth is decided elsewhere.
+While Redis is unavailable, requests for QR codes are refused. Scans, answers, passwords and pushes are then not
+limited: each is verified elsewhere.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from service.storage.redis import redis_errors
 log = logging.getLogger(__name__)
 _WINDOW: Final = 60
 _PATIENCE: Final = 0.7
-"""Seconds: a Redis that hangs must not use up the time in which a push is to be answered."""
+"""Timeout in seconds, far below the time in which a push must be answered."""
 _MOST_SUSPECTS: Final = 10_000
-"""Addresses remembered at once, with the client whose passwords they guess.
+"""Maximum number of blocked addresses (each with the client whose passwords it guesses) in memory.
 
-The oldest goes first, and comes back with its next guess.
+The oldest is dropped first, and is added again by its next failure.
 """
 _COUNT: Final = """
 if ARGV[2] == '0' then return 0 end
@@ -40,7 +40,7 @@ return count
 
 
 class Limit(StrEnum):
-    """What is counted, as the settings name it."""
+    """The limits, by the names of their settings."""
 
     TICKETS_PER_ADDRESS = "tickets_per_address"
     TICKETS_PER_CLIENT = "tickets_per_client"
@@ -51,26 +51,26 @@ class Limit(StrEnum):
     BAD_SIGNATURES_PER_ADDRESS = "bad_signatures_per_address"
 
 
-_CODES: Final = "too many codes were asked for; wait a little"
-_SAID: Final[Mapping[Limit, str]] = {
+_CODES: Final = "too many QR codes were requested; wait a minute"
+_DETAILS: Final[Mapping[Limit, str]] = {
     Limit.TICKETS_PER_ADDRESS: _CODES,
     Limit.TICKETS_PER_CLIENT: _CODES,
     Limit.TICKETS_PER_USER: _CODES,
-    Limit.FAILURES_PER_ADDRESS: "too many wrong passwords of this client came from this address; wait a little",
-    Limit.BAD_SIGNATURES_PER_ADDRESS: "too many wrong signatures came from this address; wait a little",
+    Limit.FAILURES_PER_ADDRESS: "too many wrong passwords for this client from this address; wait a minute",
+    Limit.BAD_SIGNATURES_PER_ADDRESS: "too many wrong signatures from this address; wait a minute",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A limit that was exceeded; *first* by the first one too many of this minute."""
+    """A limit that was exceeded; *first* marks the first excess of this minute."""
 
     limit: Limit
     first: bool
 
 
 class RateLimits:
-    """Counts by limit and by whom it is for; 0 stands for no limit."""
+    """Counts per limit and per address, client, user, openid or ticket; 0 is no limit."""
 
     def __init__(self, redis: "Redis | RedisCluster", allowed: settings.Limits) -> None:
         self._count = redis.register_script(_COUNT)
@@ -78,27 +78,27 @@ class RateLimits:
         self._minute, self._suspects = 0, dict[tuple[Limit, str | None, str], None]()
 
     async def page_starts(self, *, client: str, address: str) -> None:
-        """Count one more code that a page at *address* asks for: a login, or a bind in the portal.
+        """Count a QR code requested by a page at *address*: for a login, or for a bind in the portal.
 
         Raises:
-            RateLimited: too many in this minute; says when the next begins.
-            StoreUnavailable: Redis does not answer, so nothing can be counted.
+            RateLimited: too many in this minute; `retry_after` is the time until the next.
+            StoreUnavailable: Redis does not answer, so the request cannot be counted.
         """
         for whose, times in shares(address):
             await self._take(Limit.TICKETS_PER_ADDRESS, whose, times=times, client=client)
         await self._take(Limit.TICKETS_PER_CLIENT, client, client=client)
 
     async def fresh_bind(self, client: str, user_id: UserId) -> None:
-        """Count one more bind ticket that is made for a user, whoever asks for it.
+        """Count a new bind ticket for a user, requested by the site or by the portal.
 
         Raises: as `page_starts`.
         """
         await self._take(Limit.TICKETS_PER_USER, f"{client}:{user_id}", client=client, user_id=user_id)
 
     async def scan(self, openid: OpenId, ticket: TicketId | None) -> Excess | None:
-        """Count what a person does, with a code of ours or in answer to one; return what they exceed, if anything.
+        """Count a scan or an answer; return the limit that it exceeds, if any.
 
-        Nothing while Redis does not answer.
+        Return None while Redis does not answer.
         """
         by_whom = {Limit.SCANS_PER_OPENID: pseudonym(openid), Limit.SCANS_PER_TICKET: ticket}
         for limit, whose in by_whom.items():
@@ -108,44 +108,44 @@ class RateLimits:
         return None
 
     async def record_failure(self, client: str | None, address: str) -> None:
-        """Count one wrong password of *client* from *address*; after too many, `listen` refuses the next.
+        """Count a wrong password for *client* from *address*; after too many, `check_blocked` refuses the next.
 
-        None stands for a client id that is not configured: nothing is counted, in the same time.
+        With None, for a client id that is not configured, nothing is counted, in the same time.
         """
-        await self._blame(Limit.FAILURES_PER_ADDRESS, address, client, count=client is not None)
+        await self._record(Limit.FAILURES_PER_ADDRESS, address, client, count=client is not None)
 
     def check_blocked(self, client: str | None, address: str) -> None:
-        """Return if a password of *client* from *address* may be looked at, as far as this process knows.
+        """Check that this process does not block passwords for *client* from *address*.
 
         Raises:
-            RateLimited: too many were wrong; not even the right one is taken until the minute is over.
+            RateLimited: too many were wrong; until the next minute the right one is refused as well.
         """
-        self._refuse(Limit.FAILURES_PER_ADDRESS, address, client)
+        self._check(Limit.FAILURES_PER_ADDRESS, address, client)
 
     async def record_forgery(self, address: str) -> None:
-        """Count one push from *address* that WeChat did not sign; after too many, `hear` refuses the next."""
-        await self._blame(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
+        """Count a wrongly signed push from *address*; after too many, `check_forgers` refuses the next."""
+        await self._record(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
 
     def check_forgers(self, address: str) -> None:
-        """Return if a push from *address* may be read, as far as this process knows.
+        """Check that this process does not block pushes from *address*.
 
         Raises:
-            RateLimited: too many were not WeChat's.
+            RateLimited: too many had a wrong signature.
         """
-        self._refuse(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
+        self._check(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
 
-    async def _blame(self, limit: Limit, address: str, client: str | None = None, *, count: bool = True) -> None:
+    async def _record(self, limit: Limit, address: str, client: str | None = None, *, count: bool = True) -> None:
         for whose, times in shares(address):
             pair = f"{client}:{whose}" if client else whose
             if await self._over(limit, pair, times=times, count=count) >= 0:
                 self._suspect(limit, client, whose)
 
-    def _refuse(self, limit: Limit, address: str, client: str | None = None) -> None:
+    def _check(self, limit: Limit, address: str, client: str | None = None) -> None:
         minute, left = _now()
         if self._minute == minute and any(
             (limit, client, whose) in self._suspects for whose, _ in shares(address)
         ):
-            raise RateLimited(_SAID[limit], limit=limit, retry_after=left, client=client)
+            raise RateLimited(_DETAILS[limit], limit=limit, retry_after=left, client=client)
 
     def _suspect(self, limit: Limit, client: str | None, whose: str) -> None:
         minute, _ = _now()
@@ -160,12 +160,12 @@ class RateLimits:
     ) -> None:
         allowed = self._allowed[limit] * times
         if allowed and await self._counted(limit, whose) > allowed:
-            raise RateLimited(_SAID[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id)
+            raise RateLimited(_DETAILS[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id)
 
     async def _over(self, limit: Limit, whose: str, *, times: int = 1, count: bool = True) -> int:
-        """Count one more; return by how much that exceeds what is allowed, below 0 while some are left.
+        """Count once more; return the count minus what is allowed, or -1 if there is no limit or Redis fails.
 
-        Without *count* Redis is asked in the same way, and keeps nothing.
+        Without *count* the same script runs in Redis, but stores nothing.
         """
         allowed = self._allowed[limit] * times
         if not allowed:
@@ -174,7 +174,7 @@ class RateLimits:
             async with asyncio.timeout(_PATIENCE):
                 return await self._counted(limit, whose, count=count) - allowed
         except (StoreUnavailable, TimeoutError):
-            log.warning("cannot count %s", limit)
+            log.warning("rate limit %s: Redis unavailable, allowing the request", limit)
             return -1
 
     async def _counted(self, limit: Limit, whose: str, *, count: bool = True) -> int:
@@ -185,6 +185,6 @@ class RateLimits:
 
 
 def _now() -> tuple[int, int]:
-    """Return the minute, and the seconds until the next."""
+    """Return the minute, and the seconds until the next one."""
     minute, passed = divmod(int(time.time()), _WINDOW)
     return minute, _WINDOW - passed

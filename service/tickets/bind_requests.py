@@ -1,4 +1,4 @@
-"""The bind tickets a site asked for, in SQL: what a lost Redis must not take along."""
+"""Repository of bind requests, in SQL: a bind ticket survives the loss of Redis."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,17 +14,17 @@ from service.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class BindRequest:
-    """One bind ticket as it was asked for; times are kept to the millisecond."""
+    """A bind ticket as its site requested it; times have millisecond precision."""
 
     ticket: TicketId
     client: str
     account: str
     user_id: UserId
     session: str
-    """The site's own name for the visitor's session; empty for none."""
+    """The site's own id of the visitor's session; empty if it gave none."""
     account_name: str | None
     qr_url: str
-    """What the code shows (wechat-protocol.md 2)."""
+    """Content of the QR code (wechat-protocol.md 2)."""
     created_at: datetime
     expires_at: datetime
 
@@ -34,22 +34,20 @@ class BindRequests:
     database: Database
 
     async def save(self, request: BindRequest) -> None:
-        """Keep a new request."""
-
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.insert(bind_requests).values(asdict(request)))
 
         await self.database.once(work)
 
     async def of(self, ticket: TicketId) -> BindRequest | None:
-        """Return what a ticket was asked for; None if it is no bind ticket or was purged."""
+        """Return the request of a ticket; None for a login ticket, or if it was purged."""
         async with self.database.read() as connection:
             rows = await connection.execute(sa.select(bind_requests).where(bind_requests.c.ticket == ticket))
             row = rows.mappings().one_or_none()
         return BindRequest(**row) if row else None
 
     async def live(self, client: str, user_id: UserId, session: str, *, now: datetime) -> list[BindRequest]:
-        """Return the requests of a user's session that may still be answered, newest first."""
+        """Return the requests of a user's session that have neither expired nor ended, newest first."""
         query = (
             sa.select(bind_requests)
             .outerjoin(endings, endings.c.ticket == bind_requests.c.ticket)

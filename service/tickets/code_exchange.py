@@ -1,4 +1,4 @@
-"""Use case: what a site gets for a code, and what it binds with a registration. Each works exactly once."""
+"""Use case: exchange a login code, and bind with a registration. Each can be used exactly once."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,13 +22,13 @@ from service.tickets.endings import Endings
 from service.tickets.projection import Projection
 
 LONGEST_TOKEN: Final = 72
-"""Characters of a code or registration, at most: a ticket, a dot, and a MAC (service/crypto/keyring.py)."""
+"""Maximum characters of a login code or registration: ticket, dot, MAC (service/crypto/keyring.py)."""
 _TOKEN: Final = re.compile(r"(?P<ticket>[A-Za-z0-9_-]{28,39})\.[A-Za-z0-9_-]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """What a code was exchanged for: a login of a known user, or the right to register one."""
+    """Result of an exchange: the binding of a known user, or a registration for a new one."""
 
     ending: Ending
     follower: Follower
@@ -38,7 +38,7 @@ class Redeemed:
 
 @dataclass(slots=True, kw_only=True)
 class CodeExchange:
-    """Turns codes and registrations into what they stand for."""
+    """Verifies and uses up login codes and registrations."""
 
     clients: Mapping[str, Client]
     keyring: Keyring
@@ -50,10 +50,10 @@ class CodeExchange:
     clock: Callable[[], datetime]
 
     async def exchange(self, client: str, code: str) -> Redeemed:
-        """Give out what *code* stands for, exactly once, within CODE_LIVES of the confirmation.
+        """Use up a login code, exactly once, within CODE_LIVES of the confirmation.
 
         Raises:
-            InvalidCode: it is unknown, used, late, another client's, or its binding is gone.
+            InvalidCode: it is unknown, used, expired or another client's, or its binding was removed.
             StoreUnavailable: the database does not answer.
         """
         try:
@@ -69,8 +69,8 @@ class CodeExchange:
         if not self.keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
             raise InvalidCode
         if confirmed.code_used_at:
-            raise InvalidCode  # so that a code handed in again and again holds up no writer
-        # Somebody new is asked about first, before their code is used up: a site finds people by their unionid.
+            raise InvalidCode  # before any write: a code sent repeatedly must not hold up writers
+        # Fetch a new person's unionid before using up the code: the site may find the user by it.
         new = confirmed.outcome is Outcome.REGISTER
         follower = await self.follower_refresh.look_up(confirmed.account or "", openid, ask=new)
         now = self.clock()
@@ -86,7 +86,7 @@ class CodeExchange:
         return Redeemed(ending, follower, binding, registration)
 
     async def _ending(self, client: str, token: str) -> tuple[Ending, OpenId]:
-        """Return the ending that *token* names, and whose it is; whether it is genuine is still to be seen."""
+        """Return the ending that *token* names and its openid. The caller must still verify the token."""
         head = _head(token)
         ending = await self.endings.of(head.ticket) if head else None
         if ending is None or ending.client != client or ending.openid is None:
@@ -97,8 +97,8 @@ class CodeExchange:
         """Bind the WeChat of *registration* to *user_id*; return the binding and whether it is new.
 
         Raises:
-            InvalidCode: the registration is unknown, late, another client's, or was used for another user.
-            BindingConflict: another binding stands in the way; the registration can still be used.
+            InvalidCode: the registration is unknown, expired or another client's, or was used for another user.
+            BindingConflict: another binding prevents it; the registration can still be used.
             StoreUnavailable: the database does not answer.
         """
         ending, openid = await self._ending(client, registration)
@@ -124,6 +124,6 @@ class CodeExchange:
 
 
 def _head(token: str) -> TicketHeader | None:
-    """Return the ticket that a code or registration names; None for anything of another length or shape."""
+    """Return the header of the ticket in a code or registration; None if it is malformed."""
     found = _TOKEN.fullmatch(token) if len(token) <= LONGEST_TOKEN else None
     return read_ticket(found["ticket"]) if found else None

@@ -1,6 +1,6 @@
-"""What decides how a ticket ends: transactions that insert its ending or find that another came first.
+"""Transactions that end a ticket: they insert its ending, or return the one inserted earlier.
 
-A binding and the ending that made it are one transaction: neither is ever seen without the other.
+A binding is committed in one transaction with the ending that made it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,31 +27,31 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class TicketDecisions:
-    """Confirms, refuses, redeems and registers, each in one transaction."""
+    """Confirms, closes, redeems and registers, each in one transaction."""
 
     database: Database
     identities: Identities
     endings: Endings
 
     async def close(self, ending: Ending) -> Ending:
-        """End a ticket that confirms nothing (refused, cancelled); return the ending that stands.
+        """End a ticket without confirming it (rejected, cancelled); return the ending that stands.
 
-        That is this one, its times cut to the millisecond, or the one that was earlier. Somebody who was erased
-        is not named in it.
+        That is this one, its times cut to the millisecond, or an earlier one. It does not contain the openid of
+        a person who was erased.
         """
 
         async def work(connection: AsyncConnection) -> Ending:
-            return await insert(connection, ending, await self._who(connection, ending))
+            return await insert(connection, ending, await self._find_person(connection, ending))
 
         return await self._decide(ending.ticket, work)
 
     async def confirm(
         self, claim: Claim, openid: OpenId, *, policy: Policy, state: str | None, now: datetime
     ) -> Ending | None:
-        """Do what a ticket is for and end it; return the ending that stands.
+        """Log in or bind, and end the ticket; return the ending that stands.
 
-        If that is an earlier one, nothing was done. A bind that the client's policy does not allow ends
-        the ticket too, as rejected. None if the person has left the account and was erased: nothing was done.
+        If that is an earlier one, nothing was changed. A bind that the client's policy forbids ends the ticket
+        as rejected. None if the person unsubscribed and was erased: nothing was changed.
         """
 
         async def work(connection: AsyncConnection) -> Ending | None:
@@ -77,16 +77,16 @@ class TicketDecisions:
     async def redeem(
         self, ticket: TicketId, *, answered_after: datetime, now: datetime
     ) -> tuple[Ending, Binding | None] | None:
-        """Use up a ticket's code; None if it has none, it was used, or it was answered too long ago.
+        """Use up a ticket's login code; None if it has none, it was used, or it was confirmed too long ago.
 
-        A login gives its binding as well; the code of one whose binding ended since is used up for None.
+        A login also returns its binding. If that was removed since, the code is used up and None returned.
         """
 
         async def work(connection: AsyncConnection) -> tuple[Ending, Binding | None] | None:
             found = await self.endings.use_code(connection, ticket, answered_after=answered_after, now=now)
             if found is None or found.person is None:
                 return None
-            binding = await _logged_in(connection, found.ending, found.person, now=now)
+            binding = await _note_login(connection, found.ending, found.person, now=now)
             if found.ending.outcome is Outcome.LOGIN and binding is None:
                 return None
             await write_entries(connection, replace(audit_entry(found.ending), at=now, event=AuditEvent.EXCHANGED))
@@ -97,17 +97,18 @@ class TicketDecisions:
     async def register(
         self, ticket: TicketId, *, client: str, user_id: UserId, policy: Policy, now: datetime
     ) -> BindResult | None:
-        """Bind the WeChat of a redeemed registration to the user whom the site signed up.
+        """Bind the WeChat of a redeemed registration to the user that the site signed up.
 
-        Once for one user: their call again gives AlreadyBound while the binding stands, anything else None.
-        A Conflict uses nothing up. A registration never takes a WeChat from another user (contract.md 1).
+        A registration binds one user. A repeated call for this user returns AlreadyBound while the binding
+        exists; any other call returns None. A Conflict does not use it up. It never moves a WeChat from another
+        user (contract.md 1).
         """
 
         async def work(connection: AsyncConnection) -> BindResult | None:
             found = await self.endings.find(connection, ticket)
             if found is None or found.person is None:
                 return None
-            # Held, and before the ending: they may leave at this very moment.
+            # Lock the person first, then the ending: an unsubscribe may erase them at the same time.
             account, openid = found.person.account, found.person.openid
             person = await self.identities.find(connection, account, openid, hold=True)
             found = await self.endings.find(connection, ticket, hold=True)
@@ -135,15 +136,15 @@ class TicketDecisions:
         try:
             return await self.database.attempt(work)
         except IntegrityError:
-            # The key refused the row, and with it went all that its transaction had done.
+            # The ticket has an ending already: the primary key failed the insert and rolled everything back.
             if (standing := await self.endings.of(ticket)) is None:
                 raise
             return standing
 
-    async def _who(self, connection: AsyncConnection, ending: Ending) -> Identity | None:
+    async def _find_person(self, connection: AsyncConnection, ending: Ending) -> Identity | None:
         if ending.account is None or ending.openid is None:
             return None
-        # held, for the record is about to name them
+        # locked: the ending and its audit entry are about to contain the openid
         return await self.identities.find(connection, ending.account, ending.openid, hold=True)
 
     async def _log_in(
@@ -160,7 +161,7 @@ class TicketDecisions:
         self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, policy: Policy
     ) -> Ending:
         if claim.user_id is None:
-            raise ValueError("a bind claim without its user")
+            raise ValueError("a bind claim without a user id")
         result = await bind(
             connection,
             person,
@@ -181,10 +182,10 @@ class TicketDecisions:
                 return replace(ending, status=Status.REJECTED, reason=Reason(reason))
 
 
-async def _logged_in(
+async def _note_login(
     connection: AsyncConnection, ending: Ending, person: Identity, *, now: datetime
 ) -> Binding | None:
-    if ending.user_id is None:  # a registration: nobody logs in yet
+    if ending.user_id is None:  # a registration has no user yet
         return None
     return await logged_in(connection, person, client=ending.client, user_id=UserId(ending.user_id), now=now)
 

@@ -1,4 +1,4 @@
-"""The repository of endings: one row in SQL says how a ticket ended. What inserts it first has decided."""
+"""Repository of endings, in SQL: one row per ended ticket. The first insert decides how the ticket ended."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +27,7 @@ _KEPT: Final = [name for name in Ending.__slots__ if name != "openid"]
 
 @dataclass(frozen=True, slots=True)
 class StoredEnding:
-    """An ending as its row has it, with the person who answered, unless they are unknown by now."""
+    """An ending and the person who answered; None if there is none or they were erased."""
 
     ending: Ending
     person: Identity | None
@@ -35,7 +35,7 @@ class StoredEnding:
 
 @dataclass(slots=True)
 class Endings:
-    """Reads, changes and purges the rows; `insert` makes them."""
+    """Reads, updates and purges endings; `insert` adds them."""
 
     database: Database
     identities: Identities
@@ -47,9 +47,10 @@ class Endings:
         return found.ending if found else None
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
-        """Return a page of the endings that can still be read (contract.md 4), in the order of their tickets.
+        """Return a page of the endings that are still readable (contract.md 4), ordered by ticket.
 
-        *after* is the last ticket of the page before. Of somebody whose sealed row was changed it names nobody.
+        *after* is the last ticket of the previous page. An ending whose person cannot be decrypted is returned
+        without an openid.
         """
         query = (
             _query()
@@ -59,10 +60,10 @@ class Endings:
         )
         async with self.database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [self._told(row) for row in rows]
+        return [self._read_anonymous_if_broken(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:
-        """Delete endings and bind requests that expired before; return how many."""
+        """Delete endings and bind requests that expired before *before*; return how many."""
         return sum(
             [
                 await purge(self.database, table.c.ticket, before, when=table.c.expires_at)
@@ -73,7 +74,7 @@ class Endings:
     async def find(
         self, connection: AsyncConnection, ticket: TicketId, *, hold: bool = False
     ) -> StoredEnding | None:
-        """Return how a ticket ended, within the caller's transaction; *hold* locks the row until its end."""
+        """Return how a ticket ended, within the caller's transaction; *hold* locks the row until it ends."""
         query = _query().where(endings.c.ticket == ticket)
         found = await connection.execute(query.with_for_update(of=endings) if hold else query)
         row = found.mappings().one_or_none()
@@ -82,15 +83,15 @@ class Endings:
     async def use_code(
         self, connection: AsyncConnection, ticket: TicketId, *, answered_after: datetime, now: datetime
     ) -> StoredEnding | None:
-        """Mark a ticket's code as used, within the caller's transaction; return the ending with it.
+        """Mark a ticket's code as used, within the caller's transaction; return the updated ending.
 
-        None if it has no code, the code was used, it was answered too long ago, or the person was erased since.
+        None if it has no code, the code was used, it was confirmed too long ago, or the person was erased.
         """
         unused = sa.and_(
             endings.c.ticket == ticket,
             endings.c.status == Status.CONFIRMED,
             endings.c.outcome.in_(_WITH_CODE),
-            endings.c.follower_id.is_not(None),  # else they were erased since
+            endings.c.follower_id.is_not(None),  # null once erased
             endings.c.code_used_at.is_(None),
             endings.c.answered_at > answered_after,
         )
@@ -101,20 +102,20 @@ class Endings:
         person = self.identities.read(row)
         return StoredEnding(_ending(row, person), person)
 
-    def _told(self, row: RowMapping) -> Ending:
+    def _read_anonymous_if_broken(self, row: RowMapping) -> Ending:
         try:
             return self._read(row).ending
         except StoreUnavailable:
-            return _ending(row, None)  # one person's trouble must not keep all others from being shown
+            return _ending(row, None)  # one row that cannot be decrypted must not hold back the others
 
 
 async def use_registration(connection: AsyncConnection, ticket: TicketId, user_id: UserId) -> None:
-    """Note within the caller's transaction whom a registration was used for."""
+    """Note, within the caller's transaction, the user that a registration was used for."""
     await connection.execute(sa.update(endings).where(endings.c.ticket == ticket).values(registered_to=user_id))
 
 
 async def insert(connection: AsyncConnection, ending: Ending, person: Identity | None) -> Ending:
-    """Insert the row that decides, within the caller's transaction; return it as it will be read.
+    """Insert an ending within the caller's transaction; return it with the precision of the database.
 
     Raises IntegrityError when the ticket has ended already.
     """

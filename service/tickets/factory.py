@@ -1,4 +1,4 @@
-"""Makes tickets: signs their scene and has WeChat make its code, as far as the day's quota of codes goes."""
+"""Makes tickets: signs the scene and requests its QR code from WeChat, within the daily quota."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from service.wechat.api import WeChatApi
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A ticket for whoever asked for it: `secret` lets its holder follow and cancel."""
+    """A ticket as returned to its requester; `secret` permits reading its status and cancelling it."""
 
     head: TicketHeader
     secret: str
@@ -27,12 +27,12 @@ class Issued:
     qr_url: str
     created_at: datetime
     fresh: bool
-    """False when the same ticket is given out again."""
+    """False when an existing ticket was returned again."""
 
 
 @dataclass(slots=True, kw_only=True)
 class TicketFactory:
-    """Makes tickets of all clients; keeps none of them."""
+    """Makes tickets for all clients. Does not store them."""
 
     clients: Mapping[str, Client]
     lifetimes: Tickets
@@ -55,17 +55,17 @@ class TicketFactory:
     async def make(
         self, client: str, *, account: str | None, kind: Kind, lang: Lang | None, user_id: UserId | None = None
     ) -> Issued:
-        """Make a ticket with a code from WeChat.
+        """Make a ticket and its QR code.
 
         Raises:
             InvalidRequest: the client does not have this account.
-            RateLimited: what tickets of this purpose may use of WeChat's codes is used up for today.
-            WeChatUnavailable: WeChat made no code.
+            RateLimited: the daily quota of QR codes for this purpose is used up.
+            WeChatUnavailable: WeChat did not create the QR code.
             StoreUnavailable: Redis does not answer.
         """
         account = self.account(client, account)
         keys, lifetime = self.keyring.newest(client), self._lifetime(kind.purpose)
-        now = self.clock().replace(microsecond=0)  # a head counts whole seconds
+        now = self.clock().replace(microsecond=0)  # a header has whole seconds
         scene = make(
             kind=kind,
             lang=lang,
@@ -81,7 +81,7 @@ class TicketFactory:
         return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
     def remake(self, request: BindRequest) -> Issued | None:
-        """Return the ticket that was made for *request*; None if no key of today's made it."""
+        """Rebuild the ticket of *request*; None if none of the current keys made it."""
         head = read_ticket(request.ticket)
         if head is None:
             return None

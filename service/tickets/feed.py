@@ -1,8 +1,8 @@
-"""Who is waiting for which ticket, and what this process knows of tickets. One pub/sub connection for them all.
+"""Waits for ticket changes and caches tickets in this process, over one Redis pub/sub connection.
 
-Two rules: subscribe before reading, so no change falls between; and after every (re)connection forget what was
-known and wake everybody, for something may have been missed. Memory is believed for ten seconds at most, so
-even a connection that died unnoticed cannot keep a state alive.
+Two rules. Subscribe before reading, so that no change is lost in between. After every (re)connection, clear the
+cache and wake all waiters: a change may have been missed. A cached ticket is used for ten seconds at most, in
+case the connection died unnoticed.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 _BELIEVED: Final = 10.0
 _MOST_KNOWN: Final = 20_000
 _KEPT: Final = 60.0
-"""Seconds after which memory lets go of a ticket, and with it of whoever scanned it."""
+"""Seconds after which a ticket, and with it the openid that scanned it, leaves the cache."""
 _PING: Final = 5.0
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 
 
 @dataclass(slots=True)
 class Feed:
-    """Changes of tickets, as they happen in any process. Run `run` beside the server."""
+    """Receives ticket changes of all processes. Run `run` beside the server."""
 
     redis: "Redis | RedisCluster"
     _: KW_ONLY
@@ -42,18 +42,18 @@ class Feed:
 
     @property
     def waiting(self) -> int:
-        """How many are waiting."""
+        """Number of waiters."""
         return sum(map(len, self._waiting.values()))
 
     def known(self, ticket: TicketId) -> Ticket | None:
-        """Return the ticket from memory, if what is there can still be believed."""
+        """Return the ticket from the cache, if connected and the entry is fresh."""
         entry = self._known.get(ticket)
         if entry is None or not self.connected.is_set() or time.monotonic() - entry[0] > _BELIEVED:
             return None
         return entry[1]
 
     def learn(self, ticket: Ticket) -> None:
-        """Remember a ticket just read or published, and wake who waits for it; an older version is dropped."""
+        """Cache a ticket just read or published and wake its waiters; an older version is ignored."""
         before = self._known.pop(ticket.id, None)
         if before and before[1].version > ticket.version:
             ticket = before[1]
@@ -64,10 +64,10 @@ class Feed:
             del self._known[oldest]
             oldest = next(iter(self._known))
         if before is None or before[1].version < ticket.version:
-            self._wake(ticket.id)  # and not otherwise, or two who read at once would wake each other for ever
+            self._wake(ticket.id)  # only if newer, or two concurrent readers would wake each other for ever
 
     async def wait(self, ticket: Ticket, *, seconds: float) -> None:
-        """Return once anything newer than *ticket* may be known, or after *seconds*; at once when closed."""
+        """Wait until *ticket* may have changed, for at most *seconds*; return at once when closed."""
         entry = self._known.get(ticket.id)
         if self._closed or (entry and entry[1].version > ticket.version):
             return
@@ -75,7 +75,7 @@ class Feed:
         future = loop.create_future()
         waiters = self._waiting.setdefault(ticket.id, [])
         waiters.append(future)
-        # Thousands wait here, so it is a bare timer: asyncio.timeout weighs more and cancels the task each time.
+        # A bare timer: with thousands of waiters asyncio.timeout costs more, and it cancels the task each time.
         timer = loop.call_later(seconds, _release, future)
         try:
             await future
@@ -86,22 +86,22 @@ class Feed:
                 del self._waiting[ticket.id]
 
     def close(self) -> None:
-        """Let everybody go who waits, now and from now on."""
+        """End all waits, present and future."""
         self._closed = True
         self._wake_all()
 
     async def run(self) -> None:
-        """Listen until cancelled; reconnect with a growing, bounded pause."""
+        """Listen until cancelled; reconnect with bounded backoff."""
         failures = 0
         while True:
             try:
-                await self.redis.initialize()  # a cluster cannot subscribe before it knows its nodes
+                await self.redis.initialize()  # a cluster client must discover its nodes before it can subscribe
                 async with self.redis.pubsub() as pubsub:
                     await pubsub.subscribe(store.CHANNEL)
                     failures = 0
                     await self._listen(pubsub)
             except FAILURES as e:
-                log.warning("lost the feed of changes: %s", type(e).__name__)
+                log.warning("ticket feed: lost the Redis connection, reconnecting: %s", type(e).__name__)
             finally:
                 self.connected.clear()
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
@@ -118,12 +118,12 @@ class Feed:
                 await pubsub.ping()
                 continue
             unanswered = 0
-            if message["type"] == "subscribe":  # again after each reconnection the library makes by itself
-                self._begin()
+            if message["type"] == "subscribe":  # sent again after each reconnection by redis-py itself
+                self._on_subscribed()
             elif message["type"] == "message":
                 self._take(message["data"])
 
-    def _begin(self) -> None:
+    def _on_subscribed(self) -> None:
         self._known.clear()
         self.connected.set()
         self.on_connect()
@@ -133,7 +133,7 @@ class Feed:
         try:
             ticket = store.decode(data)
         except (ValueError, KeyError, TypeError):
-            log.warning("a change that cannot be read; from a newer scanbind?")
+            log.warning("ticket feed: ignored an unreadable message; is another process a newer version?")
             return
         if ticket.id in self._known or ticket.id in self._waiting:
             self.learn(ticket)

@@ -1,4 +1,4 @@
-"""Use case: a ticket is given out to who asked for it."""
+"""Use case: issue a ticket, or return a bind ticket that was issued before."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,14 +24,14 @@ from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
 
 _PATIENCE: Final = 8.0
-"""Seconds to wait for another request of the same user and session: as long as WeChat may take for a code."""
+"""Seconds to wait for a concurrent request of the same user and session: the longest that WeChat may take."""
 REUSED_WITH_LEFT: Final = timedelta(seconds=60)
-"""A bind ticket is given out again only while it lives at least this long (contract.md 4)."""
+"""A bind ticket is returned again only with at least this much time left (contract.md 4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class BindOrder:
-    """A bind that a site asks for: for one of its users, in one of their sessions ('' when it names none)."""
+    """A site's request to bind one of its users, in one of their sessions ('' if not given)."""
 
     client: str
     user_id: UserId
@@ -44,7 +44,7 @@ class BindOrder:
 
 @dataclass(slots=True, kw_only=True)
 class TicketIssuer:
-    """Gives tickets out: new ones, or again the one that a session is shown already."""
+    """Issues tickets: a new one, or the pending one of the same session."""
 
     factory: TicketFactory
     redis: "Redis | RedisCluster"
@@ -62,27 +62,27 @@ class TicketIssuer:
 
         Raises:
             InvalidRequest: the client does not have this account.
-            RateLimited: what logins may use of WeChat's codes is used up for today.
-            WeChatUnavailable: WeChat made no code.
+            RateLimited: the daily quota of QR codes for logins is used up.
+            WeChatUnavailable: WeChat did not create the QR code.
             StoreUnavailable: Redis does not answer.
         """
         kind = Kind.LOGIN_PAGE if via is Via.PAGE else Kind.LOGIN_BACKEND
         issued = await self.factory.make(client, account=account, kind=kind, lang=lang)
-        await self._begin(issued, requester, client=client)
+        await self._start(issued, requester, client=client)
         return issued
 
     async def bind(self, wanted: BindOrder) -> Issued:
-        """Make a bind ticket, or give out the one this user and session are already shown.
+        """Make a bind ticket, or return the pending one of this user and session.
 
         Raises:
             InvalidRequest: the client does not have this account.
-            RateLimited: a new one is needed, and the user had too many in this minute, or WeChat's codes are
-                used up for today; an earlier ticket goes on.
-            WeChatUnavailable: WeChat made no code; an earlier ticket goes on.
+            RateLimited: a new ticket is needed, and the user's limit per minute or the daily quota of QR codes
+                is used up; an earlier ticket stays valid.
+            WeChatUnavailable: WeChat did not create the QR code; an earlier ticket stays valid.
             StoreUnavailable: Redis or the database does not answer.
         """
         wanted = replace(wanted, account=self.factory.account(wanted.client, wanted.account))
-        # Two tabs that open at once are to show the same code.
+        # Two tabs opened at the same time must show the same QR code.
         async with alone(self.redis, _lock(wanted), patience=_PATIENCE):
             now = self.clock()
             earlier = await self.requests.live(wanted.client, wanted.user_id, wanted.session, now=now)
@@ -96,7 +96,7 @@ class TicketIssuer:
             return issued
 
     async def withdraw(self, client: str, user_id: UserId, session: str) -> None:
-        """Cancel whatever bind tickets of this user and session can still be answered.
+        """Cancel all open bind tickets of this user and session.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -109,7 +109,7 @@ class TicketIssuer:
         issued = await self.factory.make(
             wanted.client,
             account=wanted.account,
-            # The scan finds the request in SQL, and with it who started it (service/confirmation/scan_context.py).
+            # For binds of the portal: a scan reads from SQL that the portal started it (scan_context.py).
             kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
             lang=wanted.lang,
             user_id=wanted.user_id,
@@ -127,14 +127,14 @@ class TicketIssuer:
                 expires_at=issued.head.expires_at,
             )
         )
-        await self._begin(issued, wanted.requester, client=wanted.client, user_id=wanted.user_id)
+        await self._start(issued, wanted.requester, client=wanted.client, user_id=wanted.user_id)
         return issued
 
-    async def _begin(
+    async def _start(
         self, issued: Issued, requester: Requester, *, client: str, user_id: UserId | None = None
     ) -> None:
         head = issued.head
-        # A page that starts a login has the code already, and a bind's is in SQL.
+        # A page that starts a login has the QR code already, and that of a bind is in SQL.
         kept = head.purpose is Purpose.LOGIN and head.via is Via.BACKEND
         ticket = Ticket(head.ticket, requester=requester, qr_url=issued.qr_url if kept else None)
         await self.store.update(ticket, lambda ticket: ticket, expires_at=head.expires_at)
@@ -148,7 +148,7 @@ class TicketIssuer:
         )
 
     async def _reissued(self, request: BindRequest, wanted: BindOrder, now: datetime) -> Issued | None:
-        """Return the ticket of an earlier request; None if it cannot be given out again."""
+        """Return the ticket of an earlier request; None if it cannot be reused."""
         if request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
             return None
         issued = self.factory.remake(request)

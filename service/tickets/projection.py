@@ -1,7 +1,7 @@
-"""Shows in Redis how tickets ended in SQL. The ending decides; Redis only tells the browsers sooner.
+"""Copies endings from SQL to Redis, so that browsers get them at once. SQL stays authoritative.
 
-Whenever Redis may have missed one (it failed, or was away and came back), every ending that can still be read
-is shown again.
+Whenever Redis may lack an ending (a write failed, or the connection was lost), all endings that are still
+readable are copied again.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _PAUSE: Final = 2.0
 
 @dataclass(slots=True, kw_only=True)
 class Projection:
-    """Endings on their way from SQL to Redis. Run `run` beside the server; *missed* says Redis may lack some."""
+    """Copies endings to Redis. Run `run` beside the server; *missed* is set when Redis may lack some."""
 
     store: TicketStore
     endings: Endings
@@ -30,22 +30,22 @@ class Projection:
     clock: Callable[[], datetime]
 
     async def show(self, ending: Ending) -> None:
-        """Show one ending; if Redis fails, it is shown later: SQL has it."""
+        """Copy one ending to Redis; if that fails, `run` copies it later from SQL."""
         try:
             await self._show(ending)
         except StoreUnavailable as e:
-            log.warning("an ending waits to be shown: %s", e.detail)
+            log.warning("projection: cannot copy an ending to Redis, will retry: %s", e.detail)
             self.missed.set()
 
     async def run(self) -> None:
-        """Show again whatever was missed, until cancelled."""
+        """Copy missed endings until cancelled."""
         while True:
             await self.missed.wait()
             self.missed.clear()
             try:
                 await self._show_all()
             except StoreUnavailable as e:
-                log.warning("endings wait to be shown: %s", e.detail)
+                log.warning("projection: cannot copy endings to Redis, will retry: %s", e.detail)
                 self.missed.set()
                 await asyncio.sleep(_PAUSE)
 

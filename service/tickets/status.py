@@ -1,4 +1,4 @@
-"""What a browser that shows a code is told. From memory, else Redis, else SQL: each is asked only if need be."""
+"""Status of a ticket, for the page that shows its QR code. Read from memory, then Redis, then SQL."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from service.tickets.projection import Projection
 from service.tickets.store import TicketStore
 
 _STALE: Final = timedelta(seconds=15)
-"""How long a ticket may stand scanned before SQL is asked whether Redis missed its ending."""
+"""How long a ticket may stay scanned before SQL is checked for an ending that Redis lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketView:
-    """What the page may know of a ticket: never who scanned it (contract.md 4)."""
+    """The fields of a ticket that a page may read; never the openid (contract.md 4)."""
 
     head: TicketHeader
     status: Status
@@ -39,7 +39,7 @@ class TicketView:
 
 @dataclass(slots=True, kw_only=True)
 class TicketStatus:
-    """Reads tickets for the pages that follow them."""
+    """Reads, marks and cancels tickets."""
 
     store: TicketStore
     feed: Feed
@@ -50,7 +50,7 @@ class TicketStatus:
     clock: Callable[[], datetime]
 
     async def read(self, head: TicketHeader) -> Ticket:
-        """Return the ticket as it stands now, from memory if this process knows it.
+        """Return the current ticket, from the cache of this process if possible.
 
         Raises:
             StoreUnavailable: Redis or the database does not answer.
@@ -58,7 +58,7 @@ class TicketStatus:
         return await self._current(head, self.feed.known(head.ticket) or await self._load(head))
 
     async def read_afresh(self, head: TicketHeader) -> Ticket:
-        """Return the ticket as it stands now, not from memory.
+        """Return the current ticket, bypassing the cache.
 
         Raises:
             StoreUnavailable: Redis or the database does not answer.
@@ -74,7 +74,7 @@ class TicketStatus:
         seconds: float,
         stop: asyncio.Event,
     ) -> Ticket:
-        """Return the ticket once it is not the *same* any more or has ended, after *seconds*, or at the *stop*.
+        """Return the ticket once *same* is false for it, it has ended, *seconds* have passed, or *stop* is set.
 
         Raises:
             StoreUnavailable: Redis or the database does not answer.
@@ -89,14 +89,14 @@ class TicketStatus:
         return ticket
 
     async def changed(self, head: TicketHeader, ticket: Ticket, *, seconds: float) -> None:
-        """Return once the ticket may have changed or lapsed, or after *seconds* at most; no store is asked."""
+        """Wait until the ticket may have changed or expired, for at most *seconds*; queries no store."""
         left = (head.expires_at - self.clock()).total_seconds()
         if 0 < left < seconds and not ticket.status.final:
             seconds = left
         await self.feed.wait(ticket, seconds=seconds)
 
     async def qr_url(self, head: TicketHeader) -> str | None:
-        """Return what the code of a ticket says that a back end made; None when it is kept no more.
+        """Return the QR code content of a ticket made by a back end; None when it is no longer stored.
 
         Raises:
             StoreUnavailable: Redis or the database does not answer.
@@ -107,7 +107,7 @@ class TicketStatus:
         return (await self.read(head)).qr_url
 
     async def mark_scanned(self, head: TicketHeader, openid: OpenId) -> Ticket:
-        """Note who scanned the ticket, unless it has ended or another person was first; return what stands.
+        """Mark the ticket as scanned, unless it has ended or another openid was first; return the result.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -123,10 +123,11 @@ class TicketStatus:
         """End the ticket as cancelled.
 
         Raises:
-            TicketFinished: it has ended already, however.
+            TicketFinished: it has ended already.
             StoreUnavailable: the database does not answer.
         """
-        now = to_millisecond(self.clock())  # as SQL keeps it, so that our ending is told from another
+        # Cut to the precision of SQL, so that an equal ending is this one.
+        now = to_millisecond(self.clock())
         if now >= head.expires_at:
             raise TicketFinished("the ticket has expired")
         wanted = Ending(
@@ -160,8 +161,8 @@ class TicketStatus:
         await self.projection.show(await self.decisions.close(ending))
 
     def view(self, head: TicketHeader, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> TicketView:
-        """Return what the page may know of *ticket*; *confirm* is what the client's configuration says."""
-        # Under `none` only the portal's tickets are ever shown scanned, and those keep their user id in SQL.
+        """Return what the page may read of *ticket*; *confirm* is the client's setting."""
+        # With `none` only the portal's tickets reach `scanned`, and their user id is in SQL (BIND_KEPT).
         asked = portal_confirm(confirm) if head.kind is Kind.BIND_KEPT else confirm
         shows_number = ticket.status is Status.SCANNED and asked in (Confirm.CHOOSE, Confirm.MATCH)
         return TicketView(
@@ -177,7 +178,7 @@ class TicketStatus:
         return await self.store.load(head.ticket) or await self._restore(head)
 
     async def _restore(self, head: TicketHeader) -> Ticket:
-        """Put back into Redis what can be known of a ticket it has lost."""
+        """Restore from SQL a ticket that Redis has lost."""
         blank = Ticket(head.ticket, requester=await self._requester(head))
         ending = await self.endings.of(head.ticket)
         return await self.store.update(
@@ -191,7 +192,7 @@ class TicketStatus:
         return Requester(account_name=request.account_name if request else None)
 
     async def _current(self, head: TicketHeader, ticket: Ticket) -> Ticket:
-        """Let the ticket lapse when its time is over; ask SQL first, for Redis may have missed the ending."""
+        """Expire the ticket when it is due; check SQL first, since Redis may lack the ending."""
         now = self.clock()
         if ticket.status.final:
             return ticket

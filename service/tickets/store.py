@@ -1,4 +1,4 @@
-"""What is happening to tickets, in Redis. Losing it costs a rescan, never an ending (docs/adr/0001)."""
+"""Tickets in progress, in Redis. Losing Redis costs a new scan, never an ending (docs/adr/0001)."""
 
 import json
 import time
@@ -18,7 +18,7 @@ CHANNEL: Final = "scanbind:tickets"
 """Every change of every ticket is published here, as `encode` writes it."""
 
 KEYS: Final = "scanbind:t:"
-"""What the key of each ticket begins with."""
+"""Prefix of the keys of tickets."""
 
 _KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
 
@@ -26,7 +26,7 @@ _KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
 class TicketStore:
     """Tickets by id. Each change is a compare-and-swap and is published on CHANNEL.
 
-    *tell* hears of every ticket read or changed here at once, and not only when its publication comes back.
+    *tell* is called with every ticket read or changed here, before its publication arrives.
     """
 
     def __init__(self, redis: "Redis | RedisCluster", *, tell: Callable[[Ticket], None] = lambda _: None) -> None:
@@ -34,18 +34,18 @@ class TicketStore:
         self._cas = CasStore(redis, channel=CHANNEL)
 
     async def load(self, ticket: TicketId) -> Ticket | None:
-        """Return the ticket, None when Redis does not have it.
+        """Return the ticket; None if Redis does not contain it.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
         held = await self._cas.load(_key(ticket))
-        return self._told(decode(held)) if held else None
+        return self._notify(decode(held)) if held else None
 
     async def update(self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime) -> Ticket:
-        """Apply *move* to the ticket as it stands (to *ticket* itself if Redis has none) and return the result.
+        """Apply *move* to the stored ticket (to *ticket* if Redis has none) and return the result.
 
-        *move* returns its very argument when there is nothing to change.
+        *move* returns its argument, the same object, when there is nothing to change.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -56,14 +56,14 @@ class TicketStore:
             after = move(before)
             if held and after is before:
                 return held
-            # Grows even across a loss of Redis, so that whoever remembers an older state never outranks a newer.
+            # Grows even if Redis was lost, so that a cached older state never replaces a newer one.
             version = max(before.version + 1, time.time_ns() // 1000)
             return encode(replace(after, version=version))
 
         until = expires_at + _KEPT_AFTER
-        return self._told(decode(await self._cas.change(_key(ticket.id), swap, until=until)))
+        return self._notify(decode(await self._cas.change(_key(ticket.id), swap, until=until)))
 
-    def _told(self, ticket: Ticket) -> Ticket:
+    def _notify(self, ticket: Ticket) -> Ticket:
         self._tell(ticket)
         return ticket
 
@@ -73,7 +73,7 @@ def _key(ticket: TicketId) -> str:
 
 
 def encode(ticket: Ticket) -> str:
-    """Write a ticket as compact JSON: only what differs from a new one."""
+    """Encode a ticket as compact JSON, without empty fields."""
     fields: dict[str, Any] = {"id": ticket.id, "version": ticket.version, "status": ticket.status}
     for name in ("openid", "outcome", "reason", "code_used", "qr_url", "erased"):
         fields[name] = getattr(ticket, name)
@@ -87,7 +87,7 @@ def encode(ticket: Ticket) -> str:
 
 
 def decode(text: str) -> Ticket:
-    """Read what `encode` wrote."""
+    """Decode the output of `encode`."""
     fields = json.loads(text)
     return Ticket(
         id=TicketId(fields["id"]),

@@ -1,1 +1,1 @@
-"""The WeChat side: bytes in, events out; outcomes in, replies out. The rest of the service speaks no WeChat."""
+"""WeChat's protocol: parses pushes, builds replies, calls the API. Other packages do not depend on its formats."""

@@ -1,4 +1,4 @@
-"""What we ask of WeChat: wechatpy names the calls, aiohttp carries them. Fails in one way: WeChatUnavailable."""
+"""Calls to WeChat's API: wechatpy builds the requests, aiohttp sends them. A failure is WeChatUnavailable."""
 
 import asyncio
 import logging
@@ -21,17 +21,17 @@ from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, Refused, exch
 log = logging.getLogger(__name__)
 
 DEADLINE: Final = 8.0
-"""Seconds that a call may take in all: waiting for the token, and every try."""
+"""Total timeout of a call in seconds, including the wait for the token and all retries."""
 
 LONGEST_URL: Final = 512
-"""Characters of what a code shows, at most: WeChat's have some 45, and pictures of them are kept in memory."""
+"""Maximum characters in a QR code. WeChat's contain about 45; rendered images are cached in memory."""
 
-_HARMLESS_TWICE: Final = frozenset({("post", "qrcode/create")})
+_IDEMPOTENT: Final = frozenset({("post", "qrcode/create")})
 
 
 @dataclass(frozen=True, slots=True)
 class QrCode:
-    """A code as WeChat made it: `url` is what it shows, `expires_in` whole seconds."""
+    """A QR code created by WeChat: `url` is its content, `expires_in` is in whole seconds."""
 
     ticket: str
     url: str
@@ -40,7 +40,7 @@ class QrCode:
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """What WeChat tells of a person; all but `subscribed` is unknown of one who does not follow."""
+    """WeChat's data about a person; for one who is not a follower only `subscribed` is set."""
 
     subscribed: bool
     unionid: str | None
@@ -48,10 +48,10 @@ class UserInfo:
 
 
 class Transport(WeChatClient):  # type: ignore[misc]  # wechatpy carries no types
-    """wechatpy's client with its way out replaced: every API method returns a coroutine.
+    """wechatpy's client, sending through aiohttp: every API method returns a coroutine.
 
-    The parent's own session and token stay unused: they are synchronous, and that token would be fetched
-    again by each process.
+    The session and token of the parent class are unused: they are synchronous, and each process would fetch a
+    token of its own.
     """
 
     def __init__(self, account: ApiAccount, *, tokens: TokenCache, http: aiohttp.ClientSession) -> None:
@@ -81,14 +81,14 @@ class Transport(WeChatClient):  # type: ignore[misc]  # wechatpy carries no type
             nonlocal token
             token = await self._tokens.refetch(self._account, token)
 
-        harmless = method == "get" or (method, url_or_endpoint) in _HARMLESS_TWICE
+        repeatable = method == "get" or (method, url_or_endpoint) in _IDEMPOTENT
         answer = await insist(
-            attempt, endpoint=url_or_endpoint, remedies=REPEATABLE if harmless else ONCE, renew=renew
+            attempt, endpoint=url_or_endpoint, remedies=REPEATABLE if repeatable else ONCE, renew=renew
         )
         return result_processor(answer) if result_processor else answer
 
     def fetch_access_token(self) -> NoReturn:
-        """Refuse what the parent would do by itself."""
+        """Disable the parent's own token handling."""
         raise NotImplementedError("the token comes from the TokenCache")
 
 
@@ -100,29 +100,34 @@ class WeChatApi:
         self._client = Transport(account, tokens=tokens, http=http)
 
     async def create_qr(self, scene: str, *, lifetime: timedelta) -> QrCode:
-        """Make a temporary code that carries *scene*, 1-64 characters (wechat-protocol.md 2)."""
+        """Create a temporary QR code for *scene*, 1-64 characters (wechat-protocol.md 2)."""
         seconds = math.ceil(lifetime.total_seconds())
         request = {
             "expire_seconds": seconds,
             "action_name": "QR_STR_SCENE",
             "action_info": {"scene": {"scene_str": scene}},
         }
-        async with self._asking("qrcode/create", failing="WeChat did not create the code"):
+        async with self._wrapping_errors("qrcode/create", failing="WeChat did not create the QR code"):
             return _qr_code(await self._client.qrcode.create(request), asked=seconds)
 
     async def user_info(self, openid: OpenId) -> UserInfo:
-        """Return what WeChat tells of a person (wechat-protocol.md 4)."""
-        async with self._asking("user/info", failing="WeChat did not tell about the person"):
+        """Fetch WeChat's data about a person (wechat-protocol.md 4)."""
+        async with self._wrapping_errors("user/info", failing="WeChat returned no data about the person"):
             return _follower(await self._client.user.get(openid))
 
     @asynccontextmanager
-    async def _asking(self, endpoint: str, *, failing: str) -> AsyncIterator[None]:
+    async def _wrapping_errors(self, endpoint: str, *, failing: str) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(DEADLINE):
                 yield
         except (Refused, TimeoutError) as fault:
             errcode = fault.errcode if isinstance(fault, Refused) else None
-            log.warning("%s failed for %s: %s", endpoint, self._account.appid, str(fault) or "no answer in time")
+            log.warning(
+                "WeChat API: %s failed for %s: %s",
+                endpoint,
+                self._account.appid,
+                str(fault) or "no answer in time",
+            )
             raise WeChatUnavailable(failing, errcode=errcode) from fault
 
 
@@ -130,7 +135,7 @@ class WeChatApi:
 async def open_apis(
     accounts: Mapping[str, ApiAccount], *, redis: Redis | RedisCluster, prefix: str = "scanbind"
 ) -> AsyncIterator[Mapping[str, WeChatApi]]:
-    """Give each named account its API, over one connection pool and one TokenCache."""
+    """Open the API of each named account, over one connection pool and one TokenCache."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         tokens = TokenCache(redis, http=http, prefix=prefix)
         yield {name: WeChatApi(account, tokens=tokens, http=http) for name, account in accounts.items()}
@@ -139,8 +144,8 @@ async def open_apis(
 def _qr_code(answer: Mapping[str, Any], *, asked: int) -> QrCode:
     ticket, url, given = answer.get("ticket"), answer.get("url"), answer.get("expire_seconds")
     if not isinstance(ticket, str) or not isinstance(url, str) or not ticket or not url or len(url) > LONGEST_URL:
-        raise Refused(None, "no code in the answer")
-    # a 0 was seen once for a code that did live (wechat-protocol.md 2)
+        raise Refused(None, "no QR code in the answer")
+    # 0 was observed once for a code that was valid (wechat-protocol.md 2)
     return QrCode(ticket, url, expires_in=given if type(given) is int and given > 0 else asked)
 
 

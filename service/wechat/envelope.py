@@ -1,4 +1,4 @@
-"""Encrypts and decrypts with one EncodingAESKey (wechat-protocol.md 3.5). Every fault is Malformed: no oracle."""
+"""Encrypts and decrypts with one EncodingAESKey (wechat-protocol.md 3.5). All faults are Malformed: no oracle."""
 
 import base64
 import re
@@ -15,7 +15,7 @@ _KEY: Final = re.compile(r"[A-Za-z0-9]{43}")
 _RANDOM: Final = 16
 _LENGTH: Final = struct.Struct(">I")
 _HEADER: Final = _RANDOM + _LENGTH.size
-_BLOCK: Final = 32  # twice the cipher's own: a 16-block unpadder fails here
+_BLOCK: Final = 32  # padding block; not the 16 bytes of AES, so the usual PKCS#7 unpadder fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Envelope:
 
     @classmethod
     def of(cls, aes_key: str, *, appid: str) -> Self:
-        """Make it from the 43 characters of the console. Raises ValueError for any others."""
+        """Decode the 43 characters shown in the console. Raises ValueError for anything else."""
         if not _KEY.fullmatch(aes_key):
             raise ValueError("an EncodingAESKey is 43 characters of A-Z a-z 0-9")
-        # 43 characters carry two bits too many, and real keys do set them: strict decoders are no use here
+        # 43 characters are two bits too many, and real keys set them: a strict decoder would reject those
         return cls(key=base64.b64decode(aes_key + "="), appid=appid)
 
     def seal(self, message: bytes, *, random: bytes | None = None) -> str:
-        """Return `Encrypt` for *message*; *random* is 16 bytes, fresh ones when not given."""
+        """Return `Encrypt` for *message*; *random* is 16 bytes, generated if not given."""
         salt = secrets.token_bytes(_RANDOM) if random is None else random
         if len(salt) != _RANDOM:
             raise ValueError("random must be 16 bytes")
@@ -44,9 +44,9 @@ class Envelope:
         return base64.b64encode(encryptor.update(plain + bytes([pad]) * pad) + encryptor.finalize()).decode()
 
     def open(self, encrypt: str) -> bytes:
-        """Return the message, UTF-8, that `Encrypt` holds for this account.
+        """Decrypt `Encrypt` and return the message, which is UTF-8.
 
-        Raises Malformed for anything that this key and appid did not seal.
+        Raises Malformed for anything not encrypted with this key for this appid.
         """
         try:
             return self._open(encrypt)

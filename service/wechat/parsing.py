@@ -1,4 +1,4 @@
-"""A push's bytes become an Event. Believes the body's first character, never its Content-Type."""
+"""Parses the bytes of a push into an Event. The first character decides the format, not the Content-Type."""
 
 import hashlib
 import json
@@ -17,22 +17,22 @@ from models.errors import Malformed
 from models.events import Event, OpenId, Other, Scan, Subscribed, TextMessage, Unsubscribed
 
 Fields = Mapping[str, str | int]
-"""A push's top-level values; whatever nests is left out, since nothing of ours needs it."""
+"""Top-level values of a push. Nested elements are left out: no event needs them."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_SEALED: Final = 4
-"""A person may write what looks like an `Encrypt` into the chat, beside the one of compatible mode."""
-# Possessive, and no try reads past the `<` or `"` where the next may begin: linear in the body's length.
+"""More than one, since in compatible mode a chat message in the body may contain what looks like an `Encrypt`."""
+# Linear in the body's length: possessive, and no attempt reads past the `<` or `"` where the next may begin.
 _XML_SEALED: Final = re.compile(rb"<Encrypt\s*+>\s*+(?:<!\[CDATA\[([^\]<]*+)\]\]>|([^<]*+))\s*+</Encrypt\s*+>")
 _JSON_SEALED: Final = re.compile(rb'"Encrypt"\s*+:\s*+("(?:[^"\\]++|\\.)*+")', re.DOTALL)
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}")
-_BLANK: Final = " \t\r\n"  # a control character beside a scene makes it another
+_BLANK: Final = " \t\r\n"  # not control characters: next to a scene they are part of it
 _SCENE_PREFIX: Final = "qrscene_"
 
 
 class Format(StrEnum):
-    """How a push is written, and so how its reply must be."""
+    """Format of a push, and so of its reply."""
 
     XML = "xml"
     JSON = "json"
@@ -40,14 +40,14 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A body, read but not yet understood."""
+    """A decoded body, before it becomes an event."""
 
     format: Format
     fields: Fields
 
 
 def read(body: bytes) -> Document:
-    """Read an XML or JSON body (UTF-8), flat. Raises Malformed."""
+    """Decode an XML or JSON body (UTF-8) into its top-level values. Raises Malformed."""
     try:
         text = body.removeprefix(_BOM).decode().strip()
         form = _SNIFFED[text[:1]]
@@ -57,15 +57,15 @@ def read(body: bytes) -> Document:
 
 
 def sealed_values(body: bytes) -> Iterator[str]:
-    """Yield what stands in *body* where an `Encrypt` may be, without reading the document.
+    """Yield what looks like a value of `Encrypt` in *body*, without parsing the document.
 
-    It may stand in a comment, or inside another element: the caller must `read` the document and compare.
+    A match may be in a comment or in a nested element: the caller must `read` the document and compare.
     """
     text = body.removeprefix(_BOM).lstrip()
-    form, said = (_XML_SEALED, _text) if text.startswith(b"<") else (_JSON_SEALED, _string)
+    form, decode = (_XML_SEALED, _text) if text.startswith(b"<") else (_JSON_SEALED, _string)
     for found in islice(form.finditer(text), _MOST_SEALED):
-        # Surrounding whitespace is unsigned (wechat-protocol.md 9); an empty value would be signed by `signature`
-        if value := said(found[found.lastindex or 0]).strip():
+        # Surrounding whitespace is not signed (wechat-protocol.md 9). An empty value would match `signature`.
+        if value := decode(found[found.lastindex or 0]).strip():
             yield value
 
 
@@ -74,7 +74,7 @@ def _text(characters: bytes) -> str:
 
 
 def _string(literal: bytes) -> str:
-    """Return what a JSON string says, '' if it is none."""
+    """Decode a JSON string; return '' if it is malformed."""
     try:
         return str(json.loads(literal))
     except ValueError:
@@ -82,11 +82,11 @@ def _string(literal: bytes) -> str:
 
 
 def understand(fields: Fields) -> Event:
-    """Return what *fields* tell (wechat-protocol.md 3.3). Raises Malformed when they lack what every push has."""
+    """Convert *fields* to an event (wechat-protocol.md 3.3). Raises Malformed if a mandatory field is missing."""
     kind = _word(fields, "MsgType").lower()
     if not kind:
         raise Malformed("MsgType")
-    # one framework was seen writing Event in lower case (wechat-protocol.md 9); the scene's case is kept
+    # one framework writes Event in lower case (wechat-protocol.md 9); the case of the scene is significant
     name = _word(fields, "Event").lower() if kind == "event" else ""
     return _READERS.get((kind, name), _other)(_head(fields, name), fields)
 
@@ -94,10 +94,10 @@ def understand(fields: Fields) -> Event:
 def _from_xml(text: str) -> Fields:
     root = SafeTree.fromstring(text, forbid_dtd=True)
     if root.tag != "xml":
-        raise ValueError("the root is not xml")
+        raise ValueError("the root element is not xml")
     tags = [child.tag for child in root]
     if len(set(tags)) != len(tags):
-        raise ValueError("an element twice")
+        raise ValueError("duplicate element")
     return {child.tag: child.text or "" for child in root if not len(child)}
 
 
@@ -113,16 +113,16 @@ _DECODERS: Final[Mapping[Format, Callable[[str], Fields]]] = {Format.XML: _from_
 
 
 def _head(fields: Fields, name: str) -> dict[str, Any]:
-    """Return what models.event.Push holds, checked."""
+    """Return the validated fields of models.events.Push."""
     openid = _checked(_ID, fields, "FromUserName")
     created = _checked(_SECONDS, fields, "CreateTime")
-    # wechat-protocol.md 3.4: events have no MsgId, a MsgId was seen twice, and CreateTime counts seconds
-    telling = ("EventKey",) if name else ("MsgId", "Content")
+    # More than the MsgId: events have none, and one was observed twice (wechat-protocol.md 3.4).
+    identifying = ("EventKey",) if name else ("MsgId", "Content")
     return {
         "openid": OpenId(openid),
         "gh_id": _checked(_ID, fields, "ToUserName"),
         "created": int(created),
-        "key": _digest(openid, created, name, *(_word(fields, one) for one in telling)),
+        "key": _digest(openid, created, name, *(_word(fields, one) for one in identifying)),
     }
 
 
@@ -132,7 +132,7 @@ def _scan(head: dict[str, Any], fields: Fields) -> Event:
 
 
 def _subscribe(head: dict[str, Any], fields: Fields) -> Event:
-    # Strip the first prefix only: a scene may hold it. `last_trade_no_...` is no scene (wechat-protocol.md 9).
+    # Only the first prefix: a scene may contain it. `last_trade_no_...` is not a scene (wechat-protocol.md 9).
     key = _word(fields, "EventKey")
     scene = key.removeprefix(_SCENE_PREFIX)
     return Scan(**head, scene=scene, followed=True) if scene and scene != key else Subscribed(**head)
@@ -142,7 +142,7 @@ def _unsubscribe(head: dict[str, Any], _fields: Fields) -> Event:
     return Unsubscribed(**head)
 
 
-def _said(head: dict[str, Any], fields: Fields) -> Event:
+def _message(head: dict[str, Any], fields: Fields) -> Event:
     return TextMessage(**head, text=str(fields.get("Content", "")))
 
 
@@ -154,7 +154,7 @@ _READERS: Final[Mapping[tuple[str, str], Callable[[dict[str, Any], Fields], Even
     ("event", "scan"): _scan,
     ("event", "subscribe"): _subscribe,
     ("event", "unsubscribe"): _unsubscribe,
-    ("text", ""): _said,
+    ("text", ""): _message,
 }
 
 

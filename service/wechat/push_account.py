@@ -1,4 +1,4 @@
-"""One Official Account's door: what it lets in is signed. Checks the signature before it reads or decrypts."""
+"""Verifies and decrypts the pushes of one Official Account. Checks the signature before parsing the body."""
 
 import re
 from collections.abc import Mapping
@@ -16,34 +16,34 @@ from service.wechat.replies import CONTENT_TYPES, SUCCESS, Answer, sayable, seal
 from service.wechat.signature import matches, sign
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,10}")
-_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # it is echoed inside CDATA
+_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the reply contains it inside CDATA
 
 
 class Mode(StrEnum):
-    """What the account's console is set to, and so what is let in (contract.md 1)."""
+    """The message mode set in the account's console; decides which pushes are accepted (contract.md 1)."""
 
     SAFE = "safe"
     COMPATIBLE = "compatible"
     PLAIN = "plain"
 
 
-_NOT_IN_THE_CLEAR: Final[Mapping[Mode, frozenset[str]]] = {
+_NOT_BESIDE_ENCRYPT: Final[Mapping[Mode, frozenset[str]]] = {
     Mode.SAFE: frozenset({"FromUserName", "MsgType"}),
-    Mode.COMPATIBLE: frozenset(),  # the message stands there as well, and is not believed
+    Mode.COMPATIBLE: frozenset(),  # contains the message in plain text as well, which is ignored
 }
-"""What may not stand beside `Encrypt`."""
+"""Fields that must not accompany `Encrypt`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One push that WeChat signed, with what its reply needs: the pair of token and key that worked."""
+    """A push signed by WeChat, with the token and key that matched: the reply uses the same."""
 
     event: Event
     format: Format
     nonce: str
     token: str = field(repr=False)
     envelope: Envelope | None = None
-    """None when the push came in the clear."""
+    """None when the push was not encrypted."""
 
     @property
     def encrypted(self) -> bool:
@@ -52,11 +52,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class PushAccount:
-    """An Official Account as its pushes see it; `tokens` and `aes_keys` (43 characters) are newest first.
+    """Push settings of an Official Account; `tokens` and `aes_keys` (43 characters) are newest first.
 
-    `max_skew` refuses pushes stamped further from now; WeChat gives no window, so none is the default. `gh_id` is
-    whom pushes must be for, when given.
-    Raises ValueError when made without what its mode needs.
+    Pushes whose timestamp differs from now by more than `max_skew` are rejected; WeChat documents no window, so
+    the default is none. Pushes to another original ID than `gh_id`, if given, are rejected.
+    Raises ValueError if a token or key that the mode needs is missing.
     """
 
     name: str
@@ -79,7 +79,7 @@ class PushAccount:
     def verify(self, query: Mapping[str, str]) -> str:
         """Return the echostr of a URL verification, in every mode (wechat-protocol.md 3.1).
 
-        However old: nothing happens by it. Raises BadSignature; Malformed when it is signed but lacks the echostr.
+        Any age is accepted: it changes nothing. Raises BadSignature; Malformed if it is signed but has no echostr.
         """
         timestamp, nonce = _stamp(query)
         self._signer(_one(query, "signature"), timestamp, nonce)
@@ -89,9 +89,9 @@ class PushAccount:
         return echoes[0]
 
     def vouched(self, query: Mapping[str, str], *, now: datetime) -> bool:
-        """Tell whether *query* alone shows that the sender of a push knows a token of the account, in every mode.
+        """Tell whether *query* is signed with a token of the account, in every mode.
 
-        It says nothing of the body, which `open` judges (wechat-protocol.md 3.2).
+        That signature does not cover the body, which `open` verifies (wechat-protocol.md 3.2).
         """
         try:
             timestamp, nonce = self._fresh_stamp(query, now=now)
@@ -101,10 +101,10 @@ class PushAccount:
         return True
 
     def open(self, query: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
-        """Return what *body* tells, once its signature holds.
+        """Verify a push and return its content.
 
-        Raises BadSignature for a push WeChat did not sign, not now, or not as the mode demands; Malformed for one
-        that cannot be decoded or is for another account.
+        Raises BadSignature if the signature is wrong, too old or not the one that the mode requires; Malformed if
+        the push cannot be decoded or is for another account.
         """
         timestamp, nonce = self._fresh_stamp(query, now=now)
         opener = self._open_plain if self.mode == Mode.PLAIN else self._open_sealed
@@ -114,16 +114,16 @@ class PushAccount:
         return delivery
 
     def reply(self, delivery: Delivery, text: str | None, *, now: datetime, random: bytes | None = None) -> Answer:
-        """Return the answer to *delivery*, written and sealed as the push was; no text is `success`.
+        """Return the reply to *delivery*, in its format and encrypted if it was; without text, `success`.
 
-        *random* is 16 bytes for the envelope, fresh ones when not given.
+        *random* is 16 bytes for the envelope, generated if not given.
         """
-        # an empty Content makes WeChat show its fault text; somebody who left cannot be answered
-        said = sayable(text or "")
-        if not said.strip() or isinstance(delivery.event, Unsubscribed):
+        # with an empty Content WeChat shows its error text; a reply to an unsubscribe cannot be delivered
+        content = sayable(text or "")
+        if not content.strip() or isinstance(delivery.event, Unsubscribed):
             return SUCCESS
         form = delivery.format
-        body = text_message(said, to=delivery.event, form=form, now=now)
+        body = text_message(content, to=delivery.event, form=form, now=now)
         if delivery.envelope is not None:
             body = sealed(
                 body,
@@ -150,14 +150,14 @@ class PushAccount:
         return Delivery(understand(document.fields), document.format, nonce, token)
 
     def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
-        # `signature` is there, too, but says nothing of the body (wechat-protocol.md 3.2)
+        # not `signature`: it does not cover the body (wechat-protocol.md 3.2)
         signature = _one(query, "msg_signature")
         if _one(query, "encrypt_type") != "aes":
             raise BadSignature("mode")
-        # Reading a document costs a hundred times as much as finding what is signed in it, so that comes first.
+        # Find the signed value first: that costs a hundredth of parsing the document.
         encrypt, token = self._signed(signature, query, body, timestamp, nonce)
         outer = read(body)
-        if _encrypt(outer.fields, refused=_NOT_IN_THE_CLEAR[self.mode]) != encrypt:
+        if _encrypt(outer.fields, refused=_NOT_BESIDE_ENCRYPT[self.mode]) != encrypt:
             raise BadSignature
         envelope, message = self._unsealed(encrypt)
         event = understand(read(message).fields)
@@ -168,14 +168,14 @@ class PushAccount:
     def _signed(
         self, signature: str, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str
     ) -> tuple[str, str]:
-        """Return what looks like the `Encrypt` of *body* and is signed, and the token that signed it."""
+        """Find a signed `Encrypt` value in *body*; return it and the token that signed it."""
         encrypt = None
         for encrypt in sealed_values(body):
             with suppress(BadSignature):
                 return encrypt, self._signer(signature, timestamp, nonce, encrypt)
         if encrypt is not None:
             raise BadSignature
-        # No value in it is signed: only a sender whose query WeChat signed is told what is wrong with the body.
+        # No `Encrypt` at all: only a sender whose query is signed learns what is wrong with the body.
         self._signer(_one(query, "signature"), timestamp, nonce)
         read(body)
         raise BadSignature("mode")
@@ -188,12 +188,12 @@ class PushAccount:
         raise BadSignature
 
     def _unsealed(self, encrypt: str) -> tuple[Envelope, bytes]:
-        """Return the key that opens *encrypt*, and what is inside."""
+        """Decrypt *encrypt*; return the envelope whose key fits, and the message."""
         for envelope in self._envelopes[:-1]:
             try:
                 return envelope, envelope.open(encrypt)
             except Malformed:
-                continue  # while rotating, an older key may be the one (wechat-protocol.md 3.5)
+                continue  # during a rotation the push may use an older key (wechat-protocol.md 3.5)
         return self._envelopes[-1], self._envelopes[-1].open(encrypt)
 
 
@@ -201,7 +201,7 @@ def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:
     found = fields.get("Encrypt")
     encrypt = found.strip() if isinstance(found, str) else ""
     if not encrypt or refused & fields.keys():
-        raise BadSignature("mode")  # nothing signs what is in the clear
+        raise BadSignature("mode")  # plain text is not signed
     return encrypt
 
 
@@ -214,10 +214,10 @@ def _stamp(query: Mapping[str, str]) -> tuple[str, str]:
 
 def _one(query: Mapping[str, str], name: str) -> str:
     values = _all(query, name)
-    if len(values) != 1:  # twice is as bad as never: proxies differ in which one they pass on
+    if len(values) != 1:  # duplicates are rejected: proxies differ in which one they pass on
         raise BadSignature
     return values[0]
 
 
 def _all(query: Mapping[str, str], name: str) -> list[str]:
-    return [value for key, value in query.items() if key == name]  # a multidict lists each of them
+    return [value for key, value in query.items() if key == name]  # a multidict has one item per occurrence

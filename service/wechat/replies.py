@@ -1,4 +1,4 @@
-"""What the chat says becomes a reply's bytes. Nothing said can break out of its element."""
+"""Builds the bytes of a reply. No text can break out of its XML element."""
 
 import json
 import re
@@ -17,18 +17,18 @@ from service.wechat.signature import sign
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply as HTTP carries it; the bytes are UTF-8."""
+    """The HTTP body of a reply, in UTF-8, and its content type."""
 
     body: bytes
     content_type: str
 
 
 SUCCESS: Final = Answer(b"success", "text/plain")
-"""Nothing to say; right in every mode, and WeChat does not ask again (wechat-protocol.md 3.4)."""
+"""The reply without a message; valid in every mode, and WeChat does not redeliver (wechat-protocol.md 3.4)."""
 
 CONTENT_TYPES: Final = {Format.XML: "application/xml", Format.JSON: "application/json"}
 
-# what XML 1.0 cannot hold, not even escaped; one such character and WeChat shows its fault text
+# not allowed in XML 1.0, not even escaped; with one such character WeChat shows its error text
 _UNSAYABLE: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _SEALED_XML: Final = (
@@ -38,15 +38,15 @@ _SEALED_XML: Final = (
 
 
 def sayable(text: str) -> str:
-    """Return *text* without the characters that no reply can hold."""
+    """Return *text* without the characters that XML does not allow."""
     return _UNSAYABLE.sub("", text)
 
 
 def text_message(text: str, *, to: Push, form: Format, now: datetime) -> bytes:
-    """Return a sayable text as a reply to whoever sent *to*, in *form* (wechat-protocol.md 3.4)."""
+    """Return a text cleaned by `sayable` as a reply to the push *to*, in *form* (wechat-protocol.md 3.4)."""
     seconds = int(now.timestamp())
     if form is Format.XML:
-        # wechatpy puts the content into CDATA as it is
+        # wechatpy does not escape the content inside CDATA
         content = text.replace("]]>", "]]]]><![CDATA[>")
         reply = TextReply(target=to.openid, source=to.gh_id, time=seconds, content=content)
         return str(reply.render()).encode()
@@ -64,7 +64,7 @@ def sealed(
     now: datetime,
     random: bytes | None = None,
 ) -> bytes:
-    """Return *message* encrypted and signed; *nonce* is the push's own and must be checked already."""
+    """Encrypt and sign *message*; *nonce* is that of the push, already validated."""
     seconds, encrypt = int(now.timestamp()), envelope.seal(message, random=random)
     parts = {
         "Encrypt": encrypt,

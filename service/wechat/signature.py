@@ -1,4 +1,4 @@
-"""WeChat's signatures. Compares as bytes and in constant time; decides nothing else."""
+"""WeChat's signatures, compared as bytes and in constant time."""
 
 import hashlib
 import hmac
@@ -11,10 +11,10 @@ def sign(*parts: str) -> str:
 
 
 def matches(expected: str, given: str | None) -> bool:
-    """Tell whether *given* is *expected*; nothing given matches nothing."""
+    """Tell whether *given* is *expected*; None never matches."""
     return given is not None and hmac.compare_digest(_raw(expected), _raw(given))
 
 
 def _raw(text: str) -> bytes:
-    # JSON escapes can smuggle in half a surrogate pair: a wrong signature, not a reason to crash
+    # a lone surrogate from a JSON escape must be a wrong signature, not an exception
     return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""One access token for all processes. Whoever finds it due fetches it, and the others wait for that one."""
+"""Access tokens, shared by all processes. When one is due, one caller fetches it and the others wait."""
 
 import asyncio
 import logging
@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 
 ENDPOINT: Final = "stable_token"
 DUE: Final = 300
-"""Seconds before its end from which on WeChat gives another token (wechat-protocol.md 1)."""
+"""Seconds before expiry from which on WeChat returns a new token (wechat-protocol.md 1)."""
 _LIFETIME: Final = 7200
 _WAIT: Final = 4.0
 REST: Final = 5.0
-"""Seconds in which a failure is not asked for again, so that those who waited do not fail one by one."""
+"""Seconds after a failure without another fetch: waiting callers fail at once, not one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A token as WeChat gave it; `lifetime` in whole seconds."""
+    """An access token; `lifetime` in whole seconds."""
 
     token: str
     lifetime: int
@@ -34,7 +34,7 @@ class Grant:
 
 @dataclass(slots=True)
 class TokenCache:
-    """The accounts' tokens, cached in Redis (`decode_responses=True`) until they are due."""
+    """Access tokens of the accounts, cached in Redis until they are due."""
 
     redis: Redis | RedisCluster
     _: KW_ONLY
@@ -48,10 +48,10 @@ class TokenCache:
         return await self._cached(account) or await self._fetched(account, failed=None)
 
     async def refetch(self, account: ApiAccount, failed: str) -> str:
-        """Return a token in place of *failed*, the shared one if somebody has replaced it already.
+        """Return a token in place of *failed*: the cached one if it was replaced already, else a new one.
 
-        WeChat may give the same one again; forcing another would hurt everybody else who holds it, so
-        that is left to people. Raises WeChatUnavailable, StoreUnavailable.
+        WeChat may return the same token again. A forced refresh would invalidate it for other programs of the
+        account, so that is left to the operator. Raises WeChatUnavailable, StoreUnavailable.
         """
         return await self._fetched(account, failed=failed)
 
@@ -61,8 +61,8 @@ class TokenCache:
             cached = await self._cached(account)
             if cached not in (None, failed):
                 return cached
-            self._rest(account)
-            grant = await self._granted(account)
+            self._check_rest(account)
+            grant = await self._fetch(account)
             await self._keep(account, grant)
             return grant.token
 
@@ -72,12 +72,12 @@ class TokenCache:
         return token.decode() if isinstance(token, bytes) else token
 
     async def _keep(self, account: ApiAccount, grant: Grant) -> None:
-        # Redis counts the time, so processes need not agree on the hour
+        # expires by Redis's clock, so the clocks of the processes may differ
         seconds = max(min(grant.lifetime, _LIFETIME) - DUE, 1)
         with redis_errors():
             await self.redis.set(self._key(account, "token"), grant.token, ex=seconds)
 
-    async def _granted(self, account: ApiAccount) -> Grant:
+    async def _fetch(self, account: ApiAccount) -> Grant:
         request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
 
         async def attempt() -> Grant:
@@ -86,17 +86,17 @@ class TokenCache:
         try:
             return await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
         except Refused as refusal:
-            log.warning("%s failed for %s: %s", ENDPOINT, account.appid, refusal)
+            log.warning("WeChat API: %s failed for %s: %s", ENDPOINT, account.appid, refusal)
             self._failures[account.appid] = _now() + REST, refusal.errcode
-            raise WeChatUnavailable("WeChat gave no access token", errcode=refusal.errcode) from refusal
+            raise WeChatUnavailable("WeChat returned no access token", errcode=refusal.errcode) from refusal
 
-    def _rest(self, account: ApiAccount) -> None:
+    def _check_rest(self, account: ApiAccount) -> None:
         until, errcode = self._failures.get(account.appid, (0.0, None))
         if _now() < until:
-            raise WeChatUnavailable("WeChat gave no access token", errcode=errcode)
+            raise WeChatUnavailable("WeChat returned no access token", errcode=errcode)
 
     def _key(self, account: ApiAccount, name: str) -> str:
-        return f"{self.prefix}:{{{account.appid}}}:{name}"  # the braces keep a cluster's keys together
+        return f"{self.prefix}:{{{account.appid}}}:{name}"  # braces: one cluster slot per account
 
 
 def _grant(answer: dict[str, Any]) -> Grant:

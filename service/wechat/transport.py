@@ -1,4 +1,4 @@
-"""One exchange with WeChat's API, and what to do when it fails. Names no secret: in no log, in no error."""
+"""HTTP requests to WeChat's API, with retries. No log line and no error contains a secret."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ _RID: Final = re.compile(r"rid: ([0-9a-f-]{1,40})")
 
 @dataclass(frozen=True, slots=True)
 class ApiAccount:
-    """An Official Account as its API sees it."""
+    """API credentials of an Official Account."""
 
     appid: str
     secret: str = field(repr=False)
@@ -33,7 +33,7 @@ class ApiAccount:
 
 
 class Refused(Exception):
-    """WeChat said no, or nothing that can be understood: then `errcode` is None. Its text is safe to log."""
+    """A call failed. `errcode` is None if WeChat sent none or did not answer. Its text is safe to log."""
 
     def __init__(self, errcode: int | None, why: str) -> None:
         super().__init__(f"errcode={errcode} {why}")
@@ -42,7 +42,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """How often to call in all, the first try included; what to do in between. `pause` doubles, in seconds."""
+    """How to retry: the number of tries, including the first; the pause, in seconds, doubles each time."""
 
     tries: int
     pause: float = 0.0
@@ -54,20 +54,20 @@ Remedies = Mapping[int | None, Remedy]
 GIVE_UP: Final = Remedy(tries=1)
 _NEW_TOKEN: Final = Remedy(tries=2, new_token=True)
 
-# wechat-protocol.md 1. What is not listed is a matter for a person, another day, or a bug: no retry helps.
+# wechat-protocol.md 1. A retry does not help with any other errcode.
 ONCE: Final[Remedies] = {
     WeChatErrorCode.SYSTEM_BUSY.value: Remedy(tries=3, pause=0.2),
     WeChatErrorCode.INVALID_CREDENTIAL.value: _NEW_TOKEN,
     WeChatErrorCode.INVALID_ACCESS_TOKEN.value: _NEW_TOKEN,
     WeChatErrorCode.EXPIRED_ACCESS_TOKEN.value: _NEW_TOKEN,
 }
-"""For calls that must not happen twice: one that got no answer may have been done."""
+"""For calls that are not idempotent: one without an answer may have been executed."""
 
 REPEATABLE: Final[Remedies] = {**ONCE, None: Remedy(tries=2, pause=0.1)}
-"""For calls that do no harm twice."""
+"""For idempotent calls."""
 
 TOKEN: Final[Remedies] = {code: remedy for code, remedy in REPEATABLE.items() if not remedy.new_token}
-"""For the token itself: there, 40001 means a wrong secret."""
+"""For fetching the token: there 40001 means a wrong secret."""
 
 
 async def exchange(
@@ -78,7 +78,7 @@ async def exchange(
     params: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Send one request, *body* as JSON; return what WeChat answers. Raises Refused."""
+    """Send one request, *body* as JSON; return the decoded answer. Raises Refused."""
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json"} if data else None
     sending = http.request(
@@ -88,11 +88,11 @@ async def exchange(
         async with sending as response:
             status, raw = response.status, await response.read()
     except (aiohttp.ClientError, TimeoutError, OSError) as fault:
-        silence = type(fault).__name__
+        no_answer = type(fault).__name__
     else:
         return _understood(status, raw)
-    # raised out here, without a cause: aiohttp's texts quote the URL, and with it the token
-    raise Refused(None, silence)
+    # raised outside of `except`, without a cause: aiohttp's errors contain the URL, and so the token
+    raise Refused(None, no_answer)
 
 
 async def insist(
@@ -102,9 +102,9 @@ async def insist(
     remedies: Remedies,
     renew: Callable[[], Awaitable[None]] | None = None,
 ) -> T:
-    """Call until it goes through or *remedies* are used up; *renew* fetches another token.
+    """Call *attempt* until it succeeds or *remedies* are used up; *renew* fetches another token.
 
-    Raises the last Refused. At most one try more than all the remedies' retries together.
+    Raises the last Refused. The maximum number of tries is one more than the sum of all retries.
     """
     used: Counter[Remedy] = Counter()
     while True:
@@ -115,7 +115,7 @@ async def insist(
             used[remedy] += 1
             if used[remedy] >= remedy.tries:
                 raise
-            log.info("%s: %s, trying again", endpoint, refusal)
+            log.info("WeChat API: %s: %s, retrying", endpoint, refusal)
         await asyncio.sleep(remedy.pause * 2 ** (used[remedy] - 1))
         if remedy.new_token and renew is not None:
             await renew()
@@ -123,12 +123,12 @@ async def insist(
 
 def _understood(status: int, raw: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(raw, strict=False)  # names were seen to hold control characters
+        answer = json.loads(raw, strict=False)  # some answers contain control characters
         code = int(answer.get("errcode", 0))
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as fault:
-        raise Refused(None, f"HTTP {status}, not what an answer looks like") from fault
+        raise Refused(None, f"HTTP {status}, not a valid answer") from fault
     if code:
-        rid = _RID.search(str(answer.get("errmsg", "")))  # errmsg itself may quote what was sent
+        rid = _RID.search(str(answer.get("errmsg", "")))  # errmsg itself may quote the request
         raise Refused(code, f"rid={rid[1] if rid else None}")
     if status != 200:
         raise Refused(None, f"HTTP {status}")

@@ -98,7 +98,7 @@ async def test_refusals_strangers_and_cancellations_are_recorded(make: Make, rec
     await world.scan(stranger, page)
     await world.say(person, "Not me")  # of no ticket in particular: no answer
     assert (await other.raw("DELETE")).status == 204
-    expected = [("ticket_made", "login"), ("scanned", "pending"), ("scanned", "somebody else's")]
+    expected = [("ticket_made", "login"), ("scanned", "pending"), ("scanned", "taken by another openid")]
     await told(record, "--ticket", page.id, expected=expected)
     await told(record, "--ticket", other.id, expected=[("ticket_made", "login"), ("cancelled", None)])
 

@@ -111,7 +111,7 @@ async def test_a_scan_again_after_the_answer_changes_nothing_and_asks_nothing(ma
         again = await world.scan(person, page)
         assert again == ended_with
         assert pieces(again or "")[0].text == again
-        assert "Somebody else" in (await world.scan(other, page) or "")
+        assert "Another person" in (await world.scan(other, page) or "")
         for text in (match, "Yes", "Not me"):
             assert await world.say(other, text) is None
             await world.say(person, text)

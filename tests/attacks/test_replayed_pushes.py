@@ -75,7 +75,7 @@ async def test_a_replay_never_binds_again_what_was_disconnected(world: World) ->
 
 
 async def test_a_replayed_answer_answers_nothing_newer(make: Make) -> None:
-    """Red when `AnswerHandler.said` does not ask which came first, the question or the answer."""
+    """Red when `AnswerHandler.answered` does not ask which came first, the question or the answer."""
     world = await in_mode(make, "safe", confirm="match")
     page, person, _ = await asked(world)
     right = (await page.poll())["match"]

@@ -130,7 +130,7 @@ async def test_a_cancelled_ticket_stays_cancelled_though_redis_missed_it(own: Ow
     assert (await page.raw("DELETE")).status == 204
     await problem(await page.raw("DELETE"), 409, "ticket-finished")
     await own.return_()
-    assert "out of date" in (await world.scan(person, page) or "")
+    assert "no longer valid" in (await world.scan(person, page) or "")
     assert (await page.until("cancelled"))["outcome"] is None
     assert await world.bindings("42") == []
 

@@ -312,7 +312,7 @@ async def test_cancelling_is_answered_once_and_ends_the_ticket(world: World) -> 
     assert (response.status, await response.read()) == (204, b"")
     assert (await page.until("cancelled"))["reason"] is None
     await problem(await page.raw("DELETE"), 409, "ticket-finished")
-    assert "out of date" in (await world.scan(person, page) or "")
+    assert "no longer valid" in (await world.scan(person, page) or "")
     assert (await page.poll())["status"] == "cancelled"
     assert await world.bindings("42") == []
 

@@ -18,7 +18,7 @@ async def test_a_taken_wechat_is_told_and_rejected(world: World) -> None:
 async def test_a_user_with_another_wechat_is_told_and_rejected(world: World) -> None:
     await world.bound("42")
     page = await world.bind("42")
-    assert "already has another" in (await world.scan(await world.person(), page) or "")
+    assert "bound to another WeChat" in (await world.scan(await world.person(), page) or "")
     assert (await page.poll())["reason"] == "user_taken"
 
 

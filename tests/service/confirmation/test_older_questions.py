@@ -44,7 +44,7 @@ async def test_an_older_scan_that_arrives_late_does_not_open_its_question(make: 
     async with asyncio.timeout(20):
         while not (held.delivery and held.delivery.attempts):
             await asyncio.sleep(0.01)
-    assert "out of date" in (held.delivery.reply or "")
+    assert "no longer valid" in (held.delivery.reply or "")
     await world.say(person, links(newer)[0])
     assert (await second.poll())["status"] == "confirmed"
     assert (await first.poll())["status"] == "pending"
@@ -54,7 +54,7 @@ async def test_second_phone_changes_nothing_and_is_told(make: Make) -> None:
     world = await asking(make, "choose")
     page, person, _, state = await scanned(world)
     thief = await world.person()
-    assert "Somebody else" in (await world.scan(thief, page) or "")
+    assert "Another person" in (await world.scan(thief, page) or "")
     assert await world.say(thief, state["match"]) is None
     assert (await page.poll())["status"] == "scanned"
     await world.say(person, state["match"])
@@ -75,7 +75,7 @@ async def test_an_expired_code_says_so(make: Make) -> None:
     page, person, _, state = await scanned(world)
     world.clock.advance(301)
     assert (await page.poll())["status"] == "expired"
-    assert "out of date" in (await world.say(person, state["match"]) or "")
+    assert "no longer valid" in (await world.say(person, state["match"]) or "")
     assert (await page.poll())["status"] == "expired"
 
 
@@ -83,7 +83,7 @@ async def test_only_the_first_late_answer_is_told_that_it_is_late(make: Make) ->
     world = await asking(make, "choose")
     page, person, _, state = await scanned(world)
     assert (await page.raw("DELETE")).status == 204
-    assert "out of date" in (await world.say(person, state["match"]) or "")
+    assert "no longer valid" in (await world.say(person, state["match"]) or "")
     for text in (state["match"], "55", "hello"):
         assert await world.say(person, text) is None
 

@@ -144,7 +144,7 @@ async def test_a_changed_key_may_be_removed_once_everybody_is_under_the_new_one(
 async def test_without_a_key_that_rows_are_sealed_with_nothing_starts(town: Town, keys: list[str]) -> None:
     """Red when `_database` of service/server/app.py does not check."""
     await town.process(OLD).confirm(ANNA, "42")
-    fault = "encryption.keys: the database holds rows sealed with a key that is not listed"
+    fault = "encryption.keys: the database holds rows sealed with a key that is not listed; add this key"
     with pytest.raises(ConfigError) as refused:
         async with service_app._database(town.settings(*keys)):
             pass

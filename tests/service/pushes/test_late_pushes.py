@@ -82,4 +82,4 @@ async def test_an_ending_wins_over_any_state_that_redis_comes_back_with(world: W
     person = await world.person()
     assert (await page.raw("DELETE")).status == 204
     assert (await page.until("cancelled"))["reason"] is None
-    assert "out of date" in (await world.scan(person, page) or "")
+    assert "no longer valid" in (await world.scan(person, page) or "")

@@ -105,7 +105,7 @@ async def test_a_refusal_is_not_asked_again(api: WeChatApi, wechat: Any, errcode
     wechat.script[QR] = [{"errcode": errcode, "errmsg": "no"}]
     with pytest.raises(WeChatUnavailable) as caught:
         await api.create_qr("bind_x", lifetime=MINUTES)
-    assert (caught.value.errcode, caught.value.detail) == (errcode, "WeChat did not create the code")
+    assert (caught.value.errcode, caught.value.detail) == (errcode, "WeChat did not create the QR code")
     assert len(wechat.asked[QR]) == len(wechat.asked["stable_token"]) == 1
 
 
@@ -213,7 +213,7 @@ async def test_a_missing_token_names_its_own_errcode(api: WeChatApi, wechat: Any
     wechat.script["stable_token"] = [{"errcode": 40164, "errmsg": "invalid ip 192.0.2.1"}]
     with pytest.raises(WeChatUnavailable) as caught:
         await api.create_qr("bind_x", lifetime=MINUTES)
-    assert (caught.value.errcode, caught.value.detail) == (40164, "WeChat gave no access token")
+    assert (caught.value.errcode, caught.value.detail) == (40164, "WeChat returned no access token")
 
 
 @pytest.mark.parametrize("answer", [{"errcode": 48001, "errmsg": "api unauthorized rid: 0a-1b-2c"}, None, b"<"])
