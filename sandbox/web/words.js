@@ -56,7 +56,7 @@ const WORDS = {
     camera: "相机", nothing: "未发现二维码。请打开登录页，或从图片识别。",
     oneCode: "已对准最新的二维码", aimed: "这是你刚才打开的二维码",
     several: "图片中有多个二维码，请选择要扫描的一个。",
-    stale: "你打开的二维码已过期，请刷新原网页获取新的二维码。",
+    stale: "你打开的二维码已过期，请刷新原网页。",
     code: "扫描“{name}”的二维码（{time} 生成）", until: "{time} 前有效", forever: "永久有效",
     picture: "从图片识别", pasteHint: "也可以直接粘贴或拖入截图",
     address: "二维码链接", read: "识别", drop: "将图片拖到此处",
