@@ -1,5 +1,5 @@
-"""What must stay fast, each a command: `python -m bench.poll`, `bench.callback`, `bench.waiters`.
+"""Benchmarks, each a command: `python -m bench.poll`, `bench.callback`, `bench.waiters`.
 
-One rule: no figure stands alone. Each run measures the service and a bare aiohttp handler in turn, on the same
-machine, under the same load; how they compare is what counts. No figure fails a run (docs/benchmarks.md).
+Each run measures the service and a bare aiohttp handler in turn, on the same machine and under the same load; the
+result is their ratio. No figure makes a run fail (docs/benchmarks.md).
 """

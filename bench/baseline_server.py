@@ -1,4 +1,4 @@
-"""Handlers that do nothing, served as the service is: what aiohttp costs by itself."""
+"""Bare aiohttp handlers, served like the service: the baseline of the benchmarks."""
 
 import asyncio
 import json
@@ -32,8 +32,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def told(request: web.Request) -> web.StreamResponse:
-    """Wait as `stream` does, for a push that names this very ticket."""
+async def wait(request: web.Request) -> web.StreamResponse:
+    """Open a stream that waits for a `notify` of its ticket."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     future = request.app[WAITING][request.match_info["ticket"]] = asyncio.get_running_loop().create_future()
@@ -41,8 +41,8 @@ async def told(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def tell(request: web.Request) -> web.Response:
-    """Pass the body of a push on to whoever waits for it."""
+async def notify(request: web.Request) -> web.Response:
+    """Send the body of a push to the stream that waits for its ticket."""
     request.app[WAITING].pop(request.match_info["ticket"]).set_result(await request.read())
     return web.Response(text="success")
 
@@ -57,15 +57,15 @@ def make_app(answer: bytes) -> web.Application:
             web.get("/unchanged/{ticket}", unchanged, allow_head=False),
             web.post("/push/{account}", push),
             web.get("/stream/{ticket}", stream, allow_head=False),
-            web.get("/told/{ticket}", told, allow_head=False),
-            web.post("/tell/{ticket}", tell),
+            web.get("/wait/{ticket}", wait, allow_head=False),
+            web.post("/notify/{ticket}", notify),
         ]
     )
     return app
 
 
 async def listen(app: web.Application) -> None:
-    """Serve on a free loopback port until SIGTERM, with the service's own options; say which port."""
+    """Serve on a free loopback port until SIGTERM, with the service's own options; print the port."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,7 +1,7 @@
-"""How many scans one process takes to a bound binding, beside a bare handler: `python -m bench.callback`.
+"""Measures how many scans per second one process turns into bindings: `python -m bench.callback`.
 
-A scan is a push as WeChat seals and signs it, of a follower never seen before, for a ticket made through the API.
-The answer, sealed and signed as well, says that the binding is on disk. The bare handler reads the same bodies.
+A scan is an encrypted and signed push of a new follower, for a ticket created through the API. The service sends
+its encrypted and signed reply once the binding is committed. The bare handler reads the same bodies.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from bench.processes import Server
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What takes part."""
+    """The servers and the tickets of a run."""
 
     service: Server
     bare: Server
@@ -28,7 +28,7 @@ class Scene:
 
 
 async def main(*, scans: int, rounds: int, connections: int) -> None:
-    """Push scans; print how many a second, latencies, the ratio, and how many tickets ended bound."""
+    """Push scans; print scans per second, latencies, the ratio, and how many tickets ended as bound."""
     measured: list[tuple[Load, Load]] = []
     with processes.folder() as place:
         async with _scene(place, scans * (rounds + 1)) as scene:
@@ -36,7 +36,7 @@ async def main(*, scans: int, rounds: int, connections: int) -> None:
                 people = range(number * scans, (number + 1) * scans)
                 measured.append(await _round(scene, people, connections=connections))
             bound = await _bound(scene)
-    del measured[0]  # everything was cold
+    del measured[0]  # warm-up
     print(f"\n{connections} connections, {rounds} rounds of {scans} scans; medians of the rounds\n")
     print(_report(measured))
     print(f"\nservice/bare by round: {figures.rounds(load.ratios(measured), digits=3)}")
@@ -54,7 +54,7 @@ async def _scene(place: Path, count: int) -> AsyncIterator[Scene]:
 
 
 async def _round(scene: Scene, people: range, *, connections: int) -> tuple[Load, Load]:
-    # Sealed before the clock runs: what WeChat does is not measured.
+    # Encrypted before the measurement starts, because WeChat does that.
     ours = [fixtures.scan(scene.tickets[person], person) for person in people]
     theirs = [fixtures.scan(scene.tickets[person], person, path="/push/main") for person in people]
     return (
@@ -64,7 +64,7 @@ async def _round(scene: Scene, people: range, *, connections: int) -> tuple[Load
 
 
 async def _bound(scene: Scene) -> int:
-    """Ask for every ticket and count those that ended as they should."""
+    """Read every ticket, and count those that ended as bound."""
     answers: dict[int, bytes] = {}
     await load.drive(scene.service.port, [ticket.ask() for ticket in scene.tickets], answers=answers)
     return sum(json.loads(load.body(answer)).get("outcome") == "bound" for answer in answers.values())
@@ -72,11 +72,11 @@ async def _bound(scene: Scene) -> int:
 
 def _report(measured: Sequence[tuple[Load, Load]]) -> str:
     rows = []
-    for who, loads in zip(("service", "bare aiohttp"), zip(*measured, strict=True), strict=True):
+    for server, loads in zip(("service", "bare aiohttp"), zip(*measured, strict=True), strict=True):
         latencies = [latency for one in loads for latency in one.latencies]
         rows.append(
             (
-                who,
+                server,
                 figures.median([one.rate for one in loads], digits=0),
                 *(figures.milliseconds(latencies, share) for share in (0.50, 0.99, 1.0)),
                 " ".join(sorted({status for one in loads for status in one.statuses})),
@@ -88,7 +88,7 @@ def _report(measured: Sequence[tuple[Load, Load]]) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.callback", description=__doc__)
-    parser.add_argument("--scans", type=int, default=300, help="in a round (300)")
+    parser.add_argument("--scans", type=int, default=300, help="scans in a round (300)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=8, help="pushes at once (8)")
+    parser.add_argument("--connections", type=int, default=8, help="concurrent pushes (8)")
     asyncio.run(main(**vars(parser.parse_args())))

@@ -1,4 +1,4 @@
-"""Figures on paper: quantiles, ratios, a table."""
+"""Formats results: quantiles, medians, a table."""
 
 import math
 import statistics
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that *share* of all values do not exceed; NaN when there are none."""
+    """Return the smallest value that *share* of all values do not exceed; NaN without values."""
     if not values:
         return math.nan
     ordered = sorted(values)
@@ -22,12 +22,12 @@ def median(values: Sequence[float], *, digits: int = 2) -> str:
 
 
 def rounds(values: Sequence[float], *, digits: int = 2) -> str:
-    """Write one value per round."""
+    """Format one value per round."""
     return " ".join(f"{value:.{digits}f}" for value in values)
 
 
 def table(head: Sequence[str], *rows: Sequence[str]) -> str:
-    """Return lines with aligned columns: the first to the left, the others to the right."""
+    """Return a table with aligned columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join(

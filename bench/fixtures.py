@@ -1,4 +1,4 @@
-"""What the benches send: tickets made through the API, and pushes as WeChat seals and signs them."""
+"""Test data of the benchmarks: tickets created through the API, and encrypted and signed pushes."""
 
 import base64
 import json
@@ -19,20 +19,20 @@ _CONNECTIONS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A bind ticket, its follower's secret, and what its code carries."""
+    """A bind ticket, its secret, and the scene in its QR code."""
 
     id: str
     secret: str
     scene: str
 
     def ask(self, *, under: str = "/v1/tickets", suffix: str = "", tag: str | None = None) -> bytes:
-        """Write a request of whoever follows the ticket; *under* another path for another server."""
+        """Return a request for the ticket's status; *under* is the path on the server."""
         headers = {"Authorization": f"Bearer {self.secret}"} | ({"If-None-Match": tag} if tag else {})
         return load.request("GET", f"{under}/{self.id}{suffix}", headers=headers)
 
 
 async def tickets(server: Server, count: int) -> list[Ticket]:
-    """Have the service make bind tickets, for a user each."""
+    """Create bind tickets in the service, each for another user."""
     users = [f"user-{number}" for number in range(count)]
     wanted = (json.dumps({"purpose": "bind", "user_id": user}).encode() for user in users)
     answers: dict[int, bytes] = {}
@@ -41,14 +41,14 @@ async def tickets(server: Server, count: int) -> list[Ticket]:
     )
     await load.drive(server.port, requests, connections=_CONNECTIONS, answers=answers)
     made = (json.loads(load.body(answers[number])) for number in range(count))
-    # A bind scene is the ticket and, when it is short, the user id (models/scene.py).
+    # The scene of a bind ticket is the ticket id and, if it is short, the user id (models/scene.py).
     return [
         Ticket(one["ticket"], one["secret"], one["ticket"] + user) for one, user in zip(made, users, strict=True)
     ]
 
 
 def scan(ticket: Ticket, person: int, *, path: str = "/wechat/main") -> bytes:
-    """Write the push that tells of a follower's scan, in safe mode (wechat-protocol.md 3.2, 3.3)."""
+    """Return the request of a push for a follower's scan, in safe mode (wechat-protocol.md 3.2, 3.3)."""
     now = time.time()
     fields: Fields = {
         "ToUserName": ACCOUNT.gh_id,

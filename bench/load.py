@@ -1,7 +1,7 @@
-"""Load over keep-alive connections: each sends its next request when it has the last answer.
+"""Generates load over keep-alive connections; each sends its next request when it has received the last response.
 
-Bare sockets, for an HTTP client would cost more than the handlers that are measured. Answers must carry a
-Content-Length, as all do here.
+Uses bare sockets, because an HTTP client would cost more than the measured handlers. Responses must have a
+Content-Length.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ _LONGEST: Final = 60.0
 
 @dataclass(slots=True)
 class Load:
-    """What a load has measured."""
+    """The measurements of a load."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    """Seconds from sending a request to having its whole answer, in the order of the answers."""
+    """Seconds from sending a request to the end of its response, in the order of the responses."""
     statuses: Counter[str] = field(default_factory=Counter)
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Responses per second."""
         return len(self.latencies) / self.seconds
 
 
@@ -43,9 +43,9 @@ async def drive(
     connections: int = _CONNECTIONS,
     answers: dict[int, bytes] | None = None,
 ) -> Load:
-    """Send *requests* until there are no more, or *seconds* have passed.
+    """Send *requests* until all are sent or *seconds* have passed.
 
-    Whole answers go into *answers*, by the number of their request.
+    Stores complete responses in *answers*, by the index of their request.
     """
     loop = asyncio.get_running_loop()
     run = _Run(enumerate(requests), perf_counter() + seconds, Load(), answers)
@@ -67,7 +67,7 @@ def request(
     body: bytes | None = None,
     content_type: str = "application/json",
 ) -> bytes:
-    """Write a request."""
+    """Return a serialized request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if body is not None:
@@ -76,19 +76,19 @@ def request(
 
 
 def header(answer: bytes, name: str) -> str:
-    """Return a header of an answer; raise KeyError if it has none such."""
+    """Return a header of a response; raise KeyError if it is missing."""
     lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
     return {key.lower(): value for key, _, value in (line.partition(": ") for line in lines)}[name.lower()]
 
 
 def body(answer: bytes) -> bytes:
-    """Return the body of an answer."""
+    """Return the body of a response."""
     return answer.partition(b"\r\n\r\n")[2]
 
 
 @dataclass(slots=True)
 class _Run:
-    """What the lanes share."""
+    """The state that all connections share."""
 
     requests: Iterator[tuple[int, bytes]]
     until: float
@@ -111,7 +111,7 @@ class _Lane(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
-            self.done.set_exception(exc or ConnectionResetError("the server has hung up"))
+            self.done.set_exception(exc or ConnectionResetError("the server closed the connection"))
 
     def send(self) -> None:
         following = next(self._run.requests, None) if perf_counter() < self._run.until else None
@@ -136,7 +136,7 @@ class _Lane(asyncio.Protocol):
 
 
 def _whole(answer: bytes) -> int:
-    """Return how long the answer will be; one more than it is while that cannot be told."""
+    """Return the length of the whole response; while its head is incomplete, one more byte than there is."""
     end = answer.find(b"\r\n\r\n") + 4
     if end < 4:
         return len(answer) + 1
@@ -148,5 +148,5 @@ def _whole(answer: bytes) -> int:
 
 
 def ratios(pairs: Sequence[tuple[Load, Load]]) -> list[float]:
-    """Return per round the first's rate as a part of the second's."""
+    """Return, per round, the rate of the first divided by the rate of the second."""
     return [ours.rate / theirs.rate for ours, theirs in pairs]

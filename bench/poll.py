@@ -1,4 +1,4 @@
-"""How many polls of a ticket one process answers, and how soon, beside bare handlers: `python -m bench.poll`."""
+"""Measures the rate and latency of ticket polls on one process, against bare handlers: `python -m bench.poll`."""
 
 import argparse
 import asyncio
@@ -15,19 +15,19 @@ from bench.load import Load
 from bench.processes import Server
 
 _SERVERS, _CLIENT = 0, 1
-"""Processors: what is measured has one alone, and no load is ever on it."""
+"""CPUs: the measured servers run on one, the load generator on the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """The same requests to the service and to a bare handler."""
+    """The same requests for the service and for a bare handler."""
 
     name: str
     service: tuple[Server, Sequence[bytes]]
     bare: tuple[Server, Sequence[bytes]]
 
     async def round(self, seconds: float) -> tuple[Load, Load]:
-        """Drive one, then the other."""
+        """Load one, then the other."""
         ours, theirs = [
             await load.drive(server.port, cycle(requests), seconds=seconds)
             for server, requests in (self.service, self.bare)
@@ -36,11 +36,11 @@ class Contest:
 
 
 async def main(*, tickets: int, rounds: int, seconds: float) -> None:
-    """Poll pending tickets; print requests a second, latencies and ratios."""
+    """Poll pending tickets; print requests per second, latencies and ratios."""
     with processes.folder() as place:
         async with _contests(place, tickets) as contests:
             for contest in contests:
-                await contest.round(seconds / 2)  # everything is warm when it counts
+                await contest.round(seconds / 2)  # warm-up
             measured: dict[str, list[tuple[Load, Load]]] = {contest.name: [] for contest in contests}
             for _ in range(rounds):
                 for contest in contests:
@@ -54,7 +54,7 @@ async def main(*, tickets: int, rounds: int, seconds: float) -> None:
 
 @asynccontextmanager
 async def _contests(place: Path, count: int) -> AsyncIterator[list[Contest]]:
-    """Start everything and make the tickets."""
+    """Start the servers and create the tickets."""
     processes.pin(os.getpid(), _CLIENT)
     async with processes.wechat(place, people=0) as wechat, processes.service(place, wechat=wechat) as service:
         made = await fixtures.tickets(service, count)
@@ -86,8 +86,8 @@ async def _answer(service: Server, ticket: Ticket) -> bytes:
 def _report(measured: dict[str, list[tuple[Load, Load]]]) -> str:
     rows = []
     for name, pairs in measured.items():
-        for who, loads in zip(("service", "bare aiohttp"), zip(*pairs, strict=True), strict=True):
-            rows.append((name, who, *_row(loads)))
+        for server, loads in zip(("service", "bare aiohttp"), zip(*pairs, strict=True), strict=True):
+            rows.append((name, server, *_row(loads)))
         rows.append((name, "service/bare", figures.median(load.ratios(pairs)), "", "", ""))
     return figures.table(("", "", "requests/s", "p50 ms", "p99 ms", "statuses"), *rows)
 
@@ -104,9 +104,9 @@ def _row(loads: Sequence[Load]) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.poll", description=__doc__)
-    parser.add_argument("--tickets", type=int, default=1000, help="how many are polled in turn (1000)")
+    parser.add_argument("--tickets", type=int, default=1000, help="tickets that are polled in turn (1000)")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument(
-        "--seconds", type=float, default=0.4, help="how long each server is driven in a round (0.4)"
+        "--seconds", type=float, default=0.4, help="duration of the load on each server in a round (0.4)"
     )
     asyncio.run(main(**vars(parser.parse_args())))

@@ -1,4 +1,4 @@
-"""The processes that are measured, and how they start and end. Each says its port in a line of JSON."""
+"""Starts and stops the measured processes. Each prints its port in a line of JSON."""
 
 import asyncio
 import contextlib
@@ -19,9 +19,9 @@ from bench.wechat import ACCOUNT
 
 SITE: Final = "shop"
 PASSWORD: Final = "the shop's own secret"
-_READY_WITHIN: Final = 30.0
-_GONE_WITHIN: Final = 15.0
-_LOOK_EVERY: Final = 0.02
+_START_TIMEOUT: Final = 30.0
+_STOP_TIMEOUT: Final = 15.0
+_POLL_INTERVAL: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,36 +32,36 @@ class Server:
     pid: int
 
     def memory(self) -> int:
-        """Return the bytes of RAM that the process has to itself or shares (Rss)."""
+        """Return the resident set size of the process, in bytes."""
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Give a folder that is gone afterwards."""
+    """Yield a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="scanbind-bench-") as name:
         yield Path(name)
 
 
 def allow_files(count: int) -> None:
-    """Let this process and those it starts hold *count* files. Raises SystemExit where that is forbidden."""
+    """Raise the open files limit of this process and its children to *count*. Raises SystemExit if not allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < count:
-        sys.exit(f"{count} open files are needed and {hard} allowed: fewer --waiters, or a higher `ulimit -Hn`")
+        sys.exit(f"{count} open files are needed but {hard} allowed: lower --waiters or raise `ulimit -Hn`")
     if soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def pin(pid: int, cpu: int) -> None:
-    """Keep a process, with what it starts from now on, on one processor; nothing where there are too few."""
+    """Pin a process and its future children to one CPU, if there are at least two."""
     if hasattr(os, "sched_setaffinity") and {0, 1} <= os.sched_getaffinity(0) | os.sched_getaffinity(pid):
         os.sched_setaffinity(pid, {cpu})
 
 
 @asynccontextmanager
 async def service(place: Path, *, wechat: Server) -> AsyncIterator[Server]:
-    """Run the service on embedded stores, for one site that asks nothing after a scan."""
+    """Run the service on embedded stores, for one site that needs no confirmation after a scan."""
     config = place / "config.yaml"
     config.write_text(json.dumps(_settings(place, wechat)))  # JSON is YAML
     async with _server("service", "serve", "--config", str(config), journal=place / "service.log") as server:
@@ -77,7 +77,7 @@ async def wechat(place: Path, *, people: int) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def bare(place: Path, *, answer: bytes = b"") -> AsyncIterator[Server]:
-    """Run the bare handlers; *answer* is what a poll gets."""
+    """Run the bare handlers; *answer* is the body of a poll's response."""
     async with _server("bench.baseline_server", answer.decode(), journal=place / "bare.log") as server:
         yield server
 
@@ -94,26 +94,26 @@ async def _server(module: str, *arguments: str, journal: Path) -> AsyncIterator[
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _GONE_WITHIN)
+            await asyncio.wait_for(process.wait(), _STOP_TIMEOUT)
         except TimeoutError:
             process.kill()
             await process.wait()
 
 
 async def _port(process: asyncio.subprocess.Process, journal: Path) -> int:
-    """Return the port that the process says it listens on. Raises SystemExit when it does not start."""
-    until = time.monotonic() + _READY_WITHIN
+    """Return the port that the process prints. Raises SystemExit when it does not start."""
+    until = time.monotonic() + _START_TIMEOUT
     while process.returncode is None and time.monotonic() < until:
-        if port := _said(journal):
+        if port := _printed_port(journal):
             return port
-        await asyncio.sleep(_LOOK_EVERY)
-    sys.exit(f"{journal.stem} did not start; it said:\n{_end(journal)}")
+        await asyncio.sleep(_POLL_INTERVAL)
+    sys.exit(f"{journal.stem} did not start; its output:\n{_end(journal)}")
 
 
-def _said(journal: Path) -> int | None:
-    """Return the port in the first line that names one."""
+def _printed_port(journal: Path) -> int | None:
+    """Return the port in the first line that contains one."""
     for line in journal.read_text().splitlines():
-        with contextlib.suppress(ValueError):  # half a line, or no JSON
+        with contextlib.suppress(ValueError):  # an incomplete line, or no JSON
             if isinstance(port := json.loads(line).get("port"), int):
                 return port
     return None
@@ -134,7 +134,7 @@ def _settings(place: Path, wechat: Server) -> dict[str, object]:
                 "token": ACCOUNT.token,
                 "aes_key": ACCOUNT.aes_key,
                 "api_base": f"http://127.0.0.1:{wechat.port}",
-                "max_skew": 0,  # the pushes are sealed before the clock starts, which may take long
+                "max_skew": 0,  # the pushes are encrypted long before they are sent
             }
         },
         "clients": {

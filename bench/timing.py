@@ -1,7 +1,7 @@
-"""Does the time that a refusal takes tell why it was refused? `python -m bench.timing`.
+"""Measures whether the time of a refusal reveals its reason: `python -m bench.timing`.
 
-Two refusals that must look alike are made in turn, in this process, without stores and network: what a stranger
-could see at best. The ratio of their medians says how far apart they are; the rounds say how far to trust it.
+Two refusals that must be indistinguishable are made in turn, in this process, without stores and network: the best
+case for an attacker. The ratio of their medians is the difference, and its spread over the rounds is the noise.
 """
 
 import argparse
@@ -32,12 +32,12 @@ _SECRET: Final = "s" * 32
 _HOST: Final = "127.0.0.1"
 
 Refusal = Callable[[], web.Request]
-"""Makes a request that will be refused."""
+"""Creates a request that will be refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two refusals nobody may tell apart, and the check that refuses them."""
+    """Two refusals that must be indistinguishable, and the check that refuses them."""
 
     name: str
     check: Callable[[web.Request], Coroutine[Any, Any, object]]
@@ -46,7 +46,7 @@ class Pair:
 
 
 def pairs() -> list[Pair]:
-    """Return what is compared: unknown against wrong, for tickets and for clients."""
+    """Return the refusals to compare: unknown against wrong, for tickets and for clients."""
     app = _app()
     ring = app[app_keys.KEYRING]
     known, unknown = _ticket(ring), TicketId("A" * 7 + "x" * 32)
@@ -82,8 +82,8 @@ def pairs() -> list[Pair]:
 
 
 def ratios(pair: Pair, *, samples: int, rounds: int) -> list[float]:
-    """Return per round the median time of the one refusal as a part of the other's."""
-    _medians(pair, samples // 4)  # everything was cold
+    """Return, per round, the median time of one refusal divided by that of the other."""
+    _medians(pair, samples // 4)  # warm-up
     measured = [_medians(pair, samples) for _ in range(rounds)]
     return [one / other for one, other in measured]
 
@@ -99,8 +99,8 @@ def _medians(pair: Pair, samples: int) -> tuple[float, float]:
 def _time(check: Callable[[web.Request], Coroutine[Any, Any, object]], request: web.Request) -> int:
     began = time.perf_counter_ns()
     with suppress(ServiceError):
-        check(request).send(None)  # it waits for nothing
-        raise AssertionError("it was let in")
+        check(request).send(None)  # it never suspends
+        raise AssertionError("the request was not refused")
     return time.perf_counter_ns() - began
 
 
@@ -128,16 +128,16 @@ def _ticket(ring: Keyring) -> TicketId:
 
 
 def _poll(app: web.Application, ticket: str, secret: str) -> Refusal:
-    request = _asked(app, ticket, secret)
+    request = _request(app, ticket, secret)
     return lambda: request
 
 
 def _polls(app: web.Application, tickets: Iterator[str], secret: str) -> Refusal:
-    """Ask for the next ticket each time."""
-    return lambda: _asked(app, next(tickets), secret)
+    """Return requests for one ticket after another."""
+    return lambda: _request(app, next(tickets), secret)
 
 
-def _asked(app: web.Application, ticket: str, secret: str) -> web.Request:
+def _request(app: web.Application, ticket: str, secret: str) -> web.Request:
     headers, path = {"Authorization": f"Bearer {secret}"}, f"/v1/tickets/{ticket}"
     return make_mocked_request("GET", path, headers=headers, app=app, match_info={"ticket": ticket})
 
@@ -161,5 +161,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1000, help="refusals of each kind in a round (1000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
-    asked = parser.parse_args()
-    main(samples=asked.samples, rounds=asked.rounds)
+    arguments = parser.parse_args()
+    main(samples=arguments.samples, rounds=arguments.rounds)

@@ -1,8 +1,8 @@
-"""What a waiting browser costs, and how soon it hears of a scan while thousands wait: `python -m bench.waiters`.
+"""Measures the memory of a waiting browser, and its latency while thousands wait: `python -m bench.waiters`.
 
-Memory is what a process grows by for a stream, beside a bare handler that prepares a stream and awaits a future.
-A scan is timed from sending WeChat's push until its browser has read the event, the commit in between. Both ends
-are in this process, so there is one clock. Beside it, a bare handler that passes a push's body to a stream.
+Memory is the growth of the process per stream; the baseline is a handler that opens a stream and awaits a future.
+Latency is the time from sending WeChat's push, through the commit, until the browser has read the event; the
+baseline is a handler that writes the body of a push to a stream. This process does both ends with one clock.
 """
 
 import argparse
@@ -21,23 +21,23 @@ from bench.processes import Server
 
 _WORD: Final = b'"bound"'
 _FIRST: Final = 0.2
-"""The share of streams that is open before memory is read: they fill the holes that starting left in the heap."""
+"""The share of streams that is opened before memory is measured, to fill the free parts of the heap."""
 _SETTLE: Final = 1.0
 _KIB: Final = 1024
-_PATIENCE: Final = 10.0
+_TIMEOUT: Final = 10.0
 _SHARES: Final = (0.50, 0.95, 0.99, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was measured of one server."""
+    """The measurements of one server."""
 
     memory: float
-    """Bytes a stream."""
+    """Bytes per stream."""
     opening: float
-    """Seconds to open them all."""
-    hearing: list[float]
-    """Seconds from push to browser, of those that were heard of."""
+    """Seconds to open all streams."""
+    latencies: list[float]
+    """Seconds from push to browser, of the pushes that arrived."""
 
 
 async def main(*, waiters: int, pushes: int, rate: float) -> None:
@@ -46,7 +46,7 @@ async def main(*, waiters: int, pushes: int, rate: float) -> None:
     processes.allow_files(waiters + pushes + 1000)
     with processes.folder() as place:
         async with processes.wechat(place, people=pushes) as wechat:
-            # Another process made the tickets: the measured one starts without what that leaves in a heap.
+            # Another process creates the tickets, so that the measured one starts with a fresh heap.
             async with processes.service(place, wechat=wechat) as service:
                 tickets = await fixtures.tickets(service, waiters)
             bare = await _bare(place, tickets, pushes=pushes, rate=rate)
@@ -61,19 +61,19 @@ async def _ours(service: Server, tickets: Sequence[Ticket], *, pushes: int, rate
         memory, opening = await _fill(service, crowd, [ticket.ask(suffix="/events") for ticket in tickets])
         chosen = range(0, len(tickets), len(tickets) // pushes)[:pushes]
         scans = [fixtures.scan(tickets[number], person) for person, number in enumerate(chosen)]
-        hearing = await _push(service, scans, [crowd.browsers[number] for number in chosen], rate=rate)
-    return Found(memory, opening, hearing)
+        latencies = await _push(service, scans, [crowd.browsers[number] for number in chosen], rate=rate)
+    return Found(memory, opening, latencies)
 
 
 async def _bare(place: Path, tickets: Sequence[Ticket], *, pushes: int, rate: float) -> Found:
     async with processes.bare(place) as server:
-        with _crowd() as crowd, _crowd() as told:
+        with _crowd() as crowd, _crowd() as notified:
             memory, opening = await _fill(server, crowd, [ticket.ask(under="/stream") for ticket in tickets])
             chosen = tickets[:pushes]
-            await told.enter(server.port, [ticket.ask(under="/told") for ticket in chosen], word=_WORD)
-            words = [load.request("POST", f"/tell/{ticket.id}", body=_WORD) for ticket in chosen]
-            hearing = await _push(server, words, told.browsers, rate=rate)
-    return Found(memory, opening, hearing)
+            await notified.enter(server.port, [ticket.ask(under="/wait") for ticket in chosen], word=_WORD)
+            words = [load.request("POST", f"/notify/{ticket.id}", body=_WORD) for ticket in chosen]
+            latencies = await _push(server, words, notified.browsers, rate=rate)
+    return Found(memory, opening, latencies)
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def _crowd() -> Iterator[Crowd]:
 
 
 async def _fill(server: Server, crowd: Crowd, requests: Sequence[bytes]) -> tuple[float, float]:
-    """Open a stream for each request; return the bytes that each has cost, and the seconds that all took."""
+    """Open a stream for each request; return the bytes per stream and the seconds for all."""
     began, first = perf_counter(), int(len(requests) * _FIRST)
     await crowd.enter(server.port, requests[:first], word=_WORD)
     before = await _settled(server)
@@ -103,15 +103,15 @@ async def _settled(server: Server) -> int:
 async def _push(
     server: Server, requests: Sequence[bytes], browsers: Sequence[Browser], *, rate: float
 ) -> list[float]:
-    """Send the requests at that rate; return the seconds from each to when its browser heard, if ever it did."""
+    """Send the requests at that rate; return the seconds until the browser of each was notified, if it was."""
     began = perf_counter()
 
     async def one(number: int) -> float:
         await asyncio.sleep(max(0.0, began + number / rate - perf_counter()))
         sent = perf_counter()
         await load.drive(server.port, [requests[number]], connections=1)
-        await asyncio.wait([browsers[number].told], timeout=_PATIENCE)
-        return browsers[number].heard_at - sent
+        await asyncio.wait([browsers[number].notified], timeout=_TIMEOUT)
+        return browsers[number].notified_at - sent
 
     return [seconds for seconds in await asyncio.gather(*map(one, range(len(requests)))) if seconds < NEVER]
 
@@ -119,17 +119,17 @@ async def _push(
 def _report(ours: Found, bare: Found) -> str:
     rows = [
         (
-            who,
+            server,
             f"{found.memory / _KIB:.1f}",
             f"{found.opening:.1f}",
-            f"{len(found.hearing)}",
-            *(figures.milliseconds(found.hearing, share) for share in _SHARES),
+            f"{len(found.latencies)}",
+            *(figures.milliseconds(found.latencies, share) for share in _SHARES),
         )
-        for who, found in (("service", ours), ("bare aiohttp", bare))
+        for server, found in (("service", ours), ("bare aiohttp", bare))
     ]
     more = ("service - bare", f"{(ours.memory - bare.memory) / _KIB:+.1f}", *[""] * 6)
     return figures.table(
-        ("", "KiB each", "s to open all", "heard", "p50 ms", "p95 ms", "p99 ms", "max ms"), *rows, more
+        ("", "KiB each", "s to open all", "received", "p50 ms", "p95 ms", "p99 ms", "max ms"), *rows, more
     )
 
 

@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own, with people who follow already: `python -m bench.wechat PEOPLE`."""
+"""Runs the sandbox as a process with existing followers: `python -m bench.wechat PEOPLE`."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ ACCOUNT: Final = OfficialAccount(
 
 
 def openid(number: int) -> str:
-    """Return what the account calls the follower with that number."""
+    """Return the openid of the follower with this number."""
     return _person(number).openid(ACCOUNT.appid)
 
 
@@ -29,9 +29,9 @@ def _person(number: int) -> Person:
 
 async def _serve(people: int) -> None:
     app = make_app([ACCOUNT], public_url="http://weixin.qq.com")
-    desk = app[SANDBOX].state()
+    state = app[SANDBOX].state()
     for number in range(people):
-        desk.contact(_person(number)).following = True
+        state.contact(_person(number)).following = True
     await listen(app)
 
 

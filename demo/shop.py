@@ -1,4 +1,4 @@
-"""A shop as an integrator would write it. Forms end in a redirect; whoever signs in does so on a new session."""
+"""An example shop that integrates scanbind. Forms answer with a redirect; each sign-in starts a new session."""
 
 import hashlib
 import re
@@ -16,27 +16,27 @@ from urllib.parse import parse_qsl
 from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth, web
 
 WEB: Final = Path(__file__).parent / "web"
-PART: Final = re.compile(r"<!--(\w+)-->(.*?)<!--/-->", re.DOTALL)  # what the page shows at times
-TWICE: Final = re.compile(r"\[\[(?P<en>.*?)\|(?P<zh>.*?)\]\]")  # what it says in either language
-READY: Final = ("anna", "ben")  # there from the start; id, name and password are the same
-GUARD: Final = {"X-Frame-Options": "DENY", "Cache-Control": "no-store"}  # the other guards are in shop.html
+PART: Final = re.compile(r"<!--(\w+)-->(.*?)<!--/-->", re.DOTALL)  # optional parts of the page
+TWICE: Final = re.compile(r"\[\[(?P<en>.*?)\|(?P<zh>.*?)\]\]")  # its texts in both languages
+READY: Final = ("anna", "ben")  # initial users; id, name and password are the same
+GUARD: Final = {"X-Frame-Options": "DENY", "Cache-Control": "no-store"}  # the content policy is in shop.html
 scrypt: Final = partial(hashlib.scrypt, n=2**14, r=8, p=1)
-Act = Callable[["Visitor", dict[str, str]], Awaitable[tuple["Visitor", str]]]  # who they are then, and go where
+Act = Callable[["Visitor", dict[str, str]], Awaitable[tuple["Visitor", str]]]  # with the redirect address
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    id: str = ""  # what scanbind is told; never another person's later on, as a name might be
+    id: str = ""  # sent to scanbind; never reused for another user, as a name might be
     name: str = ""
-    digest: bytes = b""  # of the password, salted with the id; none: WeChat is the only way in
+    digest: bytes = b""  # of the password, salted with the id; empty: the user signs in with WeChat only
 
 
 @dataclass(slots=True)
 class Visitor:
     user: User | None = None
-    registration: str = ""  # a WeChat scanned here that nobody has yet
+    registration: str = ""  # of a WeChat that scanned here and is not bound to a user
     cookie: str = field(default_factory=token_urlsafe)
-    state: str = field(default_factory=token_urlsafe)  # goes with a login, must come back with its code
+    state: str = field(default_factory=token_urlsafe)  # sent with a login; its one-time code must return it
 
 
 class Shop:
@@ -47,7 +47,7 @@ class Shop:
         self.visitors: dict[str, Visitor] = {}
 
     async def ask(self, method: str, path: str, **body: object) -> Any:
-        """Return what scanbind answers; None when it refuses or is away."""
+        """Call scanbind's API and return the JSON; None when it refuses or cannot be reached."""
         url, timeout = f"{self.values['scanbind']}/v1/{path}", ClientTimeout(10)
         try:
             async with ClientSession(headers=self.auth, timeout=timeout, raise_for_status=True) as http:
@@ -56,7 +56,7 @@ class Shop:
             return None
 
     async def answer(self, request: web.Request, *, act: Act | None = None) -> web.Response:
-        """Do what a form says, or show the page, to the visitor whose cookie it is."""
+        """Process a form, or show the page, for the visitor with this cookie."""
         cookie, asked = request.cookies.get("shop", ""), request.headers.get("Accept-Language", "")
         visitor = self.visitors.get(cookie) or Visitor()
         lang = (request.query.get("lang") or request.cookies.get("lang") or asked)[:2]
@@ -64,7 +64,7 @@ class Shop:
         if act is None:
             response = await self.page(visitor, notice=f"say_{request.query.get('say')}", **values)
         elif request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
-            raise web.HTTPForbidden  # another site's page sent this form (CSRF)
+            raise web.HTTPForbidden  # sent by a page of another site (CSRF)
         else:
             try:
                 body = (await request.read()).decode()
@@ -74,7 +74,7 @@ class Shop:
             form = dict.fromkeys(("name", "password", "code", "join"), "") | dict(fields) | values
             visitor, place = await act(visitor, {**form, "here": str(request.url.origin())})
             response = web.Response(status=303, headers={"Location": place})
-        if "lang" in request.query:  # asked for once, meant from then on
+        if "lang" in request.query:  # remember the choice
             response.set_cookie("lang", values["lang"], httponly=True, samesite="Lax")
         if visitor.cookie != cookie:
             self.visitors.pop(cookie, None)
@@ -83,10 +83,10 @@ class Shop:
         return response
 
     async def page(self, visitor: Visitor, *, lang: str, way: str, notice: str) -> web.Response:
-        """Show visitors the ways in, and users their account and its WeChat."""
+        """Show the login or signup forms to visitors, and to users their account and its WeChat binding."""
         user, waiting = visitor.user or User(), ("joins", f"{way}_new") if visitor.registration else ()
-        told = await self.ask("GET", f"bindings/{user.id}") if visitor.user else None
-        since = "".join(one["bound_at"][:10] for one in told["bindings"]) if told else ""
+        answer = await self.ask("GET", f"bindings/{user.id}") if visitor.user else None
+        since = "".join(one["bound_at"][:10] for one in answer["bindings"]) if answer else ""
         account = ("user", "bound" if since else "unbound")
         parts = {notice, *(account if visitor.user else ("visitor", way, *waiting))}
         values = {**self.values, "way": way, "name": user.name, "state": visitor.state, "since": since}
@@ -100,43 +100,43 @@ class Shop:
         digest = await to_thread(scrypt, form["password"].encode(), salt=user.id.encode())
         if not compare_digest(digest, user.digest):
             return visitor, "/login?say=wrong"
-        # Somebody else may have scanned here and left: their WeChat must not come to open this account unasked.
+        # Another person may have scanned in this browser before: bind their WeChat only if the user asks for it.
         return await self.enter(visitor if form["join"] else Visitor(), user)
 
     async def sign_up(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
-        """Make an account; one made for a WeChat needs no password."""
+        """Create a user, who needs no password if a WeChat scanned here."""
         name, password, salt = form["name"], form["password"].encode(), token_urlsafe()
         user = User(salt, name, await to_thread(scrypt, password, salt=salt.encode()) if password else b"")
         wrong = not 0 < len(name) <= 64 or not (password or visitor.registration) or len(self.users) >= 10_000
         if wrong or self.users.setdefault(name, user) is not user:
             return visitor, "/signup?say=taken"
-        # As above; but without a password WeChat is the only way in, so it is meant.
+        # As above; but without a password WeChat is the only way to sign in, so the user asks for it.
         return await self.enter(visitor if form["join"] or not password else Visitor(), user)
 
     async def enter(self, visitor: Visitor, user: User) -> tuple[Visitor, str]:
-        """Sign *user* in on a new session, and bind the WeChat that waits."""
+        """Sign *user* in on a new session, and bind the WeChat that scanned here."""
         token = visitor.registration
         bound = not token or await self.ask("POST", "bindings", user_id=user.id, registration=token)
         if not bound and not user.digest:
-            del self.users[user.name]  # nobody could ever enter it
+            del self.users[user.name]  # without a password or WeChat it is unusable
             return Visitor(), "/signup?say=again"
         return Visitor(user), "/" if bound else "/?say=again"
 
     async def scanned(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
-        """Take the code of a confirmed scan: sign its user in, or offer somebody new an account."""
-        told = await self.ask("POST", "exchange", code=form["code"])
-        if not told or told["state"] != visitor.state:  # or others could slip their own login to this visitor
+        """Exchange the one-time code of a login: sign its user in, or offer a new one to sign up."""
+        login = await self.ask("POST", "exchange", code=form["code"])
+        if not login or login["state"] != visitor.state:  # an attacker could submit the code of their own login
             return visitor, "/login?say=again"
-        if told["outcome"] == "register":
-            visitor.registration = told["registration"]
+        if login["outcome"] == "register":
+            visitor.registration = login["registration"]
             return visitor, "/signup"
-        if user := next((user for user in self.users.values() if user.id == told["user_id"]), None):
+        if user := next((user for user in self.users.values() if user.id == login["user_id"]), None):
             return Visitor(user), "/"
-        await self.ask("DELETE", f"bindings/{told['user_id']}")  # of an account before a restart
+        await self.ask("DELETE", f"bindings/{login['user_id']}")  # of a user that a restart has lost
         return visitor, "/login?say=again"
 
     async def portal(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
-        """Send a user to the portal, where WeChat is connected and disconnected."""
+        """Redirect the user to the portal, which connects and disconnects WeChat."""
         user = visitor.user or User()
         about = {"user_id": user.id, "account_name": user.name, "only_login": not user.digest}
         session = await self.ask("POST", "portal-sessions", **about, return_url=form["here"], lang=form["lang"])

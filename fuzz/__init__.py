@@ -1,5 +1,5 @@
-"""Inputs nobody would think of, sent through the whole service: `make fuzz`. Only WeChat's API is emulated.
+"""Fuzzes the HTTP endpoints of the whole service: `make fuzz`. Only WeChat's API is emulated.
 
-`python -m fuzz.callback`, `fuzz.tickets` and `fuzz.bodies` are the doors that strangers reach. Each run is one
-request through the real application on real stores, and is judged: see `fuzz.judge`.
+`python -m fuzz.callback`, `fuzz.tickets` and `fuzz.bodies` are the targets. Each run sends one request through the
+real application on real stores, and checks the response, the log and the writes to the stores (`fuzz.target`).
 """

@@ -1,4 +1,4 @@
-"""What a site's back end sends: `python -m fuzz.bodies`. What is accepted can be read back, and is all."""
+"""The API of a site's back end: `python -m fuzz.bodies`. A request may write what it asks for and nothing else."""
 
 import json
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ _GROWS: Final[Mapping[bytes, AbstractSet[str]]] = {
     b"/v1/bindings": frozenset({"bindings", "history", "followers", "redis"}),
     b"/v1/portal-sessions": frozenset({"portal_sessions"}),
 }
-"""What an accepted request may write: at most one row more of each table."""
+"""Path -> what an accepted request may write: at most one more row in each table."""
 
 
 async def check(run: Run) -> None:
-    """Raise Fault when more was written than was asked for, or what was accepted is not there."""
+    """Raise Fault when a request wrote more than it may, or when what it created cannot be read back."""
     path = run.filled.address.partition(b"?")[0]
     allowed = _GROWS.get(path, frozenset())
     tables = {name: rows for name, rows in run.moved.items() if name != "redis"}
@@ -30,26 +30,26 @@ async def check(run: Run) -> None:
         await _read_back(run, path, json.loads(run.answer.body))
 
 
-async def _read_back(run: Run, path: bytes, told: dict[str, Any]) -> None:
-    asked = json.loads(run.filled.body)
+async def _read_back(run: Run, path: bytes, answer: dict[str, Any]) -> None:
+    body = json.loads(run.filled.body)
     if path == b"/v1/tickets":
-        ticket = await run.props.call("GET", f"/v1/tickets/{told['ticket']}", bearer=told["secret"])
-        _same((ticket["purpose"], ticket["status"]), (asked["purpose"], "pending"))
+        ticket = await run.props.call("GET", f"/v1/tickets/{answer['ticket']}", bearer=answer["secret"])
+        _same((ticket["purpose"], ticket["status"]), (body["purpose"], "pending"))
     elif path == b"/v1/bindings":
-        _same(told["user_id"], asked["user_id"])
-        address = f"/v1/bindings/{quote(asked['user_id'], safe='')}"
+        _same(answer["user_id"], body["user_id"])
+        address = f"/v1/bindings/{quote(body['user_id'], safe='')}"
         bindings = (await run.props.call("GET", address, client="club"))["bindings"]
-        _same([one["openid"] for one in bindings if one["account"] == told["account"]], [told["openid"]])
+        _same([one["openid"] for one in bindings if one["account"] == answer["account"]], [answer["openid"]])
     elif path == b"/v1/portal-sessions":
-        address = f"/v1/portal-sessions/{told['token'].partition('.')[0]}"
-        opened = await run.props.call("POST", f"{address}/open", bearer=told["token"])
+        address = f"/v1/portal-sessions/{answer['token'].partition('.')[0]}"
+        opened = await run.props.call("POST", f"{address}/open", bearer=answer["token"])
         visit = await run.props.call("GET", address, bearer=opened["secret"])
-        _same(visit["only_login"], asked.get("only_login", False))
+        _same(visit["only_login"], body.get("only_login", False))
 
 
-def _same(found: object, due: object) -> None:
-    if found != due:
-        raise Fault(f"{found!r} is there instead of {due!r}")
+def _same(found: object, expected: object) -> None:
+    if found != expected:
+        raise Fault(f"{found!r} was stored instead of {expected!r}")
 
 
 DOOR: Final = Door(

@@ -1,6 +1,6 @@
-"""WeChat's door, in each mode: `python -m fuzz.callback`. Only a push that proves itself changes anything.
+"""WeChat's callback, in each mode: `python -m fuzz.callback`. Only a correctly signed push may write.
 
-A part of the inputs is sealed with the accounts' own keys (`fuzz.sealing`), so what is inside is fuzzed as well.
+Some inputs are encrypted with the accounts' own keys (`fuzz.sealing`), so that their contents are fuzzed as well.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ from fuzz.target import Door, Run
 
 
 async def check(run: Run) -> None:
-    """Raise Fault when a push changed something that its account had no reason to believe."""
+    """Raise Fault when a push wrote to the stores without a valid signature."""
     if run.moved and not sealing.proves(run.filled):
         raise Fault(f"{dict(run.moved)} was written by a push that proves nothing")
 

@@ -1,9 +1,9 @@
-"""One request as a file that people can read: method and target, headers, an empty line, the body.
+"""A request in a readable file: method and target, headers, an empty line, the body.
 
-Every sequence of bytes is a case, and one whole request: length and connection are written here, and what would be
-no HTTP is mended, since aiohttp would refuse it before the service sees it. What only a running service knows is
-named: `$ticket$` stands for one that is there, `$ticket~3$` for it with its character 3 changed, `$ticket<3$` for
-its first three characters, `$pad<70000$` for that many letters.
+Every sequence of bytes is a case, and one whole request: Content-Length and Connection are added, and invalid HTTP
+is repaired, because aiohttp would refuse it before it reaches the service. Names stand for values of the running
+service: `$ticket$` is an existing ticket, `$ticket~3$` the same with character 3 changed, `$ticket<3$` its first
+three characters, `$pad<70000$` that many letters.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final, Self
 
 _NAMED: Final = re.compile(rb"\$([a-z_]{1,24})(?:([~<])([0-9]{1,6}))?\$")
 _MOST_NAMED: Final = 16
-"""Names that are filled in, at most: each may stand for much."""
+"""How many names are replaced at most, because each value may be large."""
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _METHODS: Final = _SAFE | {b"POST", b"DELETE", b"PUT", b"PATCH"}
@@ -25,7 +25,7 @@ _UNBROKEN: Final = bytes.maketrans(_CONTROLS, b" " * 33)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request; header lines are kept as they stand."""
+    """A request with unparsed header lines."""
 
     method: bytes
     target: bytes
@@ -34,7 +34,7 @@ class Case:
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        """Read any bytes as a case; what is missing is empty, and the method then GET or POST."""
+        """Parse any bytes as a case; missing parts are empty, and a missing method becomes GET or POST."""
         head, _, body = data.partition(b"\n\n")
         first, *headers = head.split(b"\n")
         method, _, target = first.partition(b" ")
@@ -44,22 +44,22 @@ class Case:
 
     @property
     def reads(self) -> bool:
-        """Tell whether it only asks, by its method."""
+        """Whether its method only reads."""
         return self.method in _SAFE
 
     @property
     def address(self) -> bytes:
-        """The target as it travels."""
+        """The target as it is sent."""
         target = self.target.translate(_UNSPLIT)
         return target if target.startswith(b"/") else b"/" + target
 
     def names(self) -> frozenset[str]:
-        """Return what it names, changed or not."""
+        """Return the names in it, with or without a change."""
         whole = b"\n".join((self.target, *self.headers, self.body))
         return frozenset(match[1].decode() for match in _NAMED.finditer(whole))
 
     def filled(self, values: Mapping[str, bytes]) -> Self:
-        """Return the case with *values* for the names in it; unknown names stay."""
+        """Return the case with names replaced by *values*; unknown names stay."""
         left = _MOST_NAMED
 
         def fill(text: bytes) -> bytes:
@@ -72,7 +72,7 @@ class Case:
         return replace(self, target=target, headers=tuple(map(fill, self.headers)), body=body)
 
     def wire(self) -> bytes:
-        """Write the request as it travels."""
+        """Serialize the request."""
         lines = [b"%b %b HTTP/1.1" % (self.method, self.address), b"Host: fuzz.example", *self._headers()]
         lines += [b"Content-Length: %d" % len(self.body), b"Connection: close", b"", b""]
         return b"\r\n".join(lines) + self.body

@@ -1,4 +1,4 @@
-"""Who takes part: an account of each mode, and two sites. Values only."""
+"""The accounts and clients of the fuzzed service: one account of each mode, two sites. Values only."""
 
 from dataclasses import replace
 from typing import Final

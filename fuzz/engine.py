@@ -1,6 +1,6 @@
-"""The command of every door: fuzz with atheris for a number of runs, or send single cases again.
+"""The command line of each target: fuzz with atheris for a number of runs, or send single cases again.
 
-Exits with 1 at the first fault, after keeping the case and saying how to send it again.
+At the first fault, saves the case, prints how to send it again, and exits with 1.
 """
 
 import argparse
@@ -31,13 +31,13 @@ _FOUND: Final = Path("build/fuzz")
 _INSTRUMENTED: Final = ("handlers", "models", "service")
 _OPTIONS: Final = ("-mutate_depth=2", "-handle_int=0", "-handle_term=0")
 _LONGEST: Final = 4096
-"""Bytes of a case; what is larger is named in it."""
+"""The size limit of a case in bytes; larger values are names in it."""
 
 
 @asynccontextmanager
 async def opened(door: Door) -> AsyncIterator[Trial]:
-    """Start a service with everything in it that cases name, and open *door*."""
-    from fuzz import service  # noqa: PLC0415 - instrumented first
+    """Start a service that contains what cases name, and yield the trial of *door*."""
+    from fuzz import service  # noqa: PLC0415 - must be instrumented first
 
     with journal() as kept:
         async with service.running() as running:
@@ -48,13 +48,13 @@ async def opened(door: Door) -> AsyncIterator[Trial]:
 
 
 def main(door: Door) -> None:
-    """Do as the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m fuzz.{door.name}")
     parser.add_argument("--runs", type=int, default=200_000)
     parser.add_argument(
-        "--seed", type=int, default=1, help="the same for the same inputs, as far as answers agree"
+        "--seed", type=int, default=1, help="the same seed repeats the inputs, as far as responses agree"
     )
-    parser.add_argument("cases", nargs="*", type=Path, metavar="FILE", help="send these again, and nothing else")
+    parser.add_argument("cases", nargs="*", type=Path, metavar="FILE", help="send these cases again and exit")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if given.cases:
@@ -63,7 +63,7 @@ def main(door: Door) -> None:
 
 
 def cases(door: str) -> list[Path]:
-    """Return the files a door begins with."""
+    """Return the corpus files of a target."""
     return sorted((CORPUS / door).iterdir())
 
 
@@ -82,7 +82,7 @@ async def _again(door: Door, files: Sequence[Path]) -> int:
 
 
 class _Fuzzing:
-    """The runs of one process, counted; the service ends with the last of them."""
+    """Executes and counts the runs of one process, and stops the service after the last."""
 
     def __init__(self, door: Door, *, runs: int) -> None:
         self._door, self._left = door, runs
@@ -93,14 +93,14 @@ class _Fuzzing:
         self._began = time.monotonic()
 
     def __call__(self, data: bytes) -> None:
-        """Do one run; libFuzzer ends the process after the last, so what is to be done then is done here."""
+        """Execute one run. Cleans up after the last one, because libFuzzer then ends the process."""
         if not self._left:
-            return  # libFuzzer counts otherwise, and runs a few more
+            return  # libFuzzer counts differently and runs a few more
         try:
             answer = self._loop.run_until_complete(self._trial.run(data))
-        except BaseException as e:  # noqa: BLE001 - whatever it was, libFuzzer would leave the stores running
+        except BaseException as e:  # noqa: BLE001 - libFuzzer would leave the stores running after any exception
             self._close()
-            os._exit(_told(self._door, data, e))
+            os._exit(_report_fault(self._door, data, e))
         self._statuses[answer.status] += 1
         self._left -= 1
         if not self._left:
@@ -113,14 +113,16 @@ class _Fuzzing:
     def _report(self) -> None:
         seconds, runs = time.monotonic() - self._began, self._statuses.total()
         statuses = ", ".join(f"{status}: {count}" for status, count in sorted(self._statuses.items()))
-        print(f"{self._door.name}: {runs} runs, {runs / seconds:.0f}/s, no fault; answers {statuses}", flush=True)
+        print(f"{self._door.name}: {runs} runs, {runs / seconds:.0f}/s, no fault; statuses {statuses}", flush=True)
 
 
 def _fuzz(door: Door, *, runs: int, seed: int) -> None:
     try:
-        import atheris  # noqa: PLC0415 - not everywhere, and only needed here
+        import atheris  # noqa: PLC0415 - not available on every platform
     except ImportError:
-        sys.exit("atheris is needed, which is made for Linux on x86-64: `make fuzz` installs it there")
+        sys.exit(
+            "fuzzing needs atheris, which exists for Linux on x86-64 only: run `make fuzz` there to install it"
+        )
     with atheris.instrument_imports(include=list(_INSTRUMENTED), enable_loader_override=False):
         importlib.import_module("fuzz.service")
     fuzzing = _Fuzzing(door, runs=runs)
@@ -128,7 +130,7 @@ def _fuzz(door: Door, *, runs: int, seed: int) -> None:
     seeds = [file.read_bytes() for file in cases(door.name)]
 
     def blind(data: bytes, size: int) -> bytes:
-        return bytes(atheris.Mutate(data, size))  # looked up late: Fuzz() puts another one there
+        return bytes(atheris.Mutate(data, size))  # looked up on each call, because Fuzz() replaces it
 
     mutator = Mutator(words, seeds, blind=blind)
     found = _FOUND / door.name
@@ -139,8 +141,8 @@ def _fuzz(door: Door, *, runs: int, seed: int) -> None:
     atheris.Fuzz()
 
 
-def _told(door: Door, data: bytes, error: BaseException) -> int:
-    """Keep the case, say what went wrong and how to see it again; return the exit status."""
+def _report_fault(door: Door, data: bytes, error: BaseException) -> int:
+    """Save the case, print the fault and how to reproduce it; return the exit status."""
     if not isinstance(error, Exception):
         return 130
     _FOUND.mkdir(parents=True, exist_ok=True)

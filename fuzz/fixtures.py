@@ -1,4 +1,4 @@
-"""What cases name: tickets, secrets, codes and sessions that are really there, and made anew once used."""
+"""The values that cases name: existing tickets, secrets, one-time codes and sessions, replaced once used."""
 
 import base64
 import itertools
@@ -19,12 +19,12 @@ USER: Final = "user-1"
 
 
 def basic(client: str) -> str:
-    """Return the credentials of a client's back end, as they follow the word Basic."""
+    """Return the credentials of a client's back end for `Authorization: Basic`."""
     return base64.b64encode(f"{client}:{CLIENTS[client]}".encode()).decode()
 
 
 class Props:
-    """The values for a case's names; some are used up by a case, and then `renew` makes others."""
+    """The values of the names in cases; `renew` replaces those that a case has used up."""
 
     def __init__(self, service: "Service") -> None:
         self._service = service
@@ -48,7 +48,7 @@ class Props:
         }
 
     async def renew(self, names: Iterable[str] | None = None) -> None:
-        """Make anew whatever belongs to *names*; everything when none are given."""
+        """Replace the values of *names*, and those created together with them; all when None."""
         for group, make in self._makers.items():
             if names is None or not group.isdisjoint(names):
                 self.values |= {name: value.encode() for name, value in (await make()).items()}
@@ -56,9 +56,9 @@ class Props:
     async def call(
         self, method: str, path: str, body: Any = None, *, client: str = "shop", bearer: str = ""
     ) -> Any:
-        """Call the service as a client's back end, or with a bearer secret; return the JSON of a good answer.
+        """Call the service as a client's back end, or with a bearer secret; return the JSON of the response.
 
-        Raises RuntimeError for any other: then nothing can be fuzzed.
+        Raises RuntimeError for an error response, without which no fuzzing is possible.
         """
         proof = f"Bearer {bearer}" if bearer else f"Basic {basic(client)}"
         headers = (f"Authorization: {proof}".encode(), b"Content-Type: application/json")
@@ -78,7 +78,7 @@ class Props:
 
     async def _bind(self) -> Made:
         made = await self.call("POST", "/v1/tickets", {"purpose": "bind", "user_id": USER, "refresh": True})
-        # A bind's code carries the ticket and a short user id (models/scene.py).
+        # The scene of a bind ticket is the ticket id and, if it is short, the user id (models/scene.py).
         return {"bind_ticket": made["ticket"], "bind_secret": made["secret"], "scene": made["ticket"] + USER}
 
     async def _link(self) -> Made:
@@ -92,7 +92,7 @@ class Props:
         return {"session": link["link_session"], "session_secret": opened["secret"]}
 
     async def _code(self) -> Made:
-        """Have somebody new scan a login of the club, which asks nothing."""
+        """Scan a login of the club, which needs no confirmation, as a new follower."""
         made = await self.call("POST", "/v1/tickets", {"purpose": "login"}, client="club")
         fields = {
             "ToUserName": ACCOUNTS["safe"].gh_id,

@@ -1,4 +1,4 @@
-"""What is logged during a run: no error, and no traceback of any level."""
+"""Checks that a run logs no error, and no traceback at any level."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from fuzz.response_checks import Fault
 
 
 class Journal(logging.Handler):
-    """Keeps what must not be logged: errors, and tracebacks of any level."""
+    """Collects log records that must not occur: errors, and tracebacks at any level."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -21,20 +21,20 @@ class Journal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError | ConnectionError):
-            return  # no HTTP, or the caller left: kept out of the log as well (service/observability/logs.py)
+            return  # invalid HTTP or a closed connection: service/observability/logs.py drops it as well
         if record.levelno >= logging.ERROR or error:
             self.faults.append(f"{record.levelname} {record.name}: {record.getMessage()} {error!r}")
 
     def check(self) -> None:
-        """Raise Fault when something was logged that must not be."""
+        """Raise Fault when an error or a traceback was logged."""
         if self.faults:
-            told, self.faults = self.faults, []
-            raise Fault("in the log: " + "; ".join(told))
+            faults, self.faults = self.faults, []
+            raise Fault("in the log: " + "; ".join(faults))
 
 
 @contextmanager
 def journal() -> Iterator[Journal]:
-    """Listen to all loggers for as long as the context lasts."""
+    """Collect the records of all loggers within the context."""
     root, kept = logging.getLogger(), Journal()
     level = root.level
     root.addHandler(kept)

@@ -1,4 +1,4 @@
-"""From one case to another that is a little different. Knows the words of a door, and not what they mean."""
+"""Mutates cases, with a dictionary of words for each target."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ _TOKEN: Final = re.compile(rb'"[^"\n]*"|<[^>\n]*>|\$[a-z_~<0-9]+\$|[A-Za-z0-9_.-
 _MIDDLE: Final = b"\n\n"
 _QUOTES: Final = ((b'"', b'"'), (b"<![CDATA[", b"]]>"))
 _FITTED: Final = 0.7
-"""How often a word gets the quotes of what it replaces, so that the whole stays readable."""
+"""The probability that a word gets the quotes of the token it replaces, so that the document stays well-formed."""
 _MOST_AT_ONCE: Final = 3
 _FRESH, _INSIDE, _BLIND, _ONCE_MORE = 0.6, 0.8, 0.3, 0.3
-"""How often one begins anew, changes the body alone, goes without words, and makes one more change."""
+"""Probabilities: start from a seed, change only the body, mutate without words, make one more change."""
 
 Way = Callable[[bytes, Random], bytes]
 
 
 class Mutator:
-    """Changes cases: *blind* (libFuzzer's own) and by words, tokens and lines, which the draw decides."""
+    """Mutates cases at random: with *blind*, which is libFuzzer's own mutation, or by words, tokens and lines."""
 
     def __init__(
         self, words: Sequence[bytes], seeds: Sequence[bytes], *, blind: Callable[[bytes, int], bytes]
@@ -27,7 +27,7 @@ class Mutator:
         self._ways: tuple[Way, ...] = (self._insert, self._replace, self._replace, self._drop, self._twice)
 
     def __call__(self, data: bytes, max_size: int, seed: int) -> bytes:
-        """Return a case of at most *max_size* bytes; the same for the same *seed*."""
+        """Return a mutated case of at most *max_size* bytes, determined by *seed*."""
         draw = Random(seed)
         if draw.random() < _FRESH:
             data = draw.choice(self._seeds)

@@ -1,4 +1,4 @@
-"""A request into the server's own HTTP protocol and its answer out of it, without a socket."""
+"""Sends raw bytes to the server's HTTP protocol and returns the response, without a socket."""
 
 import asyncio
 from typing import Final
@@ -8,12 +8,12 @@ from typing_extensions import override
 
 from fuzz.response_checks import Answer, Fault
 
-_ANSWERED_WITHIN: Final = 6.0
+_TIMEOUT: Final = 6.0
 _PEER: Final = ("203.0.113.9", 40000)
 
 
-class _Caller(asyncio.Transport):
-    """Whoever calls: keeps what is written, and says when the server hangs up."""
+class _Client(asyncio.Transport):
+    """The client's end: stores what the server writes; `closed` is done when the server closes the connection."""
 
     def __init__(self) -> None:
         super().__init__({"peername": _PEER})
@@ -39,7 +39,7 @@ class _Caller(asyncio.Transport):
 
     @override
     def pause_reading(self) -> None:
-        """Everything was said at once; there is nothing to hold back."""
+        """Do nothing: the whole request was sent at once."""
 
     @override
     def resume_reading(self) -> None:
@@ -47,18 +47,18 @@ class _Caller(asyncio.Transport):
 
 
 async def ask(server: web.Server, request: bytes) -> Answer:
-    """Send *request*, which asks for the connection to be closed, and return the answer.
+    """Send *request*, which must contain `Connection: close`, and return the response.
 
-    Raises Fault when there is none in time.
+    Raises Fault on timeout.
     """
-    caller, protocol = _Caller(), server()
-    protocol.connection_made(caller)
+    client, protocol = _Client(), server()
+    protocol.connection_made(client)
     protocol.data_received(request)
     try:
-        async with asyncio.timeout(_ANSWERED_WITHIN):
-            await caller.closed
+        async with asyncio.timeout(_TIMEOUT):
+            await client.closed
     except TimeoutError as e:
-        raise Fault(f"not answered within {_ANSWERED_WITHIN:g} s") from e
+        raise Fault(f"no response within {_TIMEOUT:g} s") from e
     finally:
         protocol.connection_lost(None)
-    return Answer.read(bytes(caller.written))
+    return Answer.read(bytes(client.written))

@@ -1,4 +1,4 @@
-"""Encrypts and signs fuzzed bodies with the accounts' real keys, as WeChat would (wechat-protocol.md 3.2)."""
+"""Encrypts and signs fuzzed bodies with the accounts' keys, as WeChat does (wechat-protocol.md 3.2)."""
 
 import re
 import time
@@ -17,10 +17,10 @@ _NONCE: Final = "123456789"
 
 
 def sealed(case: Case) -> Case:
-    """Return *case* with the query that it names, for the body that it has.
+    """Return *case* with the signed query that it names, computed for its body.
 
-    `$sealed_safe$` encrypts the body and signs what comes out, as the account safe; `$stamped_safe$` takes the
-    body for what came out, and signs it; `$signed_safe$` signs the query alone.
+    For the account safe: `$sealed_safe$` encrypts the body and signs the ciphertext; `$stamped_safe$` signs the
+    body as if it were the ciphertext; `$signed_safe$` signs only the query.
     """
     match = _WAY.search(case.target)
     if match is None:
@@ -31,17 +31,17 @@ def sealed(case: Case) -> Case:
 
 
 def proves(case: Case) -> bool:
-    """Tell whether *case*, not sealed yet, is a push that its account must believe when it can be read."""
+    """Return whether *case*, before `sealed`, becomes a push with a valid signature for its account."""
     match = _WAY.search(case.target)
     if match is None or case.method != b"POST":
         return False
     path = unquote(urlsplit(case.address.decode("latin-1")).path)
-    signed = match[1] == b"sealed" or match[2] == b"plain"  # nothing signs a plain account's body
+    signed = match[1] == b"sealed" or match[2] == b"plain"  # the body of a plain account is not signed
     return signed and path == f"/wechat/{match[2].decode()}"
 
 
 def push(account: str, fields: Fields) -> Case:
-    """Return the push that tells *fields* to an account that encrypts."""
+    """Return the encrypted push with these fields."""
     return sealed(Case(b"POST", b"/wechat/%b?$sealed_%b$" % ((account.encode(),) * 2), (), write(fields, "xml")))
 
 

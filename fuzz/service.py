@@ -25,21 +25,21 @@ from service.storage.embedded_valkey import valkey
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The service, to be asked without sockets, and its stores, to be looked at."""
+    """The service, which is called without sockets, and the monitor of its stores."""
 
     server: web.Server
     watch: Watch
 
     async def ask(self, request: bytes) -> Answer:
-        """Send one whole request. Raises Fault when it is not answered."""
+        """Send one whole request. Raises Fault without a response."""
         return await raw_http.ask(self.server, request)
 
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Service]:
-    """Run it, beside a WeChat of its own, in a folder that is gone afterwards.
+    """Run the service and the sandbox, in a temporary folder.
 
-    It drains from the start: held polls are answered and streams end, else each run could take half a minute.
+    It drains from the start, so that long polls and streams end at once instead of after up to half a minute.
     """
     with tempfile.TemporaryDirectory(prefix="scanbind-fuzz-") as name:
         folder = Path(name)
@@ -94,7 +94,7 @@ def _account(one: OfficialAccount, api_base: str) -> dict[str, object]:
 
 
 def _client(name: str) -> dict[str, object]:
-    """Return a client's configuration: the shop's people answer in the chat, the club's need not."""
+    """Return a client's configuration: the shop asks for confirmation in the chat, the club does not."""
     return {
         "name": name,
         "secret": CLIENTS[name],

@@ -1,4 +1,4 @@
-"""Whether anything was written to the stores, by whoever it was. Looks, and writes nothing itself."""
+"""Detects writes to the stores, by any process, without writing itself."""
 
 import sqlite3
 from contextlib import closing
@@ -8,21 +8,21 @@ from typing import Any, Final
 from redis import Redis
 
 UNKNOWN: Final = "rows"
-"""Stands for rows that were changed, and no more or fewer than before."""
+"""Reported for changed rows when the number of rows is the same."""
 _ASKED: Final = "followers asked about"
 _LATER: Final = frozenset({"audit", "commit_marks", _ASKED})
-"""What is written beside requests: the record of what happened, refusals too, and what WeChat tells of people."""
+"""Written in the background: the audit log, which contains refusals too, and follower data from WeChat."""
 
 _CHANGED: Final = """
     '0/' || (SELECT ifnull(sum(opened_at), 0) + ifnull(sum(ends_at), 0) FROM portal_sessions)
     || '/' || (SELECT ifnull(sum(code_used_at), 0) FROM endings)
     || '/' || (SELECT ifnull(sum(last_login_at), 0) FROM bindings)
 """
-"""Stands for rows that requests change, which `_LATER` must not hide."""
+"""Sums that change with updates by requests, which `_LATER` must not hide."""
 
 
 class Watch:
-    """Sees every write to the stores, whoever makes it: SQLite's data_version, and Redis's count of changes."""
+    """Detects every write, by SQLite's data_version and by Redis's count of changes."""
 
     def __init__(self, database: Path, redis: "Redis") -> None:
         self._sql = sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None)
@@ -37,11 +37,11 @@ class Watch:
         self._seen = self._look()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database connection."""
         self._sql.close()
 
     def moved(self) -> dict[str, int]:
-        """Return what was written since the last look: rows more by table, UNKNOWN for others, `redis` writes."""
+        """Return what was written since the last call: new rows by table, UNKNOWN for updates, `redis` writes."""
         before, self._seen = self._seen, self._look(self._seen)
         moved = {
             table: _rows(new) - _rows(old)
@@ -51,7 +51,7 @@ class Watch:
         if self._seen["version"] != before["version"] and not moved:
             moved[UNKNOWN] = 0
         elif moved.keys() - _LATER != {UNKNOWN}:
-            moved.pop(UNKNOWN, None)  # the new row changes the sums as well
+            moved.pop(UNKNOWN, None)  # a new row changes the sums as well
         if writes := self._seen["writes"] - before["writes"]:
             moved["redis"] = writes
         return {name: count for name, count in moved.items() if name not in _LATER}
@@ -60,7 +60,7 @@ class Watch:
         version, sizes = self._version(), before["sizes"] if before else None
         if before is None or before["version"] != version:
             sizes = self._sizes()
-            while (later := self._version()) != version:  # the record is written beside requests, and so meanwhile
+            while (later := self._version()) != version:  # the audit log is written in the background
                 version, sizes = later, self._sizes()
         info: Any = self._redis.info("persistence")
         return {"version": version, "sizes": sizes, "writes": info["rdb_changes_since_last_save"]}

@@ -1,4 +1,4 @@
-"""What a door of the service is to be held to, and one run of it."""
+"""A fuzzing target, and the checks of each run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from fuzz.service import Service
 
 _QUIET: Final = 0.5
-"""Seconds in which what goes on beside requests comes to an end."""
+"""Seconds until background writes are done."""
 _OPENED: Final = 303
-"""What a portal's link answers, which is used up by going there."""
+"""The status of opening a portal link, a GET that uses it up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One case and what came of it: as it was named, as it was filled in, and what was written meanwhile."""
+    """One case with names and with values, its response, and what it wrote."""
 
     named: Case
     filled: Case
@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What is particular to a door; `check` raises Fault for a run that must not be."""
+    """A target: the endpoints of one kind of client, with their allowed statuses; `check` raises Fault."""
 
     name: str
     statuses: AbstractSet[int]
@@ -45,7 +45,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A door, open to be tried."""
+    """A target with a running service."""
 
     door: Door
     service: "Service"
@@ -53,7 +53,7 @@ class Trial:
     journal: Journal
 
     async def run(self, data: bytes) -> Answer:
-        """Send one case and return the answer. Raises Fault for whatever must never be."""
+        """Send one case and return the response. Raises Fault when a check fails."""
         named = Case.read(data)
         filled = named.filled(self.props.values)
         request = self.door.prepare(filled).wire()
@@ -69,11 +69,11 @@ class Trial:
         await self.door.check(Run(named, filled, answer, moved, self.props))
         if moved:
             await self.props.renew(named.names())
-            self.service.watch.moved()  # that was us
+            self.service.watch.moved()  # discards the writes of renew()
         return answer
 
     async def _writes_again(self, request: bytes) -> bool:
-        """Tell whether it was *request* that changed a row, and not what goes on beside it."""
+        """Return whether *request* changes a row, and not a background task."""
         await asyncio.sleep(_QUIET)
         self.service.watch.moved()
         await self.service.ask(request)

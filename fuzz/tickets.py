@@ -1,4 +1,4 @@
-"""Tickets, pictures of codes, portal sessions: `python -m fuzz.tickets`. Nothing is told or done without proof."""
+"""Tickets, QR code images, portal sessions: `python -m fuzz.tickets`. No read or write without a credential."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,11 +15,11 @@ _PROOFS: Final[Mapping[bytes, frozenset[str]]] = {
     b"/v1/bindings/": frozenset({"basic", "basic_club"}),
     b"/portal/open/": frozenset({"link"}),
 }
-"""Of which things a caller must hold one, whole, to be answered by an address."""
+"""Path prefix -> the credentials, one of which a request must contain to succeed."""
 
 
 async def check(run: Run) -> None:
-    """Raise Fault when something was told, or changed, for a caller without proof."""
+    """Raise Fault when a request without a credential succeeded or wrote to the stores."""
     good = run.answer.status < 400 and run.filled.method != b"OPTIONS"
     if (good or run.moved) and not _proven(run):
         raise Fault(f"answered {run.answer.status} without proof; written: {dict(run.moved)}")

@@ -1,1 +1,1 @@
-"""A WeChat of our own, after wechat-protocol.md: for the demo and for tests. Imports nothing of the service."""
+"""An emulator of WeChat for the demo and the tests (wechat-protocol.md). Imports nothing of the service."""

@@ -1,4 +1,4 @@
-"""Who may drive the sandbox: its own page and local tools, never another site's page. Who is near."""
+"""Access control for the sandbox: its own page and local tools may control it, pages of other sites may not."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable
@@ -13,10 +13,10 @@ _OWN_FETCHES: Final = (None, "same-origin", "none")
 
 
 def is_foreign(request: web.Request, *, public_url: str) -> bool:
-    """Say whether a browser sends this on behalf of another site's page.
+    """Return whether a page of another site sent this request.
 
-    Fetch metadata and Origin tell so directly. A foreign name that leads to this machine (DNS rebinding) would
-    pass both, so the Host must be an address, localhost or the sandbox's own name.
+    Fetch metadata and Origin show that directly. A foreign host name that resolves to this machine (DNS rebinding)
+    would pass both checks, so the Host must be an address, localhost or the sandbox's own name.
     """
     if request.headers.get("Sec-Fetch-Site") not in _OWN_FETCHES:
         return True
@@ -38,24 +38,24 @@ def _is_own_name(name: str, own: str | None) -> bool:
 
 
 def is_near(request: web.Request) -> bool:
-    """Say whether this comes from the machine itself, by its loopback."""
+    """Return whether the request comes from this machine, over its loopback interface."""
     try:
         peer = ipaddress.ip_address(request.remote or "")
-    except ValueError:  # no peer that has an address
+    except ValueError:  # a peer without an IP address
         return False
-    # Where one socket serves both families, 127.0.0.1 comes as ::ffff:127.0.0.1.
+    # A dual-stack socket reports 127.0.0.1 as ::ffff:127.0.0.1.
     return (getattr(peer, "ipv4_mapped", None) or peer).is_loopback
 
 
 def guard(public_url: Callable[[web.Request], str]) -> Middleware:
-    """Return the middleware that keeps other sites' pages from the control door."""
+    """Return a middleware that rejects control API requests from pages of other sites."""
 
     @web.middleware
     async def middleware(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         if request.path.startswith(CONTROL) and is_foreign(request, public_url=public_url(request)):
-            return web.json_response({"error": "not from another site's page"}, status=403)
+            return web.json_response({"error": "requests from pages of other sites are not allowed"}, status=403)
         return await handler(request)
 
     return middleware

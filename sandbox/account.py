@@ -1,4 +1,4 @@
-"""The Official Accounts the emulator speaks for. Values only."""
+"""The Official Accounts that the sandbox emulates. Values only."""
 
 import base64
 import hashlib
@@ -7,42 +7,42 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Mode = Literal["plain", "compatible", "safe"]
-"""How pushes travel (wechat-protocol.md 3.3)."""
+"""How pushes are encrypted (wechat-protocol.md 3.3)."""
 
 Format = Literal["xml", "json"]
-"""What pushes are written in; replies must be written in the same."""
+"""The format of pushes; replies must use the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfficialAccount:
-    """One Official Account with its console settings, as its owner would have typed them."""
+    """One Official Account with the settings of its console."""
 
     appid: str
     secret: str = field(repr=False)
-    """32 hex digits, as WeChat's own are."""
+    """32 hex digits, as in WeChat."""
     token: str = field(repr=False)
     """3-32 letters and digits; signs pushes."""
     aes_key: str = field(repr=False)
     """43 characters of A-Z a-z 0-9; encrypts pushes."""
     gh_id: str
-    """The account's own id, `gh_...`: sender of its replies."""
+    """The account's original id, `gh_...`: the sender of its replies."""
     callback_url: str
-    """Where pushes go."""
+    """The address that pushes are sent to."""
     mode: Mode = "safe"
     format: Format = "xml"
     name: str = "Official Account"
     allowed_qr: bool = True
     """False: qrcode/create answers 48001, as for an account that is not verified (wechat-protocol.md 8)."""
     strict_scene: bool = True
-    """False: temporary codes take scenes out of range, as was observed (wechat-protocol.md 2)."""
+    """False: temporary QR codes accept scenes out of range, as was observed (wechat-protocol.md 2)."""
     daily_codes: int = 100_000
 
 
 def default_account(callback_url: str) -> OfficialAccount:
-    """Return the account a lone sandbox speaks for.
+    """Return the account of a sandbox that is started without a configuration.
 
-    Its credentials are the same at each start on this machine, so that a configuration file written once keeps
-    working, and differ between machines, so that none of them is published with the source.
+    Its credentials are the same at each start on one machine, so that a configuration file keeps working. They
+    differ between machines, so that the source contains none of them.
     """
 
     def derived(what: str) -> bytes:

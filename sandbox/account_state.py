@@ -1,4 +1,4 @@
-"""Everything WeChat keeps for one account: its tokens, its codes, its followers."""
+"""What WeChat stores for one account: access tokens, QR codes and followers."""
 
 from sandbox.account import OfficialAccount
 from sandbox.codes import CodeBook
@@ -8,7 +8,7 @@ from sandbox.tokens import TokenStore
 
 
 class AccountState:
-    """One account's side of WeChat."""
+    """The state of one account in the emulated WeChat."""
 
     def __init__(self, account: OfficialAccount) -> None:
         self.account = account
@@ -17,19 +17,19 @@ class AccountState:
         self._contacts: dict[str, Contact] = {}
 
     def contact(self, person: Person) -> Contact:
-        """Return how the person stands with this account; a stranger at first."""
+        """Return the person's contact with this account; a new one does not follow it."""
         openid = person.openid(self.account.appid)
         return self._contacts.setdefault(openid, Contact(person, self.account.appid, openid))
 
     def by_openid(self, openid: object) -> Contact:
-        """Return the contact the account calls `openid`; raise Refused 40003 when it never met one."""
+        """Return the contact with this openid; raise Refused 40003 when there is none."""
         contact = self._contacts.get(openid) if isinstance(openid, str) else None
         if contact is None:
             raise Refused(40003)
         return contact
 
     def user_info(self, openid: object) -> dict[str, object]:
-        """Answer `user/info`: never a name or picture, and little of a non-follower (wechat-protocol.md 4)."""
+        """Answer `user/info`: no nickname or photo, and little about a non-follower (wechat-protocol.md 4)."""
         contact = self.by_openid(openid)
         if not contact.following:
             return {"subscribe": 0, "openid": contact.openid, "tagid_list": []}

@@ -1,4 +1,4 @@
-"""The sandbox as an aiohttp application, and as a server of its own."""
+"""The sandbox as an aiohttp application, and as a standalone server."""
 
 import asyncio
 import signal
@@ -27,10 +27,10 @@ def make_app(
     retry_interval: float = 5.0,
     answer_within: float = 5.0,
 ) -> web.Application:
-    """Return the application; `app[SANDBOX]` drives it from the same process.
+    """Return the application; `app[SANDBOX]` controls it from the same process.
 
-    `public_url` is where codes lead; `clock` gives seconds since 1970; the other two are seconds between the
-    deliveries of a push, and until one is cut off.
+    QR codes contain addresses below `public_url`; `clock` returns seconds since 1970. `retry_interval`: seconds
+    between the deliveries of a push. `answer_within`: the timeout of one delivery, in seconds.
     """
     app = web.Application(middlewares=[guard(lambda request: request.app[SANDBOX].public_url)])
     app[SANDBOX] = Sandbox(
@@ -40,8 +40,8 @@ def make_app(
         retry_interval=retry_interval,
         answer_within=answer_within,
     )
-    for door in (wechat_api, control_api, camera_api, phone_page):
-        door.add_routes(app)
+    for module in (wechat_api, control_api, camera_api, phone_page):
+        module.add_routes(app)
     app.cleanup_ctx.append(_opened)
     return app
 
@@ -54,10 +54,10 @@ async def _opened(app: web.Application) -> AsyncIterator[None]:
 async def serve(*, host: str, port: int, accounts: Sequence[OfficialAccount], public_url: str | None) -> None:
     """Serve until SIGINT, SIGTERM or cancellation; once listening, print the address and what to configure.
 
-    `port` 0 takes a free one. Raises OSError when the address is taken.
+    `port` 0 takes a free one. Raises OSError when the address is in use.
     """
-    # Signals are caught before anything is printed: whoever reads that it is ready may stop it at once.
-    with _stop_signals() as told, _listen(host, port) as sock:
+    # A parent process may send a signal as soon as it has read the announcement.
+    with _stop_signals() as stop, _listen(host, port) as sock:
         address = public_url or f"http://{_bracketed(host)}:{sock.getsockname()[1]}"
         runner = web.AppRunner(make_app(accounts, public_url=address), access_log=None, shutdown_timeout=2)
         await runner.setup()
@@ -65,13 +65,13 @@ async def serve(*, host: str, port: int, accounts: Sequence[OfficialAccount], pu
             await web.SockSite(runner, sock).start()
             sys.stdout.write(announcement(accounts, address=address))
             sys.stdout.flush()
-            await told.wait()
+            await stop.wait()
         finally:
             await runner.cleanup()
 
 
 def announcement(accounts: Sequence[OfficialAccount], *, address: str) -> str:
-    """Return what `serve` prints: the phone's address and the `accounts` of a config.yaml for a local service."""
+    """Return what `serve` prints: the phone's address, and `accounts` for the config.yaml of a local service."""
     lines = [f"WeChat sandbox is ready: {address}/", "", "config.yaml of the service to try:", "", "accounts:"]
     for number, account in enumerate(accounts, start=1):
         lines += [
@@ -98,15 +98,15 @@ def _bracketed(host: str) -> str:
 
 @contextmanager
 def _stop_signals() -> Iterator[asyncio.Event]:
-    """Yield an event that SIGINT and SIGTERM set; where the loop cannot catch them it is never set."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    """Yield an event that SIGINT and SIGTERM set, if the event loop can handle signals."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     caught: list[signal.Signals] = []
     with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, told.set)
+            loop.add_signal_handler(number, stop.set)
             caught.append(number)
     try:
-        yield told
+        yield stop
     finally:
         for number in caught:
             loop.remove_signal_handler(number)

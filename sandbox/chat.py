@@ -1,4 +1,4 @@
-"""What a chat holds, and which parts of a text can be tapped (wechat-protocol.md 3.6). Pure."""
+"""Chat messages and the links in them (wechat-protocol.md 3.6). Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from typing import Final, Literal
 from urllib.parse import quote, unquote
 
 FAULT: Final = "该公众号提供的服务出现故障，请稍后再试"
-"""What WeChat shows when the service did not answer well (wechat-protocol.md 3.4)."""
+"""What WeChat shows when the service fails to answer a push (wechat-protocol.md 3.4)."""
 
 Side = Literal["person", "account", "wechat"]
-"""Who says it; `wechat` is the app itself: notes and faults."""
+"""The sender; `wechat` is the app itself, which shows notes and faults."""
 
 _ANCHOR: Final = re.compile(r"""<a\s+href=(["'])([^"'<>]*)\1\s*>([^<]*)</a>""")
 _MENU: Final = "weixin://bizmsgmenu?"
@@ -17,18 +17,18 @@ _MENU: Final = "weixin://bizmsgmenu?"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a message: bare text, a link that opens `href`, or one that says `says` when tapped."""
+    """A part of a message: plain text, a link that opens `href`, or a link that sends `says` when tapped."""
 
     text: str
     href: str | None = None
     says: str | None = None
     menu_id: str | None = None
-    """`msgmenuid` of a link that says something."""
+    """`msgmenuid` of a link that sends a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One line of a chat; `id` grows along the chat."""
+    """One message of a chat; ids increase within the chat."""
 
     id: int
     at: float
@@ -38,7 +38,7 @@ class Message:
 
 
 def pieces(text: str) -> tuple[Piece, ...]:
-    """Cut a text into bare stretches and links; anything else that looks like HTML is bare."""
+    """Split a text into plain parts and links; any other HTML stays plain text."""
     found: list[Piece] = []
     end = 0
     for match in _ANCHOR.finditer(text):
@@ -52,7 +52,7 @@ def pieces(text: str) -> tuple[Piece, ...]:
 
 
 def menu_link(content: str, *, menu_id: str) -> str:
-    """Return a link, as a text holds it, that says `content` when tapped."""
+    """Return the markup of a link that sends `content` when tapped."""
     query = f"msgmenucontent={quote(content, safe='')}&msgmenuid={quote(menu_id, safe='')}"
     return f'<a href="{_MENU}{query}">{content}</a>'
 
@@ -62,7 +62,7 @@ def _link(href: str, *, label: str) -> Piece | None:
         return Piece(label, href=href)
     if not href.startswith(_MENU):
         return None
-    # Percent-decoding alone: in WeChat a plus sign stays a plus sign.
+    # Only percent-decoding: WeChat keeps a plus sign as it is.
     given = {name: unquote(value) for name, _, value in (p.partition("=") for p in href[len(_MENU) :].split("&"))}
     content = given.get("msgmenucontent")
     return Piece(label, says=content, menu_id=given.get("msgmenuid")) if content else None

@@ -1,4 +1,4 @@
-"""The QR codes of one account: creation, quota and what a camera reads (wechat-protocol.md 2). Reads no clock."""
+"""The QR codes of one account: creation, quota and lookup (wechat-protocol.md 2). Time is an argument."""
 
 import json
 import re
@@ -15,10 +15,10 @@ from sandbox.quota import Quota
 
 LONGEST: Final = 2_592_000
 SHORTEST_GIVEN: Final = 60
-"""The lifetime when none is asked for, in seconds."""
+"""The lifetime when the request gives none, in seconds."""
 PERMANENT_CODES: Final = 100_000
 KEPT: Final = 20_000
-"""Temporary codes remembered; the oldest go first, as a sandbox may run for months."""
+"""How many temporary QR codes are stored; the oldest are dropped first, because a sandbox may run for months."""
 _UINT32: Final = 2**32 - 1
 _ALPHABET: Final = string.ascii_letters + string.digits
 _CODE_PATH: Final = re.compile(r"/q/(02[0-9A-Za-z]+)/?$")
@@ -26,7 +26,7 @@ _CODE_PATH: Final = re.compile(r"/q/(02[0-9A-Za-z]+)/?$")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A QR code as it hangs on a wall."""
+    """A QR code that was created."""
 
     id: str
     """The last part of its address: `02` and letters."""
@@ -34,7 +34,7 @@ class Code:
     ticket: str
     url: str
     scene: str
-    """What pushes carry as EventKey; `0` when the request held no scene."""
+    """The EventKey of its pushes; `0` when the request contained no scene."""
     created_at: float
     lifetime: int | None
     """Seconds; None for a permanent code."""
@@ -53,7 +53,7 @@ def _int_scene(value: object, *, permanent: bool, strict: bool) -> str:
     most = PERMANENT_CODES if permanent else _UINT32
     if type(value) is not int or value < 1 or (value > most and (strict or permanent)):
         raise Refused(40053)
-    return str(min(value, most))  # an int too large was seen to come back as 2**32-1
+    return str(min(value, most))  # WeChat was observed to replace larger ints by 2**32-1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ _ACTIONS: Final = {
 
 
 class CodeBook:
-    """Makes and finds the codes of one account."""
+    """Creates and finds the QR codes of one account."""
 
     def __init__(self, account: OfficialAccount) -> None:
         self._account = account
@@ -82,7 +82,7 @@ class CodeBook:
         self._permanent = 0
 
     def create(self, body: bytes, *, public_url: str, now: float) -> Code:
-        """Answer `qrcode/create`: make the code the JSON in `body` asks for; raise Refused."""
+        """Answer `qrcode/create` with the JSON in `body`: create a QR code. Raises Refused."""
         if not self._account.allowed_qr:
             raise Refused(48001)
         asked = read_object(body)
@@ -99,11 +99,11 @@ class CodeBook:
         return self._keep(scene, lifetime, public_url=public_url, now=now)
 
     def find(self, text: str) -> Code | None:
-        """Return the code whose id, address, ticket or scene (the newest with it) is `text`."""
+        """Return the QR code with this id, address or ticket, or the newest with this scene."""
         return self._found_by.get(_bare(text.strip()))
 
     def shown(self, *, now: float, limit: int = 50) -> list[Code]:
-        """Return the codes that still work, the newest first."""
+        """Return the QR codes that have not expired, newest first."""
         alive = (code for code in reversed(self._codes.values()) if not code.expired(now=now))
         return [code for code, _ in zip(alive, range(limit), strict=False)]
 
@@ -111,7 +111,7 @@ class CodeBook:
         if not isinstance(info, dict):
             raise Refused(40053)
         if "scene" not in info:
-            return "0"  # the trap of wechat-protocol.md 2: it succeeds, and the scene is gone
+            return "0"  # as in WeChat, the request succeeds without a scene (wechat-protocol.md 2)
         scene = info["scene"]
         if not isinstance(scene, dict):
             raise Refused(40053)
@@ -144,7 +144,7 @@ class CodeBook:
 
 
 def read_object(body: bytes) -> dict[str, object]:
-    """Return the JSON object in `body`; raise Refused 47001 when there is none."""
+    """Return the JSON object in `body`; raise Refused 47001 when it is not one."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as e:

@@ -1,10 +1,10 @@
-"""The control door: what a person can do with the sandbox, as HTTP with JSON. For the phone page, tests and tools.
+"""The control API: a JSON API to the sandbox for the phone page, tests and tools.
 
-Bodies are JSON objects. `user` is a user's id, `account` an appid (the first account when absent). What pushes
-also takes `mischief` (a value of faults.Fault) and `wait` (default true: answer once the push is answered or
-given up).
-Failures are `{"error": text}`: 400 malformed, 403 from another site's page (callback: from another machine), 404
-not there, 409 not possible now.
+Bodies are JSON objects. `user` is a user's id, `account` an appid (default: the first account). Requests that
+cause a push also take `mischief` (a value of faults.Fault) and `wait` (default true: respond once the push was
+answered or has failed).
+Failures are `{"error": text}`: 400 malformed, 403 from a page of another site (callback: from another machine),
+404 not found, 409 not possible in the current state.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,27 +28,27 @@ _STATUS: Final = {Unknown: 404, Impossible: 409}
 
 
 class _Malformed(Exception):
-    """The request is not what its door takes."""
+    """The request has a missing or invalid field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What was asked: the body of a POST, the query of a GET."""
+    """The fields of a request: from the body of a POST, from the query of a GET."""
 
     fields: Json
 
     def text(self, name: str) -> str:
-        """Return a field that must be there; raise _Malformed."""
+        """Return a required field; raise _Malformed when it is missing or not a string."""
         value = self.maybe(name)
         if value is None:
-            raise _Malformed(f"{name}: must be given")
+            raise _Malformed(f"{name}: is required")
         return value
 
     def maybe(self, name: str) -> str | None:
-        """Return a field, None when absent; raise _Malformed when it is no text."""
+        """Return an optional field, None when absent; raise _Malformed when it is not a string."""
         value = self.fields.get(name)
         if value is not None and not isinstance(value, str):
-            raise _Malformed(f"{name}: must be text")
+            raise _Malformed(f"{name}: must be a string")
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -74,28 +74,28 @@ class Ask:
 
 
 async def _accounts(sandbox: Sandbox, _ask: Ask) -> Json:
-    """GET accounts -> {"accounts":[...]}: every account, without its secrets."""
+    """GET accounts -> {"accounts":[...]}: all accounts, without their secrets."""
     return {"accounts": [serializers.account(account) for account in sandbox.accounts]}
 
 
 async def _point(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST callback {"url","account"?} -> the account: where its pushes go from now on."""
+    """POST callback {"url","account"?} -> the account: set the address that pushes are sent to."""
     sandbox.point(ask.text("url"), account=ask.account)
     return serializers.account(sandbox.state(ask.account).account)
 
 
 async def _verify(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST verify {"account"?} -> {"flaw"}: verify the callback address as the console does; null when good."""
+    """POST verify {"account"?} -> {"flaw"}: verify the callback address as the console does; null on success."""
     return {"flaw": await sandbox.verify(account=ask.account)}
 
 
 async def _users(sandbox: Sandbox, _ask: Ask) -> Json:
-    """GET users -> {"users":[...]}: everybody, in the order they were made."""
+    """GET users -> {"users":[...]}: all users, in the order of their creation."""
     return {"users": [serializers.person(person) for person in sandbox.people.all()]}
 
 
 async def _create_user(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST users {"nickname","language"?,"unionid"?} -> the user: somebody new, who follows nobody."""
+    """POST users {"nickname","language"?,"unionid"?} -> the new user, who follows no account."""
     person = await sandbox.create_user(
         ask.text("nickname"), language=ask.maybe("language") or "zh_CN", unionid=ask.maybe("unionid")
     )
@@ -103,14 +103,14 @@ async def _create_user(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _codes(sandbox: Sandbox, ask: Ask) -> Json:
-    """GET codes[?account=] -> {"codes":[...]}: those that still work, the newest first."""
+    """GET codes[?account=] -> {"codes":[...]}: the QR codes that have not expired, newest first."""
     return {"codes": [serializers.code(code) for code in sandbox.codes(account=ask.account)]}
 
 
 async def _scan(sandbox: Sandbox, ask: Ask) -> Json:
     """POST scan {"user","code",...} -> {"outcome","code","delivery"}.
 
-    `code` is a code's id, address, ticket or scene. `outcome`: `pushed`, `follow_first` (then follow), `expired`.
+    `code`: id, address, ticket or scene of a QR code. `outcome`: `pushed`, `follow_first`, `expired`.
     """
     scan = await sandbox.scan(
         ask.text("user"), ask.text("code"), account=ask.account, fault=ask.fault, wait=ask.wait
@@ -119,7 +119,7 @@ async def _scan(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _follow(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST follow {"user","by_search"?,...} -> the delivery: by the code scanned before, or found by search."""
+    """POST follow {"user","by_search"?,...} -> the delivery: follow by the scanned QR code, or by search."""
     delivery = await sandbox.follow(
         ask.text("user"),
         account=ask.account,
@@ -131,7 +131,7 @@ async def _follow(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _dismiss(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST dismiss {"user","account"?} -> {}: close the prompt to follow."""
+    """POST dismiss {"user","account"?} -> {}: dismiss the prompt to follow."""
     sandbox.dismiss(ask.text("user"), account=ask.account)
     return {}
 
@@ -151,7 +151,10 @@ async def _say(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _tap(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST tap {"user","link",...} -> the delivery of what the newest link with this id, content or label says."""
+    """POST tap {"user","link",...} -> the delivery of the text that the link sends.
+
+    `link`: id, content or label; of several links the newest is tapped.
+    """
     delivery = await sandbox.tap(
         ask.text("user"), ask.text("link"), account=ask.account, fault=ask.fault, wait=ask.wait
     )
@@ -159,31 +162,31 @@ async def _tap(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _click(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST click {"user","key","account"?,"wait"?} -> the delivery of a menu entry that has a key."""
+    """POST click {"user","key","account"?,"wait"?} -> the delivery of a tap on a menu entry with a key."""
     delivery = await sandbox.click(ask.text("user"), ask.text("key"), account=ask.account, wait=ask.wait)
     return serializers.delivery(delivery)
 
 
 async def _view(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST view {"user","url","account"?,"wait"?} -> the delivery of a menu entry that opens a page."""
+    """POST view {"user","url","account"?,"wait"?} -> the delivery of a tap on a menu entry with a link."""
     delivery = await sandbox.view(ask.text("user"), ask.text("url"), account=ask.account, wait=ask.wait)
     return serializers.delivery(delivery)
 
 
 async def _noise(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST noise {"user","kind","account"?,"wait"?} -> the delivery of a push that is about no code."""
+    """POST noise {"user","kind","account"?,"wait"?} -> the delivery of a push that is unrelated to QR codes."""
     delivery = await sandbox.noise(ask.text("user"), ask.text("kind"), account=ask.account, wait=ask.wait)
     return serializers.delivery(delivery)
 
 
 async def _chat(sandbox: Sandbox, ask: Ask) -> Json:
-    """GET chat?user=[&account=] -> {"messages":[...]}: the oldest first."""
+    """GET chat?user=[&account=] -> {"messages":[...]}: oldest first."""
     messages = await sandbox.chat(ask.text("user"), account=ask.account)
     return {"messages": [serializers.message(message) for message in messages]}
 
 
 async def _deliveries(sandbox: Sandbox, ask: Ask) -> Json:
-    """GET deliveries[?user=][&account=] -> {"deliveries":[...]}: pushes and the answers, the newest first."""
+    """GET deliveries[?user=][&account=] -> {"deliveries":[...]}: pushes and their answers, newest first."""
     user, account = ask.maybe("user"), ask.account
     wanted = (
         delivery
@@ -194,24 +197,27 @@ async def _deliveries(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _phone(sandbox: Sandbox, ask: Ask) -> Json:
-    """GET phone?user=[&account=] -> how the user stands with the account, and the chat: all a screen needs."""
+    """GET phone?user=[&account=] -> the user's contact with the account, and its `messages`, oldest first."""
     contact = sandbox.contact(ask.text("user"), account=ask.account)
-    return {**serializers.standing(contact), "messages": [serializers.message(line) for line in contact.messages]}
+    messages = [serializers.message(message) for message in contact.messages]
+    return {**serializers.contact(contact), "messages": messages}
 
 
 async def _tricks(_sandbox: Sandbox, _ask: Ask) -> Json:
-    """GET tricks -> {"mischief":[...],"noise":[...]}: the names `mischief` and `kind` may take."""
+    """GET tricks -> {"mischief":[...],"noise":[...]}: the values of `mischief` and of noise's `kind`."""
     return {"mischief": list(Fault), "noise": list(NOISE)}
 
 
-_NEAR_ONLY: Final = frozenset({_point})
-"""Who says where pushes go reads the answers (`deliveries`): strangers would read what this machine alone may."""
+_LOCAL_ONLY: Final = frozenset({_point})
+"""The sandbox posts to the callback address and shows the answers (`deliveries`): a caller from another machine
+could use that to read what only this machine can reach."""
 
 
-def _door(act: _Act) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _endpoint(act: _Act) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(request: web.Request) -> web.Response:
-        if act in _NEAR_ONLY and not is_near(request):
-            return web.json_response({"error": "only from the machine the sandbox runs on"}, status=403)
+        if act in _LOCAL_ONLY and not is_near(request):
+            error = "allowed only from the machine that the sandbox runs on"
+            return web.json_response({"error": error}, status=403)
         try:
             body = await act(request.app[SANDBOX], await _read(request))
         except (Refused, _Malformed) as e:
@@ -226,13 +232,13 @@ def _door(act: _Act) -> Callable[[web.Request], Awaitable[web.Response]]:
 async def _read(request: web.Request) -> Ask:
     if request.method == "GET":
         return Ask(dict(request.query))
-    # A page of another site can post anything but JSON without asking first: the second lock beside guard.py.
+    # A second guard beside access.guard: pages of other sites cannot post JSON without a CORS preflight.
     if request.content_type != "application/json":
         raise _Malformed("the body must be application/json")
     return Ask(read_object(await request.read()))
 
 
-_DOORS: Final[tuple[tuple[str, str, _Act], ...]] = (
+_ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("GET", "accounts", _accounts),
     ("GET", "users", _users),
     ("GET", "codes", _codes),
@@ -256,6 +262,6 @@ _DOORS: Final[tuple[tuple[str, str, _Act], ...]] = (
 
 
 def add_routes(app: web.Application) -> None:
-    """Add the control door under /sandbox/api/."""
-    for method, name, act in _DOORS:
-        app.router.add_route(method, CONTROL + name, _door(act))
+    """Add the control API under /sandbox/api/."""
+    for method, name, act in _ENDPOINTS:
+        app.router.add_route(method, CONTROL + name, _endpoint(act))

@@ -1,4 +1,4 @@
-"""WeChat's signature and message encryption (wechat-protocol.md 3.2, 3.5). Bytes and text in and out, no I/O."""
+"""WeChat's signature and message encryption (wechat-protocol.md 3.2, 3.5). No I/O."""
 
 import base64
 import binascii
@@ -11,34 +11,34 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 BLOCK: Final = 32
-"""WeChat pads to 32 bytes though AES has blocks of 16."""
+"""WeChat pads to 32 bytes, though AES has blocks of 16."""
 _LENGTH: Final = struct.Struct(">I")
 _RANDOM_SIZE: Final = 16
 
 
 class BadCipher(Exception):
-    """What was to be decrypted is not what WeChat would accept; the text says which check failed."""
+    """WeChat would not accept this ciphertext; the message names the check that failed."""
 
 
 def sign(*parts: str) -> str:
-    """Return the SHA-1 in hex over the parts, sorted as bytes and joined."""
+    """Return the SHA-1, in hex, of the parts sorted as bytes and concatenated."""
     return hashlib.sha1(b"".join(sorted(part.encode() for part in parts))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """Encrypts and decrypts for one account under one key."""
+    """Encrypts and decrypts the messages of one account with one key."""
 
     key: bytes = field(repr=False)
     appid: str
 
     @classmethod
     def of(cls, aes_key: str, *, appid: str) -> Self:
-        """Return the sealer for a key of 43 characters; a key need not be canonical base64."""
+        """Return the sealer for a key of 43 characters, which need not be canonical base64."""
         return cls(base64.b64decode(aes_key + "="), appid)
 
     def seal(self, message: bytes, *, random: bytes | None = None) -> str:
-        """Return `Encrypt` for the message; `random` is 16 bytes, fresh ones when not given."""
+        """Return `Encrypt` for the message; `random` is 16 bytes, new ones when not given."""
         salt = os.urandom(_RANDOM_SIZE) if random is None else random
         plain = salt + _LENGTH.pack(len(message)) + message + self.appid.encode()
         pad = BLOCK - len(plain) % BLOCK
@@ -47,7 +47,7 @@ class Sealer:
         return base64.b64encode(sealed).decode()
 
     def open(self, encrypted: str) -> bytes:
-        """Return the message inside `Encrypt`; raise BadCipher, which says why."""
+        """Return the message in `Encrypt`; raise BadCipher."""
         try:
             sealed = base64.b64decode(encrypted, validate=True)
         except (binascii.Error, ValueError) as e:
@@ -63,7 +63,7 @@ class Sealer:
             raise BadCipher("the padding is wrong: another key, or blocks of 16 instead of 32")
         plain = padded[_RANDOM_SIZE:-pad]
         if len(plain) < _LENGTH.size:
-            raise BadCipher("too short to hold a length")
+            raise BadCipher("too short to contain a length")
         (length,) = _LENGTH.unpack(plain[: _LENGTH.size])
         message, appid = plain[_LENGTH.size :][:length], plain[_LENGTH.size + length :]
         if appid != self.appid.encode():

@@ -1,6 +1,6 @@
-"""The sandbox itself: what people do with their phones, and the pushes that follow from it.
+"""The sandbox: the actions of people in WeChat, and the pushes that they cause.
 
-Two rules: only what WeChat lets a person do happens; a forged push is nobody's doing, so it changes nothing here.
+Two rules: a person can do only what WeChat allows, and a forged push, which WeChat never sends, changes no state.
 """
 
 import re
@@ -15,7 +15,7 @@ from sandbox.account import OfficialAccount
 from sandbox.account_state import AccountState
 from sandbox.chat import Message
 from sandbox.codes import Code
-from sandbox.customer_message_quota import Doing
+from sandbox.customer_message_quota import Action
 from sandbox.errors import Impossible, Refused, Unknown
 from sandbox.faults import FORGERIES, Fault
 from sandbox.people import Contact, People, Person
@@ -25,12 +25,12 @@ from sandbox.push_queue import PushQueue
 
 LONGEST_TEXT: Final = 2048
 _SAYABLE: Final = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
-"""What XML 1.0 can carry."""
+"""The characters that XML 1.0 allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the phone shows after the camera read a code."""
+    """The result of scanning a QR code."""
 
     outcome: Literal["pushed", "follow_first", "expired"]
     code: Code
@@ -38,10 +38,10 @@ class Scan:
 
 
 class Sandbox:
-    """A WeChat with some accounts. Enter it (`async with`) before anything is pushed; leaving ends all pushes.
+    """An emulated WeChat with some accounts. Pushes need `async with`, whose end cancels those in progress.
 
-    `user` is a Person or its id; `account` an appid, the first account when not given. With `wait` (the default) a
-    method returns when its push has been answered or given up. All raise Unknown for what is not there and
+    `user` is a Person or its id; `account` an appid (default: the first account). With `wait` (the default) a
+    method returns when its push has been answered or has failed. All raise Unknown for what does not exist and
     Impossible for what WeChat does not allow.
     """
 
@@ -55,7 +55,7 @@ class Sandbox:
         answer_within: float = 5.0,
     ) -> None:
         self.public_url = public_url
-        """Where codes lead; may be set once the address is known."""
+        """The base of the addresses in QR codes; may be set later, when the port is known."""
         self.clock = clock
         self.people = People()
         self.post = PushQueue(clock=clock, retry_interval=retry_interval, answer_within=answer_within)
@@ -70,7 +70,7 @@ class Sandbox:
     ) -> None:
         await self.post.close()
 
-    # -- what there is ------------------------------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------------------------
 
     @property
     def accounts(self) -> list[OfficialAccount]:
@@ -78,18 +78,18 @@ class Sandbox:
 
     @property
     def deliveries(self) -> Sequence[Delivery]:
-        """Every push there was, the oldest first."""
+        """The latest pushes, oldest first."""
         return self.post.deliveries
 
     def state(self, account: str | None = None) -> AccountState:
-        """Return what is kept for the account with this appid, the first when None; raise Unknown."""
+        """Return the state of the account with this appid, of the first when None; raise Unknown."""
         state = next(iter(self._states.values()), None) if account is None else self._states.get(account)
         if state is None:
             raise Unknown(f"no account {account!r}")
         return state
 
     def authorize(self, token: str | None) -> AccountState:
-        """Return the account whose access_token this is; raise Refused (wechat-protocol.md 1)."""
+        """Return the state of the account with this access_token; raise Refused (wechat-protocol.md 1)."""
         if not token:
             raise Refused(41001)
         state = next((state for state in self._states.values() if state.tokens.knows(token)), None)
@@ -99,11 +99,11 @@ class Sandbox:
         return state
 
     def contact(self, user: Person | str, *, account: str | None = None) -> Contact:
-        """Return how the user stands with the account."""
+        """Return the user's contact with the account."""
         return self.state(account).contact(self.people.get(user))
 
     def code(self, text: str, *, account: str | None = None) -> Code:
-        """Return the code with this id, address, ticket or scene, of any account when none is named."""
+        """Return the QR code with this id, address, ticket or scene, of any account when `account` is None."""
         states: Iterable[AccountState] = self._states.values() if account is None else [self.state(account)]
         found = next((code for state in states if (code := state.codes.find(text))), None)
         if found is None:
@@ -111,24 +111,24 @@ class Sandbox:
         return found
 
     def codes(self, *, account: str | None = None) -> list[Code]:
-        """Return the codes that still work, the newest first."""
+        """Return the QR codes that have not expired, newest first."""
         states: Iterable[AccountState] = self._states.values() if account is None else [self.state(account)]
         shown = (code for state in states for code in state.codes.shown(now=self.clock()))
         return sorted(shown, key=lambda code: code.created_at, reverse=True)
 
     def point(self, callback_url: str, *, account: str | None = None) -> None:
-        """Set where the account's pushes go from now on."""
+        """Set the address that the account's pushes are sent to."""
         state = self.state(account)
         state.account = replace(state.account, callback_url=callback_url)
 
     async def verify(self, *, account: str | None = None) -> str | None:
-        """Verify the callback address as the console does; return what is wrong, None when nothing."""
+        """Verify the callback address as the console does; return what is wrong, or None."""
         return await self.post.courier.verify(self.state(account).account)
 
-    # -- what people do -----------------------------------------------------------------------------------------
+    # -- actions of people --------------------------------------------------------------------------------------
 
     async def create_user(self, nickname: str, *, language: str = "zh_CN", unionid: str | None = None) -> Person:
-        """Make somebody with WeChat, who follows nobody yet."""
+        """Create a WeChat user, who follows no account."""
         return self.people.add(_sayable(nickname), language=language, unionid=unionid)
 
     async def scan(
@@ -140,10 +140,10 @@ class Sandbox:
         fault: Fault | None = None,
         wait: bool = True,
     ) -> Scan:
-        """Point the camera at a code, given as such or by its id, address, ticket or scene.
+        """Scan a QR code, given as a Code or by its id, address, ticket or scene.
 
-        A follower's scan is pushed. Anyone else is asked to follow first: `follow` then carries the scene. A code
-        past its time pushes nothing.
+        The scan of a follower is pushed. Another user is asked to follow first; the push of `follow` then contains
+        the scene. An expired QR code causes no push.
         """
         read = self.code(code, account=account) if isinstance(code, str) else code
         if read.expired(now=self.clock()):
@@ -165,13 +165,13 @@ class Sandbox:
         fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
-        """Follow the account: by the code scanned before, if there is one and it is not a find `by_search`.
+        """Follow the account: by the QR code that was scanned, if there is one, unless `by_search`.
 
-        Without `account` it is that of the code waiting, else the first.
+        Without `account`: the account of the scanned QR code, else the first.
         """
         contact = self._waiting(user) if account is None else self.contact(user, account=account)
         if contact.following:
-            raise Impossible("already a follower")
+            raise Impossible("the user follows this account already")
         code = None if by_search else contact.pending
         if fault not in FORGERIES:
             contact.following, contact.since, contact.pending = True, self.clock(), None
@@ -181,7 +181,7 @@ class Sandbox:
         return await self._push(contact, pushes.follow(code), fault=fault, wait=wait)
 
     def dismiss(self, user: Person | str, *, account: str | None = None) -> None:
-        """Close the prompt to follow: the scanned code is forgotten."""
+        """Dismiss the prompt to follow, and forget the scanned QR code."""
         contact = self._waiting(user) if account is None else self.contact(user, account=account)
         contact.pending = None
 
@@ -193,7 +193,7 @@ class Sandbox:
         fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
-        """Leave the account; nothing can be sent to the person any more."""
+        """Unfollow the account, which can then send the person no more messages."""
         contact = self._follower(user, account)
         if fault not in FORGERIES:
             contact.following = False
@@ -209,7 +209,7 @@ class Sandbox:
         fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
-        """Type a message."""
+        """Send a typed message."""
         contact = self._follower(user, account)
         return await self._speak(contact, text, menu_id=None, fault=fault, wait=wait)
 
@@ -222,7 +222,7 @@ class Sandbox:
         fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
-        """Tap the newest link with this id (`message.piece`), content or label; it speaks for the person."""
+        """Tap the newest link with this id (`message.piece`), content or label, which sends a text."""
         contact = self._follower(user, account)
         piece = contact.link(link)
         return await self._speak(contact, piece.says or "", menu_id=piece.menu_id, fault=fault, wait=wait)
@@ -230,7 +230,7 @@ class Sandbox:
     async def click(
         self, user: Person | str, key: str, *, account: str | None = None, wait: bool = True
     ) -> Delivery:
-        """Tap a menu entry of the account that has a key."""
+        """Tap a menu entry with a key."""
         contact = self._follower(user, account)
         self._count(contact, "click", None)
         return await self._push(contact, pushes.click(_sayable(key)), fault=None, wait=wait)
@@ -238,24 +238,24 @@ class Sandbox:
     async def view(
         self, user: Person | str, url: str, *, account: str | None = None, wait: bool = True
     ) -> Delivery:
-        """Tap a menu entry of the account that opens a page."""
+        """Tap a menu entry with a link."""
         contact = self._follower(user, account)
         return await self._push(contact, pushes.view(_sayable(url)), fault=None, wait=wait)
 
     async def noise(
         self, user: Person | str, kind: str, *, account: str | None = None, wait: bool = True
     ) -> Delivery:
-        """Push what has nothing to do with any code: a key of `pushes.NOISE`."""
+        """Send a push that is unrelated to QR codes; `kind` is a key of `pushes.NOISE`."""
         contact = self.contact(user, account=account)
         if kind not in pushes.NOISE:
-            raise Unknown(f"no noise {kind!r}")
+            raise Unknown(f"no push of kind {kind!r}")
         return await self._push(contact, pushes.NOISE[kind], fault=None, wait=wait)
 
     async def chat(self, user: Person | str, *, account: str | None = None) -> tuple[Message, ...]:
-        """Return the chat of the user with the account, the oldest line first."""
+        """Return the messages between the user and the account, oldest first."""
         return tuple(self.contact(user, account=account).messages)
 
-    # -- how it is pushed ---------------------------------------------------------------------------------------
+    # -- pushes -------------------------------------------------------------------------------------------------
 
     async def _speak(
         self, contact: Contact, text: str, *, menu_id: str | None, fault: Fault | None, wait: bool
@@ -271,14 +271,14 @@ class Sandbox:
         account = self._states[contact.appid].account
         return await self.post.push(fields, to=account, about=contact, fault=fault, wait=wait)
 
-    def _count(self, contact: Contact, doing: Doing, fault: Fault | None) -> None:
+    def _count(self, contact: Contact, action: Action, fault: Fault | None) -> None:
         if fault not in FORGERIES:
-            contact.allowance.grant(doing, now=self.clock())
+            contact.allowance.grant(action, now=self.clock())
 
     def _follower(self, user: Person | str, account: str | None) -> Contact:
         contact = self.contact(user, account=account)
         if not contact.following:
-            raise Impossible("not a follower of this account")
+            raise Impossible("the user does not follow this account")
         return contact
 
     def _waiting(self, user: Person | str) -> Contact:
@@ -288,5 +288,5 @@ class Sandbox:
 
 def _sayable(text: str) -> str:
     if not text.strip() or len(text) > LONGEST_TEXT or not _SAYABLE.fullmatch(text):
-        raise Impossible(f"a text has 1 to {LONGEST_TEXT} characters, none of them a control character")
+        raise Impossible(f"a text must have 1 to {LONGEST_TEXT} characters and no control characters")
     return text

@@ -1,4 +1,4 @@
-"""From the fields of a push to the request that carries it (wechat-protocol.md 3.2, 3.3, 3.5)."""
+"""Builds the signed HTTP request of a push (wechat-protocol.md 3.2, 3.3, 3.5)."""
 
 import base64
 import secrets
@@ -13,14 +13,14 @@ from sandbox.faults import NEEDS_ENCRYPTION, Fault
 from sandbox.push_format import Fields, write
 
 CONTENT_TYPES: Final = {"xml": "text/xml", "json": "application/json"}
-_WRONG_TOKEN: Final = "notthetoken"  # noqa: S105 - a wrong one, for forgeries
+_WRONG_TOKEN: Final = "notthetoken"  # noqa: S105 - a wrong token, for forgeries
 _WRONG_KEY: Final = base64.b64encode(b"not the key of this account at all"[:32]).decode().rstrip("=")
 _WRONG_APPID: Final = "wx0000000000000000"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is posted; each redelivery posts the very same."""
+    """The request of a push; each redelivery is identical."""
 
     query: Mapping[str, str]
     body: bytes
@@ -32,12 +32,12 @@ class Request:
 
 
 def wrap(fields: Fields, account: OfficialAccount, *, now: float, fault: Fault | None = None) -> Request:
-    """Return the request for a push as the account's mode has it, or forged as `fault` says.
+    """Return the request of a push in the account's mode, or a request forged according to `fault`.
 
-    Raises Impossible when the fault needs encryption and the account has none.
+    Raises Impossible when the fault needs encryption and the account is in plain mode.
     """
     if account.mode == "plain" and fault in NEEDS_ENCRYPTION:
-        raise Impossible(f"{fault} needs an account that encrypts")
+        raise Impossible(f"{fault} needs an account in safe or compatible mode")
     token = _WRONG_TOKEN if fault is Fault.WRONG_TOKEN else account.token
     stamp, nonce = str(int(now)), str(secrets.randbelow(9 * 10**8) + 10**8)
     query = {"signature": sign(token, stamp, nonce), "timestamp": stamp, "nonce": nonce}

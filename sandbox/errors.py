@@ -1,4 +1,4 @@
-"""What the emulator refuses: in WeChat's words towards services, in plain words towards phones."""
+"""Errors: WeChat's errcodes for services, plain messages for the control API."""
 
 import secrets
 from typing import Final
@@ -28,25 +28,25 @@ STEMS: Final = {
     47001: "data format error",
     48001: "api unauthorized",
 }
-"""errcode -> how its errmsg begins (wechat-protocol.md 1, 2, 4)."""
+"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4)."""
 
 
 class Refused(Exception):
-    """WeChat says no; `errcode` is a key of `STEMS`."""
+    """WeChat rejects the call; `errcode` is a key of `STEMS`."""
 
     def __init__(self, errcode: int) -> None:
         super().__init__(f"{errcode} {STEMS[errcode]}")
         self.errcode = errcode
 
     def body(self) -> dict[str, object]:
-        """Return the answer's JSON. The trailing rid is never the same twice (wechat-protocol.md, conventions)."""
+        """Return the JSON of the response. Its rid is unique (wechat-protocol.md, conventions)."""
         rid = "-".join(secrets.token_hex(4) for _ in range(3))
         return {"errcode": self.errcode, "errmsg": f"{STEMS[self.errcode]} rid: {rid}"}
 
 
 class Unknown(Exception):
-    """The phone speaks of a user, account, code or link that is not there."""
+    """The user, account, QR code or link does not exist."""
 
 
 class Impossible(Exception):
-    """The phone asks for what WeChat does not let it do at this moment."""
+    """WeChat does not allow this action in the current state."""

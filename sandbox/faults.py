@@ -8,20 +8,20 @@ class Fault(StrEnum):
     TWICE = "twice"
     """Delivered again after it was answered."""
     AT_ONCE = "at_once"
-    """Delivered twice at the same moment."""
+    """Delivered twice at the same time."""
     LATE = "late"
-    """Delivered two retry intervals after it happened."""
+    """Delivered two retry intervals late."""
     OUT_OF_ORDER = "out_of_order"
     """Held until the next push of the same person has been delivered."""
     UNSIGNED = "unsigned"
     WRONG_TOKEN = "wrong_token"  # noqa: S105 - the name of a fault
-    """Signed with a token that is not the account's."""
+    """Signed with another token."""
     WRONG_KEY = "wrong_key"
-    """Signed well, encrypted with a key that is not the account's."""
+    """Correctly signed, but encrypted with another key."""
     WRONG_APPID = "wrong_appid"
-    """Signed and encrypted well, for another appid."""
+    """Correctly signed and encrypted, but for another appid."""
     PLAINTEXT = "plaintext"
-    """In the clear with a good `signature`, though the account encrypts: seeing one query string is enough."""
+    """Not encrypted, with a valid `signature`, which an attacker can copy from any query string of a push."""
 
 
 FORGERIES: Final = frozenset(
@@ -33,6 +33,6 @@ FORGERIES: Final = frozenset(
         Fault.PLAINTEXT,
     }
 )
-"""Those that WeChat would never send: delivered once, and nothing of them is seen in the chat."""
+"""Pushes that WeChat would never send: delivered once, without effect on the chat."""
 
 NEEDS_ENCRYPTION: Final = frozenset({Fault.WRONG_KEY, Fault.WRONG_APPID, Fault.PLAINTEXT})

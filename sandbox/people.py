@@ -1,4 +1,4 @@
-"""Who has WeChat, and how each stands with each account. No I/O, no clock."""
+"""WeChat users and their contacts with accounts. No I/O; time is an argument."""
 
 import base64
 import hashlib
@@ -17,24 +17,24 @@ KEPT_MESSAGES: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with WeChat on their phone."""
+    """A WeChat user."""
 
     id: str
-    """What the phone page calls them; no account ever sees it."""
+    """The id in the control API; it is never sent to an account."""
     nickname: str
     language: str = "zh_CN"
     unionid: str | None = None
-    """Given to accounts only when set: as if the account were bound to an Open Platform account."""
+    """Sent to accounts only when set, as if they were bound to an Open Platform account."""
 
     def openid(self, appid: str) -> str:
-        """Return the person as that account knows them: the same each time, another for each account."""
+        """Return the person's openid for the account: always the same, and different for each account."""
         digest = hashlib.sha256(f"{appid} {self.id}".encode()).digest()
         return "o" + base64.urlsafe_b64encode(digest).decode()[:27]
 
 
 @dataclass(slots=True)
 class Contact:
-    """One person as one account has them: following or not, and the chat."""
+    """The relation of one person to one account: whether they follow it, and their chat."""
 
     person: Person
     appid: str
@@ -44,15 +44,15 @@ class Contact:
     how: str = "ADD_SCENE_OTHERS"
     """`subscribe_scene` of user/info."""
     scene: str = ""
-    """Scene of the code they followed by."""
+    """The scene of the QR code by which they followed."""
     pending: Code | None = None
-    """Scanned, and waiting for the person to tap follow."""
+    """The QR code that was scanned when the person must follow the account first."""
     allowance: Allowance = field(default_factory=Allowance)
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
     _lines: int = 0
 
     def write(self, side: Side, text: str, *, now: float) -> Message:
-        """Add a line to the chat; only what the account says can hold links."""
+        """Add a message to the chat; only messages of the account may contain links."""
         self._lines += 1
         shown = pieces(text) if side == "account" else (Piece(text),)
         message = Message(self._lines, now, side, text, shown)
@@ -60,7 +60,7 @@ class Contact:
         return message
 
     def link(self, name: str) -> Piece:
-        """Return the newest tappable link of the chat with this id (`message.piece`), content or label.
+        """Return the newest link with this id (`message.piece`), content or label that sends a text.
 
         Raises Unknown.
         """
@@ -68,17 +68,17 @@ class Contact:
             for number, piece in enumerate(message.pieces):
                 if piece.says and name in (f"{message.id}.{number}", piece.says, piece.text):
                     return piece
-        raise Unknown(f"the chat holds no link {name!r}")
+        raise Unknown(f"no link {name!r} in the chat")
 
 
 class People:
-    """Everybody there is."""
+    """All WeChat users."""
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
 
     def add(self, nickname: str, *, language: str, unionid: str | None) -> Person:
-        """Make somebody new; the id is fresh, so that nobody inherits the bindings of an earlier run."""
+        """Create a person. The id is random, so that no person inherits the bindings of an earlier run."""
         person = Person(f"u_{secrets.token_hex(6)}", nickname, language, unionid)
         self._people[person.id] = person
         return person
@@ -91,5 +91,5 @@ class People:
         return person
 
     def all(self) -> list[Person]:
-        """Return everybody, in the order they were made."""
+        """Return all people, in the order of their creation."""
         return list(self._people.values())

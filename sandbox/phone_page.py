@@ -1,4 +1,4 @@
-"""The phone page and its files. Nothing inline, nothing from elsewhere."""
+"""Serves the phone page and its files. Its content policy allows no inline code and no other origin."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def _file(name: str) -> Callable[[web.Request], Awaitable[web.FileResponse]]:
 
 
 def add_routes(app: web.Application) -> None:
-    """Add `/` and `/q/{code}`, both the phone: the page reads the code from its own address."""
+    """Add `/` and `/q/{code}`; both serve the phone page, which reads the QR code's id from its own address."""
     app.router.add_get("/", _file("phone.html"))
     app.router.add_get("/q/{code:02[0-9A-Za-z]+}", _file("phone.html"))
     for path in sorted(WEB.glob("*.*")):

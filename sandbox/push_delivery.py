@@ -1,4 +1,4 @@
-"""Delivers a push to the service: at most three identical tries, each with a timeout (wechat-protocol.md 3.4)."""
+"""Delivers a push to the service: up to three identical attempts, each with a timeout (wechat-protocol.md 3.4)."""
 
 import asyncio
 import logging
@@ -24,26 +24,26 @@ LONGEST_ANSWER: Final = 64 * 1024
 _log = logging.getLogger(__name__)
 
 State = Literal["held", "waiting", "answered", "faulty", "refused"]
-"""`faulty`: the chat shows the fault text. `refused`: a forgery was turned away, as it should be."""
+"""`faulty`: the chat shows the fault text. `refused`: the service rejected a forged push, as it should."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One delivery and what came back."""
+    """One attempt to deliver a push, and the answer."""
 
     at: float
     status: int | None
-    """HTTP status; None when there was no answer."""
+    """HTTP status; None without an answer."""
     body: str
     reply: str | None
-    """What the chat would show."""
+    """The text that WeChat would show in the chat."""
     flaw: str | None
-    """What is wrong with the answer; None when nothing is."""
+    """What is wrong with the answer, or None."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Delivery:
-    """One push, its deliveries and how it ended."""
+    """One push, its attempts and its result."""
 
     id: int
     contact: Contact
@@ -57,17 +57,17 @@ class Delivery:
 
     @property
     def event(self) -> str:
-        """`SCAN`, `subscribe`, ...; the MsgType of what is not an event."""
+        """`SCAN`, `subscribe`, ...; for a message its MsgType."""
         return str(self.fields.get("Event", self.fields["MsgType"]))
 
     @property
     def reply(self) -> str | None:
-        """What the service said; None when nothing, or nothing WeChat accepts."""
+        """The reply of the service; None when there is none that WeChat accepts."""
         return next((a.reply for a in self.attempts if a.flaw is None), None)
 
     @property
     def flaw(self) -> str | None:
-        """Why the last answer was not accepted; None when it was."""
+        """Why WeChat did not accept the last answer; None when it did."""
         return self.attempts[-1].flaw if self.attempts and self.state != "answered" else None
 
     @property
@@ -80,7 +80,7 @@ class Delivery:
         self._done.set()
 
     async def finished(self) -> "Delivery":
-        """Wait until it has ended, and return it; a held one cannot be waited for."""
+        """Wait for the result, and return the delivery; raise Impossible when the push is held back."""
         if self.state == "held":
             raise Impossible("this push is held until the next one is delivered")
         await self._done.wait()
@@ -88,7 +88,7 @@ class Delivery:
 
 
 class Courier:
-    """Carries deliveries to the account's callback address and puts the answers into the chat."""
+    """Posts pushes to the callback address of the account and writes the replies to the chat."""
 
     def __init__(
         self, http: ClientSession, *, clock: Callable[[], float], retry_interval: float, answer_within: float
@@ -99,7 +99,7 @@ class Courier:
         self._timeout = ClientTimeout(total=answer_within)
 
     async def carry(self, delivery: Delivery) -> None:
-        """Deliver until answered, three times at most; then show the answer, or the fault, in the chat."""
+        """Deliver until answered, at most three times; then write the reply, or the fault text, to the chat."""
         if delivery.fault in FORGERIES:
             await self._forge(delivery)
             return
@@ -114,9 +114,9 @@ class Courier:
         self._show(delivery)
 
     async def verify(self, account: OfficialAccount) -> str | None:
-        """Ask the callback address to prove that it knows the token; return what is wrong, None when nothing.
+        """Verify the callback address; return what is wrong, or None.
 
-        What the console does when a callback address is saved (wechat-protocol.md 3.1).
+        The console does the same when a callback address is saved (wechat-protocol.md 3.1).
         """
         echo, nonce = (str(secrets.randbelow(10**15)) for _ in range(2))
         stamp = str(int(self._clock()))
@@ -141,7 +141,7 @@ class Courier:
             started = loop.time()
             attempt = await self._post(delivery)
             delivery.attempts.append(attempt)
-            # Only silence and failure are sent again; an answer that is merely bad was still received.
+            # WeChat retries without an answer and on HTTP errors, but not after an invalid reply with status 200.
             if attempt.status == 200 or number == DELIVERIES:
                 return
             await asyncio.sleep(max(0.0, started + self._interval - loop.time()))
@@ -158,7 +158,9 @@ class Courier:
             contact.write("account" if good else "wechat", shown, now=self._clock())
         delivery.finish("answered" if good else "faulty")
         if not good:
-            _log.warning("push %d (%s) was not answered well: %s", delivery.id, delivery.event, delivery.flaw)
+            _log.warning(
+                "push %d (%s): invalid answer from the service: %s", delivery.id, delivery.event, delivery.flaw
+            )
 
     async def _post(self, delivery: Delivery) -> Attempt:
         at, request = self._clock(), delivery.request
@@ -181,7 +183,7 @@ class Courier:
 
 
 async def _read(answer: ClientResponse) -> bytes:
-    """Return the body, cut one byte past what WeChat would take: enough to see that it is too long."""
+    """Return the body up to one byte more than WeChat accepts, which is enough to detect that it is too long."""
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk

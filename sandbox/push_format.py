@@ -1,4 +1,4 @@
-"""Flat fields to and from the bytes on the wire, XML or JSON (wechat-protocol.md 3.3). Pure."""
+"""Serializes and parses pushes and replies, as XML or JSON (wechat-protocol.md 3.3). Pure."""
 
 import json
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from defusedxml.ElementTree import fromstring
 from sandbox.account import Format
 
 Fields = Mapping[str, str | int]
-"""Elements of a push or reply in their order; numbers go bare, strings in CDATA."""
+"""The elements of a push or reply, in order; in XML, strings are written as CDATA and numbers are not."""
 
 
 class Unreadable(Exception):
-    """The bytes are not what they should be; the text says how."""
+    """The body is not in the expected format; the message gives the reason."""
 
 
 def write(fields: Fields, fmt: Format) -> bytes:
-    """Return the fields as WeChat writes them."""
+    """Serialize the fields as WeChat does."""
     if fmt == "json":
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
     inside = "".join(f"<{name}>{_shown(value)}</{name}>" for name, value in fields.items())
@@ -26,7 +26,7 @@ def write(fields: Fields, fmt: Format) -> bytes:
 
 
 def read(body: bytes, fmt: Format) -> dict[str, str]:
-    """Return the top-level fields of a reply, nested ones as empty text; raise Unreadable."""
+    """Return the top-level fields of a reply; a nested field becomes an empty string. Raises Unreadable."""
     if fmt == "json":
         return _read_json(body)
     if not body.lstrip().startswith(b"<"):

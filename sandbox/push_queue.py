@@ -1,4 +1,4 @@
-"""Every push that was ever sent, and those still under way. Leaving the room ends them."""
+"""Sends pushes in background tasks and stores the latest deliveries."""
 
 import asyncio
 import itertools
@@ -18,11 +18,11 @@ from sandbox.push_delivery import Courier, Delivery
 from sandbox.push_format import Fields
 
 KEPT: Final = 500
-"""Deliveries remembered; the oldest go first."""
+"""How many deliveries are stored; the oldest are dropped first."""
 
 
 class PushQueue:
-    """Sends pushes, each in a task of its own, and keeps the log of them."""
+    """Sends each push in its own task, and stores the latest deliveries."""
 
     def __init__(self, *, clock: Callable[[], float], retry_interval: float, answer_within: float) -> None:
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
@@ -36,13 +36,13 @@ class PushQueue:
         self._msg_ids = itertools.count(secrets.randbits(62))
 
     def open(self) -> None:
-        """Get ready to send; needs a running event loop."""
-        # No cookies: what one account's service sets must not travel to another's.
+        """Create the HTTP client; needs a running event loop."""
+        # No cookies: a cookie of one account's service must not be sent to another's.
         self._http = ClientSession(cookie_jar=DummyCookieJar())
         self._courier = Courier(self._http, clock=self._clock, **self._pace)
 
     async def close(self) -> None:
-        """End what is under way; whoever waits for it sees it end as faulty."""
+        """Cancel the deliveries in progress; they end as `faulty`."""
         self._held.clear()
         for task in self._under_way:
             task.cancel()
@@ -58,7 +58,7 @@ class PushQueue:
         return self._courier
 
     def message_id(self) -> int:
-        """Return a fresh MsgId, an int64."""
+        """Return a new MsgId, an int64."""
         return next(self._msg_ids)
 
     async def push(
@@ -70,19 +70,19 @@ class PushQueue:
         fault: Fault | None = None,
         wait: bool = True,
     ) -> Delivery:
-        """Send a push to the account's service; with `wait`, return when it was answered or given up.
+        """Send a push to the account's service; with `wait`, return when it was answered or has failed.
 
-        One held back by Fault.OUT_OF_ORDER returns at once. Raises Impossible when the account's mode has no
-        such fault.
+        With Fault.OUT_OF_ORDER it is held back and returned at once. Raises Impossible when the account's mode
+        does not allow the fault.
         """
         courier, now = self.courier, self._clock()
-        said = pushes.addressed(fields, about, to, now=now)
+        addressed = pushes.addressed(fields, about, to, now=now)
         delivery = Delivery(
             id=next(self._delivery_ids),
             contact=about,
             account=to,
-            fields=said,
-            request=wrap(said, to, now=now, fault=fault),
+            fields=addressed,
+            request=wrap(addressed, to, now=now, fault=fault),
             fault=fault,
         )
         self.deliveries.append(delivery)
@@ -97,7 +97,7 @@ class PushQueue:
         try:
             await courier.carry(delivery)
         finally:
-            if delivery.state == "waiting":  # cancelled: whoever waits must not wait for ever
+            if delivery.state == "waiting":  # cancelled: `finished()` must not block for ever
                 delivery.finish("faulty")
         for held in self._held.pop(delivery.contact.openid, []):
             held.state = "waiting"

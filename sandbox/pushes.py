@@ -1,4 +1,4 @@
-"""What each push says, but for its sender and time (wechat-protocol.md 3.3). Pure."""
+"""The fields of each kind of push (wechat-protocol.md 3.3). Pure."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from sandbox.push_format import Fields
 
 
 def addressed(fields: Fields, contact: Contact, account: OfficialAccount, *, now: float) -> Fields:
-    """Return the fields behind the four every push begins with. CreateTime counts whole seconds."""
+    """Return the fields after those with the receiver, the sender and the time. CreateTime is in whole seconds."""
     return {
         "ToUserName": account.gh_id,
         "FromUserName": contact.openid,
@@ -23,12 +23,12 @@ def _event(name: str, key: str, **more: str | int) -> Fields:
 
 
 def scan(code: Code) -> Fields:
-    """A follower scanned the code: the bare scene."""
+    """A follower scanned the QR code; EventKey is the scene without a prefix."""
     return _event("SCAN", code.scene, Ticket=code.ticket)
 
 
 def follow(code: Code | None) -> Fields:
-    """Somebody followed; by a code when there is one. Live pushes without one carry an empty EventKey."""
+    """A person followed, by a QR code if given. Without one, WeChat was observed to send an empty EventKey."""
     if code is None:
         return _event("subscribe", "")
     return _event("subscribe", f"qrscene_{code.scene}", Ticket=code.ticket)
@@ -47,7 +47,7 @@ def view(url: str) -> Fields:
 
 
 def text(content: str, *, msg_id: int, menu_id: str | None = None) -> Fields:
-    """The person wrote `content`, or tapped a link that sends it (then with its id, wechat-protocol.md 3.6)."""
+    """The person typed `content`, or tapped the link `menu_id` that sends it (wechat-protocol.md 3.6)."""
     tapped = {} if menu_id is None else {"bizmsgmenuid": menu_id}
     return {"MsgType": "text", "Content": content, "MsgId": msg_id, **tapped}
 
@@ -66,4 +66,4 @@ NOISE: Final[dict[str, Fields]] = {
         "MsgId": 6054768590064713728,
     },
 }
-"""Pushes that say nothing about any code (wechat-protocol.md 9)."""
+"""Pushes that are unrelated to QR codes (wechat-protocol.md 9)."""

@@ -1,8 +1,8 @@
-"""Which QR codes a picture holds. Runs as a program of its own (qr_reader.py), for no thread can be stopped.
+"""Decodes the QR codes in a picture. qr_reader.py runs this file as a process, because a thread cannot be killed.
 
-A picture can be made to keep the decoders busy for minutes. The program takes one on its standard input and writes
-`{"texts": [...]}` or `{"reason": word}`; it imports nothing of the sandbox, so it starts fast and from anywhere.
-Decoding is Pillow's and zxing-cpp's work; both come with `scanbind[sandbox]` and are only asked for here.
+A crafted picture can keep the decoders busy for minutes. The process reads a picture from standard input and
+writes `{"texts": [...]}` or `{"reason": word}`. It imports nothing of the sandbox, so it starts fast and from any
+directory. Pillow and zxing-cpp do the decoding; both come with `scanbind[sandbox]` and are imported only here.
 """
 
 import io
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
-"""Content type -> Pillow's name. No other decoder sees what a stranger sent."""
+"""Content type -> Pillow's name. Untrusted pictures reach no other decoder of Pillow."""
 MOST_PIXELS: Final = 24_000_000
-"""A page of 1280 by 4600 as a screenshot with two pixels each way, or a phone's photograph."""
+"""Enough for a screenshot of a page of 1280 by 4600 at a device pixel ratio of 2, or for a phone's photo."""
 _MOST_MEMORY: Final = 1024 * 1024 * 1024
-"""Bytes of addresses; twice what the largest picture needs."""
+"""Bytes of address space; twice what the largest picture needs."""
 _MOST_SECONDS: Final = 10
-"""Of computing, should whoever started the program be gone; else its own patience ends sooner."""
+"""CPU seconds; takes effect only when the parent process is gone, whose own timeout is shorter."""
 
 Reason = Literal["no_reader", "not_a_picture", "too_many_pixels", "too_slow"]
 
 
 class BadPicture(Exception):
-    """The picture could not be looked at; `reason` says why."""
+    """The picture cannot be decoded, for this `reason`."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -37,12 +37,12 @@ class BadPicture(Exception):
 
 
 def texts_in(picture: bytes) -> list[str]:
-    """Return what the QR codes in a PNG, JPEG or WebP say, each text once; raise BadPicture.
+    """Return the texts of the QR codes in a PNG, JPEG or WebP, without duplicates; raise BadPicture.
 
-    Codes may be inverted, turned, small, or drawn on nothing (transparent).
+    QR codes may be inverted, rotated, small, or on a transparent background.
     """
     try:
-        import zxingcpp  # noqa: PLC0415 - an extra that a service without a sandbox does not carry
+        import zxingcpp  # noqa: PLC0415 - an optional extra, which a service without a sandbox does not install
     except ImportError as e:
         raise BadPicture("no_reader") from e
     formats = zxingcpp.barcode_formats_from_str("QRCode")
@@ -54,7 +54,7 @@ def texts_in(picture: bytes) -> list[str]:
 
 
 def _opened(picture: bytes) -> "Image":
-    """Return the picture, decoded. Its size is known, and bounded, before any pixel is."""
+    """Return the decoded picture. The number of pixels is checked before any is decoded."""
     try:
         from PIL import Image  # noqa: PLC0415 - as above
     except ImportError as e:
@@ -66,34 +66,41 @@ def _opened(picture: bytes) -> "Image":
         image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise BadPicture("too_many_pixels") from e
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as e:  # how Pillow says broken
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        struct.error,
+    ) as e:  # what Pillow raises for broken files
         raise BadPicture("not_a_picture") from e
     return image
 
 
 def _versions(image: "Image") -> Iterator["Image"]:
-    """Yield the picture in grey; one with holes in it as it looks on light and on dark."""
+    """Yield the picture in grey; a transparent one on a white and on a black background."""
     if not image.has_transparency_data:
         yield image.convert("L")
         return
     both = image.convert("LA")
-    grey, holes = both.getchannel("L"), both.getchannel("A")
-    del both  # it has four bytes for each pixel, the two have one
+    grey, alpha = both.getchannel("L"), both.getchannel("A")
+    del both  # frees four bytes per pixel; each channel has one
     for background in (255, 0):
-        yield _over(background, grey, holes)
+        yield _over(background, grey, alpha)
 
 
-def _over(background: int, grey: "Image", holes: "Image") -> "Image":
+def _over(background: int, grey: "Image", alpha: "Image") -> "Image":
     from PIL import Image  # noqa: PLC0415 - as above
 
     whole = Image.new("L", grey.size, background)
-    whole.paste(grey, mask=holes)
+    whole.paste(grey, mask=alpha)
     return whole
 
 
 def main() -> None:
-    """Read a picture, write what it holds."""
-    _bound()
+    """Decode the picture on standard input, and write the result to standard output."""
+    _limit_resources()
     try:
         answer: dict[str, object] = {"texts": texts_in(sys.stdin.buffer.read())}
     except BadPicture as e:
@@ -103,8 +110,8 @@ def main() -> None:
     sys.stdout.write(json.dumps(answer))
 
 
-def _bound() -> None:
-    """Ask the system to end this process where it takes too much; one that cannot is not asked."""
+def _limit_resources() -> None:
+    """Limit the memory and CPU time of this process, where the system can."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
@@ -114,7 +121,7 @@ def _bound() -> None:
         (resource.RLIMIT_CPU, _MOST_SECONDS),
         (resource.RLIMIT_CORE, 0),
     ):
-        with suppress(OSError, ValueError):  # it has less already, or knows no such bound
+        with suppress(OSError, ValueError):  # the limit is lower already, or is not supported
             resource.setrlimit(what, (most, most))
 
 

@@ -1,4 +1,4 @@
-"""Looks at one picture at a time, in a process that ends when the time is over or nobody waits for it any more."""
+"""Decodes pictures one at a time, in a process that is killed on timeout or cancellation."""
 
 import asyncio
 import json
@@ -11,25 +11,25 @@ from sandbox import qr_decoder
 from sandbox.qr_decoder import BadPicture
 
 LOOKS_FOR: Final = 5.0
-"""Seconds."""
+"""The timeout of decoding, in seconds."""
 PLACES: Final = 4
-"""One picture is looked at, the others wait."""
+"""How many pictures are accepted at a time: one is decoded, the others wait."""
 
 
 class Full(Exception):
-    """As many pictures as there are places for are here already."""
+    """All places are taken."""
 
 
 class QrReader:
-    """Reads codes out of pictures. Take a place before the picture is even received: each may be megabytes."""
+    """Reads QR codes from pictures. Take a place before receiving a picture, which may have megabytes."""
 
     def __init__(self) -> None:
         self._free = PLACES
-        self._looking = asyncio.Lock()
+        self._decoding = asyncio.Lock()
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Hold a place for a picture; raise Full."""
+        """Take a place for a picture; raise Full."""
         if not self._free:
             raise Full
         self._free -= 1
@@ -39,13 +39,13 @@ class QrReader:
             self._free += 1
 
     async def read(self, picture: bytes) -> list[str]:
-        """Return what the QR codes in the picture say, as `qr_decoder.texts_in` does; raise BadPicture."""
-        async with self._looking:
-            return await _look(picture)
+        """Return the texts of the QR codes in the picture, as `qr_decoder.texts_in`; raise BadPicture."""
+        async with self._decoding:
+            return await _decode(picture)
 
 
-async def _look(picture: bytes) -> list[str]:
-    # By its file and with -P: neither the folder this was started in nor the package's own may shadow a library.
+async def _decode(picture: bytes) -> list[str]:
+    # By file and with -P: modules in the current directory or beside the file must not shadow a library.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", qr_decoder.__file__),
         stdin=asyncio.subprocess.PIPE,
@@ -61,11 +61,11 @@ async def _look(picture: bytes) -> list[str]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return _understood(written)
+    return _parse(written)
 
 
-def _understood(written: bytes) -> list[str]:
-    """Return the texts the program found; raise BadPicture for what it says, or as it was ended by the picture."""
+def _parse(written: bytes) -> list[str]:
+    """Return the texts in the decoder's output; raise BadPicture with its reason, or if it crashed."""
     try:
         answer = json.loads(written)
     except ValueError as e:

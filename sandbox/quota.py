@@ -1,4 +1,4 @@
-"""How often something may be done per day or minute. Time is an argument."""
+"""Quotas per day or minute. Time is an argument."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ _BEIJING: Final = 8 * 3600
 
 @dataclass(slots=True)
 class Quota:
-    """At most `limit` uses in each `period` of seconds; beyond, `errcode` is raised."""
+    """At most `limit` uses in each `period` of seconds; further ones raise Refused with `errcode`."""
 
     limit: int
     period: int = DAY

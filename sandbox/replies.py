@@ -1,4 +1,4 @@
-"""What WeChat accepts as an answer to a push, and what it shows for it (wechat-protocol.md 3.4). Pure."""
+"""Checks the answer to a push as WeChat does (wechat-protocol.md 3.4). Pure."""
 
 import hmac
 from dataclasses import dataclass
@@ -9,37 +9,37 @@ from sandbox.crypto import BadCipher, Sealer, sign
 from sandbox.push_format import Fields, Unreadable, read
 
 NOTHING: Final = (b"", b"success")
-"""Bodies that mean: received, nothing to say. In the clear even in safe mode."""
+"""Bodies that acknowledge a push without a reply. Not encrypted, even in safe mode."""
 _WORDLESS: Final = frozenset({"image", "voice", "video", "music", "news", "transfer_customer_service"})
 
 
 class BadReply(Exception):
-    """WeChat would show the fault text for this answer; the text says why."""
+    """WeChat would show the fault text for this answer; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is being answered."""
+    """The push that is answered."""
 
     account: OfficialAccount
     openid: str
     nonce: str
     answerable: bool = True
-    """False for an unsubscribe: its sender has left."""
+    """False for an unsubscribe: its sender can no longer receive messages."""
 
 
 def judge(body: bytes, *, to: Question) -> str | None:
-    """Return what the chat shows for an answer, None for nothing; raise BadReply."""
+    """Return the text that the chat shows for an answer, or None; raise BadReply."""
     if body in NOTHING:
         return None
     if not to.answerable:
-        raise BadReply("an unsubscribe cannot be answered: say success")
+        raise BadReply("an unsubscribe cannot be answered: respond with success")
     try:
         fields = read(body, to.account.format)
         if "Encrypt" in fields:
             fields = read(_decrypted(fields, to), to.account.format)
         elif to.account.mode == "safe":
-            raise BadReply("in the clear, though the account is in safe mode")
+            raise BadReply("in the clear, although the account is in safe mode")
     except Unreadable as e:
         raise BadReply(str(e)) from e
     return _shown(fields, to)
@@ -47,7 +47,7 @@ def judge(body: bytes, *, to: Question) -> str | None:
 
 def _decrypted(fields: Fields, to: Question) -> bytes:
     if to.account.mode == "plain":
-        raise BadReply("encrypted, though the account is in plain mode")
+        raise BadReply("encrypted, although the account is in plain mode")
     missing = {"MsgSignature", "TimeStamp", "Nonce"} - fields.keys()
     if missing:
         raise BadReply(f"the envelope lacks {', '.join(sorted(missing))}")
@@ -62,7 +62,7 @@ def _decrypted(fields: Fields, to: Question) -> bytes:
     try:
         return Sealer.of(to.account.aes_key, appid=to.account.appid).open(encrypted)
     except BadCipher as e:
-        raise BadReply(f"the envelope cannot be opened: {e}") from e
+        raise BadReply(f"the envelope cannot be decrypted: {e}") from e
 
 
 def _shown(fields: Fields, to: Question) -> str:
@@ -77,7 +77,7 @@ def _shown(fields: Fields, to: Question) -> str:
     if kind in _WORDLESS:
         return f"[{kind}]"
     if kind != "text":
-        raise BadReply(f"MsgType {kind!r} is none that WeChat knows")
+        raise BadReply(f"MsgType {kind!r} is unknown to WeChat")
     content = str(fields.get("Content", ""))
     if not content.strip():
         raise BadReply("Content is empty")

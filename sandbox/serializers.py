@@ -1,4 +1,4 @@
-"""How the sandbox's values look as JSON on its control door. Pure."""
+"""The JSON of the control API. Pure."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ Json = dict[str, object]
 
 
 def account(value: OfficialAccount) -> Json:
-    """An account without its secrets: pages show this."""
+    """Return an account without its secrets, because the page reads it."""
     names: Final = ("appid", "name", "gh_id", "mode", "format", "callback_url")
     return {name: getattr(value, name) for name in names}
 
@@ -23,7 +23,7 @@ def person(value: Person) -> Json:
 
 
 def code(value: Code) -> Json:
-    """`expires_at` is null for a permanent code; times are seconds since 1970 throughout."""
+    """`expires_at` is null for a permanent QR code; all times are seconds since 1970."""
     expires_at = None if value.lifetime is None else value.created_at + value.lifetime
     return {
         "id": value.id,
@@ -37,7 +37,7 @@ def code(value: Code) -> Json:
 
 
 def message(value: Message) -> Json:
-    """`pieces` are stretches of text; one with `href` opens a page, one with `says` and `id` can be tapped."""
+    """`pieces` are the parts of the text: `href` is a link to a page, `says` the text that a tap on `id` sends."""
     pieces = [
         {"id": f"{value.id}.{number}", "text": piece.text, "href": piece.href, "says": piece.says}
         for number, piece in enumerate(value.pieces)
@@ -46,7 +46,7 @@ def message(value: Message) -> Json:
 
 
 def delivery(value: Delivery) -> Json:
-    """One push with what was sent and each answer; `state` as in delivery.State, `text` what the person wrote."""
+    """A push and each answer; `state` as in push_delivery.State, `text` is what the person wrote."""
     attempts = [
         {"at": tried.at, "status": tried.status, "body": tried.body, "reply": tried.reply, "flaw": tried.flaw}
         for tried in value.attempts
@@ -75,8 +75,8 @@ def scan(value: Scan) -> Json:
     }
 
 
-def standing(value: Contact) -> Json:
-    """How a user stands with an account."""
+def contact(value: Contact) -> Json:
+    """`pending` is the QR code that was scanned when the user must follow the account first."""
     return {
         "user": value.person.id,
         "appid": value.appid,

@@ -1,6 +1,6 @@
-"""Which access_token is good, and why not (wechat-protocol.md 1). Time is an argument.
+"""Issues and checks access tokens (wechat-protocol.md 1). Time is an argument.
 
-Classic and stable tokens know nothing of each other: getting one never ends the other.
+Classic and stable tokens are independent: issuing one never invalidates the other.
 """
 
 import re
@@ -15,7 +15,7 @@ from sandbox.quota import DAY, MINUTE, Quota
 
 LIFETIME: Final = 7200
 OVERLAP: Final = 300
-"""Seconds for which a superseded token still works, and before whose end a stable one is renewed."""
+"""Seconds that a superseded token stays valid, and the remaining lifetime below which a stable one is renewed."""
 FORCE_PAUSE: Final = 30
 FORCES_A_DAY: Final = 20
 _SECRET: Final = re.compile(r"[0-9a-f]{32}")
@@ -23,7 +23,7 @@ _SECRET: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(slots=True)
 class Token:
-    """An issued token; `usable_until` comes before `expires_at` once it is superseded."""
+    """An issued token; `usable_until` is earlier than `expires_at` once it is superseded."""
 
     value: str = field(repr=False)
     expires_at: float
@@ -34,7 +34,7 @@ class Token:
 
 
 class TokenStore:
-    """Issues and judges the tokens of one account."""
+    """Issues and checks the tokens of one account."""
 
     def __init__(self, account: OfficialAccount) -> None:
         self._account = account
@@ -47,7 +47,7 @@ class TokenStore:
         self._forces = Quota(FORCES_A_DAY)
 
     def classic(self, asked: Mapping[str, object], *, now: float) -> dict[str, object]:
-        """Answer `GET /cgi-bin/token`: a new token each time; the old one works for OVERLAP more."""
+        """Answer `GET /cgi-bin/token`: a new token each time; the old one stays valid for OVERLAP seconds."""
         self._check_asker(asked)
         self._classic_calls.use(now=now)
         if self._classic:
@@ -56,9 +56,9 @@ class TokenStore:
         return _answer(self._classic, now=now)
 
     def stable(self, asked: Mapping[str, object], *, now: float) -> dict[str, object]:
-        """Answer `POST /cgi-bin/stable_token`: the same token while it has OVERLAP or more to live.
+        """Answer `POST /cgi-bin/stable_token`: the same token until it has less than OVERLAP seconds left.
 
-        With `force_refresh` a new one, and the old one ends at once; but not twice within FORCE_PAUSE.
+        `force_refresh` issues a new token and invalidates the old one at once, but only once per FORCE_PAUSE.
         """
         self._check_asker(asked)
         for quota in self._stable_calls:
@@ -74,11 +74,11 @@ class TokenStore:
         return _answer(self._stable, now=now)
 
     def knows(self, value: str) -> bool:
-        """Say whether this account was ever given the token."""
+        """Return whether the token was issued to this account."""
         return value in self._issued
 
     def check(self, value: str, *, now: float) -> None:
-        """Raise Refused unless the token may be used: 42001 when its time is up, 40001 when superseded."""
+        """Raise Refused unless the token is valid: 42001 when it has expired, 40001 when it was superseded."""
         token = self._issued[value]
         if now >= token.expires_at:
             raise Refused(42001)

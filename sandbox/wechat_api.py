@@ -1,4 +1,4 @@
-"""WeChat's HTTP API as services call it (wechat-protocol.md 1, 2, 4). Failures are JSON with status 200."""
+"""Emulates WeChat's HTTP API (wechat-protocol.md 1, 2, 4). Errors are JSON with status 200."""
 
 import io
 from collections.abc import Awaitable, Callable
@@ -19,8 +19,8 @@ _Answer = Callable[[Sandbox, web.Request], Awaitable[dict[str, object]]]
 _OK: Final = {"errcode": 0, "errmsg": "ok"}
 
 
-def _door(answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Turn what a call answers, or why it is refused, into WeChat's JSON."""
+def _endpoint(answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the request handler that sends an answer, or a Refused, as JSON."""
 
     async def handler(request: web.Request) -> web.Response:
         try:
@@ -36,8 +36,8 @@ def _state(sandbox: Sandbox, request: web.Request) -> AccountState:
     return sandbox.authorize(request.query.get("access_token"))
 
 
-def _asked_state(sandbox: Sandbox, appid: object) -> AccountState:
-    """Return the account a token is asked of; any one when the appid is not known, which then says so itself."""
+def _token_state(sandbox: Sandbox, appid: object) -> AccountState:
+    """Return the account with this appid; for an unknown one the first account, which refuses it."""
     try:
         return sandbox.state(appid if isinstance(appid, str) else None)
     except Unknown:
@@ -47,7 +47,7 @@ def _asked_state(sandbox: Sandbox, appid: object) -> AccountState:
 async def _token(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "GET":
         raise Refused(43001)
-    state = _asked_state(sandbox, request.query.get("appid"))
+    state = _token_state(sandbox, request.query.get("appid"))
     return state.tokens.classic(request.query, now=sandbox.clock())
 
 
@@ -55,7 +55,7 @@ async def _stable_token(sandbox: Sandbox, request: web.Request) -> dict[str, obj
     if request.method != "POST":
         raise Refused(43002)
     asked = read_object(await request.read())
-    return _asked_state(sandbox, asked.get("appid")).tokens.stable(asked, now=sandbox.clock())
+    return _token_state(sandbox, asked.get("appid")).tokens.stable(asked, now=sandbox.clock())
 
 
 async def _create_code(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
@@ -89,7 +89,7 @@ async def _custom_send(sandbox: Sandbox, request: web.Request) -> dict[str, obje
 
 
 def _message_text(message: dict[str, object]) -> str:
-    """Return the text of a customer message; those of type msgmenu become links (wechat-protocol.md 3.6)."""
+    """Return the text of a customer message; the entries of a msgmenu become links (wechat-protocol.md 3.6)."""
     kind = message.get("msgtype")
     inside = message.get(kind) if isinstance(kind, str) else None
     if kind not in ("text", "msgmenu") or not isinstance(inside, dict):
@@ -110,7 +110,7 @@ def _menu_text(menu: dict[str, object]) -> str:
 
 
 async def _show_code(request: web.Request) -> web.Response:
-    """The image of a code, without login; 404 on a ticket that was never issued."""
+    """Return the image of a QR code, without authentication; 404 for an unknown ticket."""
     sandbox, ticket = request.app[SANDBOX], request.query.get("ticket", "")
     try:
         code = sandbox.code(ticket)
@@ -124,13 +124,13 @@ async def _show_code(request: web.Request) -> web.Response:
 
 
 def add_routes(app: web.Application) -> None:
-    """Add what `api.weixin.qq.com` and `mp.weixin.qq.com` answer. A wrong method is refused as WeChat does."""
-    for path, answer in _DOORS.items():
-        app.router.add_route("*", path, _door(answer))
+    """Add the endpoints of api.weixin.qq.com and mp.weixin.qq.com, which refuse wrong methods as WeChat does."""
+    for path, answer in _ENDPOINTS.items():
+        app.router.add_route("*", path, _endpoint(answer))
     app.router.add_get("/cgi-bin/showqrcode", _show_code)
 
 
-_DOORS: Final[dict[str, _Answer]] = {
+_ENDPOINTS: Final[dict[str, _Answer]] = {
     "/cgi-bin/token": _token,
     "/cgi-bin/stable_token": _stable_token,
     "/cgi-bin/qrcode/create": _create_code,

@@ -1,16 +1,16 @@
-// <scanbind-portal>: what WeChat an account holder has connected at a site; connect, disconnect, and what was done.
-// Needs <scanbind-qr> (widget.js) to connect, and gets it unless the page pins its scripts and so names both.
-// Text only ever becomes text.
-// Secrets stay in memory and travel in headers; on the service's own page (`session-id`) a cookie stands in for them.
+// <scanbind-portal>: shows the WeChat bindings of a site's user and their history; connects and disconnects WeChat.
+// Connecting needs <scanbind-qr> (widget.js), which is imported below unless the page pins scripts and so loads both.
+// Text never becomes markup. Secrets stay in memory and are sent in headers only; the service's own page (`session-id`)
+// uses a cookie instead.
 
-const HERE = new URL(".", import.meta.url);
-const LATE = 15_000; // ms an answer may take
-const TRIES = 8; // to read the session, before a person has to ask again
-const LONGEST = 60_000; // ms between two tries
-const STALE = 5_000; // ms after which a page that is looked at again asks again
-const LEAVING = 1_500; // ms the way back waits for the session to be closed
-const BEFORE = "scanbind-portal"; // what the history entry of the service's own page remembers the site under
-const MARKS = { connected: "M5 12.5l4.5 4.5L19 7.5", not_connected: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M4 12h16" };
+const BASE_URL = new URL(".", import.meta.url);
+const ANSWER_TIMEOUT = 15_000; // ms
+const MAX_ATTEMPTS = 8; // to read the session, until the user has to retry
+const MAX_PAUSE = 60_000; // ms between two attempts
+const MAX_AGE = 5_000; // ms after which a page that is shown again reads the session again
+const CLOSE_TIMEOUT = 1_500; // ms to wait for the session to close before going back to the site
+const HISTORY_KEY = "scanbind-portal"; // of the site's name and address in the history state of the service's own page
+const ICONS = { connected: "M5 12.5l4.5 4.5L19 7.5", not_connected: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M4 12h16" };
 
 const WORDS = {
   en: {
@@ -21,17 +21,17 @@ const WORDS = {
     connected: "WeChat connected",
     not_connected: "No WeChat connected",
     since: "Since {time}",
-    last_login: "Last sign-in with it: {time}",
-    never_used: "Not used to sign in yet",
+    last_login: "Last sign-in: {time}",
+    never_used: "Not used for signing in yet",
     unfollowed: "You no longer follow {site}’s Official Account. WeChat will ask you to follow it at your next scan.",
-    connect_hint: "Connect your WeChat, and you sign in to {site} by scanning a code.",
+    connect_hint: "Connect your WeChat to sign in to {site} by scanning a QR code.",
     connect: "Connect",
     disconnect: "Disconnect",
     confirm_title: "Disconnect your WeChat?",
-    confirm_text: "You will no longer sign in to {site} by scanning. You can connect it again at any time.",
+    confirm_text: "You will no longer be able to sign in to {site} by scanning. You can connect it again at any time.",
     only_login:
-      "WeChat is your only way to sign in to {site}. Without it you may not get back into this account: " +
-      "set up another way first.",
+      "WeChat is your only way to sign in to {site}. Without it you may lose access to this account: " +
+      "set up another way to sign in first.",
     confirm_yes: "Disconnect",
     confirm_no: "Keep it",
     disconnecting: "Disconnecting…",
@@ -49,15 +49,15 @@ const WORDS = {
       "(openid, and unionid if there is one), whether you follow it, your language, and when you connected or " +
       "signed in; never your nickname, photo, contacts or messages.",
     back: "Back to {site}",
-    over_title: "This page has closed",
-    over: "To see your WeChat again, go back to {site} and open it from there.",
+    over_title: "This page has expired",
+    over: "To manage your WeChat, go back to {site} and open this page again.",
     over_plain:
-      "It stays open for a limited time only. To see your WeChat again, go back to the site you came from and " +
-      "open it from there.",
-    framed_title: "Open this page by itself",
+      "It can be used for a limited time only. To manage your WeChat, go back to the site you came from and " +
+      "open this page again.",
+    framed_title: "Open this page in a new tab",
     framed:
-      "Inside another site’s page the browser does not let this one know who you are. Go back to the site you came " +
-      "from and open it in a tab of its own.",
+      "Inside another site’s page, the browser does not let this page recognise you. Go back to the site you came " +
+      "from and open it in a new tab.",
     trying: "The service cannot be reached right now. Trying again…",
     unreachable: "The service cannot be reached right now. Please try again in a moment.",
     not_done: "Your WeChat could not be disconnected: the service cannot be reached. Please try again.",
@@ -72,38 +72,38 @@ const WORDS = {
     not_connected: "尚未绑定微信",
     since: "绑定时间：{time}",
     last_login: "上次扫码登录：{time}",
-    never_used: "还没有用它登录过",
-    unfollowed: "你已取消关注{site}的公众号，下次扫码时微信会请你重新关注。",
-    connect_hint: "绑定后，用微信扫一扫就能登录{site}。",
+    never_used: "尚未用于登录",
+    unfollowed: "你已取消关注{site}的公众号，下次扫码时需重新关注。",
+    connect_hint: "绑定后，使用微信扫一扫即可登录{site}。",
     connect: "绑定",
-    disconnect: "解除绑定",
-    confirm_title: "解除微信绑定？",
-    confirm_text: "解除后将不能再用微信扫码登录{site}，之后可随时重新绑定。",
-    only_login: "微信是你登录{site}的唯一方式，解除后可能无法再登录此账号，请先设置其他登录方式。",
-    confirm_yes: "解除绑定",
-    confirm_no: "保留",
-    disconnecting: "正在解除…",
+    disconnect: "解绑",
+    confirm_title: "确定解绑微信？",
+    confirm_text: "解绑后将无法使用微信扫码登录{site}，之后可随时重新绑定。",
+    only_login: "微信是你登录{site}的唯一方式，解绑后可能无法再登录此账号，请先设置其他登录方式。",
+    confirm_yes: "解绑",
+    confirm_no: "暂不解绑",
+    disconnecting: "正在解绑…",
     bound: "微信绑定成功。",
-    disconnected: "微信已解除绑定。",
-    history: "最近的变更",
+    disconnected: "微信已解绑。",
+    history: "近期变更",
     change_bound: "绑定微信",
-    change_replaced: "更换为另一个微信",
+    change_replaced: "更换绑定的微信",
     change_moved: "微信改绑到其他账号",
-    change_disconnected: "解除绑定",
-    change_erased: "取消关注公众号，绑定已移除",
-    about_title: "存储了什么，为什么",
+    change_disconnected: "解绑微信",
+    change_erased: "因取消关注公众号，绑定已移除",
+    about_title: "存储的信息及用途",
     about:
-      "为了在你扫码时认出你，{site}会保存微信提供的公众号用户标识（openid，如有还包括 unionid）、是否关注、" +
-      "语言，以及绑定和登录的时间；不会获取你的昵称、头像、通讯录或聊天记录。",
+      "为了在你扫码时识别你的身份，{site}会保存微信提供的公众号用户标识（openid，可能还有 unionid）、你是否关注公众号、" +
+      "你的语言，以及绑定和登录的时间；不会保存你的昵称、头像、通讯录或聊天记录。",
     back: "返回{site}",
-    over_title: "页面已关闭",
-    over: "如需再次查看，请返回{site}重新打开。",
-    over_plain: "如需再次查看，请返回来时的网站重新打开。",
-    framed_title: "请单独打开此页面",
-    framed: "浏览器不允许此页面在其他网站的页面里认出你。请返回来时的网站，在新标签页中打开。",
+    over_title: "页面已过期",
+    over: "如需继续管理，请返回{site}重新打开。",
+    over_plain: "此页面仅在限定时间内有效。如需继续管理，请返回原网站重新打开。",
+    framed_title: "请在新标签页中打开此页面",
+    framed: "此页面嵌入在其他网站中，浏览器不允许它识别你的身份。请返回原网站，在新标签页中打开。",
     trying: "暂时无法连接服务，正在重试…",
     unreachable: "暂时无法连接服务，请稍后再试。",
-    not_done: "暂时无法连接服务，未能解除绑定，请重试。",
+    not_done: "暂时无法连接服务，未能解绑，请重试。",
     retry: "重试",
   },
 };
@@ -124,7 +124,7 @@ sheet.replaceSync(`
   --round: var(--scanbind-radius, 1rem);
   --bad: light-dark(#b3261e, #ff9d94);
   --line: color-mix(in srgb, var(--text) 16%, var(--ground));
-  /* White on the accent or black, whichever reads better: at a luminance of 0.179 both do alike. */
+  /* White or black on the accent, whichever has more contrast: at a luminance of 0.179 both have the same. */
   --white: clamp(0, (0.179 - y) * 10000, 1);
   --on-accent: color(from var(--accent) xyz-d65 calc(.9505 * var(--white)) var(--white) calc(1.089 * var(--white)));
   gap: 1.25rem; padding: clamp(1.25rem, 6%, 2rem); overflow-wrap: anywhere;
@@ -134,7 +134,7 @@ sheet.replaceSync(`
 .body { gap: 1.5rem }
 .body:empty, .problem:empty { display: none }
 p { text-wrap: pretty }
-.box, .body, .rows, .row, .code { display: grid; grid-template-columns: minmax(0, 1fr) } /* no wider than there is room */
+.box, .body, .rows, .row, .code { display: grid; grid-template-columns: minmax(0, 1fr) } /* never wider than the container */
 h2, .heading, .title { line-height: 1.4; font-weight: 600; outline: none }
 .title { font-size: 1.375rem; text-wrap: balance }
 .muted, time, summary { color: var(--muted); font-size: .875rem }
@@ -199,26 +199,26 @@ dialog::backdrop { background: rgb(0 0 0 / .55) }
 @keyframes breathe { to { opacity: .45 } }
 `);
 
-/** An answer that was not hoped for; its status is 0 when there was none. */
-class Refused extends Error {
+/** A failed request; its `status` is 0 if there was no response. */
+class RequestError extends Error {
   constructor(status, { slug, wait = 0, cause } = {}) {
-    super(slug ?? `refused with ${status}`, { cause });
-    Object.assign(this, { status, slug, wait }); // wait: ms the service asks for
+    super(slug ?? `HTTP ${status}`, { cause });
+    Object.assign(this, { status, slug, wait }); // wait: Retry-After in ms
   }
 
-  /** The session has ended, or is none of this page's: asking again is no use. */
-  get over() {
+  /** Whether the session has ended or is not accessible to this page, so that retrying is useless. */
+  get isFinal() {
     return [400, 401, 403].includes(this.status) || this.slug === "session-not-found";
   }
 
   static async of(response) {
-    const told = await response.json().catch(() => ({}));
+    const problem = await response.json().catch(() => ({}));
     const wait = Number(response.headers.get("Retry-After")) * 1000 || 0;
-    return new Refused(response.status, { slug: told.type?.split("/").pop(), wait });
+    return new RequestError(response.status, { slug: problem.type?.split("/").pop(), wait });
   }
 }
 
-/** One session, proved by the page's cookie or by the secret that is got for a token, once. */
+/** A portal session, authenticated by the page's cookie or by a secret, for which a token is exchanged once. */
 class Session {
   #token;
   #secret = null;
@@ -231,22 +231,22 @@ class Session {
     this.#token = token;
   }
 
-  /** Answer with the response; throw Refused. */
-  async call(method, path, how = {}) {
+  /** Return the response; throw RequestError. */
+  async call(method, path, options = {}) {
     if (!this.hosted && !this.#secret) {
       this.#opening ??= this.#open().finally(() => (this.#opening = null));
       await this.#opening;
     }
-    return this.#ask(method, path, this.#secret, how);
+    return this.#send(method, path, this.#secret, options);
   }
 
   async #open() {
-    this.#secret = (await (await this.#ask("POST", "/open", this.#token)).json()).secret;
+    this.#secret = (await (await this.#send("POST", "/open", this.#token)).json()).secret;
   }
 
-  async #ask(method, path, bearer, { body, signal, keepalive } = {}) {
-    const within = AbortSignal.timeout(LATE);
-    const how = {
+  async #send(method, path, bearer, { body, signal, keepalive } = {}) {
+    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT);
+    const options = {
       method,
       body: body && JSON.stringify(body),
       headers: {
@@ -255,181 +255,179 @@ class Session {
       },
       credentials: bearer ? "omit" : "same-origin",
       keepalive,
-      signal: signal ? AbortSignal.any([signal, within]) : within,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     };
-    const url = new URL(`v1/portal-sessions/${encodeURIComponent(this.id)}${path}`, HERE);
-    const response = await fetch(url, how).catch((cause) => {
-      throw new Refused(0, { cause });
+    const url = new URL(`v1/portal-sessions/${encodeURIComponent(this.id)}${path}`, BASE_URL);
+    const response = await fetch(url, options).catch((cause) => {
+      throw new RequestError(0, { cause });
     });
-    if (!response.ok) throw await Refused.of(response);
+    if (!response.ok) throw await RequestError.of(response);
     return response;
   }
 }
 
-/** `<scanbind-portal>`. */
 export class ScanbindPortal extends HTMLElement {
   static observedAttributes = ["session", "session-id", "lang", "texts"];
 
   #texts = {};
   #parts = null;
-  #life = null; // ends when the element leaves the page
-  #turn = null; // the newest reading of the session; it ends the one before
+  #lifetime = null; // aborts listeners and requests when the element is removed
+  #reading = null; // aborts the current read of the session
   #session = null;
-  #view = null; // what the service told of the session
-  #over = false;
-  #framed = false; // and the browser keeps the cookie from it
-  #wanted = null; // the account whose code was asked for, when there are several
-  #news = null; // what was just done here
-  #asked = 0;
-  #ending = 0; // the timer of the session's end
-  #due = false; // a start waits for this task to end
+  #view = null; // the session as the service returned it
+  #ended = false;
+  #framed = false; // in a frame, where the browser withholds the cookie
+  #wanted = null; // the account whose QR code was requested, if there are several
+  #lastChange = null; // the change that was just made here, a key of the texts
+  #readAt = 0;
+  #endTimer = 0;
+  #startIsScheduled = false; // so that several attribute changes cause one start
 
   get texts() {
     return this.#texts;
   }
 
-  set texts(words) {
-    if (JSON.stringify(words ?? {}) === JSON.stringify(this.#texts)) return; // drawing makes the code anew
-    this.#texts = words ?? {};
+  set texts(texts) {
+    if (JSON.stringify(texts ?? {}) === JSON.stringify(this.#texts)) return; // drawing would replace the QR code
+    this.#texts = texts ?? {};
     this.#draw();
   }
 
   connectedCallback() {
-    this.#upgrade("texts");
+    this.#upgradeProperty("texts");
     this.#parts ??= this.#build();
-    if (this.#life) return; // only moved
-    this.#life = new AbortController();
-    const { signal } = this.#life;
-    const look = () => document.hidden || Date.now() - this.#asked < STALE || this.#again();
-    document.addEventListener("visibilitychange", look, { signal });
-    addEventListener("pageshow", (event) => event.persisted && this.#again(), { signal });
-    addEventListener("online", () => this.#again(), { signal });
-    this.#later();
+    if (this.#lifetime) return; // moved, not added
+    this.#lifetime = new AbortController();
+    const { signal } = this.#lifetime;
+    const refreshIfOld = () => document.hidden || Date.now() - this.#readAt < MAX_AGE || this.#refresh();
+    document.addEventListener("visibilitychange", refreshIfOld, { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#refresh(), { signal });
+    addEventListener("online", () => this.#refresh(), { signal });
+    this.#scheduleStart();
   }
 
   disconnectedCallback() {
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.#life?.abort();
-      this.#life = null;
-      this.#pause();
+      this.#lifetime?.abort();
+      this.#lifetime = null;
+      this.#stop();
     });
   }
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
     if (name === "texts") this.texts = JSON.parse(after || "{}");
-    else if (name.startsWith("session")) this.#later();
+    else if (name.startsWith("session")) this.#scheduleStart();
     else this.#draw();
   }
 
-  /** Start once, after all attributes that change together have changed. */
-  #later() {
-    if (this.#due) return;
-    this.#due = true;
+  #scheduleStart() {
+    if (this.#startIsScheduled) return;
+    this.#startIsScheduled = true;
     queueMicrotask(() => {
-      this.#due = false;
-      if (this.#life) this.#start();
+      this.#startIsScheduled = false;
+      if (this.#lifetime) this.#start();
     });
   }
 
   #start() {
     const [id, token] = [this.getAttribute("session-id"), this.getAttribute("session")];
     if (this.#session?.key !== (token ?? id)) {
-      // A token opens once: an element that is put back keeps what it got for it.
+      // A token opens only once: an element that is put back into the page keeps its session.
       this.#session = token || id ? new Session({ id, token }) : null;
       this.#view = this.#wanted = null;
-      this.#over = this.#framed = false;
+      this.#ended = this.#framed = false;
     }
-    if (!this.#session) console.warn("scanbind-portal: session, a token, is missing");
-    this.#pause();
+    if (!this.#session) console.warn("scanbind-portal: the attribute session, a token, is missing");
+    this.#stop();
     this.#draw();
-    this.#again();
+    this.#refresh();
   }
 
-  #pause() {
-    this.#turn?.abort();
-    clearTimeout(this.#ending);
+  #stop() {
+    this.#reading?.abort();
+    clearTimeout(this.#endTimer);
     this.#parts.dialog?.close();
   }
 
-  #again() {
-    if (this.#session && !this.#over) this.#read();
+  #refresh() {
+    if (this.#session && !this.#ended) this.#read();
   }
 
-  /** Ask how the session stands until there is an answer. */
+  /** Read the session; retry until there is a response. */
   async #read() {
-    this.#turn?.abort();
-    const { signal } = (this.#turn = new AbortController());
+    this.#reading?.abort();
+    const { signal } = (this.#reading = new AbortController());
     for (let failures = 1; !signal.aborted; failures++) {
-      this.#asked = Date.now();
+      this.#readAt = Date.now();
       try {
         const view = await (await this.#session.call("GET", "", { signal })).json();
         return signal.aborted || this.#show(view);
       } catch (error) {
         if (signal.aborted) return;
         if (error.status === 401) this.#framed = this.#session.hosted && window !== top;
-        if (error.over) return this.#end();
-        if (failures === TRIES) return this.#complain("unreachable");
-        this.#complain("trying");
-        await sleep(Math.min(error.wait || backoff(failures), LONGEST), signal);
+        if (error.isFinal) return this.#end();
+        if (failures === MAX_ATTEMPTS) return this.#showProblem("unreachable");
+        this.#showProblem("trying");
+        await sleep(Math.min(error.wait || backoff(failures), MAX_PAUSE), signal);
       }
     }
   }
 
   #show(view) {
-    clearTimeout(this.#ending);
-    this.#ending = setTimeout(() => this.#end(), view.expires_in * 1000);
-    this.#complain(null);
+    clearTimeout(this.#endTimer);
+    this.#endTimer = setTimeout(() => this.#end(), view.expires_in * 1000);
+    this.#showProblem(null);
     const [before, now] = [this.#view, view].map((one) => JSON.stringify({ ...one, expires_in: 0 }));
     this.#view = view;
     this.#remember(view);
     this.dataset.state = "shown";
-    if (before === now) return; // or a code that is being scanned would be made anew
-    write(this.#parts.notice, this.#news ? this.#words[this.#news] : ""); // no older news beside what is new
-    this.#news = null;
+    if (before === now) return; // drawing would replace a QR code that is being scanned
+    write(this.#parts.notice, this.#lastChange ? this.#words[this.#lastChange] : ""); // clears the notice of an older change
+    this.#lastChange = null;
     this.#draw();
   }
 
-  /** A session that has ended tells nothing any more, and its page is still there to come back to or reload. */
+  /** Store the site for when the session has ended, because the page can still be reloaded or returned to. */
   #remember({ site, return_url }) {
-    if (this.#session.hosted) history.replaceState({ ...history.state, [BEFORE]: { site, return_url } }, "");
+    if (this.#session.hosted) history.replaceState({ ...history.state, [HISTORY_KEY]: { site, return_url } }, "");
   }
 
   #end() {
-    if (this.#over) return;
-    this.#over = true;
-    this.#pause();
-    this.#complain(null);
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stop();
+    this.#showProblem(null);
     write(this.#parts.notice, "");
     this.#draw();
-    this.#tell("ended");
+    this.#emit("ended");
   }
 
-  /** Say what is wrong and offer to try again; null: nothing is. */
-  #complain(key) {
+  /** Show a problem with a button to retry; null removes it. */
+  #showProblem(key) {
     const { problem, title } = this.#parts;
-    this.#parts.wrong = key;
+    this.#parts.problemKey = key;
     if (!key && problem.contains(this.shadowRoot.activeElement)) title.focus();
     if (!key) return problem.replaceChildren();
     if (!this.#view) this.dataset.state = "failed";
     const words = this.#words;
     const retry = h("button", { type: "button" }, words.retry);
-    retry.addEventListener("click", () => this.#again());
-    const said = h("p", {}, words[key]);
-    if (problem.textContent !== said.textContent + words.retry) problem.replaceChildren(said, retry);
+    retry.addEventListener("click", () => this.#refresh());
+    const text = h("p", {}, words[key]);
+    if (problem.textContent !== text.textContent + words.retry) problem.replaceChildren(text, retry);
     if (!this.#view) this.#parts.body.replaceChildren();
   }
 
   #changed(change, account) {
     this.#wanted = null;
-    this.#news = change;
+    this.#lastChange = change;
     write(this.#parts.notice, this.#words[change]);
-    this.#tell("change", { change, account });
+    this.#emit("change", { change, account });
     this.#read();
   }
 
-  #tell(name, detail) {
+  #emit(name, detail) {
     this.dispatchEvent(new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true }));
   }
 
@@ -463,82 +461,82 @@ export class ScanbindPortal extends HTMLElement {
     return { ...WORDS[this.#lang], ...this.#texts };
   }
 
-  /** The site's names and the way back; on the service's own page they are known when the session has ended, too. */
+  /** The site's names and address; the service's own page has them even when the session has ended. */
   get #site() {
-    return this.#view ?? (this.#session?.hosted ? history.state?.[BEFORE] : null) ?? {};
+    return this.#view ?? (this.#session?.hosted ? history.state?.[HISTORY_KEY] : null) ?? {};
   }
 
-  /** Return the text of a key in pieces; its slots take words or elements. */
-  #say(key, slots) {
+  /** Return the pieces of a text, with its slots filled by strings or elements. */
+  #fill(key, slots) {
     const names = this.#site.site ?? {};
     const all = { site: names[this.#lang] ?? names.en ?? names.zh, ...slots };
     return this.#words[key].split(/\{(\w+)\}/).map((piece, i) => (i % 2 ? all[piece] : piece));
   }
 
-  #when(moment) {
+  #time(moment) {
     const format = new Intl.DateTimeFormat(this.#locale, { dateStyle: "medium", timeStyle: "short" });
     return h("time", { datetime: moment }, format.format(new Date(moment)));
   }
 
-  /** A heading below the title, which is the page's own on the service's page and one of many on a site's. */
+  /** A heading one level below the title, which is an h1 on the service's own page and an h2 on a site's. */
   #heading(text, more) {
     return h("p", { class: "heading", role: "heading", "aria-level": this.#session.hosted ? "2" : "3", ...more }, text);
   }
 
   #draw() {
     if (!this.#parts) return;
-    const { box, title, who, label, name, body, wrong } = this.#parts;
-    const held = this.shadowRoot.activeElement;
-    const lost = body.contains(held) && { account: held.closest("[data-account]")?.dataset.account };
+    const { box, title, who, label, name, body, problemKey } = this.#parts;
+    const focused = this.shadowRoot.activeElement;
+    const lost = body.contains(focused) && { account: focused.closest("[data-account]")?.dataset.account };
     const hosted = this.#session?.hosted;
     box.lang = this.#locale;
     title.ariaLevel = hosted ? "1" : "2";
-    const heading = this.#framed ? "framed_title" : this.#over ? "over_title" : this.#site.site ? "title" : "title_plain";
-    write(title, this.#say(heading).join(""));
+    const heading = this.#framed ? "framed_title" : this.#ended ? "over_title" : this.#site.site ? "title" : "title_plain";
+    write(title, this.#fill(heading).join(""));
     if (hosted) document.title = title.textContent;
     write(label, this.#words.account);
     write(name, this.#view?.account_name ?? "");
-    who.hidden = !name.textContent || this.#over;
+    who.hidden = !name.textContent || this.#ended;
     body.replaceChildren(...this.#content().filter(Boolean));
-    this.dataset.state = this.#over ? "over" : this.#view ? "shown" : "loading";
-    if (wrong) this.#complain(wrong);
-    // What had the focus is gone, and the keyboard must not be left nowhere.
+    this.dataset.state = this.#ended ? "over" : this.#view ? "shown" : "loading";
+    if (problemKey) this.#showProblem(problemKey);
+    // The focused element was replaced, and the keyboard focus must not be lost.
     const next = lost && [...body.querySelectorAll(".row")].find((row) => row.dataset.account === lost.account);
     if (lost) (next?.querySelector(".heading") ?? title).focus();
   }
 
   #content() {
-    if (this.#framed) return [h("p", {}, ...this.#say("framed"))];
-    if (this.#over) return [h("p", {}, ...this.#say(this.#site.site ? "over" : "over_plain")), this.#back()];
+    if (this.#framed) return [h("p", {}, ...this.#fill("framed"))];
+    if (this.#ended) return [h("p", {}, ...this.#fill(this.#site.site ? "over" : "over_plain")), this.#back()];
     if (!this.#session) return [];
     if (!this.#view) return [bars(this.#words.loading)];
     const rows = h("div", { class: "rows" }, ...this.#accounts.map((account) => this.#row(account)));
     const about = this.#about();
-    const unasked = this.#view.first_visit && !this.#view.bindings.length; // told before there is anything to store
-    const said = unasked ? [about, rows, this.#history()] : [rows, this.#history(), about];
-    return [...said, this.#back()];
+    const aboutFirst = this.#view.first_visit && !this.#view.bindings.length; // inform before anything is stored
+    const content = aboutFirst ? [about, rows, this.#history()] : [rows, this.#history(), about];
+    return [...content, this.#back()];
   }
 
-  /** The accounts of the site, and those that once were and are still bound. */
+  /** The accounts of the site, and former ones that are still bound. */
   get #accounts() {
     return [...new Set([...this.#view.accounts, ...this.#view.bindings.map((one) => one.account)])];
   }
 
   #row(account) {
     const binding = this.#view.bindings.find((one) => one.account === account);
-    const content = binding ? this.#bound(binding) : this.#unbound(account);
+    const content = binding ? this.#boundContent(binding) : this.#unboundContent(account);
     return h("section", { class: "row", "data-account": account }, ...content);
   }
 
-  #named(account) {
+  #suffix(account) {
     return this.#accounts.length > 1 ? ` · ${account}` : "";
   }
 
-  #bound({ account, bound_at: since, last_login_at: last, subscribed }) {
+  #boundContent({ account, bound_at: since, last_login_at: last, subscribed }) {
     const alone = this.#view.only_login && this.#view.bindings.length === 1;
     const button = this.#button("disconnect", account, () => this.#confirm(account, alone));
     if (alone) button.setAttribute("aria-describedby", "only");
-    const used = last ? this.#say("last_login", { time: this.#when(last) }) : this.#say("never_used");
+    const used = last ? this.#fill("last_login", { time: this.#time(last) }) : this.#fill("never_used");
     const line = h(
       "div",
       { class: "line", "data-testid": "portal-binding" },
@@ -546,8 +544,8 @@ export class ScanbindPortal extends HTMLElement {
       h(
         "div",
         { class: "facts" },
-        this.#heading(this.#words.connected + this.#named(account), { tabindex: "-1" }),
-        h("p", { class: "muted", "data-testid": "portal-since" }, ...this.#say("since", { time: this.#when(since) })),
+        this.#heading(this.#words.connected + this.#suffix(account), { tabindex: "-1" }),
+        h("p", { class: "muted", "data-testid": "portal-since" }, ...this.#fill("since", { time: this.#time(since) })),
         h("p", { class: "muted" }, ...used),
       ),
       button,
@@ -555,20 +553,20 @@ export class ScanbindPortal extends HTMLElement {
     const only = { class: "warning", id: "only", "data-testid": "portal-only-login" };
     return [
       line,
-      subscribed ? null : h("p", { class: "muted" }, ...this.#say("unfollowed")),
-      alone ? h("p", only, ...this.#say("only_login")) : null,
+      subscribed ? null : h("p", { class: "muted" }, ...this.#fill("unfollowed")),
+      alone ? h("p", only, ...this.#fill("only_login")) : null,
     ];
   }
 
-  #unbound(account) {
+  #unboundContent(account) {
     const { accounts, bindings } = this.#view;
     const shown = this.#wanted ?? (bindings.length && accounts.length > 1 ? null : accounts[0]);
-    const heading = this.#heading(this.#words.not_connected + this.#named(account), { tabindex: "-1" });
-    const facts = h("div", { class: "facts" }, heading, h("p", { class: "muted" }, ...this.#say("connect_hint")));
+    const heading = this.#heading(this.#words.not_connected + this.#suffix(account), { tabindex: "-1" });
+    const facts = h("div", { class: "facts" }, heading, h("p", { class: "muted" }, ...this.#fill("connect_hint")));
     const line = [mark("not_connected"), facts];
     if (account === shown) return [h("div", { class: "line" }, ...line), this.#code(account)];
     const button = this.#button("connect", account, () => {
-      this.#wanted = account; // one at a time: a new code ends the session's other one
+      this.#wanted = account; // one at a time: a new QR code ends the other one of the session
       this.#draw();
     });
     button.classList.add("main");
@@ -577,7 +575,7 @@ export class ScanbindPortal extends HTMLElement {
 
   #button(what, account, act) {
     const button = h("button", { type: "button", part: "button", "data-testid": `portal-${what}` }, this.#words[what]);
-    button.ariaLabel = this.#words[what] + this.#named(account); // one of several says which
+    button.ariaLabel = this.#words[what] + this.#suffix(account); // of several accounts, names this one
     button.addEventListener("click", act);
     return button;
   }
@@ -587,7 +585,7 @@ export class ScanbindPortal extends HTMLElement {
     customElements.whenDefined("scanbind-qr").then(() => {
       if (!place.isConnected) return;
       const code = h("scanbind-qr", { purpose: "bind", lang: this.#lang });
-      code.source = (how) => this.#ticket(account, how);
+      code.source = (options) => this.#ticket(account, options);
       code.addEventListener("scanbind:confirmed", () => this.#changed("bound", account));
       place.append(code);
     });
@@ -599,14 +597,14 @@ export class ScanbindPortal extends HTMLElement {
     try {
       return await (await session.call("POST", "/tickets", { body: { account }, signal })).json();
     } catch (error) {
-      if (error.over && this.#life && session === this.#session) this.#end();
+      if (error.isFinal && this.#lifetime && session === this.#session) this.#end();
       throw error;
     }
   }
 
   #about() {
-    const said = h("p", { class: "muted about", "data-testid": "portal-about" }, ...this.#say("about"));
-    return this.#view.first_visit ? said : h("details", {}, h("summary", {}, this.#words.about_title), said);
+    const text = h("p", { class: "muted about", "data-testid": "portal-about" }, ...this.#fill("about"));
+    return this.#view.first_visit ? text : h("details", {}, h("summary", {}, this.#words.about_title), text);
   }
 
   #history() {
@@ -616,8 +614,8 @@ export class ScanbindPortal extends HTMLElement {
       h(
         "li",
         { "data-testid": "portal-history-item", "data-change": change },
-        h("span", {}, (this.#words[`change_${change}`] ?? change) + this.#named(account)),
-        this.#when(at),
+        h("span", {}, (this.#words[`change_${change}`] ?? change) + this.#suffix(account)),
+        this.#time(at),
       ),
     );
     const list = h("ol", { "data-testid": "portal-history" }, ...items);
@@ -627,20 +625,20 @@ export class ScanbindPortal extends HTMLElement {
   #back() {
     const { return_url: address } = this.#site;
     if (!/^https?:\/\//i.test(address ?? "")) return null;
-    const looks = { class: "back", part: "back", "data-testid": "portal-return" };
-    const link = h("a", { ...looks, href: address }, ...this.#say("back"));
+    const attributes = { class: "back", part: "back", "data-testid": "portal-return" };
+    const link = h("a", { ...attributes, href: address }, ...this.#fill("back"));
     link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || this.#over) return;
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || this.#ended) return;
       event.preventDefault();
       this.#leave(address);
     });
     return h("p", { class: "foot" }, link);
   }
 
-  /** Close the session and go; the way back is taken even if nobody answers. */
+  /** Close the session and go back to the site, even if the service does not respond. */
   async #leave(address) {
     const closed = this.#session.call("DELETE", "", { keepalive: true }).catch(() => {});
-    await Promise.race([closed, sleep(LEAVING)]);
+    await Promise.race([closed, sleep(CLOSE_TIMEOUT)]);
     location.assign(address);
   }
 
@@ -651,13 +649,13 @@ export class ScanbindPortal extends HTMLElement {
     const wrong = h("p", { class: "problem", role: "alert" });
     const dialog = h(
       "dialog",
-      { part: "dialog", "aria-labelledby": "asked", "aria-describedby": "told", "data-testid": "portal-confirm" },
+      { part: "dialog", "aria-labelledby": "question", "aria-describedby": "effect", "data-testid": "portal-confirm" },
       h(
         "div",
         { class: "ask" },
-        h("h2", { id: "asked" }, words.confirm_title + this.#named(account)),
-        h("p", { id: "told" }, ...this.#say("confirm_text")),
-        ...(alone ? [h("p", { class: "warning" }, ...this.#say("only_login"))] : []),
+        h("h2", { id: "question" }, words.confirm_title + this.#suffix(account)),
+        h("p", { id: "effect" }, ...this.#fill("confirm_text")),
+        ...(alone ? [h("p", { class: "warning" }, ...this.#fill("only_login"))] : []),
         wrong,
         h("div", { class: "choice" }, no, yes),
       ),
@@ -680,23 +678,23 @@ export class ScanbindPortal extends HTMLElement {
     busy(true);
     write(wrong, "");
     const session = this.#session;
-    const { signal } = this.#life;
+    const { signal } = this.#lifetime;
     try {
       await session.call("DELETE", `/bindings/${encodeURIComponent(account)}`, { signal });
     } catch (error) {
       if (signal.aborted || session !== this.#session) return;
-      if (error.over) return this.#end();
+      if (error.isFinal) return this.#end();
       busy(false);
-      // Not bound any more is what was wanted: an answer that was lost on its way, or another tab.
+      // Not bound counts as success: the response to an earlier attempt was lost, or another tab disconnected it.
       if (error.slug !== "binding-not-found") return write(wrong, this.#words.not_done);
     }
-    if (session !== this.#session) return; // another one was given meanwhile
+    if (session !== this.#session) return; // the attribute changed meanwhile
     dialog.close();
     this.#changed("disconnected", account);
   }
 
-  /** Take over what was set on the element before it was defined. */
-  #upgrade(name) {
+  /** Apply a property that was set before the element was defined. */
+  #upgradeProperty(name) {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
     delete this[name];
@@ -713,14 +711,14 @@ function h(tag, attributes, ...children) {
 }
 
 const mark = (which) =>
-  h("svg", { class: `mark ${which}`, viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: MARKS[which] }));
+  h("svg", { class: `mark ${which}`, viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: ICONS[which] }));
 
 const bars = (text) =>
   h("div", { class: "bars" }, h("p", { role: "status" }, text), h("div", { class: "bar" }), h("div", { class: "bar" }));
 
 const backoff = (failures) => 2 ** Math.min(failures, 5) * 500 * (1 + Math.random());
 
-/** Wait; no longer than until `signal`. */
+/** Wait for `ms`, or until `signal` aborts. */
 function sleep(ms, signal) {
   return new Promise((done) => {
     const timer = setTimeout(done, ms);
@@ -728,7 +726,7 @@ function sleep(ms, signal) {
   });
 }
 
-/** Change a text only if it differs, so that it is not read aloud again. */
+/** Set a text only if it differs; otherwise screen readers would read it again. */
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,22 +1,22 @@
-// <scanbind-qr>: shows a WeChat code and follows its ticket until it ends (docs/integration.md).
-// No text becomes markup, secrets are sent in headers only, and a hidden page follows nothing and makes no codes.
+// <scanbind-qr>: shows a WeChat QR code and follows the status of its ticket (docs/integration.md).
+// Text never becomes markup, secrets are sent in headers only, and a hidden page neither polls nor requests QR codes.
 
 const BASE_URL = new URL(".", import.meta.url);
-const MAX_RENEWALS = 10; // of an expired code, before a person has to ask for the next
-const MAX_ATTEMPTS = 8; // to get one code, before a person has to ask again
-const LONG_POLL_SECONDS = 25; // that the service may hold a long poll
-const ANSWER_TIMEOUT = 10_000; // ms until a request must be answered, unless the service holds it
-const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // ms without data that end a held request
+const MAX_RENEWALS = 10; // of expired QR codes, until the user has to request the next one
+const MAX_ATTEMPTS = 8; // to get a QR code, until the user has to retry
+const LONG_POLL_SECONDS = 25; // for which the service may hold a long poll
+const ANSWER_TIMEOUT = 10_000; // ms until a request times out, unless the service holds it
+const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // ms without data until a held request times out
 const MIN_HELD_TIME = 3_000; // ms; a connection that ends sooner was not held
-const MAX_FAULTS = 2; // of a transport, before its fallback is used
-const LEADER_TIMEOUT = 10_000; // ms without a message, after which the leader in another tab counts as gone
-const EXPIRY_WARNING = 22; // seconds left when a warning is due: people need twenty (WCAG 2.2.1)
-const EXPIRY_GRACE = 3_000; // ms that the service has to say that a code has expired, before the page says so itself
-const SLEEP_GAP = 3_000; // ms between two ticks of a one-second timer that show that the machine slept
-const IMAGE_RETRY = 3_000; // ms until a picture that did not load is loaded again
+const MAX_FAULTS = 2; // of a transport, until its fallback is used
+const LEADER_TIMEOUT = 10_000; // ms without a message after which the leader in another tab is considered closed
+const EXPIRY_WARNING = 22; // seconds before expiry to show a warning, at least twenty (WCAG 2.2.1)
+const EXPIRY_GRACE = 3_000; // ms to wait for the service to report an expiry, until the page assumes it
+const SLEEP_GAP = 3_000; // ms between two ticks of a one-second timer after which the machine must have slept
+const IMAGE_RETRY = 3_000; // ms until an image that failed to load is loaded again
 const FINAL_STATUSES = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
-const INTERRUPTED = "interrupted"; // the abort reason of a request that is to be repeated at once
-const NO_ETAG = '""'; // before the first state
+const INTERRUPTED = "interrupted"; // the abort reason of a request to repeat at once
+const NO_ETAG = '""'; // before the first state was received
 
 const WORDS = {
   en: {
@@ -24,24 +24,24 @@ const WORDS = {
     loading: "Getting a code…",
     waiting: "Scan with WeChat",
     waiting_hint: "In WeChat, tap + and then Scan.",
-    wechat: "Press and hold the code",
-    wechat_hint: "WeChat recognizes it and goes on.",
-    phone_hint: "Save the picture, then choose it in the scanner of WeChat.",
+    wechat: "Press and hold the QR code",
+    wechat_hint: "WeChat will recognise it and continue.",
+    phone_hint: "Save the picture, then choose it in WeChat’s scanner.",
     save: "Save the picture",
-    scanned: "Answer with this number",
+    scanned: "Reply with this number",
     scanned_hint: "Tap or type it in WeChat.",
     asked: "Confirm in WeChat",
-    asked_hint: "The chat asks whether it is you.",
+    asked_hint: "Answer the question in the chat.",
     confirmed: "Confirmed",
     bound: "WeChat is connected",
-    already_bound: "This WeChat was connected already",
+    already_bound: "This WeChat is already connected",
     declined: "Declined on the phone",
-    wrong_number: "That was another number",
-    wrong_number_hint: "To be safe, this code has ended.",
-    wechat_taken: "This WeChat belongs to another account",
+    wrong_number: "Wrong number",
+    wrong_number_hint: "For your security, this code no longer works.",
+    wechat_taken: "This WeChat is connected to another account",
     wechat_taken_hint: "Disconnect it there first.",
-    user_taken: "This account has another WeChat",
-    user_taken_hint: "Disconnect that one first.",
+    user_taken: "This account is connected to another WeChat",
+    user_taken_hint: "Disconnect the other WeChat first.",
     expiring: "This code is about to expire",
     expired: "This code has expired",
     cancelled: "This code was replaced",
@@ -49,36 +49,36 @@ const WORDS = {
     offline_hint: "Trying again…",
     limited: "Too many codes at once",
     limited_hint: "Trying again…",
-    failed: "That did not work",
+    failed: "Something went wrong",
     refresh: "Get a new code",
   },
   zh: {
-    alt: "微信扫码二维码",
+    alt: "微信二维码",
     loading: "正在获取二维码…",
     waiting: "请用微信扫一扫",
-    waiting_hint: "打开微信，点“+”，选“扫一扫”。",
-    wechat: "请长按二维码",
-    wechat_hint: "识别后即可继续。",
-    phone_hint: "保存图片，打开微信“扫一扫”，从相册选取。",
+    waiting_hint: "打开微信，点击“+”，选择“扫一扫”。",
+    wechat: "请长按识别二维码",
+    wechat_hint: "识别后按提示操作。",
+    phone_hint: "保存图片后，在微信“扫一扫”中从相册选取。",
     save: "保存图片",
     scanned: "请在微信中回复这个数字",
-    scanned_hint: "在公众号对话里点选或输入即可。",
+    scanned_hint: "在公众号会话中点选或输入即可。",
     asked: "请在微信中确认",
-    asked_hint: "公众号正在询问是否本人操作。",
+    asked_hint: "请在公众号会话中确认是否本人操作。",
     confirmed: "已确认",
     bound: "微信绑定成功",
-    already_bound: "此微信此前已绑定",
+    already_bound: "此微信已绑定，无需重复绑定",
     declined: "已在手机上拒绝",
     wrong_number: "数字不正确",
     wrong_number_hint: "为安全起见，此二维码已作废。",
     wechat_taken: "此微信已绑定其他账号",
-    wechat_taken_hint: "请先在那个账号中解绑。",
+    wechat_taken_hint: "请先在该账号中解绑。",
     user_taken: "此账号已绑定其他微信",
-    user_taken_hint: "请先解绑原来的微信。",
-    expiring: "二维码即将失效",
-    expired: "二维码已失效",
+    user_taken_hint: "请先解绑原微信。",
+    expiring: "二维码即将过期",
+    expired: "二维码已过期",
     cancelled: "二维码已被替换",
-    offline: "暂时无法连接",
+    offline: "暂时无法连接服务",
     offline_hint: "正在重试…",
     limited: "操作过于频繁",
     limited_hint: "正在重试…",
@@ -138,7 +138,7 @@ button:hover, .save:hover { filter: brightness(.93) }
 
 const serviceUrl = (path) => new URL(`.${path}`, BASE_URL);
 
-/** Return the response, or throw an error with its `status` and, in ms, the `wait` that Retry-After asks for. */
+/** Return the response, or throw an error with its `status` and the `wait` of its Retry-After, in ms. */
 async function send(url, { secret, body, headers, ...options } = {}) {
   const response = await fetch(url, {
     method: body ? "POST" : "GET",
@@ -156,7 +156,7 @@ async function send(url, { secret, body, headers, ...options } = {}) {
   throw Object.assign(new Error(status), { status, wait: response.headers.get("Retry-After") * 1000 });
 }
 
-/** Yield the fields of each event of an event stream; a comment, which keeps the connection alive, has none. */
+/** Yield the fields of each event of an event stream; a keep-alive comment has none. */
 async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = "", chunk; !(chunk = await reader.read()).done; ) {
@@ -166,7 +166,7 @@ async function* readEvents(body) {
   }
 }
 
-/** Get every state of a ticket as it comes, until the service ends the stream. */
+/** Receive each state of a ticket until the service ends the stream. */
 async function streamTicket({ ticket, secret, signal, keepAlive, receive, receiveUnchanged }) {
   const response = await send(serviceUrl(`/v1/tickets/${ticket}/events`), { secret, signal });
   for await (const { id, data } of readEvents(response.body)) {
@@ -176,13 +176,13 @@ async function streamTicket({ ticket, secret, signal, keepAlive, receive, receiv
   }
 }
 
-/** Get the state that follows the one with this ETag; the service holds the request until there is one. */
+/** Get the state after the one with this ETag; the service holds the request until there is one. */
 function longPollTicket({ etag, ...request }) {
   const headers = { "If-None-Match": etag, Prefer: `wait=${LONG_POLL_SECONDS}` };
   return pollTicket(request, etag === NO_ETAG ? {} : headers);
 }
 
-/** Get the current state. No ETag is sent, because browsers repeat the CORS preflight for each request with one. */
+/** Get the current state. Sends no ETag, because browsers repeat the CORS preflight for each request with one. */
 async function pollTicket({ ticket, secret, signal, receive, receiveUnchanged }, headers = {}) {
   const response = await send(serviceUrl(`/v1/tickets/${ticket}`), { secret, headers, signal });
   if (response.status === 200) receive(response.headers.get("ETag"), await response.json());
@@ -190,8 +190,8 @@ async function pollTicket({ ticket, secret, signal, receive, receiveUnchanged },
 }
 
 /**
- * The ways to follow a ticket. Where one does not work, its `fallback` is used. Only the leading tab may use one that
- * holds a connection. `timeout`: ms until its first data must have come.
+ * The transports that follow a ticket. If one does not work, its `fallback` is used. Only the leader may use one that
+ * holds a connection. `timeout`: ms to wait for the first data.
  */
 const TRANSPORTS = {
   stream: { follow: streamTicket, holdsConnection: true, timeout: ANSWER_TIMEOUT, fallback: "longPoll" },
@@ -200,14 +200,14 @@ const TRANSPORTS = {
 };
 
 /**
- * Agrees with the other tabs of a site on one widget that leads, the one shown last. Only the leader holds a connection
- * to the service, because a browser opens no more than six to one host. All others poll; but those that show the
- * leader's ticket poll only when the leader announces a change.
+ * Elects one leader among the widgets in all tabs of a site: the one shown last. Only the leader holds a connection to
+ * the service, because a browser opens at most six to one host. The others poll; those that show the leader's ticket
+ * poll only when the leader announces a change.
  */
 class TabLeader {
   #sessions = new Set(); // of this tab
-  #leader = null; // the session that leads, if it is one of this tab
-  #claim = null; // what other tabs are told of it: { at, id, ticket }; `id` decides between two of the same time
+  #leader = null; // the leading session, if it is in this tab
+  #claim = null; // of the leader in this tab: { at, id, ticket }; `id` decides between two claims of the same time
   #otherTab = { heardAt: -Infinity }; // the latest claim of a leader in another tab
   #channel = null;
   #heartbeat;
@@ -228,7 +228,7 @@ class TabLeader {
     }
     if (this.#sessions.size) return;
     clearInterval(this.#heartbeat);
-    this.#channel?.close(); // an open channel would keep the page out of the back/forward cache
+    this.#channel?.close(); // an open channel keeps the page out of the back/forward cache
     this.#channel = null;
   }
 
@@ -250,13 +250,13 @@ class TabLeader {
     return !this.#leader && Date.now() - this.#otherTab.heardAt > LEADER_TIMEOUT;
   }
 
-  /** Whether the leader is in another tab and will announce what changes on this ticket. */
+  /** Whether the leader is in another tab and announces changes of this ticket. */
   announcesChangesOf(ticket) {
     const { ticket: followed, heardAt } = this.#otherTab;
     return !this.#leader && followed === ticket && Date.now() - heardAt < LEADER_TIMEOUT;
   }
 
-  /** Tell other tabs that the leader's ticket has changed, by its new ETag. */
+  /** Announce the new ETag of the leader's ticket to other tabs. */
   announceChange(session, etag) {
     if (this.isLeader(session)) this.#send({ news: etag });
   }
@@ -265,7 +265,7 @@ class TabLeader {
     if (this.#claim) this.#channel?.postMessage({ ...this.#claim, ...more });
   }
 
-  /** Take in a message of another tab: of two that lead, the one shown last goes on. */
+  /** Handle a message of another tab: of two leaders, the one shown last stays. */
   #receive({ at, id, ticket, free, news }) {
     const own = this.#claim;
     if (free) return void (this.#otherTab = { heardAt: -Infinity });
@@ -280,7 +280,7 @@ class TabLeader {
 
 const tabLeader = new TabLeader();
 
-/** Gets one ticket after another and follows each to its end. Draws nothing: what happens is passed to `report`. */
+/** Gets one ticket after another and follows each until it ends. Passes each state to `report`, and draws nothing. */
 class Session {
   constructor({ createTicket, canRenew, report }) {
     Object.assign(this, { createTicket, canRenew, report, stopped: false, etag: NO_ETAG, transport: "stream" });
@@ -306,27 +306,27 @@ class Session {
     this.wake();
   }
 
-  /** Cancel a login whose page is going for good: nobody would get its code. A bind can go on in the next page. */
+  /** Cancel a login when its page closes, because no page would receive its code. A bind continues without the page. */
   cancel() {
     if (this.ticket?.purpose !== "login" || this.#isFinished) return;
     const { ticket, secret } = this.ticket;
     send(serviceUrl(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
   }
 
-  /** Ask again now, unless a ticket is being made: that would make two. */
+  /** Send the next request now, unless a ticket is being created: that would create two. */
   wake() {
     if (this.ticket || this.stopped) this.controller?.abort(INTERRUPTED);
     this.endPause?.();
   }
 
-  /** Hidden, let another tab lead; shown again, perhaps in another network, try the best transport again. */
+  /** When hidden, let another tab lead; when shown again, perhaps in another network, retry the best transport. */
   handleVisibility() {
     if (document.hidden) tabLeader.leave(this);
     else this.transport = "stream";
     this.wake();
   }
 
-  /** Ask now if the change that another tab announces is new. What has changed, only the service tells. */
+  /** Poll now if another tab announces a change that is new here; the announcement does not contain the state. */
   noteChange(ticket, etag) {
     if (ticket !== this.ticket?.ticket || etag === this.etag) return;
     this.changeNoted = true;
@@ -357,9 +357,9 @@ class Session {
   async #followTicket() {
     const { ticket } = this.ticket;
     this.etag = NO_ETAG;
-    let failures = 0; // of requests, one after another
+    let failures = 0; // of consecutive requests
     let faults = 0; // of the transport
-    let suspectedFaults = 0; // of the transport, if the plain poll that follows works: then the service can be reached
+    let suspectedFaults = 0; // of the transport, confirmed if the next plain poll succeeds
     let justShown = true;
     while (!this.#isFinished) {
       if (await this.#waitUntilVisible()) justShown = true;
@@ -384,7 +384,7 @@ class Session {
         if (error === INTERRUPTED) continue;
         if (error.status < 500 && error.status !== 429) this.#end(Date.now() < this.deadline ? "failed" : "expired");
         else if (error.status !== 429 && ++failures > 1) this.#reportOffline();
-        // Any connection can break once; one that brought nothing is not tried again.
+        // Any connection can break once; a transport that delivered nothing is not retried.
         suspectedFaults = transport.holdsConnection ? (this.receivedData ? 1 : MAX_FAULTS) : 0;
         pause = error.wait || backoff(failures);
       }
@@ -405,7 +405,7 @@ class Session {
   #request({ follow, timeout }) {
     this.receivedData = this.changeNoted = false;
     const { etag } = this;
-    // No request without an ETag is held.
+    // The service does not hold a request without an ETag.
     return this.#runWithTimeout(etag === NO_ETAG ? ANSWER_TIMEOUT : timeout, (signal, setTimer) => {
       const keepAlive = () => {
         this.receivedData = true;
@@ -440,7 +440,7 @@ class Session {
     this.report((this.state = { status, ticket: this.ticket.ticket }));
   }
 
-  /** Run `work(signal, setTimer)`, and abort it after `ms`; `setTimer(ms)` starts that time anew. */
+  /** Run `work(signal, setTimer)`, and abort it after `ms`; `setTimer(ms)` restarts the timeout. */
   async #runWithTimeout(ms, work) {
     const controller = (this.controller = new AbortController());
     let timer;
@@ -458,7 +458,7 @@ class Session {
     }
   }
 
-  /** Wait, but never so briefly or so long as a strange Retry-After may ask; `endPause()` ends it. */
+  /** Wait for `ms`, within the bounds of a reasonable Retry-After; `endPause()` ends it early. */
   #pause(ms) {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.min(Math.max(ms, 200) || 200, 600_000));
@@ -466,7 +466,7 @@ class Session {
     });
   }
 
-  /** Return whether the page had been hidden. */
+  /** Wait until the page is visible; return whether it was hidden. */
   async #waitUntilVisible() {
     if (!document.hidden) return false;
     while (document.hidden && !this.stopped) await new Promise((resolve) => (this.endPause = resolve));
@@ -474,7 +474,7 @@ class Session {
   }
 }
 
-/** Return how many ms to wait after so many failures. */
+/** Return the delay after this many failures, in ms. */
 const backoff = (failures) => 2 ** Math.min(failures, 5) * 500 * (1 + Math.random());
 
 function createElement(tag, attributes, ...children) {
@@ -502,24 +502,24 @@ export class ScanbindQr extends HTMLElement {
   #createTicket = null;
   #parts = null;
   #session = null;
-  #lifetime = null; // aborts listeners and timers when the element leaves the page
+  #lifetime = null; // aborts listeners and timers when the element is removed
   #texts = {};
-  #view = { status: "loading" }; // a state of the ticket; `base` is the status before "expiring" or "offline"
-  #startIsScheduled = false; // so that attributes set one after another start one session
-  #usedTicket = ""; // the value of the attribute `ticket` whose code has been fetched
+  #view = { status: "loading" }; // the state of the ticket; `base` is the status before "expiring" or "offline"
+  #startIsScheduled = false; // so that several attribute changes start one session
+  #usedTicket = ""; // the value of the attribute `ticket` whose QR code was fetched
 
   get status() {
     return this.#view.status;
   }
 
-  /** An async function that returns a new ticket, as `POST /v1/tickets` does; null to let attributes decide. */
+  /** An async function that returns a new ticket, as `POST /v1/tickets` does; null to use the attributes. */
   get source() {
     return this.#createTicket;
   }
 
   set source(createTicket) {
     this.#createTicket = createTicket;
-    // Frameworks may set it at every rendering, which must not restart a session.
+    // Frameworks may set it on every render, which must not restart a session.
     if (this.#lifetime && !this.#session) this.#scheduleStart();
   }
 
@@ -535,13 +535,13 @@ export class ScanbindQr extends HTMLElement {
   refresh() {
     if (this.#canRenew) return this.#start();
     const reloads = this.dispatchEvent(this.#createEvent("renew", {}, { cancelable: true }));
-    if (reloads) location.reload(); // the server that put a ticket into the page can put a new one there
+    if (reloads) location.reload(); // the server that put the ticket into the page can replace it
   }
 
   connectedCallback() {
     this.#upgradeProperties("source", "texts");
     this.#parts ??= this.#buildParts();
-    if (this.#lifetime) return; // moved within the page, not added
+    if (this.#lifetime) return; // moved, not added
     this.#lifetime = new AbortController();
     const { signal } = this.#lifetime;
     const handleVisibility = () => this.#session?.handleVisibility();
@@ -593,7 +593,7 @@ export class ScanbindQr extends HTMLElement {
   }
 
   get #canRenew() {
-    const startsLogins = this.purpose === "login" && this.hasAttribute("client-id"); // a page may start nothing else
+    const startsLogins = this.purpose === "login" && this.hasAttribute("client-id"); // a page may start logins only
     return Boolean(this.source || this.hasAttribute("ticket-url") || startsLogins);
   }
 
@@ -636,19 +636,19 @@ export class ScanbindQr extends HTMLElement {
     const { code = null, ...view } = state;
     if (view.status === "pending") view.status = "waiting";
     if (view.status === "rejected") view.status = view.reason ?? "failed";
-    // Offline, the code or number that is shown is still good.
+    // While offline, the QR code or number on the page stays valid.
     const keepsView = view.status === "offline" && this.#hasOpenTicket;
     this.#setView(keepsView ? { ...this.#view, ...view } : { ...view, base: view.status });
     if (view.status === "confirmed") this.#deliverCode({ outcome: view.outcome, code, ticket: view.ticket });
     this.#updateTimer();
   }
 
-  /** Pass the code for the back end to the page's listeners and, unless one prevents it, to the form around. */
+  /** Dispatch the one-time code to the page's listeners and, unless one prevents it, submit it with the form. */
   #deliverCode(detail) {
     const submits = this.dispatchEvent(this.#createEvent("confirmed", detail, { cancelable: true }));
     const { form } = this.#internals;
     if (!submits || !detail.code || !this.hasAttribute("name")) return;
-    if (form?.method !== "post") return; // another method would put the code into an address
+    if (form?.method !== "post") return; // GET would put the code into the URL
     this.#internals.setFormValue(detail.code);
     form.requestSubmit();
   }
@@ -672,7 +672,7 @@ export class ScanbindQr extends HTMLElement {
   }
 
   #setImage({ qr_svg: svg, qr_png: png }) {
-    // A picture to press long or to save must be a bitmap.
+    // An image to long-press or to save must be a bitmap.
     this.#parts.image.src = ON_PHONE || IN_WECHAT ? `${serviceUrl(png)}?size=720` : serviceUrl(svg);
     this.#parts.save.href = `${serviceUrl(png)}?size=720&download=1`;
   }
@@ -682,7 +682,7 @@ export class ScanbindQr extends HTMLElement {
     let previous = Date.now();
     const timer = setInterval(() => {
       const now = Date.now();
-      if (now - previous > SLEEP_GAP && !document.hidden) this.#session?.wake(); // its connection may be dead
+      if (now - previous > SLEEP_GAP && !document.hidden) this.#session?.wake(); // the connection may be dead
       previous = now;
       this.#updateTimer();
     }, 1000);
@@ -720,7 +720,7 @@ export class ScanbindQr extends HTMLElement {
     root.append(createElement("div", { class: "box", part: "box" }, code, message, timer, save, button));
     image.addEventListener("error", () => setTimeout(() => this.#hasOpenTicket && (image.src += ""), IMAGE_RETRY));
     button.addEventListener("click", () => {
-      message.focus(); // the button will be hidden, and keyboard users must not lose their place
+      message.focus(); // the button will be hidden, and the keyboard focus must not be lost
       this.refresh();
     });
     return { image, path, icon, code, status, match, hint, message, timer, save, button };
@@ -752,7 +752,7 @@ export class ScanbindQr extends HTMLElement {
     message.lang = this.#lang;
   }
 
-  /** Pass properties that were set before the element was defined through their setters. */
+  /** Apply properties that were set before the element was defined. */
   #upgradeProperties(...names) {
     for (const name of names) {
       if (!Object.hasOwn(this, name)) continue;
@@ -770,7 +770,7 @@ function textKeyFor({ status, match, outcome }) {
   return status;
 }
 
-/** Change a text only if it differs, or screen readers would read it again. */
+/** Set a text only if it differs; otherwise screen readers would read it again. */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,27 +1,27 @@
-// What the camera can be pointed at: the codes just shown, one of them in the middle of the view.
+// The camera: the QR codes that can be scanned, one of them in the middle of the view.
 
 import { $, changed, el } from "./dom.js";
 import { clock, language, t } from "./words.js";
 
-let drawn = new Map();
+let items = new Map();
 
 /**
- * Show the codes. `names` tells the accounts' names; `aimed` is the id of the code the visitor came with, `choice`
- * the codes found in a picture, each null when there is none; `scan` is called with the id of the code chosen.
+ * Show QR codes. `names`: account names by appid. `aimed`: the id of the QR code that the visitor opened, or null.
+ * `choice`: the QR codes found in a picture, or null. `scan` is called with the id of the chosen QR code.
  */
 export function showCodes(codes, { names, aimed, choice, scan }) {
   if (!changed("codes", [codes, [...names], aimed, choice, language()])) return;
   const inView = choice ?? arranged(codes, aimed);
   $("sight").textContent = t(sight(inView, { aimed, choice }));
   $("nothing").hidden = inView.length > 0;
-  drawn = new Map(inView.map((code) => {
+  items = new Map(inView.map((code) => {
     const key = JSON.stringify([code.id, names.get(code.appid), language()]);
-    return [key, drawn.get(key) ?? el("li", {}, item(code, names, scan))];
+    return [key, items.get(key) ?? el("li", {}, item(code, names, scan))];
   }));
-  arrange($("codes"), [...drawn.values()]);
+  arrange($("codes"), [...items.values()]);
 }
 
-/** Let `list` hold these nodes in this order. What stays is not touched: somebody may be pressing it. */
+/** Give `list` these nodes in this order. Nodes that stay are not moved, because a user may be pressing one. */
 function arrange(list, nodes) {
   for (const node of [...list.children]) if (!nodes.includes(node)) node.remove();
   nodes.forEach((node, at) => { if (list.children[at] !== node) list.insertBefore(node, list.children[at] ?? null); });

@@ -1,15 +1,15 @@
-// The chat of one user with one account. New lines are added; what stands stays, with whatever has the focus.
+// The chat of one user with one account. New messages are appended; elements already shown keep their focus.
 
 import { $, el, face, icon } from "./dom.js";
 import { language, moment, t } from "./words.js";
 
-const PAUSE = 5 * 60;
-const NEAR = 120; // pixels: whoever reads further up is left there
+const TIME_GAP = 5 * 60; // seconds between messages after which the time is shown
+const NEAR_END = 120; // pixels from the end within which the chat scrolls along with new messages
 
 let shown = { key: "", last: null };
 let atEnd = true;
 
-/** Show the chat of `phone` (a standing with messages); `tap` is called with the id of a link that speaks. */
+/** Show the chat of `phone` (the answer of GET phone); `tap` is called with the id of a link that sends a text. */
 export function showChat(phone, { person, account, tap }) {
   const key = JSON.stringify([phone.user, phone.appid, phone.following, language(), phone.messages[0]?.id]);
   const chat = $("chat");
@@ -21,14 +21,14 @@ export function showChat(phone, { person, account, tap }) {
   if (follow) chat.scrollTop = chat.scrollHeight;
 }
 
-/** Keep the end of the chat in view when its room changes, as it does when a keyboard comes up. */
+/** Keep the end of the chat in view when its size changes, for example when a keyboard opens. */
 export function watchChat() {
   const chat = $("chat");
-  chat.addEventListener("scroll", () => { atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < NEAR; });
+  chat.addEventListener("scroll", () => { atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < NEAR_END; });
   new ResizeObserver(() => { if (atEnd) chat.scrollTop = chat.scrollHeight; }).observe(chat);
 }
 
-/** Begin another chat. It is not read out: only what is said from now on is. */
+/** Start another chat. Screen readers read out only new messages, not those it begins with. */
 function restart(chat, key) {
   shown = { key, last: null };
   atEnd = true;
@@ -39,10 +39,10 @@ function restart(chat, key) {
 
 function add(chat, message, scene) {
   const before = shown.last;
-  const later = before === null || message.at - before.at >= PAUSE;
+  const later = before === null || message.at - before.at >= TIME_GAP;
   if (later) chat.append(el("li", { className: "time" }, el("time", { textContent: moment(message.at) })));
   const follows = !later && before.side === message.side;
-  chat.append(message.side === "wechat" ? note(message) : line(message, follows, scene));
+  chat.append(message.side === "wechat" ? note(message) : bubble(message, follows, scene));
   shown.last = message;
 }
 
@@ -51,7 +51,7 @@ function note(message) {
   return el("li", { className: "wechat", "data-testid": "chat-line", "data-side": "wechat" }, words);
 }
 
-function line(message, follows, { person, account, tap, following }) {
+function bubble(message, follows, { person, account, tap, following }) {
   const own = message.side === "person";
   const who = own ? person : account;
   const avatar = el("span", { className: own ? "face" : "face account", "aria-hidden": "true" });

@@ -1,11 +1,11 @@
-// Elements are built, never parsed: text from the network only ever becomes text.
+// DOM helpers. They build elements and never parse HTML, so that text from the network stays text.
 
 const SVG = "http://www.w3.org/2000/svg";
 const HUES = 6;
 
 export const $ = (id) => document.getElementById(id);
 
-/** Make an element. `props` are set as properties; those with a dash, and `role`, as attributes. */
+/** Create an element. `props` are set as properties; names with a dash, and `role`, as attributes. */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -26,26 +26,26 @@ export function icon(name) {
   return node;
 }
 
-/** Draw the round face of somebody, or the square one of an account: a letter on a colour of their own. */
+/** Draw the avatar of a user or an account: the first letter of the name, on a colour that depends on the id. */
 export function face(node, name, id) {
   node.textContent = [...(name.trim() || "?")][0].toUpperCase();
   node.dataset.hue = String([...id].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % HUES);
   return node;
 }
 
-const seen = new Map();
+const shown = new Map();
 
-/** Say whether `value` differs from what was last shown under `name`: what has not changed is left alone. */
+/** Return whether `value` differs from the value of the last call for `name`; the page redraws only what changed. */
 export function changed(name, value) {
   const text = JSON.stringify(value);
-  if (seen.get(name) === text) return false;
-  seen.set(name, text);
+  if (shown.get(name) === text) return false;
+  shown.set(name, text);
   return true;
 }
 
 export const option = ([value, label]) => el("option", { value, textContent: label });
 
-/** Fill a select with these nodes, keeping the choice where it still exists. */
+/** Replace the options of a select, and keep the chosen value if it still exists. */
 export function fill(select, nodes, chosen = select.value) {
   select.replaceChildren(...nodes);
   if ([...select.options].some((one) => one.value === chosen)) select.value = chosen;

@@ -1,6 +1,6 @@
-// Behind the scenes: tricks to play on the next push.
+// The push tools: faults for the next push, and other pushes to send.
 
-import { get } from "./door.js";
+import { get } from "./api.js";
 import { $, el, fill, option } from "./dom.js";
 import { t, trick } from "./words.js";
 
@@ -8,17 +8,17 @@ export const FORGED = ["unsigned", "wrong_token", "wrong_key", "wrong_appid", "p
 
 let known = { mischief: [], noise: [] };
 
-/** Learn which tricks the sandbox knows, and offer them. */
-export async function learnTricks() {
+/** Load the faults and pushes that the sandbox supports, and list them. */
+export async function loadTricks() {
   known = await get("tricks");
   offerTricks();
 }
 
-/** Offer the tricks in the language of the page. */
+/** List the faults and pushes in the language of the page. */
 export function offerTricks() {
-  const fair = known.mischief.filter((name) => !FORGED.includes(name));
+  const delivery = known.mischief.filter((name) => !FORGED.includes(name));
   const forged = known.mischief.filter((name) => FORGED.includes(name));
-  fill($("mischief"), [option(["", t("asUsual")]), group("onItsWay", fair), group("forged", forged)]);
+  fill($("mischief"), [option(["", t("asUsual")]), group("onItsWay", delivery), group("forged", forged)]);
   fill($("noise"), known.noise.map((name) => option([name, sentence(name)])));
   showArmed();
 }
@@ -27,21 +27,21 @@ const group = (label, names) => el("optgroup", { label: t(label) }, ...names.map
 
 const sentence = (name) => trick(name).filter(Boolean).join(" · ");
 
-/** Say on the phone what is going to happen to the next push. */
+/** Show on the phone which fault the next push will have. */
 export function showArmed() {
   const name = $("mischief").value;
   $("armed").hidden = !name;
   $("armed-text").textContent = name ? t("armed", { name: trick(name)[0] }) : "";
 }
 
-/** Let the next push be as usual. */
+/** Remove the fault of the next push. */
 export function disarm() {
   $("mischief").value = "";
   showArmed();
 }
 
-/** Return the trick for the next push and put the choice back; undefined for none. */
-export function takeMischief() {
+/** Return the fault for the next push, and reset the choice; undefined for none. */
+export function takeFault() {
   const chosen = $("mischief").value;
   disarm();
   return chosen || undefined;

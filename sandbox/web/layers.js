@@ -1,11 +1,11 @@
-// What lies over what. Only the topmost layer can be reached; below it nothing takes the focus.
+// The layers of the page. Only the topmost one is interactive; those below it are inert.
 
 import { $ } from "./dom.js";
 
 const FROM_THE_TOP = ["newcomer", "prompt", "camera", "beneath"];
 const NEIGHBOURS = ["camera", "beneath"];
 
-/** True where the camera lies beside the phone; elsewhere it lies over the chat. */
+/** Matches where the camera is beside the phone; on a narrower screen it covers the chat. */
 export const wide = matchMedia("(min-width: 800px)");
 
 /** Show or hide a layer. */
@@ -19,5 +19,5 @@ const areBeside = (one, other) => wide.matches && NEIGHBOURS.includes(one) && NE
 
 export const isOpen = (id) => !$(id).hidden;
 
-/** Say whether this layer can be reached. */
+/** Return whether this layer is open and interactive. */
 export const isTop = (id) => isOpen(id) && !$(id).inert;

@@ -1,4 +1,4 @@
-// The pushes of one user, and what the service answered, in words.
+// The push log of one user: pushes and the answers of the service.
 
 import { $, el } from "./dom.js";
 import { FORGED } from "./drawer.js";
@@ -8,7 +8,7 @@ const NEWEST = 30;
 
 let entries = new Map();
 
-/** Show the newest pushes, the newest first. An entry that has not changed stays, open or closed as it is. */
+/** Show the newest pushes, newest first. An unchanged entry keeps its element, open or closed. */
 export function showLog(deliveries) {
   const newest = deliveries.slice(0, NEWEST);
   const old = entries;
@@ -24,19 +24,19 @@ export function showLog(deliveries) {
 function entry(delivery, old) {
   const text = JSON.stringify([delivery, language()]);
   if (old?.text === text) return old;
-  const node = drawn(delivery);
+  const node = render(delivery);
   node.querySelector("details").open = old?.node.querySelector("details").open ?? false;
   return { text, node };
 }
 
-function drawn(delivery) {
-  const verdict = judged(delivery);
+function render(delivery) {
+  const verdict = verdictOf(delivery);
   return el(
     "li", { "data-testid": "log-entry", "data-state": delivery.state, "data-verdict": verdict },
     el(
       "header", {},
       el("strong", { textContent: title(delivery) }),
-      el("span", { className: "badge", textContent: t(believed(delivery) ? "believed" : delivery.state) }),
+      el("span", { className: "badge", textContent: t(isForgeryAccepted(delivery) ? "believed" : delivery.state) }),
     ),
     el("p", { className: "meta", textContent: meta(delivery) }),
     ...answers(delivery),
@@ -44,13 +44,13 @@ function drawn(delivery) {
   );
 }
 
+/** Whether the service accepted a forged push. */
+const isForgeryAccepted = (delivery) => delivery.state === "answered" && FORGED.includes(delivery.mischief);
 
-const believed = (delivery) => delivery.state === "answered" && FORGED.includes(delivery.mischief);
-
-/** Say whether the service did `good`, `bad`, or nothing `yet`. */
-function judged(delivery) {
+/** Return `good` or `bad` for the behaviour of the service, `yet` while there is no result. */
+function verdictOf(delivery) {
   if (delivery.state === "held" || delivery.state === "waiting") return "yet";
-  return delivery.state === "faulty" || believed(delivery) ? "bad" : "good";
+  return delivery.state === "faulty" || isForgeryAccepted(delivery) ? "bad" : "good";
 }
 
 function title(delivery) {
@@ -60,13 +60,13 @@ function title(delivery) {
 
 function meta(delivery) {
   const at = delivery.attempts[0]?.at;
-  const played = delivery.mischief ? trick(delivery.mischief)[0] : null;
-  return [`#${delivery.id}`, at ? clock(at) : null, played].filter(Boolean).join(" · ");
+  const fault = delivery.mischief ? trick(delivery.mischief)[0] : null;
+  return [`#${delivery.id}`, at ? clock(at) : null, fault].filter(Boolean).join(" · ");
 }
 
 function answers(delivery) {
   if (delivery.attempts.length === 0) return [answer(null, t(delivery.state === "held" ? "heldWhat" : "waitingWhat"), null)];
-  return delivery.attempts.map((tried) => answer(tried.status, ...said(tried, delivery)));
+  return delivery.attempts.map((tried) => answer(tried.status, ...describe(tried, delivery)));
 }
 
 function answer(status, words, reply) {
@@ -78,19 +78,19 @@ function answer(status, words, reply) {
   );
 }
 
-/** Return [what the answer was, what the chat shows for it or null]. */
-function said(tried, delivery) {
+/** Return [a description of the answer, the text that the chat shows for it or null]. */
+function describe(tried, delivery) {
   if (tried.status === null) return [t("mute"), null];
   if (tried.status !== 200) {
     const words = delivery.state === "refused" ? "turnedAway" : "failed";
     return [t(words, { status: problem(tried) }), null];
   }
-  if (believed(delivery)) return [t("taken"), tried.reply];
+  if (isForgeryAccepted(delivery)) return [t("taken"), tried.reply];
   if (tried.flaw) return [t("badAnswer", { flaw: tried.flaw }), null];
   return tried.reply === null ? [t("silent"), null] : [t("said"), tried.reply];
 }
 
-/** Name a failure: its status, and the kind of problem where the body tells (RFC 9457). */
+/** Return the status of an error response, and its problem type if the body has one (RFC 9457). */
 function problem({ status, body }) {
   try {
     return `${status} ${JSON.parse(body).type.split("/").at(-1)}`;
@@ -99,5 +99,5 @@ function problem({ status, body }) {
   }
 }
 
-/** Return a reply as one line, its links in brackets. */
+/** Return a reply as one line, with its links in brackets. */
 const plain = (reply) => reply.replace(/<a [^>]*>([^<]*)<\/a>/g, "[$1]").replace(/\s+/g, " ");

@@ -1,18 +1,18 @@
-// Whose phone this is: choosing one, and getting a new one.
+// Choosing the user of the phone, and creating users.
 
-import { post } from "./door.js";
+import { post } from "./api.js";
 import { $, changed, face, fill, option } from "./dom.js";
 import { isOpen, layer } from "./layers.js";
 import { language } from "./words.js";
 
 const NICKNAMES = ["小林 Lin", "Anna", "小雨 Yu", "Ben", "阿杰 Jay", "Mia", "老王 Wang", "Leo"];
 
-/** Return the id of the user whose phone this browser was; empty when there was none. */
+/** Return the id of the user that this browser chose last; empty if there is none. */
 export function remembered() {
   try {
     return localStorage.getItem("user") ?? "";
   } catch {
-    return ""; // storage is forbidden in some private windows
+    return ""; // some private windows forbid storage
   }
 }
 
@@ -20,20 +20,23 @@ export function remember(user) {
   try {
     localStorage.setItem("user", user);
   } catch {
-    // then the choice lasts as long as the page
+    // the choice is then lost when the page closes
   }
 }
 
-/** Show who has a phone, and `user`, whose phone this is; undefined when it is nobody's yet. */
+/** List the users, and select `user`, the owner of this phone; undefined if there is none yet. */
 export function showOwners(users, user) {
   if (!changed("owners", [users, user?.id])) return;
-  const nobody = user ? [] : [option(["", "–"])];
-  fill($("user"), [...nobody, ...users.map((one) => option([one.id, one.nickname]))], user?.id ?? "");
+  const placeholder = user ? [] : [option(["", "–"])];
+  fill($("user"), [...placeholder, ...users.map((one) => option([one.id, one.nickname]))], user?.id ?? "");
   $("user").disabled = users.length === 0;
   face($("owner-face"), user?.nickname ?? "?", user?.id ?? "");
 }
 
-/** Ask for a nickname. `count` is how many have one; a visitor who came by a code is asked for nothing else. */
+/**
+ * Open the dialog for a new user. `count`: how many users exist. `byCode`: the visitor opened a QR code, so ask only
+ * for the nickname. `first`: the page has no user yet, so the dialog cannot be cancelled.
+ */
 export function askNickname({ count, byCode = false, first }) {
   if (isOpen("newcomer")) return;
   $("nickname").value = NICKNAMES[count % NICKNAMES.length];
@@ -53,7 +56,7 @@ export function closeNewcomer() {
   $("add").setAttribute("aria-expanded", "false");
 }
 
-/** Make the user the form describes, and return it. */
+/** Create a user from the form, and return it. */
 export function createUser() {
   const fields = { nickname: $("nickname").value, language: $("language").value };
   if ($("unionid").value) fields.unionid = $("unionid").value;

@@ -1,26 +1,26 @@
-// The pretend phone: looks at the sandbox a little more than once a second and shows what has changed.
+// The phone page: polls the sandbox about once a second and shows what has changed.
 
+import { get, post } from "./api.js";
 import { showCodes } from "./camera.js";
 import { showChat, watchChat } from "./chat.js";
-import { get, post } from "./door.js";
 import { $, changed, face, fill, option } from "./dom.js";
-import { disarm, learnTricks, offerTricks, showArmed, takeMischief } from "./drawer.js";
+import { disarm, loadTricks, offerTricks, showArmed, takeFault } from "./drawer.js";
 import { isOpen, isTop, layer, wide } from "./layers.js";
 import { showLog } from "./log.js";
 import { askNickname, closeNewcomer, createUser, remember, remembered, showOwners } from "./people.js";
 import { watchPictures } from "./pictures.js";
 import { has, speak, t } from "./words.js";
 
-const PAUSE = 800;
-const EAGER_PAUSE = 150;
-const EAGER_ROUNDS = 10;
-const TOAST_FOR = 5000;
+const POLL_INTERVAL = 800; // ms
+const FAST_INTERVAL = 150; // ms, after an action
+const FAST_POLLS = 10;
+const TOAST_DURATION = 5000; // ms
 
 const here = { user: remembered(), account: "", aimed: codeInAddress(), choice: null, users: [], accounts: new Map() };
-let eager = 0;
+let fastPolls = 0;
 let timer = 0;
 let toastTimer = 0;
-let made = 0; // phones, by this page
+let created = 0; // how many users this page has created
 
 function codeInAddress() {
   return location.pathname.match(/^\/q\/(02[0-9A-Za-z]+)$/)?.[1] ?? null;
@@ -29,30 +29,30 @@ function codeInAddress() {
 function toast(text) {
   clearTimeout(toastTimer);
   $("toast").textContent = text;
-  toastTimer = setTimeout(() => { $("toast").textContent = ""; }, TOAST_FOR);
+  toastTimer = setTimeout(() => { $("toast").textContent = ""; }, TOAST_DURATION);
 }
 
-const complain = (error) => toast(has(error.reason) ? t(error.reason) : error.message);
+const showError = (error) => toast(has(error.reason) ? t(error.reason) : error.message);
 
 const owner = () => here.users.find((user) => user.id === here.user);
 
-// -- looking -----------------------------------------------------------------------------------------------
+// -- polling -----------------------------------------------------------------------------------------------
 
-async function look() {
+async function poll() {
   clearTimeout(timer);
   try {
-    if (!document.hidden) await lookOnce();
+    if (!document.hidden) await pollOnce();
   } catch {
     toast(t("unreachable"));
   }
-  clearTimeout(timer); // another look may have begun while this one waited
-  timer = setTimeout(look, eager-- > 0 ? EAGER_PAUSE : PAUSE);
+  clearTimeout(timer); // another poll may have started meanwhile
+  timer = setTimeout(poll, fastPolls-- > 0 ? FAST_INTERVAL : POLL_INTERVAL);
 }
 
-async function lookOnce() {
-  const before = made;
+async function pollOnce() {
+  const before = created;
   const [{ users }, { accounts }] = await Promise.all([get("users"), get("accounts")]);
-  if (made !== before) return; // this list may lack the phone that was made meanwhile
+  if (created !== before) return; // the list may lack the user that was created meanwhile
   showUsers(users);
   showAccounts(accounts);
   const [codes, phone, log] = await Promise.all([
@@ -67,7 +67,7 @@ async function lookOnce() {
 
 function showUsers(users) {
   here.users = users;
-  // Whoever comes by a code with a phone of their own is somebody new; on the desk, the last phone is taken up.
+  // A visitor who opened a QR code gets a new user; otherwise the page takes the newest one.
   if (!owner() && !here.aimed) here.user = users.at(-1)?.id ?? "";
   if (owner() ? speak(owner().language) : false) offerTricks();
   showOwners(users, owner());
@@ -102,37 +102,37 @@ function showPhone(phone) {
   }
 }
 
-// -- doing -------------------------------------------------------------------------------------------------
+// -- actions -----------------------------------------------------------------------------------------------
 
-async function act(name, body = {}, { spoilt = true, absent = null } = {}) {
-  const mischief = spoilt ? takeMischief() : undefined;
+async function act(name, body = {}, { withFault = true, absent = null } = {}) {
+  const mischief = withFault ? takeFault() : undefined;
   try {
     return await post(name, { user: here.user, account: here.account, wait: false, mischief, ...body });
   } catch (error) {
     if (absent && error.status === 404) toast(t(absent));
-    else complain(error);
+    else showError(error);
     return null;
   } finally {
-    lookEagerly();
+    pollFast();
   }
 }
 
-function lookEagerly() {
-  eager = EAGER_ROUNDS;
-  look();
+function pollFast() {
+  fastPolls = FAST_POLLS;
+  poll();
 }
 
 async function scan(code) {
   if (!owner()) return;
-  const seen = await act("scan", { code, account: undefined }, { absent: "unknownCode" });
-  if (!seen) return;
+  const result = await act("scan", { code, account: undefined }, { absent: "unknownCode" });
+  if (!result) return;
   here.choice = null;
-  here.account = seen.code.appid;
+  here.account = result.code.appid;
   here.aimed = null;
   if (location.pathname !== "/") history.replaceState(null, "", "/");
-  if (seen.outcome === "expired") toast(t("expired"));
+  if (result.outcome === "expired") toast(t("expired"));
   else closeCamera();
-  look();
+  poll();
 }
 
 function scanAddress(text) {
@@ -144,62 +144,62 @@ function scanAddress(text) {
 function openCamera() {
   layer("camera", true);
   if (isTop("camera")) (wide.matches ? $("codes").querySelector("button") ?? $("choose") : $("close")).focus();
-  look();
+  poll();
 }
 
 function closeCamera() {
   here.choice = null;
-  layer("camera", wide.matches); // beside the phone it stays
+  layer("camera", wide.matches); // beside the phone it stays open
   if (isTop("beneath")) $("open").focus();
 }
 
-function choosePhone(id) {
+function chooseUser(id) {
   here.user = id;
   remember(id);
   closeNewcomer();
   if (here.aimed) openCamera();
-  else look();
+  else poll();
 }
 
-function askForAnother() {
-  if (isOpen("newcomer")) closeIfMayBe();
+function toggleNewUser() {
+  if (isOpen("newcomer")) cancelNewUser();
   else askNickname({ count: here.users.length, first: !owner() });
 }
 
-function closeIfMayBe() {
+function cancelNewUser() {
   if (!owner()) return;
   closeNewcomer();
   $("add").focus();
 }
 
-async function begin() {
+async function addUser() {
   try {
     const user = await createUser();
-    made += 1;
+    created += 1;
     here.users = [...here.users, user];
-    choosePhone(user.id);
+    chooseUser(user.id);
   } catch (error) {
-    complain(error);
+    showError(error);
   }
 }
 
-function on(id, event, run) {
-  $(id).addEventListener(event, (happened) => {
-    if (event === "submit") happened.preventDefault();
+function on(id, type, run) {
+  $(id).addEventListener(type, (event) => {
+    if (type === "submit") event.preventDefault();
     run();
   });
 }
 
-on("user", "change", () => choosePhone($("user").value));
-on("account", "change", () => { here.account = $("account").value; look(); });
-on("add", "click", askForAnother);
-on("newcomer-form", "submit", begin);
-on("keep", "click", closeIfMayBe);
+on("user", "change", () => chooseUser($("user").value));
+on("account", "change", () => { here.account = $("account").value; poll(); });
+on("add", "click", toggleNewUser);
+on("newcomer-form", "submit", addUser);
+on("keep", "click", cancelNewUser);
 on("open", "click", openCamera);
 on("close", "click", closeCamera);
 on("paste", "submit", () => { if ($("address").value.trim()) scan($("address").value); $("address").value = ""; });
 on("follow", "click", () => act("follow"));
-on("dismiss", "click", () => act("dismiss", {}, { spoilt: false }));
+on("dismiss", "click", () => act("dismiss", {}, { withFault: false }));
 on("search", "click", () => act("follow", { by_search: true }));
 on("unfollow", "click", () => act("unfollow"));
 on("leave", "click", () => act("unfollow"));
@@ -210,31 +210,31 @@ on("write", "submit", () => {
 });
 on("mischief", "change", showArmed);
 on("disarm", "click", () => { disarm(); $("text").focus(); });
-on("noise-form", "submit", () => act("noise", { kind: $("noise").value }, { spoilt: false }));
+on("noise-form", "submit", () => act("noise", { kind: $("noise").value }, { withFault: false }));
 on("verify", "click", async () => {
-  const verified = await act("verify", {}, { spoilt: false });
+  const verified = await act("verify", {}, { withFault: false });
   if (verified) toast(verified.flaw ? t("badCallback", { flaw: verified.flaw }) : t("verified"));
 });
-on("desk", "toggle", look);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+on("desk", "toggle", poll);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  if (isTop("newcomer")) closeIfMayBe();
-  else if (isTop("prompt")) act("dismiss", {}, { spoilt: false });
+  if (isTop("newcomer")) cancelNewUser();
+  else if (isTop("prompt")) act("dismiss", {}, { withFault: false });
   else if (isTop("camera")) closeCamera();
 });
 watchPictures({
   begun: () => toast(t("looking")),
   found: (code) => { toast(""); scan(code.id); },
   several: (codes) => { toast(""); here.choice = codes; openCamera(); },
-  failed: complain,
+  failed: showError,
   text: scanAddress,
 });
 
 wide.addEventListener("change", () => layer("camera", wide.matches));
 
 speak(navigator.language);
-learnTricks().catch(() => toast(t("unreachable")));
+loadTricks().catch(() => toast(t("unreachable")));
 layer("camera", wide.matches || here.aimed !== null);
 watchChat();
-look();
+poll();

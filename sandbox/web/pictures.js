@@ -1,18 +1,18 @@
-// Pictures of codes: pasted or dropped anywhere on the page, chosen, or taken with a real camera.
+// Pictures of QR codes: pasted or dropped anywhere on the page, chosen, or taken with the device's camera.
 
+import { readPicture } from "./api.js";
 import { $ } from "./dom.js";
-import { look } from "./door.js";
 
 const READABLE = ["image/png", "image/jpeg", "image/webp"];
 const LARGEST = 8 * 1024 * 1024;
-const ENOUGH = 3000; // pixels along the longer side are plenty to read a code
+const MAX_SIDE = 3000; // pixels of the longer side, enough to read a QR code
 
-/** Return the picture as the sandbox takes it: another kind of image, or a huge one, is drawn anew and smaller. */
+/** Return the picture in a format and size that the sandbox accepts; convert and shrink it if necessary. */
 async function prepared(file) {
   if (READABLE.includes(file.type) && file.size <= LARGEST) return file;
   const image = await createImageBitmap(file).catch(() => null);
-  if (!image) return new Blob([file], { type: READABLE[0] }); // no image after all: the sandbox says so
-  const scale = Math.min(1, ENOUGH / Math.max(image.width, image.height));
+  if (!image) return new Blob([file], { type: READABLE[0] }); // not an image: the sandbox returns the error
+  const scale = Math.min(1, MAX_SIDE / Math.max(image.width, image.height));
   const canvas = Object.assign(document.createElement("canvas"), {
     width: Math.round(image.width * scale), height: Math.round(image.height * scale),
   });
@@ -23,14 +23,14 @@ async function prepared(file) {
 const holdsFiles = (transfer) => [...(transfer?.types ?? [])].includes("Files");
 
 /**
- * Listen for pictures and for pasted addresses of codes. `found` is called with a picture's code, `several` with the
- * codes when there are more, `failed` with what went wrong, `begun` before each, `text` with a pasted address.
+ * Listen for pictures and for pasted addresses of QR codes. Calls `begun` before reading a picture, then `found` with
+ * its QR code, `several` with its QR codes if there are more, or `failed` with the error; `text` with a pasted address.
  */
 export function watchPictures({ begun, found, several, failed, text }) {
   async function read(file) {
     begun();
     try {
-      found((await look(await prepared(file))).code);
+      found((await readPicture(await prepared(file))).code);
     } catch (error) {
       if (error.answer?.codes) several(error.answer.codes);
       else failed(error);
@@ -49,7 +49,7 @@ export function watchPictures({ begun, found, several, failed, text }) {
   $("choose").addEventListener("click", () => $("picture").click());
   $("picture").addEventListener("change", () => {
     const [file] = $("picture").files;
-    $("picture").value = ""; // the same file may be chosen again
+    $("picture").value = ""; // so that choosing the same file again fires the event
     if (file) read(file);
   });
   document.addEventListener("paste", (event) => {
@@ -62,7 +62,7 @@ export function watchPictures({ begun, found, several, failed, text }) {
 function watchDrops(take) {
   const hide = () => { $("drop").hidden = true; };
   document.addEventListener("dragover", (event) => {
-    event.preventDefault(); // else the browser leaves this page for the file
+    event.preventDefault(); // or the browser would navigate to the file
     $("drop").hidden = !holdsFiles(event.dataTransfer);
   });
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) hide(); });

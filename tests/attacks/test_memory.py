@@ -97,12 +97,12 @@ def caches() -> list[tuple[str, int]]:
 
 
 async def test_no_cache_keeps_what_was_not_proved(world: World) -> None:
-    """Red when `_proved_head` is asked before the secret is checked, and when `read_ticket` is cached."""
+    """Red when `_parse_verified` is asked before the secret is checked, and when `read_ticket` is cached."""
     service = Service(cast("Any", None), world.url, Path())
     places, port = await _places(service, world.http), int(world.url.rpartition(":")[2])
     await _flood(port, places, count=5)
     before = caches()
-    assert ("models.scene.read_ticket", authentication._proved_head.cache_info().currsize) in before, (
+    assert ("models.scene.read_ticket", authentication._parse_verified.cache_info().currsize) in before, (
         "it is looked at"
     )
     await _flood(port, places, count=6)

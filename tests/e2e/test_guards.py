@@ -127,7 +127,7 @@ async def test_in_another_sites_page_the_link_waits_to_be_opened_by_itself(
     """Red when `enter` lets any frame open the link: it is used up there, and the browser sends no cookie."""
     made = await link(hosts.world, "42", lang="en")
     _, frame = await hosts.frame(context, made["url"], host="www.elsewhere")
-    await expect(frame.get_by_test_id("portal-framed")).to_contain_text("Open this page by itself")
+    await expect(frame.get_by_test_id("portal-framed")).to_contain_text("Open this page in a new tab")
     async with context.expect_page() as opening:
         await frame.get_by_test_id("portal-by-itself").click()
     page = await opening.value
@@ -144,7 +144,7 @@ async def test_an_open_portal_in_another_sites_page_says_why_it_shows_nothing(
     await arrive(page, made["url"], origin=hosts.at("www.shop"))
     await connect(hosts, page)
     _, frame = await hosts.frame(context, page.url, host="www.elsewhere")
-    await expect(frame.get_by_test_id("portal-title")).to_have_text("Open this page by itself")
+    await expect(frame.get_by_test_id("portal-title")).to_have_text("Open this page in a new tab")
     await expect(frame.get_by_test_id("portal-binding")).to_have_count(0)
 
 

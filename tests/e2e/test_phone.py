@@ -109,7 +109,7 @@ async def test_a_code_that_is_gone_says_so(running: Demo, hand: BrowserContext) 
     page = await hand.new_page()
     await page.goto(f"{running.phone}/q/02gone")
     await begin(page, "Gus", language=None)
-    await expect(page.get_by_text("out of date")).to_be_visible()
+    await expect(page.get_by_text("has expired")).to_be_visible()
 
 
 # -- the chat --------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ async def test_mischief_is_answered_and_the_answer_is_in_plain_words(
         await type_in(page, f"forged, {trick}")
         await expect(newest).to_contain_text(f"Message “forged, {trick}”")
         await expect(newest).to_have_attribute("data-state", "refused")
-        await expect(newest.get_by_test_id("log-answer")).to_contain_text(f"Refused with {answer}")
+        await expect(newest.get_by_test_id("log-answer")).to_contain_text(f"Rejected with {answer}")
         await expect(page.get_by_test_id("armed")).to_be_hidden()
 
     await page.get_by_test_id("mischief").select_option("twice")
@@ -193,7 +193,7 @@ async def test_a_push_held_back_goes_out_after_the_next(running: Demo, context: 
     await page.get_by_test_id("mischief").select_option("out_of_order")
     await type_in(page, "first")
     held = page.get_by_test_id("log-entry").filter(has_text="first")
-    await expect(held).to_contain_text("It goes out after the next push.")
+    await expect(held).to_contain_text("It is sent after the next push.")
     await type_in(page, "second")
     await expect(held).to_have_attribute("data-state", "answered")
 

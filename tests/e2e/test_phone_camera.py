@@ -50,9 +50,9 @@ async def test_a_photograph_of_another_kind_is_drawn_anew_and_scanned(
 @pytest.mark.parametrize(
     ("picture", "says"),
     [
-        (b"no picture", "no picture this phone can read"),
-        (blank(), "no code in the picture"),
-        (drawn("https://elsewhere.example/"), "of another WeChat"),
+        (b"no picture", "cannot be read as a picture"),
+        (blank(), "no QR code in the picture"),
+        (drawn("https://elsewhere.example/"), "in the picture does not belong to this sandbox"),
     ],
     ids=["no picture", "no code", "foreign code"],
 )
@@ -94,7 +94,7 @@ async def test_a_pasted_address_is_scanned_and_another_is_not(
     await page.get_by_test_id("scan").click()
     await page.get_by_test_id("code-address").fill("http://elsewhere.example/q/02nothing")
     await page.get_by_test_id("code-read").click()
-    await expect(page.get_by_test_id("toast")).to_contain_text("no code of this sandbox")
+    await expect(page.get_by_test_id("toast")).to_contain_text("QR code does not belong to this sandbox")
     await page.get_by_test_id("code-address").fill((await new_code(http, running))["qr_url"])
     await page.get_by_test_id("code-read").click()
     await expect_question(page)

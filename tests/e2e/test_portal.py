@@ -97,8 +97,8 @@ async def test_going_back_closes_the_session(
     await page.wait_for_url(f"{site.origin}/settings")
     await page.go_back()
     assert page.url == address
-    await expect(page.get_by_test_id("portal-title")).to_have_text("This page has closed")
-    await expect(page.get_by_text("go back to Example shop and open it from there")).to_be_visible()
+    await expect(page.get_by_test_id("portal-title")).to_have_text("This page has expired")
+    await expect(page.get_by_text("go back to Example shop and open this page again")).to_be_visible()
     await expect(page.get_by_test_id("portal-return")).to_have_attribute("href", f"{site.origin}/settings")
     stranger = await context.new_page()
     await stranger.goto(address)

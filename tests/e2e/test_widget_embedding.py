@@ -265,7 +265,7 @@ async def test_a_site_gives_it_its_own_colours_and_reaches_its_parts(
     ("agent", "hint", "saves"),
     [
         (IPHONE, "Save the picture,", True),
-        (IN_WECHAT, "Press and hold the code", False),
+        (IN_WECHAT, "Press and hold the QR code", False),
         (None, "tap + and then", False),
     ],
 )

@@ -82,7 +82,7 @@ async def test_a_ticket_of_the_back_end_is_shown_and_followed(
     town: World, site: Site, context: BrowserContext
 ) -> None:
     anna = await town.person()
-    for words in ("WeChat is connected", "This WeChat was connected already"):
+    for words in ("WeChat is connected", "This WeChat is already connected"):
         made = (await town.bind("42", refresh=True)).made
         widget = await opened(context, site.put(BIND.format_map(made)))
         await widget.shows_a_code()

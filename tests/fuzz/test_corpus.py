@@ -116,7 +116,7 @@ def test_a_good_problem_is_no_fault() -> None:
     [
         (Answer(500, HEADERS, PROBLEM), "status 500"),
         (Answer(404, {"content-type": "application/problem+json"}, PROBLEM), "X-Request-Id"),
-        (Answer(404, HEADERS, b"nothing"), "no problem"),
+        (Answer(404, HEADERS, b"nothing"), "not problem JSON"),
         (Answer(404, HEADERS, b"{}"), "wrong form"),
         (Answer(404, {**HEADERS, "content-type": "text/plain"}, PROBLEM), "wrong form"),
         (Answer(404, {**HEADERS, "x-request-id": "def"}, PROBLEM), "contradicts"),

@@ -1,10 +1,10 @@
-// The sandbox's control door (sandbox/control_api.py, sandbox/camera_api.py).
+// Client of the sandbox's control API (sandbox/control_api.py, sandbox/camera_api.py).
 
 const BASE = "/sandbox/api/";
-const PATIENCE = 40_000;
+const TIMEOUT = 40_000; // ms
 
-/** What the sandbox refused: `status` of HTTP, `reason` a word for it where it has one, `answer` all it said. */
-export class Refusal extends Error {
+/** An error response: its HTTP `status`, its `reason` if it has one, and the whole body as `answer`. */
+export class ApiError extends Error {
   constructor(status, answer) {
     super(answer.error ?? `HTTP ${status}`);
     this.status = status;
@@ -14,9 +14,9 @@ export class Refusal extends Error {
 }
 
 async function ask(name, options = {}) {
-  const answer = await fetch(BASE + name, { signal: AbortSignal.timeout(PATIENCE), ...options });
+  const answer = await fetch(BASE + name, { signal: AbortSignal.timeout(TIMEOUT), ...options });
   const body = await answer.json();
-  if (!answer.ok) throw new Refusal(answer.status, body);
+  if (!answer.ok) throw new ApiError(answer.status, body);
   return body;
 }
 
@@ -25,6 +25,6 @@ export const get = (name, params = {}) => ask(`${name}?${new URLSearchParams(par
 export const post = (name, body) =>
   ask(name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-/** Let the sandbox look for a code in a picture; `picture` is a Blob of an image type. */
-export const look = (picture) =>
+/** Read the QR code in a picture; `picture` is a Blob of an image type. */
+export const readPicture = (picture) =>
   ask("picture", { method: "POST", headers: { "Content-Type": picture.type }, body: picture });
