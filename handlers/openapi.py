@@ -17,7 +17,7 @@ from pydantic_core import core_schema
 from typing_extensions import override
 
 from handlers.http import schemas
-from handlers.http.operation import JSON, TEXT, Answer, Operation, Schema, adapter
+from handlers.http.operation import ETAG, JSON, TEXT, Answer, Operation, Schema, adapter, text
 from handlers.http.operation import OPERATIONS as KNOWN
 from handlers.http.problems import INTERNAL, PROBLEMS, Problem
 from models.errors import BindingConflict
@@ -33,14 +33,20 @@ _ABOUT: Final = (
 _PROBLEM: Final = "application/problem+json"
 _PATTERN: Final = re.compile(r"{(\w+):[^{}]*}")
 """What only the router knows of a part of an address."""
-_HEADERS: Final[Mapping[str, str]] = {
-    "X-Request-Id": "Names this request in the log.",
-    "ETag": "Stands for what is told; of a ticket: status, match, outcome, reason and code.",
-    "Location": "Where to go.",
-    "Set-Cookie": "The secret of the session that was opened.",
-    "Retry-After": "Seconds.",
-    "WWW-Authenticate": "How to prove oneself.",
-    "Allow": "The methods of this address.",
+_HEADERS: Final[Mapping[str, tuple[Schema, str]]] = {
+    "X-Request-Id": (text(64, "[A-Za-z0-9_-]{8,64}"), "Names this request in the log."),
+    "ETag": (
+        {"type": "string", "pattern": ETAG},
+        "Stands for what is told; of a ticket: status, match, outcome, reason and code.",
+    ),
+    "Location": ({"type": "string", "format": "uri"}, "Where to go."),
+    "Set-Cookie": (TEXT, "The secret of the session that was opened."),
+    "Retry-After": ({"type": "integer", "minimum": 1}, "Seconds."),
+    "WWW-Authenticate": (
+        {"enum": [f'{scheme} realm="scanbind"' for scheme in ("Basic", "Bearer")]},
+        "How to prove oneself.",
+    ),
+    "Allow": (TEXT, "The methods of this address."),
 }
 _OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
@@ -58,7 +64,7 @@ async def document(request: web.Request) -> web.Response:
 
 OPERATIONS: Final = (
     Operation(
-        *("openapi", "GET", "/openapi.json", document),
+        *("openapi", "readDescription", "GET", "/openapi.json", document),
         answers={200: Answer("This.", {JSON: {"type": "object"}})},
     ),
 )
@@ -84,7 +90,10 @@ def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
         "components": {
             "schemas": components,
             "responses": {problem.slug: write.refusal([problem]) for problem in (*PROBLEMS.values(), INTERNAL)},
-            "headers": {name: {"schema": TEXT, "description": about} for name, about in _HEADERS.items()},
+            "headers": {
+                name: {"schema": schema, "description": about, "required": True}
+                for name, (schema, about) in _HEADERS.items()
+            },
             "securitySchemes": dict(ChainMap(*(dict(one.caller.schemes) for one in operations if one.caller))),
         },
     }
@@ -106,8 +115,8 @@ class _Writer:
             "security": [{scheme: []} for scheme in (told.caller.schemes if told.caller else ())],
             "responses": good | self._refusals(told),
         }
-        if told.method != "OPTIONS":  # one handler at several addresses, and an id must be unique
-            written["operationId"] = f"{told.tag}_{told.handler.__name__}"
+        if told.id:
+            written["operationId"] = told.id
         if body := {JSON: told.body} if told.body is not None else told.raw_body:
             written["requestBody"] = {"required": True, "content": self._content(body)}
         return written
@@ -125,7 +134,8 @@ class _Writer:
 
     def _answer(self, told: Answer) -> Json:
         content = {"content": self._content(told.content)} if told.content else {}
-        return {"description": told.means, "headers": _headers(told.headers), **content}
+        links = {"links": {name: _link(name, told.links[name]) for name in told.links}} if told.links else {}
+        return {"description": told.means, "headers": _headers(told.headers), **content, **links}
 
     def _refusals(self, told: Operation) -> Json:
         by_status: defaultdict[int, list[Problem]] = defaultdict(list)
@@ -144,6 +154,10 @@ class _Writer:
             media: {"schema": shape if isinstance(shape, Mapping) else self.schemas[shape]}
             for media, shape in told.items()
         }
+
+
+def _link(operation: str, parameters: Mapping[str, str]) -> Json:
+    return {"operationId": operation, "parameters": dict(parameters)}
 
 
 def _headers(names: Iterable[str]) -> Json:

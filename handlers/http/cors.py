@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers.http.operation import Answer, CrossOrigin, Operation
+from handlers.http.operation import TEXT, Answer, CrossOrigin, Operation
 from service.app_keys import SETTINGS
 
 _READERS: Final = web.RequestKey("readers", Collection)
@@ -30,9 +30,11 @@ def only(request: web.Request, origins: Collection[str]) -> None:
 
 def preflight_of(operation: Operation) -> Operation:
     """Return the operation that answers OPTIONS where *operation* stands."""
+    # It is answered alike for any address of this form.
+    in_path = ({**it, "schema": TEXT} for it in operation.parameters if it["in"] == "path")
     return Operation(
-        *("cors", "OPTIONS", operation.path, preflight),
-        parameters=tuple(it for it in operation.parameters if it["in"] == "path"),
+        *("cors", None, "OPTIONS", operation.path, preflight),
+        parameters=tuple(in_path),
         answers={204: Answer("With CORS headers, if some client lists the origin.")},
         cross_origin=CrossOrigin.CALL,
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
-from handlers.http import request_body
+from handlers.http import patterns, request_body
 from handlers.http.responses import NO_STORE, json_answer
 from models import errors
 
@@ -27,6 +27,7 @@ Parameter = Mapping[str, Any]
 """A parameter as OpenAPI describes it."""
 
 TEXT: Final[Schema] = {"type": "string"}
+NO_LINKS: Final[Mapping[str, Mapping[str, str]]] = {}
 
 
 class CrossOrigin(Enum):
@@ -58,6 +59,8 @@ class Answer:
     content: Mapping[str, Any] = field(default_factory=dict)
     """A type that pydantic knows, or a schema."""
     headers: tuple[str, ...] = ()
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Operations that may follow, by their ids: each parameter and the runtime expression that gives its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,9 @@ class Operation:
     """One endpoint. Its handler gets the request, then what `caller` returns, then the body as `body` says."""
 
     tag: str
-    """The group it belongs to in /openapi.json; `tag_handler` is its operation id, which clients are made from."""
+    """The group it belongs to in /openapi.json."""
+    id: str | None
+    """Its operation id, which client generators name their functions by; None for a preflight."""
     method: str
     path: str
     """As aiohttp's router takes it."""
@@ -141,18 +146,18 @@ def written(result: Result) -> web.StreamResponse:
     return json_answer(result)
 
 
-def text(longest: int) -> Schema:
-    """Return the schema of a text of at most so many characters."""
-    return {"type": "string", "maxLength": longest}
+def text(longest: int, pattern: str | None = None) -> Schema:
+    """Return the schema of a text of at most so many code points, all of it like *pattern* (ECMA-262)."""
+    return {"type": "string", "maxLength": longest, **({"pattern": f"^{pattern}$"} if pattern else {})}
 
 
 LINE: Final = text(LONGEST_LINE)
-NAME: Final = text(64)
+NAME: Final = text(64, patterns.NAME)
 
 
-def json_body(means: str, shape: Any, *headers: str) -> Answer:
+def json_body(means: str, shape: Any, *headers: str, links: Mapping[str, Mapping[str, str]] = NO_LINKS) -> Answer:
     """Return an answer whose body is *shape* as JSON."""
-    return Answer(means, {JSON: shape}, headers)
+    return Answer(means, {JSON: shape}, headers, links)
 
 
 def in_path(name: str, schema: Schema, description: str) -> Parameter:
@@ -165,6 +170,8 @@ def in_query(name: str, schema: Schema, description: str, **more: Any) -> Parame
     return {"in": "query", "name": name, "schema": schema, "description": description, **more}
 
 
+ETAG: Final = r'^(?:W/)?"[^"]*"$'
+"""The pattern of an entity tag (RFC 9110, 8.8.3)."""
 NOT_MODIFIED: Final = Answer("Still as the ETag says.", headers=("ETag",))
 IF_NONE_MATCH: Final[Parameter] = {
     "in": "header",

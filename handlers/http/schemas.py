@@ -1,7 +1,7 @@
 """What the JSON of several features is made of: field types, strict request bodies, and problems."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from handlers.http import patterns
 from models.binding import ConflictReason
 from models.language import Lang
 from models.timestamps import rfc3339
@@ -36,9 +37,22 @@ def _user_id(value: str) -> str:
     return value
 
 
-UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_user_id)]
+UserId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        json_schema_extra={"pattern": f"^{patterns.PRINTABLE}$", "not": {"enum": [".", ".."]}},
+    ),
+    AfterValidator(_user_id),
+]
 """contract.md 4: kept exactly, so nothing is folded or normalised."""
 USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
+
+
+def documented(pattern: str, **more: Any) -> Any:
+    """Return a field that shows in /openapi.json how it is written; what else is refused, its user refuses."""
+    return Field(json_schema_extra={"pattern": f"^{pattern}$", **more})
 
 
 def _opaque(value: str) -> str:
@@ -47,15 +61,16 @@ def _opaque(value: str) -> str:
     return value
 
 
-Opaque = AfterValidator(_opaque)
+Opaque = Annotated[str, AfterValidator(_opaque), documented(patterns.WITHOUT_NUL)]
 """Kept as it is; PostgreSQL's text holds everything but a NUL."""
-AccountName = Annotated[str, Field(max_length=64)]
+Name = Annotated[str, Field(max_length=64), documented(patterns.NAME)]
+"""A client or an account; no other is configured."""
 UserName = Annotated[str, Field(max_length=256)]
 """What the site calls its user."""
 AskedLang = Annotated[Lang, Field(strict=False)]
 Flag = StrictBool
-Token = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_TOKEN})]
-"""The length is documented only: a longer one is refused as `invalid-code`, like any wrong one (contract.md 4)."""
+Token = Annotated[str, documented(patterns.CODE, maxLength=LONGEST_TOKEN)]
+"""A code or a registration; any other text is refused as `invalid-code`, like any wrong one (contract.md 4)."""
 
 
 class RequestBody(BaseModel):

@@ -2,15 +2,21 @@
 
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientResponse
-from harness import ORIGIN, Page, World, client
+from harness import ORIGIN, Page, World, basic, client
 from jsonschema import Draft202012Validator
 from portal_client import bearer, follow, link, open_, press, visit
+from yarl import URL
 
+from handlers.assets import SCRIPTS
+from handlers.http.patterns import PRINTABLE
 from handlers.http.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
 from service import app_keys
@@ -41,8 +47,9 @@ class Contract:
         described = operation["responses"].get(str(response.status))
         assert described, f"{response.method} {response.url.path} may not answer {response.status}"
         described = self._resolve(described)
-        for name in described["headers"]:
-            assert name in response.headers, name
+        for name, header in described["headers"].items():
+            schema, value = self._resolve(header)["schema"], response.headers[name]
+            self._check(schema, int(value) if schema.get("type") == "integer" else value)
         content = described.get("content", {})
         if not content:
             assert await response.read() == b""
@@ -55,9 +62,33 @@ class Contract:
     def validate(self, name: str, value: Any) -> None:
         self._check({"$ref": f"#/components/schemas/{name}"}, value)
 
+    def fits(self, schema: Json, value: Any) -> bool:
+        """Tell whether *value* is as *schema* says."""
+        return self._validator(schema).is_valid(value)
+
+    def find(self, operation: str) -> tuple[str, Json]:
+        """Return the path and the description of the operation with this id."""
+        found = [
+            (path, one) for _, path, one in _operations(self._document) if one.get("operationId") == operation
+        ]
+        [(path, described)] = found
+        return path, described
+
+    def field(self, operation: str, name: str) -> Json:
+        """Return the schema of a parameter, or of a field of the body."""
+        _, described = self.find(operation)
+        for one in described["parameters"]:
+            if one["name"] == name:
+                return dict(one["schema"])
+        body = described["requestBody"]["content"]["application/json"]["schema"]
+        return dict(_at(self._document, body["$ref"])["properties"][name])
+
     def _check(self, schema: Json, value: Any) -> None:
+        self._validator(schema).validate(value)
+
+    def _validator(self, schema: Json) -> Draft202012Validator:
         whole = {**schema, "components": {"schemas": self._schemas}}
-        Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
+        return Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
     def _operation(self, method: str, path: str) -> Json:
         for pattern, operations in self._document["paths"].items():
@@ -88,6 +119,115 @@ async def contract(document: Json) -> Contract:
     return Contract(document)
 
 
+USER_IDS = (["4 2", "😀", "名字", "a/b", "{", "x" * 128], ["\n", "\x7f", "\u00a0", "\u200b", "\ue000", "x" * 129])
+BODIES: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
+    "createTicket": {
+        "purpose": (["bind"], ["steal", None]),
+        "client_id": (["shop", None], ["Shop", "x" * 65, 1]),
+        "user_id": (USER_IDS[0], [*USER_IDS[1], "", ".", "..", None]),
+        "account": (["main", None], ["Main", "main ", "x" * 65]),
+        "lang": (["zh", "en", None], ["fr", "ZH", ""]),
+        "account_name": (["n" * 256, "", None], ["n" * 257]),
+        "session": (["s" * 128, "\n", ""], ["s" * 129, "\0", None]),
+        "refresh": ([True, False], ["true", 1, None]),
+        "visitor": (
+            [{}, {"ip": "i" * 64, "user_agent": "u" * 1024}, None],
+            [{"ip": "i" * 65}, {"user_agent": "u" * 1025}, {"name": "anna"}],
+        ),
+        "state": ([], ["a bind has none"]),
+    },
+    "createPortalSession": {
+        "user_id": (USER_IDS[0], [*USER_IDS[1], "", ".", ".."]),
+        "return_url": (
+            [ORIGIN, f"{ORIGIN}/x?y#z", None],
+            ["/x", "javascript:alert(1)", f"{ORIGIN}/ x", f"{ORIGIN}/\\"],
+        ),
+        "account_name": (["n" * 256, None], ["n" * 257]),
+        "only_login": ([True], ["true"]),
+        "lang": (["zh", None], ["fr"]),
+    },
+}
+"""What bodies may hold, and what not: fields by operation, each with good values and bad ones."""
+GOOD_BODIES = {
+    "createTicket": {"purpose": "bind", "user_id": "42"},
+    "createPortalSession": {"user_id": "42"},
+}
+PARAMETERS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
+    "readBindings": {"user_id": USER_IDS},
+    "closePortalSessions": {"user_id": (USER_IDS[0], [*USER_IDS[1], "", ".", ".."])},
+    "readQrCodePng": {"size": (["128", "1024"], ["127", "1025", "x", ""])},
+}
+"""The same for parameters of the address and the query."""
+
+
+@pytest.mark.parametrize(("operation", "name"), [(one, name) for one in BODIES for name in BODIES[one]])
+async def test_bodies_are_taken_or_refused_as_described(
+    world: World, contract: Contract, operation: str, name: str
+) -> None:
+    """Red when a field's schema allows more or less than the service takes."""
+    path, described = contract.find(operation)
+    schema = described["requestBody"]["content"]["application/json"]["schema"]
+    for good, values in zip((True, False), BODIES[operation][name], strict=True):
+        for value in values:
+            body = {**GOOD_BODIES[operation], name: value}
+            assert contract.fits(schema, body) is good, value
+            assert (await world.site("POST", path, body)).status in ((200, 201) if good else (400,)), value
+
+
+@pytest.mark.parametrize(("operation", "name"), [(one, name) for one in PARAMETERS for name in PARAMETERS[one]])
+async def test_parameters_are_taken_or_refused_as_described(
+    world: World, contract: Contract, operation: str, name: str
+) -> None:
+    """Red when a parameter's schema allows more or less than the service takes."""
+    path, _ = contract.find(operation)
+    page = await world.login()
+    path = path.replace("{capability}.png", page.made["qr_png"].removeprefix("/v1/qr/"))
+    schema = contract.field(operation, name)
+    for good, values in zip((True, False), PARAMETERS[operation][name], strict=True):
+        for value in values:
+            typed = int(value) if schema["type"] == "integer" and value.isdigit() else value
+            assert contract.fits(schema, typed) is good, value
+            sent = quote(value, safe="")
+            here = path.replace(f"{{{name}}}", sent) if f"{{{name}}}" in path else f"{path}?{name}={sent}"
+            method = "DELETE" if operation == "closePortalSessions" else "GET"
+            response = await world.http.request(method, URL(world.url + here, encoded=True), headers=basic())
+            assert response.status in ((200, 204) if good else (400,)), value
+
+
+async def test_the_service_takes_what_it_issued_and_its_description_allows_it(
+    world: World, contract: Contract
+) -> None:
+    """Red when the pattern of a ticket, a code or another text that the service makes does not fit it."""
+    page, bound = await world.login(), await world.bind("42")
+    await world.scan(await world.person(), page)
+    code = (await page.poll())["code"]
+    registration = (await (await world.exchange(code)).json())["registration"]
+    token = (await link(world))["token"]
+    issued = {
+        ("readTicket", "ticket"): [page.id, bound.id],
+        ("readQrCodeSvg", "capability"): [page.made["qr_svg"].removeprefix("/v1/qr/").removesuffix(".svg")],
+        ("readPortalSession", "session"): [token.partition(".")[0]],
+        ("followPortalLink", "token"): [token],
+        ("readPinnedScript", "version"): [script.version for script in SCRIPTS.values()],
+        ("exchangeCode", "code"): [code],
+        ("createBinding", "registration"): [registration],
+    }
+    for (operation, name), values in issued.items():
+        for value in values:
+            assert contract.fits(contract.field(operation, name), value), (name, value)
+            assert not contract.fits(contract.field(operation, name), f"{value[:-1]}!")
+            assert not contract.fits(contract.field(operation, name), value[:15])
+
+
+def test_the_pattern_of_user_ids_forbids_what_is_not_printable_and_nothing_else() -> None:
+    """As far as it can: it leaves unassigned code points, and those beyond U+FFFF, to the service."""
+    fits = re.compile(PRINTABLE).fullmatch
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    assert [c for c in every if c.isprintable() and not fits(c)] == []
+    known = [c for c in every[:0x10000] if unicodedata.category(c) not in ("Cn", "Cs")]
+    assert [c for c in known if fits(c) and not c.isprintable()] == []
+
+
 @pytest.fixture
 async def asked(make: Callable[..., Any]) -> World:
     """A world whose phones are asked to choose a number."""
@@ -114,8 +254,9 @@ async def test_the_document_has_the_form_of_openapi_3_1(document: Json) -> None:
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert {"title", "version"} <= document["info"].keys()
     assert document.keys() <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
-    ids = [one["operationId"] for _, _, one in _operations(document) if "operationId" in one]
+    ids = [one["operationId"] for method, _, one in _operations(document) if method != "options"]
     assert len(ids) == len(set(ids))
+    assert [name for name in ids if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name)] == []
     for method, path, operation in _operations(document):
         assert method in METHODS
         assert path.startswith("/")
@@ -131,6 +272,23 @@ async def test_every_reference_leads_somewhere(document: Json) -> None:
     schemes = document["components"]["securitySchemes"]
     for _, _, operation in _operations(document):
         assert all(name in schemes for one in operation["security"] for name in one)
+
+
+async def test_every_link_leads_to_an_operation_that_takes_what_it_gives(document: Json) -> None:
+    operations = {one.get("operationId"): one for _, _, one in _operations(document)}
+    links = [
+        (response, leads)
+        for one in operations.values()
+        for response in one["responses"].values()
+        for leads in response.get("links", {}).values()
+    ]
+    assert len(links) > 10
+    for response, leads in links:
+        taken = {one["name"] for one in operations[leads["operationId"]]["parameters"]}
+        given = _at(document, response["content"]["application/json"]["schema"]["$ref"])
+        for name, expression in leads["parameters"].items():
+            assert name in taken
+            assert expression.removeprefix("$response.body#/") in given["properties"]
 
 
 async def test_every_response_says_what_it_means_and_every_schema_is_one(document: Json) -> None:
@@ -156,7 +314,9 @@ async def test_every_door_is_described_and_every_described_door_exists(document:
 
 async def test_every_text_that_is_taken_has_a_longest_length(document: Json) -> None:
     """Red when a field of a body has no `max_length`, or a parameter is a TEXT."""
-    parameters = [one["schema"] for _, _, told in _operations(document) for one in told["parameters"]]
+    # A preflight is answered whatever its address holds.
+    read = [operation for method, _, operation in _operations(document) if method != "options"]
+    parameters = [one["schema"] for operation in read for one in operation["parameters"]]
     bodies = [
         media["schema"]
         for _, _, told in _operations(document)
