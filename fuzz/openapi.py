@@ -7,6 +7,7 @@ The same seed gives the same requests, but for what the service issues: tickets,
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,11 @@ async def compare(*, seed: int, more: Sequence[str]) -> int:
         async with service.listening() as url:
             command = ("--config-file", str(_CONFIG), "run", f"{url}/openapi.json", f"--seed={seed}", *more)
             schemathesis = await asyncio.create_subprocess_exec(_SCHEMATHESIS, *command)
-            status = await schemathesis.wait()
+            try:
+                status = await schemathesis.wait()
+            finally:
+                if schemathesis.returncode is None:
+                    schemathesis.terminate()
     for fault in kept.faults:
         print(f"FAULT: in the log: {fault}")
     return status or min(len(kept.faults), 1)
@@ -35,4 +40,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m fuzz.openapi")
     parser.add_argument("--seed", type=int, default=1)
     given, others = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(asyncio.run(compare(seed=given.seed, more=others)))

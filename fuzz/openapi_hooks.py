@@ -1,4 +1,4 @@
-"""What schemathesis cannot make up: credentials, and texts that only the service gives out.
+"""What schemathesis cannot generate: credentials, and identifiers that only the service issues.
 
 `fuzz/openapi.toml` names this module, and schemathesis imports it into a process of its own.
 """
@@ -21,7 +21,7 @@ from handlers.assets import SCRIPTS
 _CLIENT: Final = "club"
 """It asks nothing after a scan, so codes can be made for it."""
 _FIXED: Final = {"account": "safe", "client_id": _CLIENT, "return_url": f"{ORIGIN}/account"}
-"""Fields whose good values the configuration says."""
+"""Fields whose accepted values are in the configuration."""
 _ISSUED: Final = {
     "ticket": ("ticket", "secret"),
     "session": ("session", "session_secret"),
@@ -30,23 +30,23 @@ _ISSUED: Final = {
     "code": ("code", ""),
     "registration": ("registration", ""),
 }
-"""Fields whose good values the service gives out: which of Props it is, and which proves it."""
+"""Fields whose accepted values the service issues: their names in Props, and those of their secrets."""
 _LINK: Final = ("link_session", "link")
-"""The session of a link that waits to be opened, and what opens it."""
+"""A session that is not open yet, and the token of its link."""
 
 _secrets: Final[dict[str, str]] = {}
-"""What proves a ticket or a session, by its id."""
+"""The secrets of tickets and sessions, by their ids."""
 
 
 @schemathesis.auth(refresh_interval=None)
 class Credentials:
-    """Gives each request credentials, and in one that must be accepted replaces what was made up by what is there.
+    """Adds credentials to requests, and existing tickets and sessions to those that must be accepted.
 
-    Both here, because a secret belongs to the ticket in the address.
+    Both in one place, because a secret belongs to the ticket in the address.
     """
 
     def get(self, case: Case, _: AuthContext) -> dict[str, str] | None:
-        """Return the headers that prove the caller; None where anybody may call."""
+        """Return the headers that authenticate the caller; None for an operation without security."""
         if _must_pass(case):
             _fill(case)
         schemes = {name for one in case.operation.definition.raw["security"] for name in one}
@@ -64,13 +64,13 @@ class Credentials:
 
 @schemathesis.hook  # type: ignore[untyped-decorator]
 def filter_case(_: HookContext, case: Case) -> bool:
-    """Leave out user ids that no pattern can tell from good ones (handlers/http/patterns.py)."""
+    """Leave out unprintable user ids that the documented pattern does not exclude (handlers/http/patterns.py)."""
     return not _must_pass(case) or all(text.isprintable() for text in _user_ids(case))
 
 
 @schemathesis.hook  # type: ignore[untyped-decorator]
 def after_call(_: HookContext, __: Case, response: Response) -> None:
-    """Remember the secret of a ticket that was made."""
+    """Remember the secret of a new ticket."""
     if response.status_code in (200, 201) and b'"secret":' in response.content:
         made = response.json()
         if "ticket" in made:
@@ -92,25 +92,27 @@ def _of_page(body: Any) -> bool:
     return (
         isinstance(body, dict)
         and (body.get("purpose"), body.get("client_id")) == ("login", _CLIENT)
-        and not body.get("visitor")
+        and body.get("visitor") is None
     )
 
 
 def _fill(case: Case) -> None:
-    for fields in (case.path_parameters, case.query, case.body):
+    for container in ("path_parameters", "query", "body"):
+        fields = getattr(case, container)
         if isinstance(fields, dict):
-            fields |= {name: _good(case, name, value) for name, value in fields.items() if value is not None}
+            good = {name: _good(case, name, value) for name, value in fields.items() if value is not None}
+            setattr(case, container, {**fields, **good})
 
 
 def _good(case: Case, name: str, value: Any) -> Any:
-    """Return a value that the service takes for the field *name*: *value* itself unless only few are taken."""
+    """Return a value that the service accepts in the field *name*: *value* itself unless it must exist."""
     if name in _FIXED:
         return _FIXED[name]
     if name == "version":
         return SCRIPTS[case.path_parameters["script"]].version
     opens = (case.operation.method, case.path) == ("post", "/v1/portal-sessions/{session}/open")
     what, proof = _LINK if opens else _ISSUED.get(name, ("", ""))
-    if not what or value in _secrets:  # the ticket of a request before, by a link of the document
+    if not what or value in _secrets:  # a ticket of an earlier request, by a link of the document
         return value
     props = _props(case.operation.schema.get_base_url())
     asyncio.run(props.renew({what}))

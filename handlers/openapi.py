@@ -35,10 +35,7 @@ _PATTERN: Final = re.compile(r"{(\w+):[^{}]*}")
 """What only the router knows of a part of an address."""
 _HEADERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "X-Request-Id": (text(64, "[A-Za-z0-9_-]{8,64}"), "Names this request in the log."),
-    "ETag": (
-        {"type": "string", "pattern": ETAG},
-        "Stands for what is told; of a ticket: status, match, outcome, reason and code.",
-    ),
+    "ETag": (ETAG, "Stands for what is told; of a ticket: status, match, outcome, reason and code."),
     "Location": ({"type": "string", "format": "uri"}, "Where to go."),
     "Set-Cookie": (TEXT, "The secret of the session that was opened."),
     "Retry-After": ({"type": "integer", "minimum": 1}, "Seconds."),

@@ -30,7 +30,7 @@ def only(request: web.Request, origins: Collection[str]) -> None:
 
 def preflight_of(operation: Operation) -> Operation:
     """Return the operation that answers OPTIONS where *operation* stands."""
-    # It is answered alike for any address of this form.
+    # The answer depends on no parameter.
     in_path = ({**it, "schema": TEXT} for it in operation.parameters if it["in"] == "path")
     return Operation(
         *("cors", None, "OPTIONS", operation.path, preflight),

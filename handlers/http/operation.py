@@ -25,9 +25,10 @@ Schema = Mapping[str, Any]
 """A JSON Schema, written out."""
 Parameter = Mapping[str, Any]
 """A parameter as OpenAPI describes it."""
+Links = Mapping[str, Mapping[str, str]]
+"""Operations that can follow an answer, by their ids: each parameter with a runtime expression for its value."""
 
 TEXT: Final[Schema] = {"type": "string"}
-NO_LINKS: Final[Mapping[str, Mapping[str, str]]] = {}
 
 
 class CrossOrigin(Enum):
@@ -59,8 +60,7 @@ class Answer:
     content: Mapping[str, Any] = field(default_factory=dict)
     """A type that pydantic knows, or a schema."""
     headers: tuple[str, ...] = ()
-    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Operations that may follow, by their ids: each parameter and the runtime expression that gives its value."""
+    links: Links = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,9 @@ LINE: Final = text(LONGEST_LINE)
 NAME: Final = text(64, patterns.NAME)
 
 
-def json_body(means: str, shape: Any, *headers: str, links: Mapping[str, Mapping[str, str]] = NO_LINKS) -> Answer:
+def json_body(means: str, shape: Any, *headers: str, links: Links | None = None) -> Answer:
     """Return an answer whose body is *shape* as JSON."""
-    return Answer(means, {JSON: shape}, headers, links)
+    return Answer(means, {JSON: shape}, headers, links or {})
 
 
 def in_path(name: str, schema: Schema, description: str) -> Parameter:
@@ -170,8 +170,8 @@ def in_query(name: str, schema: Schema, description: str, **more: Any) -> Parame
     return {"in": "query", "name": name, "schema": schema, "description": description, **more}
 
 
-ETAG: Final = r'^(?:W/)?"[^"]*"$'
-"""The pattern of an entity tag (RFC 9110, 8.8.3)."""
+ETAG: Final[Schema] = {"type": "string", "pattern": r'^(?:W/)?"[^"]*"$'}
+"""An entity tag (RFC 9110, 8.8.3)."""
 NOT_MODIFIED: Final = Answer("Still as the ETag says.", headers=("ETag",))
 IF_NONE_MATCH: Final[Parameter] = {
     "in": "header",

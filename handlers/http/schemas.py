@@ -51,7 +51,7 @@ USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
 
 
 def documented(pattern: str, **more: Any) -> Any:
-    """Return a field that shows in /openapi.json how it is written; what else is refused, its user refuses."""
+    """Return a field whose pattern is documented only: the handler refuses other texts, with its own error."""
     return Field(json_schema_extra={"pattern": f"^{pattern}$", **more})
 
 

@@ -11,6 +11,7 @@ from handlers.http.operation import (
     TEXT,
     Answer,
     CrossOrigin,
+    Links,
     Operation,
     in_path,
     in_query,
@@ -43,7 +44,9 @@ _OPENING: Final = {
     404: Answer("No link of ours.", _HTML),
     410: Answer("The link was opened before, or it is too late; shows the way back.", _HTML),
 }
-_OPEN: Final = {name: {"token": "$response.body#/token"} for name in ("followPortalLink", "confirmPortalLink")}
+_OPEN: Final[Links] = {
+    name: {"token": "$response.body#/token"} for name in ("followPortalLink", "confirmPortalLink")
+}
 _MAY_NOT_OPEN: Final = (errors.ForbiddenOrigin, errors.StoreUnavailable)
 
 OPERATIONS: Final = (

@@ -13,6 +13,7 @@ from handlers.http.operation import (
     TEXT,
     Answer,
     CrossOrigin,
+    Links,
     Operation,
     Parameter,
     Schema,
@@ -47,7 +48,7 @@ _STREAM: Final[Schema] = {
     "type": "object",
     "properties": {
         "event": {"const": "status"},
-        "id": {"type": "string", "pattern": ETAG, "description": "The ETag of the state."},
+        "id": {**ETAG, "description": "The ETag of the state."},
         "data": {
             "type": "string",
             "contentMediaType": JSON,
@@ -57,7 +58,7 @@ _STREAM: Final[Schema] = {
     "required": ["event", "id", "data"],
 }
 _PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
-FOLLOW: Final = {
+FOLLOW: Final[Links] = {
     name: {"ticket": "$response.body#/ticket"}
     for name in ("readTicket", "streamTicket", "readTicketCode", "cancelTicket")
 }

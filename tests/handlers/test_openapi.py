@@ -314,7 +314,7 @@ async def test_every_door_is_described_and_every_described_door_exists(document:
 
 async def test_every_text_that_is_taken_has_a_longest_length(document: Json) -> None:
     """Red when a field of a body has no `max_length`, or a parameter is a TEXT."""
-    # A preflight is answered whatever its address holds.
+    # A preflight reads no parameter.
     read = [operation for method, _, operation in _operations(document) if method != "options"]
     parameters = [one["schema"] for operation in read for one in operation["parameters"]]
     bodies = [
