@@ -3,8 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests
 RUNS ?= 200000
+SEED ?= 1
 
-.PHONY: demo test check bench fuzz prove-memory sbom audit lock clean
+.PHONY: demo test check bench fuzz prove-memory prove-openapi sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -32,6 +33,9 @@ fuzz: .venv/tools.stamp
 
 prove-memory: .venv/dev.stamp
 	MEMORY_JUNK=20000 $(BIN)/pytest -s tests/attacks/test_memory.py
+
+prove-openapi: .venv/tools.stamp
+	$(BIN)/python -m fuzz.openapi --seed $(SEED)
 
 sbom: .venv/tools.stamp
 	$(BIN)/python -m tools.sbom requirements.lock build/sbom.cdx.json

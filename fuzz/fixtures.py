@@ -5,14 +5,12 @@ import itertools
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from fuzz.case import Case
 from fuzz.config import ACCOUNTS, CLIENTS, ORIGIN
+from fuzz.response_checks import Answer
 from fuzz.sealing import push
-
-if TYPE_CHECKING:
-    from fuzz.service import Service
 
 Made = dict[str, str]
 USER: Final = "user-1"
@@ -23,10 +21,17 @@ def basic(client: str) -> str:
     return base64.b64encode(f"{client}:{CLIENTS[client]}".encode()).decode()
 
 
+class Asked(Protocol):
+    """A service, however it is reached."""
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send one whole request. Raises Fault when it is not answered."""
+
+
 class Props:
     """The values of the names in cases; `renew` replaces those that a case has used up."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: Asked) -> None:
         self._service = service
         self._people = (f"oFuzz{number:023d}" for number in itertools.count())
         self._makers: Mapping[frozenset[str], Callable[[], Awaitable[Made]]] = {

@@ -1,6 +1,7 @@
 """The service that is fuzzed: the real application on real stores, with every kind of account and client."""
 
 import contextlib
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,8 +19,8 @@ from sandbox.account import OfficialAccount
 from sandbox.app import make_app as make_wechat
 from service.app_keys import DRAINING
 from service.config import settings
+from service.server import runner
 from service.server.app import make_app
-from service.server.runner import opened
 from service.storage.embedded_valkey import valkey
 
 
@@ -45,7 +46,7 @@ async def running() -> AsyncIterator[Service]:
         folder = Path(name)
         async with _wechat() as api_base, valkey(folder) as redis_url:
             app = make_app(settings.validate(_tree(folder, redis_url, api_base)))
-            async with opened(app) as server:
+            async with runner.opened(app) as server:
                 app[DRAINING].set()
                 with (
                     contextlib.closing(Redis.from_url(redis_url)) as redis,
@@ -55,16 +56,30 @@ async def running() -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
+async def listening() -> AsyncIterator[str]:
+    """Run it on a port of this machine, beside a WeChat of its own; give its address."""
+    with (
+        tempfile.TemporaryDirectory(prefix="scanbind-fuzz-") as folder,
+        socket.create_server(("127.0.0.1", 0)) as free,
+    ):
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        async with _wechat() as api_base:
+            tree = _tree(Path(folder), "embedded", api_base) | {"server": {"public_url": url}}
+            async with runner.running(settings.validate(tree), sock=free):
+                yield url
+
+
+@asynccontextmanager
 async def _wechat() -> AsyncIterator[str]:
     wechat = make_wechat(list(ACCOUNTS.values()), public_url="http://weixin.qq.com")
-    runner = web.AppRunner(wechat, access_log=None, shutdown_timeout=1)
-    await runner.setup()
+    serving = web.AppRunner(wechat, access_log=None, shutdown_timeout=1)
+    await serving.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(serving, "127.0.0.1", 0)
         await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"http://127.0.0.1:{serving.addresses[0][1]}"
     finally:
-        await runner.cleanup()
+        await serving.cleanup()
 
 
 def _tree(folder: Path, redis_url: str, api_base: str) -> dict[str, object]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from handlers.http import patterns
 from handlers.http.operation import (
     IF_NONE_MATCH,
     NOT_MODIFIED,
@@ -96,19 +97,22 @@ def _respond(request: web.Request, script: Script, *, caching: str) -> web.Respo
 
 _TAG: Final = "pages"
 _SCRIPT: Final = in_path("script", {"enum": list(SCRIPTS)}, "The script's name.")
-_VERSION: Final = in_path("version", text(16), "The script's version, as `scanbind widget` prints it.")
+_VERSION: Final = in_path(
+    "version", text(16, patterns.VERSION), "The script's version, as `scanbind widget` prints it."
+)
 _SENT: Final = {200: Answer("The script.", {"text/javascript": TEXT}, ("ETag",)), 304: NOT_MODIFIED}
 _NAMES: Final = "|".join(SCRIPTS)
 
 OPERATIONS: Final = (
     Operation(
-        *(_TAG, "GET", f"/{{script:{_NAMES}}}.js", latest),
+        *(_TAG, "readScript", "GET", f"/{{script:{_NAMES}}}.js", latest),
         parameters=(_SCRIPT, IF_NONE_MATCH),
         answers=_SENT,
+        refuses=(errors.NotFound,),
         cross_origin=CrossOrigin.READ,
     ),
     Operation(
-        *(_TAG, "GET", f"/{{script:{_NAMES}}}-{{version:[0-9a-f]+}}.js", pinned),
+        *(_TAG, "readPinnedScript", "GET", f"/{{script:{_NAMES}}}-{{version:[0-9a-f]+}}.js", pinned),
         parameters=(_SCRIPT, _VERSION, IF_NONE_MATCH),
         answers=_SENT,
         refuses=(errors.NotFound,),

@@ -57,16 +57,18 @@ async def _state(check: Check) -> _State:
 
 
 OPERATIONS: Final = (
-    Operation("health", "GET", "/livez", live, answers={200: json_body("The process runs.", Liveness)}),
     Operation(
-        *("health", "GET", "/readyz", ready),
+        "health", "readLiveness", "GET", "/livez", live, answers={200: json_body("The process runs.", Liveness)}
+    ),
+    Operation(
+        *("health", "readReadiness", "GET", "/readyz", ready),
         answers={
             200: json_body("Ready for requests.", Readiness),
             503: json_body("Not ready: a dependency is down, or the process is stopping.", Readiness),
         },
     ),
     Operation(
-        *("health", "GET", "/metrics", metrics),
+        *("health", "readMetrics", "GET", "/metrics", metrics),
         answers={200: Answer("Metrics for Prometheus.", {"text/plain": TEXT})},
     ),
 )

@@ -17,7 +17,7 @@ from pydantic_core import core_schema
 from typing_extensions import override
 
 from handlers.http import schemas
-from handlers.http.operation import JSON, TEXT, Answer, Operation, Schema, adapter
+from handlers.http.operation import ETAG, JSON, TEXT, Answer, Operation, Schema, adapter, text
 from handlers.http.operation import OPERATIONS as KNOWN
 from handlers.http.problems import INTERNAL, PROBLEMS, Problem
 from models.errors import BindingConflict
@@ -33,14 +33,17 @@ _ABOUT: Final = (
 _PROBLEM: Final = "application/problem+json"
 _PATTERN: Final = re.compile(r"{(\w+):[^{}]*}")
 """A path parameter with the router's regular expression, which OpenAPI leaves out."""
-_HEADERS: Final[Mapping[str, str]] = {
-    "X-Request-Id": "Identifies this request in the log.",
-    "ETag": "Changes with the content; of a ticket: with status, match, outcome, reason and code.",
-    "Location": "The address of the page.",
-    "Set-Cookie": "The secret of the session that was opened.",
-    "Retry-After": "Seconds to wait before a retry.",
-    "WWW-Authenticate": "The authentication scheme to use.",
-    "Allow": "The methods of this address.",
+_HEADERS: Final[Mapping[str, tuple[Schema, str]]] = {
+    "X-Request-Id": (text(64, "[A-Za-z0-9_-]{8,64}"), "Identifies this request in the log."),
+    "ETag": (ETAG, "Changes with the content; of a ticket: with status, match, outcome, reason and code."),
+    "Location": ({"type": "string", "format": "uri"}, "The address of the page."),
+    "Set-Cookie": (TEXT, "The secret of the session that was opened."),
+    "Retry-After": ({"type": "integer", "minimum": 1}, "Seconds to wait before a retry."),
+    "WWW-Authenticate": (
+        {"enum": [f'{scheme} realm="scanbind"' for scheme in ("Basic", "Bearer")]},
+        "The authentication scheme to use.",
+    ),
+    "Allow": (TEXT, "The methods of this address."),
 }
 _OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
@@ -58,7 +61,7 @@ async def document(request: web.Request) -> web.Response:
 
 OPERATIONS: Final = (
     Operation(
-        *("openapi", "GET", "/openapi.json", document),
+        *("openapi", "readDescription", "GET", "/openapi.json", document),
         answers={200: Answer("The OpenAPI document.", {JSON: {"type": "object"}})},
     ),
 )
@@ -84,7 +87,10 @@ def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
         "components": {
             "schemas": components,
             "responses": {problem.slug: write.refusal([problem]) for problem in (*PROBLEMS.values(), INTERNAL)},
-            "headers": {name: {"schema": TEXT, "description": about} for name, about in _HEADERS.items()},
+            "headers": {
+                name: {"schema": schema, "description": about, "required": True}
+                for name, (schema, about) in _HEADERS.items()
+            },
             "securitySchemes": dict(ChainMap(*(dict(one.caller.schemes) for one in operations if one.caller))),
         },
     }
@@ -106,8 +112,8 @@ class _Writer:
             "security": [{scheme: []} for scheme in (operation.caller.schemes if operation.caller else ())],
             "responses": good | self._refusals(operation),
         }
-        if operation.method != "OPTIONS":  # one handler serves several addresses, and an id must be unique
-            written["operationId"] = f"{operation.tag}_{operation.handler.__name__}"
+        if operation.id:
+            written["operationId"] = operation.id
         if body := {JSON: operation.body} if operation.body is not None else operation.raw_body:
             written["requestBody"] = {"required": True, "content": self._content(body)}
         return written
@@ -125,7 +131,8 @@ class _Writer:
 
     def _answer(self, answer: Answer) -> Json:
         content = {"content": self._content(answer.content)} if answer.content else {}
-        return {"description": answer.means, "headers": _headers(answer.headers), **content}
+        links = {"links": {name: _link(name, answer.links[name]) for name in answer.links}} if answer.links else {}
+        return {"description": answer.means, "headers": _headers(answer.headers), **content, **links}
 
     def _refusals(self, operation: Operation) -> Json:
         by_status: defaultdict[int, list[Problem]] = defaultdict(list)
@@ -144,6 +151,10 @@ class _Writer:
             media: {"schema": shape if isinstance(shape, Mapping) else self.schemas[shape]}
             for media, shape in content.items()
         }
+
+
+def _link(operation: str, parameters: Mapping[str, str]) -> Json:
+    return {"operationId": operation, "parameters": dict(parameters)}
 
 
 def _headers(names: Iterable[str]) -> Json:

@@ -18,7 +18,7 @@ _USER_ID: Final = in_path(
 
 OPERATIONS: Final = (
     Operation(
-        *(_TAG, "POST", "/v1/bindings", bindings.create),
+        *(_TAG, "createBinding", "POST", "/v1/bindings", bindings.create),
         caller=CLIENT,
         body=schemas.BindingRequest,
         answers={
@@ -28,13 +28,13 @@ OPERATIONS: Final = (
         refuses=(errors.InvalidCode, errors.BindingConflict),
     ),
     Operation(
-        *(_TAG, "GET", _USER, bindings.read),
+        *(_TAG, "readBindings", "GET", _USER, bindings.read),
         caller=CLIENT,
         parameters=(_USER_ID,),
         answers={200: json_body("All of the user's bindings.", schemas.Bindings)},
     ),
     Operation(
-        *(_TAG, "DELETE", _USER, bindings.delete),
+        *(_TAG, "deleteBindings", "DELETE", _USER, bindings.delete),
         caller=CLIENT,
         parameters=(_USER_ID, in_query("account", NAME, "Disconnect only this account.")),
         answers={204: Answer("Disconnected.")},

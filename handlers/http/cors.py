@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers.http.operation import Answer, CrossOrigin, Operation
+from handlers.http.operation import TEXT, Answer, CrossOrigin, Operation
 from service.app_keys import SETTINGS
 
 _READERS: Final = web.RequestKey("readers", Collection)
@@ -29,10 +29,11 @@ def only(request: web.Request, origins: Collection[str]) -> None:
 
 
 def preflight_of(operation: Operation) -> Operation:
-    """Return the OPTIONS operation at the path of *operation*."""
+    """Return the OPTIONS operation at the path of *operation*; its answer depends on no parameter."""
+    in_path = ({**it, "schema": TEXT} for it in operation.parameters if it["in"] == "path")
     return Operation(
-        *("cors", "OPTIONS", operation.path, preflight),
-        parameters=tuple(it for it in operation.parameters if it["in"] == "path"),
+        *("cors", None, "OPTIONS", operation.path, preflight),
+        parameters=tuple(in_path),
         answers={204: Answer("With CORS headers, if a client lists the origin.")},
         cross_origin=CrossOrigin.CALL,
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
-from handlers.http import request_body
+from handlers.http import patterns, request_body
 from handlers.http.responses import NO_STORE, json_answer
 from models import errors
 
@@ -25,6 +25,8 @@ Schema = Mapping[str, Any]
 """A JSON Schema."""
 Parameter = Mapping[str, Any]
 """An OpenAPI parameter object."""
+Links = Mapping[str, Mapping[str, str]]
+"""OpenAPI links by operation id: each parameter with the runtime expression of its value."""
 
 TEXT: Final[Schema] = {"type": "string"}
 
@@ -58,6 +60,7 @@ class Answer:
     content: Mapping[str, Any] = field(default_factory=dict)
     """A type that pydantic can serialize, or a schema."""
     headers: tuple[str, ...] = ()
+    links: Links = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,9 @@ class Operation:
     """One endpoint. Its handler gets the request, then the result of `caller`, then the validated `body`."""
 
     tag: str
-    """Its group in /openapi.json; `tag_handler` is its operation id, from which clients are generated."""
+    """Its group in /openapi.json."""
+    id: str | None
+    """Its operation id, from which client generators name their functions; None for a preflight."""
     method: str
     path: str
     """In the syntax of aiohttp's router."""
@@ -141,18 +146,18 @@ def written(result: Result) -> web.StreamResponse:
     return json_answer(result)
 
 
-def text(longest: int) -> Schema:
-    """Return the schema of a string of at most *longest* characters."""
-    return {"type": "string", "maxLength": longest}
+def text(longest: int, pattern: str | None = None) -> Schema:
+    """Return the schema of a string of at most *longest* code points; all of it matches *pattern* (ECMA-262)."""
+    return {"type": "string", "maxLength": longest, **({"pattern": f"^{pattern}$"} if pattern else {})}
 
 
 LINE: Final = text(LONGEST_LINE)
-NAME: Final = text(64)
+NAME: Final = text(64, patterns.NAME)
 
 
-def json_body(means: str, shape: Any, *headers: str) -> Answer:
+def json_body(means: str, shape: Any, *headers: str, links: Links | None = None) -> Answer:
     """Return an answer whose body is *shape* as JSON."""
-    return Answer(means, {JSON: shape}, headers)
+    return Answer(means, {JSON: shape}, headers, links or {})
 
 
 def in_path(name: str, schema: Schema, description: str) -> Parameter:
@@ -165,6 +170,8 @@ def in_query(name: str, schema: Schema, description: str, **more: Any) -> Parame
     return {"in": "query", "name": name, "schema": schema, "description": description, **more}
 
 
+ETAG: Final[Schema] = {"type": "string", "pattern": r'^(?:W/)?"[^"]*"$'}
+"""An entity tag (RFC 9110, 8.8.3)."""
 NOT_MODIFIED: Final = Answer("Not changed since the ETag of `If-None-Match`.", headers=("ETag",))
 IF_NONE_MATCH: Final[Parameter] = {
     "in": "header",

@@ -1,7 +1,7 @@
 """JSON shapes that features share: field types, strict request bodies, problems."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from handlers.http import patterns
 from models.binding import ConflictReason
 from models.language import Lang
 from models.timestamps import rfc3339
@@ -38,9 +39,22 @@ def _user_id(value: str) -> str:
     return value
 
 
-UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_user_id)]
+UserId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        json_schema_extra={"pattern": f"^{patterns.PRINTABLE}$", "not": {"enum": [".", ".."]}},
+    ),
+    AfterValidator(_user_id),
+]
 """Stored exactly as sent, without folding or normalising (contract.md 4)."""
 USER_ID: Final[TypeAdapter[str]] = TypeAdapter(UserId)
+
+
+def documented(pattern: str, **more: Any) -> Any:
+    """Return a field whose pattern is documented only: the handler refuses other texts, with its own error."""
+    return Field(json_schema_extra={"pattern": f"^{pattern}$", **more})
 
 
 def _opaque(value: str) -> str:
@@ -49,15 +63,16 @@ def _opaque(value: str) -> str:
     return value
 
 
-Opaque = AfterValidator(_opaque)
+Opaque = Annotated[str, AfterValidator(_opaque), documented(patterns.WITHOUT_NUL)]
 """Stored exactly as sent; PostgreSQL's text cannot store a NUL."""
-AccountName = Annotated[str, Field(max_length=64)]
+Name = Annotated[str, Field(max_length=64), documented(patterns.NAME)]
+"""The name of a client or an account."""
 UserName = Annotated[str, Field(max_length=256)]
 """The site's name for its user, shown to the person."""
 AskedLang = Annotated[Lang, Field(strict=False)]
 Flag = StrictBool
-Token = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_TOKEN})]
-"""The length is only documented: a longer one is refused as `invalid-code`, like any wrong one (contract.md 4)."""
+Token = Annotated[str, documented(patterns.CODE, maxLength=LONGEST_TOKEN)]
+"""A code or a registration; any other text is refused as `invalid-code`, like any wrong one (contract.md 4)."""
 
 
 class RequestBody(BaseModel):

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from handlers.http.schemas import AccountName, AskedLang, Flag, Moment, RequestBody, Seconds, UserId, UserName
+from handlers.http import patterns
+from handlers.http.schemas import AskedLang, Flag, Moment, Name, RequestBody, Seconds, UserId, UserName, documented
 from models.binding import Change
 from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES
@@ -12,7 +13,7 @@ from models.portal import LINK_LIVES, SESSION_LIVES
 
 class PortalRequest(RequestBody):
     user_id: UserId
-    return_url: Annotated[str, Field(max_length=2048)] | None = None
+    return_url: Annotated[str, Field(max_length=2048), documented(patterns.ADDRESS)] | None = None
     account_name: UserName | None = None
     only_login: Flag = False
     lang: AskedLang | None = None
@@ -20,7 +21,7 @@ class PortalRequest(RequestBody):
 
 class PortalTicketRequest(RequestBody):
     purpose: Literal["bind"] = "bind"
-    account: AccountName | None = None
+    account: Name | None = None
 
 
 class PortalLink(BaseModel):

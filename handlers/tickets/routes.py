@@ -2,14 +2,18 @@
 
 from typing import Final
 
+from handlers.http import patterns
 from handlers.http.authentication import CLIENT, CLIENT_OR_PAGE, TICKET_HOLDER
 from handlers.http.operation import (
+    ETAG,
     IF_NONE_MATCH,
+    JSON,
     LINE,
     NOT_MODIFIED,
     TEXT,
     Answer,
     CrossOrigin,
+    Links,
     Operation,
     Parameter,
     Schema,
@@ -20,11 +24,12 @@ from handlers.http.operation import (
 )
 from handlers.tickets import create, exchange, qr_code, schemas, status
 from models import errors
-from models.scene import MAX_LENGTH
 
 _TAG: Final = "tickets"
-_TICKET: Final = in_path("ticket", text(MAX_LENGTH), "The `ticket` returned by `POST /v1/tickets`.")
-_CAPABILITY: Final = in_path("capability", LINE, "From `qr_svg` or `qr_png` of a ticket.")
+_TICKET: Final = in_path("ticket", text(39, patterns.TICKET), "The `ticket` returned by `POST /v1/tickets`.")
+_CAPABILITY: Final = in_path(
+    "capability", text(722, patterns.CAPABILITY), "From `qr_svg` or `qr_png` of a ticket."
+)
 _WAIT: Final[Parameter] = {
     "in": "header",
     "name": "Prefer",
@@ -39,16 +44,30 @@ _SIZE: Final = in_query(
 )
 _DOWNLOAD: Final = in_query("download", {"enum": ["1"]}, "Makes browsers save the picture.")
 _STREAM: Final[Schema] = {
-    "type": "string",
-    "description": "One event per state: `event: status`, `id:` its ETag, `data:` a TicketState as JSON. "
-    "A comment at least every 15 seconds. Ends after a final state.",
+    "description": "One event per state. A comment at least every 15 seconds. Ends after a final state.",
+    "type": "object",
+    "properties": {
+        "event": {"const": "status"},
+        "id": {**ETAG, "description": "The ETag of the state."},
+        "data": {
+            "type": "string",
+            "contentMediaType": JSON,
+            "contentSchema": {"$ref": "#/components/schemas/TicketState"},
+        },
+    },
+    "required": ["event", "id", "data"],
 }
 _PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
+FOLLOW: Final[Links] = {
+    name: {"ticket": "$response.body#/ticket"}
+    for name in ("readTicket", "streamTicket", "readTicketCode", "cancelTicket")
+}
+"""With the `secret` of the same answer as the bearer token."""
 
 OPERATIONS: Final = (
     # The most frequent first: aiohttp tries addresses in order.
     Operation(
-        *(_TAG, "GET", "/v1/tickets/{ticket}", status.read),
+        *(_TAG, "readTicket", "GET", "/v1/tickets/{ticket}", status.read),
         caller=TICKET_HOLDER,
         parameters=(_TICKET, IF_NONE_MATCH, _WAIT),
         answers={200: json_body("The ticket's state.", schemas.TicketState, "ETag"), 304: NOT_MODIFIED},
@@ -57,7 +76,7 @@ OPERATIONS: Final = (
         head=False,
     ),
     Operation(
-        *(_TAG, "DELETE", "/v1/tickets/{ticket}", status.cancel),
+        *(_TAG, "cancelTicket", "DELETE", "/v1/tickets/{ticket}", status.cancel),
         caller=TICKET_HOLDER,
         parameters=(_TICKET,),
         answers={204: Answer("The ticket is cancelled.")},
@@ -65,18 +84,18 @@ OPERATIONS: Final = (
         cross_origin=CrossOrigin.CALL,
     ),
     Operation(
-        *(_TAG, "POST", "/v1/tickets", create.create),
+        *(_TAG, "createTicket", "POST", "/v1/tickets", create.create),
         caller=CLIENT_OR_PAGE,
         body=schemas.TicketRequest,
         answers={
-            201: json_body("A new ticket.", schemas.TicketMade),
-            200: json_body("The pending bind ticket of this user and session.", schemas.TicketMade),
+            201: json_body("A new ticket.", schemas.TicketMade, links=FOLLOW),
+            200: json_body("The pending bind ticket of this user and session.", schemas.TicketMade, links=FOLLOW),
         },
         refuses=(errors.WeChatUnavailable,),
         cross_origin=CrossOrigin.CALL,
     ),
     Operation(
-        *(_TAG, "GET", "/v1/tickets/{ticket}/events", status.stream),
+        *(_TAG, "streamTicket", "GET", "/v1/tickets/{ticket}/events", status.stream),
         caller=TICKET_HOLDER,
         parameters=(_TICKET,),
         answers={200: Answer("The ticket's state, now and after each change.", {"text/event-stream": _STREAM})},
@@ -85,7 +104,7 @@ OPERATIONS: Final = (
         head=False,
     ),
     Operation(
-        *("qr", "GET", "/v1/tickets/{ticket}/code", qr_code.code),
+        *("qr", "readTicketCode", "GET", "/v1/tickets/{ticket}/code", qr_code.code),
         caller=TICKET_HOLDER,
         parameters=(_TICKET,),
         answers={200: json_body("The QR code's addresses.", schemas.Code)},
@@ -94,19 +113,19 @@ OPERATIONS: Final = (
         head=False,
     ),
     Operation(
-        *("qr", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.svg", qr_code.svg),
+        *("qr", "readQrCodeSvg", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.svg", qr_code.svg),
         parameters=(_CAPABILITY,),
         answers={200: Answer("The QR code.", {"image/svg+xml": TEXT})},
         refuses=(errors.NotFound,),
     ),
     Operation(
-        *("qr", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.png", qr_code.png),
+        *("qr", "readQrCodePng", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.png", qr_code.png),
         parameters=(_CAPABILITY, _SIZE, _DOWNLOAD),
         answers={200: Answer("The QR code.", {"image/png": _PICTURE})},
         refuses=(errors.NotFound,),
     ),
     Operation(
-        *("exchange", "POST", "/v1/exchange", exchange.exchange),
+        *("exchange", "exchangeCode", "POST", "/v1/exchange", exchange.exchange),
         caller=CLIENT,
         body=schemas.ExchangeRequest,
         answers={200: json_body("A user of the site, or a registration.", schemas.Redeemed)},

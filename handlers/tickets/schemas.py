@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from handlers.http.schemas import (
-    AccountName,
     AskedLang,
     Flag,
     Moment,
+    Name,
     Opaque,
     Path,
     RequestBody,
@@ -30,21 +30,21 @@ class Visitor(RequestBody):
 
 class LoginRequest(RequestBody):
     purpose: Literal["login"]
-    client_id: Annotated[str, Field(max_length=64)] | None = None
-    account: AccountName | None = None
+    client_id: Name | None = None
+    account: Name | None = None
     lang: AskedLang | None = None
-    state: Annotated[str, Field(max_length=256), Opaque] | None = None
+    state: Annotated[Opaque, Field(max_length=256)] | None = None
     visitor: Visitor | None = None
 
 
 class BindTicketRequest(RequestBody):
     purpose: Literal["bind"]
-    client_id: Annotated[str, Field(max_length=64)] | None = None
+    client_id: Name | None = None
     user_id: UserId
-    account: AccountName | None = None
+    account: Name | None = None
     lang: AskedLang | None = None
     account_name: UserName | None = None
-    session: Annotated[str, Field(max_length=128), Opaque] = ""
+    session: Annotated[Opaque, Field(max_length=128)] = ""
     refresh: Flag = False
     visitor: Visitor | None = None
 

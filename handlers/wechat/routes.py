@@ -1,10 +1,10 @@
 """The endpoint that WeChat calls, for each account (contract.md 6)."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from handlers.http.operation import (
     JSON,
-    LINE,
     NAME,
     TEXT,
     Answer,
@@ -22,19 +22,26 @@ _TAG: Final = "callback"
 _PATH: Final = "/wechat/{account}"
 _ACCOUNT: Final = in_path("account", NAME, "The account's name in the configuration.")
 _PUSH: Final[Schema] = {**text(64 * 1024), "description": "A push in WeChat's format."}
+_QUERY: Final[Mapping[str, Schema]] = {
+    "signature": text(40, "[0-9a-f]{40}"),
+    "timestamp": text(10, "[0-9]+"),
+    "nonce": text(64),
+    "echostr": text(1024),
+    "encrypt_type": text(16),
+    "msg_signature": text(40, "[0-9a-f]{40}"),
+    "openid": text(64),
+}
 _REFUSED: Final = (errors.BadSignature, errors.NotFound, errors.RateLimited)
 
 
 def _signed(*names: str) -> tuple[Parameter, ...]:
     """Return the path parameter and the query parameters *names* (wechat-protocol.md 3)."""
-    lengths = {"signature": 40, "timestamp": 10, "nonce": 64, "msg_signature": 40}
-    schemas = {name: text(lengths[name]) if name in lengths else LINE for name in names}
-    return (_ACCOUNT, *(in_query(name, schema, "As WeChat sends it.") for name, schema in schemas.items()))
+    return (_ACCOUNT, *(in_query(name, _QUERY[name], "As WeChat sends it.") for name in names))
 
 
 OPERATIONS: Final = (
     Operation(
-        *(_TAG, "GET", _PATH, callback.verify),
+        *(_TAG, "verifyCallback", "GET", _PATH, callback.verify),
         parameters=_signed("signature", "timestamp", "nonce", "echostr"),
         answers={200: Answer("The echostr.", {"text/plain": TEXT})},
         refuses=_REFUSED,
@@ -42,7 +49,7 @@ OPERATIONS: Final = (
         repeats=True,
     ),
     Operation(
-        *(_TAG, "POST", _PATH, callback.receive),
+        *(_TAG, "receivePush", "POST", _PATH, callback.receive),
         parameters=_signed("signature", "timestamp", "nonce", "encrypt_type", "msg_signature", "openid"),
         raw_body={"text/xml": _PUSH, JSON: _PUSH},
         answers={

@@ -17,8 +17,9 @@ async def test_the_document_has_the_form_of_openapi_3_1(document: Json) -> None:
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert {"title", "version"} <= document["info"].keys()
     assert document.keys() <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
-    ids = [one["operationId"] for _, _, one in operations(document) if "operationId" in one]
+    ids = [one["operationId"] for method, _, one in operations(document) if method != "options"]
     assert len(ids) == len(set(ids))
+    assert [name for name in ids if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name)] == []
     for method, path, operation in operations(document):
         assert method in METHODS
         assert path.startswith("/")
@@ -34,6 +35,23 @@ async def test_every_reference_leads_somewhere(document: Json) -> None:
     schemes = document["components"]["securitySchemes"]
     for _, _, operation in operations(document):
         assert all(name in schemes for one in operation["security"] for name in one)
+
+
+async def test_every_link_leads_to_an_operation_that_takes_what_it_gives(document: Json) -> None:
+    by_id = {one.get("operationId"): one for _, _, one in operations(document)}
+    links = [
+        (response, leads)
+        for one in by_id.values()
+        for response in one["responses"].values()
+        for leads in response.get("links", {}).values()
+    ]
+    assert len(links) > 10
+    for response, leads in links:
+        taken = {one["name"] for one in by_id[leads["operationId"]]["parameters"]}
+        given = resolved(document, response["content"]["application/json"]["schema"]["$ref"])
+        for name, expression in leads["parameters"].items():
+            assert name in taken
+            assert expression.removeprefix("$response.body#/") in given["properties"]
 
 
 async def test_every_response_says_what_it_means_and_every_schema_is_one(document: Json) -> None:
@@ -59,7 +77,9 @@ async def test_every_door_is_described_and_every_described_door_exists(document:
 
 async def test_every_text_that_is_taken_has_a_longest_length(document: Json) -> None:
     """Red when a field of a body has no `max_length`, or a parameter is a TEXT."""
-    parameters = [one["schema"] for _, _, told in operations(document) for one in told["parameters"]]
+    # A preflight reads no parameter.
+    read = [operation for method, _, operation in operations(document) if method != "options"]
+    parameters = [one["schema"] for operation in read for one in operation["parameters"]]
     bodies = [
         media["schema"]
         for _, _, told in operations(document)

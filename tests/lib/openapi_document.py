@@ -25,8 +25,9 @@ class Contract:
         described = operation["responses"].get(str(response.status))
         assert described, f"{response.method} {response.url.path} may not answer {response.status}"
         described = self.resolve(described)
-        for name in described["headers"]:
-            assert name in response.headers, name
+        for name, header in described["headers"].items():
+            schema, value = self.resolve(header)["schema"], response.headers[name]
+            self._check(schema, int(value) if schema.get("type") == "integer" else value)
         content = described.get("content", {})
         if not content:
             assert await response.read() == b""
@@ -39,15 +40,38 @@ class Contract:
     def validate(self, name: str, value: Any) -> None:
         self._check({"$ref": f"#/components/schemas/{name}"}, value)
 
+    def fits(self, schema: Json, value: Any) -> bool:
+        """Return whether *value* is valid under *schema*."""
+        return self._validator(schema).is_valid(value)
+
+    def find(self, operation: str) -> tuple[str, Json]:
+        """Return the path and the description of the operation with this id."""
+        [found] = [
+            (path, one) for _, path, one in operations(self._document) if one.get("operationId") == operation
+        ]
+        return found
+
+    def field(self, operation: str, name: str) -> Json:
+        """Return the schema of a parameter, or of a field of the body."""
+        _, described = self.find(operation)
+        for one in described["parameters"]:
+            if one["name"] == name:
+                return dict(one["schema"])
+        body = described["requestBody"]["content"]["application/json"]["schema"]
+        return dict(resolved(self._document, body["$ref"])["properties"][name])
+
     def _check(self, schema: Json, value: Any) -> None:
+        self._validator(schema).validate(value)
+
+    def _validator(self, schema: Json) -> Draft202012Validator:
         whole = {**schema, "components": {"schemas": self._schemas}}
-        Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
+        return Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
     def _operation(self, method: str, path: str) -> Json:
-        for pattern, operations in self._document["paths"].items():
+        for pattern, item in self._document["paths"].items():
             form = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(pattern))
-            if re.fullmatch(form, path) and method.lower() in operations:
-                return dict(operations[method.lower()])
+            if re.fullmatch(form, path) and method.lower() in item:
+                return dict(item[method.lower()])
         raise AssertionError(f"{method} {path} is not described")
 
     def resolve(self, described: Json) -> Json:
