@@ -1,5 +1,6 @@
 """How the schema came to be, step by step. Runs on a connection it is given; opens none."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
+@cache
 def head() -> str:
     """Return the revision that this code works with."""
     return ScriptDirectory.from_config(config()).get_current_head() or ""
@@ -33,4 +35,5 @@ def current(connection: Connection) -> str:
 
 def upgrade(connection: Connection) -> None:
     """Bring a database to `head()`, within the caller's transaction; nothing happens if it is there."""
-    command.upgrade(config(connection), "head")
+    if current(connection) != head():
+        command.upgrade(config(connection), "head")

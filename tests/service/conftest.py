@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from migrated import put_migrated
 
 from models.tables.columns import metadata
 from service.bindings.repository import Bindings
@@ -138,6 +139,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
     """A database with all tables and no rows, which a busy machine may take long to ask."""
+    if url.startswith("sqlite"):
+        put_migrated(Path(url.partition("///")[2]))
     async with connect(url, data_dir=tmp_path, patient=True) as opened:
         yield await _emptied(opened)
 

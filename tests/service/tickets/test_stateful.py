@@ -25,7 +25,7 @@ from service.app_keys import FEED
 
 LONG: Final = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 SEARCH: Final = settings(
-    max_examples=1000 if LONG else 30,
+    max_examples=1000 if LONG else 12,
     stateful_step_count=80 if LONG else 50,
     derandomize=not LONG,
     deadline=None,
