@@ -58,7 +58,7 @@ async def settled(sent: list[str]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_who_scans_too_often_changes_nothing_costs_no_sql_and_is_told_once(make: Any) -> None:
+async def test_scans_over_the_limit_change_nothing_cost_no_sql_and_get_one_notice(make: Any) -> None:
     """Red when `PushDispatcher.handle` does not ask `RateLimits.scan`."""
     world = await make(limits={"scans_per_openid": 2})
     pages = [await world.login() for _ in range(6)]
@@ -94,7 +94,7 @@ async def test_who_answers_too_often_is_not_heard(make: Any) -> None:
     assert (await page.poll())["status"] == "scanned"
 
 
-async def test_a_code_is_scanned_so_often_whoever_does_it(make: Any) -> None:
+async def test_a_code_has_a_limit_of_scans_by_all_people_together(make: Any) -> None:
     """Red when `RateLimits.scan` counts no tickets."""
     world = await make(limits={"scans_per_ticket": 2})
     page, other, people = await world.login(), await world.login(), [await world.person() for _ in range(4)]
@@ -118,7 +118,7 @@ async def test_a_redelivery_is_not_counted_again_and_gets_the_same_reply(make: A
     assert {"too often" in (attempt.reply or "") for attempt in scan.delivery.attempts} == {True}
 
 
-async def test_whoever_leaves_is_heard_however_often_they_have_scanned(make: Any) -> None:
+async def test_an_unsubscribe_is_handled_beyond_the_limit_of_scans(make: Any) -> None:
     """Red when `PushDispatcher._excess` counts everything."""
     world = await make(limits={"scans_per_openid": 1})
     person = await world.bound("42")

@@ -47,7 +47,7 @@ async def test_an_account_holder_connects_and_disconnects(world: World, context:
     await expect(done).to_have_text(["WeChat disconnected", "WeChat connected"])
 
 
-async def test_whoever_thinks_again_keeps_the_binding(world: World, context: BrowserContext) -> None:
+async def test_cancelling_the_confirmation_keeps_the_binding(world: World, context: BrowserContext) -> None:
     await bound(world)
     page = await context.new_page()
     await enter(world, page)
@@ -74,7 +74,7 @@ async def test_the_only_way_to_log_in_is_warned_about(world: World, context: Bro
     await expect(page.get_by_test_id("portal-confirm")).to_contain_text("only way to sign in")
 
 
-async def test_somebody_who_left_the_account_is_told_so(
+async def test_a_person_who_unsubscribed_sees_a_notice(
     make: Callable[..., Any], site: Site, context: BrowserContext
 ) -> None:
     clients = {"shop": client("shop", origins=[site.origin])}

@@ -44,6 +44,7 @@ def postgresql() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="scanbind-pg-"))
     try:
         server = pgserver.get_server(folder / "data", cleanup_mode="delete")
+        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();")  # no test cuts the power
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as e:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"PostgreSQL does not start here: {e}")

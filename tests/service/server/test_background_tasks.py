@@ -20,7 +20,7 @@ from service.wechat import transport
 from service.wechat.api import UserInfo
 
 
-async def test_a_message_that_nobody_understands_does_not_end_the_feed(world: World) -> None:
+async def test_an_unreadable_message_does_not_end_the_feed(world: World) -> None:
     """Red when `Feed._take` lets errors out."""
     page, person = await world.login(), await world.person()
     heard = world.app[FEED].connected

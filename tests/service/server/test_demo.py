@@ -53,7 +53,7 @@ def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_whoever_lets_the_network_in_is_told(shared: bool) -> None:
+def test_listening_on_the_network_is_announced(shared: bool) -> None:
     where = Demo(shop="http://a", phone="http://b", service="http://c", shared=shared)
     assert ("Anybody on this network" in _announcement(where)) is shared
 
