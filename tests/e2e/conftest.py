@@ -1,4 +1,4 @@
-"""A real browser, with the real service behind its pages; skipped where the machine has no chromium."""
+"""Browser tests of pages and service; skipped on a machine without chromium."""
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -127,7 +127,7 @@ async def http() -> AsyncIterator[ClientSession]:
 
 @browser_fixture
 async def hand(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """A real phone's browser, in somebody's hand."""
+    """A browser with the size, touch and pixel density of a phone."""
     context = await browser.new_context(**REAL_PHONE)
     yield context
     await context.close()

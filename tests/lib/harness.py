@@ -152,7 +152,7 @@ class Page:
 
 @dataclass
 class World:
-    """One service, its WeChat, and everybody who meets them."""
+    """One service, its emulated WeChat, and clients of both."""
 
     url: str
     http: ClientSession
@@ -201,7 +201,7 @@ class World:
         return list((await response.json())["bindings"])
 
     async def person(self, *, following: bool = True, language: str = "en", **about: Any) -> Person:
-        """Make somebody with a phone."""
+        """Make a person with a phone."""
         person = await self.sandbox.create_user(f"Person {len(self.people)}", language=language, **about)
         self.people.append(person)
         if following:
@@ -221,7 +221,7 @@ class World:
         return (await self.sandbox.say(person, text, **how)).reply
 
     async def bound(self, user_id: str, *, client: str = "shop") -> Person:
-        """Return somebody whose WeChat is bound to *user_id* (of a client that asks nothing)."""
+        """Return a person whose WeChat is bound to *user_id* (of a client with `confirm: none`)."""
         person = await self.person()
         page = await self.bind(user_id, client=client)
         await self.scan(person, page)

@@ -1,4 +1,4 @@
-"""Real databases for one contract: every test that takes `database` runs on each of them.
+"""SQLite, PostgreSQL and MariaDB: every test that takes `database` runs on each of them.
 
 SQLite is always there. PostgreSQL comes from a package, MariaDB from the machine; either may be given instead
 by its address (POSTGRES_TEST_URL, MARIADB_TEST_URL), whose tables are emptied.
@@ -130,7 +130,7 @@ async def _execute(url: str, *statements: str) -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database that may hold anything."""
+    """The address of a database with any content."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite3'}"
     address: str = request.getfixturevalue(request.param)
@@ -166,7 +166,7 @@ KEY = "an encryption key of the tests, long enough"
 
 @pytest.fixture(params=[(), (KEY,)], ids=["clear", "sealed"])
 def identities(request: pytest.FixtureRequest) -> Identities:
-    """Those who are kept in the clear, and those who are sealed: everything must be the same for them."""
+    """Followers stored in the clear, and encrypted; the behaviour must be the same."""
     return Identities(FieldCipher.of(request.param))
 
 
@@ -202,7 +202,7 @@ def requests(database: Database) -> BindRequests:
 
 @pytest.fixture
 def dump(database: Database) -> Any:
-    """Everything that is kept, as text: to look for what must not be there."""
+    """Return the content of all tables as text, to search it for what must not be stored."""
 
     async def read() -> str:
         async with database.read() as connection:
