@@ -1,4 +1,4 @@
-"""What the documents say is there: commands, links, files, decisions, settings."""
+"""Commands, links, files, decisions and settings that the documents name exist."""
 
 import re
 from collections.abc import Iterator

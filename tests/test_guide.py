@@ -1,4 +1,4 @@
-"""The integrator's guide, worked through from top to bottom as a newcomer does: every block of it is run."""
+"""Every block of the integrator's guide is run, from top to bottom."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The record tells what happened, in order, and holds nothing that would help whoever reads it."""
+"""The audit log contains what happened, in order, and nothing that helps an attacker who reads it."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""CORS, attacked: whatever a page calls itself, it reads nothing unless its origin is one that a client lists."""
+"""Attacks on CORS: a page reads responses only from an origin that a client lists."""
 
 import random
 import re

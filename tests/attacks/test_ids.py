@@ -1,4 +1,4 @@
-"""Tickets, codes, secrets, registrations and portal links: nobody chooses, foresees or bends them."""
+"""Tickets, codes, secrets, registrations and portal links cannot be chosen, predicted or altered."""
 
 import random
 import string

@@ -1,4 +1,4 @@
-"""What callers send does not stay in memory: junk at every place of the interface leaves the process as large."""
+"""What callers send is not kept in memory: after junk in every field the process is as large as before."""
 
 import gc
 import math

@@ -1,4 +1,4 @@
-"""Somebody who photographed the page: they have the ticket, its code and its pictures, and not its secret."""
+"""A photograph of the page: ticket, QR code and pictures are known, the secret is not."""
 
 import base64
 import re

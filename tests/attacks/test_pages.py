@@ -1,4 +1,4 @@
-"""What browsers are told with every answer: nothing is sniffed, kept, framed or lent that need not be."""
+"""Security headers of every response: no sniffing, caching, framing or device access without need."""
 
 import re
 import sqlite3

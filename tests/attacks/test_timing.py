@@ -1,4 +1,4 @@
-"""How long a refusal takes does not tell why: measured in turn and in process, as `bench.timing` does."""
+"""The time of a refusal does not reveal its reason: measured in turn and in process, as `bench.timing` does."""
 
 import statistics
 

@@ -1,4 +1,4 @@
-"""What the shop does of its own: who gets in, on which session, and what other sites' pages cannot do."""
+"""The shop alone: accounts, sessions, and requests from other sites' pages."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What the shop does with WeChat: a scan logs in, registers or connects, and nobody else's scan does."""
+"""The shop with WeChat: a scan logs in, registers or connects, in the session that asked for it alone."""
 
 from typing import Any
 

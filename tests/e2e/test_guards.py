@@ -1,4 +1,4 @@
-"""The portal's page in a real browser, by https, among neighbours and strangers: who frames it, and what it runs.
+"""Guards of the portal's page in a browser, over HTTPS: which sites may frame it, and what it runs.
 
 `www.shop.localhost` and `login.shop.localhost` are one site to browsers; `www.elsewhere.localhost` is another.
 """

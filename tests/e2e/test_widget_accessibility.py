@@ -1,4 +1,4 @@
-"""The widget for everybody: read aloud, by keyboard, enlarged, without motion, in forced colours."""
+"""Accessibility of the widget: screen readers, keyboard, zoom, reduced motion, forced colours."""
 
 from collections.abc import AsyncIterator
 

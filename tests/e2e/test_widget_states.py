@@ -1,4 +1,4 @@
-"""What the widget shows and tells, from the first code to the last word. The page does nothing but hold it."""
+"""The states and events of the widget, from the first code to the end."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What fuzzing begins with, and every case it ever found: sent again, and judged as strictly, without atheris."""
+"""Seeds and findings of fuzzing are sent again and checked as strictly, without atheris."""
 
 import logging
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The scripts over HTTP: readable by the sites that are known, pinned for ever, and small on the wire."""
+"""Scripts over HTTP: readable by listed sites, cached by version, compressed."""
 
 import base64
 import gzip

@@ -1,4 +1,4 @@
-"""What operators see: alive, ready, counted; and nothing of any person."""
+"""Liveness, readiness and metrics, without personal data."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""One chromium for all browser tests of a run; each test connects to it and has people of its own in it."""
+"""One chromium for all browser tests of a process."""
 
 import subprocess
 import time

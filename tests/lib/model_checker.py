@@ -1,4 +1,4 @@
-"""Sees what happens in a town and holds it against the model. Knows how to do things, not what to do next."""
+"""Performs steps on two services and compares each result with the model."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""A site as browsers meet it: pages under a policy as strict as any, and a back end that makes tickets."""
+"""A site for browsers: pages under a strict policy, and a back end that makes tickets."""
 
 import json
 from collections.abc import AsyncIterator

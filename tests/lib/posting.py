@@ -1,4 +1,4 @@
-"""Pushes put together by hand, whole or spoilt, and what both stores hold before and after."""
+"""Pushes put together by hand, valid or not, and the content of both stores before and after."""
 
 import sqlite3
 from contextlib import closing

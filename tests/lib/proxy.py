@@ -1,4 +1,4 @@
-"""What stands between browsers and a service: it counts what is asked, and can be as bad as real ones are."""
+"""A proxy between browsers and a service that counts requests and can fail as real proxies do."""
 
 import asyncio
 import ssl

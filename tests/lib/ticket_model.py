@@ -1,7 +1,7 @@
-"""What must happen to tickets, said once more and independently: plain dictionaries, no store, no message format.
+"""A model of tickets that shares no code with the service: plain dictionaries, no store, no message format.
 
 Each step takes what was received (a reply's kind, a status code) and raises Mismatch when that is impossible.
-Where a loss of Redis leaves two things possible, what was heard decides which of them the model goes on with.
+Where a loss of Redis leaves two outcomes possible, what was received decides which the model continues with.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Whose address it is: as browsers read it, or nobody's."""
+"""The origin of an address as browsers read it; none if it is ambiguous."""
 
 import pytest
 from hypothesis import given

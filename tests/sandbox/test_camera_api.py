@@ -1,4 +1,4 @@
-"""The camera's door: a screenshot in, the code in it out; closed to other sites' pages."""
+"""The camera endpoint decodes screenshots, and refuses other sites' pages."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What people can do, and the push that follows from each (wechat-protocol.md 3.3, 9)."""
+"""Actions of people and the pushes that follow from them (wechat-protocol.md 3.3, 9)."""
 
 from collections.abc import Callable
 from dataclasses import replace

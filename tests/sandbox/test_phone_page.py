@@ -1,4 +1,4 @@
-"""The phone page: whole, and nothing in it that a strict browser would refuse."""
+"""The phone page is complete and works under a strict policy."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Three identical deliveries at most, and what the chat shows in the end (wechat-protocol.md 3.4)."""
+"""A push is delivered three times at most, and the chat shows its outcome (wechat-protocol.md 3.4)."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A picture made to keep the decoders busy is given up, and nothing of it is left."""
+"""Decoding is stopped in time, and its process ends."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""WeChat's HTTP as a service meets it: status 200 always, errors with a rid (wechat-protocol.md 1, 2, 4)."""
+"""WeChat's HTTP API: status 200 always, errors with a rid (wechat-protocol.md 1, 2, 4)."""
 
 import re
 from dataclasses import replace

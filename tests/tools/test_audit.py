@@ -1,4 +1,4 @@
-"""A known vulnerability fails, and so does not knowing, unless that was allowed."""
+"""A known vulnerability fails, and so does an unreachable database, unless that was allowed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may start what: a back end by its password, a page by its origin, and nobody by neither."""
+"""Who may start tickets: a back end with its password, and a page of a listed origin."""
 
 from typing import Any
 

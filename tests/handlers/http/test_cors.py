@@ -1,4 +1,4 @@
-"""Which pages may read what: named from configuration, never reflected, and on every answer, errors too."""
+"""CORS headers name configured origins alone, on every response, errors too."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How many logins pages may start, and whose address counts."""
+"""Limits of logins that pages start, and the address that is counted."""
 
 from types import SimpleNamespace
 from typing import Any

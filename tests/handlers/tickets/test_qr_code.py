@@ -1,4 +1,4 @@
-"""The picture of a code: what it says is what WeChat gave, and only for as long as the ticket lives."""
+"""Pictures of the QR code: they contain WeChat's URL, for as long as the ticket lives."""
 
 import re
 import struct

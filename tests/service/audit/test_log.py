@@ -1,4 +1,4 @@
-"""The record: what is decided is recorded with it, what is noted is written soon, nothing is lost on the way."""
+"""Audit entries are written with the decision they describe or soon after it, and none is lost."""
 
 import asyncio
 import math

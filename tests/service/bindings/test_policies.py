@@ -1,4 +1,4 @@
-"""What happens when a binding meets another, and when a person leaves: each as it is configured."""
+"""Conflicts of bindings, and unsubscribing, as each is configured."""
 
 from collections.abc import Callable
 from typing import Any

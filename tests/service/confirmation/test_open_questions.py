@@ -1,4 +1,4 @@
-"""A person's newest scan is the only open question, whatever order the pushes arrive in."""
+"""A person's newest scan is the only open question, in every order of arrival."""
 
 import asyncio
 from dataclasses import replace

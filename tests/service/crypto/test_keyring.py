@@ -1,4 +1,4 @@
-"""Keys of one ticket or client open nothing of another's; what is derived is never guessed from its neighbour."""
+"""Keys of one ticket or client are useless for another's."""
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A link opens once, on every database, and proves nothing but itself."""
+"""Portal links and sessions in SQL: a link opens once, on every database."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Who is forgotten is in no table, on every database, sealed or in the clear; all others stay."""
+"""Erased people and users are in no table of any database; all others stay."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""So many may wait; whoever has gone makes room, and whoever is there stays."""
+"""The limit of waiting requests: a disconnect frees a place, and waiting ones keep theirs."""
 
 import asyncio
 from contextlib import ExitStack, suppress

@@ -1,4 +1,4 @@
-"""One record that cannot be digested must not end what runs beside the server for everybody."""
+"""Background work continues after a message or row that it cannot process."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which addresses the demo gives out, on this machine and on the local network."""
+"""The addresses that the demo prints, on this machine and on the local network."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Transactions on each database, and what its failures look like from outside."""
+"""Transactions on each database, and their failures."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The service's own Valkey: kept, restarted, ended, and never somebody else's."""
+"""The embedded Valkey: start, restart after a death, stop, and locks between processes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A commit whose answer was lost: what became of it is found out before anything is answered."""
+"""A commit whose answer was lost is looked up before the request is answered."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What older tables held stands in the new ones, and again in the older ones: nobody is lost or mistaken."""
+"""The migration to the followers table keeps every row, forwards and backwards."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Every shape of Redis the configuration names, each a real one: the main job must run on it."""
+"""Each kind of Redis in the configuration: the main job runs on a real one."""
 
 import asyncio
 import gc

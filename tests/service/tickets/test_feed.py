@@ -1,4 +1,4 @@
-"""Who waits is told, whatever happens to the one connection; memory is small and never believed for long."""
+"""Waiting requests are woken by changes, also after the Redis connection was lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
