@@ -4,14 +4,15 @@ BIN := .venv/bin
 TESTS ?= tests
 RUNS ?= 200000
 SEED ?= 1
+WORKERS ?= 2
 
-.PHONY: demo test check bench fuzz prove-memory prove-openapi sbom audit lock clean
+.PHONY: demo test check bench fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
 
 test: .venv/dev.stamp
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(TESTS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -34,8 +35,14 @@ fuzz: .venv/tools.stamp
 prove-memory: .venv/dev.stamp
 	MEMORY_JUNK=20000 $(BIN)/pytest -s tests/attacks/test_memory.py
 
+prove-codes: .venv/dev.stamp
+	EXCHANGES=2000 $(BIN)/pytest tests/attacks/test_codes.py
+
 prove-openapi: .venv/tools.stamp
 	$(BIN)/python -m fuzz.openapi --seed $(SEED)
+
+prove-tickets: .venv/dev.stamp
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/service/tickets/test_stateful.py
 
 sbom: .venv/tools.stamp
 	$(BIN)/python -m tools.sbom requirements.lock build/sbom.cdx.json

@@ -1,5 +1,6 @@
 """Schema migrations (Alembic), run on a connection that the caller provides."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ def config(connection: Connection | None = None) -> Config:
     return result
 
 
+@cache
 def head() -> str:
     """Return the newest revision, which this code requires."""
     return ScriptDirectory.from_config(config()).get_current_head() or ""
@@ -33,4 +35,5 @@ def current(connection: Connection) -> str:
 
 def upgrade(connection: Connection) -> None:
     """Migrate the database to `head()` within the caller's transaction. Does nothing if it is there already."""
-    command.upgrade(config(connection), "head")
+    if current(connection) != head():
+        command.upgrade(config(connection), "head")

@@ -1,8 +1,9 @@
-"""One real Valkey for the whole run, emptied for each test; the service and WeChat's sandbox around it."""
+"""One real Valkey for each process of a run, emptied for each test; the service and WeChat's sandbox around it."""
 
+import gc
+import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,14 +11,20 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from harness import World, free_port
-from harness import world as make_world
+from harness import World, emptied, free_port, starting
 from moments import NOON
 from redis.asyncio import Redis
+from turns import Turns
 
 from service.rate_limiting import rates
 from service.server.runner import running
 from service.storage.embedded_valkey import valkey
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from walking through all modules and tests again and again: a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -25,6 +32,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     for reason, count in Counter(str(report.longrepr[2]) for report in skipped).items():
         terminalreporter.write_line(f"{count} {reason[:1].lower()}{reason[1:]}")
+
+
+@pytest.fixture(scope="session")
+def turns(tmp_path_factory: pytest.TempPathFactory) -> Turns:
+    folder = tmp_path_factory.getbasetemp()
+    return Turns(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(autouse=True)
+def beside_others(request: pytest.FixtureRequest, turns: Turns) -> Iterator[None]:
+    """Let a test marked `alone` wait for the tests of other processes to end, and those wait for it."""
+    with turns.turn(alone=request.node.get_closest_marker("alone") is not None):
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -35,8 +55,7 @@ async def redis_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[s
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url, decode_responses=True) as client:
-        await client.flushall()
+    async with emptied(redis_url) as client:
         yield client
 
 
@@ -51,11 +70,7 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 @pytest.fixture
 async def make(redis: Redis, redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Start a world as a test wants it: `await make(clients=..., accounts=...)`."""
-    async with AsyncExitStack() as stack:
-
-        async def start(**how: Any) -> World:
-            return await stack.enter_async_context(make_world(redis_url, tmp_path, **how))
-
+    async with starting(redis_url, tmp_path) as start:
         yield start
 
 

@@ -1,4 +1,4 @@
-"""docs/threat-model.md names tests: each exists, each row has one or says why not, no security test is missing."""
+"""docs/threat-model.md names existing tests, each row has one or a reason, and no test of attacks is missing."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Whoever gets hold of the database's files learns no openid and no unionid while they are sealed."""
+"""The database's files contain no readable openid or unionid while encryption is on."""
 
 import asyncio
 import sqlite3

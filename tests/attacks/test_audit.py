@@ -1,4 +1,4 @@
-"""The record tells what happened, in order, and holds nothing that would help whoever reads it."""
+"""The audit log contains what happened, in order, and nothing that helps an attacker who reads it."""
 
 import asyncio
 import json
@@ -118,7 +118,7 @@ async def test_a_redelivered_push_is_recorded_once(world: World, record: Record)
     assert [line["event"] for line in lines].count("answered") == 1
 
 
-async def test_what_is_recorded_names_nobody_and_opens_nothing(world: World, record: Record) -> None:
+async def test_the_audit_log_contains_no_openid_and_no_secret(world: World, record: Record) -> None:
     """Red when `shortened` returns all of it, and when a line holds a code."""
     page, person = await world.login(state="canary-state"), await world.person(unionid="canary-unionid")
     await world.scan(person, page)
@@ -161,7 +161,7 @@ async def test_a_key_that_takes_over_is_recorded_without_being_told(
     assert not any(letter * 8 in detail for detail in lines for letter in "keno")
 
 
-async def test_whoever_hits_a_limit_is_recorded_once_a_minute(make: Make, record: Record) -> None:
+async def test_a_limit_that_is_hit_is_logged_once_a_minute_for_each_address(make: Make, record: Record) -> None:
     """Red when `brute_force.counted` or `PushDispatcher.handle` tells nothing, or `note` writes every time."""
     world: World = await make(limits={"tickets_per_address": 1, "scans_per_openid": 1})
     page, person = await world.login(), await world.person()

@@ -1,4 +1,4 @@
-"""A push that WeChat did not sign costs little, and its sender is soon heard no more; WeChat always is."""
+"""Unsigned pushes cost little, and their sender is soon refused; WeChat never is."""
 
 import asyncio
 from types import SimpleNamespace

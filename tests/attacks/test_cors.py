@@ -1,4 +1,4 @@
-"""CORS, attacked: whatever a page calls itself, it reads nothing unless its origin is one that a client lists."""
+"""Attacks on CORS: a page reads responses only from an origin that a client lists."""
 
 import random
 import re
@@ -93,7 +93,7 @@ def reader(response: ClientResponse) -> str | None:
     return named[0] if named else None
 
 
-async def test_no_odd_origin_reads_anything_at_any_door(two: World) -> None:
+async def test_no_unlisted_origin_may_read_any_endpoint(two: World) -> None:
     """Red when `_reader` returns what the request says, or compares beginnings, ends, or in lower case."""
     here, page = await visit(two), await two.bind("42")
     proofs = ({}, page.bearer, {"Authorization": f"Bearer {here.secret}"})

@@ -1,4 +1,4 @@
-"""A Redis that takes requests and answers none: what SQL can do alone is done in WeChat's time."""
+"""While Redis accepts requests and answers none, SQL alone does its part within WeChat's five seconds."""
 
 import asyncio
 import gc

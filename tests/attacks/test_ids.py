@@ -1,4 +1,4 @@
-"""Tickets, codes, secrets, registrations and portal links: nobody chooses, foresees or bends them."""
+"""Tickets, codes, secrets, registrations and portal links cannot be chosen, predicted or altered."""
 
 import random
 import string
@@ -139,7 +139,7 @@ async def test_callers_choose_no_ids(world: World) -> None:
     assert made["secret"] != page.made["secret"]
 
 
-async def test_a_session_of_the_sites_own_naming_gives_nobody_elses_ticket(world: World) -> None:
+async def test_a_session_name_of_another_user_returns_no_ticket_of_theirs(world: World) -> None:
     """Red when `BindRequests.live` leaves out the client or the user."""
     mine = await world.bind("42", session="s")
     for user, name in (("43", "shop"), ("42", "club"), ("42\u200d", "shop")):
@@ -151,7 +151,7 @@ async def test_a_session_of_the_sites_own_naming_gives_nobody_elses_ticket(world
     assert (await mine.poll())["status"] == "pending"
 
 
-async def test_whoever_knows_the_state_of_random_foresees_no_ticket(world: World) -> None:
+async def test_tickets_cannot_be_predicted_from_the_state_of_random(world: World) -> None:
     """Red when `TicketFactory.make` or `PortalSessions.start` draws from `random`."""
     seen: list[list[str]] = []
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Keys and secrets, rotated and stolen: what is under way goes on, and what has gone opens nothing."""
+"""Rotated and stolen keys: tickets in progress go on, and a removed key opens nothing."""
 
 import hmac
 import json

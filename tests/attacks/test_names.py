@@ -1,4 +1,4 @@
-"""Chat text cannot be injected: whatever browsers and sites send, the reply has our words and our links only."""
+"""Chat replies contain the service's words and links only, for every text that browsers and sites send."""
 
 import re
 import unicodedata

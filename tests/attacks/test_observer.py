@@ -1,4 +1,4 @@
-"""Somebody who photographed the page: they have the ticket, its code and its pictures, and not its secret."""
+"""A photograph of the page: ticket, QR code and pictures are known, the secret is not."""
 
 import base64
 import re
@@ -88,7 +88,7 @@ async def _cancelled(world: World, page: Page, person: Any) -> None:
 
 @pytest.mark.parametrize("purpose", ["login", "bind"])
 @pytest.mark.parametrize("reach", [_nothing, _scanned, _confirmed, _rejected, _cancelled])
-async def test_whoever_photographed_the_page_learns_and_changes_nothing(
+async def test_a_photograph_of_the_page_reveals_and_changes_nothing(
     make: Any, reach: Callable[..., Any], purpose: str
 ) -> None:
     """Red when `Keyring.whose` takes any secret, when `CodeExchange._ending` tells an unknown ticket."""

@@ -1,4 +1,4 @@
-"""What browsers are told with every answer: nothing is sniffed, kept, framed or lent that need not be."""
+"""Security headers of every response: no sniffing, caching, framing or device access without need."""
 
 import re
 import sqlite3
@@ -88,7 +88,7 @@ async def test_every_page_of_a_session_is_framed_by_its_sites_pages_alone(two: W
         guarded(await follow(two, made), framers=framers)
 
 
-async def test_the_page_that_asks_is_framed_by_nobody_and_sends_its_form_home(two: World) -> None:
+async def test_the_page_that_asks_may_not_be_framed_and_posts_to_its_own_origin(two: World) -> None:
     """Red when `_asking` names framers, its session's own site among them, or leaves `has_form` out."""
     made = await link(two)
     for site in ({"Sec_Fetch_Site": "none"}, {"Sec_Fetch_Site": "cross-site", "Referer": "https://evil.example/"}):
@@ -98,7 +98,7 @@ async def test_the_page_that_asks_is_framed_by_nobody_and_sends_its_form_home(tw
     guarded(await two.call("POST", f"/portal/open/{made['token']}"), asks=True)
 
 
-async def test_a_page_of_nobodys_session_is_framed_by_nobody(two: World) -> None:
+async def test_a_page_of_an_unknown_session_may_not_be_framed(two: World) -> None:
     """Red when a page without framers may be framed by anybody."""
     for session in ("x", "_" * 22, "%00", "*", "https:", "a;script-src *", "%0d%0aSet-Cookie:a=b"):
         response = await two.call("GET", f"/portal/{session}")
@@ -108,7 +108,7 @@ async def test_a_page_of_nobodys_session_is_framed_by_nobody(two: World) -> None
     guarded(await two.call("GET", "/portal/open/x", headers={"Sec-Fetch-Dest": "iframe"}))
 
 
-async def test_without_the_database_the_page_is_framed_by_nobody(two: World) -> None:
+async def test_without_the_database_the_page_may_not_be_framed(two: World) -> None:
     """Red when `_framers` lets the error out, or falls back to every origin."""
     here = await visit(two)
     with closing(sqlite3.connect(two.settings.data_dir / "scanbind.sqlite3")) as database, database:

@@ -24,7 +24,7 @@ SIBLING = "https://shop.127.0.0.1.example"
 DOORS = (("GET", ""), ("POST", "/tickets"), ("DELETE", "/bindings/main"), ("DELETE", ""))
 
 
-async def test_of_many_who_open_one_link_by_both_doors_one_gets_in(world: World) -> None:
+async def test_a_link_opened_many_times_at_once_opens_once(world: World) -> None:
     """Red when `open` opens what was opened before."""
     for _ in range(3):
         made = await link(world)

@@ -79,7 +79,7 @@ async def test_the_portal_asks_what_the_site_asks_and_never_nothing(make: Any, c
     assert bool((await page.poll())["match"]) is (confirm != "tap")
 
 
-async def test_disconnecting_at_once_counts_once_and_is_remembered_with_its_door(world: World) -> None:
+async def test_disconnecting_at_once_counts_once_and_the_history_names_the_portal(world: World) -> None:
     """Red when `disconnect` names the site's door."""
     await world.bound("42")
     here = await visit(world)
@@ -112,7 +112,7 @@ async def test_a_session_outlives_a_restart_of_the_service(redis_url: str, tmp_p
         assert (await here.call("DELETE", "/bindings/main")).status == 204
 
 
-async def test_the_page_of_a_site_that_is_gone_is_framed_by_nobody(redis_url: str, tmp_path: Path) -> None:
+async def test_the_page_of_a_removed_client_may_not_be_framed(redis_url: str, tmp_path: Path) -> None:
     """Red when `client_of` names a client that is configured no more: that was an internal error."""
     async with make_world(redis_url, tmp_path) as world:
         before = await visit(world)

@@ -1,4 +1,4 @@
-"""How a body may arrive: as it is, and no more than 64 KiB of it. Over sockets, so that no library helps."""
+"""Bodies of pushes: uncompressed and at most 64 KiB. Sent over sockets, without an HTTP library."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""What was said before, and what other tickets say, is of no use: replays, numbers and secrets."""
+"""Earlier answers and other tickets' numbers and secrets are useless."""
 
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""WeChat makes so many codes a day: whoever uses up what logins may have stops logins, and no binds."""
+"""A visitor who uses up the day's QR codes of logins stops logins and no binds."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two hands at one ticket at the same moment: one wins, and everybody is told the same (docs/adr/0002)."""
+"""Two concurrent actions on one ticket: one wins, and all callers get the same result (docs/adr/0002)."""
 
 import asyncio
 from typing import Any

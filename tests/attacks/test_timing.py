@@ -1,4 +1,4 @@
-"""How long a refusal takes does not tell why: measured in turn and in process, as `bench.timing` does."""
+"""The time of a refusal does not reveal its reason: measured in turn and in process, as `bench.timing` does."""
 
 import statistics
 
@@ -7,6 +7,7 @@ import pytest
 from bench import timing
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("pair", timing.pairs(), ids=lambda pair: pair.name)
 def test_refusals_that_look_alike_take_alike(pair: timing.Pair) -> None:
     """Red when `auth.follower` reads the ticket before it checks the secret (thrice for one never seen)."""

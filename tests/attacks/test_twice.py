@@ -1,4 +1,4 @@
-"""What stands twice in a request where it may stand once is refused: readers differ in which of two they take."""
+"""Repeated headers, parameters and cookies are refused: two readers might each take another one."""
 
 from typing import Any
 

@@ -56,7 +56,7 @@ def unreadable(push: Push) -> dict[str, Request]:
     }
 
 
-async def test_whatever_is_wrong_with_a_push_reads_the_same(
+async def test_every_unreadable_push_gets_the_same_response(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Red when Malformed passes its fault on as its detail, and for each fault whose check is left out."""
@@ -73,7 +73,7 @@ async def test_whatever_is_wrong_with_a_push_reads_the_same(
 
 
 @MODES
-async def test_whatever_is_wrong_with_a_signature_reads_the_same(
+async def test_every_wrong_signature_gets_the_same_response(
     make: Make, mode: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Red when BadSignature passes its fault on as its detail."""

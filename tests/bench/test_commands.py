@@ -1,4 +1,4 @@
-"""The benches run from their command line: what is measured starts, and figures are printed."""
+"""The benches run from their command line and print their figures."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The shop beside a real service and a pretend WeChat; and the shop with nothing behind it."""
+"""The demo shop beside a real service and the sandbox, and beside an unreachable service."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -51,5 +51,5 @@ async def visit(town: World, open_shop: Open, shop_port: int) -> Visit:
 
 @pytest.fixture
 async def alone(open_shop: Open) -> Visit:
-    """A shop whose scanbind is away."""
+    """A shop whose scanbind is unreachable."""
     return await open_shop(f"http://127.0.0.1:{unused_port()}")

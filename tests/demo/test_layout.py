@@ -1,4 +1,4 @@
-"""What the shop looks like in a real browser, down to the narrowest phone; skipped without chromium."""
+"""The layout of the shop in a browser, down to the narrowest phone; skipped without chromium."""
 
 import shutil
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What the shop does of its own: who gets in, on which session, and what other sites' pages cannot do."""
+"""The shop alone: accounts, sessions, and requests from other sites' pages."""
 
 import asyncio
 import re
@@ -112,13 +112,15 @@ async def test_password_signs_in_and_signing_out_ends_it(alone: Visit) -> None:
 
 
 @pytest.mark.parametrize(("name", "password"), [("anna", "ben"), ("anna", ""), ("nobody", "nobody"), ("", "")])
-async def test_wrong_name_or_password_is_told_and_signs_nobody_in(alone: Visit, name: str, password: str) -> None:
+async def test_a_wrong_name_or_password_shows_an_error_and_does_not_log_in(
+    alone: Visit, name: str, password: str
+) -> None:
     text = await alone.post("/login", name=name, password=password)
     assert 'data-testid="notice"' in text
     assert 'data-testid="whoami"' not in text
 
 
-async def test_form_without_its_fields_signs_nobody_in(alone: Visit) -> None:
+async def test_a_form_without_its_fields_does_not_log_in(alone: Visit) -> None:
     for path in ("/login", "/signup", "/login/wechat"):
         assert 'data-testid="notice"' in await alone.post(path)
 
@@ -187,7 +189,7 @@ async def test_a_form_that_cannot_be_read_is_refused(alone: Visit, path: str, bo
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded; charset=nope", "multipart/form-data", ""])
-async def test_a_form_is_read_as_browsers_write_it_whatever_it_calls_itself(alone: Visit, kind: str) -> None:
+async def test_a_form_is_read_under_every_content_type(alone: Visit, kind: str) -> None:
     headers = {"Content-Type": kind}
     answer = await alone.http.post("/login", data=b"name=anna&password=anna", headers=headers)
     assert 'data-testid="whoami">anna<' in await answer.text()

@@ -1,4 +1,4 @@
-"""What the shop does with WeChat: a scan logs in, registers or connects, and nobody else's scan does."""
+"""The shop with WeChat: a scan logs in, registers or connects, in the session that asked for it alone."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ async def test_a_scan_logs_in_who_is_bound(visit: Visit, town: World) -> None:
     assert BOUND in text
 
 
-async def test_a_scan_by_somebody_new_makes_an_account_without_a_password(visit: Visit, town: World) -> None:
+async def test_a_scan_by_an_unbound_person_makes_an_account_without_a_password(visit: Visit, town: World) -> None:
     person = await town.person()
     text = await visit.post("/login/wechat", code=await visit.code(town, person))
     assert WAITING in text
@@ -39,14 +39,14 @@ async def test_a_scan_by_somebody_new_makes_an_account_without_a_password(visit:
     assert NOTICE in await visit.post("/login", name="carol", password="")
 
 
-async def test_a_scan_by_somebody_new_is_connected_to_an_account_there_is(visit: Visit, town: World) -> None:
+async def test_a_scan_by_an_unbound_person_is_connected_to_an_existing_account(visit: Visit, town: World) -> None:
     await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
     assert JOIN in await visit.get("/login")
     assert BOUND in await visit.post("/login", name="anna", password="anna", join="on")
     assert len(await town.bindings("anna")) == 1
 
 
-async def test_a_wechat_that_somebody_left_waiting_opens_no_account_unasked(visit: Visit, town: World) -> None:
+async def test_an_abandoned_registration_makes_no_account_unasked(visit: Visit, town: World) -> None:
     await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
     assert BOUND not in await visit.post("/login", name="anna", password="anna")
     assert await town.bindings("anna") == []
@@ -54,9 +54,7 @@ async def test_a_wechat_that_somebody_left_waiting_opens_no_account_unasked(visi
     assert JOIN not in await visit.get("/login")
 
 
-async def test_a_wechat_that_somebody_left_waiting_is_not_connected_to_whoever_signs_up_next(
-    visit: Visit, town: World
-) -> None:
+async def test_an_abandoned_registration_is_not_connected_to_the_next_account(visit: Visit, town: World) -> None:
     mallory = await town.person()
     await visit.post("/login/wechat", code=await visit.code(town, mallory))
     text = await visit.get("/signup")
@@ -69,7 +67,7 @@ async def test_a_wechat_that_somebody_left_waiting_is_not_connected_to_whoever_s
     assert whoami("carol") not in await visit.post("/login/wechat", code=await visit.code(town, mallory))
 
 
-async def test_whoever_signs_up_may_ask_for_the_waiting_wechat(visit: Visit, town: World) -> None:
+async def test_signing_up_may_connect_the_waiting_registration(visit: Visit, town: World) -> None:
     person = await town.person()
     await visit.post("/login/wechat", code=await visit.code(town, person))
     assert BOUND in await visit.post("/signup", name="carol", password="open sesame", join="on")
@@ -84,7 +82,7 @@ async def bind_elsewhere(town: World, person: Person) -> None:
     assert (await town.site("POST", "/v1/bindings", body)).ok
 
 
-async def test_an_account_that_nobody_could_enter_is_not_made(visit: Visit, town: World) -> None:
+async def test_an_account_without_any_way_to_log_in_is_not_made(visit: Visit, town: World) -> None:
     person = await town.person()
     await visit.post("/login/wechat", code=await visit.code(town, person))
     await bind_elsewhere(town, person)
@@ -128,7 +126,7 @@ async def test_an_account_that_has_a_wechat_gets_no_second_one_and_is_told(visit
 
 
 @pytest.mark.parametrize("fields", [{"state": "another"}, {}, {"state": "né"}], ids=str)
-async def test_a_code_of_another_state_or_none_signs_nobody_in(
+async def test_a_code_with_another_state_or_none_does_not_log_in(
     visit: Visit, town: World, fields: dict[str, str]
 ) -> None:
     await visit.get("/login")
@@ -139,7 +137,7 @@ async def test_a_code_of_another_state_or_none_signs_nobody_in(
     assert visit.cookie == before
 
 
-async def test_a_registration_of_another_state_waits_for_nobody(visit: Visit, town: World) -> None:
+async def test_a_registration_with_another_state_is_not_kept(visit: Visit, town: World) -> None:
     text = await visit.post("/login/wechat", code=await scan(town, await town.person(), state="another"))
     assert WAITING not in text
 
@@ -217,7 +215,9 @@ async def test_the_shop_goes_on_while_scanbind_is_away(alone: Visit) -> None:
 
 @pytest.mark.parametrize("status", [200, 502])
 @pytest.mark.parametrize("body", ["<h1>Bad Gateway</h1>", "", "\xff"])
-async def test_somebody_else_answering_is_scanbind_being_away(open_shop: Open, body: str, status: int) -> None:
+async def test_an_answer_of_another_server_counts_as_an_unreachable_scanbind(
+    open_shop: Open, body: str, status: int
+) -> None:
     async def gateway(_request: web.Request) -> web.Response:
         return web.Response(status=status, body=body.encode("latin-1"), content_type="application/json")
 

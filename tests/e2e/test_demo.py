@@ -1,4 +1,4 @@
-"""What a newcomer does with the demo, in two tabs: the shop with its portal, and the pretend phone."""
+"""The demo in two tabs: the shop with its portal, and the sandbox's phone."""
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect

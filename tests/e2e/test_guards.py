@@ -1,4 +1,4 @@
-"""The portal's page in a real browser, by https, among neighbours and strangers: who frames it, and what it runs.
+"""Guards of the portal's page in a browser, over HTTPS: which sites may frame it, and what it runs.
 
 `www.shop.localhost` and `login.shop.localhost` are one site to browsers; `www.elsewhere.localhost` is another.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from browser_fixture import browser_fixture
 from harness import World, client
 from pages import Site, arrive
 from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
@@ -51,7 +52,7 @@ class Hosts:
         return page, page.frame_locator("iframe")
 
 
-@pytest.fixture
+@browser_fixture
 async def hosts(make: Callable[..., Any], site: Site, tmp_path: Path) -> AsyncIterator[Hosts]:
     tls = own_certificate(tmp_path)
     async with proxy(tls=tls) as service, proxy(site.origin, tls=tls) as shop:
@@ -69,7 +70,7 @@ async def hosts(make: Callable[..., Any], site: Site, tmp_path: Path) -> AsyncIt
         yield Hosts(world, site, port)
 
 
-@pytest.fixture
+@browser_fixture
 async def context(browser: Browser, console: Console) -> AsyncIterator[BrowserContext]:
     """One person's browser, which lets every certificate pass; what a page's policy forbids fails the test."""
     context = await browser.new_context(ignore_https_errors=True, locale="en-US")

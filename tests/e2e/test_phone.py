@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,21 +17,6 @@ from phone import (
 )
 from playwright.async_api import Browser, BrowserContext, Route, expect
 from process import Demo
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[ClientSession]:
-    async with ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-async def hand(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """A real phone's browser, in somebody's hand."""
-    context = await browser.new_context(**REAL_PHONE)
-    yield context
-    await context.close()
-
 
 # -- a real phone ----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
+from browser_fixture import browser_fixture
 from harness import ACCOUNT, SECOND, World, client
 from pages import Site
 from playwright.async_api import BrowserContext, expect
@@ -12,7 +12,7 @@ from portal_page import FAILED, SESSION, bound, disconnect, enter, focused, scan
 from widget import Console
 
 
-@pytest.fixture
+@browser_fixture
 async def world(make: Callable[..., Any], site: Site) -> World:
     """A shop that asks for the number, and a club with two accounts that asks nothing but in the portal."""
     clients = {
@@ -47,7 +47,7 @@ async def test_an_account_holder_connects_and_disconnects(world: World, context:
     await expect(done).to_have_text(["WeChat disconnected", "WeChat connected"])
 
 
-async def test_whoever_thinks_again_keeps_the_binding(world: World, context: BrowserContext) -> None:
+async def test_cancelling_the_confirmation_keeps_the_binding(world: World, context: BrowserContext) -> None:
     await bound(world)
     page = await context.new_page()
     await enter(world, page)
@@ -74,7 +74,7 @@ async def test_the_only_way_to_log_in_is_warned_about(world: World, context: Bro
     await expect(page.get_by_test_id("portal-confirm")).to_contain_text("only way to sign in")
 
 
-async def test_somebody_who_left_the_account_is_told_so(
+async def test_a_person_who_unsubscribed_sees_a_notice(
     make: Callable[..., Any], site: Site, context: BrowserContext
 ) -> None:
     clients = {"shop": client("shop", origins=[site.origin])}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
+from browser_fixture import browser_fixture
 from harness import ACCOUNT, SECOND, World, client
 from pages import Site
 from playwright.async_api import BrowserContext, expect
@@ -11,7 +11,7 @@ from portal_client import link
 from portal_page import SESSION, disconnect, embed, scan, sound
 
 
-@pytest.fixture
+@browser_fixture
 async def world(make: Callable[..., Any], site: Site) -> World:
     """A shop that asks for the number, and a club with two accounts that asks nothing but in the portal."""
     clients = {

@@ -1,4 +1,4 @@
-"""The widget for everybody: read aloud, by keyboard, enlarged, without motion, in forced colours."""
+"""Accessibility of the widget: screen readers, keyboard, zoom, reduced motion, forced colours."""
 
 from collections.abc import AsyncIterator
 
@@ -195,9 +195,7 @@ async def test_twice_as_large_it_still_fits_a_narrow_page(
             assert await widget.page.evaluate(OVERFLOWING, size) == [], (state, size)
 
 
-async def test_nothing_moves_for_whoever_wants_stillness(
-    between: Proxy, site: Site, context: BrowserContext
-) -> None:
+async def test_nothing_moves_with_reduced_motion(between: Proxy, site: Site, context: BrowserContext) -> None:
     between.rule = no_codes
     page = await context.new_page()
     await page.goto(site.put(LOGIN))

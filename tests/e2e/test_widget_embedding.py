@@ -1,4 +1,4 @@
-"""The widget in other people's pages: their policies, frameworks, languages, looks, and whoever reads them."""
+"""The widget in sites' pages: their policies, frameworks, languages and styles."""
 
 import pytest
 from aiohttp import web

@@ -1,4 +1,4 @@
-"""In a form the element is a field: a confirmed login submits it with the code, and no script is needed."""
+"""In a form the element is a field: a confirmed login submits it with the code, without any script."""
 
 import pytest
 from harness import World

@@ -1,4 +1,4 @@
-"""What the widget shows and tells, from the first code to the last word. The page does nothing but hold it."""
+"""The states and events of the widget, from the first code to the end."""
 
 import asyncio
 import re
@@ -48,7 +48,7 @@ async def test_a_visitor_logs_in_and_the_site_learns_who_it_is(
     assert (told["user_id"], told["state"], told["via"]) == ("42", "from-the-session", "page")
 
 
-async def test_somebody_new_is_registered(town: World, site: Site, context: BrowserContext) -> None:
+async def test_an_unbound_person_is_registered(town: World, site: Site, context: BrowserContext) -> None:
     ben = await town.person()
     widget = await opened(context, site.put(LOGIN))
     await widget.shows_a_code()
@@ -231,7 +231,9 @@ async def test_the_end_of_a_code_is_announced_once_and_then_it_is_renewed(
     assert await widget.statuses() == ["loading", "waiting", "expiring", "expired", "loading", "waiting"]
 
 
-async def test_whoever_is_warned_has_twenty_seconds_left(town: World, site: Site, context: BrowserContext) -> None:
+async def test_the_warning_comes_twenty_seconds_before_the_end(
+    town: World, site: Site, context: BrowserContext
+) -> None:
     widget = await timed(context, site.put(LOGIN))
     page = widget.page
     await widget.shows_a_code()
@@ -291,7 +293,7 @@ async def test_a_ticket_that_the_page_was_given_is_not_renewed_but_asked_for(
     assert await widget.ticket() == made["ticket"]
 
 
-async def test_without_anybody_to_renew_it_a_tap_reloads_the_page(
+async def test_without_a_renew_handler_a_tap_reloads_the_page(
     town: World, site: Site, context: BrowserContext
 ) -> None:
     made = await town.bind("42")

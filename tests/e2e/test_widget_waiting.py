@@ -77,7 +77,7 @@ async def test_a_plain_poll_asks_no_leave_of_its_own(
 
 
 @pytest.mark.parametrize(("purpose", "after"), [("login", "cancelled"), ("bind", "scanned")])
-async def test_a_login_that_nobody_waits_for_ends_with_its_page(
+async def test_a_login_ends_when_its_page_is_left(
     town: World, site: Site, context: BrowserContext, purpose: str, after: str
 ) -> None:
     body = LOGIN if purpose == "login" else BIND.format_map((await town.bind("42")).made)

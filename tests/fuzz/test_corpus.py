@@ -1,4 +1,4 @@
-"""What fuzzing begins with, and every case it ever found: sent again, and judged as strictly, without atheris."""
+"""Seeds and findings of fuzzing are sent again and checked as strictly, without atheris."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def trial() -> AsyncIterator[Trial]:
         yield opened
 
 
-async def test_whatever_is_written_is_seen(trial: Trial) -> None:
+async def test_every_write_is_noticed(trial: Trial) -> None:
     """Red when `Watch` looks at the tables' sizes alone, or not at Redis."""
     watch = trial.service.watch
     assert watch.moved() == {}

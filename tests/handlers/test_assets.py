@@ -1,4 +1,4 @@
-"""The scripts over HTTP: readable by the sites that are known, pinned for ever, and small on the wire."""
+"""Scripts over HTTP: readable by listed sites, cached by version, compressed."""
 
 import base64
 import gzip
@@ -86,7 +86,7 @@ async def test_a_script_that_is_known_is_not_sent_again(world: World) -> None:
     assert changed.status == 200
 
 
-async def test_it_travels_packed_to_whoever_can_unpack(world: World) -> None:
+async def test_scripts_are_compressed_for_browsers_that_accept_it(world: World) -> None:
     plain = await world.call("GET", "/widget.js", headers={"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in plain.headers
     address = f"{world.url}/widget.js"
@@ -114,6 +114,6 @@ async def test_who_cannot_unpack_is_not_sent_packed(world: World, accepted: str)
         ("xgzip", False),
     ],
 )
-async def test_nobody_gets_gzip_who_refuses_it(world: World, accepted: str, *, packed: bool) -> None:
+async def test_gzip_is_not_sent_to_browsers_that_refuse_it(world: World, accepted: str, *, packed: bool) -> None:
     async with world.http.get(f"{world.url}/widget.js", headers={"Accept-Encoding": accepted}) as response:
         assert (response.headers.get("Content-Encoding") == "gzip") is packed

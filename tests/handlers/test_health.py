@@ -1,4 +1,4 @@
-"""What operators see: alive, ready, counted; and nothing of any person."""
+"""Liveness, readiness and metrics, without personal data."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -78,7 +78,7 @@ async def test_a_service_that_stops_is_alive_but_not_ready(world: World) -> None
     assert (await world.call("GET", "/livez")).status == 200
 
 
-async def test_the_figures_count_and_name_nobody(world: World) -> None:
+async def test_metrics_count_and_contain_no_personal_data(world: World) -> None:
     person = await world.bound("user-4711")
     page = await world.login(state="state-0815")
     await world.scan(person, page)

@@ -70,7 +70,7 @@ async def test_every_path_parameter_is_described_and_required(document: Json) ->
         assert all({"name", "in", "schema"} <= one.keys() for one in operation["parameters"])
 
 
-async def test_every_door_is_described_and_every_described_door_exists(document: Json) -> None:
+async def test_every_endpoint_is_described_and_every_described_endpoint_exists(document: Json) -> None:
     doors = {(route.method.lower(), re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)) for route in ROUTES}
     assert {(method, path) for method, path, _ in operations(document)} == doors
 

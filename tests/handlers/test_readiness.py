@@ -1,4 +1,4 @@
-"""Readiness tries what the service needs: a store that answers and takes no write is down, and said to be."""
+"""Readiness tries what the service needs: a store that takes no writes is reported as down."""
 
 import asyncio
 import resource

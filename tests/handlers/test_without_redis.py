@@ -1,4 +1,4 @@
-"""While Redis is away: what SQL alone can do goes on, the rest says so, and nothing of it is lost or doubled."""
+"""While Redis is unreachable, SQL alone goes on, the rest is refused, and nothing is lost or done twice."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -50,7 +50,7 @@ async def again(world: World, request: Request, **changes: Any) -> ClientRespons
 
 
 async def asked(world: World) -> tuple[Page, Person, Request]:
-    """Let somebody scan a bind code; return the push that was seen on the way, too."""
+    """Scan a bind code; return the page, the person and the push."""
     page, person = await world.bind("42"), await world.person()
     scan = await world.sandbox.scan(person, page.made["qr_url"])
     assert scan.delivery is not None

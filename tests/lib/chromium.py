@@ -1,4 +1,4 @@
-"""One chromium for all browser tests of a run; each test connects to it and has people of its own in it."""
+"""One chromium for all browser tests of a process."""
 
 import subprocess
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-# What keeps a browser from doing anything by itself, and from being lazy with pages it believes nobody sees. The
+# Flags against background work, and against throttling of pages that are not visible. The
 # back/forward cache stays on, as people have it.
 _FLAGS: Final = (
     "--headless",

@@ -32,7 +32,7 @@ class Cut(Enum):
 
 @dataclass
 class DatabaseProxy:
-    """Cuts the connections of the next commits that somebody asked for, as `cuts` says; `done` counts them."""
+    """Cuts the connections of the next commits as `cuts` says; `done` counts them."""
 
     url: str
     _path: str

@@ -1,4 +1,4 @@
-"""Junk for every place of the interface that takes a string, and many connections that send it at once."""
+"""Junk for every field of the interface that takes a string, and many connections that send it at once."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Servers that hold every connection and answer on none: their processes are stopped, as by a hanging host."""
+"""Database servers that hang: their processes are stopped."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A guide as somebody works through it: its fenced blocks, taken one after the other, none left out."""
+"""The fenced blocks of a guide, taken in order, none left out."""
 
 import re
 from dataclasses import dataclass, field

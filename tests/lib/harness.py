@@ -4,14 +4,15 @@ import asyncio
 import base64
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, web
+from migrated import put_migrated
 from redis.asyncio import Redis, RedisCluster
 
 from models.ticket import TicketId
@@ -19,7 +20,7 @@ from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, make_app
 from sandbox.emulator import Sandbox
 from sandbox.people import Person
-from service.config.settings import Settings, load
+from service.config.settings import Settings, validate
 from service.server.runner import running
 from service.storage.redis import connect
 
@@ -151,7 +152,7 @@ class Page:
 
 @dataclass
 class World:
-    """One service, its WeChat, and everybody who meets them."""
+    """One service, its emulated WeChat, and clients of both."""
 
     url: str
     http: ClientSession
@@ -200,7 +201,7 @@ class World:
         return list((await response.json())["bindings"])
 
     async def person(self, *, following: bool = True, language: str = "en", **about: Any) -> Person:
-        """Make somebody with a phone."""
+        """Make a person with a phone."""
         person = await self.sandbox.create_user(f"Person {len(self.people)}", language=language, **about)
         self.people.append(person)
         if following:
@@ -220,7 +221,7 @@ class World:
         return (await self.sandbox.say(person, text, **how)).reply
 
     async def bound(self, user_id: str, *, client: str = "shop") -> Person:
-        """Return somebody whose WeChat is bound to *user_id* (of a client that asks nothing)."""
+        """Return a person whose WeChat is bound to *user_id* (of a client with `confirm: none`)."""
         person = await self.person()
         page = await self.bind(user_id, client=client)
         await self.scan(person, page)
@@ -270,9 +271,10 @@ async def world(
             "clients": clients or {"shop": client("shop"), "club": client("club")},
             **settings,
         }
-        file = data_dir / "config.yaml"
-        file.write_text(json.dumps(tree))  # JSON is YAML
-        loaded = load(file, {})
+        if database_url == "embedded":
+            put_migrated(data_dir / "scanbind.sqlite3")
+        (data_dir / "config.yaml").write_text(json.dumps(tree))  # JSON is YAML
+        loaded = validate(tree)  # as `load` would, which takes long to read YAML
         for name, one in official.items():
             wechat[SANDBOX].point(f"{url}/wechat/{name}", account=one.appid)
         async with (
@@ -282,3 +284,22 @@ async def world(
         ):
             yield World(url, http, wechat[SANDBOX], redis, loaded, service.app, clock)
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def emptied(redis_url: str) -> AsyncIterator[Redis]:
+    """Empty the Valkey of this process and give a client of it."""
+    async with Redis.from_url(redis_url, decode_responses=True) as redis:
+        await redis.flushall()
+        yield redis
+
+
+@asynccontextmanager
+async def starting(redis_url: str, data_dir: Path) -> AsyncIterator[Callable[..., Awaitable[World]]]:
+    """Give a function that starts worlds, all of which end with the context."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**changes: Any) -> World:
+            return await stack.enter_async_context(world(redis_url, data_dir, **changes))
+
+        yield start

@@ -1,4 +1,4 @@
-"""Sees what happens in a town and holds it against the model. Knows how to do things, not what to do next."""
+"""Performs steps on two services and compares each result with the model."""
 
 import asyncio
 import itertools
@@ -136,7 +136,7 @@ class Witness(RuleBasedStateMachine):
         ticket.registration = told.get("registration", ticket.registration)
         return str(told["outcome"])
 
-    # -- what the model is told ---------------------------------------------------------------------------------
+    # -- changes of the model -----------------------------------------------------------------------------------
 
     def note(self, push: Push, reply: str | None, *, on: Model | None = None) -> None:
         """Tell the model what a push did."""
@@ -161,7 +161,7 @@ class Witness(RuleBasedStateMachine):
         return next(ticket for ticket in self.model.tickets if scene.startswith(ticket))
 
     def _read_question(self, ticket: model.Ticket, reply: str) -> None:
-        """Remember what would answer; whoever is asked again is asked the same."""
+        """Remember what would answer; a repeated scan asks the same question."""
         numbers = tuple(link for link in links_of(reply) if link.isdigit())
         *yes, not_me = [link for link in links_of(reply) if not link.isdigit()]
         assert bool(yes) is (ticket.confirm == model.TAP)
@@ -199,7 +199,7 @@ class Witness(RuleBasedStateMachine):
         return among[-1 - choice % len(among)].id
 
     def last_question(self, contact: Contact) -> model.Ticket | None:
-        """Return what somebody was asked about last, if it is known what would answer."""
+        """Return the question that was last asked of a person, if its answers are known."""
         asked = self.model.asked.get(contact.openid, [])
         ticket = self.model.tickets[asked[0].ticket] if asked else None
         return ticket if ticket and ticket.not_me and (ticket.match or ticket.yes) else None

@@ -1,4 +1,4 @@
-"""Moments that are taken while a test runs, not when it is imported: a slow suite may need long in between."""
+"""Times that are taken while a test runs, not when it is imported: a slow suite may need long in between."""
 
 from datetime import UTC, datetime, timedelta
 

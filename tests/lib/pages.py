@@ -1,4 +1,4 @@
-"""A site as browsers meet it: pages under a policy as strict as any, and a back end that makes tickets."""
+"""A site for browsers: pages under a strict policy, and a back end that makes tickets."""
 
 import json
 from collections.abc import AsyncIterator
@@ -83,7 +83,7 @@ class Site:
         return web.Response(status=303, headers={"Location": self.leads_to})
 
     async def ticket(self, request: web.Request) -> web.Response:
-        """Make a ticket for whoever is signed in: what `ticket-url` points to."""
+        """Make a ticket for the signed-in user: the endpoint of `ticket-url`."""
         body = await request.json()
         self.asked.append(Asked(body, request.headers.get("Cookie", "")))
         wanted = {"purpose": body["purpose"], **self.wanted}

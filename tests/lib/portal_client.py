@@ -48,7 +48,7 @@ class Visit:
         return {**self.cookie, "Sec-Fetch-Site": "same-origin"}
 
     async def call(self, method: str = "GET", path: str = "", **how: Any) -> ClientResponse:
-        """Call a door of the session with its secret as a bearer, unless *how* has other headers."""
+        """Call an endpoint of the session with its secret as a bearer, unless *how* has other headers."""
         how.setdefault("headers", bearer(self.secret))
         return await self.world.call(method, f"/v1/portal-sessions/{self.id}{path}", **how)
 
@@ -105,7 +105,7 @@ async def follow(
 
 
 async def go(world: World, token: str, **headers: str) -> ClientResponse:
-    """Go to a link with *headers* alone, whatever its address is called from outside; go no further."""
+    """Request a link at the service's own address with *headers*, and follow no redirect."""
     return await world.call("GET", f"/portal/open/{token}", headers=headers, allow_redirects=False)
 
 

@@ -28,7 +28,7 @@ async def enter(world: World, page: Page, user_id: str = "42", **fields: Any) ->
 
 
 async def bound(world: World, user_id: str = "42", **fields: Any) -> Person:
-    """Return somebody whose WeChat the site itself has connected."""
+    """Return a person whose WeChat the site itself has bound."""
     person = await world.person()
     page = await world.bind(user_id, **fields)
     await world.scan(person, page)

@@ -1,4 +1,4 @@
-"""Pushes put together by hand, whole or spoilt, and what both stores hold before and after."""
+"""Pushes put together by hand, valid or not, and the content of both stores before and after."""
 
 import sqlite3
 from contextlib import closing
@@ -21,7 +21,7 @@ _TOLD = {"asked_at", "lang", "unionid"}
 
 
 async def snapshot(world: World) -> Snapshot:
-    """Return everything that both stores hold, but for counters, what WeChat told of people, and the record."""
+    """Return the content of both stores without counters, followers' data from WeChat, and the audit log."""
     keys = sorted([key async for key in world.redis.scan_iter("*")])
     held = {key: await world.redis.get(key) for key in keys if not key.startswith("scanbind:l:")}
     with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3")) as sql:
@@ -67,7 +67,7 @@ class Push:
         )
 
     def sealed(self, message: bytes, **about: Any) -> Request:
-        """Return a push that WeChat signed and sealed, whatever is inside."""
+        """Return a push with any content, signed and encrypted as WeChat does."""
         encrypted = Sealer.of(ACCOUNT.aes_key, appid=ACCOUNT.appid).seal(message)
         return self.signed(encrypted, **about)
 

@@ -1,4 +1,4 @@
-"""What stands between browsers and a service: it counts what is asked, and can be as bad as real ones are."""
+"""A proxy between browsers and a service that counts requests and can fail as real proxies do."""
 
 import asyncio
 import ssl
@@ -99,13 +99,13 @@ async def silent(request: web.Request, _: Proxy) -> None:
 
 
 async def no_codes(request: web.Request, _: Proxy) -> None:
-    """Keep whoever wants a code waiting."""
+    """Never answer requests for a code."""
     if request.method == "POST":
         await asyncio.Event().wait()
 
 
 async def too_many(request: web.Request, _: Proxy) -> web.Response | None:
-    """Let nobody have another code for a minute."""
+    """Refuse requests for a code, with `Retry-After` of a minute."""
     if request.method != "POST":
         return None
     headers = {
@@ -127,7 +127,7 @@ async def nothing_held(request: web.Request, proxy: Proxy) -> web.StreamResponse
 
 
 async def cuts_off(request: web.Request, proxy: Proxy) -> web.Response | None:
-    """Refuse streams, and close the connection of whoever wants to be held."""
+    """Refuse event streams, and close the connection of long polls."""
     if "Prefer" in request.headers and request.transport:
         request.transport.close()
         return web.Response()
@@ -135,13 +135,13 @@ async def cuts_off(request: web.Request, proxy: Proxy) -> web.Response | None:
 
 
 async def followers_fail(request: web.Request, _: Proxy) -> web.Response | None:
-    """Answer whoever follows a ticket as a proxy does that has lost its service."""
+    """Answer requests for a status as a proxy does whose service is down."""
     return web.Response(status=502) if request.method == "GET" and request.path.startswith("/v1/tickets") else None
 
 
 @asynccontextmanager
 async def proxy(target: str = "", *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
-    """Run a proxy before *target*, which may be told later; by https, given what to speak *tls* with."""
+    """Run a proxy before *target*, which may be set later; by HTTPS if *tls* is given."""
     with free_port() as sock:
         timeout = ClientTimeout(total=None)
         async with ClientSession(auto_decompress=False, timeout=timeout, cookie_jar=DummyCookieJar()) as http:

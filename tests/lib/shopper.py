@@ -1,4 +1,4 @@
-"""Somebody at the demo shop, with a browser that keeps its cookies."""
+"""A visitor of the demo shop, with a browser that keeps its cookies."""
 
 import re
 from collections.abc import Awaitable, Callable

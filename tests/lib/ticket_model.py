@@ -1,7 +1,7 @@
-"""What must happen to tickets, said once more and independently: plain dictionaries, no store, no message format.
+"""A model of tickets that shares no code with the service: plain dictionaries, no store, no message format.
 
-Each step is told what was really heard (a reply's kind, a status code) and raises Mismatch when that cannot be.
-Where a loss of Redis leaves two things possible, what was heard decides which of them the model goes on with.
+Each step takes what was received (a reply's kind, a status code) and raises Mismatch when that is impossible.
+Where a loss of Redis leaves two outcomes possible, what was received decides which the model continues with.
 """
 
 import re
@@ -52,7 +52,7 @@ class Ticket:
     registration: str | None = None
     registered_to: str | None = None
     erased: bool = False
-    """Its owner has left since it ended: nobody's name stands in it any more."""
+    """Its owner has unsubscribed since it ended, so it stores no openid any more."""
     lost: bool = False
     """Redis was lost since it was made: its state may be gone."""
     hazy: bool = False
@@ -78,7 +78,7 @@ class Ticket:
 
 @dataclass
 class Asked:
-    """A code that somebody scanned, and what it asked; `confirm: none` asks nothing."""
+    """A scanned code and the question it asked; `confirm: none` asks nothing."""
 
     ticket: str
     created: int
@@ -107,7 +107,7 @@ class Model:
     # -- phones -------------------------------------------------------------------------------------------------
 
     def late(self, openid: str, created: int) -> bool:
-        """Tell whether a push comes after its sender has left: then nobody is there to do or hear anything."""
+        """Tell whether a push arrives after its sender unsubscribed, and so has no effect and no reply."""
         return created < self.left.get(openid, 0)
 
     def scan(self, ticket_id: str, openid: str, created: int, *, followed: bool, heard: str | None) -> None:
@@ -136,7 +136,7 @@ class Model:
             ticket.status, ticket.owner, ticket.hazy = "scanned", openid, False
 
     def _newest(self, ticket: Ticket, openid: str, created: int, heard: str | None) -> bool:
-        """Make a scan somebody's newest, which closes their older questions; False if they made a newer one."""
+        """Make a scan the person's newest, which closes older questions; False if there is a newer one."""
         known = self.asked.get(openid, [])
         while known and known[0].doubtful and known[0].created > created and heard != OUT:
             known = known[1:]
@@ -304,7 +304,7 @@ class Model:
     # -- catastrophes -------------------------------------------------------------------------------------------
 
     def leave(self, openid: str, created: int) -> None:
-        """Take note that somebody left an account with `unfollow: erase`; nothing if they came back since."""
+        """Erase a person who unsubscribed (`unfollow: erase`); nothing if they subscribed again since."""
         self.left[openid] = created
         if self.followed.get(openid, 0) > created:
             return
@@ -359,7 +359,7 @@ class Model:
 
 
 def _remembered(asked: list[Asked]) -> list[Asked]:
-    """Keep what may be among somebody's last few scans: those in doubt may not count."""
+    """Keep the scans that may be among a person's last few; uncertain ones may not count."""
     sure = 0
     for place, one in enumerate(asked):
         sure += not one.doubtful

@@ -1,4 +1,4 @@
-"""Https for browsers that ask no questions: a certificate nobody vouches for."""
+"""HTTPS with a self-signed certificate, for browsers that ignore certificate errors."""
 
 import ssl
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
-"""Two services that share one Valkey and one SQLite file, as two processes would, and who pushes to them.
+"""Two services that share one Valkey and one SQLite file, as two processes would, and pushes to them.
 
-Each call goes to the other service in turn. Nothing here knows what must come of it.
+Calls go to the two services in turn. The expected results are not here but in ticket_model.py.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ class Town:
         self.diary.append(f"{self.world.clock():%H:%M:%S.%f} {line}")
 
     async def begin(self) -> list[Contact]:
-        """Forget everything but what is in SQL; return three people whom nobody has met."""
+        """Empty Redis and move past all tickets; return three new people."""
         await self.world.redis.flushall()
         self.world.clock.advance(3600)  # no ticket of an earlier example can be read any more
         self.diary.clear()
@@ -121,7 +121,7 @@ class Town:
         return Push(contact, said, wrap(said, ACCOUNT, now=clock.seconds()))
 
     def scanned(self, contact: Contact, qr_url: str) -> Push:
-        """Return the push of a scan, which makes a follower of whoever is none."""
+        """Return the push of a scan, which makes its person a follower."""
         code = self.world.sandbox.code(qr_url)
         fields = pushes.scan(code) if contact.following else pushes.follow(code)
         contact.following = True
@@ -187,7 +187,7 @@ async def found(redis_url: str, folder: Path, runner: asyncio.Runner) -> Town:
 
 
 def kind_of(reply: str | None) -> str | None:
-    """Tell what a reply says, in whatever language and of whatever site."""
+    """Return the kind of a reply in any language, of any site."""
     if reply is None:
         return None
     return model.QUESTION if "bizmsgmenu" in reply else SAYINGS[reply]

@@ -1,4 +1,4 @@
-"""The widget as a test sees it: what it shows, what it told the page, and what people do about it."""
+"""The widget in a browser: what it shows, its events, and scans of its code."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,13 +30,13 @@ HIDE: Final = """
 
 @dataclass
 class Console:
-    """What the pages of one person complained of: errors logged, exceptions, breaches of their own policy."""
+    """Errors of a context's pages: logged errors, exceptions, violations of their content security policy."""
 
     faults: list[str] = field(default_factory=list)
     expected: tuple[str, ...] = ()
 
     def expect(self, *beginnings: str) -> None:
-        """Let pass what a test provokes: a browser logs every request that fails, however well it is handled."""
+        """Allow errors with these beginnings: a browser logs every failed request, also handled ones."""
         self.expected = beginnings
 
     def watch(self, context: BrowserContext) -> None:

@@ -1,4 +1,4 @@
-"""Base64url: written without padding, and one text only is read as the same bytes."""
+"""Base64url without padding; only one text decodes to given bytes."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What the phone is asked, and what counts as an answer to it."""
+"""Questions to the phone, and the answers that count."""
 
 from collections import Counter
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Nothing a browser or site sends can write into the chat more than its name."""
+"""Text from browsers and sites is cleaned before it is shown in the chat."""
 
 import re
 import unicodedata

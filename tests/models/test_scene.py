@@ -125,7 +125,7 @@ def test_no_character_can_be_left_out_or_added(sample: Sample) -> None:
 
 
 @each
-def test_nobody_elses_key_client_account_or_user_verifies(sample: Sample) -> None:
+def test_a_scene_verifies_for_its_own_key_client_account_and_user_alone(sample: Sample) -> None:
     right = {"client": "shop", "account": "main", "user_id": sample.user_id, "key": KEY}
     wrong = {"client": "club", "account": "second", "user_id": UserId("other"), "key": OTHER_KEY}
     belongs = sample.scene.belongs
@@ -232,7 +232,7 @@ def test_what_does_not_have_our_form_is_not_read(text: str) -> None:
 
 
 @given(st.text(max_size=80))
-def test_nothing_anybody_sends_breaks_the_reader(text: str) -> None:
+def test_no_text_breaks_the_reader(text: str) -> None:
     assert not any(sample.believes(text) for sample in SAMPLES)
     read_ticket(text)
 

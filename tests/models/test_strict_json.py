@@ -1,4 +1,4 @@
-"""JSON that two readers could take differently is refused."""
+"""Ambiguous JSON is refused."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The table of a ticket's life: what it lists happens, what it does not cannot, and SQL's ending wins."""
+"""The transitions of a ticket: the listed ones happen, no others do, and SQL's ending wins."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whose address it is: as browsers read it, or nobody's."""
+"""The origin of an address as browsers read it; none if it is ambiguous."""
 
 import pytest
 from hypothesis import given
@@ -69,12 +69,12 @@ def test_another_scheme_host_or_port_is_another_origin(address: str, origin: str
         "ſhttps://shop.example", "httpſ://shop.example",
     ],
 )  # fmt: skip
-def test_what_might_be_read_differently_is_nobodys(address: str) -> None:
+def test_an_ambiguous_address_has_no_origin(address: str) -> None:
     assert origin_of(address) is None
 
 
 @given(st.text(alphabet="hHtpsS:/\\@.?#%[]\t\n \0aé0", max_size=40))
-def test_whatever_is_written_an_origin_is_plain(text: str) -> None:
+def test_an_origin_is_plain_for_every_text(text: str) -> None:
     for address in (text, f"https://{text}", f"{SHOP}{text}"):
         origin = origin_of(address)
         assert origin is None or not set(origin.partition("://")[2]) & set("/\\@?#% \t\n\0é")

@@ -1,4 +1,4 @@
-"""The sandbox alone: started, announced, stopped."""
+"""The sandbox as a process of its own: start, output, stop."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The camera's door: a screenshot in, the code in it out; closed to other sites' pages."""
+"""The camera endpoint decodes screenshots, and refuses other sites' pages."""
 
 import asyncio
 import io
@@ -182,7 +182,7 @@ async def test_more_pictures_than_there_are_places_for_are_not_even_received(cli
     assert (await look(client, picture()))[0] == 404
 
 
-async def test_a_place_is_given_back_when_whoever_held_it_goes_away(client: TestClient) -> None:
+async def test_a_place_is_free_again_when_its_client_disconnects(client: TestClient) -> None:
     slow, reader = Slow(), client.app[camera_api._READER]
     held = [asyncio.create_task(look(client, slow.body())) for _ in range(camera_api.PLACES)]
     await until(lambda: reader._free == 0)

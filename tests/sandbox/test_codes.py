@@ -95,7 +95,7 @@ def test_codes_have_a_daily_limit() -> None:
     assert book.create(asked("x"), public_url="", now=86_400)
 
 
-def test_a_code_is_found_by_whatever_names_it() -> None:
+def test_a_code_is_found_by_its_id_ticket_or_url() -> None:
     book = CodeBook(ACCOUNT)
     old, new = (book.create(asked("x"), public_url="http://phone.test", now=now) for now in (0, 1))
     image = f"https://mp.weixin.qq.com/cgi-bin/showqrcode?ticket={old.ticket}"

@@ -1,4 +1,4 @@
-"""The control door: the sandbox over HTTP, for its own page and local tools only."""
+"""The control API, for the sandbox's own page and local tools alone."""
 
 from collections.abc import Callable
 from dataclasses import replace

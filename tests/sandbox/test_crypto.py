@@ -1,4 +1,4 @@
-"""Vectors 1 and 2 of wechat-protocol.md 3.5, both ways, and what must not open."""
+"""Vectors 1 and 2 of wechat-protocol.md 3.5 in both directions, and texts that do not decrypt."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What people can do, and the push that follows from each (wechat-protocol.md 3.3, 9)."""
+"""Actions of people and the pushes that follow from them (wechat-protocol.md 3.3, 9)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,7 +75,7 @@ async def test_an_expired_code_pushes_nothing(
     assert len(service.seen) == 1
 
 
-async def test_a_code_can_be_scanned_again_and_by_anyone(
+async def test_a_code_can_be_scanned_again_and_by_other_users(
     plain: Sandbox, service: Any, show: Callable[..., str]
 ) -> None:
     code = show(plain)

@@ -1,4 +1,4 @@
-"""Pushes as they travel: three modes, two formats, and forged ones (wechat-protocol.md 3.2, 3.3)."""
+"""Pushes in three modes and two formats, and forged ones (wechat-protocol.md 3.2, 3.3)."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The phone page: whole, and nothing in it that a strict browser would refuse."""
+"""The phone page is complete and works under a strict policy."""
 
 import re
 from typing import Any
@@ -37,7 +37,7 @@ async def test_the_phone_opens_at_home_and_at_a_codes_address(client: Any, path:
         assert f'data-testid="{test_id}"' in page
 
 
-async def test_whatever_the_page_names_is_there(client: Any) -> None:
+async def test_every_file_that_the_page_names_exists(client: Any) -> None:
     pages = [path.read_text(encoding="utf-8") for path in WEB.iterdir()]
     named = {name for page in pages for name in re.findall(r"/sandbox/web/[\w.]+", page)}
     imported = {f"/sandbox/web/{name}" for page in pages for name in re.findall(r'from "\./([\w.]+)"', page)}

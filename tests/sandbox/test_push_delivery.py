@@ -1,4 +1,4 @@
-"""Three identical deliveries at most, and what the chat shows in the end (wechat-protocol.md 3.4)."""
+"""A push is delivered three times at most, and the chat shows its outcome (wechat-protocol.md 3.4)."""
 
 import asyncio
 from collections.abc import Callable
@@ -117,7 +117,9 @@ async def test_a_redirect_is_no_answer(plain: Sandbox, service: Any) -> None:
     assert plain.deliveries[-1].flaw == "HTTP 302"
 
 
-async def test_a_reply_to_an_unsubscribe_is_a_fault_nobody_sees(plain: Sandbox, service: Any) -> None:
+async def test_a_reply_to_an_unsubscribe_is_a_fault_that_is_not_shown_in_the_chat(
+    plain: Sandbox, service: Any
+) -> None:
     user = await a_follower(plain)
     service.replies("goodbye")
     delivery = await plain.unfollow(user)
@@ -170,7 +172,7 @@ async def test_out_of_order_goes_after_the_next(plain: Sandbox, service: Any) ->
 
 @pytest.mark.parametrize("fault", sorted(FORGERIES))
 @pytest.mark.parametrize("status", [200, 403])
-async def test_a_forgery_is_nobodys_doing(
+async def test_a_forged_push_has_no_effect_in_the_sandbox(
     build: Callable[..., Sandbox], service: Any, fault: Fault, status: int
 ) -> None:
     async with build() as sandbox:

@@ -1,4 +1,4 @@
-"""Codes found in pictures of every kind a visitor may have; what is no picture says so."""
+"""QR codes are found in pictures of every kind, and other files are refused."""
 
 import io
 import json

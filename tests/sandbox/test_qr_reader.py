@@ -1,4 +1,4 @@
-"""A picture made to keep the decoders busy is given up, and nothing of it is left."""
+"""Decoding is stopped in time, and its process ends."""
 
 import asyncio
 import io
@@ -60,7 +60,7 @@ async def test_a_picture_that_takes_too_long_is_given_up_and_the_next_is_read(
     assert await one.read(blank()) == []
 
 
-async def test_a_picture_nobody_waits_for_any_more_is_given_up(wall: bytes, started: Started) -> None:
+async def test_a_cancelled_read_ends_its_decoder(wall: bytes, started: Started) -> None:
     one = QrReader()
     reading = asyncio.create_task(one.read(wall))
     process = await begun(started)

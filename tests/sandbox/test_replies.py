@@ -1,4 +1,4 @@
-"""What WeChat takes as an answer, and why it does not take the rest (wechat-protocol.md 3.4)."""
+"""Replies that WeChat accepts, and why it rejects others (wechat-protocol.md 3.4)."""
 
 from dataclasses import replace
 from typing import Any

@@ -36,7 +36,9 @@ def errcode(tokens: TokenStore, token: object, *, now: float) -> int:
         ({"secret": "f" * 32}, 40001),
     ],
 )
-def test_whoever_asks_wrongly_is_told_how(tokens: TokenStore, change: dict[str, object], expected: int) -> None:
+def test_a_faulty_request_gets_an_explanation(
+    tokens: TokenStore, change: dict[str, object], expected: int
+) -> None:
     for ask in (tokens.classic, tokens.stable):
         with pytest.raises(Refused) as refused:
             ask({**ASKED, **change}, now=0)

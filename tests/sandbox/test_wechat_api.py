@@ -1,4 +1,4 @@
-"""WeChat's HTTP as a service meets it: status 200 always, errors with a rid (wechat-protocol.md 1, 2, 4)."""
+"""WeChat's HTTP API: status 200 always, errors with a rid (wechat-protocol.md 1, 2, 4)."""
 
 import re
 from dataclasses import replace
@@ -149,7 +149,7 @@ async def test_user_info_without_an_open_platform_has_no_unionid(
     assert "unionid" not in await answer(client, "GET", f"user/info?access_token={token}&openid={openid}")
 
 
-async def test_nobodys_openid_is_invalid(client: TestClient, token: str) -> None:
+async def test_an_unknown_openid_is_invalid(client: TestClient, token: str) -> None:
     info = await answer(client, "GET", f"user/info?access_token={token}&openid=oNobody")
     assert info["errcode"] == 40003
 

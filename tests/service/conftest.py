@@ -1,4 +1,4 @@
-"""Real databases for one contract: every test that takes `database` runs on each of them.
+"""SQLite, PostgreSQL and MariaDB: every test that takes `database` runs on each of them.
 
 SQLite is always there. PostgreSQL comes from a package, MariaDB from the machine; either may be given instead
 by its address (POSTGRES_TEST_URL, MARIADB_TEST_URL), whose tables are emptied.
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from migrated import put_migrated
 
 from models.tables.columns import metadata
 from service.bindings.repository import Bindings
@@ -43,6 +44,7 @@ def postgresql() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="scanbind-pg-"))
     try:
         server = pgserver.get_server(folder / "data", cleanup_mode="delete")
+        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();")  # no test cuts the power
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as e:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"PostgreSQL does not start here: {e}")
@@ -128,7 +130,7 @@ async def _execute(url: str, *statements: str) -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database that may hold anything."""
+    """The address of a database with any content."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite3'}"
     address: str = request.getfixturevalue(request.param)
@@ -138,6 +140,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
     """A database with all tables and no rows, which a busy machine may take long to ask."""
+    if url.startswith("sqlite"):
+        put_migrated(Path(url.partition("///")[2]))
     async with connect(url, data_dir=tmp_path, patient=True) as opened:
         yield await _emptied(opened)
 
@@ -162,7 +166,7 @@ KEY = "an encryption key of the tests, long enough"
 
 @pytest.fixture(params=[(), (KEY,)], ids=["clear", "sealed"])
 def identities(request: pytest.FixtureRequest) -> Identities:
-    """Those who are kept in the clear, and those who are sealed: everything must be the same for them."""
+    """Followers stored in the clear, and encrypted; the behaviour must be the same."""
     return Identities(FieldCipher.of(request.param))
 
 
@@ -198,7 +202,7 @@ def requests(database: Database) -> BindRequests:
 
 @pytest.fixture
 def dump(database: Database) -> Any:
-    """Everything that is kept, as text: to look for what must not be there."""
+    """Return the content of all tables as text, to search it for what must not be stored."""
 
     async def read() -> str:
         async with database.read() as connection:

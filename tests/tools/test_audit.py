@@ -1,4 +1,4 @@
-"""A known vulnerability fails, and so does not knowing, unless that was allowed."""
+"""A known vulnerability fails, and so does an unreachable database, unless that was allowed."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_an_unreachable_database_fails_unless_that_is_allowed(packages: list[dic
 @pytest.mark.parametrize(
     ("packages", "named"), [([GOOD, BAD], "CVE-1"), ([GOOD, UNKNOWN], "odd"), ([BAD, UNKNOWN], "CVE-1")]
 )
-def test_a_finding_fails_whatever_is_allowed(packages: list[dict[str, object]], named: str) -> None:
+def test_a_finding_fails_with_and_without_offline_allowed(packages: list[dict[str, object]], named: str) -> None:
     status, lines = verdict(packages, offline_allowed=True)
     assert status == 1
     assert named in lines[0]

@@ -1,4 +1,4 @@
-"""What a module does when it is imported is told from what its functions do later."""
+"""Reads of the clock when a module is imported are told from reads in its functions."""
 
 import subprocess
 import sys

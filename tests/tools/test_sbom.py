@@ -1,4 +1,4 @@
-"""The SBOM names every locked package once, the same way each time, and nothing of the machine it was made on."""
+"""The SBOM names every locked package once, reproducibly, without traces of the machine."""
 
 import json
 import re

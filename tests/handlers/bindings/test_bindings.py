@@ -58,7 +58,7 @@ async def test_a_binding_is_told_whole(world: World) -> None:
     assert binding == {**wanted, "subscribed": True, "last_login_at": None, "consent": None}
 
 
-async def test_nobody_has_an_empty_list(world: World) -> None:
+async def test_an_unknown_user_has_an_empty_list(world: World) -> None:
     told = await (await source(world, "GET", "nobody")).json()
     assert told == {"user_id": "nobody", "bindings": []}
 
@@ -257,14 +257,14 @@ async def test_a_taken_user_and_a_taken_wechat_are_told_apart(world: World) -> N
     assert (await page.until("confirmed"))["outcome"] == "already_bound"
 
 
-async def test_an_id_that_is_no_text_is_nobodys(world: World) -> None:
+async def test_an_id_that_is_not_utf_8_belongs_to_no_user(world: World) -> None:
     await world.bound("%FF")
     assert len(await world.bindings("%25FF")) == 1
     async with world.http.get(URL(f"{world.url}/v1/bindings/%FF", encoded=True), headers=basic()) as response:
         assert (await problem(response, 400, "invalid-request"))["detail"] == "user_id: must be UTF-8"
 
 
-async def test_a_misspelt_account_disconnects_nobody(world: World) -> None:
+async def test_a_misspelt_account_deletes_no_binding(world: World) -> None:
     await world.bound("42")
     told = await problem(await source(world, "DELETE", "42", "?acount=main"), 400, "invalid-request")
     assert "acount" in told["detail"]

@@ -1,4 +1,4 @@
-"""Who may start what: a back end by its password, a page by its origin, and nobody by neither."""
+"""Who may start tickets: a back end with its password, and a page of a listed origin."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ BAD_CREDENTIALS = {
 
 
 @pytest.mark.parametrize("how", BAD_CREDENTIALS)
-async def test_wrong_credentials_are_refused_at_every_door_of_a_site(world: World, how: str) -> None:
+async def test_wrong_credentials_are_refused_at_every_endpoint_of_back_ends(world: World, how: str) -> None:
     doors = [("POST", "/v1/tickets", BIND), *((*source, {}) for source in SITE_DOORS)]
     for method, path, body in doors:
         response = await world.call(method, path, json=body, headers=BAD_CREDENTIALS[how])
@@ -44,7 +44,7 @@ async def test_wrong_credentials_are_refused_at_every_door_of_a_site(world: Worl
     assert world.sandbox.codes() == []
 
 
-async def test_no_credentials_are_refused_at_every_door_of_a_site(world: World) -> None:
+async def test_missing_credentials_are_refused_at_every_endpoint_of_back_ends(world: World) -> None:
     for method, path in SITE_DOORS:
         response = await world.call(method, path, json={}, headers={"Origin": ORIGIN})
         await problem(response, 401, "unauthorized")

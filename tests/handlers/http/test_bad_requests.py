@@ -1,4 +1,4 @@
-"""Requests that are no HTTP, break off or never end: they leave no secret in the log and hold nothing for long."""
+"""Malformed and unfinished requests leave no secret in the log and are ended in time."""
 
 import asyncio
 import json

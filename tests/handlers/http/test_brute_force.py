@@ -179,7 +179,7 @@ async def test_an_unknown_client_is_refused_as_a_known_one_is(make: Any) -> None
     assert told[0] == told[1]
 
 
-async def test_whoever_holds_a_secret_goes_on_beside_a_neighbour_who_guesses(make: Any) -> None:
+async def test_holders_of_a_secret_are_not_refused_beside_guesses_from_the_same_address(make: Any) -> None:
     """Red when `brute_force.counted` runs before every handler, or `auth.bearer` listens to the limits."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page, here, unused = await world.login(), await visit(world), await link(world)
@@ -212,7 +212,7 @@ async def test_who_asks_for_a_ticket_of_theirs_that_is_long_over_closes_nothing(
     assert (await _right(world, at=MALLORY)).status == 200
 
 
-async def test_behind_a_proxy_that_names_nobody_nobody_is_refused_for_another(make: Any) -> None:
+async def test_behind_a_proxy_without_client_addresses_wrong_passwords_are_not_counted(make: Any) -> None:
     """Red when `auth.stranger` counts this machine's own addresses."""
     world = await make(limits={"failures_per_address": 2})
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Which pages may read what: named from configuration, never reflected, and on every answer, errors too."""
+"""CORS headers name configured origins alone, on every response, errors too."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ async def test_no_origin_names_none(two: World) -> None:
     assert readable(await two.call("OPTIONS", "/v1/tickets")) is None
 
 
-async def test_the_doors_of_back_ends_are_closed_to_pages(two: World) -> None:
+async def test_endpoints_of_back_ends_allow_no_cross_origin_reads(two: World) -> None:
     for method, path in (("POST", "/v1/exchange"), ("GET", "/v1/bindings/42"), ("GET", "/readyz")):
         response = await two.call(method, path, headers={**basic(), "Origin": ORIGIN})
         assert not any(name.lower().startswith("access-control") for name in response.headers)

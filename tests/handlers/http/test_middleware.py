@@ -141,7 +141,7 @@ async def test_a_connection_lost_inside_is_a_problem_too(world: World, monkeypat
 
 @pytest.mark.parametrize("path", ["/livez", "/nowhere", "/v1/tickets"])
 @pytest.mark.parametrize("expected", ["hunter2", "100-continue, hunter2", "\udcff"])
-async def test_what_nobody_can_expect_is_a_problem_and_no_fault(
+async def test_an_unknown_expectation_is_a_problem_and_not_a_500(
     world: World, caplog: pytest.LogCaptureFixture, path: str, expected: str
 ) -> None:
     """Red without `only_continue`: aiohttp quotes the header, and answers 500 where it is no text."""

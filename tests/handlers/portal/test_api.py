@@ -249,7 +249,7 @@ async def test_codes_of_the_portal_count_like_those_of_pages(make: Any) -> None:
 # --- disconnecting
 
 
-async def test_an_account_is_disconnected_and_the_history_says_by_which_door(two: World) -> None:
+async def test_an_account_is_disconnected_and_the_history_names_the_portal(two: World) -> None:
     here, person = await visit(two), await two.person()
     for account in ("main", "second"):
         await here.connect(person, await here.bind(account=account))
@@ -263,7 +263,7 @@ async def test_an_account_is_disconnected_and_the_history_says_by_which_door(two
 # --- ending
 
 
-async def test_a_closed_session_is_over_for_everybody_and_the_cookie_is_taken_back(world: World) -> None:
+async def test_a_closed_session_ends_for_all_holders_and_its_cookie_is_deleted(world: World) -> None:
     made = await link(world)
     secret = cookie_of(await follow(world, made)).value
     here = Visit(world, made["token"], secret)
@@ -326,7 +326,7 @@ async def test_only_the_clients_pages_may_read_and_credentials_are_never_allowed
         assert not any("Access-Control-Allow-Credentials" in one.headers for one in answers)
 
 
-async def test_preflights_are_answered_at_every_door_of_a_page_and_no_other(two: World) -> None:
+async def test_preflights_are_answered_at_endpoints_of_pages_alone(two: World) -> None:
     for path in ("", "/open", "/tickets", "/bindings/main"):
         headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
         response = await two.call("OPTIONS", f"/v1/portal-sessions/x{path}", headers=headers)

@@ -91,7 +91,7 @@ async def test_a_used_or_late_link_shows_the_way_back(world: World) -> None:
     assert 'data-testid="portal-return"' not in await (await follow(world, bare)).text()
 
 
-async def test_a_link_of_nobodys_shows_no_way_back(world: World) -> None:
+async def test_an_unknown_link_shows_no_link_back(world: World) -> None:
     made = await link(world, return_url=f"{ORIGIN}/a")
     for token in ("x", "x.y", made["token"][:-1], f"{made['token']}A"):
         response = await world.call("GET", f"/portal/open/{token}", allow_redirects=False)

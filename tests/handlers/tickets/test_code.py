@@ -1,4 +1,4 @@
-"""Where the code of a ticket is, for a page that was given ticket and secret and nothing else."""
+"""The QR code of a ticket, for a page that has only its ticket and secret."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A code is worth one answer, to one client, for one minute."""
+"""A login code is exchanged once, by its client, within a minute."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""How many logins pages may start, and whose address counts."""
+"""Limits of logins that pages start, and the address that is counted."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -58,7 +58,7 @@ async def test_zero_is_no_limit(make: Any) -> None:
     assert {(await start(world)).status for _ in range(40)} == {201}
 
 
-async def test_a_forwarded_address_is_not_believed_from_just_anybody(make: Any) -> None:
+async def test_a_forwarded_address_counts_only_from_a_trusted_proxy(make: Any) -> None:
     world = await make(**limited(1))
     assert (await start(world, "203.0.113.1")).status == 201
     assert (await start(world, "203.0.113.2")).status == 429

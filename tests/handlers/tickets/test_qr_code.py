@@ -1,4 +1,4 @@
-"""The picture of a code: what it says is what WeChat gave, and only for as long as the ticket lives."""
+"""Pictures of the QR code: they contain WeChat's URL, for as long as the ticket lives."""
 
 import re
 import struct
@@ -137,7 +137,7 @@ async def test_a_picture_ends_with_the_ticket(world: World) -> None:
         await problem(await world.call("GET", page.made[name]), 404, "not-found")
 
 
-async def test_a_capability_lets_nobody_follow(world: World) -> None:
+async def test_a_capability_reads_no_status(world: World) -> None:
     page = await world.login()
     capability = page.made["qr_svg"].removeprefix("/v1/qr/").removesuffix(".svg")
     headers = {"Authorization": f"Bearer {capability}"}
@@ -147,7 +147,7 @@ async def test_a_capability_lets_nobody_follow(world: World) -> None:
     assert page.made["secret"] not in page.made["qr_svg"]
 
 
-async def test_a_picture_is_drawn_once_for_whoever_asks_again_and_again(
+async def test_a_picture_is_drawn_once_for_repeated_requests(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `_made` or `_png` keeps nothing: one visitor with one code would keep the service drawing."""

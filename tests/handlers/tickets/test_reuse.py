@@ -1,4 +1,4 @@
-"""A user's session shows one code: the same again while it is fresh, else a new one that ends the old."""
+"""A user's session has one QR code: the same while it is fresh, else a new one that ends the old."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Following a ticket by poll and long poll: who may, what is told, what is not, and for how long."""
+"""The status of a ticket by poll and long poll: access, content and duration."""
 
 import asyncio
 import json

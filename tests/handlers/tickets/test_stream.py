@@ -1,4 +1,4 @@
-"""Following a ticket by stream: every state once, silence filled, and an end after the end."""
+"""The event stream of a ticket: every state once, heartbeats, and an end after the final state."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The record: what is decided is recorded with it, what is noted is written soon, nothing is lost on the way."""
+"""Audit entries are written with the decision they describe or soon after it, and none is lost."""
 
 import asyncio
 import math
@@ -143,12 +143,12 @@ async def test_a_key_is_recorded_when_another_takes_over(audit: AuditLog, record
     ]
 
 
-async def test_whoever_reads_the_record_waits_as_long_as_it_takes(
+async def test_audit_queries_have_no_statement_timeout(
     audit: AuditLog, database: Database, url: str, tmp_path: Path
 ) -> None:
     """Red when `trail.lines` connects without `patient`: a search of millions of lines takes its time."""
     if (dialect := database._engine.dialect.name) not in _LOCKED:
-        pytest.skip("SQLite lets nobody wait for an answer")
+        pytest.skip("SQLite has no lock that readers wait for")
     audit.note(AuditEvent.SCANNED)
     await audit.flush()
     settings = validate({"data_dir": str(tmp_path), "database": {"url": url}, "secret_key": "k" * 40})
@@ -165,7 +165,7 @@ async def test_whoever_reads_the_record_waits_as_long_as_it_takes(
 async def test_a_long_record_does_not_keep_a_service_from_starting(audit: AuditLog, database: Database) -> None:
     """Red when `ix_audit_event_at` is missing: each start then reads the record back to the last rotation."""
     if database._engine.dialect.name != "sqlite":
-        pytest.skip("only SQLite tells its plan in words")
+        pytest.skip("only SQLite returns its query plan as text")
     asked: list[tuple[str, Any]] = []
 
     @sa.event.listens_for(database._engine.sync_engine, "before_cursor_execute")

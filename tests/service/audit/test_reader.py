@@ -1,4 +1,4 @@
-"""What the record says, read by people and by programs."""
+"""Audit entries as text for people and JSON for programs."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What can be recorded again and again is a line at once and one more after its minute; kinds have a limit."""
+"""Repeated events are one entry at once and one more per minute with their number."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What happens when a binding meets another, and when a person leaves: each as it is configured."""
+"""Conflicts of bindings, and unsubscribing, as each is configured."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +58,7 @@ async def test_unfollowing_may_keep_the_binding(make: Make) -> None:
     assert [one["subscribed"] for one in await world.bindings("42")] == [False]
 
 
-async def test_a_second_account_of_the_client_takes_nobody_from_the_first(make: Make) -> None:
+async def test_a_second_account_takes_no_person_bound_in_the_first(make: Make) -> None:
     """Red when `TicketCompletion.confirm` binds without asking for a unionid that was never asked for."""
     world = await make(
         official={"main": ACCOUNT, "second": SECOND},

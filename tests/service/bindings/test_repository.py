@@ -47,7 +47,7 @@ async def test_the_same_binding_again_changes_nothing(binding: Bind, bindings: B
     assert len(await bindings.history("shop", UserId("42"))) == 1
 
 
-async def test_somebody_elses_wechat_is_not_taken(binding: Bind, bindings: Bindings) -> None:
+async def test_a_wechat_bound_to_another_user_is_not_taken(binding: Bind, bindings: Bindings) -> None:
     await binding("42", "oA")
     for policy in (Policy(), REPLACE):
         assert await binding("43", "oA", policy) == Conflict(ConflictReason.WECHAT)

@@ -131,7 +131,7 @@ async def test_a_user_with_another_person_in_another_account_is_taken(
     assert await pairs(bindings, "42") == [("42", "oB")]
 
 
-async def test_a_binding_elsewhere_is_in_nobodys_way_while_a_unionid_is_missing(
+async def test_a_binding_elsewhere_is_no_conflict_while_a_unionid_is_missing(
     binding: Bind, bindings: Bindings, followers: Followers
 ) -> None:
     await known_follower(followers, "main", "oA", "uAnna")

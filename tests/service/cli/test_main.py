@@ -295,7 +295,7 @@ def test_the_sandbox_alone_prints_what_to_configure(tmp_path: Path, run: Run) ->
     assert run("check-config")[0] == 0
 
 
-def test_sealing_says_how_many_are_left_and_fails_while_anybody_is(run: Run, tmp_path: Path) -> None:
+def test_sealing_prints_how_many_rows_are_left_and_fails_while_any_is(run: Run, tmp_path: Path) -> None:
     """A row in the clear beside its sealed self stands for a process that wrote without knowing the key."""
     encrypt = ("keys", "encrypt")
     environ = {"SCANBIND_ENCRYPTION__KEYS": "e" * 32}

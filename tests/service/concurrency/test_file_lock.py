@@ -1,4 +1,4 @@
-"""A lock between processes: one holds it, the others wait as long as they care to."""
+"""A lock between processes: one holds it, others wait up to their timeout."""
 
 import asyncio
 import os

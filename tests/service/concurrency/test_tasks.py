@@ -1,4 +1,4 @@
-"""Tasks are cancelled until they have ended, though a library may swallow a cancellation."""
+"""Tasks are cancelled until they have ended, also when a library swallows a cancellation."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What a variable can hold, as derived from the annotations of a model."""
+"""The JSON shape of each environment variable, derived from the settings' annotations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any

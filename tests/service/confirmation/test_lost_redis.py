@@ -1,4 +1,4 @@
-"""After Redis loses its data, questions are asked again and no ended ticket comes back."""
+"""After Redis loses its data, questions are asked again and ended tickets stay ended."""
 
 import pytest
 from questions import Make, asking, links, scanned

@@ -1,4 +1,4 @@
-"""What the chat says: everything in both languages, and links that say what answers."""
+"""Chat messages in both languages, and the links in them."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A person's newest scan is the only open question, whatever order the pushes arrive in."""
+"""A person's newest scan is the only open question, in every order of arrival."""
 
 import asyncio
 from dataclasses import replace
@@ -25,12 +25,12 @@ async def ask(questions: OpenQuestions, *asked: OpenQuestion, openid: OpenId = A
     return [await questions.open("main", openid, one, until=soon()) for one in asked]
 
 
-async def test_nobody_was_asked_anything_at_first(questions: OpenQuestions) -> None:
+async def test_at_first_no_question_is_open(questions: OpenQuestions) -> None:
     assert await questions.of("main", ANNA) == []
 
 
 @pytest.mark.parametrize("order", list(permutations((ONE, TWO, THREE))))
-async def test_the_newest_scan_is_open_in_whatever_order_they_come(
+async def test_the_newest_scan_is_open_in_every_order_of_arrival(
     questions: OpenQuestions, order: tuple[OpenQuestion, ...]
 ) -> None:
     told = await ask(questions, *order)

@@ -174,7 +174,7 @@ async def test_the_chat_speaks_the_tickets_language_else_the_clients(
     assert ("扫码成功" if ticket == "zh" else speaks) in (said or "")
 
 
-async def test_an_answer_counts_whatever_wechat_tells_of_the_person(make: Make) -> None:
+async def test_an_answer_counts_though_wechat_reports_the_person_unsubscribed(make: Make) -> None:
     world = await asking(make, "choose")
     page, person, _, state = await scanned(world)
     openid, now = OpenId(person.openid(world.sandbox.accounts[0].appid)), world.clock()

@@ -1,4 +1,4 @@
-"""What is sealed opens again where it was put, and nowhere else; what it is found by says nothing of it."""
+"""An encrypted field decrypts only where it was stored, and its lookup hash reveals nothing."""
 
 import base64
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Keys of one ticket or client open nothing of another's; what is derived is never guessed from its neighbour."""
+"""Keys of one ticket or client are useless for another's."""
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -86,7 +86,7 @@ def test_a_secret_that_is_not_exact_opens_nothing(keyring: Keyring, shop: Client
 
 
 @given(given_secret=st.text(st.characters(codec=None), max_size=40))
-def test_whatever_is_sent_as_a_secret_is_only_wrong(given_secret: str) -> None:
+def test_any_text_as_a_secret_is_answered_as_a_wrong_one(given_secret: str) -> None:
     ring = Keyring.derive(("k" * 40,), ["shop"])
     hint = ring.newest("shop").hint
     assert ring.whose(ONE, given_secret) is None

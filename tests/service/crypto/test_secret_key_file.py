@@ -1,4 +1,4 @@
-"""The key that scanbind keeps itself: made once, for its owner alone, and rotated without losing any."""
+"""The generated secret key file: made once, readable by its owner alone, rotated without losing keys."""
 
 import os
 import stat

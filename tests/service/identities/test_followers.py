@@ -94,7 +94,9 @@ async def test_what_wechat_tells_is_kept_and_what_it_does_not_tell_takes_nothing
     )
 
 
-async def test_what_is_learned_late_brings_nobody_back(followers: Followers, erasure: FollowerErasure) -> None:
+async def test_a_late_answer_of_wechat_restores_no_erased_follower(
+    followers: Followers, erasure: FollowerErasure
+) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.ZH, now=LATER)

@@ -104,7 +104,7 @@ def town(database: Database, url: str, tmp_path: Path) -> Town:
     return Town(database, url, tmp_path)
 
 
-async def test_encrypting_seals_everybody_and_says_how_many(
+async def test_encrypting_seals_every_follower_and_returns_their_number(
     town: Town, dump: Callable[[], Awaitable[str]]
 ) -> None:
     clear, keyed = town.process(), town.process(NEW)
@@ -130,7 +130,7 @@ async def test_more_people_than_fit_one_transaction_are_all_sealed(
     assert await town.encrypt(NEW) == "8 people sealed, 0 left"
 
 
-async def test_a_changed_key_may_be_removed_once_everybody_is_under_the_new_one(town: Town) -> None:
+async def test_an_old_key_may_be_removed_once_every_row_is_under_the_new_one(town: Town) -> None:
     await town.process(OLD).confirm(ANNA, "42")
     await town.process(OLD).learned(ANNA, "uAnna")
     assert await town.encrypt(NEW, OLD) == "1 people sealed, 0 left"
@@ -155,7 +155,7 @@ async def test_without_a_key_that_rows_are_sealed_with_nothing_starts(town: Town
         pass
 
 
-async def test_a_row_that_was_changed_is_given_to_nobody(town: Town) -> None:
+async def test_a_tampered_row_is_not_returned(town: Town) -> None:
     process = town.process(NEW)
     await process.confirm(ANNA, "42")
     await process.confirm(BEN, "43")
@@ -224,7 +224,7 @@ PAIRS = pytest.mark.parametrize(
 
 
 @PAIRS
-async def test_two_processes_that_meet_somebody_new_at_once_make_one_follower(
+async def test_two_processes_that_add_one_person_at_once_make_one_follower(
     town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> None:
     """Red when `Identities.add` inserts under its newest key at once, or does not look for other forms then."""
@@ -236,7 +236,7 @@ async def test_two_processes_that_meet_somebody_new_at_once_make_one_follower(
 
 
 @PAIRS
-async def test_keys_change_under_load_and_nobody_is_lost_doubled_or_mistaken(
+async def test_keys_change_under_load_and_no_follower_is_lost_duplicated_or_mixed_up(
     town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]], dump: Callable[[], Awaitable[str]]
 ) -> None:
     """Red when `Identities.them` asks for the newest form alone."""

@@ -1,4 +1,4 @@
-"""Log lines as an operator's collector will read them."""
+"""Log lines as JSON for log collectors."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a database says of a row that it refuses quotes the row: no log may repeat it."""
+"""Errors of databases that quote a refused row are not logged with the row."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""A link opens once, on every database, and proves nothing but itself."""
+"""Portal links and sessions in SQL: a link opens once, on every database."""
 
 import asyncio
 from collections.abc import Callable
@@ -129,7 +129,7 @@ async def test_a_closed_session_is_over_and_closing_it_again_is_harmless(
     assert await entered(portal, stays.session.id, stays.secret)
 
 
-async def test_a_session_that_nobody_opened_cannot_be_entered(portal: PortalSessions, time: Time) -> None:
+async def test_an_unopened_session_cannot_be_entered(portal: PortalSessions, time: Time) -> None:
     link = await portal.start("shop", USER)
     proof = link.token.partition(".")[2]
     secrets = ["", proof, link.token, KEYRING.newest("shop").portal_secret(link.session.id, time.now)]

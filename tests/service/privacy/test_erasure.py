@@ -1,4 +1,4 @@
-"""Who is forgotten is in no table, on every database, sealed or in the clear; all others stay."""
+"""Erased people and users are in no table of any database; all others stay."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -168,7 +168,7 @@ async def test_forgetting_again_finds_nothing(forget: Forget) -> None:
 
 
 @pytest.mark.usefixtures("settled")
-async def test_a_registration_of_a_forgotten_user_binds_nobody(
+async def test_a_registration_of_an_erased_user_makes_no_binding(
     forget: Forget, database: Database, decisions: TicketDecisions, bindings: Bindings, identities: Identities
 ) -> None:
     """Red when the ending of a registration keeps its person."""
@@ -184,7 +184,7 @@ async def test_a_registration_of_a_forgotten_user_binds_nobody(
     assert await bindings.of_user("shop", new) == []
 
 
-async def test_binding_and_forgetting_at_once_leave_nobody_half(
+async def test_binding_and_erasing_at_once_leave_all_or_nothing(
     forget: Forget, database: Database, identities: Identities, followers: Followers
 ) -> None:
     """Red when `forget_person` ends the bindings before it takes the person's row."""

@@ -139,7 +139,7 @@ async def test_who_leaves_is_in_no_store(town: Town) -> None:
     assert await town.world.bindings(USER) == []
 
 
-async def test_a_code_that_whoever_left_had_scanned_is_nobodys_again(make: Make) -> None:
+async def test_a_code_scanned_before_unsubscribing_has_no_owner_afterwards(make: Make) -> None:
     """Red when `forget` leaves the status."""
     world: World = await make(clients={"shop": client("shop", confirm="match")})
     page, person = await world.login(), await world.person()
@@ -285,7 +285,7 @@ async def test_a_code_that_was_open_cannot_bring_an_erased_user_back(make: Make,
     assert (await page.poll())["status"] == "cancelled"
 
 
-async def test_somebody_bound_to_another_user_as_well_stays(make: Make, command: Any) -> None:
+async def test_a_person_bound_to_another_user_as_well_is_kept(make: Make, command: Any) -> None:
     """Red when `forget_user` does not look for other bindings."""
     world: World = await make()
     person = await world.bound(USER)

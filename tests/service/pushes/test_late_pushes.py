@@ -40,7 +40,7 @@ async def test_a_late_unsubscribe_does_not_erase_who_came_back(world: World) -> 
     assert len(await world.bindings("42")) == 1
 
 
-async def test_a_late_scan_binds_nobody_who_has_left(world: World) -> None:
+async def test_a_late_scan_binds_no_person_who_unsubscribed(world: World) -> None:
     """Red when `recall` does not ask who has left."""
     page, person = await world.bind("42"), await world.person()
     scan = await held_back(world, lambda **how: world.sandbox.scan(person, page.made["qr_url"], **how))
@@ -58,7 +58,7 @@ async def asked(make: Make) -> tuple[World, Page, Person, str]:
     return world, page, person, (await page.poll())["match"]
 
 
-async def test_a_late_answer_binds_nobody_who_has_left(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_late_answer_binds_no_person_who_unsubscribed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `TicketDecisions.confirm` makes a person anew who is not here."""
 
     async def lost(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""A push that comes again is known for as long as it would be let in, under keys that name nobody."""
+"""Replies are kept for redeliveries, for as long as pushes are accepted, under keys without openids."""
 
 import pytest
 from redis.asyncio import Redis

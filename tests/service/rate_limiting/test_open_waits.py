@@ -1,4 +1,4 @@
-"""So many may wait; whoever has gone makes room, and whoever is there stays."""
+"""The limit of waiting requests: a disconnect frees a place, and waiting ones keep theirs."""
 
 import asyncio
 from contextlib import ExitStack, suppress
@@ -68,7 +68,7 @@ def test_the_process_has_so_many_in_all() -> None:
     assert refused(waiting, THERE) == ""
 
 
-async def test_who_has_gone_waits_no_longer_and_nobody_else_is_sent_away() -> None:
+async def test_a_client_that_disconnected_frees_its_place_and_no_other() -> None:
     waiting = WaitLimiter(per_address=2, in_all=2)
 
     async def wait(browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""WeChat's codes of a day: counted before they are asked for, and the last are for binds."""
+"""WeChat's daily quota of QR codes: counted before each call, with the last ones kept for binds."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -74,7 +74,7 @@ async def test_a_client_has_its_share_from_all_addresses(limits: Make) -> None:
     assert await starts(mine, 5, client="club") == 3
 
 
-async def test_whoever_is_over_costs_others_nothing(limits: Make) -> None:
+async def test_requests_over_a_limit_do_not_count_against_others(limits: Make) -> None:
     """What one address is refused does not count against the client it asked for."""
     mine = limits(per_address=2, per_client=4)
     assert await starts(mine, 10) == 2
@@ -138,7 +138,7 @@ async def test_without_redis_nothing_can_be_counted() -> None:
             await RateLimits(nowhere, allowed(per_address=1)).page_starts(client="shop", address="203.0.113.7")
 
 
-async def test_whoever_has_a_whole_48_has_so_many_times_as_much_and_no_more(limits: Make) -> None:
+async def test_a_whole_48_has_sixteen_times_the_limit(limits: Make) -> None:
     mine = limits(per_address=2)
     told = [await starts(mine, 2, address=f"2001:db8:1:{subnet:x}::1") for subnet in range(20)]
     assert told == [2] * 16 + [0] * 4
@@ -185,7 +185,7 @@ async def test_no_counter_names_a_person(limits: Make, redis: Redis) -> None:
     assert pseudonym(openid) in key
 
 
-async def test_whoever_guessed_too_often_is_not_listened_to_until_the_minute_is_over(
+async def test_after_too_many_guesses_an_address_is_refused_until_the_next_minute(
     limits: Make, clock: Callable[[float], None]
 ) -> None:
     mine, mallory = limits(failures_per_address=3), "203.0.113.66"

@@ -1,4 +1,4 @@
-"""One record that cannot be digested must not end what runs beside the server for everybody."""
+"""Background work continues after a message or row that it cannot process."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ from service.wechat import transport
 from service.wechat.api import UserInfo
 
 
-async def test_a_message_that_nobody_understands_does_not_end_the_feed(world: World) -> None:
+async def test_an_unreadable_message_does_not_end_the_feed(world: World) -> None:
     """Red when `Feed._take` lets errors out."""
     page, person = await world.login(), await world.person()
     heard = world.app[FEED].connected

@@ -1,4 +1,4 @@
-"""One address holds so many connections, and those it has stay; a proxy's visitors are not counted as one."""
+"""The limit of connections per address, and trusted proxies without one."""
 
 import asyncio
 import gc

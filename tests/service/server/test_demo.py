@@ -1,4 +1,4 @@
-"""Which addresses the demo gives out, on this machine and on the local network."""
+"""The addresses that the demo prints, on this machine and on the local network."""
 
 import socket
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_whoever_lets_the_network_in_is_told(shared: bool) -> None:
+def test_listening_on_the_network_is_announced(shared: bool) -> None:
     where = Demo(shop="http://a", phone="http://b", service="http://c", shared=shared)
     assert ("Every machine on this network" in _announcement(where)) is shared
 

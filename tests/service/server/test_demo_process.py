@@ -1,4 +1,4 @@
-"""The demo as a real process, over HTTP alone: bind, log in, register, disconnect."""
+"""The demo as a process, over HTTP alone: bind, log in, register, disconnect."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""This machine's address as others on the network know it."""
+"""This machine's address on the local network."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The whole service on each database: what a person does, from the first scan to the last."""
+"""The whole service on each database: bind, log in, register, disconnect."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

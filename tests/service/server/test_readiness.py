@@ -1,4 +1,4 @@
-"""What `/readyz` tries of a database: a write that reaches the disk and leaves nothing."""
+"""Readiness of a database: a write that reaches the disk and leaves no row."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is over is thrown away, hour by hour, whatever goes wrong with one of it."""
+"""Rows past their retention are deleted every hour, also after a failure."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Silent and slow browsers are let go: they cannot fill the service by waiting longer than it does."""
+"""Silent and slow connections are closed."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Each step of a stop has its share of the time, and nothing but its share."""
+"""Each step of a stop has a share of the time."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Compare-and-swap over a real Valkey: what it holds lives for a time, whatever hour either side has."""
+"""Compare-and-swap over a real Valkey: values expire, for every clock on either side."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 

@@ -1,4 +1,4 @@
-"""Transactions on each database, and what its failures look like from outside."""
+"""Transactions on each database, and their failures."""
 
 import asyncio
 import socket
@@ -115,7 +115,7 @@ async def test_a_naive_instant_is_refused(database: Database) -> None:
 @pytest.mark.parametrize("in_savepoint", [False, True])
 async def test_two_who_lock_each_other_out_both_finish(database: Database, in_savepoint: bool) -> None:
     if _dialect(database) == "sqlite":
-        pytest.skip("SQLite has one writer at a time: nothing can lock crosswise")
+        pytest.skip("SQLite has one writer at a time: no deadlock is possible")
     async with database.write() as connection:
         await connection.execute(sa.insert(followers), [ANNA, BEN])
     met = asyncio.Barrier(2)

@@ -1,4 +1,4 @@
-"""The service's own Valkey: kept, restarted, ended, and never somebody else's."""
+"""The embedded Valkey: start, restart after a death, stop, and locks between processes."""
 
 import asyncio
 import contextlib
@@ -151,10 +151,15 @@ async def test_odd_characters_in_the_folder_do_no_harm(tmp_path: Path) -> None:
         assert await redis.ping()
 
 
-async def test_a_long_path_falls_back_to_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = tmp_path / "t"
-    short.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(short))
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Use a temporary folder whose path leaves room for a socket's, as `tmp_path` need not."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+async def test_a_long_path_falls_back_to_a_private_folder(tmp_path: Path, short: Path) -> None:
     data_dir = tmp_path / ("long" * 25)
     async with embedded_valkey.valkey(data_dir) as url, client(url) as redis:
         assert await redis.ping()
@@ -163,12 +168,7 @@ async def test_a_long_path_falls_back_to_a_private_folder(tmp_path: Path, monkey
         assert url == f"unix://{folder}/valkey.sock"
 
 
-async def test_a_temporary_folder_open_to_others_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    short = tmp_path / "t"
-    short.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(short))
+async def test_a_temporary_folder_open_to_others_is_refused(tmp_path: Path, short: Path) -> None:
     data_dir = tmp_path / ("long" * 25)
     async with embedded_valkey.valkey(data_dir):
         [folder] = short.iterdir()

@@ -1,4 +1,4 @@
-"""A database that takes statements and answers none."""
+"""A database that accepts statements and answers none."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A commit whose answer was lost: what became of it is found out before anything is answered."""
+"""A commit whose answer was lost is looked up before the request is answered."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ async def count_one(connection: AsyncConnection) -> int:
 @pytest.mark.parametrize(
     "cuts", [[Cut.AFTER], [Cut.BEFORE], [Cut.BEFORE, Cut.BEFORE, Cut.AFTER]], ids=["after", "before", "thrice"]
 )
-async def test_work_is_done_once_and_gives_its_result_whatever_is_lost_around_its_commit(
+async def test_work_is_done_once_when_an_answer_around_its_commit_is_lost(
     database: Database, proxy: DatabaseProxy, cuts: list[Cut]
 ) -> None:
     """Red when `once` leaves no mark (2 for 1), and when `_Retries` never has an unsettled commit (no answer)."""
@@ -141,7 +141,9 @@ async def test_a_call_is_answered_as_if_nothing_had_been_lost(
 
 @pytest.mark.parametrize("cut", [Cut.AFTER, Cut.BEFORE], ids=["after", "before"])
 @pytest.mark.usefixtures("database")
-async def test_a_scan_binds_whatever_is_lost_around_its_commit(proxy: DatabaseProxy, make: Any, cut: Cut) -> None:
+async def test_a_scan_binds_when_an_answer_around_its_commit_is_lost(
+    proxy: DatabaseProxy, make: Any, cut: Cut
+) -> None:
     world: World = await make(database_url=proxy.url)
     person, page = await world.person(), await world.bind("42")
     await world.app[AUDIT].flush()

@@ -1,4 +1,4 @@
-"""The steps lead to the very tables that the code works with, on each database."""
+"""Migrations lead to the tables that the code works with, on each database."""
 
 import asyncio
 from pathlib import Path

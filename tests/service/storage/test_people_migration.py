@@ -1,4 +1,4 @@
-"""What older tables held stands in the new ones, and again in the older ones: nobody is lost or mistaken."""
+"""The migration to the followers table keeps every row, forwards and backwards."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -101,7 +101,7 @@ def _as_kept(row: dict[str, Any], database: Database) -> dict[str, Any]:
     return {name: value.encode() if isinstance(value, str) else value for name, value in row.items()}
 
 
-async def test_everybody_whom_any_table_names_is_one_follower(older: Database) -> None:
+async def test_each_person_named_in_any_table_becomes_one_follower(older: Database) -> None:
     await older.upgrade()
     followers = Followers(older, EVERYBODY)
     assert await followers.get("main", ANNA) == Follower("main", ANNA, False, "uAnna", Lang.EN, asked_at=NOW)
@@ -131,9 +131,7 @@ async def test_bindings_endings_and_history_name_whom_they_named(older: Database
     assert await endings.of(TicketId("tb")) == Ending(TicketId("tb"), status=Status.CANCELLED, **given)
 
 
-async def test_who_was_there_before_is_erased_like_anybody(
-    older: Database, dump: Callable[[], Awaitable[str]]
-) -> None:
+async def test_a_migrated_follower_can_be_erased(older: Database, dump: Callable[[], Awaitable[str]]) -> None:
     await older.upgrade()
     for openid in (ANNA, BEN, CARL):
         await FollowerErasure(older, EVERYBODY).unfollowed("main", openid, at=NOW, erase=True, now=LATER)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
@@ -13,6 +14,7 @@ from models.audit import AuditEntry, AuditEvent
 from models.tables.audit import audit as log
 from models.tables.columns import to_millisecond
 from service.audit.log import AuditLog, write_entries
+from service.storage import purge
 from service.storage.database import Database, connect
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
@@ -28,25 +30,31 @@ async def doubled(database: Database, line: AuditEntry, *, times: int) -> int:
     return int(2**times)
 
 
-async def test_one_purge_deletes_all_that_is_old_however_much(database: Database) -> None:
+async def test_one_purge_deletes_all_that_is_old_however_much(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Red when `purge` ends after so many batches: what a flood has written would stay for weeks."""
     many = await doubled(
-        database, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=17
+        database, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=11
     )
     audit = AuditLog(database, clock=lambda: NOW)
     audit.note(AuditEvent.SCANNED)
     await audit.flush()
-    assert many > 100_000
+    monkeypatch.setattr(purge, "_BATCH", 8)
+    assert many > 250 * 8
     assert await audit.purge(NOW - timedelta(days=190)) == many
     async with database.read() as connection:
         assert (await connection.scalars(sa.select(log.c.event))).all() == ["scanned"]
 
 
-async def test_others_write_to_sqlite_while_much_is_purged(tmp_path: Path) -> None:
+async def test_others_write_to_sqlite_while_much_is_purged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Red when `purge` deletes all in one transaction: SQLite has one writer, and the others give up waiting."""
+    monkeypatch.setattr(purge, "_BATCH", 64)
     async with connect("embedded", data_dir=tmp_path) as here, connect("embedded", data_dir=tmp_path) as there:
         many = await doubled(
-            here, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=18
+            here, AuditEntry(NOW - timedelta(days=200), AuditEvent.EXCHANGE_REFUSED, "shop"), times=15
         )
         purging = asyncio.create_task(AuditLog(here, clock=lambda: NOW).purge(NOW - timedelta(days=190)))
         for number in range(20):
@@ -55,7 +63,7 @@ async def test_others_write_to_sqlite_while_much_is_purged(tmp_path: Path) -> No
                     await write_entries(connection, AuditEntry(NOW, AuditEvent.SCANNED, detail=str(number)))
         assert not purging.done(), "it is not through when forty others have written"
         assert await purging == many
-        assert many > 250_000
+        assert many > 500 * 64
 
 
 async def test_a_purge_leaves_half_of_the_time_to_others(database: Database) -> None:

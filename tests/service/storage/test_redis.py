@@ -1,4 +1,4 @@
-"""Every shape of Redis the configuration names, each a real one: the main job must run on it."""
+"""Each kind of Redis in the configuration: the main job runs on a real one."""
 
 import asyncio
 import gc
@@ -106,7 +106,7 @@ async def test_one_server_over_tcp_serves_the_main_job(tmp_path: Path) -> None:
         await main_job(f"redis://127.0.0.1:{number}/2", tmp_path)
 
 
-async def test_nobody_there_is_one_kind_of_error() -> None:
+async def test_an_unreachable_redis_is_one_kind_of_error() -> None:
     for url in ("redis://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/there", "redis+cluster://127.0.0.1:1"):
         async with connect(url) as client:
             with pytest.raises(StoreUnavailable):

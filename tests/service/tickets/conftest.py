@@ -15,7 +15,7 @@ from service.tickets.decisions import TicketDecisions
 
 @pytest.fixture
 def confirm(decisions: TicketDecisions, followers: Followers) -> Confirm:
-    """Confirm as somebody who follows, as everybody does who scans."""
+    """Confirm as a follower of the account, which every person who scans is."""
 
     async def run(what: Claim, openid: OpenId = ANNA, policy: Policy | None = None, now: datetime = NOW) -> Ending:
         await followers.seen(what.account, openid, at=NOW)

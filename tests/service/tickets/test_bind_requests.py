@@ -1,4 +1,4 @@
-"""The bind tickets a site asked for, and which of them may still be answered."""
+"""Bind requests of sites, and which of them can still be answered."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

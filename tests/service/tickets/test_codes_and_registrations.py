@@ -73,7 +73,7 @@ async def test_only_logins_have_codes(decisions: TicketDecisions, confirm: Confi
         assert await decisions.redeem(TicketId(ticket), answered_after=BEFORE, now=NOW) is None
 
 
-async def test_a_login_whose_binding_ended_since_lets_nobody_in(
+async def test_a_login_whose_binding_ended_since_is_not_redeemed(
     decisions: TicketDecisions, bindings: Bindings, confirm: Confirm
 ) -> None:
     await bound(confirm)
@@ -84,7 +84,7 @@ async def test_a_login_whose_binding_ended_since_lets_nobody_in(
     assert await decisions.redeem(ticket, answered_after=BEFORE, now=NOW) is None  # used up all the same
 
 
-async def test_a_login_whose_wechat_went_to_another_lets_nobody_in(
+async def test_a_login_whose_wechat_was_bound_to_another_user_since_is_not_redeemed(
     decisions: TicketDecisions, confirm: Confirm
 ) -> None:
     await bound(confirm)
@@ -132,7 +132,7 @@ async def test_a_registration_serves_one_user(
     assert await register(decisions, ticket, user_id=UserId("43")) is None
 
 
-async def test_a_registration_whose_wechat_went_to_another_serves_nobody(
+async def test_a_registration_whose_wechat_was_bound_to_another_user_since_is_refused(
     decisions: TicketDecisions, confirm: Confirm
 ) -> None:
     ticket = await redeemed(decisions, confirm)
@@ -182,7 +182,7 @@ async def test_a_registration_never_takes_a_wechat_from_another(
     assert [it.openid for it in await bindings.of_user("shop", UserId("43"))] == [ANNA]
 
 
-async def test_what_is_no_redeemed_registration_registers_nobody(
+async def test_only_a_redeemed_registration_registers(
     decisions: TicketDecisions, bindings: Bindings, confirm: Confirm
 ) -> None:
     unused = (await confirm(claim("t1"))).ticket

@@ -47,7 +47,7 @@ async def test_a_refusal_stands_as_it_was_given(
     assert await endings.of(refused.ticket) == stands
 
 
-async def test_a_refusal_by_somebody_who_was_erased_names_nobody(
+async def test_a_refusal_by_an_erased_follower_stores_no_openid(
     endings: Endings, decisions: TicketDecisions
 ) -> None:
     refused = cancelled(status=Status.REJECTED, reason=Reason.DECLINED, openid=ANNA, account="main")
@@ -72,7 +72,7 @@ async def test_tickets_that_differ_in_case_are_two(endings: Endings, decisions: 
 # --- confirming
 
 
-async def test_a_login_of_somebody_unknown_ends_in_a_registration(endings: Endings, confirm: Confirm) -> None:
+async def test_a_login_of_an_unbound_person_ends_in_a_registration(endings: Endings, confirm: Confirm) -> None:
     ending = await confirm(claim())
     assert ending == Ending(
         ticket=TicketId("t1"),
@@ -98,13 +98,13 @@ async def test_a_bind_binds(endings: Endings, bindings: Bindings, confirm: Confi
     assert (made.openid, made.bound_at) == (ANNA, KEPT)
 
 
-async def test_a_login_of_somebody_bound_names_their_user(confirm: Confirm) -> None:
+async def test_a_login_of_a_bound_person_names_their_user(confirm: Confirm) -> None:
     await bound(confirm)
     ending = await confirm(claim())
     assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, "42")
 
 
-async def test_another_clients_binding_lets_nobody_in(confirm: Confirm) -> None:
+async def test_another_clients_binding_is_no_login(confirm: Confirm) -> None:
     await bound(confirm)
     assert (await confirm(claim(client="forum"))).outcome is Outcome.REGISTER
 
@@ -158,7 +158,7 @@ async def test_an_answer_again_gives_the_same_ending_and_binds_nothing_twice(
     assert len(await bindings.history("shop", USER)) == 1
 
 
-async def test_an_answer_to_a_cancelled_ticket_binds_nobody(
+async def test_an_answer_to_a_cancelled_ticket_makes_no_binding(
     decisions: TicketDecisions, bindings: Bindings, confirm: Confirm
 ) -> None:
     stands = await decisions.close(cancelled())
@@ -167,7 +167,7 @@ async def test_an_answer_to_a_cancelled_ticket_binds_nobody(
     assert await bindings.history("shop", USER) == []
 
 
-async def test_an_answer_to_a_cancelled_ticket_replaces_nobodys_binding(
+async def test_an_answer_to_a_cancelled_ticket_replaces_no_binding(
     decisions: TicketDecisions, bindings: Bindings, confirm: Confirm
 ) -> None:
     await bound(confirm)
@@ -226,7 +226,7 @@ async def test_two_users_with_one_wechat_at_once_one_is_rejected(bindings: Bindi
 # --- leaving
 
 
-async def test_whoever_leaves_while_they_are_bound_is_not_left_bound(
+async def test_unsubscribing_while_a_bind_is_confirmed_leaves_no_binding(
     decisions: TicketDecisions, followers: Followers, bindings: Bindings, erasure: FollowerErasure
 ) -> None:
     for number in range(6):
@@ -240,7 +240,7 @@ async def test_whoever_leaves_while_they_are_bound_is_not_left_bound(
         assert await bindings.of_user("shop", user) == []
 
 
-async def test_whoever_leaves_while_their_code_is_used_makes_nobody_wait_for_each_other(
+async def test_unsubscribing_while_a_code_is_redeemed_does_not_deadlock(
     database: Database,
     decisions: TicketDecisions,
     followers: Followers,
@@ -265,7 +265,7 @@ async def test_whoever_leaves_while_their_code_is_used_makes_nobody_wait_for_eac
     assert not faults, "a deadlock, from which a database takes a second to escape"
 
 
-async def test_whoever_has_left_confirms_and_registers_nothing(
+async def test_a_follower_who_unsubscribed_confirms_and_registers_nothing(
     endings: Endings, decisions: TicketDecisions, followers: Followers, confirm: Confirm, erasure: FollowerErasure
 ) -> None:
     ticket = await redeemed(decisions, confirm)

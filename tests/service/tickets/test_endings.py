@@ -1,4 +1,4 @@
-"""The repository of endings: what is read back, page by page, and what a purge takes."""
+"""Endings in SQL: reading, pages and purge."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who waits is told, whatever happens to the one connection; memory is small and never believed for long."""
+"""Waiting requests are woken by changes, also after the Redis connection was lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -77,7 +77,7 @@ async def cut_off(redis: Redis) -> None:
     assert await redis.client_kill_filter(_type="pubsub") == 1
 
 
-async def test_a_change_wakes_whoever_waits_and_is_known_at_once(feed: Feed, store: TicketStore) -> None:
+async def test_a_change_wakes_waiting_requests_and_is_readable_at_once(feed: Feed, store: TicketStore) -> None:
     made = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
     feed.learn(made)  # or its own publication may come after and wake, too
     task = await waiting(feed, made)
@@ -87,7 +87,7 @@ async def test_a_change_wakes_whoever_waits_and_is_known_at_once(feed: Feed, sto
     assert feed.waiting == 0
 
 
-async def test_a_change_of_another_ticket_wakes_nobody(feed: Feed, store: TicketStore) -> None:
+async def test_a_change_of_another_ticket_wakes_no_request(feed: Feed, store: TicketStore) -> None:
     task = await waiting(feed, ONE)
     other = await waiting(feed, replace(ONE, id=TicketId("other")))
     await scanned(store, replace(ONE, id=TicketId("other")))
@@ -104,7 +104,7 @@ async def test_a_change_between_reading_and_waiting_is_not_missed(feed: Feed, st
     assert await woken(asyncio.create_task(feed.wait(read, seconds=LONG)))
 
 
-async def test_nobody_waits_longer_than_asked(feed: Feed) -> None:
+async def test_a_wait_ends_at_its_timeout(feed: Feed) -> None:
     assert await woken(await waiting(feed, ONE, seconds=0.05))
     assert feed.waiting == 0
 
@@ -126,7 +126,7 @@ async def test_who_goes_leaves_nothing_behind(feed: Feed) -> None:
     assert feed._waiting == {}
 
 
-async def test_a_ticket_nobody_asks_for_is_not_remembered(feed: Feed, store: TicketStore) -> None:
+async def test_a_ticket_without_waiting_requests_is_not_kept_in_memory(feed: Feed, store: TicketStore) -> None:
     task = await waiting(feed, ONE)
     await scanned(store, replace(ONE, id=TicketId("other")))
     await scanned(store, ONE)
@@ -141,7 +141,9 @@ async def test_an_older_state_never_replaces_a_newer(feed: Feed) -> None:
     assert feed.known(ONE.id) == newer
 
 
-async def test_a_lost_connection_wakes_everybody_and_forgets(feed: Feed, store: TicketStore, redis: Redis) -> None:
+async def test_a_lost_connection_wakes_all_requests_and_empties_the_memory(
+    feed: Feed, store: TicketStore, redis: Redis
+) -> None:
     made = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
     feed.learn(made)
     tasks = [await waiting(feed, made), await waiting(feed, replace(ONE, id=TicketId("other")))]
@@ -210,7 +212,7 @@ async def test_memory_is_bounded_and_the_oldest_goes_first(feed: Feed, monkeypat
     assert feed.known(many[16].id) is None
 
 
-async def test_closing_lets_everybody_go_for_good(feed: Feed) -> None:
+async def test_closing_ends_all_waits_for_good(feed: Feed) -> None:
     tasks = [await waiting(feed, ONE), await waiting(feed, replace(ONE, id=TicketId("other")))]
     feed.close()
     assert await woken(*tasks)

@@ -1,4 +1,4 @@
-"""Tickets in a real Redis: each change swaps exactly what was seen, and everybody is told of it."""
+"""Tickets in Redis: each change is a compare-and-swap and is published."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The vectors of wechat-protocol.md 3.5, wechatpy as the other side, and every way to be malformed."""
+"""The vectors of wechat-protocol.md 3.5, wechatpy as the other side, and malformed envelopes."""
 
 import base64
 import struct

@@ -1,4 +1,4 @@
-"""Bytes to events: what WeChat sends, what it was seen to send, and what nobody should."""
+"""Bytes of pushes become events; malformed ones are refused."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The official encrypted answer, byte for byte."""
+"""The documented encrypted reply, byte for byte."""
 
 import json
 from collections.abc import Callable

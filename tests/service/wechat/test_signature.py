@@ -1,4 +1,4 @@
-"""The signatures of real deliveries, and what must not pass for one."""
+"""Signatures of real deliveries, and wrong ones."""
 
 from collections.abc import Callable
 from typing import Any

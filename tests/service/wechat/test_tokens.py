@@ -1,4 +1,4 @@
-"""One token for everybody, over a real Valkey."""
+"""One access token for all processes, over a real Valkey."""
 
 import asyncio
 import logging
