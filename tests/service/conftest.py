@@ -75,7 +75,8 @@ def mariadb() -> Iterator[str]:
 class _mariadb:  # noqa: N801 - used as a function
     def __init__(self, binary: str, install: str, folder: Path) -> None:
         self._socket = folder / "socket"
-        common = ["--no-defaults", f"--datadir={folder / 'data'}"]
+        # Its own tmpdir: a server that starts deletes the temporary tables of others in a shared one.
+        common = ["--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
         common += ["--user=root"] if os.geteuid() == 0 else []
         made = subprocess.run(
             [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
