@@ -17,7 +17,7 @@ UNIONID = "uCanary0123456789"
 
 
 async def _life(world: World) -> str:
-    """Let somebody bind, log in, refuse and move to another user; return their openid."""
+    """Let one person bind, log in, refuse and move to another user; return their openid."""
     person = await world.person(unionid=UNIONID)
     page = await world.bind("42")
     await world.scan(person, page)

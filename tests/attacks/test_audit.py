@@ -177,7 +177,7 @@ async def test_a_limit_that_is_hit_is_logged_once_a_minute_for_each_address(make
 
 
 async def test_three_thousand_invented_codes_are_two_lines_a_minute(make: Make, record: Record) -> None:
-    """Red when `AuditLog.note` writes whatever it is given: any visitor of a site could fill the table."""
+    """Red when `AuditLog.note` writes every entry at once: any visitor of a site could fill the table."""
     world: World = await make()
     began = world.clock.seconds() // 60
 

@@ -26,7 +26,7 @@ async def confirmed(world: World, person: Person) -> tuple[Page, str]:
 async def at_both(world: World, other: World, path: str, bodies: list[Any]) -> list[tuple[int, dict[str, Any]]]:
     """Post all *bodies* at once, to either service in turn, each on a connection of its own.
 
-    Whoever the database is too busy for asks again, as contract.md 3 says.
+    A caller that gets 503 asks again (contract.md 3).
     """
     async with ClientSession(connector=TCPConnector(limit=0), headers=basic()) as http:
 

@@ -48,7 +48,7 @@ ODD: Final = (
 
 @pytest.fixture
 async def two(make: Any) -> World:
-    """A world of two clients; nobody is limited, for all of this comes from one address."""
+    """A world of two clients without limits, since all requests come from one address."""
     started: World = await make(
         clients={
             "shop": client("shop", origins=[ORIGIN, *CONFIGURED[2:]]),
@@ -112,7 +112,7 @@ async def test_no_unlisted_origin_may_read_any_endpoint(two: World) -> None:
 
 
 async def test_what_is_named_is_the_configured_origin_and_no_other(two: World) -> None:
-    """Red when the answer names every listed origin, or the first one, whoever asks."""
+    """Red when the answer names every listed origin, or always the first one."""
     page, here = await two.bind("42"), await visit(two)
     own = {ORIGIN, *CONFIGURED[2:]}
     for origin in CONFIGURED:

@@ -24,7 +24,7 @@ KEPT: Final = {
     r"/portal\.(css|svg)|/openapi\.json": "no-cache",
     r"/v1/qr/.+": r"private, max-age=\d+, immutable",
 }
-"""What browsers may keep, by path, and how; all else is kept by nobody."""
+"""What browsers may cache, by path, and how; everything else is `no-store`."""
 SHOWN: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -99,7 +99,7 @@ async def test_the_page_that_asks_may_not_be_framed_and_posts_to_its_own_origin(
 
 
 async def test_a_page_of_an_unknown_session_may_not_be_framed(two: World) -> None:
-    """Red when a page without framers may be framed by anybody."""
+    """Red when a page without framers may be framed by any page."""
     for session in ("x", "_" * 22, "%00", "*", "https:", "a;script-src *", "%0d%0aSet-Cookie:a=b"):
         response = await two.call("GET", f"/portal/{session}")
         guarded(response)
@@ -188,7 +188,7 @@ def guards(response: ClientResponse) -> int:
 
 
 def filled(path: str, here: Visit, page: Page) -> str:
-    """Return a route's path with values that are somebody's."""
+    """Return a route's path with values that exist."""
     values = {
         "ticket": page.id, "capability": re.split(r"[/.]", page.made["qr_svg"])[-2], "user_id": "42",
         "session": here.id, "token": here.token, "account": "main", "script": "widget",

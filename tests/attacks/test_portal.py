@@ -111,7 +111,7 @@ async def test_the_own_origin_is_known_as_browsers_write_it(make: Any) -> None:
 
 
 async def test_an_address_without_an_origin_is_no_pages_own(make: Any) -> None:
-    """Red when a `public_url` without an origin is anybody's."""
+    """Red when a `public_url` without an origin matches every origin."""
     world = await make(server={"public_url": "http://login.example/a\\b"})
     here = await visit(world)
     for headers in ({"Origin": "http://login.example"}, {"Origin": "null"}, {"Origin": ""}):

@@ -72,7 +72,7 @@ async def test_a_bind_of_the_sites_own_is_asked_about_as_configured(world: World
     ],
 )
 async def test_the_portal_asks_what_the_site_asks_and_never_nothing(make: Any, confirm: str, asks: str) -> None:
-    """Red when `portal_confirm` returns what is configured, or MATCH whatever that is."""
+    """Red when `portal_confirm` returns what is configured, or always MATCH."""
     world = await make(clients={"shop": client("shop", confirm=confirm)})
     page = await (await visit(world)).bind()
     assert asks in (await world.scan(await world.person(), page) or "")

@@ -88,7 +88,7 @@ async def test_browsers_that_left_hold_no_places(make: Any) -> None:
 
 @pytest.mark.parametrize("path", ["", "/events"])
 async def test_who_waits_sends_no_body(world: World, path: str) -> None:
-    """Red when `_refuse_body` returns at once: megabytes lie in buffers, and nobody sees the browser leave."""
+    """Red when `_refuse_body` returns at once: megabytes stay in buffers, and a disconnect goes unnoticed."""
     page = await world.login()
     waits = {"If-None-Match": (await page.raw()).headers["ETag"], "Prefer": "wait=30"}
     address = f"/v1/tickets/{page.id}{path}"

@@ -8,7 +8,7 @@ from playwright.async_api import Page, async_playwright, expect
 from shopper import Visit
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NARROWEST = 320  # px, where nobody should have to scroll sideways (WCAG 1.4.10)
+NARROWEST = 320  # px, no sideways scrolling down to this width (WCAG 1.4.10)
 WIDER_THAN_ITS_WINDOW = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 LINES_OF_TITLE = """() => {
   const title = document.createRange();

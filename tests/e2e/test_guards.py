@@ -110,7 +110,7 @@ async def test_a_page_of_the_same_site_may_frame_the_portal(
 async def test_no_other_page_frames_the_portal(
     hosts: Hosts, context: BrowserContext, console: Console, host: str
 ) -> None:
-    """Red when `frame-ancestors` is left out: a neighbour that is nobody's, and another client's page."""
+    """Red when `frame-ancestors` is left out: an origin of no client, and another client's page."""
     console.expect(BLOCKED, FAILED)
     made = await link(hosts.world, "42", lang="en")
     page = await context.new_page()

@@ -64,7 +64,7 @@ async def test_a_service_that_asks_for_patience_gets_it(
     assert len(asked) == 1
     await page.evaluate("window.kept = document.querySelector('scanbind-portal'); kept.remove()")
     await page.clock.run_for(10_000)
-    # An answer to this page tells that whatever it asked before has been counted.
+    # Once this is answered, all earlier requests of the page have been counted.
     await page.evaluate("fetch('/livez').then((response) => response.text())")
     assert len(asked) == 1
     await page.evaluate("document.querySelector('main').append(kept)")

@@ -139,7 +139,7 @@ async def test_a_machine_that_slept_is_right_at_once(
     widget = await timed(context, site.put(LOGIN))
     await widget.shows_a_code()
     await until(lambda: between.holding)
-    between.deaf = True  # the connection is dead, but nobody has noticed
+    between.deaf = True  # the connection is dead, and the widget has not noticed yet
     await scan_newest(town, anna)
     assert await asked_during(between, widget.page, 2) == set()
     between.deaf = False

@@ -190,7 +190,7 @@ def test_a_ticket_says_what_it_is_for_and_until_when(kind: Kind, purpose: Purpos
 
 
 def test_a_ticket_alone_is_no_bind_scene() -> None:
-    """Whoever logs a ticket gives away no scene: the user id is missing."""
+    """A logged ticket does not reveal the scene: the user id is missing."""
     scene = _sample(Kind.BIND, UserId("42")).scene
     assert read(scene.head.ticket) is None
     assert read_ticket(scene.text) is None

@@ -99,7 +99,7 @@ async def test_a_picture_that_does_not_arrive_is_not_waited_for(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(camera_api, "ARRIVES_WITHIN", 0.05)
-    never = threading.Event()  # set by nobody: the rest of the body never comes
+    never = threading.Event()  # never set: the rest of the body never comes
 
     async def pieces() -> Any:
         yield b"\x89PNG"

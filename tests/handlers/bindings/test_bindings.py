@@ -32,7 +32,7 @@ async def source(
 
 
 async def registration(world: World, person: Any, *, client: str = "shop") -> str:
-    """Return the right to register *person*, who is nobody's yet."""
+    """Return a registration for *person*, who is not bound yet."""
     page = await world.login(client=client)
     await world.scan(person, page)
     code = (await page.until("confirmed"))["code"]
@@ -247,9 +247,9 @@ async def test_clients_know_nothing_of_each_other(world: World) -> None:
 async def test_a_taken_user_and_a_taken_wechat_are_told_apart(world: World) -> None:
     person, other = await world.bound("42"), await world.person()
     reasons = []
-    for somebody, user_id in ((other, "42"), (person, "43")):
+    for scanner, user_id in ((other, "42"), (person, "43")):
         page = await world.bind(user_id)
-        await world.scan(somebody, page)
+        await world.scan(scanner, page)
         reasons.append((await page.until("rejected"))["reason"])
     assert reasons == ["user_taken", "wechat_taken"]
     page = await world.bind("42")

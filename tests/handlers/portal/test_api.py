@@ -152,7 +152,7 @@ async def test_a_bound_wechat_is_shown_without_its_names(world: World) -> None:
 
 
 async def test_the_first_visit_is_the_first_that_is_remembered(world: World) -> None:
-    await world.bound("42")  # elsewhere: nobody has been told yet what is stored
+    await world.bound("42")  # elsewhere: this user has not seen the notice yet
     await link(world)  # never opened
     first = await visit(world)
     world.clock.advance(1)

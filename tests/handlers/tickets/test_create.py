@@ -21,7 +21,7 @@ JSON = "application/json"
 
 
 async def post(world: World, body: Any, *, content_type: str | None = JSON, **headers: str) -> ClientResponse:
-    """Ask for a ticket as the shop's back end, or as whoever *headers* name; bytes are sent as they are."""
+    """Ask for a ticket as the shop's back end, or as *headers* say; bytes are sent unchanged."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {"Content-Type": content_type} if content_type else {}
     skip = () if content_type else ("Content-Type",)

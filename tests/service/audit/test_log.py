@@ -239,7 +239,7 @@ async def test_old_lines_go_with_their_age(database: Database, audit: AuditLog, 
 async def test_many_of_a_kind_are_a_line_at_once_and_one_when_their_minute_is_over(
     database: Database, recorded: Recorded
 ) -> None:
-    """Red when `run` waits for news alone: the count would wait for whatever is noted next."""
+    """Red when `run` waits for news alone: the count would wait for the next entry."""
     began = [math.inf]
     audit = AuditLog(database, clock=lambda: NOW + timedelta(seconds=max(0, 58 + time.monotonic() - began[0])))
     for _ in range(3000):

@@ -101,7 +101,7 @@ def test_people_on_a_busy_service_have_a_line_each(monkeypatch: pytest.MonkeyPat
 
 
 def test_counts_name_no_person() -> None:
-    """Red when `rest` keeps openid and user id: whoever is erased in that minute would be named afterwards."""
+    """Red when `rest` keeps openid and user id: a person erased in that minute would be named afterwards."""
     counted = Repeats()
     person = AuditEntry(NOON, AuditEvent.LIMIT_HIT, account="main", openid="…DIiE3bGY", detail="scans_per_openid")
     for line in (person, replace(person, openid="…somebody"), OPENED, replace(OPENED, user_id="43")):

@@ -277,7 +277,7 @@ def test_the_demo_for_the_network_keeps_to_the_host_it_is_given(tmp_path: Path) 
         assert process.stdout
         text = "".join(process.stdout.readline() for _ in range(7))
         assert len(re.findall(r"^  \w+ +http://127\.0\.0\.1:", text, re.MULTILINE)) == 3
-        assert "Every machine on this network" not in text, "nobody else can reach it"
+        assert "Every machine on this network" not in text, "no other machine can reach it"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (0, "")

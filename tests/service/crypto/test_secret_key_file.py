@@ -121,7 +121,7 @@ def test_a_rotation_that_fails_leaves_the_keys_as_they_were(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give a file away")
 def test_root_may_rotate_what_a_user_keeps(settings: Settings, place: Path) -> None:
-    """Red when `rotate` leaves the new file to whoever ran it: the service could not read its key."""
+    """Red when `rotate` leaves the new file to the user who ran it: the service could not read its key."""
     resolve_secret_keys(settings)
     os.chown(place, 65534, 65534)
     rotate(settings)

@@ -188,7 +188,7 @@ async def test_an_api_base_that_is_not_wechat_is_told(tmp_path: Path, official: 
         findings = await examine(config)
     [account] = about(findings, "accounts.main")
     assert (account.ok, account.remedy) == (False, "correct accounts.main.api_base")
-    assert about(findings, "server.public_url")[0].ok is False, "an answer of somebody else's is not ours"
+    assert about(findings, "server.public_url")[0].ok is False, "the answer of another server is not ours"
 
 
 @pytest.mark.parametrize(

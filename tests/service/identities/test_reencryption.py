@@ -229,10 +229,10 @@ async def test_two_processes_that_add_one_person_at_once_make_one_follower(
 ) -> None:
     """Red when `Identities.add` inserts under its newest key at once, or does not look for other forms then."""
     processes = [town.process(*keys) for keys in pair]
-    everybody = [OpenId(f"oNew{number}") for number in range(20)]
-    for openid in everybody:
+    newcomers = [OpenId(f"oNew{number}") for number in range(20)]
+    for openid in newcomers:
         await asyncio.gather(*(process.followers.seen("main", openid, at=NOW) for process in processes * 2))
-    assert await town.names(processes[0].identities) == Counter(everybody)
+    assert await town.names(processes[0].identities) == Counter(newcomers)
 
 
 @PAIRS
@@ -249,7 +249,7 @@ async def test_keys_change_under_load_and_no_follower_is_lost_duplicated_or_mixe
     async def log_in() -> None:
         for number, openid in [*enumerate(STAYING)] * 4:
             ending = await next(turns).confirm(openid)
-            assert ending is not None, "somebody who never left is gone"
+            assert ending is not None, "a person who never unsubscribed was erased"
             assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, str(number))
             await next(turns).learned(openid, f"uCanary{number}")
 

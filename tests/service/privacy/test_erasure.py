@@ -148,7 +148,7 @@ async def test_a_forgotten_user_is_in_no_table_and_others_are(
 async def test_who_is_bound_to_another_user_too_stays(
     forget: Forget, database: Database, identities: Identities, followers: Followers, bindings: Bindings
 ) -> None:
-    """Red when `forget_user` erases everybody who was bound."""
+    """Red when `forget_user` erases every bound person."""
     await bound(database, identities, ANNA, OTHER, client="club")
     erased = await forget(user=USER)
     assert erased.identities == set()

@@ -36,7 +36,7 @@ VISITOR = {"ip": BROWSER, "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.
 
 @dataclass
 class Town:
-    """Two services on the same stores, and somebody who has left their traces in all of them."""
+    """Two services on the same stores, and one person with data in every table and key."""
 
     world: World
     other: World

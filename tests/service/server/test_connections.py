@@ -22,7 +22,7 @@ MALLORY, ANNA = "127.0.0.2", "127.0.0.3"
 
 @pytest.fixture
 def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all of this machine's addresses but the first count like anybody else's."""
+    """Let all of this machine's addresses but the first count like other addresses."""
     monkeypatch.setattr(slow_clients, "LOOPBACK", (ip_network("127.0.0.1/32"),))
 
 
@@ -83,7 +83,7 @@ async def test_an_address_holds_so_many_connections_and_those_stay(
 
 
 async def test_connections_of_this_machine_are_not_counted(make: Any) -> None:
-    """Red when `Peers` leaves LOOPBACK out: a proxy on this machine stands for everybody."""
+    """Red when `Peers` leaves LOOPBACK out: a proxy on this machine stands for all its visitors."""
     world = await make(limits={"connections_per_address": 1})
     with ExitStack() as stack:
         socks = [stack.enter_context(await connected(world, MALLORY)) for _ in range(4)]

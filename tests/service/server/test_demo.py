@@ -16,7 +16,7 @@ LAN = "192.0.2.7"
 
 @pytest.fixture
 def bound() -> Iterator[socket.socket]:
-    """A socket of every address that nobody can reach: it does not listen."""
+    """A socket on all addresses that does not listen, so no client can connect."""
     with socket.socket() as one:
         one.bind(("0.0.0.0", 0))
         yield one

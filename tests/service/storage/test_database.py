@@ -303,7 +303,7 @@ async def test_readers_that_turn_writers_do_not_trip_over_each_other(tmp_path: P
 
 
 async def test_the_embedded_database_is_its_owners_alone(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)  # whoever made the folder
+    tmp_path.chmod(0o755)  # a folder made by an operator, readable by all
     async with connect("embedded", data_dir=tmp_path) as database:
         await database.ping()
         modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}

@@ -60,7 +60,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "bindings": [
         BOUND | {"user_id": "ünï 42 😀", "openid": ANNA, "last_login_at": _milliseconds(LATER)},
-        BOUND | {"user_id": "43", "openid": BEN},  # nobody followed when this was kept
+        BOUND | {"user_id": "43", "openid": BEN},  # written when no follower was stored
         BOUND | {"user_id": "44", "openid": "oanna"},
     ],
     "history": [
@@ -84,7 +84,7 @@ async def _step(database: Database, way: Callable[[Config, str], None], revision
 
 @pytest.fixture
 async def older(database: Database) -> Database:
-    """A database as it was before people had numbers, with somebody in every table."""
+    """A database as it was before people had numbers, with one person in every table."""
     await _step(database, command.downgrade, "0002")
     async with database.write() as connection:
         for name, rows in ROWS.items():
@@ -162,7 +162,7 @@ async def test_what_an_older_service_writes_meanwhile_is_not_lost(older: Databas
         await connection.execute(sa.insert(table).values(_as_kept(row, older)))
         upgrade = asyncio.create_task(older.upgrade())
         early, _ = await asyncio.wait({upgrade}, timeout=0.5)
-        assert not early, "the tables were changed while somebody was writing to them"
+        assert not early, "the tables were changed while a transaction was writing to them"
     await upgrade
     assert [it.openid for it in await Bindings(older, EVERYBODY).of_user("shop", UserId("46"))] == ["oDora"]
 

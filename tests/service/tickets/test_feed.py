@@ -18,7 +18,7 @@ from service.tickets.store import TicketStore
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE = Ticket(TicketId("one"))
 LONG = 20.0
-"""Seconds nobody in these tests should really wait."""
+"""Seconds; no test may really wait that long."""
 
 
 @pytest.fixture

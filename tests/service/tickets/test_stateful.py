@@ -109,7 +109,7 @@ class Tickets(Witness):
             self.start_login("shop", None)
             self.scan(person, 0, later=False)
             self.pages_are_shown_what_happened()  # where the number is read off
-        raise AssertionError("nobody can be asked anything")
+        raise AssertionError("no question can be asked")
 
     @rule(person=PERSON, kind=KIND, later=LATER)
     def answer(self, person: int, kind: str, later: bool) -> None:
@@ -133,7 +133,7 @@ class Tickets(Witness):
 
     @rule(person=PERSON, kind=KIND)
     def answer_the_last_question(self, person: int, kind: str) -> None:
-        """Answer whatever has become of the ticket; chat when nothing was ever asked."""
+        """Answer in any state of the ticket; a plain chat message if no question was asked."""
         contact = self.people[person]
         ticket = self.last_question(contact)
         if contact.following:
@@ -146,7 +146,7 @@ class Tickets(Witness):
 
     @rule(person=PERSON)
     def scan_anothers_before_answering(self, person: int) -> None:
-        """Somebody else's code is not theirs to be asked about: their own question stays open."""
+        """Scan another person's QR code: no question about it, and one's own question stays open."""
         _, anothers = self._question((person + 1) % 3)
         contact, own = self._question(person)
         self.send(self.scanned(contact, anothers.id))

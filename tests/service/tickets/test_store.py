@@ -116,7 +116,7 @@ async def test_no_concurrent_change_is_lost(store: TicketStore) -> None:
 
 
 async def test_endless_quarrel_is_given_up(store: TicketStore, redis: Redis) -> None:
-    """Somebody else writes before every swap: the attempts are bounded, and nothing of ours is written."""
+    """Another process writes before every swap: the attempts are bounded, and nothing of ours is written."""
     await store.update(NEW, unchanged, expires_at=soon())
     tries = 0
 

@@ -46,7 +46,7 @@ async def test_a_lost_subscription_loses_no_change(world: World, other: World) -
     async with asyncio.timeout(20):
         while not other.app[FEED].waiting:
             await asyncio.sleep(0.01)
-    # a change whose publication nobody heard
+    # a change whose publication was lost
     unheard = f'{{"id":"{page.id}","version":{2**52},"status":"cancelled"}}'
     await world.redis.set(f"scanbind:t:{page.id}", unheard, px=60_000)
     await world.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")

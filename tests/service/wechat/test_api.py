@@ -256,7 +256,7 @@ async def test_no_error_down_the_chain_quotes_the_address(
         with pytest.raises(WeChatUnavailable) as caught:
             await WeChatApi(odd, tokens=tokens, http=http).create_qr("bind_x", lifetime=MINUTES)
     fault: BaseException | None = caught.value
-    while fault is not None:  # the whole chain, for whatever reports errors may walk it
+    while fault is not None:  # the whole chain, since error reporters walk it
         assert "token-1" not in f"{fault} {fault!r}"
         fault = fault.__cause__ or fault.__context__
 

@@ -55,11 +55,11 @@ async def test_all_who_come_at_once_wait_for_one_fetch(
     book: TokenCache, other_process: TokenCache, wechat: Any, account: ApiAccount
 ) -> None:
     wechat.hold = asyncio.Event()
-    everybody = [asyncio.create_task(each.get(account)) for each in (book, other_process) for _ in range(10)]
+    requests = [asyncio.create_task(each.get(account)) for each in (book, other_process) for _ in range(10)]
     async with asyncio.timeout(20):
         await wechat.arrived.wait()
         wechat.hold.set()
-        assert set(await asyncio.gather(*everybody)) == {"token-1"}
+        assert set(await asyncio.gather(*requests)) == {"token-1"}
     assert len(wechat.asked["stable_token"]) == 1
 
 
