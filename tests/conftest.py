@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from harness import World, emptied, free_port, starting
+from hypothesis import HealthCheck, settings
 from moments import NOON
 from redis.asyncio import Redis
 from turns import Turns
@@ -19,6 +20,10 @@ from turns import Turns
 from service.rate_limiting import rates
 from service.server.runner import running
 from service.storage.embedded_valkey import valkey
+
+# A busy machine is slow, not wrong: no example has a deadline, and drawing examples may take its time.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_collection_finish() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 import ticket_model as model
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from model_checker import Witness
@@ -28,8 +28,6 @@ SEARCH: Final = settings(
     max_examples=1000 if LONG else 12,
     stateful_step_count=80 if LONG else 50,
     derandomize=not LONG,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 NOISE: Final = ("hello", "4", "123", "确认", "Yes ZZZZ", "9 9")
 KIND: Final = st.sampled_from(["right"] * 4 + ["wrong", "wild", "not me", "older", *NOISE])
