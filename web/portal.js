@@ -64,8 +64,8 @@ const WORDS = {
     retry: "Try again",
   },
   zh: {
-    title: "{site} · 微信绑定",
-    title_plain: "微信绑定",
+    title: "{site} · 微信绑定管理",
+    title_plain: "微信绑定管理",
     account: "账号",
     loading: "请稍候…",
     connected: "已绑定微信",
@@ -90,20 +90,20 @@ const WORDS = {
     change_replaced: "更换绑定的微信",
     change_moved: "微信改绑到其他账号",
     change_disconnected: "解绑微信",
-    change_erased: "因取消关注公众号，绑定已移除",
-    about_title: "存储的信息及用途",
+    change_erased: "取消关注公众号后，绑定已自动解除",
+    about_title: "保存的信息及用途",
     about:
-      "为了在你扫码时识别你的身份，{site}会保存微信提供的公众号用户标识（openid，可能还有 unionid）、你是否关注公众号、" +
-      "你的语言，以及绑定和登录的时间；不会保存你的昵称、头像、通讯录或聊天记录。",
+      "为了在扫码时识别你的身份，{site}会保存微信提供的用户标识（openid，可能还有 unionid）、公众号关注状态、语言，" +
+      "以及绑定和登录的时间；不会保存昵称、头像、通讯录或聊天记录。",
     back: "返回{site}",
     over_title: "页面已过期",
     over: "如需继续管理，请返回{site}重新打开。",
     over_plain: "此页面仅在限定时间内有效。如需继续管理，请返回原网站重新打开。",
     framed_title: "请在新标签页中打开此页面",
-    framed: "此页面嵌入在其他网站中，浏览器不允许它识别你的身份。请返回原网站，在新标签页中打开。",
+    framed: "此页面嵌入在其他网站中，受浏览器限制，无法识别你的身份。请返回原网站，在新标签页中打开。",
     trying: "暂时无法连接服务，正在重试…",
     unreachable: "暂时无法连接服务，请稍后再试。",
-    not_done: "暂时无法连接服务，未能解绑，请重试。",
+    not_done: "解绑失败：暂时无法连接服务，请重试。",
     retry: "重试",
   },
 };

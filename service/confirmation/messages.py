@@ -40,15 +40,15 @@ _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
         Lang.EN: "Your WeChat is now bound to your {site} account.",
     },
     Notice.ALREADY_BOUND: {
-        Lang.ZH: "此微信已绑定该“{site}”账号，无需重复绑定。",
+        Lang.ZH: "此微信已绑定你的“{site}”账号，无需重复绑定。",
         Lang.EN: "Your WeChat is already bound to this {site} account. Nothing was changed.",
     },
     Notice.WECHAT_TAKEN: {
-        Lang.ZH: "绑定失败：此微信已绑定其他“{site}”账号，请先在该账号的设置中解绑。",
+        Lang.ZH: "绑定失败：此微信已绑定“{site}”的其他账号，请先在该账号的设置中解绑。",
         Lang.EN: "Not bound: your WeChat is bound to another {site} account. Disconnect it there first.",
     },
     Notice.USER_TAKEN: {
-        Lang.ZH: "绑定失败：该“{site}”账号已绑定其他微信，请先在账号设置中解绑。",
+        Lang.ZH: "绑定失败：该“{site}”账号已绑定其他微信，请先在账号设置中解绑原微信。",
         Lang.EN: "Not bound: this {site} account is bound to another WeChat. Disconnect that one first.",
     },
     Notice.DECLINED: {
@@ -56,7 +56,7 @@ _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
         Lang.EN: "Declined. Nothing was changed. If another person sent you this QR code, do not scan it again.",
     },
     Notice.WRONG_NUMBER: {
-        Lang.ZH: "数字不正确，此二维码已作废。请刷新“{site}”网页后重新扫码。",
+        Lang.ZH: "数字不正确，此二维码已失效，请刷新“{site}”网页后重新扫码。",
         Lang.EN: "Wrong number. This QR code can no longer be used. Refresh the {site} page and scan again.",
     },
     Notice.OUT_OF_DATE: {
@@ -94,7 +94,7 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
         "browser": "浏览器：{value}",
         "address": "IP 地址：{value}",
         "tap": "是你本人在操作吗？",
-        "choose": "请点击网页上显示的数字：",
+        "choose": "请点选网页上显示的数字：",
         "match": "请回复网页上显示的两位数字。",
         "yes": "是我，继续",
         "not_me": "不是我",

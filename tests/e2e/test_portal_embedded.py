@@ -76,7 +76,7 @@ async def test_another_token_starts_over(world: World, site: Site, context: Brow
         "(token) => document.querySelector('scanbind-portal').setAttribute('session', token)", made["token"]
     )
     await expect(page.get_by_test_id("portal-account-name")).to_have_text("ben")
-    await expect(page.get_by_test_id("portal-title")).to_have_text("示例商城 · 微信绑定")
+    await expect(page.get_by_test_id("portal-title")).to_have_text("示例商城 · 微信绑定管理")
 
 
 async def test_words_can_be_other_ones(world: World, site: Site, context: BrowserContext) -> None:
