@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientResponse, ClientSession, web
+from aiohttp import ClientResponse, ClientSession, web, web_app
 from migrated import put_migrated
 from redis.asyncio import Redis, RedisCluster
 
@@ -284,6 +284,7 @@ async def world(
         ):
             yield World(url, http, wechat[SANDBOX], redis, loaded, service.app, clock)
         await runner.cleanup()
+    web_app._cached_build_middleware.cache_clear()  # aiohttp would keep every application of the run in memory
 
 
 @asynccontextmanager

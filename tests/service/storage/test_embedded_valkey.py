@@ -23,13 +23,14 @@ from service.storage import embedded_valkey
 
 # A scanbind that says where its Valkey is, then waits to be killed.
 ANOTHER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from service.storage.embedded_valkey import valkey
 async def main():
     async with valkey(Path(sys.argv[1])) as url:
         print(url, flush=True)
         await asyncio.Event().wait()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 asyncio.run(main())
 """
 
