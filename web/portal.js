@@ -138,7 +138,7 @@ p { text-wrap: pretty }
 h2, .heading, .title { line-height: 1.4; font-weight: 600; outline: none }
 .title { font-size: 1.375rem; text-wrap: balance }
 .muted, time, summary { color: var(--muted); font-size: .875rem }
-.muted time { font-size: inherit }
+.muted time { font-size: inherit; display: inline-block }
 .who b { font-weight: 600; color: var(--text) }
 .notice, .problem, .warning { padding: .75rem 1rem; border: 1px solid transparent; border-radius: calc(var(--round) * .75) }
 .notice { font-weight: 600; background: color-mix(in srgb, var(--accent) 12%, var(--ground)) }

@@ -45,7 +45,7 @@ const WORDS = {
   zh: {
     title: "模拟微信", phone: "手机", chat: "聊天", account: "公众号", close: "关闭", cancel: "取消",
     whosePhone: "用户", newPhone: "新建用户",
-    newcomer: "新建用户", newcomerWhy: "这里模拟微信，只需填写昵称。",
+    newcomer: "新建用户", newcomerWhy: "这里是模拟微信，只需填写昵称。",
     nickname: "昵称", language: "手机语言", more: "更多",
     unionid: "UnionID（选填）", begin: "开始使用",
     following: "已关注", stranger: "未关注", unfollow: "取消关注",
