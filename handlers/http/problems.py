@@ -58,7 +58,9 @@ def answer(error: Exception) -> web.Response:
         log.error("request failed: unexpected %s", type(error).__name__, exc_info=error)
     elif problem.status >= web.HTTPInternalServerError.status_code:
         cause = error.__cause__ or error
-        log.warning("request failed: %s: %s", problem.slug, type(cause).__name__, extra={"detail": str(error)})
+        log.warning(
+            "request failed: %s: %s (%s)", problem.slug, error, type(cause).__name__, extra={"detail": str(error)}
+        )
     return respond(
         problem,
         detail=_detail(error),

@@ -27,6 +27,15 @@ _KINDS: Final[Mapping[type[Push], str]] = {
     Other: "other",
 }
 """The label `event` of the metric `scanbind_pushes_total`."""
+_FAULTS: Final[Mapping[str, str]] = {
+    "signature": "no configured token signed it; compare accounts.NAME.token with WeChat's console",
+    "clock": "its timestamp differs from this machine's clock by more than accounts.NAME.max_skew",
+    "mode": "its encryption mode is not accounts.NAME.mode; compare with WeChat's console",
+    "envelope": "it cannot be decrypted; compare accounts.NAME.aes_key and mode with WeChat's console",
+    "appid": "it is for another appid; compare accounts.NAME.appid with WeChat's console",
+    "addressee": "it is for another account; compare accounts.NAME.gh_id with WeChat's console",
+}
+"""What a fault means to the operator. Any other fault is the part of the push that cannot be read."""
 
 
 async def verify(request: web.Request) -> web.Response:
@@ -72,7 +81,14 @@ def _refusals_logged(account: PushAccount) -> Iterator[None]:
     try:
         yield
     except (BadSignature, Malformed) as e:
-        log.info("callback: refused a push: %s", e.fault, extra={"account": account.name, "fault": e.fault})
+        why = _FAULTS.get(e.fault, "this part of it cannot be read").replace("NAME", account.name)
+        log.info(
+            "callback: refused a request for account %s: %s: %s",
+            account.name,
+            e.fault,
+            why,
+            extra={"account": account.name, "fault": e.fault},
+        )
         raise
 
 

@@ -25,14 +25,16 @@ def print_audit_log(arguments: Arguments) -> int:
 def audit_options(parser: argparse.ArgumentParser) -> None:
     config_option(parser)
     parser.add_argument(
-        "--since", type=_since, metavar="WHEN", help="entries of the last 24h or 7d, or since 2026-11-20T08:00"
+        "--since", type=_since, metavar="WHEN", help="entries since then: 24h or 7d ago, or 2026-11-20T08:00 (UTC)"
     )
     parser.add_argument(
         "--event", choices=_EVENTS, metavar="WORD", help="entries of one event: " + ", ".join(_EVENTS)
     )
     parser.add_argument("--client", type=printable_text, metavar="NAME", help="entries of this site")
     parser.add_argument("--user-id", type=printable_text, metavar="ID", help="entries of this user of a site")
-    parser.add_argument("--openid", type=printable_text, metavar="OPENID", help="entries of this openid, in full")
+    parser.add_argument(
+        "--openid", type=printable_text, metavar="OPENID", help="entries of this person; give the full openid"
+    )
     parser.add_argument("--ticket", type=printable_text, metavar="TICKET", help="entries of this ticket")
     parser.add_argument(
         "--limit", type=whole_number, default=100, metavar="N", help="the newest N entries (default: 100)"

@@ -50,12 +50,19 @@ def _rotate_key(arguments: Arguments) -> int:
             "`scanbind keys new secret_key` prints one"
         )
     minutes = math.ceil(OLD_KEY_NEEDED.total_seconds() / 60)
-    print(f"added a new key to {place}: restart the service; {minutes} minutes later the older may be removed")
+    print(
+        f"added a new key to {place}: restart the service to use it; "
+        f"keep the older keys for {minutes} minutes after that"
+    )
     return GOOD
 
 
 def _kind_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=_KINDS, help="what the key is for")
+    parser.add_argument(
+        "kind",
+        choices=_KINDS,
+        help="the setting the key is for: secret_key, a client's secret, or encryption.keys",
+    )
 
 
 def key_commands(parser: argparse.ArgumentParser) -> None:
@@ -63,12 +70,12 @@ def key_commands(parser: argparse.ArgumentParser) -> None:
 
 
 _KINDS: Final = {
-    "secret_key": "a key for secret_key: put it before the key in use; with several processes, first after it",
-    "client": "the secret is for the site's back end, the hash for clients.NAME.secret_hash",
-    "encryption": "a key for encryption.keys: docs/operations.md describes the steps of a rotation",
+    "secret_key": "a key for secret_key: to replace one in use, follow 'The secret key' in docs/operations.md",
+    "client": "give the secret to the site's back end, and set the hash as clients.NAME.secret_hash",
+    "encryption": "a key for encryption.keys: before you set it, read 'Encrypt openids' in docs/operations.md",
 }
 _KEY_COMMANDS: Final[Commands] = {
     "new": (_new_key, _kind_argument, "print a new key or secret"),
-    "rotate": (_rotate_key, config_option, "put a new key before the one that scanbind keeps in data_dir"),
+    "rotate": (_rotate_key, config_option, "put a new key before the old ones in data_dir/secret_key"),
     "encrypt": (encrypt, config_option, "encrypt all openids and unionids with the newest of encryption.keys"),
 }

@@ -46,20 +46,24 @@ _COMMANDS: Final[Commands] = {
     "demo": (run_demo_site, demo_options, "run the service, the WeChat sandbox and a demo shop on this machine"),
     "sandbox": (run_sandbox, sandbox_options, "run the WeChat sandbox alone"),
     "migrate": (run_migrations, config_option, "create the database's tables, or update them to this version"),
-    "check-config": (check_configuration, config_option, "list every fault of the configuration"),
-    "widget": (print_widget_tags, config_option, "print the script tags that pin this version in a page"),
+    "check-config": (check_configuration, config_option, "check the configuration and list every fault"),
+    "widget": (print_widget_tags, config_option, "print script tags that pin the elements by their hash"),
     "audit": (print_audit_log, audit_options, "print the audit log"),
-    "keys": (None, key_commands, "make keys and rotate them"),
+    "keys": (None, key_commands, "create keys and rotate them"),
     "privacy": (None, privacy_commands, "export or erase the data of a person or a user"),
-    "doctor": (run_doctor, config_option, "check everything that is configured, and suggest remedies"),
+    "doctor": (
+        run_doctor,
+        config_option,
+        "check the stores, the public address, the accounts and the clock, and suggest remedies",
+    ),
 }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scanbind",
-        description="Scan with WeChat: log in, register, bind an account, and disconnect again.",
-        epilog="Settings come from config.yaml, then SCANBIND_ variables (SCANBIND_SERVER__PORT=9000).",
+        description="Scan with WeChat: log in, register, bind an account, and disconnect it.",
+        epilog="Settings come from config.yaml; SCANBIND_ variables override them (SCANBIND_SERVER__PORT=9000).",
         allow_abbrev=False,
     )
     add_commands(_COMMANDS, parser)

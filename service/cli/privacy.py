@@ -39,7 +39,7 @@ def _erase(arguments: Arguments) -> int:
     if counted is None:
         return _print_answer(None)
     if not (arguments.yes or _confirmed(f"This erases {counted}, permanently.")):
-        print(f"scanbind: not erased: {counted}; add --yes to erase them", file=sys.stderr)
+        print(f"scanbind: nothing was erased; with --yes this erases {counted}", file=sys.stderr)
         return WRONG
     return _print_answer(asyncio.run(subject_requests.erase(settings, about)))
 
@@ -50,9 +50,9 @@ def _confirmed(question: str) -> bool:
 
 def _print_answer(answer: "subject_requests.Answer | None") -> int:
     if answer is None:
-        return fail("no data is stored about them")
+        return fail("no data is stored about this person or user")
     print(json.dumps(answer.told, ensure_ascii=False, indent=2))
-    return GOOD if answer.complete else fail("Redis does not answer; their data in it expires within minutes")
+    return GOOD if answer.complete else fail("Redis does not answer; the data in it expires within minutes")
 
 
 def _whom(arguments: Arguments) -> dict[str, str | None]:
@@ -66,7 +66,11 @@ def _subject_options(parser: argparse.ArgumentParser) -> None:
         "--openid", type=printable_text, metavar="OPENID", help="a person, by their openid in an account"
     )
     whom.add_argument(
-        "--user", dest="user_id", type=printable_text, metavar="ID", help="a user of a site, with their WeChat"
+        "--user",
+        dest="user_id",
+        type=printable_text,
+        metavar="ID",
+        help="a user of a site, and the WeChat bound to them",
     )
     parser.add_argument(
         "--account", type=printable_text, metavar="NAME", help="with --openid: only in this account"

@@ -35,7 +35,9 @@ def run_sandbox(arguments: Arguments) -> int:
 
 def serve_options(parser: argparse.ArgumentParser) -> None:
     config_option(parser)
-    parser.add_argument("--log-level", choices=logs.LEVELS, default="INFO", help="lowest level (default: INFO)")
+    parser.add_argument(
+        "--log-level", choices=logs.LEVELS, default="INFO", help="log this level and above (default: INFO)"
+    )
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,7 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lan",
         action="store_true",
-        help="listen on the local network, so that phones can take part; every machine on it can use everything",
+        help="listen on the local network, so that phones can scan; all machines on it can use the demo",
     )
 
 
@@ -53,11 +55,11 @@ def sandbox_options(parser: argparse.ArgumentParser) -> None:
         "--port", type=port_number, default=8082, help="the port, 0 for a free one (default: 8082)"
     )
     parser.add_argument(
-        "--public-url", metavar="URL", help="the sandbox's address for phones, if not host and port"
+        "--public-url", metavar="URL", help="the sandbox's address for phones (default: host and port)"
     )
     parser.add_argument(
         "--callback",
         metavar="URL",
         default="http://127.0.0.1:8080/wechat/main",
-        help="the address to push to (default: http://127.0.0.1:8080/wechat/main)",
+        help="the service's address for pushes (default: http://127.0.0.1:8080/wechat/main)",
     )

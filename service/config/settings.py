@@ -159,7 +159,9 @@ class Account(_Section):
     @classmethod
     def _check_plain_mode(cls, value: bool, info: ValidationInfo) -> bool:
         if info.data.get("mode") == "plain" and not value:
-            raise Fault("must be true with mode plain: its bodies are not signed, so scans can be forged")
+            raise Fault(
+                "must be true with mode plain, whose bodies are not signed, so scans can be forged; prefer safe"
+            )
         return value
 
 
@@ -190,7 +192,7 @@ class Client(_Section):
     @classmethod
     def _check_count(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if len(value) > MOST_SECRETS:
-            raise Fault("must be one, or two while rotating")
+            raise Fault("must not be more than two")
         return value
 
     @field_validator("secret")
@@ -209,7 +211,7 @@ class Client(_Section):
         if len(set(value)) < len(value):
             raise Fault("must not name an account twice")
         if unknown := [name for name in value if name not in known]:
-            raise Fault(f"must name configured accounts; not configured: {', '.join(unknown)}")
+            raise Fault(f"must be names under accounts; missing there: {', '.join(unknown)}")
         return value
 
 
@@ -269,7 +271,9 @@ class Settings(_Section):
     def _check_secret_keys(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         stores = [info.data[part].url for part in ("database", "redis") if part in info.data]
         if not value and any(url != EMBEDDED for url in stores):
-            raise Fault(f"is missing: {SHORTEST_KEY} characters or more, required unless both stores are embedded")
+            raise Fault(
+                "is missing: needed unless both stores are embedded; `scanbind keys new secret_key` prints one"
+            )
         if any(len(key) < SHORTEST_KEY for key in value):
             raise Fault(f"must be {SHORTEST_KEY} characters or more")
         return value

@@ -142,7 +142,9 @@ def _database_url(value: str) -> str:
         return value
     driver = _DRIVERS.get(scheme, "")
     if not (driver and rest and (driver.startswith("sqlite") or _DATABASE.fullmatch(rest))):
-        raise Fault("must be embedded, or an address such as postgresql://user@host/name (or mysql, sqlite)")
+        raise Fault(
+            "must be embedded, postgresql://user:password@host/name, mysql://..., mariadb://... or sqlite:///FILE"
+        )
     return f"{driver}://{rest}"
 
 

@@ -88,10 +88,12 @@ def _read_or_create(place: Path) -> tuple[str, ...]:
             os.link(draft, place)
     keys, mode = [line.strip() for line in place.read_text("ascii").splitlines()], place.stat().st_mode
     if not keys or any(len(key) < SHORTEST_KEY for key in keys):
-        fault = f"data_dir: {place} has no key, or one that is cut short; restore it, or delete it for a new key"
+        fault = (
+            f"data_dir: {place} contains no key, or one that is too short; restore it, or delete it for a new key"
+        )
         raise ConfigError([fault])
     if mode & 0o077:
-        raise ConfigError([f"data_dir: {place} is accessible to other users; run chmod 600 on it"])
+        raise ConfigError([f"data_dir: {place} is accessible to other users; run `chmod 600 {place}`"])
     return tuple(keys)
 
 
@@ -115,5 +117,7 @@ def _locked(folder: Path) -> Iterator[int]:
     """Lock *folder* against other rotations and yield its descriptor. Raises ConfigError after a timeout."""
     with file_lock.opened(folder, file_lock.FOLDER) as descriptor:
         if not file_lock.lock_within(descriptor, _PATIENCE):
-            raise ConfigError([f"data_dir: another rotation has locked {folder}; try again after it"])
+            raise ConfigError(
+                [f"data_dir: another `scanbind keys rotate` has locked {folder}; try again when it has ended"]
+            )
         yield descriptor

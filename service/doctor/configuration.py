@@ -10,16 +10,15 @@ from service.doctor.finding import Finding
 async def check_configuration(settings: Settings) -> AsyncIterator[Finding]:
     resolve_secret_keys(settings)
     yield Finding(True, "configuration", "good")
-    for part in ("accounts", "clients"):
-        if not getattr(settings, part):
-            yield Finding(
-                None, part, "none are configured: there is nothing to scan", f"add {part} to config.yaml"
-            )
+    if not settings.accounts:
+        yield Finding(None, "accounts", "none is configured, so no QR code can be created", "add an account")
+    if not settings.clients:
+        yield Finding(None, "clients", "none is configured, so no site can use the service", "add a client")
     for name, account in settings.accounts.items():
         if account.mode == "plain":
             yield Finding(
                 None,
                 f"accounts.{name}.mode",
-                "plain mode does not sign the body: with one push an attacker can forge any scan",
+                "plain mode does not sign the body: an attacker who has seen one push can forge any scan",
                 "choose safe mode in WeChat's console and set it here",
             )

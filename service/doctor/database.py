@@ -24,5 +24,5 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         cipher = reencryption.cipher(settings)
         await reencryption.check(sql, cipher)
         if left := await reencryption.stale(sql, cipher):
-            message = f"{left:,} people are stored unencrypted or under an older key"
+            message = f"{left:,} people are stored unencrypted or encrypted with an older key"
             yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")

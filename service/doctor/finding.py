@@ -20,4 +20,4 @@ class Finding:
         return f"{found}\n{'':9}remedy: {self.remedy}" if self.remedy else found
 
 
-REACH: Final = "check that the hosts in the {} settings exist and are reachable from here"
+REACH: Final = "check that the hosts under {} in the configuration exist and are reachable from here"

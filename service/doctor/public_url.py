@@ -25,12 +25,12 @@ async def check_public_url(settings: Settings) -> AsyncIterator[Finding]:
         remedy = "set an address that WeChat and phones can reach, before real use"
         yield Finding(None, subject, "only reachable from this machine, so WeChat cannot push to it", remedy)
     elif parts.scheme != "https":
-        yield Finding(None, subject, "without https, secrets are sent unencrypted", "put it behind https")
+        yield Finding(None, subject, "without https, secrets are sent unencrypted", "serve it over https")
     elif parts.port not in (None, 443):  # wechat-protocol.md 3.1
         remedy = "serve https on port 443"
         yield Finding(None, subject, "WeChat pushes only to ports 80 and 443", remedy)
     if parts.scheme == "https" and not settings.server.trusted_proxies:
-        message = "empty: behind a proxy all visitors have its address, in rate limits and in the chat"
+        message = "empty: behind a proxy, rate limits and the chat use the proxy's address for all visitors"
         yield Finding(None, "server.trusted_proxies", message, "list the proxy's network")
 
 

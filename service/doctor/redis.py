@@ -52,7 +52,10 @@ async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIte
             left = max(0, total - used)
             message += f"; logins are refused, and {left} are left for binds"
             yield Finding(
-                None, subject, message, "find the client that requests so many; the quota is renewed tomorrow"
+                None,
+                subject,
+                message,
+                "find the client that requests so many; the quota starts anew at midnight in Beijing",
             )
         elif used >= _NEARLY * total:
             yield Finding(
@@ -74,8 +77,12 @@ def _redis_facts(facts: Mapping[str, Any]) -> list[Finding]:
     findings = [Finding(True, "redis", f"{name} {version} answers")]
     if facts.get("maxmemory") and facts.get("maxmemory_policy") != "noeviction":
         remedy = "set maxmemory-policy to noeviction"
-        findings.append(Finding(None, "redis", "may evict tickets when memory is full", remedy))
+        findings.append(
+            Finding(None, "redis", "maxmemory-policy: tickets may be evicted when memory is full", remedy)
+        )
     if not facts.get("aof_enabled"):
         remedy = "set appendonly to yes"
-        findings.append(Finding(None, "redis", "loses scans in progress when it restarts", remedy))
+        findings.append(
+            Finding(None, "redis", "appendonly is off: scans in progress are lost when it restarts", remedy)
+        )
     return findings

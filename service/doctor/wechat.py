@@ -17,11 +17,11 @@ _CLOCK_OFF: Final = 30
 # By errcode (wechat-protocol.md 1).
 _REFUSALS: Final = {
     40001: "correct {0}.secret: it does not belong to this appid",
-    40013: "correct {0}.appid: no account has it",
+    40013: "correct {0}.appid: WeChat has no account with this appid",
     40125: "correct {0}.secret: it does not belong to this appid",
     40164: "add this machine's public address to the IP whitelist in WeChat's console",
     40243: "unfreeze the secret in WeChat's console",
-    45009: "wait for tomorrow, or clear the quota in WeChat's console",
+    45009: "wait until midnight in Beijing, or clear the quota in WeChat's console",
     50004: "ask WeChat's support: the token API is forbidden to this account",
     50007: "unfreeze the account in WeChat's console",
     89503: "have the account's administrator confirm this address in WeChat",
@@ -51,11 +51,16 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: Account) ->
         if code is None:
             remedy = f"check that {account.api_base} is reachable from here"
             return Finding(False, subject, "WeChat does not answer", remedy)
-        remedy = _REFUSALS.get(code, "look the number up in WeChat's list of return codes").format(subject)
-        return Finding(False, subject, f"WeChat gives no access token: errcode {code}", remedy)
+        remedy = _REFUSALS.get(code, "look it up in WeChat's list of return codes (全局返回码)").format(subject)
+        return Finding(False, subject, f"WeChat issues no access token: errcode {code}", remedy)
     if "access_token" not in answer:
-        return Finding(False, subject, "the answer is not from WeChat", f"correct {subject}.api_base")
-    return Finding(True, subject, "WeChat gives an access token")
+        return Finding(
+            False,
+            subject,
+            "the answer contains no access token, so it is not from WeChat",
+            f"correct {subject}.api_base",
+        )
+    return Finding(True, subject, "WeChat issues an access token")
 
 
 async def check_clock(settings: Settings) -> AsyncIterator[Finding]:

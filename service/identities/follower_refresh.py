@@ -48,7 +48,7 @@ class FollowerRefresh:
         try:
             self._queue.put_nowait(follower)
         except asyncio.QueueFull:
-            log.warning("follower refresh: queue full, one follower is fetched at their next scan")
+            log.warning("follower refresh: the queue is full, skipped a follower until their next scan")
 
     async def known(self, follower: Follower) -> Follower:
         """Return the follower; if never fetched, fetch now, for at most two seconds."""

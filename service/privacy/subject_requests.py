@@ -77,13 +77,13 @@ def subject(
     """
     if openid:
         if client:
-            raise ConfigError(["--client goes with --user, not with --openid"])
+            raise ConfigError(["--client: only allowed with --user, not with --openid"])
         return Subject(openid=OpenId(openid), account=account)
     if account:
-        raise ConfigError(["--account goes with --openid, not with --user"])
+        raise ConfigError(["--account: only allowed with --openid, not with --user"])
     if client is None and len(settings.clients) != 1:
         raise ConfigError(
-            [f"--client: name one of the clients: {', '.join(sorted(settings.clients)) or 'none is configured'}"]
+            [f"--client: is missing; the configured clients are: {', '.join(sorted(settings.clients)) or 'none'}"]
         )
     return Subject(user=(client or next(iter(settings.clients)), UserId(user_id or "")))
 

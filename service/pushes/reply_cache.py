@@ -52,7 +52,9 @@ class ReplyCache:
             async with briefly():
                 left = await self.redis.get(left_mark(account, push.openid))
         except StoreUnavailable as e:
-            log.warning("reply cache: cannot read from Redis, may miss a concurrent unsubscribe: %s", e.detail)
+            log.warning(
+                "reply cache: cannot read from Redis, a concurrent unsubscribe may be missed: %s", e.detail
+            )
             return None
         return int(left) if left and push.created < int(left) else None
 

@@ -174,7 +174,7 @@ class RateLimits:
             async with asyncio.timeout(_PATIENCE):
                 return await self._counted(limit, whose, count=count) - allowed
         except (StoreUnavailable, TimeoutError):
-            log.warning("rate limit %s: Redis unavailable, allowing the request", limit)
+            log.warning("rate limit %s: Redis does not answer, one request is not counted", limit)
             return -1
 
     async def _counted(self, limit: Limit, whose: str, *, count: bool = True) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from service.concurrency.tasks import cancel_and_wait
@@ -32,5 +33,10 @@ async def _kept_running(work: Work) -> None:
         try:
             await work()
         except Exception:
-            log.exception("background task: failed, restarting")
+            log.exception("background task %s: failed, restarting in %g s", _name(work), AGAIN)
         await asyncio.sleep(AGAIN)
+
+
+def _name(work: Work) -> str:
+    function = work.func if isinstance(work, partial) else work
+    return f"{function.__module__}.{function.__qualname__}"

@@ -100,8 +100,20 @@ async def running(
         await runner.setup()
         server = settings.server
         site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
-        await site.start()
+        await _listen(site, settings)
         yield Running(app, runner.addresses[0][1])
+
+
+async def _listen(site: web.BaseSite, settings: Settings) -> None:
+    """Start listening. Raises OSError with a message that names the settings."""
+    try:
+        await site.start()
+    except OSError as error:
+        server = settings.server
+        # asyncio's own text repeats the address
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        place = f"{server.host}, port {server.port}"
+        raise OSError(error.errno, f"server.host, server.port: cannot listen on {place}: {reason}") from error
 
 
 async def _finish(runner: web.ServerRunner) -> None:
@@ -133,9 +145,10 @@ async def serve(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with running(settings) as service:
         _tune_garbage_collector()
-        log.info("listening", extra={"host": settings.server.host, "port": service.port})
+        host, port = settings.server.host, service.port
+        log.info("server: listening on %s, port %d", host, port, extra={"host": host, "port": port})
         await stop.wait()
-        log.info("stopping")
+        log.info("server: received SIGTERM or SIGINT, stopping")
         _exit_at_deadline()
         await service.drain()
     return 0
@@ -148,7 +161,7 @@ def _exit_at_deadline() -> None:
     """
 
     def leave() -> NoReturn:
-        log.error("the process did not stop in time and exits")
+        log.error("stop: the process did not end within %g s, exiting now", _LAST)
         logging.shutdown()
         os._exit(0)
 

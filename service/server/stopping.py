@@ -71,7 +71,7 @@ class Stop:
             await asyncio.wait({task}, timeout=max(min(left, longest), 0.0))
         finally:
             if not task.done():
-                log.error("stop: did not end in time and is dropped: %s", step)
+                log.error("stop: abandoned because it did not end in time: %s", step)
                 self._dropped.add(task)
                 task.cancel()
         if task in self._dropped:

@@ -191,7 +191,7 @@ class Database:
         lock, unlock = _MIGRATING.get(self._engine.dialect.name, ("SELECT 1", "SELECT 1"))
         async with self.read() as connection:
             if not await connection.scalar(sa.text(lock)):
-                raise StoreUnavailable("another migration is running; try again when it has ended")
+                raise StoreUnavailable("another migration is running; run this one again when it has ended")
             try:
                 yield
             finally:

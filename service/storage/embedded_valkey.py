@@ -48,7 +48,7 @@ STEADY_AFTER: Final = 60.0
 _POLL: Final = 0.02
 
 _NO_VALKEY: Final = (
-    "redis.url: there is no embedded Valkey for this machine; "
+    "redis.url: embedded does not work, because there is no Valkey program for this machine; "
     "install Valkey or Redis and set its address, such as redis://127.0.0.1:6379"
 )
 
@@ -270,14 +270,15 @@ async def _supervise(server: _Server, paths: _Paths, *, lock: int) -> None:
     while True:
         started = time.monotonic()
         status = await server.process.wait()
-        log.error("embedded Valkey: the server exited, restarting it", extra={"status": status})
+        log.error("embedded Valkey: exited with status %d, restarting it", status, extra={"status": status})
         uptime = time.monotonic() - started
         delay = RETRY_FIRST if uptime > STEADY_AFTER else min(2 * delay, RETRY_LONGEST)
         await asyncio.sleep(delay)
         try:
             server.process = await _start(paths, lock=lock)
+            log.info("embedded Valkey: restarted")
         except (StoreUnavailable, ConfigError):
-            log.exception("embedded Valkey: the restart failed, retrying")
+            log.exception("embedded Valkey: cannot restart, retrying")
 
 
 async def _stop(process: Process, *, within: float) -> None:

@@ -38,6 +38,7 @@ class Feed:
     _known: dict[TicketId, tuple[float, Ticket]] = field(default_factory=dict, init=False)
     _waiting: dict[TicketId, list[asyncio.Future[None]]] = field(default_factory=dict, init=False)
     _closed: bool = field(default=False, init=False)
+    _lost: bool = field(default=False, init=False)
     connected: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
@@ -102,6 +103,7 @@ class Feed:
                     await self._listen(pubsub)
             except FAILURES as e:
                 log.warning("ticket feed: lost the Redis connection, reconnecting: %s", type(e).__name__)
+                self._lost = True
             finally:
                 self.connected.clear()
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
@@ -124,6 +126,9 @@ class Feed:
                 self._take(message["data"])
 
     def _on_subscribed(self) -> None:
+        if self._lost:
+            log.info("ticket feed: reconnected to Redis")
+            self._lost = False
         self._known.clear()
         self.connected.set()
         self.on_connect()
@@ -133,7 +138,9 @@ class Feed:
         try:
             ticket = store.decode(data)
         except (ValueError, KeyError, TypeError):
-            log.warning("ticket feed: ignored an unreadable message; is another process a newer version?")
+            log.warning(
+                "ticket feed: ignored a message that cannot be decoded; does another process run a newer version?"
+            )
             return
         if ticket.id in self._known or ticket.id in self._waiting:
             self.learn(ticket)

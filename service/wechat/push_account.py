@@ -150,10 +150,10 @@ class PushAccount:
         return Delivery(understand(document.fields), document.format, nonce, token)
 
     def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
+        if _all(query, "encrypt_type") != ["aes"]:  # absent or `raw` in plain mode (wechat-protocol.md 3.2)
+            raise BadSignature("mode")
         # not `signature`: it does not cover the body (wechat-protocol.md 3.2)
         signature = _one(query, "msg_signature")
-        if _one(query, "encrypt_type") != "aes":
-            raise BadSignature("mode")
         # Find the signed value first: that costs a hundredth of parsing the document.
         encrypt, token = self._signed(signature, query, body, timestamp, nonce)
         outer = read(body)

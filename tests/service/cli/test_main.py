@@ -164,7 +164,10 @@ def test_a_rotation_says_what_to_do_next_and_shows_no_key(run: Run, tmp_path: Pa
     status, out, err = run("keys", "rotate")
     assert (status, err) == (0, "")
     place = Path("var/secret_key")
-    assert out == f"added a new key to {place}: restart the service; 32 minutes later the older may be removed\n"
+    assert out == (
+        f"added a new key to {place}: restart the service to use it; "
+        "keep the older keys for 32 minutes after that\n"
+    )
     assert len(place.read_text().split()) == 2
 
 
@@ -217,7 +220,9 @@ def test_a_reader_who_has_read_enough_is_no_fault(tmp_path: Path) -> None:
 def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
     with started(tmp_path, "serve", SCANBIND_SERVER__PORT="0") as process:
         assert process.stderr
-        line = next(line for line in map(json.loads, process.stderr) if line["message"] == "listening")
+        line = next(
+            line for line in map(json.loads, process.stderr) if line["message"].startswith("server: listening")
+        )
         with urlopen(f"http://127.0.0.1:{line['port']}/readyz", timeout=10) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
@@ -231,7 +236,8 @@ def test_serve_on_a_taken_port_is_one_line_and_status_one(tmp_path: Path) -> Non
     with taken_port() as port, started(tmp_path, "serve", SCANBIND_SERVER__PORT=str(port)) as process:
         _, err = process.communicate(timeout=30)
         assert process.returncode == 1
-    assert "address already in use" in err
+    fault = f"server.host, server.port: cannot listen on 127.0.0.1, port {port}: Address already in use"
+    assert err.endswith(f"scanbind: {fault}\n")
     assert "Traceback" not in err
 
 
@@ -299,8 +305,8 @@ def test_sealing_prints_how_many_rows_are_left_and_fails_while_any_is(run: Run, 
     """A row in the clear beside its sealed self stands for a process that wrote without knowing the key."""
     encrypt = ("keys", "encrypt")
     environ = {"SCANBIND_ENCRYPTION__KEYS": "e" * 32}
-    assert run(*encrypt, **environ)[:2] == (0, "0 people sealed, 0 left\n")
-    for told in ((0, "1 people sealed, 0 left\n"), (1, "0 people sealed, 1 left\n")):
+    assert run(*encrypt, **environ)[:2] == (0, "0 people encrypted, 0 left\n")
+    for told in ((0, "1 people encrypted, 0 left\n"), (1, "0 people encrypted, 1 left\n")):
         with closing(sqlite3.connect(tmp_path / "var" / "scanbind.sqlite3")) as sql, sql:
             sql.execute(
                 "insert into followers (account, openid, subscribed, followed_at) values ('main', 'oTwice', 1, 0)"

@@ -46,9 +46,9 @@ def test_configured_keys_are_used_and_nothing_is_written(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "mode", "fault"),
     [
-        (b"short", 0o600, "cut short"),
-        (b"", 0o600, "cut short"),
-        (b"k" * 40 + b"\nshort\n", 0o600, "cut short"),
+        (b"short", 0o600, "too short"),
+        (b"", 0o600, "too short"),
+        (b"k" * 40 + b"\nshort\n", 0o600, "too short"),
         (b"k" * 40, 0o644, "chmod 600"),
         (b"\xff" * 40, 0o600, "not text"),
     ],
@@ -99,7 +99,10 @@ def test_a_rotation_that_never_ends_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(secret_key_file, "_PATIENCE", 0.05)
     before = resolve_secret_keys(settings)
-    with secret_key_file._locked(place.parent), pytest.raises(ConfigError, match="another rotation has locked"):
+    with (
+        secret_key_file._locked(place.parent),
+        pytest.raises(ConfigError, match="another `scanbind keys rotate` has locked"),
+    ):
         rotate(settings)
     assert resolve_secret_keys(settings) == before
 

@@ -85,7 +85,7 @@ async def test_all_is_well_while_the_service_runs(tmp_path: Path, official: Offi
             findings = await examine(config)
     assert [finding.ok for finding in about(findings, "server.public_url")] == [True, None]
     assert wrong(findings) == [about(findings, "server.public_url")[1]], "only the loopback is warned of"
-    assert about(findings, "accounts.main")[0].message == "WeChat gives an access token"
+    assert about(findings, "accounts.main")[0].message == "WeChat issues an access token"
     assert "a running scanbind" in about(findings, "redis")[0].message
 
 
@@ -132,12 +132,12 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
             followers = Followers(sql, Identities(FieldCipher.of(keys)))
             await followers.seen("main", OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
     [found] = about(await examine(with_keys(new, old)), "encryption.keys")
-    message = "2 people are stored unencrypted or under an older key"
+    message = "2 people are stored unencrypted or encrypted with an older key"
     assert found == Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
     await reencryption.encrypt(with_keys(new, old))
     assert about(await examine(with_keys(new)), "encryption.keys") == []
     [missing] = wrong(about(await examine(with_keys(old)), "database"))
-    assert "sealed with a key that is not listed" in missing.message
+    assert "encrypted with a key that is not listed" in missing.message
 
 
 async def test_a_redis_that_may_lose_tickets_is_warned_of(

@@ -311,7 +311,7 @@ async def test_who_is_not_known_is_said_to_be_unknown(make: Make, command: Any) 
     for do in ("export", "erase"):
         status, told, err = await command(do, "--openid", "oNobody", *(["--yes"] if do == "erase" else []))
         assert (status, told) == (1, None)
-        assert "no data is stored about them" in err
+        assert "no data is stored about this person or user" in err
 
 
 async def test_whose_user_is_meant_must_be_said(make: Make, command: Any) -> None:

@@ -38,4 +38,4 @@ async def test_everything_is_purged_at_its_own_age_and_again_after_a_failure(
         await task
     day = NOW - DAY
     assert seen[:3] == [("endings", day), ("endings", day), ("sessions", day - DAY)]
-    assert "for another hour" in caplog.text
+    assert "retrying in an hour" in caplog.text

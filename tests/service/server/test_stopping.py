@@ -16,7 +16,7 @@ from service.server.stopping import Step, Stop
 def dropped(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what the log says was dropped."""
     lines = [one.message for one in caplog.records if one.name == "service.server.stopping"]
-    return [line.removeprefix("stop: did not end in time and is dropped: ") for line in lines]
+    return [line.removeprefix("stop: abandoned because it did not end in time: ") for line in lines]
 
 
 async def test_a_request_that_never_ends_is_cancelled_and_named(

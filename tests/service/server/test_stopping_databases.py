@@ -17,7 +17,7 @@ from service.concurrency.file_lock import try_lock
 from service.storage.database import Database
 from service.storage.embedded_valkey import valkey
 
-DROPPED = "stop: did not end in time and is dropped: "
+DROPPED = "stop: abandoned because it did not end in time: "
 A_THREAD_THAT_HANGS = """
 import sys, threading
 from service.cli.main import main
@@ -115,7 +115,7 @@ async def test_a_thread_that_never_ends_delays_no_exit(tmp_path: Path) -> None:
         await service.ready(http)
         try:
             async with asyncio.timeout(20):
-                assert (await stop(service))[-1] == "the process did not stop in time and exits"
+                assert (await stop(service))[-1] == "stop: the process did not end within 9.3 s, exiting now"
         finally:
             with suppress(ProcessLookupError):
                 service.process.kill()
