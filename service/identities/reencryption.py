@@ -44,7 +44,7 @@ async def check(database: Database, cipher: FieldCipher) -> None:
     """
     if set(await _used(database)) - cipher.ids:
         raise ConfigError(
-            ["encryption.keys: the database holds rows sealed with a key that is not listed; add this key"]
+            ["encryption.keys: the database contains rows encrypted with a key that is not listed; add this key"]
         )
 
 
@@ -79,7 +79,9 @@ class Sealed:
     into_the_clear: bool
 
     def __str__(self) -> str:
-        return f"{self.identities:,} people {'unsealed' if self.into_the_clear else 'sealed'}, {self.left:,} left"
+        return (
+            f"{self.identities:,} people {'decrypted' if self.into_the_clear else 'encrypted'}, {self.left:,} left"
+        )
 
 
 async def encrypt(settings: Settings) -> Sealed:

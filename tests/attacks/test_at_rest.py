@@ -63,7 +63,7 @@ async def test_turning_encryption_on_leaves_no_name_once_the_files_are_compacted
     data_dir = world.settings.data_dir
     settings = world.settings.model_copy(update={"encryption": Encryption(keys=[KEY])})
     assert openid.encode() in _files(data_dir)
-    assert str(await reencryption.encrypt(settings)) == "1 people sealed, 0 left"
+    assert str(await reencryption.encrypt(settings)) == "1 people encrypted, 0 left"
     _compact(data_dir)
     files = _files(data_dir)
     assert b"shop" in files

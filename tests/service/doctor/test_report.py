@@ -137,7 +137,7 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
     await reencryption.encrypt(with_keys(new, old))
     assert about(await examine(with_keys(new)), "encryption.keys") == []
     [missing] = wrong(about(await examine(with_keys(old)), "database"))
-    assert "sealed with a key that is not listed" in missing.message
+    assert "encrypted with a key that is not listed" in missing.message
 
 
 async def test_a_redis_that_may_lose_tickets_is_warned_of(

@@ -112,12 +112,12 @@ async def test_encrypting_seals_everybody_and_says_how_many(
         await clear.confirm(OpenId(f"oCanary{number}"), str(number))
         await clear.learned(OpenId(f"oCanary{number}"), f"uCanary{number}")
     assert "oCanary" in await dump()
-    assert await town.encrypt(NEW) == "5 people sealed, 0 left"
+    assert await town.encrypt(NEW) == "5 people encrypted, 0 left"
     assert "Canary" not in await dump()
-    assert await town.encrypt(NEW) == "0 people sealed, 0 left"
+    assert await town.encrypt(NEW) == "0 people encrypted, 0 left"
     [bound] = await keyed.bindings.of_user("shop", UserId("3"))
     assert (bound.openid, bound.unionid) == ("oCanary3", "uCanary3")
-    assert await town.encrypt("clear", NEW) == "5 people unsealed, 0 left"
+    assert await town.encrypt("clear", NEW) == "5 people decrypted, 0 left"
     assert [it.openid for it in await clear.bindings.of_user("shop", UserId("3"))] == ["oCanary3"]
 
 
@@ -127,13 +127,13 @@ async def test_more_people_than_fit_one_transaction_are_all_sealed(
     monkeypatch.setattr(reencryption, "_BATCH", 3)
     for number in range(8):
         await town.process().followers.seen("main", OpenId(f"o{number}"), at=NOW)
-    assert await town.encrypt(NEW) == "8 people sealed, 0 left"
+    assert await town.encrypt(NEW) == "8 people encrypted, 0 left"
 
 
 async def test_a_changed_key_may_be_removed_once_everybody_is_under_the_new_one(town: Town) -> None:
     await town.process(OLD).confirm(ANNA, "42")
     await town.process(OLD).learned(ANNA, "uAnna")
-    assert await town.encrypt(NEW, OLD) == "1 people sealed, 0 left"
+    assert await town.encrypt(NEW, OLD) == "1 people encrypted, 0 left"
     assert await town.keys() == {FieldCipher.of([NEW]).newest}
     ending = await town.process(NEW).confirm(ANNA)
     assert ending is not None
@@ -144,7 +144,7 @@ async def test_a_changed_key_may_be_removed_once_everybody_is_under_the_new_one(
 async def test_without_a_key_that_rows_are_sealed_with_nothing_starts(town: Town, keys: list[str]) -> None:
     """Red when `_database` of service/server/app.py does not check."""
     await town.process(OLD).confirm(ANNA, "42")
-    fault = "encryption.keys: the database holds rows sealed with a key that is not listed; add this key"
+    fault = "encryption.keys: the database contains rows encrypted with a key that is not listed; add this key"
     with pytest.raises(ConfigError) as refused:
         async with service_app._database(town.settings(*keys)):
             pass
@@ -193,14 +193,14 @@ async def test_what_a_service_writes_while_a_row_is_being_sealed_stands(town: To
     known = await process.followers.get("main", ANNA)
     assert known is not None
     assert known.unionid == "uAnna"
-    assert await town.encrypt(NEW, OLD) == "1 people sealed, 0 left"
+    assert await town.encrypt(NEW, OLD) == "1 people encrypted, 0 left"
 
 
 async def test_who_stands_twice_is_left_and_does_not_keep_the_others_from_being_sealed(town: Town) -> None:
     await town.process(NEW).followers.seen("main", ANNA, at=NOW)
     for openid in (ANNA, BEN):
         await town.process().followers.seen("main", openid, at=NOW)
-    assert await town.encrypt(NEW) == "1 people sealed, 1 left"
+    assert await town.encrypt(NEW) == "1 people encrypted, 1 left"
 
 
 async def test_a_row_that_was_changed_is_left_and_does_not_keep_the_others_from_being_sealed(town: Town) -> None:
@@ -210,7 +210,7 @@ async def test_a_row_that_was_changed_is_left_and_does_not_keep_the_others_from_
     theirs = table.c.id == await _first(town)
     async with town.database.write() as connection:
         await connection.execute(sa.update(table).where(theirs).values(openid_sealed="AQ"))
-    assert await town.encrypt(NEW, OLD) == "1 people sealed, 1 left"
+    assert await town.encrypt(NEW, OLD) == "1 people encrypted, 1 left"
 
 
 async def _first(town: Town) -> int | None:
