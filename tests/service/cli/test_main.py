@@ -300,7 +300,7 @@ def test_sealing_says_how_many_are_left_and_fails_while_anybody_is(run: Run, tmp
     encrypt = ("keys", "encrypt")
     environ = {"SCANBIND_ENCRYPTION__KEYS": "e" * 32}
     assert run(*encrypt, **environ)[:2] == (0, "0 people encrypted, 0 left\n")
-    for told in ((0, "1 people encrypted, 0 left\n"), (1, "0 people sealed, 1 left\n")):
+    for told in ((0, "1 people encrypted, 0 left\n"), (1, "0 people encrypted, 1 left\n")):
         with closing(sqlite3.connect(tmp_path / "var" / "scanbind.sqlite3")) as sql, sql:
             sql.execute(
                 "insert into followers (account, openid, subscribed, followed_at) values ('main', 'oTwice', 1, 0)"
