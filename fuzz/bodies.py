@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fuzz import engine
 from fuzz.response_checks import Fault
-from fuzz.target import Door, Run
+from fuzz.target import Run, Target
 
 _GROWS: Final[Mapping[bytes, AbstractSet[str]]] = {
     b"/v1/tickets": frozenset({"bind_requests", "endings", "redis"}),
@@ -52,11 +52,11 @@ def _same(found: object, expected: object) -> None:
         raise Fault(f"{found!r} was stored instead of {expected!r}")
 
 
-DOOR: Final = Door(
+TARGET: Final = Target(
     name="bodies",
     statuses=frozenset({200, 201, 400, 401, 403, 404, 405, 409, 413, 415}),
     check=check,
 )
 
 if __name__ == "__main__":
-    engine.main(DOOR)
+    engine.main(TARGET)

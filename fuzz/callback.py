@@ -7,7 +7,7 @@ from typing import Final
 
 from fuzz import engine, sealing
 from fuzz.response_checks import Fault
-from fuzz.target import Door, Run
+from fuzz.target import Run, Target
 
 
 async def check(run: Run) -> None:
@@ -16,7 +16,7 @@ async def check(run: Run) -> None:
         raise Fault(f"{dict(run.moved)} was written by a push that proves nothing")
 
 
-DOOR: Final = Door(
+TARGET: Final = Target(
     name="callback",
     statuses=frozenset({200, 400, 401, 403, 404, 405, 413, 415}),
     check=check,
@@ -24,4 +24,4 @@ DOOR: Final = Door(
 )
 
 if __name__ == "__main__":
-    engine.main(DOOR)
+    engine.main(TARGET)

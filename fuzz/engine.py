@@ -23,7 +23,7 @@ from fuzz.fixtures import Props
 from fuzz.log_checks import journal
 from fuzz.mutation import Mutator
 from fuzz.response_checks import Fault
-from fuzz.target import Door, Trial
+from fuzz.target import Target, Trial
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 _WORDS: Final = CORPUS.with_name("words")
@@ -35,8 +35,8 @@ _LONGEST: Final = 4096
 
 
 @asynccontextmanager
-async def opened(door: Door) -> AsyncIterator[Trial]:
-    """Start a service that contains what cases name, and yield the trial of *door*."""
+async def opened(target: Target) -> AsyncIterator[Trial]:
+    """Start a service that contains what cases name, and yield the trial of *target*."""
     from fuzz import service  # noqa: PLC0415 - must be instrumented first
 
     with journal() as kept:
@@ -44,12 +44,12 @@ async def opened(door: Door) -> AsyncIterator[Trial]:
             props = Props(running)
             await props.renew()
             running.watch.moved()
-            yield Trial(door, running, props, kept)
+            yield Trial(target, running, props, kept)
 
 
-def main(door: Door) -> None:
+def main(target: Target) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog=f"python -m fuzz.{door.name}")
+    parser = argparse.ArgumentParser(prog=f"python -m fuzz.{target.name}")
     parser.add_argument("--runs", type=int, default=200_000)
     parser.add_argument(
         "--seed", type=int, default=1, help="the same seed repeats the inputs, as far as responses agree"
@@ -58,18 +58,18 @@ def main(door: Door) -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if given.cases:
-        sys.exit(asyncio.run(_again(door, given.cases)))
-    _fuzz(door, runs=given.runs, seed=given.seed)
+        sys.exit(asyncio.run(_again(target, given.cases)))
+    _fuzz(target, runs=given.runs, seed=given.seed)
 
 
-def cases(door: str) -> list[Path]:
+def cases(target: str) -> list[Path]:
     """Return the corpus files of a target."""
-    return sorted((CORPUS / door).iterdir())
+    return sorted((CORPUS / target).iterdir())
 
 
-async def _again(door: Door, files: Sequence[Path]) -> int:
+async def _again(target: Target, files: Sequence[Path]) -> int:
     faults = 0
-    async with opened(door) as trial:
+    async with opened(target) as trial:
         for file in files:
             try:
                 answer = await trial.run(file.read_bytes())
@@ -84,11 +84,11 @@ async def _again(door: Door, files: Sequence[Path]) -> int:
 class _Fuzzing:
     """Executes and counts the runs of one process, and stops the service after the last."""
 
-    def __init__(self, door: Door, *, runs: int) -> None:
-        self._door, self._left = door, runs
+    def __init__(self, target: Target, *, runs: int) -> None:
+        self._target, self._left = target, runs
         self._statuses: Counter[int] = Counter()
         self._loop = asyncio.new_event_loop()
-        self._opening = opened(door)
+        self._opening = opened(target)
         self._trial = self._loop.run_until_complete(self._opening.__aenter__())
         self._began = time.monotonic()
 
@@ -100,7 +100,7 @@ class _Fuzzing:
             answer = self._loop.run_until_complete(self._trial.run(data))
         except BaseException as e:  # noqa: BLE001 - libFuzzer would leave the stores running after any exception
             self._close()
-            os._exit(_report_fault(self._door, data, e))
+            os._exit(_report_fault(self._target, data, e))
         self._statuses[answer.status] += 1
         self._left -= 1
         if not self._left:
@@ -113,10 +113,12 @@ class _Fuzzing:
     def _report(self) -> None:
         seconds, runs = time.monotonic() - self._began, self._statuses.total()
         statuses = ", ".join(f"{status}: {count}" for status, count in sorted(self._statuses.items()))
-        print(f"{self._door.name}: {runs} runs, {runs / seconds:.0f}/s, no fault; statuses {statuses}", flush=True)
+        print(
+            f"{self._target.name}: {runs} runs, {runs / seconds:.0f}/s, no fault; statuses {statuses}", flush=True
+        )
 
 
-def _fuzz(door: Door, *, runs: int, seed: int) -> None:
+def _fuzz(target: Target, *, runs: int, seed: int) -> None:
     try:
         import atheris  # noqa: PLC0415 - not available on every platform
     except ImportError:
@@ -125,30 +127,30 @@ def _fuzz(door: Door, *, runs: int, seed: int) -> None:
         )
     with atheris.instrument_imports(include=list(_INSTRUMENTED), enable_loader_override=False):
         importlib.import_module("fuzz.service")
-    fuzzing = _Fuzzing(door, runs=runs)
-    words = (_WORDS / door.name).read_bytes().splitlines()
-    seeds = [file.read_bytes() for file in cases(door.name)]
+    fuzzing = _Fuzzing(target, runs=runs)
+    words = (_WORDS / target.name).read_bytes().splitlines()
+    seeds = [file.read_bytes() for file in cases(target.name)]
 
     def blind(data: bytes, size: int) -> bytes:
         return bytes(atheris.Mutate(data, size))  # looked up on each call, because Fuzz() replaces it
 
     mutator = Mutator(words, seeds, blind=blind)
-    found = _FOUND / door.name
+    found = _FOUND / target.name
     shutil.rmtree(found, ignore_errors=True)
     found.mkdir(parents=True)
     options = (f"-runs={runs}", f"-seed={seed}", f"-max_len={_LONGEST}", *_OPTIONS)
-    atheris.Setup([door.name, *options, str(found), str(CORPUS / door.name)], fuzzing, custom_mutator=mutator)
+    atheris.Setup([target.name, *options, str(found), str(CORPUS / target.name)], fuzzing, custom_mutator=mutator)
     atheris.Fuzz()
 
 
-def _report_fault(door: Door, data: bytes, error: BaseException) -> int:
+def _report_fault(target: Target, data: bytes, error: BaseException) -> int:
     """Save the case, print the fault and how to reproduce it; return the exit status."""
     if not isinstance(error, Exception):
         return 130
     _FOUND.mkdir(parents=True, exist_ok=True)
-    file = _FOUND / f"{door.name}-{hashlib.sha256(data).hexdigest()[:12]}"
+    file = _FOUND / f"{target.name}-{hashlib.sha256(data).hexdigest()[:12]}"
     file.write_bytes(data)
     if not isinstance(error, Fault):
         traceback.print_exception(error)
-    print(f"\nFAULT: {error}\n\n{data!r}\n\nagain: python -m fuzz.{door.name} {file}", flush=True)
+    print(f"\nFAULT: {error}\n\n{data!r}\n\nagain: python -m fuzz.{target.name} {file}", flush=True)
     return 1

@@ -34,8 +34,8 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A target: the endpoints of one kind of client, with their allowed statuses; `check` raises Fault."""
+class Target:
+    """The endpoints of one kind of client, with their allowed statuses; `check` raises Fault."""
 
     name: str
     statuses: AbstractSet[int]
@@ -47,7 +47,7 @@ class Door:
 class Trial:
     """A target with a running service."""
 
-    door: Door
+    target: Target
     service: "Service"
     props: Props
     journal: Journal
@@ -56,9 +56,9 @@ class Trial:
         """Send one case and return the response. Raises Fault when a check fails."""
         named = Case.read(data)
         filled = named.filled(self.props.values)
-        request = self.door.prepare(filled).wire()
+        request = self.target.prepare(filled).wire()
         answer = await self.service.ask(request)
-        check(answer, statuses=self.door.statuses, secrets=SECRETS)
+        check(answer, statuses=self.target.statuses, secrets=SECRETS)
         self.journal.check()
         moved = self.service.watch.moved()
         only_read = named.reads and answer.status != _OPENED
@@ -66,7 +66,7 @@ class Trial:
             if moved.keys() != {UNKNOWN} or await self._writes_again(request):
                 raise Fault(f"{dict(moved)} was written by a request that only reads, or was refused")
             moved = {}
-        await self.door.check(Run(named, filled, answer, moved, self.props))
+        await self.target.check(Run(named, filled, answer, moved, self.props))
         if moved:
             await self.props.renew(named.names())
             self.service.watch.moved()  # discards the writes of renew()

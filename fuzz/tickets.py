@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from fuzz import engine
 from fuzz.response_checks import Fault
-from fuzz.target import Door, Run
+from fuzz.target import Run, Target
 
 _PROOFS: Final[Mapping[bytes, frozenset[str]]] = {
     b"/v1/tickets/": frozenset({"secret", "bind_secret"}),
@@ -34,11 +34,11 @@ def _proven(run: Run) -> bool:
     return any(run.props.values[name] in shown for name in needed)
 
 
-DOOR: Final = Door(
+TARGET: Final = Target(
     name="tickets",
     statuses=frozenset({200, 201, 204, 303, 304, 400, 401, 403, 404, 405, 409, 410, 413, 415}),
     check=check,
 )
 
 if __name__ == "__main__":
-    engine.main(DOOR)
+    engine.main(TARGET)

@@ -103,7 +103,7 @@ class Retryable(ServiceError):
 
 
 class RateLimited(Retryable):
-    """A rate limit is exceeded. `limit` is its name in the metrics; the other fields say whose it is, if known."""
+    """A rate limit is exceeded. `limit` is its name in the metrics; the other fields name the caller, if known."""
 
     def __init__(
         self,

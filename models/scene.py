@@ -6,8 +6,8 @@ Layout (at most 64 characters of `A-Z a-z 0-9 _ -`, wechat-protocol.md 2; decisi
     `---------------- head ----------------'
 
 The head is the ticket. The tag is a MAC over the other fields of the head, the client, the account and the user
-id. Each client has its own key, so the key that verifies the tag identifies the client. Fields are compared as
-text, because the last character of base64 is malleable.
+id. Each client has its own key, so the key that verifies the tag identifies the client. Tags and tickets are
+compared as text, because several base64 texts can decode to the same bytes.
 """
 
 import hmac

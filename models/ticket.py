@@ -73,7 +73,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a rejected ticket ended."""
+    """Why a ticket was rejected."""
 
     DECLINED = "declined"
     WRONG_NUMBER = "wrong_number"
@@ -83,7 +83,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a ticket ended: its row in SQL. Only redemption and erasure change it later."""
+    """How a ticket ended: its row in SQL. Only exchange, registration and erasure change it later."""
 
     ticket: TicketId
     client: str
@@ -110,7 +110,7 @@ class Ticket:
     openid: OpenId | None = None
     """The first person to scan. Scans by others have no effect."""
     checked_at: datetime | None = None
-    """When SQL was last checked for an ending and had none; set from the scan on."""
+    """When the ticket was scanned or, later, when SQL was last checked and had no ending."""
     outcome: Outcome | None = None
     reason: Reason | None = None
     answered_at: datetime | None = None
@@ -144,7 +144,7 @@ _SIGNALS: Final = {status: signal for signal, status in _ENDS.items()}
 def advance(ticket: Ticket, signal: Signal, *, now: datetime, openid: OpenId | None = None) -> Ticket:
     """Return the ticket after *signal*; the same object if nothing changed.
 
-    Only the first scan has an effect: compare `openid` to see who made it.
+    The first scan sets `openid`; later ones have no effect.
     """
     status = TRANSITIONS[ticket.status][signal]
     if status is ticket.status:
@@ -168,9 +168,9 @@ def settle(ticket: Ticket, ending: Ending, *, now: datetime) -> Ticket:
 
 
 def forget(ticket: Ticket) -> Ticket:
-    """Return the ticket without its requester and its scanner; the same object if it has neither.
+    """Return the ticket without its requester and its openid; the same object if nothing changed.
 
-    A ticket that is not final becomes pending again, as after a loss of Redis.
+    An unfinished ticket becomes pending again, as after a loss of Redis.
     """
     final = ticket.status.final
     forgotten = replace(

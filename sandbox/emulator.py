@@ -92,7 +92,7 @@ class Sandbox:
         """Return the state of the account with this access_token; raise Refused (wechat-protocol.md 1)."""
         if not token:
             raise Refused(41001)
-        state = next((state for state in self._states.values() if state.tokens.knows(token)), None)
+        state = next((state for state in self._states.values() if state.tokens.is_issued(token)), None)
         if state is None:
             raise Refused(40014)
         state.tokens.check(token, now=self.clock())

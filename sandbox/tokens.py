@@ -73,7 +73,7 @@ class TokenStore:
             self._stable = self._issue(now=now)
         return _answer(self._stable, now=now)
 
-    def knows(self, value: str) -> bool:
+    def is_issued(self, value: str) -> bool:
         """Return whether the token was issued to this account."""
         return value in self._issued
 

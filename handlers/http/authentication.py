@@ -93,7 +93,7 @@ async def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, Cli
     secret = bearer(request, "the ticket's secret")
     ticket = request.match_info["ticket"]
     # The secret is verified first: it authenticates the ticket, and an unknown ticket takes just as long.
-    keys = request.app[KEYRING].whose(TicketId(ticket), secret)
+    keys = request.app[KEYRING].authenticate(TicketId(ticket), secret)
     head = _parse_verified(ticket) if keys else None
     if head is None or keys is None or request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
         raise TicketNotFound("unknown ticket, or the secret is not this ticket's")

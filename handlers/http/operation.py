@@ -43,13 +43,13 @@ class CrossOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A handler's result that is answered with 201 instead of 200."""
+    """A handler's result that is sent with status 201 instead of 200."""
 
     model: BaseModel
 
 
 Result = web.StreamResponse | BaseModel | Created | None
-"""What a handler returns: a model is written as JSON, None is 204, a response is sent as it is."""
+"""Result of a handler: a model is sent as JSON, None as 204, a response unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Operation:
     _: KW_ONLY
     answers: Mapping[int, Answer]
     refuses: tuple[type[Exception], ...] = ()
-    """Errors it may answer with, besides those of its caller and its body, and 500."""
+    """Errors it may answer with, besides 500 and those of its caller and its body."""
     caller: Caller | None = None
     """None: no authentication."""
     body: Any = None
@@ -105,12 +105,12 @@ class Operation:
 
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
         """Answer *request*: authenticate the caller, read the body, run the handler and write its result."""
-        given: list[Any] = []
+        arguments: list[Any] = []
         if self.caller and self.caller.require:
-            given.append(await self.caller.require(request))
+            arguments.append(await self.caller.require(request))
         if self.body is not None:
-            given.append(await request_body.read(request, adapter(self.body)))
-        return written(await self.handler(request, *given))
+            arguments.append(await request_body.read(request, adapter(self.body)))
+        return written(await self.handler(request, *arguments))
 
     @property
     def refusals(self) -> tuple[type[Exception], ...]:

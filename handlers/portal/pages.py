@@ -1,4 +1,4 @@
-"""The portal's own pages: opening a link, the portal's page, and the pages of a link that is not opened."""
+"""The portal's pages: opening a link, the portal itself, and the pages shown when a link is not opened."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
@@ -56,7 +56,7 @@ async def go_on(request: web.Request) -> web.Response:
 
 
 async def _visit(request: web.Request, *, intended: Callable[[web.Request, PortalSession], bool]) -> web.Response:
-    """Open a link if it is *intended*, else return the page that says why not."""
+    """Open the link if *intended* allows it, else return a page that explains why not."""
     prefetched = any("prefetch" in request.headers.get(name, "").lower() for name in _PREFETCH_HEADERS)
     dest = request.headers.get("Sec-Fetch-Dest", _TOP_LEVEL)
     if prefetched or dest not in (_TOP_LEVEL, _FRAME):

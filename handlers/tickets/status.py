@@ -27,9 +27,9 @@ _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
 """Maximum seconds of silence on a stream; contract.md 4 allows 15."""
 _READING: Final = 1 / 14
-"""The share of the heartbeat that is reserved for the read; a read that takes longer gets a comment meanwhile."""
+"""Share of the heartbeat reserved for reading; during a longer read, comments are sent."""
 _AGAIN: Final = 1.0
-"""Seconds between a failed read and the next one of a stream: Redis may refuse at once."""
+"""Seconds that a stream waits after a failed read: Redis may refuse connections at once."""
 _COMMENT: Final = b":\n\n"
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
@@ -62,8 +62,8 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
 async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     """Stream a ticket's state, now and after each change, until the ticket ends.
 
-    Once begun, a stream goes on while a store is unreachable, with comments only. Thousands wait here at once, so
-    each keeps little memory (docs/benchmarks.md).
+    While a store is unreachable, a started stream sends comments only. Thousands wait here at once, so each keeps
+    little memory (docs/benchmarks.md).
     """
     head, keys = holder
     _refuse_body(request)
@@ -102,7 +102,7 @@ def _refuse_body(request: web.Request) -> None:
 
 
 def _time_to_next_read() -> float:
-    """Return random seconds until a stream reads again, so that streams begun together do not wake together."""
+    """Return random seconds until a stream reads again, so that streams started together do not read together."""
     return random.uniform(_HEARTBEAT / 2, _HEARTBEAT * (1 - _READING))  # noqa: S311 - no secret
 
 
@@ -111,8 +111,8 @@ async def _reread(
 ) -> Ticket:
     """Return the current ticket, or *ticket* itself if a store is unreachable.
 
-    From *due* on (the loop's time) comments are written while the read goes on: a store that hangs must not
-    silence the stream (contract.md 4). Their task starts only then, since most reads take a millisecond.
+    From *due* on (the loop's time) comments are sent during the read: a store that hangs must not silence the
+    stream (contract.md 4). Their task starts only then, since most reads take a millisecond.
     """
     loop = asyncio.get_running_loop()
     commenting: list[asyncio.Task[None]] = []
@@ -137,9 +137,9 @@ async def _comment(response: web.StreamResponse) -> None:
 
 
 async def _send(request: web.Request, response: web.StreamResponse, view: TicketView, *, sent: str = "") -> str:
-    """Write *view*, or a comment if its ETag is *sent*, that of the last event; return its ETag.
+    """Write *view* as an event, or a comment if its ETag is that of the last event, *sent*; return its ETag.
 
-    A function of its own, so that no text stays alive while a stream waits.
+    A separate function, so that its texts are freed while a stream waits.
     """
     if (tag := _etag(view)) == sent:
         await response.write(_COMMENT)
@@ -155,13 +155,13 @@ def _view(request: web.Request, head: TicketHeader, keys: ClientKeys, ticket: Ti
 
 
 def _etag(view: TicketView) -> str:
-    """Return the ETag of a view: of all that may change but the seconds left."""
+    """Return the ETag of a view, computed from all fields that change except the seconds left."""
     fields = (view.status, view.match or "", view.outcome or "", view.reason or "", view.code or "")
     return f'"{hashlib.blake2s(" ".join(fields).encode(), digest_size=9).hexdigest()}"'
 
 
 def _wait(request: web.Request) -> int:
-    """Return the seconds to hold the answer; 0 to answer at once."""
+    """Return for how many seconds to hold the request; 0 to answer at once."""
     if "If-None-Match" not in request.headers:
         return 0
     found = _WAIT.search(listed(request, "Prefer"))

@@ -69,7 +69,7 @@ def _refuse_forgers(request: web.Request, account: PushAccount) -> None:
     Raises:
         RateLimited: it sent too many.
     """
-    if (address := authentication.throttle_address(request)) and not account.vouched(
+    if (address := authentication.throttle_address(request)) and not account.has_signed_query(
         request.query, now=request.app[CLOCK]()
     ):
         request.app[RATE_LIMITS].check_forgers(address)

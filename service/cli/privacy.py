@@ -51,7 +51,7 @@ def _confirmed(question: str) -> bool:
 def _print_answer(answer: "subject_requests.Answer | None") -> int:
     if answer is None:
         return fail("no data is stored about this person or user")
-    print(json.dumps(answer.told, ensure_ascii=False, indent=2))
+    print(json.dumps(answer.report, ensure_ascii=False, indent=2))
     return GOOD if answer.complete else fail("Redis does not answer; the data in it expires within minutes")
 
 

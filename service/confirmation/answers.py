@@ -37,7 +37,7 @@ class AnswerHandler:
             return None
         newest, *others = questions
         if message.created < newest.created:
-            return None  # written before the question: late, or replayed
+            return None  # sent before the scan: delayed, or replayed
         follower = await self.followers.get(account, message.openid)
         context = await self._context(account, message, newest, follower.lang if follower else None)
         if context is None:
@@ -66,13 +66,13 @@ class AnswerHandler:
         if ticket.openid not in (None, message.openid):
             return None
         if ticket.status.final and asked.answered_by not in (None, message.key):
-            return None  # another message answered it before
+            return None  # another message answered the question
         until = context.claim.head.expires_at + READABLE_AFTER
         await self.questions.answered(
             context.claim.account, message.openid, asked.scene, by=message.key, until=until
         )
         if ticket.status.final:
-            return context.ending_text(ticket)  # this answer redelivered, or a first answer that came too late
+            return context.ending_text(ticket)  # a redelivery, or a first answer that came too late
         ending = await self._conclude(answer, context, ticket)
         return context.ending_text(ending) if ending else None
 

@@ -1,4 +1,4 @@
-"""Builds what asks about scans and takes the answers."""
+"""Builds the handlers of scans and answers."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from service.tickets.build import TicketRecords
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationServices:
-    """What handles scans and answers, and the questions that both share."""
+    """The handlers of scans and answers, and the open questions that both use."""
 
     questions: OpenQuestions
     scans: ScanHandler

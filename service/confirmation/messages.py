@@ -22,7 +22,7 @@ class Notice(Enum):
     DECLINED = "declined"
     WRONG_NUMBER = "wrong number"
     OUT_OF_DATE = "out of date"
-    SOMEBODY_ELSE = "scanned by another person"
+    ANOTHER_PERSON = "scanned by another person"
     TOO_OFTEN = "too often"
 
 
@@ -63,7 +63,7 @@ _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
         Lang.ZH: "此二维码已失效，请刷新“{site}”网页后重新扫码。",
         Lang.EN: "This QR code is no longer valid. Refresh the {site} page and scan again.",
     },
-    Notice.SOMEBODY_ELSE: {
+    Notice.ANOTHER_PERSON: {
         Lang.ZH: "此二维码已被他人扫描，请刷新“{site}”网页后重新扫码。",
         Lang.EN: "Another person scanned this QR code first. Refresh the {site} page and scan again.",
     },

@@ -30,22 +30,24 @@ class ScanHandler:
     audit: AuditLog
 
     async def scanned(self, account: str, scan: Scan, scene: Scene | None) -> str | None:
-        """Handle a scan of *scene* and return the reply; None if the QR code is not ours.
+        """Handle a scan of *scene* and return the reply.
+
+        None if the QR code belongs to another system, or the person unsubscribed meanwhile.
 
         Raises:
             StoreUnavailable: the effect could not be committed.
         """
-        lang = await self.follower_refresh.meet(account, scan, followed=scan.followed)
+        lang = await self.follower_refresh.store_sender(account, scan, followed=scan.followed)
         if scene is None:
             return None
         context = await self.verifier.verify(scene, account=account, openid=scan.openid, lang=lang)
-        return await self._answer(context, scan) if context else None  # None: another system's QR code
+        return await self._answer(context, scan) if context else None
 
     async def _answer(self, context: ScanContext, scan: Scan) -> str | None:
         ticket = await self.ticket_status.read_afresh(context.claim.head)
         self._note(context, ticket)
         if ticket.openid not in (None, scan.openid):
-            return context.notice_text(Notice.SOMEBODY_ELSE)
+            return context.notice_text(Notice.ANOTHER_PERSON)
         if ticket.status.final:
             return context.ending_text(ticket)
         newest = await self._open(context, scan)
@@ -53,7 +55,7 @@ class ScanHandler:
             ending = await self.completion.confirm(context, ticket)
             return context.ending_text(ending) if ending else None
         if not newest:
-            return context.notice_text(Notice.OUT_OF_DATE)  # a newer scan was made since
+            return context.notice_text(Notice.OUT_OF_DATE)
         return await self._ask(context)
 
     def _note(self, context: ScanContext, ticket: Ticket) -> None:
@@ -68,9 +70,9 @@ class ScanHandler:
         )
 
     async def _open(self, context: ScanContext, scan: Scan) -> bool:
-        """Make this the person's newest scan, which closes older questions even if it opens none.
+        """Make this the person's newest scan, which closes older questions even with `confirm: none`.
 
-        Return False if there is a newer scan.
+        Return False if there is a newer one.
         """
         asked = OpenQuestion(scene=scan.scene, created=scan.created)
         until = context.claim.head.expires_at + READABLE_AFTER
@@ -79,5 +81,5 @@ class ScanHandler:
     async def _ask(self, context: ScanContext) -> str:
         ticket = await self.ticket_status.mark_scanned(context.claim.head, context.openid)
         if ticket.openid != context.openid:
-            return context.notice_text(Notice.SOMEBODY_ELSE)
+            return context.notice_text(Notice.ANOTHER_PERSON)
         return context.ending_text(ticket) if ticket.status.final else context.question_text(ticket.requester)

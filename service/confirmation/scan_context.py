@@ -69,9 +69,9 @@ class ScanContext:
         return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang])
 
     def ending_text(self, end: Ending | Ticket) -> str:
-        """Return how the ticket ended; an openid that does not own it learns only that it is over or taken."""
+        """Return how the ticket ended; for another openid than its owner's, only that it is invalid or taken."""
         if end.openid != self.openid:
-            return self.notice_text(Notice.OUT_OF_DATE if end.openid is None else Notice.SOMEBODY_ELSE)
+            return self.notice_text(Notice.OUT_OF_DATE if end.openid is None else Notice.ANOTHER_PERSON)
         return self.notice_text(messages.notice_of(end.outcome, end.reason))
 
 

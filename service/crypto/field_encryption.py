@@ -1,6 +1,6 @@
 """Encrypts openids and unionids for the database, with a blind index for lookups. Optional: see `CLEAR`.
 
-A sealed value is base64url of a version byte (1), a random nonce (12 bytes), and the ciphertext and tag of
+An encrypted value is base64url of a version byte (1), a random nonce (12 bytes), and the ciphertext and tag of
 AES-256-GCM. Its associated data are the column, the account and the lookup value, so that a value cannot be moved
 to another row.
 """
@@ -38,7 +38,7 @@ class Column(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredValue:
-    """A stored value: the lookup value and, unless that is the text itself, the sealed text."""
+    """A stored value: the lookup value and, unless that is the text itself, the encrypted text."""
 
     lookup: str
     sealed: str | None
@@ -69,13 +69,13 @@ class _Key:
 
 
 class FieldCipher:
-    """Seals and opens openids and unionids with the configured keys; without keys, values stay in the clear."""
+    """Encrypts and decrypts openids and unionids; without configured keys, values stay in the clear."""
 
     def __init__(self, keys: Sequence[_Key | None]) -> None:
         self._keys = (*keys, *([] if None in keys else [None]))
         self._by_id = {key.id: key for key in self._keys if key}
         self.newest = self._keys[0].id if self._keys[0] else None
-        """The id of the key that seals new values; None: they are stored in the clear."""
+        """The id of the key that encrypts new values; None: they are stored in the clear."""
         self.ids = frozenset(self._by_id)
 
     @classmethod
@@ -88,13 +88,13 @@ class FieldCipher:
         return tuple(_lookup(key, text, column) for key in self._keys)
 
     def keep(self, text: str, column: Column, *, account: str) -> StoredValue:
-        """Return *text* as stored in a row of *account*, sealed with the newest key."""
+        """Return *text* as stored in a row of *account*, encrypted with the newest key."""
         key = self._keys[0]
         lookup = _lookup(key, text, column)
         return StoredValue(lookup, key.seal(text, _associated(column, account, lookup)) if key else None)
 
     def open(self, stored: StoredValue, column: Column, *, account: str, by: str | None) -> str:
-        """Return the text of a value stored in a row of *account* and sealed with the key whose id is *by*.
+        """Return the text of a value stored in a row of *account* and encrypted with the key of id *by*.
 
         Raises:
             StoreUnavailable: the key is not listed, or the value was modified or moved from another row.

@@ -107,8 +107,8 @@ class Keyring:
         """Return whether *make* derives *given* from some generation of *client*'s keys."""
         return any(keys.same(given, make(keys)) for keys in self._clients.get(client, ()))
 
-    def whose(self, ticket: TicketId, secret: str) -> ClientKeys | None:
-        """Return the keys that *secret* of *ticket* is derived from, which proves both genuine; None if none."""
+    def authenticate(self, ticket: TicketId, secret: str) -> ClientKeys | None:
+        """Return the keys that derived *secret* for *ticket*, which proves both genuine; None if none did."""
         given = _bytes(secret)
         for keys in self._by_hint.get(secret[:_HINT], ()):
             if hmac.compare_digest(keys.secret(ticket).encode(), given):

@@ -1,4 +1,4 @@
-"""Builds what knows the followers of the accounts."""
+"""Builds the services for followers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from service.wechat.api import WeChatApi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityServices:
-    """Who follows, what WeChat tells of them, and when they left. Run `follower_refresh.run` beside the server."""
+    """The services of this package. Run `follower_refresh.run` beside the server."""
 
     identities: Identities
     followers: Followers

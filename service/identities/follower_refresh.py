@@ -30,8 +30,10 @@ class FollowerRefresh:
     clock: Callable[[], datetime]
     _queue: asyncio.Queue[Follower] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
 
-    async def meet(self, account: str, push: Push, *, followed: bool) -> Lang | None:
-        """Store the sender of *push* as a follower, *followed* if by this push; return their language if known.
+    async def store_sender(self, account: str, push: Push, *, followed: bool) -> Lang | None:
+        """Store the sender of *push* as a follower; return their language if known.
+
+        *followed* tells whether this push subscribed them.
 
         Raises:
             StoreUnavailable: the database does not answer.

@@ -63,7 +63,7 @@ class Subject:
 class Answer:
     """The result as JSON values; `complete` is False if Redis could not be reached."""
 
-    told: dict[str, Any]
+    report: dict[str, Any]
     complete: bool
 
 

@@ -1,4 +1,4 @@
-"""Builds what handles the pushes of WeChat."""
+"""Builds the dispatcher of WeChat's pushes."""
 
 from service.confirmation.build import ConfirmationServices
 from service.foundation import Foundation
@@ -20,7 +20,7 @@ def build_pushes(
     tickets: TicketStore,
     confirmation: ConfirmationServices,
 ) -> PushDispatcher:
-    """Build the dispatcher of pushes, with all that it needs of this package."""
+    """Build the dispatcher and the services of this package that it uses."""
     redis = base.stores.redis
     unfollow = UnfollowHandler(
         accounts=base.settings.accounts,

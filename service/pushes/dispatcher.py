@@ -23,7 +23,7 @@ from service.rate_limiting.rates import Excess, RateLimits
 
 @dataclass(slots=True, kw_only=True)
 class PushDispatcher:
-    """Applies pushes and returns the text of the reply (None: no reply)."""
+    """Handles pushes and returns the text of the reply; None for no reply."""
 
     reply_cache: ReplyCache
     limits: RateLimits
@@ -35,7 +35,7 @@ class PushDispatcher:
     metrics: Metrics
 
     async def handle(self, account: str, event: Event) -> str | None:
-        """Apply *event* to *account* and return the text of the reply; a redelivery gets the same reply.
+        """Handle an event of *account* and return the text of the reply; a redelivery gets the same reply.
 
         Raises:
             StoreUnavailable: the effect could not be committed, so WeChat must redeliver the push.
@@ -57,7 +57,7 @@ class PushDispatcher:
         return text
 
     async def _excess(self, event: Event, scene: Scene | None) -> Excess | None:
-        """Count a scan or an answer, before any query. An unsubscribe is never limited."""
+        """Count a scan or an answer, before SQL is queried; return the limit that it exceeds, if any."""
         match event:
             case Scan():
                 return await self.limits.scan(event.openid, scene.head.ticket if scene else None)
@@ -72,7 +72,7 @@ class PushDispatcher:
             case TextMessage():
                 return await self.answers.answered(account, event)
             case Subscribed():
-                await self.follower_refresh.meet(account, event, followed=True)
+                await self.follower_refresh.store_sender(account, event, followed=True)
             case Unsubscribed():
                 await self.unfollow.left(account, event.openid, event.created)
         return None

@@ -1,4 +1,4 @@
-"""Builds what counts requests, scans and QR codes."""
+"""Builds the rate limits and the quota of QR codes."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from service.rate_limiting.rates import RateLimits
 
 @dataclass(frozen=True, slots=True)
 class UsageLimits:
-    """How often a caller may do what, and how many QR codes WeChat makes in a day."""
+    """The rate limits, and the daily quota of QR codes."""
 
     rates: RateLimits
     quota: QrQuota

@@ -77,7 +77,7 @@ class WaitLimiter:
         for counter, name in slot.counted:
             counter.leave(name)
 
-    def gone(self, connection: object) -> None:
+    def connection_lost(self, connection: object) -> None:
         """Cancel the wait on a *connection* that was lost.
 
         Otherwise a browser that reconnects repeatedly would occupy a place for each wait until its timeout.
@@ -90,9 +90,9 @@ class WaitLimiter:
             raise _refusal("waiting")
         tickets.check(ticket, times=1)
         counted = [(tickets, str(ticket))]
-        for whose, times in shares(address) if address and self._addresses.places else ():
-            self._addresses.check(whose, times=times)
-            counted.append((self._addresses, whose))
+        for name, times in shares(address) if address and self._addresses.places else ():
+            self._addresses.check(name, times=times)
+            counted.append((self._addresses, name))
         for counter, name in counted:
             counter.enter(name)
         slot = self._here[waiter.protocol] = Slot(self, tuple(counted), waiter)

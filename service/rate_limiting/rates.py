@@ -27,7 +27,7 @@ _WINDOW: Final = 60
 _PATIENCE: Final = 0.7
 """Timeout in seconds, far below the time in which a push must be answered."""
 _MOST_SUSPECTS: Final = 10_000
-"""Maximum number of blocked addresses (each with the client whose passwords it guesses) in memory.
+"""Maximum number of blocked addresses in memory, each with the client for which it sent wrong passwords.
 
 The oldest is dropped first, and is added again by its next failure.
 """
@@ -84,8 +84,8 @@ class RateLimits:
             RateLimited: too many in this minute; `retry_after` is the time until the next.
             StoreUnavailable: Redis does not answer, so the request cannot be counted.
         """
-        for whose, times in shares(address):
-            await self._take(Limit.TICKETS_PER_ADDRESS, whose, times=times, client=client)
+        for name, times in shares(address):
+            await self._take(Limit.TICKETS_PER_ADDRESS, name, times=times, client=client)
         await self._take(Limit.TICKETS_PER_CLIENT, client, client=client)
 
     async def fresh_bind(self, client: str, user_id: UserId) -> None:
@@ -101,8 +101,8 @@ class RateLimits:
         Return None while Redis does not answer.
         """
         by_whom = {Limit.SCANS_PER_OPENID: pseudonym(openid), Limit.SCANS_PER_TICKET: ticket}
-        for limit, whose in by_whom.items():
-            over = await self._over(limit, whose) if whose else 0
+        for limit, name in by_whom.items():
+            over = await self._over(limit, name) if name else 0
             if over > 0:
                 return Excess(limit, first=over == 1)
         return None
@@ -135,34 +135,32 @@ class RateLimits:
         self._check(Limit.BAD_SIGNATURES_PER_ADDRESS, address)
 
     async def _record(self, limit: Limit, address: str, client: str | None = None, *, count: bool = True) -> None:
-        for whose, times in shares(address):
-            pair = f"{client}:{whose}" if client else whose
+        for name, times in shares(address):
+            pair = f"{client}:{name}" if client else name
             if await self._over(limit, pair, times=times, count=count) >= 0:
-                self._suspect(limit, client, whose)
+                self._suspect(limit, client, name)
 
     def _check(self, limit: Limit, address: str, client: str | None = None) -> None:
         minute, left = _now()
-        if self._minute == minute and any(
-            (limit, client, whose) in self._suspects for whose, _ in shares(address)
-        ):
+        if self._minute == minute and any((limit, client, name) in self._suspects for name, _ in shares(address)):
             raise RateLimited(_DETAILS[limit], limit=limit, retry_after=left, client=client)
 
-    def _suspect(self, limit: Limit, client: str | None, whose: str) -> None:
+    def _suspect(self, limit: Limit, client: str | None, name: str) -> None:
         minute, _ = _now()
         if self._minute != minute:
             self._minute, self._suspects = minute, {}
         if len(self._suspects) >= _MOST_SUSPECTS:
             del self._suspects[next(iter(self._suspects))]
-        self._suspects[limit, client, whose] = None
+        self._suspects[limit, client, name] = None
 
     async def _take(
-        self, limit: Limit, whose: str, *, times: int = 1, client: str, user_id: UserId | None = None
+        self, limit: Limit, name: str, *, times: int = 1, client: str, user_id: UserId | None = None
     ) -> None:
         allowed = self._allowed[limit] * times
-        if allowed and await self._counted(limit, whose) > allowed:
+        if allowed and await self._counted(limit, name) > allowed:
             raise RateLimited(_DETAILS[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id)
 
-    async def _over(self, limit: Limit, whose: str, *, times: int = 1, count: bool = True) -> int:
+    async def _over(self, limit: Limit, name: str, *, times: int = 1, count: bool = True) -> int:
         """Count once more; return the count minus what is allowed, or -1 if there is no limit or Redis fails.
 
         Without *count* the same script runs in Redis, but stores nothing.
@@ -172,15 +170,15 @@ class RateLimits:
             return -1
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._counted(limit, whose, count=count) - allowed
+                return await self._counted(limit, name, count=count) - allowed
         except (StoreUnavailable, TimeoutError):
             log.warning("rate limit %s: Redis does not answer, one request is not counted", limit)
             return -1
 
-    async def _counted(self, limit: Limit, whose: str, *, count: bool = True) -> int:
+    async def _counted(self, limit: Limit, name: str, *, count: bool = True) -> int:
         minute, _ = _now()
         with redis_errors():
-            key = f"scanbind:l:{limit}:{whose}:{minute}"
+            key = f"scanbind:l:{limit}:{name}:{minute}"
             return int(await self._count(keys=[key], args=[2 * _WINDOW, int(count)]))
 
 

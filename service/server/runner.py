@@ -71,7 +71,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
         yield TimeoutServer(
             inner.server,
             connection=Connection,
-            lost=app[app_keys.WAIT_LIMITER].gone,
+            lost=app[app_keys.WAIT_LIMITER].connection_lost,
             peers=Peers(settings.limits.connections_per_address, trusted=settings.server.trusted_proxies),
             refused=partial(brute_force.note, app),
             access_log=None,

@@ -58,17 +58,17 @@ class Peers:
         if not self._counter.places or parsed is None or any(parsed in network for network in self._uncounted):
             return
         names = []
-        for whose, times in shares(address):
-            self._counter.check(whose, times=times)
-            names.append(whose)
-        for whose in names:
-            self._counter.enter(whose)
+        for name, times in shares(address):
+            self._counter.check(name, times=times)
+            names.append(name)
+        for name in names:
+            self._counter.enter(name)
         self._held[connection] = names
 
     def leave(self, connection: object) -> None:
         """Stop counting *connection*, if it was counted."""
-        for whose in self._held.pop(connection, ()):
-            self._counter.leave(whose)
+        for name in self._held.pop(connection, ()):
+            self._counter.leave(name)
 
 
 class TimeoutServer(web.Server):
@@ -118,7 +118,7 @@ class TimeoutServer(web.Server):
         self._deadlines[handler] = loop.call_later(ASKS_WITHIN, transport.abort)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        """Release what is kept of a connection."""
+        """Free the place and the timer of a connection."""
         self._cancel_deadline(handler)
         self._peers.leave(handler)
         self._lost(handler)

@@ -38,9 +38,9 @@ class CasStore:
         is changed.
 
         Raises:
-            StoreUnavailable: Redis does not answer, or every attempt met a concurrent change.
+            StoreUnavailable: Redis does not answer, or each of eight attempts met a concurrent change.
         """
-        # A duration, because Redis's clock may differ from this one.
+        # A duration, because Redis's clock may differ from this machine's.
         milliseconds = max(1, (until - datetime.now(UTC)) // timedelta(milliseconds=1))
         current = await self.load(key)
         for _ in range(_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""Builds what makes tickets, follows them, ends them and exchanges their codes."""
+"""Builds the services that issue, read and end tickets and exchange their codes."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from service.wechat.api import WeChatApi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRecords:
-    """Where tickets are kept and how they change. Run `feed.run` and `projection.run` beside the server."""
+    """Stores, status and endings of tickets. Run `feed.run` and `projection.run` beside the server."""
 
     store: TicketStore
     feed: Feed
@@ -36,7 +36,7 @@ class TicketRecords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketServices:
-    """What gives tickets out and exchanges their codes, on the records of both."""
+    """The services that issue tickets and exchange codes, and the records that both use."""
 
     records: TicketRecords
     issuer: TicketIssuer
@@ -83,7 +83,7 @@ def _records(base: Foundation, identities: Identities) -> TicketRecords:
     redis, database = base.stores.redis, base.stores.database
     missed = asyncio.Event()  # set when the feed reconnects: changes may have been published meanwhile
     feed = Feed(redis, on_connect=missed.set)
-    store, requests = TicketStore(redis, tell=feed.learn), BindRequests(database)
+    store, requests = TicketStore(redis, notify=feed.cache), BindRequests(database)
     endings = Endings(database, identities)
     decisions = TicketDecisions(database, identities, endings)
     projection = Projection(store=store, endings=endings, missed=missed, clock=base.clock)

@@ -1,4 +1,4 @@
-"""Transactions that end a ticket: they insert its ending, or return the one inserted earlier.
+"""Transactions that end a ticket (insert its ending, or return an earlier one) or use its code or registration.
 
 A binding is committed in one transaction with the ending that made it.
 """
@@ -34,10 +34,10 @@ class TicketDecisions:
     endings: Endings
 
     async def close(self, ending: Ending) -> Ending:
-        """End a ticket without confirming it (rejected, cancelled); return the ending that stands.
+        """End a ticket without confirming it (rejected, cancelled); return the committed ending.
 
-        That is this one, its times cut to the millisecond, or an earlier one. It does not contain the openid of
-        a person who was erased.
+        That is *ending*, with times in whole milliseconds, or an earlier one. It does not contain the openid of a
+        person who was erased.
         """
 
         async def work(connection: AsyncConnection) -> Ending:
@@ -48,10 +48,10 @@ class TicketDecisions:
     async def confirm(
         self, claim: Claim, openid: OpenId, *, policy: Policy, state: str | None, now: datetime
     ) -> Ending | None:
-        """Log in or bind, and end the ticket; return the ending that stands.
+        """Log in or bind, and end the ticket; return the committed ending.
 
-        If that is an earlier one, nothing was changed. A bind that the client's policy forbids ends the ticket
-        as rejected. None if the person unsubscribed and was erased: nothing was changed.
+        If that is an earlier one, nothing is changed. A bind that the client's policy forbids ends the ticket
+        as rejected. None, with nothing changed, if the person unsubscribed and was erased.
         """
 
         async def work(connection: AsyncConnection) -> Ending | None:
@@ -77,7 +77,7 @@ class TicketDecisions:
     async def redeem(
         self, ticket: TicketId, *, answered_after: datetime, now: datetime
     ) -> tuple[Ending, Binding | None] | None:
-        """Use up a ticket's login code; None if it has none, it was used, or it was confirmed too long ago.
+        """Use up a ticket's login code; None if it has no unused code or was confirmed too long ago.
 
         A login also returns its binding. If that was removed since, the code is used up and None returned.
         """
@@ -99,9 +99,8 @@ class TicketDecisions:
     ) -> BindResult | None:
         """Bind the WeChat of a redeemed registration to the user that the site signed up.
 
-        A registration binds one user. A repeated call for this user returns AlreadyBound while the binding
-        exists; any other call returns None. A Conflict does not use it up. It never moves a WeChat from another
-        user (contract.md 1).
+        A registration never moves a WeChat from another user (contract.md 1). A Conflict does not use it up. Once
+        used, it returns AlreadyBound for the same user while the binding exists, else None.
         """
 
         async def work(connection: AsyncConnection) -> BindResult | None:
@@ -136,7 +135,7 @@ class TicketDecisions:
         try:
             return await self.database.attempt(work)
         except IntegrityError:
-            # The ticket has an ending already: the primary key failed the insert and rolled everything back.
+            # The ticket has an ending already: the insert violated the primary key, so all is rolled back.
             if (standing := await self.endings.of(ticket)) is None:
                 raise
             return standing
@@ -144,7 +143,7 @@ class TicketDecisions:
     async def _find_person(self, connection: AsyncConnection, ending: Ending) -> Identity | None:
         if ending.account is None or ending.openid is None:
             return None
-        # locked: the ending and its audit entry are about to contain the openid
+        # Locked against erasure: the ending and its audit entry will contain the openid.
         return await self.identities.find(connection, ending.account, ending.openid, hold=True)
 
     async def _log_in(

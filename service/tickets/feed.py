@@ -1,8 +1,7 @@
 """Waits for ticket changes and caches tickets in this process, over one Redis pub/sub connection.
 
 Two rules. Subscribe before reading, so that no change is lost in between. After every (re)connection, clear the
-cache and wake all waiters: a change may have been missed. A cached ticket is used for ten seconds at most, in
-case the connection died unnoticed.
+cache and wake all waiters, because a change may have been missed.
 """
 
 import asyncio
@@ -20,10 +19,11 @@ from service.storage.redis import FAILURES
 from service.tickets import store
 
 log = logging.getLogger(__name__)
-_BELIEVED: Final = 10.0
-_MOST_KNOWN: Final = 20_000
+_MAX_AGE: Final = 10.0
+"""Seconds for which a cached ticket is used: the connection may have died unnoticed."""
+_MAX_CACHED: Final = 20_000
 _KEPT: Final = 60.0
-"""Seconds after which a ticket, and with it the openid that scanned it, leaves the cache."""
+"""Seconds after which the next call of `cache` deletes a ticket, with the openid that scanned it."""
 _PING: Final = 5.0
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 
@@ -35,7 +35,7 @@ class Feed:
     redis: "Redis | RedisCluster"
     _: KW_ONLY
     on_connect: Callable[[], None] = lambda: None
-    _known: dict[TicketId, tuple[float, Ticket]] = field(default_factory=dict, init=False)
+    _cache: dict[TicketId, tuple[float, Ticket]] = field(default_factory=dict, init=False)
     _waiting: dict[TicketId, list[asyncio.Future[None]]] = field(default_factory=dict, init=False)
     _closed: bool = field(default=False, init=False)
     _lost: bool = field(default=False, init=False)
@@ -46,30 +46,30 @@ class Feed:
         """Number of waiters."""
         return sum(map(len, self._waiting.values()))
 
-    def known(self, ticket: TicketId) -> Ticket | None:
+    def cached(self, ticket: TicketId) -> Ticket | None:
         """Return the ticket from the cache, if connected and the entry is fresh."""
-        entry = self._known.get(ticket)
-        if entry is None or not self.connected.is_set() or time.monotonic() - entry[0] > _BELIEVED:
+        entry = self._cache.get(ticket)
+        if entry is None or not self.connected.is_set() or time.monotonic() - entry[0] > _MAX_AGE:
             return None
         return entry[1]
 
-    def learn(self, ticket: Ticket) -> None:
+    def cache(self, ticket: Ticket) -> None:
         """Cache a ticket just read or published and wake its waiters; an older version is ignored."""
-        before = self._known.pop(ticket.id, None)
+        before = self._cache.pop(ticket.id, None)
         if before and before[1].version > ticket.version:
             ticket = before[1]
         now = time.monotonic()
-        self._known[ticket.id] = (now, ticket)
-        oldest = next(iter(self._known))
-        while len(self._known) > _MOST_KNOWN or now - self._known[oldest][0] > _KEPT:
-            del self._known[oldest]
-            oldest = next(iter(self._known))
+        self._cache[ticket.id] = (now, ticket)
+        oldest = next(iter(self._cache))
+        while len(self._cache) > _MAX_CACHED or now - self._cache[oldest][0] > _KEPT:
+            del self._cache[oldest]
+            oldest = next(iter(self._cache))
         if before is None or before[1].version < ticket.version:
             self._wake(ticket.id)  # only if newer, or two concurrent readers would wake each other for ever
 
     async def wait(self, ticket: Ticket, *, seconds: float) -> None:
         """Wait until *ticket* may have changed, for at most *seconds*; return at once when closed."""
-        entry = self._known.get(ticket.id)
+        entry = self._cache.get(ticket.id)
         if self._closed or (entry and entry[1].version > ticket.version):
             return
         loop = asyncio.get_running_loop()
@@ -92,7 +92,7 @@ class Feed:
         self._wake_all()
 
     async def run(self) -> None:
-        """Listen until cancelled; reconnect with bounded backoff."""
+        """Receive changes until cancelled; reconnect with bounded backoff."""
         failures = 0
         while True:
             try:
@@ -123,18 +123,18 @@ class Feed:
             if message["type"] == "subscribe":  # sent again after each reconnection by redis-py itself
                 self._on_subscribed()
             elif message["type"] == "message":
-                self._take(message["data"])
+                self._receive(message["data"])
 
     def _on_subscribed(self) -> None:
         if self._lost:
             log.info("ticket feed: reconnected to Redis")
             self._lost = False
-        self._known.clear()
+        self._cache.clear()
         self.connected.set()
         self.on_connect()
         self._wake_all()
 
-    def _take(self, data: str) -> None:
+    def _receive(self, data: str) -> None:
         try:
             ticket = store.decode(data)
         except (ValueError, KeyError, TypeError):
@@ -142,8 +142,8 @@ class Feed:
                 "ticket feed: ignored a message that cannot be decoded; does another process run a newer version?"
             )
             return
-        if ticket.id in self._known or ticket.id in self._waiting:
-            self.learn(ticket)
+        if ticket.id in self._cache or ticket.id in self._waiting:
+            self.cache(ticket)
 
     def _wake(self, ticket: TicketId) -> None:
         for future in self._waiting.get(ticket, ()):

@@ -1,4 +1,4 @@
-"""Status of a ticket, for the page that shows its QR code. Read from memory, then Redis, then SQL."""
+"""Status of a ticket, for the page that shows its QR code. Read from memory, else Redis, else SQL."""
 
 import asyncio
 from collections.abc import Callable
@@ -55,7 +55,7 @@ class TicketStatus:
         Raises:
             StoreUnavailable: Redis or the database does not answer.
         """
-        return await self._current(head, self.feed.known(head.ticket) or await self._load(head))
+        return await self._current(head, self.feed.cached(head.ticket) or await self._load(head))
 
     async def read_afresh(self, head: TicketHeader) -> Ticket:
         """Return the current ticket, bypassing the cache.
@@ -96,7 +96,7 @@ class TicketStatus:
         await self.feed.wait(ticket, seconds=seconds)
 
     async def qr_url(self, head: TicketHeader) -> str | None:
-        """Return the QR code content of a ticket made by a back end; None when it is no longer stored.
+        """Return the content of a ticket's QR code; None if it is not stored, as for logins that a page started.
 
         Raises:
             StoreUnavailable: Redis or the database does not answer.
@@ -126,7 +126,7 @@ class TicketStatus:
             TicketFinished: it has ended already.
             StoreUnavailable: the database does not answer.
         """
-        # Cut to the precision of SQL, so that an equal ending is this one.
+        # In the precision of SQL, because it is compared with the committed ending.
         now = to_millisecond(self.clock())
         if now >= head.expires_at:
             raise TicketFinished("the ticket has expired")
@@ -138,10 +138,10 @@ class TicketStatus:
             expires_at=head.expires_at,
             via=head.via,
         )
-        stands = await self.decisions.close(wanted)
-        await self.projection.show(stands)
-        if stands != wanted:
-            raise TicketFinished(f"the ticket is {stands.status}")
+        committed = await self.decisions.close(wanted)
+        await self.projection.show(committed)
+        if committed != wanted:
+            raise TicketFinished(f"the ticket is {committed.status}")
 
     async def cancel_request(self, request: BindRequest, now: datetime) -> None:
         """End the ticket of a bind request as cancelled, unless it has ended already.
@@ -161,7 +161,7 @@ class TicketStatus:
         await self.projection.show(await self.decisions.close(ending))
 
     def view(self, head: TicketHeader, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> TicketView:
-        """Return what the page may read of *ticket*; *confirm* is the client's setting."""
+        """Return the fields of *ticket* that the page may read; *confirm* is the client's setting."""
         # With `none` only the portal's tickets reach `scanned`, and their user id is in SQL (BIND_KEPT).
         asked = portal_confirm(confirm) if head.kind is Kind.BIND_KEPT else confirm
         shows_number = ticket.status is Status.SCANNED and asked in (Confirm.CHOOSE, Confirm.MATCH)

@@ -26,11 +26,13 @@ _KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
 class TicketStore:
     """Tickets by id. Each change is a compare-and-swap and is published on CHANNEL.
 
-    *tell* is called with every ticket read or changed here, before its publication arrives.
+    *notify* is called with every ticket read or changed here, before its publication arrives.
     """
 
-    def __init__(self, redis: "Redis | RedisCluster", *, tell: Callable[[Ticket], None] = lambda _: None) -> None:
-        self._tell = tell
+    def __init__(
+        self, redis: "Redis | RedisCluster", *, notify: Callable[[Ticket], None] = lambda _: None
+    ) -> None:
+        self._notify = notify
         self._cas = CasStore(redis, channel=CHANNEL)
 
     async def load(self, ticket: TicketId) -> Ticket | None:
@@ -40,7 +42,7 @@ class TicketStore:
             StoreUnavailable: Redis does not answer.
         """
         held = await self._cas.load(_key(ticket))
-        return self._notify(decode(held)) if held else None
+        return self._notified(decode(held)) if held else None
 
     async def update(self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime) -> Ticket:
         """Apply *move* to the stored ticket (to *ticket* if Redis has none) and return the result.
@@ -61,10 +63,10 @@ class TicketStore:
             return encode(replace(after, version=version))
 
         until = expires_at + _KEPT_AFTER
-        return self._notify(decode(await self._cas.change(_key(ticket.id), swap, until=until)))
+        return self._notified(decode(await self._cas.change(_key(ticket.id), swap, until=until)))
 
-    def _notify(self, ticket: Ticket) -> Ticket:
-        self._tell(ticket)
+    def _notified(self, ticket: Ticket) -> Ticket:
+        self._notify(ticket)
         return ticket
 
 

@@ -1,4 +1,4 @@
-"""Builds the accounts that the configuration names: what opens their pushes, and what calls their API."""
+"""Builds, from the configuration, the accounts' push settings and API credentials."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from service.wechat.transport import ApiAccount
 
 
 def build_push_accounts(settings: Settings) -> dict[str, PushAccount]:
-    """Return, by account name, what checks, decrypts and answers the pushes of the account."""
+    """Return the push settings of each account, by its name."""
     return {
         name: PushAccount(
             name=name,
@@ -24,7 +24,7 @@ def build_push_accounts(settings: Settings) -> dict[str, PushAccount]:
 
 
 def build_api_accounts(settings: Settings) -> dict[str, ApiAccount]:
-    """Return, by account name, the credentials with which its API is called."""
+    """Return the API credentials of each account, by its name."""
     return {
         name: ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
         for name, account in settings.accounts.items()

@@ -54,8 +54,8 @@ class Delivery:
 class PushAccount:
     """Push settings of an Official Account; `tokens` and `aes_keys` (43 characters) are newest first.
 
-    Pushes whose timestamp differs from now by more than `max_skew` are rejected; WeChat documents no window, so
-    the default is none. Pushes to another original ID than `gh_id`, if given, are rejected.
+    Pushes whose timestamp differs from now by more than `max_skew` are rejected; WeChat documents no limit. Pushes
+    to another original id than `gh_id`, if given, are rejected.
     Raises ValueError if a token or key that the mode needs is missing.
     """
 
@@ -74,12 +74,13 @@ class PushAccount:
         if self.mode != Mode.PLAIN and not self.aes_keys:
             raise ValueError(f"mode {self.mode} needs an EncodingAESKey")
         envelopes = tuple(Envelope.of(key, appid=self.appid) for key in self.aes_keys)
-        object.__setattr__(self, "_envelopes", envelopes)  # frozen, so that is how a field is derived
+        object.__setattr__(self, "_envelopes", envelopes)  # the dataclass is frozen
 
     def verify(self, query: Mapping[str, str]) -> str:
         """Return the echostr of a URL verification, in every mode (wechat-protocol.md 3.1).
 
-        Any age is accepted: it changes nothing. Raises BadSignature; Malformed if it is signed but has no echostr.
+        Any timestamp is accepted, because a verification changes nothing. Raises BadSignature; Malformed if the
+        query is signed but has no echostr.
         """
         timestamp, nonce = _stamp(query)
         self._signer(_one(query, "signature"), timestamp, nonce)
@@ -88,10 +89,10 @@ class PushAccount:
             raise Malformed("echostr")
         return echoes[0]
 
-    def vouched(self, query: Mapping[str, str], *, now: datetime) -> bool:
+    def has_signed_query(self, query: Mapping[str, str], *, now: datetime) -> bool:
         """Tell whether *query* is signed with a token of the account, in every mode.
 
-        That signature does not cover the body, which `open` verifies (wechat-protocol.md 3.2).
+        This signature does not cover the body; `open` verifies that (wechat-protocol.md 3.2).
         """
         try:
             timestamp, nonce = self._fresh_stamp(query, now=now)
@@ -103,8 +104,8 @@ class PushAccount:
     def open(self, query: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
         """Verify a push and return its content.
 
-        Raises BadSignature if the signature is wrong, too old or not the one that the mode requires; Malformed if
-        the push cannot be decoded or is for another account.
+        Raises BadSignature if the signature is wrong, is not the one that the mode requires, or its timestamp is
+        outside `max_skew`; Malformed if the push cannot be decoded or is for another account.
         """
         timestamp, nonce = self._fresh_stamp(query, now=now)
         opener = self._open_plain if self.mode == Mode.PLAIN else self._open_sealed
@@ -116,9 +117,9 @@ class PushAccount:
     def reply(self, delivery: Delivery, text: str | None, *, now: datetime, random: bytes | None = None) -> Answer:
         """Return the reply to *delivery*, in its format and encrypted if it was; without text, `success`.
 
-        *random* is 16 bytes for the envelope, generated if not given.
+        *random* is 16 bytes for the encryption, generated if not given.
         """
-        # with an empty Content WeChat shows its error text; a reply to an unsubscribe cannot be delivered
+        # WeChat shows an error text for an empty Content, and cannot deliver a reply to an unsubscribe.
         content = sayable(text or "")
         if not content.strip() or isinstance(delivery.event, Unsubscribed):
             return SUCCESS
@@ -154,7 +155,7 @@ class PushAccount:
             raise BadSignature("mode")
         # not `signature`: it does not cover the body (wechat-protocol.md 3.2)
         signature = _one(query, "msg_signature")
-        # Find the signed value first: that costs a hundredth of parsing the document.
+        # Find the signed value first: this takes a hundredth of the time of parsing the document.
         encrypt, token = self._signed(signature, query, body, timestamp, nonce)
         outer = read(body)
         if _encrypt(outer.fields, refused=_NOT_BESIDE_ENCRYPT[self.mode]) != encrypt:
@@ -175,7 +176,7 @@ class PushAccount:
                 return encrypt, self._signer(signature, timestamp, nonce, encrypt)
         if encrypt is not None:
             raise BadSignature
-        # No `Encrypt` at all: only a sender whose query is signed learns what is wrong with the body.
+        # No `Encrypt` at all. The error describes the body only to a sender whose query is signed.
         self._signer(_one(query, "signature"), timestamp, nonce)
         read(body)
         raise BadSignature("mode")
@@ -188,7 +189,7 @@ class PushAccount:
         raise BadSignature
 
     def _unsealed(self, encrypt: str) -> tuple[Envelope, bytes]:
-        """Decrypt *encrypt*; return the envelope whose key fits, and the message."""
+        """Decrypt *encrypt*; return the envelope that has the right key, and the message."""
         for envelope in self._envelopes[:-1]:
             try:
                 return envelope, envelope.open(encrypt)

@@ -62,7 +62,7 @@ async def test_an_address_that_forges_is_heard_when_its_query_is_signed(
 
 
 async def test_a_signed_query_does_not_stand_for_a_signed_body(make: Any) -> None:
-    """Red when `receive` believes what `vouched` says, and when `brute_force.counted` counts no BadSignature."""
+    """Red when `receive` trusts `has_signed_query`, and when `brute_force.counted` counts no BadSignature."""
     world = await limited(make)
     push, page = await prepared(world)
     seen = {**push.request().query, "msg_signature": "0" * 40}
@@ -73,7 +73,7 @@ async def test_a_signed_query_does_not_stand_for_a_signed_body(make: Any) -> Non
 
 
 async def test_an_old_query_opens_nothing_to_an_address_that_forges(make: Any) -> None:
-    """Red when `vouched` looks at no clock: one query seen in a log would do for ever."""
+    """Red when `has_signed_query` looks at no clock: one query seen in a log would do for ever."""
     world = await limited(make)
     push, _ = await prepared(world)
     old = push.request()

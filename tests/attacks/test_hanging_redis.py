@@ -60,7 +60,7 @@ class Line:
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the service wait for Redis for longer than a test takes, and remember nothing."""
     monkeypatch.setitem(redis._OPTIONS, "socket_timeout", 60)
-    monkeypatch.setattr(feed, "_BELIEVED", 0)
+    monkeypatch.setattr(feed, "_MAX_AGE", 0)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ _BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
 @pytest.mark.parametrize("take", [_ticket, _secret, _capability, _exchange, _registration, _link, _session])
 async def test_no_bent_token_passes_and_the_true_one_still_does(world: World, take: Any) -> None:
-    """Red when `ClientKeys.same`, `Keyring.whose` or `Keyring.open_qr` compares in lower case."""
+    """Red when `ClientKeys.same`, `Keyring.authenticate` or `Keyring.open_qr` compares in lower case."""
     token, attempt = await take(world)
     for guess in bent(token):
         try:

@@ -91,7 +91,7 @@ async def _cancelled(world: World, page: Page, person: Any) -> None:
 async def test_a_photograph_of_the_page_reveals_and_changes_nothing(
     make: Any, reach: Callable[..., Any], purpose: str
 ) -> None:
-    """Red when `Keyring.whose` takes any secret, when `CodeExchange._ending` tells an unknown ticket."""
+    """Red when `Keyring.authenticate` takes any secret, when `CodeExchange._ending` tells an unknown ticket."""
     world: World = await make(clients={"shop": client("shop", confirm="match"), "club": client("club")})
     person = await world.bound("7", client="club")
     page = await world.login() if purpose == "login" else await world.bind("42")

@@ -106,7 +106,7 @@ async def test_a_scan_again_after_the_answer_changes_nothing_and_asks_nothing(ma
     for lost in (False, True):
         if lost:
             await world.redis.flushall()
-            world.app[FEED]._known.clear()  # this process remembers, too
+            world.app[FEED]._cache.clear()  # this process remembers, too
         world.clock.advance(2)
         again = await world.scan(person, page)
         assert again == ended_with

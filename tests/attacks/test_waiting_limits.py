@@ -67,7 +67,7 @@ async def test_a_held_poll_gives_its_place_back(make: Any) -> None:
 
 
 async def test_browsers_that_left_hold_no_places(make: Any) -> None:
-    """Red when `TimeoutServer.connection_lost` does not tell `WaitLimiter.gone`: each would wait 30 seconds."""
+    """Red when `TimeoutServer` does not call `WaitLimiter.connection_lost`: each would wait 30 seconds."""
     world = await make(limits={"waiting_per_address": 2, "waiting": 3}, **PROXIED)
     page, feed = await world.login(), world.app[app_keys.FEED]
     tag = (await page.raw()).headers["ETag"]

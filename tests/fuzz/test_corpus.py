@@ -14,17 +14,17 @@ from fuzz.log_checks import journal
 from fuzz.mutation import Mutator
 from fuzz.response_checks import Answer, Fault, check
 from fuzz.service import Service
-from fuzz.target import Door, Trial
+from fuzz.target import Target, Trial
 
-DOORS = {door.name: door for door in (callback.DOOR, tickets.DOOR, bodies.DOOR)}
+TARGETS = {target.name: target for target in (callback.TARGET, tickets.TARGET, bodies.TARGET)}
 PROBLEM = b'{"type":"/problems/not-found","title":"Nothing","status":404,"detail":"nothing","instance":"abc"}'
 HEADERS = {"content-type": "application/problem+json", "x-request-id": "abc"}
 
 
-@pytest.mark.parametrize("door", DOORS.values(), ids=lambda door: door.name)
-async def test_every_case_of_the_corpus_is_answered_as_it_must_be(door: Door) -> None:
-    async with engine.opened(door) as trial:
-        for file in engine.cases(door.name):
+@pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.name)
+async def test_every_case_of_the_corpus_is_answered_as_it_must_be(target: Target) -> None:
+    async with engine.opened(target) as trial:
+        for file in engine.cases(target.name):
             await _sent(trial, file)
 
 
@@ -37,7 +37,7 @@ async def _sent(trial: Trial, file: Path) -> None:
 
 @pytest.fixture
 async def trial() -> AsyncIterator[Trial]:
-    async with engine.opened(tickets.DOOR) as opened:
+    async with engine.opened(tickets.TARGET) as opened:
         yield opened
 
 
@@ -56,9 +56,9 @@ async def test_every_write_is_noticed(trial: Trial) -> None:
 
 
 async def test_a_push_that_proves_nothing_may_write_nothing() -> None:
-    """Red when `callback.check` checks nothing: the door does not know that this push is sealed."""
+    """Red when `callback.check` checks nothing: the target treats this push as not encrypted."""
     scan = (engine.CORPUS / "callback" / "scan-safe").read_bytes()
-    async with engine.opened(replace(callback.DOOR, prepare=_sealed_by_somebody)) as trial:
+    async with engine.opened(replace(callback.TARGET, prepare=_sealed_by_somebody)) as trial:
         with pytest.raises(Fault, match="proves nothing"):
             await trial.run(scan.replace(b"$sealed_safe$", b""))
 
@@ -86,7 +86,7 @@ class _Restless(Service):
 
 
 async def test_an_answer_without_proof_is_a_fault(trial: Trial) -> None:
-    """Red when `tickets.check` checks nothing: the door does not know that the secret is the right one."""
+    """Red when `tickets.check` checks nothing: the target treats the secret as wrong."""
     case = b"GET /v1/tickets/$ticket$\nAuthorization: Bearer $other$\n\n"
     trial.props.values["other"] = trial.props.values["secret"]
     trial.props.values["secret"] = b"nobody's"

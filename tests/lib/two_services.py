@@ -40,7 +40,7 @@ KINDS: Final = {
     Notice.DECLINED: "declined",
     Notice.WRONG_NUMBER: "wrong_number",
     Notice.OUT_OF_DATE: model.OUT,
-    Notice.SOMEBODY_ELSE: model.ELSE,
+    Notice.ANOTHER_PERSON: model.ELSE,
 }
 SAYINGS: Final = {
     messages.notice(notice, lang=lang, site=NAMES[name][lang]): kind

@@ -128,4 +128,4 @@ def test_classic_tokens_have_a_daily_limit(tokens: TokenStore) -> None:
 def test_tokens_long_over_are_forgotten(tokens: TokenStore) -> None:
     first = str(tokens.classic(ASKED, now=0)["access_token"])
     tokens.classic(ASKED, now=LIFETIME + 86_400)
-    assert not tokens.knows(first)
+    assert not tokens.is_issued(first)

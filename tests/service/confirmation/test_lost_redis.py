@@ -54,7 +54,7 @@ async def test_after_a_flush_nothing_that_ended_comes_back(make: Make, ending: s
         assert (await world.exchange(before["code"])).status == 200
         used, before = before["code"], await page.poll()
     await world.redis.flushall()
-    world.app[FEED]._known.clear()  # this process remembers, too
+    world.app[FEED]._cache.clear()  # this process remembers, too
     after = await page.poll()
     assert after | {"expires_in": 0} == before | {"expires_in": 0}
     await world.scan(person, page)

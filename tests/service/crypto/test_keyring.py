@@ -53,16 +53,16 @@ def test_a_key_never_shows_itself(keyring: Keyring, shop: ClientKeys) -> None:
 
 def test_a_secret_opens_its_ticket_alone(keyring: Keyring, shop: ClientKeys) -> None:
     secret = shop.secret(ONE)
-    assert keyring.whose(ONE, secret) is shop
-    assert keyring.whose(TWO, secret) is None
+    assert keyring.authenticate(ONE, secret) is shop
+    assert keyring.authenticate(TWO, secret) is None
     assert shop.secret(ONE) != shop.secret(TWO)
 
 
 def test_another_clients_secret_never_verifies(keyring: Keyring, shop: ClientKeys) -> None:
     club = keyring.newest("club")
-    assert keyring.whose(ONE, club.secret(ONE)) is club
-    assert keyring.whose(ONE, shop.hint + club.secret(ONE)[4:]) is None
-    assert keyring.whose(ONE, club.hint + shop.secret(ONE)[4:]) is None
+    assert keyring.authenticate(ONE, club.secret(ONE)) is club
+    assert keyring.authenticate(ONE, shop.hint + club.secret(ONE)[4:]) is None
+    assert keyring.authenticate(ONE, club.hint + shop.secret(ONE)[4:]) is None
 
 
 def test_clients_whose_hints_collide_are_still_told_apart() -> None:
@@ -75,22 +75,22 @@ def test_clients_whose_hints_collide_are_still_told_apart() -> None:
     shared = [both for both in by_hint.values() if len(both) > 1]
     assert shared
     for one, other, *_ in shared:
-        assert ring.whose(ONE, one.secret(ONE)) is one
-        assert ring.whose(ONE, other.secret(ONE)) is other
+        assert ring.authenticate(ONE, one.secret(ONE)) is one
+        assert ring.authenticate(ONE, other.secret(ONE)) is other
 
 
 @pytest.mark.parametrize("change", [lambda s: s[:-1], lambda s: s + "A", str.lower, lambda s: "", lambda s: s[:4]])
 def test_a_secret_that_is_not_exact_opens_nothing(keyring: Keyring, shop: ClientKeys, change: object) -> None:
     assert callable(change)
-    assert keyring.whose(ONE, change(shop.secret(ONE))) is None
+    assert keyring.authenticate(ONE, change(shop.secret(ONE))) is None
 
 
 @given(given_secret=st.text(st.characters(codec=None), max_size=40))
 def test_any_text_as_a_secret_is_answered_as_a_wrong_one(given_secret: str) -> None:
     ring = Keyring.derive(("k" * 40,), ["shop"])
     hint = ring.newest("shop").hint
-    assert ring.whose(ONE, given_secret) is None
-    assert ring.whose(ONE, hint + given_secret) is None
+    assert ring.authenticate(ONE, given_secret) is None
+    assert ring.authenticate(ONE, hint + given_secret) is None
 
 
 def test_a_lone_surrogate_is_never_equal_to_anything(shop: ClientKeys) -> None:
@@ -180,7 +180,7 @@ def test_the_newest_key_makes_and_every_key_verifies(keyring: Keyring, rotated: 
     for keys in (new, shop):
         scene, secret, code = scene_of(keys, user_id), keys.secret(ONE), keys.code(ONE, ANNA, NOW)
         assert rotated.maker(scene, client="shop", account="main", user_id=user_id) == keys
-        assert rotated.whose(ONE, secret) == keys
+        assert rotated.authenticate(ONE, secret) == keys
         assert rotated.made(code, "shop", lambda one: one.code(ONE, ANNA, NOW))
     for ring in (rotated, keyring):
         assert rotated.open_qr(ring.seal_qr(URL, NOW)) == (URL, NOW)
@@ -191,7 +191,7 @@ def test_a_key_that_has_gone_verifies_nothing(rotated: Keyring, shop: ClientKeys
     ring = Keyring.derive(("n" * 40,), ["shop", "club"])
     scene = scene_of(shop, UserId("42"))
     assert ring.maker(scene, client="shop", account="main", user_id=UserId("42")) is None
-    assert ring.whose(ONE, shop.secret(ONE)) is None
+    assert ring.authenticate(ONE, shop.secret(ONE)) is None
     assert not ring.made(shop.code(ONE, ANNA, NOW), "shop", lambda one: one.code(ONE, ANNA, NOW))
     assert ring.open_qr(keyring.seal_qr(URL, NOW)) is None
 

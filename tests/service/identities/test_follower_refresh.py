@@ -108,7 +108,7 @@ async def test_a_push_has_its_sender_fetched_once_a_day(asked_at: datetime | Non
     api, rows = Api(), Rows(replace(NEW, lang=Lang.ZH, asked_at=asked_at))
     refresh = refreshing(api, rows)
     push = Subscribed(ANNA, "gh_0123456789ab", 1_700_000_000, "k")
-    assert await refresh.meet("main", push, followed=True) is Lang.ZH
+    assert await refresh.store_sender("main", push, followed=True) is Lang.ZH
     assert refresh._queue.qsize() == int(fetched)
 
 

@@ -62,7 +62,7 @@ class Town:
             return "\n".join(sql.iterdump())
 
     def memory(self) -> str:
-        feeds = [one.app[FEED]._known for one in (self.world, self.other)]
+        feeds = [one.app[FEED]._cache for one in (self.world, self.other)]
         return repr(feeds)
 
     async def everything(self) -> str:

@@ -80,11 +80,11 @@ async def test_a_client_that_disconnected_frees_its_place_and_no_other() -> None
         one.task = asyncio.create_task(wait(one))
     await asyncio.sleep(0)
     assert refused(waiting, THERE) == "waiting"
-    waiting.gone(object())
-    waiting.gone(browsers[0].protocol)
+    waiting.connection_lost(object())
+    waiting.connection_lost(browsers[0].protocol)
     with suppress(asyncio.CancelledError):
         await browsers[0].task
-    waiting.gone(browsers[0].protocol)
+    waiting.connection_lost(browsers[0].protocol)
     assert refused(waiting, HERE) == ""
     assert not browsers[1].task.done()
     browsers[1].task.cancel()

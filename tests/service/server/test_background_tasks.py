@@ -21,7 +21,7 @@ from service.wechat.api import UserInfo
 
 
 async def test_an_unreadable_message_does_not_end_the_feed(world: World) -> None:
-    """Red when `Feed._take` lets errors out."""
+    """Red when `Feed._receive` lets errors out."""
     page, person = await world.login(), await world.person()
     heard = world.app[FEED].connected
     for garbage in ("{", "[]", '{"id": "x", "version": 1, "status": "of a later version"}'):

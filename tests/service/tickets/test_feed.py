@@ -79,11 +79,11 @@ async def cut_off(redis: Redis) -> None:
 
 async def test_a_change_wakes_waiting_requests_and_is_readable_at_once(feed: Feed, store: TicketStore) -> None:
     made = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
-    feed.learn(made)  # or its own publication may come after and wake, too
+    feed.cache(made)  # or its own publication may come after and wake, too
     task = await waiting(feed, made)
     changed = await scanned(store, made)
     assert await woken(task)
-    assert feed.known(ONE.id) == changed
+    assert feed.cached(ONE.id) == changed
     assert feed.waiting == 0
 
 
@@ -98,9 +98,9 @@ async def test_a_change_of_another_ticket_wakes_no_request(feed: Feed, store: Ti
 
 async def test_a_change_between_reading_and_waiting_is_not_missed(feed: Feed, store: TicketStore) -> None:
     read = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
-    feed.learn(read)
+    feed.cache(read)
     await scanned(store, read)
-    await until(lambda: feed.known(ONE.id) != read)
+    await until(lambda: feed.cached(ONE.id) != read)
     assert await woken(asyncio.create_task(feed.wait(read, seconds=LONG)))
 
 
@@ -131,25 +131,25 @@ async def test_a_ticket_without_waiting_requests_is_not_kept_in_memory(feed: Fee
     await scanned(store, replace(ONE, id=TicketId("other")))
     await scanned(store, ONE)
     assert await woken(task)
-    assert feed.known(TicketId("other")) is None
+    assert feed.cached(TicketId("other")) is None
 
 
 async def test_an_older_state_never_replaces_a_newer(feed: Feed) -> None:
     newer = replace(ONE, version=2, status=Status.SCANNED)
-    feed.learn(newer)
-    feed.learn(replace(ONE, version=1))
-    assert feed.known(ONE.id) == newer
+    feed.cache(newer)
+    feed.cache(replace(ONE, version=1))
+    assert feed.cached(ONE.id) == newer
 
 
 async def test_a_lost_connection_wakes_all_requests_and_empties_the_memory(
     feed: Feed, store: TicketStore, redis: Redis
 ) -> None:
     made = await store.update(ONE, lambda ticket: ticket, expires_at=soon())
-    feed.learn(made)
+    feed.cache(made)
     tasks = [await waiting(feed, made), await waiting(feed, replace(ONE, id=TicketId("other")))]
     await cut_off(redis)
     assert await woken(*tasks)
-    assert feed.known(ONE.id) is None
+    assert feed.cached(ONE.id) is None
 
 
 async def test_changes_reach_who_waits_after_a_reconnection(feed: Feed, store: TicketStore, redis: Redis) -> None:
@@ -159,7 +159,7 @@ async def test_changes_reach_who_waits_after_a_reconnection(feed: Feed, store: T
     task = await waiting(feed, ONE)
     changed = await scanned(store, ONE)
     assert await woken(task)
-    assert feed.known(ONE.id) == changed
+    assert feed.cached(ONE.id) == changed
 
 
 async def test_each_connection_is_told(redis: Redis) -> None:
@@ -176,40 +176,40 @@ async def test_each_connection_is_told(redis: Redis) -> None:
 
 
 async def test_memory_is_not_believed_for_long(feed: Feed) -> None:
-    feed.learn(ONE)
-    learned, _ = feed._known[ONE.id]
-    feed._known[ONE.id] = (learned - 9.5, ONE)
-    assert feed.known(ONE.id) == ONE
-    feed._known[ONE.id] = (learned - 10.5, ONE)
-    assert feed.known(ONE.id) is None
+    feed.cache(ONE)
+    learned, _ = feed._cache[ONE.id]
+    feed._cache[ONE.id] = (learned - 9.5, ONE)
+    assert feed.cached(ONE.id) == ONE
+    feed._cache[ONE.id] = (learned - 10.5, ONE)
+    assert feed.cached(ONE.id) is None
 
 
 async def test_memory_is_not_believed_without_a_connection(redis: Redis) -> None:
     feed = Feed(redis)
-    feed.learn(ONE)
-    assert feed.known(ONE.id) is None
+    feed.cache(ONE)
+    assert feed.cached(ONE.id) is None
 
 
 async def test_what_was_learned_before_the_connection_stood_is_forgotten(redis: Redis) -> None:
     """Something may have changed between that reading and the subscription."""
     feed = Feed(redis)
-    feed.learn(ONE)
+    feed.cache(ONE)
     async with running(feed):
-        assert feed.known(ONE.id) is None
+        assert feed.cached(ONE.id) is None
 
 
 async def test_memory_is_bounded_and_the_oldest_goes_first(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed_module, "_MOST_KNOWN", 10)
+    monkeypatch.setattr(feed_module, "_MAX_CACHED", 10)
     many = [replace(ONE, id=TicketId(str(number))) for number in range(25)]
     for ticket in many:
-        feed.learn(ticket)
-    assert len(feed._known) == 10
-    assert feed.known(many[14].id) is None
-    assert feed.known(many[15].id) == many[15]
-    feed.learn(many[15])  # asked for again: the youngest now
-    feed.learn(ONE)
-    assert feed.known(many[15].id) == many[15]
-    assert feed.known(many[16].id) is None
+        feed.cache(ticket)
+    assert len(feed._cache) == 10
+    assert feed.cached(many[14].id) is None
+    assert feed.cached(many[15].id) == many[15]
+    feed.cache(many[15])  # asked for again: the youngest now
+    feed.cache(ONE)
+    assert feed.cached(many[15].id) == many[15]
+    assert feed.cached(many[16].id) is None
 
 
 async def test_closing_ends_all_waits_for_good(feed: Feed) -> None:
@@ -237,9 +237,9 @@ async def test_a_redis_that_is_away_is_tried_again(tmp_path_factory: pytest.Temp
 
 
 async def test_memory_lets_go_of_what_is_old(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `learn` looks at the number of tickets alone."""
-    feed.learn(ONE)
+    """Red when `cache` looks at the number of tickets alone."""
+    feed.cache(ONE)
     monkeypatch.setattr(feed_module, "_KEPT", 0.0)
     await asyncio.sleep(0.001)
-    feed.learn(replace(ONE, id=TicketId("other")))
-    assert list(feed._known) == ["other"]
+    feed.cache(replace(ONE, id=TicketId("other")))
+    assert list(feed._cache) == ["other"]

@@ -279,7 +279,7 @@ class Tickets(Witness):
     def forget(self, which: int) -> None:
         """One process starts anew: what it remembered is gone."""
         self.town.write(f"service {which} forgets")
-        self.town.apps[which][FEED]._known.clear()
+        self.town.apps[which][FEED]._cache.clear()
         self.touched |= set(self.model.tickets)
 
 

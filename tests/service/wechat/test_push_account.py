@@ -72,17 +72,17 @@ class TestVerification:
 class TestVouching:
     @pytest.mark.parametrize("account", [SAFE, COMPATIBLE, PLAIN])
     def test_a_signed_query_vouches_in_every_mode_while_it_is_fresh(self, account: PushAccount) -> None:
-        """Red for each check that `vouched` leaves out."""
+        """Red for each check that `has_signed_query` leaves out."""
         account = replace(account, tokens=("new", "token"), max_skew=timedelta(seconds=300))
         now = datetime.fromtimestamp(1700000001, UTC)
         query = Sender().stamp("whatever")
-        assert account.vouched(query, now=now)
-        assert not account.vouched(query, now=now + timedelta(seconds=301))
+        assert account.has_signed_query(query, now=now)
+        assert not account.has_signed_query(query, now=now + timedelta(seconds=301))
         for name in ("signature", "timestamp", "nonce"):
             for wrong in ("", "1", query[name] + "0"):
-                assert not account.vouched({**query, name: wrong}, now=now)
-            assert not account.vouched(MultiDict([*query.items(), (name, query[name])]), now=now)
-        assert not account.vouched({**query, "signature": query["msg_signature"]}, now=now)
+                assert not account.has_signed_query({**query, name: wrong}, now=now)
+            assert not account.has_signed_query(MultiDict([*query.items(), (name, query[name])]), now=now)
+        assert not account.has_signed_query({**query, "signature": query["msg_signature"]}, now=now)
 
 
 class TestAddressee:
