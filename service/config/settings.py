@@ -302,7 +302,8 @@ def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProx
 
 def _validated(tree: sources.Tree) -> Settings:
     accounts = tree.values.get("accounts")
-    context = {"accounts": accounts} if isinstance(accounts, Mapping) else None
+    known = {} if accounts is None else accounts
+    context = {"accounts": known} if isinstance(known, Mapping) else None
     try:
         settings = Settings.model_validate(tree.values, context=context)
     except ValidationError as error:

@@ -204,7 +204,7 @@ _vault_key = _matching(
 )
 
 Allowance = Annotated[int, _whole(1)]
-AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key)]
+AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key), AfterValidator(_distinct)]
 AppId = Annotated[str, AfterValidator(_app_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Folder = Annotated[Path, BeforeValidator(lambda value: _folder(value) if isinstance(value, str) else value)]
@@ -235,7 +235,7 @@ ClientSecrets = Annotated[
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
 Text = Annotated[str, AfterValidator(_unspaced)]
 Title = Annotated[str, AfterValidator(_title)]
-Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced)]
+Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)]
 VaultKeys = Annotated[
     tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_vault_key), AfterValidator(_distinct)
 ]
