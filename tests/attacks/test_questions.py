@@ -97,6 +97,7 @@ def test_the_next_ticket_differs_in_everything(keys: ClientKeys) -> None:
 async def test_a_scan_again_after_the_answer_changes_nothing_and_asks_nothing(make: Any) -> None:
     """Red when neither `ScanHandler._answer` nor `_ask` looks whether the ticket has ended."""
     world: World = await make(clients={"shop": client("shop", confirm="choose"), "club": client("club")})
+    world.clock.hold()
     person, other, page = await world.person(), await world.person(), await world.login()
     asked = await world.scan(person, page)
     match = (await page.poll())["match"]
