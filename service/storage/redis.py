@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -78,20 +78,21 @@ async def connect(url: str) -> AsyncIterator["Redis | RedisCluster"]:
     `redis://`, `rediss://` and `unix://` name one server, `redis+sentinel://h1:26379,h2:26379/NAME/DB` the master
     NAME, `redis+cluster://h1:7000,h2:7001` a cluster.
     """
-    client = _client(url)
-    try:
+    async with AsyncExitStack() as stack:
+        client = _client(url, stack)
+        stack.push_async_callback(client.aclose)
         yield client
-    finally:
-        await client.aclose()
 
 
-def _client(url: str) -> "Redis | RedisCluster":
+def _client(url: str, stack: AsyncExitStack) -> "Redis | RedisCluster":
+    """Create the client; what it needs beside it is closed by *stack*."""
     options = _OPTIONS | {"retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 1)}
     parts = urlsplit(url)
     if parts.scheme == "redis+sentinel":
         name, _, db = parts.path.strip("/").partition("/")
         make: Any = Sentinel  # its constructor is not typed
         sentinels = make(_hosts(parts.netloc, 26379), sentinel_kwargs=_OPTIONS, **_credentials(parts.netloc))
+        stack.push_async_callback(sentinels.aclose)
         master: Redis = sentinels.master_for(name, db=int(db or 0), **options)
         return master
     if parts.scheme == "redis+cluster":

@@ -40,5 +40,5 @@ async def done(said: bool) -> bool:
 
 def status_of(world: World, ticket: TicketId) -> str:
     """Return how the service remembers a ticket."""
-    known = world.app[app_keys.FEED].known(ticket)
+    known = world.app[app_keys.FEED].cached(ticket)
     return known.status.value if known else ""

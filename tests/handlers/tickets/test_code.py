@@ -42,7 +42,7 @@ async def forget(world: World, page: Page) -> None:
     await world.redis.flushall()
     await world.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     async with asyncio.timeout(20):
-        while world.app[app_keys.FEED].known(page.id):
+        while world.app[app_keys.FEED].cached(page.id):
             await asyncio.sleep(0.01)
 
 

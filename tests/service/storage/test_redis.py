@@ -19,12 +19,6 @@ from models.errors import StoreUnavailable
 from service.storage.compare_and_swap import CasStore
 from service.storage.redis import alone, connect
 
-# redis-py drops a connection whose making was cancelled; it is collected here, and fails no test of another file.
-pytestmark = [
-    pytest.mark.filterwarnings("default:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("default:loop is closed:ResourceWarning"),
-]
-
 
 @pytest.fixture(autouse=True)
 def _collected() -> Iterator[None]:
