@@ -197,8 +197,8 @@ async def _lose(town: Town, folder: Path, losing: contextlib.AsyncExitStack) -> 
 
 
 async def test_nothing_planted_is_found_in_logs_figures_errors_or_headers(tmp_path: Path) -> None:
-    """Red when `hide_parameters` is off, `middleware._note` logs the path, `middleware._request_id` keeps any text
-    it is given, `transport._understood` passes the errmsg on, or `logs.QUIET` lets SQLAlchemy or aiosqlite speak.
+    """Red when `hide_parameters` is off, `middleware._log_access` logs the path, `middleware.identify` keeps any
+    text, `transport._understood` passes the errmsg on, or `logs.QUIET` lets SQLAlchemy or aiosqlite speak.
     """
     async with _town(tmp_path) as (town, service, losing):
         await _live(town)

@@ -109,7 +109,7 @@ async def test_no_bent_token_passes_and_the_true_one_still_does(world: World, ta
 
 
 async def test_callers_choose_no_ids(world: World) -> None:
-    """Red when `bodies._Body` ignores fields it does not know."""
+    """Red when `RequestBody` ignores unknown fields."""
     page, token = await world.login(), (await link(world))["token"]
     names = (
         "ticket",

@@ -225,7 +225,7 @@ async def test_a_hash_is_not_a_secret(make: Any) -> None:
 
 
 async def test_no_secret_is_in_the_settings_shown_or_in_a_log(make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Red when `secret` or `secret_hash` is no SecretStr, or when `back_end` logs what it was given."""
+    """Red when `secret` or `secret_hash` is no SecretStr, or when `require_client` logs the password."""
     caplog.set_level(logging.DEBUG)
     secret, other = fresh_secret(), fresh_secret()
     hashed = hash_of(secret.encode())

@@ -54,7 +54,7 @@ def assert_clean(reply: str) -> None:
 def test_nothing_that_is_cleaned_writes_into_the_chat(
     ip: str, agent: str, name: str, lang: Lang, purpose: Purpose
 ) -> None:
-    """Red when `cleaning.asker` takes any one of the three as it is given."""
+    """Red when `cleaned_requester` returns any of the three uncleaned."""
     requester = cleaned_requester(ip=ip, user_agent=agent, account_name=name)
     plain = cleaned_requester(
         ip="203.0.113.7" if requester.address else None,
@@ -72,7 +72,7 @@ def test_nothing_that_is_cleaned_writes_into_the_chat(
 
 @pytest.mark.parametrize("evil", EVIL)
 async def test_a_chat_shows_no_link_that_a_browser_or_a_site_sent(make: Any, evil: str) -> None:
-    """Red when `tickets._asker` (browser, address) or `portal.bind` (name) does without `cleaning.asker`."""
+    """Red when `_requester` (browser, address) or `portal.bind` (name) does without `cleaned_requester`."""
     world: World = await make(
         clients={"shop": client("shop", confirm="choose")}, server={"trusted_proxies": ["127.0.0.1"]}
     )

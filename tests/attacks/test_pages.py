@@ -78,7 +78,7 @@ def guarded(response: ClientResponse, *, framers: str = "'none'", asks: bool = F
 
 
 async def test_every_page_of_a_session_is_framed_by_its_sites_pages_alone(two: World) -> None:
-    """Red when a header is left out of `html.PRIVATE`, a rule out of its policy, or all origins are named."""
+    """Red when `security_headers.PRIVATE` lacks a header, its policy lacks a rule, or all origins are named."""
     for name, origin, framers in (("shop", ORIGIN, f"{ORIGIN} https://www.shop.example"), ("club", CLUB, CLUB)):
         made = await link(two, client=name)
         guarded(await follow(two, made, Sec_Fetch_Dest="iframe", Sec_Fetch_Site="cross-site"), framers=framers)
@@ -89,7 +89,7 @@ async def test_every_page_of_a_session_is_framed_by_its_sites_pages_alone(two: W
 
 
 async def test_the_page_that_asks_may_not_be_framed_and_posts_to_its_own_origin(two: World) -> None:
-    """Red when `_asking` names framers, its session's own site among them, or leaves `has_form` out."""
+    """Red when `_confirmation_page` names framers, its session's own site among them, or leaves `has_form` out."""
     made = await link(two)
     for site in ({"Sec_Fetch_Site": "none"}, {"Sec_Fetch_Site": "cross-site", "Referer": "https://evil.example/"}):
         response = await follow(two, made, **site)

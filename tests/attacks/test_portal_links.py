@@ -83,7 +83,7 @@ async def sites(make: Any) -> World:
 
 
 async def test_a_link_opens_by_itself_where_its_site_leads_there(sites: World) -> None:
-    """Red when `_led_by_its_site` returns False, or compares with the first origin alone."""
+    """Red when `_began_at_its_site` returns False, or compares with the first origin alone."""
     for how, headers in LEADS.items():
         made = await link(sites)
         response = await go(sites, made["token"], **headers)
@@ -93,7 +93,7 @@ async def test_a_link_opens_by_itself_where_its_site_leads_there(sites: World) -
 
 
 async def test_a_link_from_anywhere_else_asks_first_and_stays_unused(sites: World) -> None:
-    """Red when `_led_by_its_site` returns True, knows any client's origins, or believes a Referer of `none`."""
+    """Red when `_began_at_its_site` returns True, knows any client's origins, or believes a Referer of `none`."""
     made = await link(sites, account_name="mallory")
     for how, headers in STRAYS.items():
         response = await go(sites, made["token"], **headers)
@@ -104,7 +104,7 @@ async def test_a_link_from_anywhere_else_asks_first_and_stays_unused(sites: Worl
 
 
 async def test_a_referer_that_is_sent_twice_counts_as_none(sites: World) -> None:
-    """Red when `_led_by_its_site` takes the first of several."""
+    """Red when `_began_at_its_site` takes the first of several."""
     made = await link(sites)
     path = f"/portal/open/{made['token']}"
     for more in (ORIGIN, "https://evil.example"):
@@ -142,7 +142,7 @@ async def test_the_button_goes_on_once_and_in_time(world: World) -> None:
 
 
 async def test_the_page_that_asks_names_account_and_site_and_runs_nothing(make: Any) -> None:
-    """Red when `_asking` fills in a name as it came: `cleaning.name` is what the chat shows it by."""
+    """Red when `_confirmation_page` shows a name that `cleaned_name` has not cleaned for the chat."""
     names = {"name": {"zh": "<b>商城</b>", "en": "Shop & <i>Sons</i>"}}
     world = await make(clients={"shop": client("shop") | names})
     for user_id, account_name, shown in (

@@ -45,7 +45,7 @@ def pairs(values: Sequence[int], modulus: int) -> list[int]:
 
 
 def test_numbers_are_drawn_evenly_and_say_nothing_of_the_next_tickets(keys: ClientKeys) -> None:
-    """Red when `question.numbers` draws from fewer than 90."""
+    """Red when `confirmation.numbers` draws from fewer than 90."""
     drawn = [keys.numbers(ticket) for ticket in tickets(MANY)]
     matches = [int(one.match) - 10 for one in drawn]
     assert_uniform(matches, 90)
@@ -53,7 +53,7 @@ def test_numbers_are_drawn_evenly_and_say_nothing_of_the_next_tickets(keys: Clie
 
 
 def test_the_three_that_are_offered_do_not_say_which_is_right(keys: ClientKeys) -> None:
-    """Red when `question.numbers` does not turn what it offers, or draws the number below the match less often."""
+    """Red when `confirmation.numbers` does not rotate its offer, or draws those below the match less often."""
     drawn = [keys.numbers(ticket) for ticket in tickets(MANY)]
     decoys = [(int(decoy) - int(one.match)) % 90 for one in drawn for decoy in {*one.offered} - {one.match}]
     assert_uniform((above - 1 for above in decoys), 89)

@@ -18,7 +18,7 @@ async def refused(response: ClientResponse) -> None:
 
 
 async def test_who_starts_all_of_a_days_logins_leaves_some_codes_for_binds(make: Any) -> None:
-    """Red when `quota.available` gives logins as much as binds."""
+    """Red when `qr_quota.available` gives logins as much as binds."""
     world = await make(accounts={"main": {"codes_per_day": 5, "codes_for_binds": 2}})
     assert [(await login(world)).status for _ in range(3)] == [201] * 3
     await refused(await login(world))

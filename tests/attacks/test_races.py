@@ -52,7 +52,7 @@ async def seen(world: World, other: World, page: Page) -> dict[str, Any]:
 
 
 async def test_a_yes_and_a_cancel_at_once_leave_one_ending(world: World, other: World) -> None:
-    """Red when `endings._insert` replaces the row that stands."""
+    """Red when `endings.insert` replaces the row that stands."""
     person = await world.bound("42", client="club")
     for number in range(ROUNDS):
         page, yes, _ = await asked(world, person)
@@ -79,7 +79,7 @@ async def test_a_scan_that_binds_and_a_cancel_at_once_leave_one_ending(world: Wo
 
 @pytest.mark.parametrize("name", ["shop", "club"])
 async def test_of_two_phones_at_once_one_owns_the_ticket(world: World, other: World, name: str) -> None:
-    """Red when `advance` lets a later scanner own it (shop), when `endings._insert` replaces a row (club)."""
+    """Red when `advance` lets a later scanner own it (shop), when `endings.insert` replaces a row (club)."""
     people = [await world.person(), await world.person()]
     for _ in range(ROUNDS):
         page = await world.login(client=name)
@@ -95,7 +95,7 @@ async def test_of_two_phones_at_once_one_owns_the_ticket(world: World, other: Wo
 
 
 async def test_a_yes_and_a_not_me_at_once_are_one_answer(world: World, other: World) -> None:
-    """Red when `endings._insert` replaces the row that stands."""
+    """Red when `endings.insert` replaces the row that stands."""
     person = await world.person()
     for _ in range(ROUNDS):
         page, *answers = await asked(world, person)

@@ -70,7 +70,7 @@ async def test_credentials_that_stand_twice_are_refused(world: World, first: str
 
 
 async def test_a_push_keeps_the_answer_of_a_wrong_signature(world: World) -> None:
-    """Red when `_JUDGES_ITSELF` lacks WeChat's address."""
+    """Red when the operations of the callback lack `repeats`."""
     push, _ = await prepared(world)
     request = push.request()
     twice = [*request.query.items(), ("nonce", "1")]

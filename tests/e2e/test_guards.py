@@ -154,7 +154,7 @@ async def test_an_open_portal_in_another_sites_page_says_why_it_shows_nothing(
 async def test_a_link_opens_at_once_where_its_site_leads_there(
     hosts: Hosts, context: BrowserContext, *, host: str, form: bool
 ) -> None:
-    """Red when `_led_by_its_site` returns False; for `www.elsewhere` when it believes `Sec-Fetch-Site` alone."""
+    """Red when `_began_at_its_site` returns False; for `www.elsewhere` when it believes `Sec-Fetch-Site` alone."""
     hosts.site.leads_to = (await link(hosts.world, "42", account_name="anna", lang="en"))["url"]
     address = "/lead" if form else hosts.site.leads_to
     leads = f'<form method="post" action="{address}"><button>WeChat</button></form>'
@@ -171,8 +171,8 @@ async def test_a_link_that_another_person_sent_asks_first_and_its_button_goes_on
 ) -> None:
     """Of its own site's pages, one that hides its origin (`noreferrer`) is as good as another site's.
 
-    Red when `_led_by_its_site` returns True; the button when `html.page` lets no form be sent, or sends its page
-    with `no-referrer`: then browsers without fetch metadata say nothing of where it comes from.
+    Red when `_began_at_its_site` returns True; the button when `security_headers.page` forbids forms, or sends
+    `no-referrer`: browsers without fetch metadata then do not say where the form comes from.
     """
     made = await link(hosts.world, "666", account_name="mallory", lang="en")
     hosts.site.leads_to = made["url"]

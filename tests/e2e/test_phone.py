@@ -24,7 +24,7 @@ from process import Demo
 async def test_a_list_from_before_a_phone_was_made_does_not_take_it_away(
     running: Demo, hand: BrowserContext, http: ClientSession
 ) -> None:
-    """Red when `lookOnce` shows a list older than the phone: the nickname is asked for again, above the codes."""
+    """Red when the phone shows a list older than the phone: the nickname is asked for again, above the codes."""
     page = await hand.new_page()
     await page.goto((await new_code(http, running))["qr_url"])
     await expect(page.get_by_test_id("new-user-name")).to_be_focused()

@@ -180,7 +180,7 @@ async def test_an_unknown_client_is_refused_as_a_known_one_is(make: Any) -> None
 
 
 async def test_holders_of_a_secret_are_not_refused_beside_guesses_from_the_same_address(make: Any) -> None:
-    """Red when `brute_force.counted` runs before every handler, or `auth.bearer` listens to the limits."""
+    """Red when `brute_force.counted` runs before every handler, or `bearer` asks the limits."""
     world = await make(limits={"failures_per_address": 2}, **PROXIED)
     page, here, unused = await world.login(), await visit(world), await link(world)
     for _ in range(3):
@@ -192,7 +192,7 @@ async def test_holders_of_a_secret_are_not_refused_beside_guesses_from_the_same_
 
 
 async def test_who_guesses_right_is_not_counted(make: Any) -> None:
-    """Red when `auth.back_end` counts before it knows whether the password is right."""
+    """Red when `require_client` counts before the password is checked."""
     world = await make(limits={"failures_per_address": 3}, **PROXIED)
     page, here = await world.login(), await visit(world)
     for _ in range(5):
@@ -213,7 +213,7 @@ async def test_who_asks_for_a_ticket_of_theirs_that_is_long_over_closes_nothing(
 
 
 async def test_behind_a_proxy_without_client_addresses_wrong_passwords_are_not_counted(make: Any) -> None:
-    """Red when `auth.stranger` counts this machine's own addresses."""
+    """Red when `throttle_address` returns this machine's own addresses."""
     world = await make(limits={"failures_per_address": 2})
     for _ in range(5):
         assert (await world.call("GET", "/v1/bindings/42", headers=basic(secret="guess"))).status == 401

@@ -146,7 +146,7 @@ async def test_a_key_is_recorded_when_another_takes_over(audit: AuditLog, record
 async def test_audit_queries_have_no_statement_timeout(
     audit: AuditLog, database: Database, url: str, tmp_path: Path
 ) -> None:
-    """Red when `trail.lines` connects without `patient`: a search of millions of lines takes its time."""
+    """Red when the reader connects without `patient`: a search of millions of entries takes long."""
     if (dialect := database._engine.dialect.name) not in _LOCKED:
         pytest.skip("SQLite has no lock that readers wait for")
     audit.note(AuditEvent.SCANNED)

@@ -78,7 +78,7 @@ async def test_a_head_that_trickles_in_wins_no_time(make: Any, monkeypatch: pyte
 
 
 async def test_who_has_asked_may_take_time_with_the_next(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `TimeoutServer._begin` leaves the timer running."""
+    """Red when `TimeoutServer._make_request` leaves the timer running."""
     monkeypatch.setattr(slow_clients, "ASKS_WITHIN", PATIENCE)
     world = await make()
     with await connected(world) as sock:

@@ -96,7 +96,7 @@ async def test_stores_that_hang_delay_no_stop(
 
 
 async def test_an_embedded_valkey_that_hangs_is_killed(tmp_path: Path) -> None:
-    """Red when `embedded._stop`, cancelled, leaves the server as it is."""
+    """Red when `embedded_valkey._stop`, cancelled, leaves the server as it is."""
     async with wechat() as api, serving(tmp_path, api) as service, ClientSession() as http:
         await service.ready(http)
         await service.login(http)
