@@ -1,27 +1,10 @@
 """The portal as an element in a page of the site."""
 
-from collections.abc import Callable
-from typing import Any
-
-from browser_fixture import browser_fixture
-from harness import ACCOUNT, SECOND, World, client
+from harness import World
 from pages import Site
 from playwright.async_api import BrowserContext, expect
 from portal_client import link
 from portal_page import SESSION, disconnect, embed, scan, sound
-
-
-@browser_fixture
-async def world(make: Callable[..., Any], site: Site) -> World:
-    """A shop that asks for the number, and a club with two accounts that asks nothing but in the portal."""
-    clients = {
-        "shop": client("shop", origins=[site.origin], confirm="match"),
-        "club": client("club", origins=[site.origin], accounts=["main", "second"]),
-    }
-    started: World = await make(clients=clients, official={"main": ACCOUNT, "second": SECOND})
-    site.service = started.url
-    site.put("<p>Settings</p>", path="/settings", head="")
-    return started
 
 
 async def test_an_embedded_portal_connects_and_disconnects_under_a_strict_policy(

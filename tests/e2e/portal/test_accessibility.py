@@ -1,28 +1,13 @@
 """Every state of the portal passes axe and fits a narrow screen."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_fixture import browser_fixture
-from harness import ACCOUNT, SECOND, World, client
+from harness import World
 from pages import Site
 from playwright.async_api import Browser, expect
 from portal_client import link
 from portal_page import bound, disconnect, enter, sound
-
-
-@browser_fixture
-async def world(make: Callable[..., Any], site: Site) -> World:
-    """A shop that asks for the number, and a club with two accounts that asks nothing but in the portal."""
-    clients = {
-        "shop": client("shop", origins=[site.origin], confirm="match"),
-        "club": client("club", origins=[site.origin], accounts=["main", "second"]),
-    }
-    started: World = await make(clients=clients, official={"main": ACCOUNT, "second": SECOND})
-    site.service = started.url
-    site.put("<p>Settings</p>", path="/settings", head="")
-    return started
 
 
 @pytest.mark.parametrize(("lang", "scheme"), [("zh", "light"), ("en", "dark"), ("en", "light"), ("zh", "dark")])
