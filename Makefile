@@ -6,13 +6,17 @@ RUNS ?= 200000
 SEED ?= 1
 WORKERS ?= 2
 
-.PHONY: demo test check bench fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser check bench fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
 
 test: .venv/dev.stamp
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not browser" $(TESTS)
+	@echo "not run: the tests in a browser, see make test-browser"
+
+test-browser: .venv/dev.stamp
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m browser $(TESTS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .
