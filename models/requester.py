@@ -21,23 +21,44 @@ class Requester:
     state: str | None = None
 
 
-# The first match names the browser, so a browser that also sends the token of another comes before it.
+# The first match names the browser, so a browser that also sends the token of another comes before it: WeCom sends
+# WeChat's, apps and most browsers of China send Chrome's or Safari's.
 _BROWSERS: Final = (
-    ("MicroMessenger", "WeChat"),
+    ("wxwork/", "WeCom"),
+    ("MicroMessenger/", "WeChat"),
+    ("DingTalk/", "DingTalk"),
+    ("Lark/", "Lark"),
+    ("AlipayClient/", "Alipay"),
+    (" QQ/", "QQ"),
+    ("MQQBrowser/", "QQ Browser"),
+    ("QQBrowser/", "QQ Browser"),
+    ("360SE", "360"),
+    ("360EE", "360"),
+    ("QIHU", "360"),
+    ("MetaSr", "Sogou"),
+    ("UCBrowser/", "UC Browser"),
+    ("Quark/", "Quark"),
+    ("baiduboxapp/", "Baidu"),
+    ("BIDUBrowser/", "Baidu"),
+    ("HuaweiBrowser/", "Huawei Browser"),
+    ("MiuiBrowser/", "Mi Browser"),
+    ("VivoBrowser/", "vivo Browser"),
+    ("HeyTapBrowser/", "OPPO Browser"),
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
-    ("SamsungBrowser", "Samsung Internet"),
-    ("QQBrowser", "QQ Browser"),
+    ("SamsungBrowser/", "Samsung Internet"),
     ("Firefox/", "Firefox"),
-    ("FxiOS", "Firefox"),
-    ("CriOS", "Chrome"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
     ("Chrome/", "Chrome"),
+    ("Trident/", "Internet Explorer"),
     ("Safari/", "Safari"),
 )
 _SYSTEMS: Final = (
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
     ("HarmonyOS", "HarmonyOS"),
+    ("OpenHarmony", "HarmonyOS"),
     ("Android", "Android"),
     ("Windows", "Windows"),
     ("Macintosh", "Mac"),

@@ -15,6 +15,7 @@ CHROME = (
 )
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko)"
+WINDOWS = CHROME.removesuffix(" Chrome/126.0 Safari/537.36")
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 
 
@@ -27,7 +28,41 @@ MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHT
         (f"{MAC} Version/17.5 Safari/605.1.15", "Safari · Mac"),
         (f"{IPHONE} Version/17.5 Mobile/15E148 Safari/604.1", "Safari · iPhone"),
         (f"{IPHONE} CriOS/126.0 Mobile/15E148 Safari/604.1", "Chrome · iPhone"),
-        (f"{IPHONE} Mobile/15E148 MicroMessenger/8.0.49", "WeChat · iPhone"),
+        (f"{IPHONE} Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI", "WeChat · iPhone"),
+        (
+            f"{ANDROID} Chrome/116.0 XWEB/1160083 MMWEBSDK/20240301 MicroMessenger/8.0.48.2580(0x28)",
+            "WeChat · Android",
+        ),
+        (
+            f"{CHROME} MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090819) XWEB/8531",
+            "WeChat · Windows",
+        ),
+        (
+            f"{MAC} Chrome/107.0 Safari/537.36 MicroMessenger/6.8.0 MacWechat/3.8.7(0x13080712) XWEB/1156",
+            "WeChat · Mac",
+        ),
+        (f"{CHROME} wxwork/4.1.10 (MicroMessenger/6.2) WindowsWechat MailPlugin_Electron", "WeCom · Windows"),
+        (f"{MAC} wxwork/4.1.10 (MicroMessenger/6.2) MacWechat WeMail embeddisk", "WeCom · Mac"),
+        (f"{IPHONE} Mobile/15E148 wxwork/4.1.10 MicroMessenger/7.0.1 Language/zh", "WeCom · iPhone"),
+        (f"{ANDROID} Chrome/116.0 Mobile Safari/537.36 wxwork/4.1.10 ColorScheme/Light", "WeCom · Android"),
+        (f"{CHROME} QIHU 360SE", "360 · Windows"),
+        (f"{CHROME} SE 2.X MetaSr 1.0", "Sogou · Windows"),
+        (f"{CHROME} Core/1.94 QQBrowser/12.1", "QQ Browser · Windows"),
+        (f"{ANDROID} Chrome/109.0 MQQBrowser/14.6 Mobile Safari/537.36", "QQ Browser · Android"),
+        (f"{ANDROID} Chrome/109.0 MQQBrowser/6.2 Mobile Safari/537.36 V1_AND_SQ QQ/8.9.80", "QQ · Android"),
+        (f"{ANDROID} Chrome/100.0 UCBrowser/16.5 Mobile Safari/537.36", "UC Browser · Android"),
+        (f"{IPHONE} Mobile/15E148 AliApp(DingTalk/7.5) com.laiwang.DingTalk/7.5", "DingTalk · iPhone"),
+        (f"{IPHONE} Mobile/15E148 AlipayClient/10.5.80", "Alipay · iPhone"),
+        (
+            "Mozilla/5.0 (Phone; OpenHarmony 5.0) AppleWebKit/537.36 Chrome/114.0 ArkWeb/4.1 HuaweiBrowser/5.0",
+            "Huawei Browser · HarmonyOS",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 12; HarmonyOS; NOH-AN00) AppleWebKit/537.36 Chrome/114.0 Mobile",
+            "Chrome · HarmonyOS",
+        ),
+        (f"{WINDOWS}, Trident/7.0; rv:11.0", "Internet Explorer · Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:127.0) Gecko/20100101 Firefox/127.0", "Firefox · Mac"),
         (f"{ANDROID} Chrome/126.0 Mobile Safari/537.36", "Chrome · Android"),
         (f"{ANDROID} SamsungBrowser/25.0 Chrome/121.0 Mobile Safari/537.36", "Samsung Internet · Android"),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0", "Firefox · Linux"),
