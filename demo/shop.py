@@ -87,7 +87,7 @@ class Shop:
         user, waiting = visitor.user or User(), ("joins", f"{way}_new") if visitor.registration else ()
         answer = await self.ask("GET", f"bindings/{user.id}") if visitor.user else None
         since = "".join(one["bound_at"][:10] for one in answer["bindings"]) if answer else ""
-        account = ("user", "bound" if since else "unbound")
+        account = ("user", "bound" if since else "unbound", "offer" if visitor.registration and not since else "")
         parts = {notice, *(account if visitor.user else ("visitor", way, *waiting))}
         values = {**self.values, "way": way, "name": user.name, "state": visitor.state, "since": since}
         html = PART.sub(lambda part: part[2] if part[1] in parts else "", (WEB / "shop.html").read_text("utf-8"))
@@ -100,8 +100,7 @@ class Shop:
         digest = await to_thread(scrypt, form["password"].encode(), salt=user.id.encode())
         if not compare_digest(digest, user.digest):
             return visitor, "/login?say=wrong"
-        # Another person may have scanned in this browser before: bind their WeChat only if the user asks for it.
-        return await self.enter(visitor if form["join"] else Visitor(), user)
+        return await self.enter(visitor, user, join=bool(form["join"]))
 
     async def sign_up(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
         """Create a user, who needs no password if a WeChat scanned here."""
@@ -110,17 +109,25 @@ class Shop:
         wrong = not 0 < len(name) <= 64 or not (password or visitor.registration) or len(self.users) >= 10_000
         if wrong or self.users.setdefault(name, user) is not user:
             return visitor, "/signup?say=taken"
-        # As above; but without a password WeChat is the only way to sign in, so the user asks for it.
-        return await self.enter(visitor if form["join"] or not password else Visitor(), user)
+        entered, place = await self.enter(visitor, user, join=bool(form["join"] or not password))
+        if place == "/" or password:
+            return entered, place
+        del self.users[name]  # without a password or WeChat it is unusable
+        return visitor, "/signup?say=again"
 
-    async def enter(self, visitor: Visitor, user: User) -> tuple[Visitor, str]:
-        """Sign *user* in on a new session, and bind the WeChat that scanned here."""
+    async def enter(self, visitor: Visitor, user: User, *, join: bool) -> tuple[Visitor, str]:
+        """Sign *user* in on a new session, and with *join* bind the WeChat that scanned here.
+
+        Without *join* it waits on the user's page: another person may have scanned in this browser before.
+        """
         token = visitor.registration
-        bound = not token or await self.ask("POST", "bindings", user_id=user.id, registration=token)
-        if not bound and not user.digest:
-            del self.users[user.name]  # without a password or WeChat it is unusable
-            return Visitor(), "/signup?say=again"
-        return Visitor(user), "/" if bound else "/?say=again"
+        if join and token and await self.ask("POST", "bindings", user_id=user.id, registration=token):
+            token = ""
+        return Visitor(user, token), "/?say=again" if join and token else "/"
+
+    async def connect(self, visitor: Visitor, _form: dict[str, str]) -> tuple[Visitor, str]:
+        """Bind the WeChat that scanned here to the user who signed in since."""
+        return await self.enter(visitor, visitor.user, join=True) if visitor.user else (visitor, "/login")
 
     async def scanned(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
         """Exchange the one-time code of a login: sign its user in, or offer a new one to sign up."""
@@ -150,7 +157,8 @@ def make_app(*, scanbind_url: str, client_id: str, client_secret: str, phone_url
     """Return the shop. Its origin must be among the client's `origins` in scanbind."""
     shop = Shop(scanbind_url.rstrip("/"), client_id, client_secret, phone_url)
     acts: dict[str, Act] = {"/login": shop.sign_in, "/signup": shop.sign_up, "/login/wechat": shop.scanned}
-    acts |= {"/settings/wechat": shop.portal, "/logout": shop.sign_out}
+    acts |= {"/settings/wechat": shop.portal, "/settings/wechat/scanned": shop.connect}
+    acts["/logout"] = shop.sign_out
     app = web.Application(client_max_size=16 * 1024)
     app.add_routes(web.get(path, shop.answer) for path in ("/", "/login", "/signup", "/settings"))
     app.add_routes(web.post(path, partial(shop.answer, act=act)) for path, act in acts.items())

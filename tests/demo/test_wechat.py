@@ -10,8 +10,9 @@ from shopper import Open, Visit, scan
 
 from sandbox.people import Person
 
-WAITING, NOTICE, BOUND, JOIN, JOIN_NEW = (
-    f'data-testid="{name}"' for name in ("wechat-waiting", "notice", "binding", "login-join", "signup-join")
+WAITING, NOTICE, BOUND, JOIN, JOIN_NEW, OFFER = (
+    f'data-testid="{name}"'
+    for name in ("wechat-waiting", "notice", "binding", "login-join", "signup-join", "connect")
 )
 
 
@@ -75,6 +76,34 @@ async def test_signing_up_may_connect_the_waiting_registration(visit: Visit, tow
     assert whoami("carol") in await visit.post("/login/wechat", code=await visit.code(town, person))
 
 
+@pytest.mark.parametrize("way", ["/signup", "/login"])
+async def test_an_unticked_box_loses_no_wechat(visit: Visit, town: World, way: str) -> None:
+    person = await town.person()
+    await visit.post("/login/wechat", code=await visit.code(town, person))
+    name = {"/signup": "carol", "/login": "anna"}[way]
+    text = await visit.post(way, name=name, password=name)
+    assert whoami(name) in text
+    assert OFFER in text
+    text = await visit.post("/settings/wechat/scanned")
+    assert BOUND in text
+    assert OFFER not in text
+    await visit.post("/logout")
+    assert whoami(name) in await visit.post("/login/wechat", code=await visit.code(town, person))
+
+
+async def test_a_name_that_is_taken_loses_no_wechat(visit: Visit, town: World) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    text = await visit.post("/signup", name="anna", password="")
+    assert NOTICE in text
+    assert WAITING in text
+    assert BOUND in await visit.post("/signup", name="carol", password="")
+
+
+async def test_a_wechat_that_waits_is_connected_to_no_visitor(visit: Visit, town: World) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    assert JOIN in await visit.post("/settings/wechat/scanned")
+
+
 async def bind_elsewhere(town: World, person: Person) -> None:
     """Let the person register in another browser, which is faster."""
     told = await (await town.exchange(await scan(town, person))).json()
@@ -89,7 +118,6 @@ async def test_an_account_without_any_way_to_log_in_is_not_made(visit: Visit, to
     text = await visit.post("/signup", name="carol", password="")
     assert NOTICE in text
     assert whoami("carol") not in text
-    assert WAITING not in text
     assert whoami("carol") in await visit.post("/signup", name="carol", password="open sesame")
 
 
