@@ -1,5 +1,6 @@
 """Bindings of a site's users to WeChat identities. Values only; see service/bindings/repository.py."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,6 +44,11 @@ class Binding:
     unionid: str | None = None
     subscribed: bool = True
     consent: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Four characters by which a person tells one WeChat from another. They do not reveal the openid."""
+        return hashlib.sha256(f"{self.account} {self.openid}".encode()).hexdigest()[-4:].upper()
 
 
 @dataclass(frozen=True, slots=True)

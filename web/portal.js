@@ -21,8 +21,8 @@ const WORDS = {
     connected: "WeChat connected",
     not_connected: "No WeChat connected",
     since: "Since {time}",
+    label: "Identifier ending in {label}",
     last_login: "Last sign-in: {time}",
-    never_used: "Not used for signing in yet",
     unfollowed: "You no longer follow {site}’s Official Account. WeChat will ask you to follow it at your next scan.",
     connect_hint: "Connect your WeChat to sign in to {site} by scanning a QR code.",
     connect: "Connect",
@@ -32,6 +32,7 @@ const WORDS = {
     only_login:
       "WeChat is your only way to sign in to {site}. Without it you may lose access to this account: " +
       "set up another way to sign in first.",
+    only_login_unfollow: " Unfollowing the Official Account disconnects it as well.",
     confirm_yes: "Disconnect",
     confirm_no: "Keep it",
     disconnecting: "Disconnecting…",
@@ -71,8 +72,8 @@ const WORDS = {
     connected: "已绑定微信",
     not_connected: "尚未绑定微信",
     since: "绑定时间：{time}",
+    label: "微信标识尾号：{label}",
     last_login: "上次扫码登录：{time}",
-    never_used: "尚未用于登录",
     unfollowed: "你已取消关注{site}的公众号，下次扫码时需重新关注。",
     connect_hint: "绑定后，使用微信扫一扫即可登录{site}。",
     connect: "绑定",
@@ -80,6 +81,7 @@ const WORDS = {
     confirm_title: "确定解绑微信？",
     confirm_text: "解绑后将无法使用微信扫码登录{site}，之后可随时重新绑定。",
     only_login: "微信是你登录{site}的唯一方式，解绑后可能无法再登录此账号，请先设置其他登录方式。",
+    only_login_unfollow: "取消关注公众号也会解绑。",
     confirm_yes: "解绑",
     confirm_no: "暂不解绑",
     disconnecting: "正在解绑…",
@@ -532,11 +534,10 @@ export class ScanbindPortal extends HTMLElement {
     return this.#accounts.length > 1 ? ` · ${account}` : "";
   }
 
-  #boundContent({ account, bound_at: since, last_login_at: last, subscribed }) {
+  #boundContent({ account, label, bound_at: since, last_login_at: last, subscribed, ends_on_unfollow: ends }) {
     const alone = this.#view.only_login && this.#view.bindings.length === 1;
     const button = this.#button("disconnect", account, () => this.#confirm(account, alone));
     if (alone) button.setAttribute("aria-describedby", "only");
-    const used = last ? this.#fill("last_login", { time: this.#time(last) }) : this.#fill("never_used");
     const line = h(
       "div",
       { class: "line", "data-testid": "portal-binding" },
@@ -546,7 +547,8 @@ export class ScanbindPortal extends HTMLElement {
         { class: "facts" },
         this.#heading(this.#words.connected + this.#suffix(account), { tabindex: "-1" }),
         h("p", { class: "muted", "data-testid": "portal-since" }, ...this.#fill("since", { time: this.#time(since) })),
-        h("p", { class: "muted" }, ...used),
+        last ? h("p", { class: "muted" }, ...this.#fill("last_login", { time: this.#time(last) })) : null,
+        h("p", { class: "muted", "data-testid": "portal-label" }, ...this.#fill("label", { label })),
       ),
       button,
     );
@@ -554,7 +556,7 @@ export class ScanbindPortal extends HTMLElement {
     return [
       line,
       subscribed ? null : h("p", { class: "muted" }, ...this.#fill("unfollowed")),
-      alone ? h("p", only, ...this.#fill("only_login")) : null,
+      alone ? h("p", only, ...this.#fill("only_login"), ends ? this.#words.only_login_unfollow : "") : null,
     ];
   }
 

@@ -12,13 +12,14 @@ from handlers.http.schemas import USER_ID
 from handlers.portal import cookie, schemas
 from handlers.tickets.create import ticket_answer
 from handlers.tickets.schemas import TicketMade
-from models.binding import ChangeSource, UserId
+from models.binding import Binding, ChangeSource, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
 from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.requester import cleaned_requester
 from models.ticket import Via
 from service.app_keys import BINDINGS, CLOCK, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
+from service.config.settings import Account
 from service.tickets.issuer import BindOrder
 
 _RECENT: Final = 10
@@ -65,8 +66,19 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
         expires_in=seconds_left(session.ends_at, request.app[CLOCK]()),
         first_visit=await request.app[PORTAL_SESSIONS].is_first(session),
         accounts=list(client.accounts),
-        bindings=[schemas.PortalBinding.model_validate(one) for one in bindings],
+        bindings=[_shown(one, request.app[SETTINGS].accounts.get(one.account)) for one in bindings],
         history=[schemas.PortalEntry.model_validate(one) for one in history],
+    )
+
+
+def _shown(binding: Binding, account: Account | None) -> schemas.PortalBinding:
+    return schemas.PortalBinding(
+        account=binding.account,
+        label=binding.label,
+        bound_at=binding.bound_at,
+        last_login_at=binding.last_login_at,
+        subscribed=binding.subscribed,
+        ends_on_unfollow=account is not None and account.unfollow == "erase",
     )
 
 

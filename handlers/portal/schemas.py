@@ -47,12 +47,12 @@ class SiteName(BaseModel):
 class PortalBinding(BaseModel):
     """A binding as its owner reads it, without openid and unionid."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     account: str
+    label: Annotated[str, Field(description="Tells one WeChat from another; of four characters.")]
     bound_at: Moment
     last_login_at: Moment | None
     subscribed: bool
+    ends_on_unfollow: Annotated[bool, Field(description="Unfollowing the account erases the binding.")]
 
 
 class PortalEntry(BaseModel):

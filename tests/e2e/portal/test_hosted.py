@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from harness import ACCOUNT, SECOND, World, client
 from pages import Site
 from playwright.async_api import BrowserContext, expect
@@ -58,6 +59,33 @@ async def test_the_only_way_to_log_in_is_warned_about(world: World, context: Bro
     await expect(page.get_by_test_id("portal-only-login")).to_contain_text("only way to sign in")
     await page.get_by_test_id("portal-disconnect").click()
     await expect(page.get_by_test_id("portal-confirm")).to_contain_text("only way to sign in")
+
+
+async def test_two_wechats_can_be_told_apart(world: World, context: BrowserContext) -> None:
+    page = await context.new_page()
+    shown = set()
+    for _ in range(2):
+        await bound(world)
+        await enter(world, page)
+        shown.add(await page.get_by_test_id("portal-label").inner_text())
+        await disconnect(page)
+    assert len(shown) == 2
+    assert all(re.fullmatch("Identifier ending in [0-9A-F]{4}", one) for one in shown)
+
+
+@pytest.mark.parametrize("unfollow", ["erase", "keep"])
+async def test_what_unfollowing_costs_is_said_where_it_is_true(
+    make: Callable[..., Any], site: Site, context: BrowserContext, unfollow: str
+) -> None:
+    clients = {"shop": client("shop", origins=[site.origin])}
+    world = await make(clients=clients, accounts={"main": {"unfollow": unfollow}})
+    await world.bound("42")
+    page = await context.new_page()
+    await enter(world, page, only_login=True)
+    warning = page.get_by_test_id("portal-only-login")
+    await expect(warning).to_contain_text("only way to sign in")
+    said = "Unfollowing the Official Account disconnects it as well." in await warning.inner_text()
+    assert said is (unfollow == "erase")
 
 
 async def test_a_person_who_unsubscribed_sees_a_notice(

@@ -142,7 +142,9 @@ async def test_a_bound_wechat_is_shown_without_its_names(world: World) -> None:
     [bound] = await world.bindings("42")
     told = await response.json()
     shown = {name: bound[name] for name in ("account", "bound_at", "last_login_at", "subscribed")}
-    assert told["bindings"] == [shown]
+    [label] = [one.pop("label") for one in told["bindings"]]
+    assert re.fullmatch("[0-9A-F]{4}", label)
+    assert told["bindings"] == [{**shown, "ends_on_unfollow": True}]
     assert shown["last_login_at"]
     assert told["history"] == [{"change": "bound", "account": "main", "at": bound["bound_at"]}]
     text = await response.text()
