@@ -61,6 +61,14 @@ async def test_the_only_way_to_log_in_is_warned_about(world: World, context: Bro
     await expect(page.get_by_test_id("portal-confirm")).to_contain_text("only way to sign in")
 
 
+async def test_the_browser_knows_every_feature_that_is_switched_off(world: World, context: BrowserContext) -> None:
+    page, messages = await context.new_page(), list[str]()
+    page.on("console", lambda message: messages.append(message.text))
+    await enter(world, page)
+    await expect(page.get_by_test_id("portal-about")).to_be_visible()
+    assert [text for text in messages if "Permissions-Policy" in text] == []
+
+
 async def test_two_wechats_can_be_told_apart(world: World, context: BrowserContext) -> None:
     page = await context.new_page()
     shown = set()
