@@ -5,7 +5,18 @@ from typing import Final
 import sqlalchemy as sa
 
 from models.language import Lang
-from models.tables.columns import APPID, KEY_ID, NAME, OPENID, SEALED, Choice, Identifier, Instant, metadata, serial
+from models.tables.columns import (
+    APPID,
+    KEY_ID,
+    NAME,
+    OPENID,
+    SEALED,
+    Choice,
+    Identifier,
+    Instant,
+    metadata,
+    serial,
+)
 
 followers: Final = sa.Table(
     "followers",

@@ -46,6 +46,16 @@ async def test_the_narrowest_phone_scrolls_no_page_sideways(visit: Visit, page: 
     assert await page.evaluate(LINES_OF_TITLE) == 1
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+async def test_the_header_is_one_line_on_an_ordinary_phone(alone: Visit, page: Page, lang: str) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(address(alone, f"login?lang={lang}"))
+    title, *links = [await part.bounding_box() for part in await page.locator("header > *").all()]
+    assert title
+    assert len(links) == 2
+    assert all(link and title["y"] < link["y"] < title["y"] + title["height"] for link in links)
+
+
 async def test_a_wrong_password_does_not_look_like_a_success(alone: Visit, page: Page) -> None:
     await page.goto(address(alone, "login?say=wrong"))
     accent = await page.get_by_role("link").first.evaluate("(link) => getComputedStyle(link).color")
