@@ -241,7 +241,7 @@ async def _send(port: int, waiting: Iterator[bytes]) -> None:
 
 async def _answered(reader: asyncio.StreamReader) -> bool:
     """Read one answer; tell whether the connection closes after it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = next((line for line in head.split(b"\r\n") if line.startswith(b"content-length:")), b":0")
         await reader.readexactly(int(length.partition(b":")[2]))

@@ -139,7 +139,7 @@ class Page:
 
     async def until(self, status: str) -> dict[str, Any]:
         """Follow the ticket by long poll until it has *status*."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             tag = '""'
             while True:
                 response = await self.raw(If_None_Match=tag, Prefer="wait=5")

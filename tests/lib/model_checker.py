@@ -50,7 +50,7 @@ class Witness(RuleBasedStateMachine):
 
     def run(self, work: Awaitable[Any]) -> Any:
         async def bounded() -> Any:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 return await work
 
         self._leave_edges()

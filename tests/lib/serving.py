@@ -48,7 +48,7 @@ class Service:
         self.log = log
 
     async def ready(self, http: ClientSession) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(ClientError):
                     async with http.get(f"{self.url}/readyz") as response:

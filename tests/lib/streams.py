@@ -13,7 +13,7 @@ from harness import Page
 @asynccontextmanager
 async def stream(page: Page) -> AsyncIterator[ClientResponse]:
     address = f"{page.world.url}/v1/tickets/{page.id}/events"
-    async with asyncio.timeout(20), page.world.http.get(address, headers=page.bearer) as response:
+    async with asyncio.timeout(60), page.world.http.get(address, headers=page.bearer) as response:
         yield response
 
 

@@ -144,6 +144,6 @@ async def passes(page: Page, seconds: float) -> None:
 
 async def in_time(page: Page, condition: Callable[[], Awaitable[bool]], *, step: float) -> None:
     """Let time pass in the browser, *step* seconds at once, until *condition*."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not await condition():
             await passes(page, step)

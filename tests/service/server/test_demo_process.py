@@ -37,7 +37,7 @@ class Visitor:
     async def follow(self, ticket: dict[str, Any], status: str) -> dict[str, Any]:
         """Follow a ticket as a page does, until it has *status*."""
         url, tag = f"{self.where.service}/v1/tickets/{ticket['ticket']}", '""'
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 headers = {
                     "Authorization": f"Bearer {ticket['secret']}",

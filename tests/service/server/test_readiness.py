@@ -39,7 +39,7 @@ async def test_a_postgresql_that_became_read_only_is_down_until_it_takes_writes(
             await alone.execute(sa.text("SELECT pg_reload_conf()"))
 
     async def until(world: World, status: int, database: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 response = await world.call("GET", "/readyz")
                 if response.status == status:

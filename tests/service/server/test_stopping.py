@@ -34,7 +34,7 @@ async def test_a_request_that_never_ends_is_cancelled_and_named(
 
     monkeypatch.setitem(stopping._SHARES, Step.REQUESTS, (0.2, 0.2))
     monkeypatch.setattr("handlers.health._PATIENCE", 600)
-    async with asyncio.timeout(20), ClientSession() as http:
+    async with asyncio.timeout(60), ClientSession() as http:
         async with make_world(redis_url, tmp_path) as world:
             monkeypatch.setitem(cast("dict[str, Any]", world.app[app_keys.CHECKS]), "redis", hang)
             asking = asyncio.create_task(http.get(f"{world.url}/readyz"))
