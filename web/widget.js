@@ -13,7 +13,7 @@ const ANSWER_TIMEOUT = 10_000;
 const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // without data
 const MIN_HELD_TIME = 3_000; // a connection that ends sooner was not held
 const LEADER_TIMEOUT = 10_000; // without a message
-const EXPIRY_GRACE = 3_000; // for the service to report an expiry
+const EXPIRY_GRACE = 3_000; // for the service to report it
 const SLEEP_GAP = 3_000; // of a one-second timer: the machine slept
 const IMAGE_RETRY = 3_000;
 const INTERRUPTED = "interrupted"; // why a request to repeat at once was aborted
@@ -210,7 +210,7 @@ class TabLeader {
   constructor() {
     this._sessions = new Set(); // of this tab
     this._leader = this._claim = null; // if in this tab
-    this._otherTab = { heardAt: -Infinity }; // with the leader's ticket
+    this._otherTab = { heardAt: -Infinity };
   }
 
   join(session) {
@@ -392,7 +392,7 @@ class Session {
         failures = suspectedFaults = 0;
       } catch (error) {
         if (error === INTERRUPTED) continue;
-        if (isRefusal(error)) this._end(Date.now() < this.deadline ? "failed" : "expired", error);
+        if (isRefusal(error)) Date.now() < this.deadline ? this._end("failed", error) : this._end("expired");
         else if (error.status !== 429 && ++failures > 1) {
           this.offline = true;
           this.report({ status: "offline" });
@@ -595,6 +595,7 @@ export class ScanbindQr extends HTMLElement {
       this._startIsScheduled = false;
       if (!this._timer) return;
       if (this._canRenew || this._unusedTicket) return this._start();
+      if (this._session) return;
       const client = this.purpose === "login" ? "client-id or " : "";
       this._showState({ status: "failed", error: { message: `missing: ${client}ticket-url or ticket and secret` } });
     });
@@ -652,7 +653,8 @@ export class ScanbindQr extends HTMLElement {
       return await sendForJson(serviceUrl(path), options);
     } catch (error) {
       if (error.name !== "TypeError") throw error;
-      const isUnlisted = await fetch(import.meta.url, { cache: "no-store" }).then(({ ok }) => ok, () => false);
+      const again = { cache: "no-store", signal: options.signal };
+      const isUnlisted = await fetch(import.meta.url, again).then(({ ok }) => ok, () => false);
       const list = `clients.${this.getAttribute("client-id") ?? "NAME"}.origins`;
       const reason = isUnlisted ? `does not list ${location.origin} in ${list}` : "cannot be reached, or connect-src forbids it";
       throw Object.assign(new Error(`${BASE_URL} ${reason}`), { isUnlisted });
