@@ -656,8 +656,10 @@ export class ScanbindQr extends HTMLElement {
       const again = { cache: "no-store", signal: options.signal };
       const isUnlisted = await fetch(import.meta.url, again).then(({ ok }) => ok, () => false);
       const list = `clients.${this.getAttribute("client-id") ?? "NAME"}.origins`;
-      const reason = isUnlisted ? `does not list ${location.origin} in ${list}` : "cannot be reached, or connect-src forbids it";
-      throw Object.assign(new Error(`${BASE_URL} ${reason}`), { isUnlisted });
+      const fault = isUnlisted
+        ? `does not list ${location.origin} in ${list}`
+        : "cannot be reached, or connect-src forbids it";
+      throw Object.assign(new Error(`${BASE_URL} ${fault}`), { isUnlisted });
     }
   }
 
@@ -736,7 +738,8 @@ export class ScanbindQr extends HTMLElement {
   }
 
   _emit(name, detail) {
-    return this.dispatchEvent(new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true, cancelable: true }));
+    const options = { detail, bubbles: true, composed: true, cancelable: true };
+    return this.dispatchEvent(new CustomEvent(`scanbind:${name}`, options));
   }
 
   _setImage({ qr_svg: svg, qr_png: png }) {

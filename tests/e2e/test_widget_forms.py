@@ -64,7 +64,7 @@ async def logs_in(town: World, site: Site, context: BrowserContext, body: str, *
     return widget
 
 
-async def test_a_confirmed_login_submits_the_form_whatever_its_other_fields_hold(
+async def test_a_confirmed_login_submits_the_form_with_any_values_of_its_other_fields(
     town: World, site: Site, context: BrowserContext
 ) -> None:
     script = (
