@@ -109,13 +109,13 @@ OPERATIONS: Final = (
         parameters=(_SCRIPT, IF_NONE_MATCH),
         answers=_SENT,
         refuses=(errors.NotFound,),
-        cross_origin=CrossOrigin.READ,
+        cross_origin=CrossOrigin.PUBLIC,
     ),
     Operation(
         *(_TAG, "readPinnedScript", "GET", f"/{{script:{_NAMES}}}-{{version:[0-9a-f]+}}.js", pinned),
         parameters=(_SCRIPT, _VERSION, IF_NONE_MATCH),
         answers=_SENT,
         refuses=(errors.NotFound,),
-        cross_origin=CrossOrigin.READ,
+        cross_origin=CrossOrigin.PUBLIC,
     ),
 )

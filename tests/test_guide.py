@@ -292,7 +292,9 @@ async def append(page: Page, html: str) -> None:
 
 async def the_element(desk: Desk, page: Page, user: str) -> None:
     """Section 7: script, style and attributes of the element, and the tags that pin it."""
-    script, style, html, pin = (desk.guide.take(language) for language in ("js", "css", "html", "sh"))
+    script, style, html, pin, fallback = (
+        desk.guide.take(language) for language in ("js", "css", "html", "sh", "html")
+    )
     logged: list[str] = []
     page.on("console", lambda message: logged.append(message.text))
     pinned_page(desk, await desk.run(pin))
@@ -307,6 +309,9 @@ async def the_element(desk: Desk, page: Page, user: str) -> None:
         assert (await code.bounding_box() or {})["width"] < before
         await append(page, html)
         await expect(page.get_by_text("打开微信扫一扫")).to_be_visible()
+        await append(page, fallback)
+        await expect(page.get_by_test_id("qr")).to_have_count(3)
+        await expect(page.get_by_text("Log in with a password")).to_be_hidden()
         await page.goto(f"{desk.site}/pinned")
         await expect(page.get_by_test_id("qr")).to_be_visible()
         assert await page.evaluate("customElements.get('scanbind-portal') !== undefined")

@@ -1,7 +1,7 @@
 // <scanbind-portal>: shows the WeChat bindings of a site's user and their history; connects and disconnects WeChat.
 // Connecting needs <scanbind-qr> (widget.js), which is imported below unless the page pins scripts and so loads both.
 // Text never becomes markup. Secrets stay in memory and are sent in headers only; the service's own page (`session-id`)
-// uses a cookie instead.
+// uses a cookie instead. Names that begin with _ are private.
 
 const BASE_URL = new URL(".", import.meta.url);
 const ANSWER_TIMEOUT = 15_000; // ms
@@ -110,8 +110,7 @@ const WORDS = {
   },
 };
 
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(`
+const STYLE = `
 :host { display: block }
 :host([hidden]), [hidden] { display: none !important }
 :host([theme=light]) { color-scheme: light }
@@ -125,13 +124,27 @@ sheet.replaceSync(`
   --muted: var(--scanbind-muted, light-dark(#59636c, #a8b2ba));
   --round: var(--scanbind-radius, 1rem);
   --bad: light-dark(#b3261e, #ff9d94);
-  --line: color-mix(in srgb, var(--text) 16%, var(--ground));
-  /* White or black on the accent, whichever has more contrast: at a luminance of 0.179 both have the same. */
-  --white: clamp(0, (0.179 - y) * 10000, 1);
-  --on-accent: color(from var(--accent) xyz-d65 calc(.9505 * var(--white)) var(--white) calc(1.089 * var(--white)));
+  --line: #d8dde1; --edge: #767f87; --tint: transparent; --on-accent: #fff;
   gap: 1.25rem; padding: clamp(1.25rem, 6%, 2rem); overflow-wrap: anywhere;
   font: 1rem/1.5 var(--scanbind-font, system-ui, sans-serif);
   color: var(--text); background: var(--ground); border: 1px solid var(--line); border-radius: var(--round);
+}
+@supports (color: color-mix(in srgb, red, red)) {
+  .box {
+    --line: color-mix(in srgb, var(--text) 16%, var(--ground));
+    --edge: color-mix(in srgb, var(--text) 55%, var(--ground));
+    --tint: color-mix(in srgb, var(--accent) 12%, var(--ground));
+  }
+  button:hover, .back:hover { background: color-mix(in srgb, var(--text) 8%, transparent) }
+  .main:hover { background: color-mix(in srgb, var(--accent) 92%, var(--on-accent)) }
+  .bad:hover { background: color-mix(in srgb, var(--bad) 88%, var(--text)) }
+}
+@supports (color: color(from red xyz-d65 x y z)) {
+  .box {
+    /* White or black on the accent, whichever has more contrast: at a luminance of 0.179 both have the same. */
+    --white: clamp(0, (0.179 - y) * 10000, 1);
+    --on-accent: color(from var(--accent) xyz-d65 calc(.9505 * var(--white)) var(--white) calc(1.089 * var(--white)));
+  }
 }
 .body { gap: 1.5rem }
 .body:empty, .problem:empty { display: none }
@@ -143,7 +156,7 @@ h2, .heading, .title { line-height: 1.4; font-weight: 600; outline: none }
 .muted time { font-size: inherit; display: inline-block }
 .who b { font-weight: 600; color: var(--text) }
 .notice, .problem, .warning { padding: .75rem 1rem; border: 1px solid transparent; border-radius: calc(var(--round) * .75) }
-.notice { font-weight: 600; background: color-mix(in srgb, var(--accent) 12%, var(--ground)) }
+.notice { font-weight: 600; background: var(--tint) }
 .notice, div.problem { margin-block-start: 1rem }
 .notice:empty { padding: 0; border: 0; margin: 0 }
 .problem { background: color-mix(in srgb, var(--bad) 12%, var(--ground)) }
@@ -154,23 +167,19 @@ h2, .heading, .title { line-height: 1.4; font-weight: 600; outline: none }
 .facts { flex: 999 1 12rem; display: grid; gap: .125rem }
 .line > button { flex: 1 0 auto }
 .mark {
-  flex: none; inline-size: 2.75rem; padding: .625rem; border-radius: 50%;
-  fill: none; stroke: currentColor; stroke-width: 2.4; stroke-linecap: round; stroke-linejoin: round;
+  flex: none; inline-size: 2.75rem; padding: .625rem; border-radius: 50%; stroke-width: 2.4; stroke-linecap: round; stroke-linejoin: round;
 }
 .mark.connected { color: var(--on-accent); background: var(--accent) }
 .mark.not_connected { color: var(--muted); background: color-mix(in srgb, var(--text) 8%, var(--ground)) }
 .code { justify-items: center; min-block-size: 17rem; align-content: center }
 .code scanbind-qr::part(box) { border: 0; background: none; padding: 0 }
 button, .back {
-  min-block-size: 2.75rem; padding: .5rem 1.25rem; border: 1px solid color-mix(in srgb, var(--text) 55%, var(--ground));
+  min-block-size: 2.75rem; padding: .5rem 1.25rem; border: 1px solid var(--edge);
   border-radius: calc(var(--round) * .6); font: inherit; font-weight: 600; text-decoration: none; cursor: pointer;
   color: var(--text); background: transparent; display: inline-grid; place-items: center; overflow-wrap: anywhere;
 }
-button:hover, .back:hover { background: color-mix(in srgb, var(--text) 8%, transparent) }
 .main { color: var(--on-accent); background: var(--accent); border-color: var(--accent) }
-.main:hover { background: color-mix(in srgb, var(--accent) 92%, var(--on-accent)) }
 .bad { color: light-dark(#fff, #3a0804); background: var(--bad); border-color: var(--bad) }
-.bad:hover { background: color-mix(in srgb, var(--bad) 88%, var(--text)) }
 [aria-disabled=true] { cursor: progress; border-style: dashed }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px }
 ol { list-style: none; margin-block-start: .25rem }
@@ -183,6 +192,7 @@ summary { cursor: pointer; inline-size: fit-content; border-radius: .25rem }
 .bar + .bar { inline-size: 60% }
 .bars { display: grid; gap: .75rem }
 .bars > p { position: absolute; clip-path: inset(50%) }
+dialog[open] { display: block } /* also where it is no element that browsers know */
 dialog {
   margin: auto; inline-size: min(28rem, 100vw - 2rem); padding: 1.5rem; font: inherit;
   color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: var(--round);
@@ -199,7 +209,17 @@ dialog::backdrop { background: rgb(0 0 0 / .55) }
 }
 @media (prefers-reduced-motion: no-preference) { .bar { animation: breathe 1.4s ease-in-out infinite alternate } }
 @keyframes breathe { to { opacity: .45 } }
-`);
+`;
+
+/** Style a shadow root: light, and by an inline style, where the browser knows no better. */
+function addStyle(root) {
+  const hasThemes = CSS.supports("color", "light-dark(#000, #fff)");
+  const style = hasThemes ? STYLE : STYLE.replace(/light-dark\((#\w+), #\w+\)/g, "$1");
+  if (!root.adoptedStyleSheets) return root.append(h("style", {}, style));
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(style);
+  root.adoptedStyleSheets = [sheet];
+}
 
 /** A failed request; its `status` is 0 if there was no response. */
 class RequestError extends Error {
@@ -222,32 +242,33 @@ class RequestError extends Error {
 
 /** A portal session, authenticated by the page's cookie or by a secret, for which a token is exchanged once. */
 class Session {
-  #token;
-  #secret = null;
-  #opening = null;
-
   constructor({ id, token }) {
+    this._secret = this._opening = null;
     this.id = token?.split(".")[0] ?? id;
     this.key = token ?? id;
     this.hosted = token === null;
-    this.#token = token;
+    this._token = token;
   }
 
   /** Return the response; throw RequestError. */
   async call(method, path, options = {}) {
-    if (!this.hosted && !this.#secret) {
-      this.#opening ??= this.#open().finally(() => (this.#opening = null));
-      await this.#opening;
+    if (!this.hosted && !this._secret) {
+      this._opening ??= this._open().finally(() => (this._opening = null));
+      await this._opening;
     }
-    return this.#send(method, path, this.#secret, options);
+    return this._send(method, path, this._secret, options);
   }
 
-  async #open() {
-    this.#secret = (await (await this.#send("POST", "/open", this.#token)).json()).secret;
+  async _open() {
+    this._secret = (await (await this._send("POST", "/open", this._token)).json()).secret;
   }
 
-  async #send(method, path, bearer, { body, signal, keepalive } = {}) {
-    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT);
+  async _send(method, path, bearer, { body, signal, keepalive } = {}) {
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    const timer = setTimeout(abort, ANSWER_TIMEOUT);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
     const options = {
       method,
       body: body && JSON.stringify(body),
@@ -257,183 +278,200 @@ class Session {
       },
       credentials: bearer ? "omit" : "same-origin",
       keepalive,
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      signal: controller.signal,
     };
     const url = new URL(`v1/portal-sessions/${encodeURIComponent(this.id)}${path}`, BASE_URL);
-    const response = await fetch(url, options).catch((cause) => {
-      throw new RequestError(0, { cause });
-    });
-    if (!response.ok) throw await RequestError.of(response);
-    return response;
+    try {
+      const response = await fetch(url, options).catch((cause) => {
+        throw new RequestError(0, { cause });
+      });
+      if (!response.ok) throw await RequestError.of(response);
+      return response;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    }
   }
 }
 
 export class ScanbindPortal extends HTMLElement {
-  static observedAttributes = ["session", "session-id", "lang", "texts"];
+  static get observedAttributes() {
+    return ["session", "session-id", "lang", "texts"];
+  }
 
-  #texts = {};
-  #parts = null;
-  #lifetime = null; // aborts listeners and requests when the element is removed
-  #reading = null; // aborts the current read of the session
-  #session = null;
-  #view = null; // the session as the service returned it
-  #ended = false;
-  #framed = false; // in a frame, where the browser withholds the cookie
-  #wanted = null; // the account whose QR code was requested, if there are several
-  #lastChange = null; // the change that was just made here, a key of the texts
-  #readAt = 0;
-  #endTimer = 0;
-  #startIsScheduled = false; // so that several attribute changes cause one start
+  constructor() {
+    super();
+    this._texts = {};
+    this._parts = null;
+    this._lifetime = null; // aborts requests when the element is removed
+    this._reading = null; // aborts the current read of the session
+    this._session = null;
+    this._view = null; // the session as the service returned it
+    this._ended = false;
+    this._framed = false; // in a frame, where the browser withholds the cookie
+    this._wanted = null; // the account whose QR code was requested, if there are several
+    this._lastChange = null; // the change that was just made here, a key of the texts
+    this._readAt = 0;
+    this._endTimer = 0;
+    this._startIsScheduled = false; // so that several attribute changes cause one start
+  }
 
   get texts() {
-    return this.#texts;
+    return this._texts;
   }
 
   set texts(texts) {
-    if (JSON.stringify(texts ?? {}) === JSON.stringify(this.#texts)) return; // drawing would replace the QR code
-    this.#texts = texts ?? {};
-    this.#draw();
+    if (JSON.stringify(texts ?? {}) === JSON.stringify(this._texts)) return; // drawing would replace the QR code
+    this._texts = texts ?? {};
+    this._draw();
   }
 
   connectedCallback() {
-    this.#upgradeProperty("texts");
-    this.#parts ??= this.#build();
-    if (this.#lifetime) return; // moved, not added
-    this.#lifetime = new AbortController();
-    const { signal } = this.#lifetime;
-    const refreshIfOld = () => document.hidden || Date.now() - this.#readAt < MAX_AGE || this.#refresh();
-    document.addEventListener("visibilitychange", refreshIfOld, { signal });
-    addEventListener("pageshow", (event) => event.persisted && this.#refresh(), { signal });
-    addEventListener("online", () => this.#refresh(), { signal });
-    this.#scheduleStart();
+    this._upgradeProperty("texts");
+    this._parts ??= this._build();
+    if (this._lifetime) return; // moved, not added
+    this._lifetime = new AbortController();
+    this._listen("addEventListener");
+    this._scheduleStart();
   }
 
   disconnectedCallback() {
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.#lifetime?.abort();
-      this.#lifetime = null;
-      this.#stop();
+      this._listen("removeEventListener");
+      this._lifetime?.abort();
+      this._lifetime = null;
+      this._stop();
     });
+  }
+
+  _listen(method) {
+    document[method]("visibilitychange", this);
+    for (const name of ["pageshow", "online"]) window[method](name, this);
+  }
+
+  handleEvent({ type, persisted }) {
+    const isFresh = document.hidden || Date.now() - this._readAt < MAX_AGE;
+    if (type === "visibilitychange" ? !isFresh : type === "online" || persisted) this._refresh();
   }
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
     if (name === "texts") this.texts = JSON.parse(after || "{}");
-    else if (name.startsWith("session")) this.#scheduleStart();
-    else this.#draw();
+    else if (name.startsWith("session")) this._scheduleStart();
+    else this._draw();
   }
 
-  #scheduleStart() {
-    if (this.#startIsScheduled) return;
-    this.#startIsScheduled = true;
+  _scheduleStart() {
+    if (this._startIsScheduled) return;
+    this._startIsScheduled = true;
     queueMicrotask(() => {
-      this.#startIsScheduled = false;
-      if (this.#lifetime) this.#start();
+      this._startIsScheduled = false;
+      if (this._lifetime) this._start();
     });
   }
 
-  #start() {
+  _start() {
     const [id, token] = [this.getAttribute("session-id"), this.getAttribute("session")];
-    if (this.#session?.key !== (token ?? id)) {
+    if (this._session?.key !== (token ?? id)) {
       // A token opens only once: an element that is put back into the page keeps its session.
-      this.#session = token || id ? new Session({ id, token }) : null;
-      this.#view = this.#wanted = null;
-      this.#ended = this.#framed = false;
+      this._session = token || id ? new Session({ id, token }) : null;
+      this._view = this._wanted = null;
+      this._ended = this._framed = false;
     }
-    if (!this.#session) console.warn("scanbind-portal: the attribute session, a token, is missing");
-    this.#stop();
-    this.#draw();
-    this.#refresh();
+    if (!this._session) console.warn("scanbind-portal: the attribute session, a token, is missing");
+    this._stop();
+    this._draw();
+    this._refresh();
   }
 
-  #stop() {
-    this.#reading?.abort();
-    clearTimeout(this.#endTimer);
-    this.#parts.dialog?.close();
+  _stop() {
+    this._reading?.abort();
+    clearTimeout(this._endTimer);
+    if (this._parts.dialog) close(this._parts.dialog);
   }
 
-  #refresh() {
-    if (this.#session && !this.#ended) this.#read();
+  _refresh() {
+    if (this._session && !this._ended) this._read();
   }
 
   /** Read the session; retry until there is a response. */
-  async #read() {
-    this.#reading?.abort();
-    const { signal } = (this.#reading = new AbortController());
+  async _read() {
+    this._reading?.abort();
+    const { signal } = (this._reading = new AbortController());
     for (let failures = 1; !signal.aborted; failures++) {
-      this.#readAt = Date.now();
+      this._readAt = Date.now();
       try {
-        const view = await (await this.#session.call("GET", "", { signal })).json();
-        return signal.aborted || this.#show(view);
+        const view = await (await this._session.call("GET", "", { signal })).json();
+        return signal.aborted || this._show(view);
       } catch (error) {
         if (signal.aborted) return;
-        if (error.status === 401) this.#framed = this.#session.hosted && window !== top;
-        if (error.isFinal) return this.#end();
-        if (failures === MAX_ATTEMPTS) return this.#showProblem("unreachable");
-        this.#showProblem("trying");
+        if (error.status === 401) this._framed = this._session.hosted && window !== top;
+        if (error.isFinal) return this._end();
+        if (failures === MAX_ATTEMPTS) return this._showProblem("unreachable");
+        this._showProblem("trying");
         await sleep(Math.min(error.wait || backoff(failures), MAX_PAUSE), signal);
       }
     }
   }
 
-  #show(view) {
-    clearTimeout(this.#endTimer);
-    this.#endTimer = setTimeout(() => this.#end(), view.expires_in * 1000);
-    this.#showProblem(null);
-    const [before, now] = [this.#view, view].map((one) => JSON.stringify({ ...one, expires_in: 0 }));
-    this.#view = view;
-    this.#remember(view);
+  _show(view) {
+    clearTimeout(this._endTimer);
+    this._endTimer = setTimeout(() => this._end(), view.expires_in * 1000);
+    this._showProblem(null);
+    const [before, now] = [this._view, view].map((one) => JSON.stringify({ ...one, expires_in: 0 }));
+    this._view = view;
+    this._remember(view);
     this.dataset.state = "shown";
     if (before === now) return; // drawing would replace a QR code that is being scanned
-    write(this.#parts.notice, this.#lastChange ? this.#words[this.#lastChange] : ""); // clears the notice of an older change
-    this.#lastChange = null;
-    this.#draw();
+    write(this._parts.notice, this._lastChange ? this._words[this._lastChange] : ""); // clears the notice of an older change
+    this._lastChange = null;
+    this._draw();
   }
 
   /** Store the site for when the session has ended, because the page can still be reloaded or returned to. */
-  #remember({ site, return_url }) {
-    if (this.#session.hosted) history.replaceState({ ...history.state, [HISTORY_KEY]: { site, return_url } }, "");
+  _remember({ site, return_url }) {
+    if (this._session.hosted) history.replaceState({ ...history.state, [HISTORY_KEY]: { site, return_url } }, "");
   }
 
-  #end() {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#stop();
-    this.#showProblem(null);
-    write(this.#parts.notice, "");
-    this.#draw();
-    this.#emit("ended");
+  _end() {
+    if (this._ended) return;
+    this._ended = true;
+    this._stop();
+    this._showProblem(null);
+    write(this._parts.notice, "");
+    this._draw();
+    this._emit("ended");
   }
 
   /** Show a problem with a button to retry; null removes it. */
-  #showProblem(key) {
-    const { problem, title } = this.#parts;
-    this.#parts.problemKey = key;
+  _showProblem(key) {
+    const { problem, title } = this._parts;
+    this._parts.problemKey = key;
     if (!key && problem.contains(this.shadowRoot.activeElement)) title.focus();
     if (!key) return problem.replaceChildren();
-    if (!this.#view) this.dataset.state = "failed";
-    const words = this.#words;
+    if (!this._view) this.dataset.state = "failed";
+    const words = this._words;
     const retry = h("button", { type: "button" }, words.retry);
-    retry.addEventListener("click", () => this.#refresh());
+    retry.addEventListener("click", () => this._refresh());
     const text = h("p", {}, words[key]);
     if (problem.textContent !== text.textContent + words.retry) problem.replaceChildren(text, retry);
-    if (!this.#view) this.#parts.body.replaceChildren();
+    if (!this._view) this._parts.body.replaceChildren();
   }
 
-  #changed(change, account) {
-    this.#wanted = null;
-    this.#lastChange = change;
-    write(this.#parts.notice, this.#words[change]);
-    this.#emit("change", { change, account });
-    this.#read();
+  _changed(change, account) {
+    this._wanted = null;
+    this._lastChange = change;
+    write(this._parts.notice, this._words[change]);
+    this._emit("change", { change, account });
+    this._read();
   }
 
-  #emit(name, detail) {
+  _emit(name, detail) {
     this.dispatchEvent(new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true }));
   }
 
-  #build() {
+  _build() {
     const p = {
       title: h("p", { class: "title", part: "title", role: "heading", tabindex: "-1", "data-testid": "portal-title" }),
       name: h("b", { "data-testid": "portal-account-name" }),
@@ -445,98 +483,98 @@ export class ScanbindPortal extends HTMLElement {
     p.who = h("p", { class: "muted who" }, p.label, " ", p.name);
     p.box = h("div", { class: "box", part: "box" }, h("div", {}, p.title, p.who, p.notice, p.problem), p.body);
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheet];
+    addStyle(root);
     root.append(p.box);
     return p;
   }
 
-  get #lang() {
-    const lang = this.getAttribute("lang") || this.#view?.lang || this.closest("[lang]")?.lang || navigator.language;
+  get _lang() {
+    const lang = this.getAttribute("lang") || this._view?.lang || this.closest("[lang]")?.lang || navigator.language;
     return lang.toLowerCase().startsWith("zh") ? "zh" : "en";
   }
 
-  get #locale() {
-    return this.#lang === "zh" ? "zh-CN" : "en";
+  get _locale() {
+    return this._lang === "zh" ? "zh-CN" : "en";
   }
 
-  get #words() {
-    return { ...WORDS[this.#lang], ...this.#texts };
+  get _words() {
+    return { ...WORDS[this._lang], ...this._texts };
   }
 
   /** The site's names and address; the service's own page has them even when the session has ended. */
-  get #site() {
-    return this.#view ?? (this.#session?.hosted ? history.state?.[HISTORY_KEY] : null) ?? {};
+  get _site() {
+    return this._view ?? (this._session?.hosted ? history.state?.[HISTORY_KEY] : null) ?? {};
   }
 
   /** Return the pieces of a text, with its slots filled by strings or elements. */
-  #fill(key, slots) {
-    const names = this.#site.site ?? {};
-    const all = { site: names[this.#lang] ?? names.en ?? names.zh, ...slots };
-    return this.#words[key].split(/\{(\w+)\}/).map((piece, i) => (i % 2 ? all[piece] : piece));
+  _fill(key, slots) {
+    const names = this._site.site ?? {};
+    const all = { site: names[this._lang] ?? names.en ?? names.zh, ...slots };
+    return this._words[key].split(/\{(\w+)\}/).map((piece, i) => (i % 2 ? all[piece] : piece));
   }
 
-  #time(moment) {
-    const format = new Intl.DateTimeFormat(this.#locale, { dateStyle: "medium", timeStyle: "short" });
+  _time(moment) {
+    const format = new Intl.DateTimeFormat(this._locale, { dateStyle: "medium", timeStyle: "short" });
     return h("time", { datetime: moment }, format.format(new Date(moment)));
   }
 
   /** A heading one level below the title, which is an h1 on the service's own page and an h2 on a site's. */
-  #heading(text, more) {
-    return h("p", { class: "heading", role: "heading", "aria-level": this.#session.hosted ? "2" : "3", ...more }, text);
+  _heading(text, more) {
+    return h("p", { class: "heading", role: "heading", "aria-level": this._session.hosted ? "2" : "3", ...more }, text);
   }
 
-  #draw() {
-    if (!this.#parts) return;
-    const { box, title, who, label, name, body, problemKey } = this.#parts;
+  _draw() {
+    if (!this._parts) return;
+    const { box, title, who, label, name, body, problemKey } = this._parts;
     const focused = this.shadowRoot.activeElement;
     const lost = body.contains(focused) && { account: focused.closest("[data-account]")?.dataset.account };
-    const hosted = this.#session?.hosted;
-    box.lang = this.#locale;
-    title.ariaLevel = hosted ? "1" : "2";
-    const heading = this.#framed ? "framed_title" : this.#ended ? "over_title" : this.#site.site ? "title" : "title_plain";
-    write(title, this.#fill(heading).join(""));
+    const hosted = this._session?.hosted;
+    box.lang = this._locale;
+    title.setAttribute("aria-level", hosted ? "1" : "2");
+    const heading = this._framed ? "framed_title" : this._ended ? "over_title" : this._site.site ? "title" : "title_plain";
+    write(title, this._fill(heading).join(""));
     if (hosted) document.title = title.textContent;
-    write(label, this.#words.account);
-    write(name, this.#view?.account_name ?? "");
-    who.hidden = !name.textContent || this.#ended;
-    body.replaceChildren(...this.#content().filter(Boolean));
-    this.dataset.state = this.#ended ? "over" : this.#view ? "shown" : "loading";
-    if (problemKey) this.#showProblem(problemKey);
+    write(label, this._words.account);
+    write(name, this._view?.account_name ?? "");
+    who.hidden = !name.textContent || this._ended;
+    body.replaceChildren(...this._content().filter(Boolean));
+    this.dataset.state = this._ended ? "over" : this._view ? "shown" : "loading";
+    if (problemKey) this._showProblem(problemKey);
     // The focused element was replaced, and the keyboard focus must not be lost.
     const next = lost && [...body.querySelectorAll(".row")].find((row) => row.dataset.account === lost.account);
     if (lost) (next?.querySelector(".heading") ?? title).focus();
   }
 
-  #content() {
-    if (this.#framed) return [h("p", {}, ...this.#fill("framed"))];
-    if (this.#ended) return [h("p", {}, ...this.#fill(this.#site.site ? "over" : "over_plain")), this.#back()];
-    if (!this.#session) return [];
-    if (!this.#view) return [bars(this.#words.loading)];
-    const rows = h("div", { class: "rows" }, ...this.#accounts.map((account) => this.#row(account)));
-    const about = this.#about();
-    const aboutFirst = this.#view.first_visit && !this.#view.bindings.length; // inform before anything is stored
-    const content = aboutFirst ? [about, rows, this.#history()] : [rows, this.#history(), about];
-    return [...content, this.#back()];
+  _content() {
+    if (this._framed) return [h("p", {}, ...this._fill("framed"))];
+    if (this._ended) return [h("p", {}, ...this._fill(this._site.site ? "over" : "over_plain")), this._back()];
+    if (!this._session) return [];
+    if (!this._view) return [bars(this._words.loading)];
+    const rows = h("div", { class: "rows" }, ...this._accounts.map((account) => this._row(account)));
+    const about = this._about();
+    const aboutFirst = this._view.first_visit && !this._view.bindings.length; // inform before anything is stored
+    const content = aboutFirst ? [about, rows, this._history()] : [rows, this._history(), about];
+    return [...content, this._back()];
   }
 
   /** The accounts of the site, and former ones that are still bound. */
-  get #accounts() {
-    return [...new Set([...this.#view.accounts, ...this.#view.bindings.map((one) => one.account)])];
+  get _accounts() {
+    return [...new Set([...this._view.accounts, ...this._view.bindings.map((one) => one.account)])];
   }
 
-  #row(account) {
-    const binding = this.#view.bindings.find((one) => one.account === account);
-    const content = binding ? this.#boundContent(binding) : this.#unboundContent(account);
+  _row(account) {
+    const binding = this._view.bindings.find((one) => one.account === account);
+    const content = binding ? this._boundContent(binding) : this._unboundContent(account);
     return h("section", { class: "row", "data-account": account }, ...content);
   }
 
-  #suffix(account) {
-    return this.#accounts.length > 1 ? ` · ${account}` : "";
+  _suffix(account) {
+    return this._accounts.length > 1 ? ` · ${account}` : "";
   }
 
-  #boundContent({ account, label, bound_at: since, last_login_at: last, subscribed, ends_on_unfollow: ends }) {
-    const alone = this.#view.only_login && this.#view.bindings.length === 1;
-    const button = this.#button("disconnect", account, () => this.#confirm(account, alone));
+  _boundContent({ account, label, bound_at: since, last_login_at: last, subscribed, ends_on_unfollow: ends }) {
+    const alone = this._view.only_login && this._view.bindings.length === 1;
+    const button = this._button("disconnect", account, () => this._confirm(account, alone));
     if (alone) button.setAttribute("aria-describedby", "only");
     const line = h(
       "div",
@@ -545,107 +583,108 @@ export class ScanbindPortal extends HTMLElement {
       h(
         "div",
         { class: "facts" },
-        this.#heading(this.#words.connected + this.#suffix(account), { tabindex: "-1" }),
-        h("p", { class: "muted", "data-testid": "portal-since" }, ...this.#fill("since", { time: this.#time(since) })),
-        last ? h("p", { class: "muted" }, ...this.#fill("last_login", { time: this.#time(last) })) : null,
-        h("p", { class: "muted", "data-testid": "portal-label" }, ...this.#fill("label", { label })),
+        this._heading(this._words.connected + this._suffix(account), { tabindex: "-1" }),
+        h("p", { class: "muted", "data-testid": "portal-since" }, ...this._fill("since", { time: this._time(since) })),
+        last ? h("p", { class: "muted" }, ...this._fill("last_login", { time: this._time(last) })) : null,
+        h("p", { class: "muted", "data-testid": "portal-label" }, ...this._fill("label", { label })),
       ),
       button,
     );
     const only = { class: "warning", id: "only", "data-testid": "portal-only-login" };
     return [
       line,
-      subscribed ? null : h("p", { class: "muted" }, ...this.#fill("unfollowed")),
-      alone ? h("p", only, ...this.#fill("only_login"), ends ? this.#words.only_login_unfollow : "") : null,
+      subscribed ? null : h("p", { class: "muted" }, ...this._fill("unfollowed")),
+      alone ? h("p", only, ...this._fill("only_login"), ends ? this._words.only_login_unfollow : "") : null,
     ];
   }
 
-  #unboundContent(account) {
-    const { accounts, bindings } = this.#view;
-    const shown = this.#wanted ?? (bindings.length && accounts.length > 1 ? null : accounts[0]);
-    const heading = this.#heading(this.#words.not_connected + this.#suffix(account), { tabindex: "-1" });
-    const facts = h("div", { class: "facts" }, heading, h("p", { class: "muted" }, ...this.#fill("connect_hint")));
+  _unboundContent(account) {
+    const { accounts, bindings } = this._view;
+    const shown = this._wanted ?? (bindings.length && accounts.length > 1 ? null : accounts[0]);
+    const heading = this._heading(this._words.not_connected + this._suffix(account), { tabindex: "-1" });
+    const facts = h("div", { class: "facts" }, heading, h("p", { class: "muted" }, ...this._fill("connect_hint")));
     const line = [mark("not_connected"), facts];
-    if (account === shown) return [h("div", { class: "line" }, ...line), this.#code(account)];
-    const button = this.#button("connect", account, () => {
-      this.#wanted = account; // one at a time: a new QR code ends the other one of the session
-      this.#draw();
+    if (account === shown) return [h("div", { class: "line" }, ...line), this._code(account)];
+    const button = this._button("connect", account, () => {
+      this._wanted = account; // one at a time: a new QR code ends the other one of the session
+      this._draw();
     });
     button.classList.add("main");
     return [h("div", { class: "line" }, ...line, button)];
   }
 
-  #button(what, account, act) {
-    const button = h("button", { type: "button", part: "button", "data-testid": `portal-${what}` }, this.#words[what]);
-    button.ariaLabel = this.#words[what] + this.#suffix(account); // of several accounts, names this one
+  _button(what, account, act) {
+    const button = h("button", { type: "button", part: "button", "data-testid": `portal-${what}` }, this._words[what]);
+    button.setAttribute("aria-label", this._words[what] + this._suffix(account)); // of several accounts, names this one
     button.addEventListener("click", act);
     return button;
   }
 
-  #code(account) {
+  _code(account) {
     const place = h("div", { class: "code" });
     customElements.whenDefined("scanbind-qr").then(() => {
       if (!place.isConnected) return;
-      const code = h("scanbind-qr", { purpose: "bind", lang: this.#lang });
-      code.source = (options) => this.#ticket(account, options);
-      code.addEventListener("scanbind:confirmed", () => this.#changed("bound", account));
+      const code = h("scanbind-qr", { purpose: "bind", lang: this._lang });
+      code.source = (options) => this._ticket(account, options);
+      code.addEventListener("scanbind:confirmed", () => this._changed("bound", account));
       place.append(code);
     });
     return place;
   }
 
-  async #ticket(account, { signal } = {}) {
-    const session = this.#session;
+  async _ticket(account, { signal } = {}) {
+    const session = this._session;
     try {
       return await (await session.call("POST", "/tickets", { body: { account }, signal })).json();
     } catch (error) {
-      if (error.isFinal && this.#lifetime && session === this.#session) this.#end();
+      if (error.isFinal && this._lifetime && session === this._session) this._end();
       throw error;
     }
   }
 
-  #about() {
-    const text = h("p", { class: "muted about", "data-testid": "portal-about" }, ...this.#fill("about"));
-    return this.#view.first_visit ? text : h("details", {}, h("summary", {}, this.#words.about_title), text);
+  _about() {
+    const text = h("p", { class: "muted about", "data-testid": "portal-about" }, ...this._fill("about"));
+    return this._view.first_visit ? text : h("details", {}, h("summary", {}, this._words.about_title), text);
   }
 
-  #history() {
-    const { history: entries } = this.#view;
+  _history() {
+    const { history: entries } = this._view;
     if (!entries.length) return null;
     const items = entries.map(({ change, account, at }) =>
       h(
         "li",
         { "data-testid": "portal-history-item", "data-change": change },
-        h("span", {}, (this.#words[`change_${change}`] ?? change) + this.#suffix(account)),
-        this.#time(at),
+        h("span", {}, (this._words[`change_${change}`] ?? change) + this._suffix(account)),
+        " ",
+        this._time(at),
       ),
     );
     const list = h("ol", { "data-testid": "portal-history" }, ...items);
-    return h("section", {}, this.#heading(this.#words.history), list);
+    return h("section", {}, this._heading(this._words.history), list);
   }
 
-  #back() {
-    const { return_url: address } = this.#site;
+  _back() {
+    const { return_url: address } = this._site;
     if (!/^https?:\/\//i.test(address ?? "")) return null;
     const attributes = { class: "back", part: "back", "data-testid": "portal-return" };
-    const link = h("a", { ...attributes, href: address }, ...this.#fill("back"));
+    const link = h("a", { ...attributes, href: address }, ...this._fill("back"));
     link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || this.#ended) return;
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || this._ended) return;
       event.preventDefault();
-      this.#leave(address);
+      this._leave(address);
     });
     return h("p", { class: "foot" }, link);
   }
 
   /** Close the session and go back to the site, even if the service does not respond. */
-  async #leave(address) {
-    const closed = this.#session.call("DELETE", "", { keepalive: true }).catch(() => {});
+  async _leave(address) {
+    const closed = this._session.call("DELETE", "", { keepalive: true }).catch(() => {});
     await Promise.race([closed, sleep(CLOSE_TIMEOUT)]);
     location.assign(address);
   }
 
-  #confirm(account, alone) {
-    const words = this.#words;
+  _confirm(account, alone) {
+    const words = this._words;
     const no = h("button", { type: "button", autofocus: "", "data-testid": "portal-confirm-no" }, words.confirm_no);
     const yes = h("button", { type: "button", class: "bad", "data-testid": "portal-confirm-yes" }, words.confirm_yes);
     const wrong = h("p", { class: "problem", role: "alert" });
@@ -655,49 +694,51 @@ export class ScanbindPortal extends HTMLElement {
       h(
         "div",
         { class: "ask" },
-        h("h2", { id: "question" }, words.confirm_title + this.#suffix(account)),
-        h("p", { id: "effect" }, ...this.#fill("confirm_text")),
-        ...(alone ? [h("p", { class: "warning" }, ...this.#fill("only_login"))] : []),
+        h("h2", { id: "question" }, words.confirm_title + this._suffix(account)),
+        h("p", { id: "effect" }, ...this._fill("confirm_text")),
+        ...(alone ? [h("p", { class: "warning" }, ...this._fill("only_login"))] : []),
         wrong,
         h("div", { class: "choice" }, no, yes),
       ),
     );
-    no.addEventListener("click", () => dialog.close());
-    yes.addEventListener("click", () => this.#disconnect(account, { dialog, yes, wrong }));
+    no.addEventListener("click", () => close(dialog));
+    yes.addEventListener("click", () => this._disconnect(account, { dialog, yes, wrong }));
     dialog.addEventListener("close", () => dialog.remove());
-    this.#parts.dialog = dialog;
-    this.#parts.box.append(dialog);
-    dialog.showModal();
+    this._parts.dialog = dialog;
+    this._parts.box.append(dialog);
+    if (dialog.showModal) return dialog.showModal();
+    dialog.setAttribute("open", "");
+    no.focus();
   }
 
-  async #disconnect(account, { dialog, yes, wrong }) {
-    if (yes.ariaDisabled === "true") return;
+  async _disconnect(account, { dialog, yes, wrong }) {
+    if (yes.getAttribute("aria-disabled") === "true") return;
     const busy = (is) => {
-      yes.ariaDisabled = String(is);
-      write(yes, this.#words[is ? "disconnecting" : "confirm_yes"]);
+      yes.setAttribute("aria-disabled", is);
+      write(yes, this._words[is ? "disconnecting" : "confirm_yes"]);
       this.dataset.state = is ? "disconnecting" : "shown";
     };
     busy(true);
     write(wrong, "");
-    const session = this.#session;
-    const { signal } = this.#lifetime;
+    const session = this._session;
+    const { signal } = this._lifetime;
     try {
       await session.call("DELETE", `/bindings/${encodeURIComponent(account)}`, { signal });
     } catch (error) {
-      if (signal.aborted || session !== this.#session) return;
-      if (error.isFinal) return this.#end();
+      if (signal.aborted || session !== this._session) return;
+      if (error.isFinal) return this._end();
       busy(false);
       // Not bound counts as success: the response to an earlier attempt was lost, or another tab disconnected it.
-      if (error.slug !== "binding-not-found") return write(wrong, this.#words.not_done);
+      if (error.slug !== "binding-not-found") return write(wrong, this._words.not_done);
     }
-    if (session !== this.#session) return; // the attribute changed meanwhile
-    dialog.close();
-    this.#changed("disconnected", account);
+    if (session !== this._session) return; // the attribute changed meanwhile
+    close(dialog);
+    this._changed("disconnected", account);
   }
 
   /** Apply a property that was set before the element was defined. */
-  #upgradeProperty(name) {
-    if (!Object.hasOwn(this, name)) return;
+  _upgradeProperty(name) {
+    if (!this.hasOwnProperty(name)) return;
     const value = this[name];
     delete this[name];
     this[name] = value;
@@ -713,7 +754,11 @@ function h(tag, attributes, ...children) {
 }
 
 const mark = (which) =>
-  h("svg", { class: `mark ${which}`, viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: ICONS[which] }));
+  h(
+    "svg",
+    { class: `mark ${which}`, viewBox: "0 0 24 24", width: 44, fill: "none", stroke: "currentColor", "aria-hidden": "true" },
+    h("path", { d: ICONS[which] }),
+  );
 
 const bars = (text) =>
   h("div", { class: "bars" }, h("p", { role: "status" }, text), h("div", { class: "bar" }), h("div", { class: "bar" }));
@@ -726,6 +771,12 @@ function sleep(ms, signal) {
     const timer = setTimeout(done, ms);
     signal?.addEventListener("abort", () => done(clearTimeout(timer)), { once: true });
   });
+}
+
+/** Close a dialog, also where browsers do not know the element. */
+function close(dialog) {
+  if (dialog.close) dialog.close();
+  else dialog.dispatchEvent(new Event("close"));
 }
 
 /** Set a text only if it differs; otherwise screen readers would read it again. */

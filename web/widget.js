@@ -1,22 +1,23 @@
-// <scanbind-qr>: shows a WeChat QR code and follows the status of its ticket (docs/integration.md).
-// Text never becomes markup, secrets are sent in headers only, and a hidden page neither polls nor requests QR codes.
+// <scanbind-qr>: shows a WeChat QR code and follows its ticket (docs/adr/0008, 0021).
+// Text never becomes markup; secrets are sent in headers only. Names with _ are private.
 
 const BASE_URL = new URL(".", import.meta.url);
-const MAX_RENEWALS = 10; // of expired QR codes, until the user has to request the next one
-const MAX_ATTEMPTS = 8; // to get a QR code, until the user has to retry
-const LONG_POLL_SECONDS = 25; // for which the service may hold a long poll
-const ANSWER_TIMEOUT = 10_000; // ms until a request times out, unless the service holds it
-const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // ms without data until a held request times out
-const MIN_HELD_TIME = 3_000; // ms; a connection that ends sooner was not held
+const MAX_RENEWALS = 10; // of expired QR codes, until the user requests one
+const MAX_ATTEMPTS = 8; // to get a QR code, until the user retries
 const MAX_FAULTS = 2; // of a transport, until its fallback is used
-const LEADER_TIMEOUT = 10_000; // ms without a message after which the leader in another tab is considered closed
-const EXPIRY_WARNING = 22; // seconds before expiry to show a warning, at least twenty (WCAG 2.2.1)
-const EXPIRY_GRACE = 3_000; // ms to wait for the service to report an expiry, until the page assumes it
-const SLEEP_GAP = 3_000; // ms between two ticks of a one-second timer after which the machine must have slept
-const IMAGE_RETRY = 3_000; // ms until an image that failed to load is loaded again
-const FINAL_STATUSES = new Set(["confirmed", "rejected", "expired", "cancelled", "failed"]);
-const INTERRUPTED = "interrupted"; // the abort reason of a request to repeat at once
-const NO_ETAG = '""'; // before the first state was received
+const LONG_POLL_SECONDS = 25;
+const EXPIRY_WARNING = 22; // seconds, at least twenty (WCAG 2.2.1)
+const NEAR = "200px"; // around the screen
+// In milliseconds:
+const ANSWER_TIMEOUT = 10_000;
+const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // without data
+const MIN_HELD_TIME = 3_000; // a connection that ends sooner was not held
+const LEADER_TIMEOUT = 10_000; // without a message
+const EXPIRY_GRACE = 3_000; // for the service to report it
+const SLEEP_GAP = 3_000; // of a one-second timer: the machine slept
+const IMAGE_RETRY = 3_000;
+const INTERRUPTED = "interrupted"; // why a request to repeat at once was aborted
+const NO_ETAG = '""';
 
 const WORDS = {
   en: {
@@ -33,6 +34,8 @@ const WORDS = {
     asked: "Confirm in WeChat",
     asked_hint: "Answer the question in the chat.",
     confirmed: "Confirmed",
+    undelivered: "Confirmed on your phone",
+    undelivered_hint: "If nothing happens, get a new code.",
     bound: "WeChat is connected",
     already_bound: "This WeChat is already connected",
     declined: "Declined on the phone",
@@ -66,6 +69,8 @@ const WORDS = {
     asked: "请在微信中确认",
     asked_hint: "请在公众号聊天中确认是否为本人操作。",
     confirmed: "已确认",
+    undelivered: "已在手机上确认",
+    undelivered_hint: "如无反应，请刷新二维码重试。",
     bound: "微信绑定成功",
     already_bound: "此微信已绑定，无需重复绑定",
     declined: "已在手机上拒绝",
@@ -117,10 +122,10 @@ const STYLE = `
 .code, .match { display: grid; place-items: center; inline-size: 100%; max-inline-size: var(--side); aspect-ratio: 1; border-radius: .75rem; overflow: hidden }
 .image { inline-size: 100%; block-size: 100%; background: #fff; forced-color-adjust: none }
 .icon, .match { color: var(--accent); background: color-mix(in srgb, currentColor 10%, transparent) }
-.icon { inline-size: 44%; padding: 10%; border-radius: 50%; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round }
+.icon { inline-size: 44%; padding: 10%; border-radius: 50%; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round }
 .icon.no { color: light-dark(#c0271d, #ff8f85) }
 .icon.again, .icon.wait { color: light-dark(#5f6a73, #a8b2ba) }
-@keyframes turn { to { rotate: 1turn } }
+@keyframes turn { to { transform: rotate(1turn) } }
 .match { order: -1; margin-block-end: .5rem; font-size: 6.5rem; font-weight: 700; line-height: 1 }
 .message { display: grid; justify-items: center; inline-size: 100%; gap: .25rem; outline: none; overflow-wrap: anywhere }
 .status { font-weight: 600 }
@@ -131,14 +136,13 @@ button, .save {
   min-block-size: 2.75rem; padding: .5rem 1.25rem; border: 1px solid transparent; border-radius: .6rem; cursor: pointer; font: inherit; font-weight: 600;
   text-decoration: none; color: light-dark(#fff, #06210f); background: var(--accent); display: inline-grid; place-items: center;
 }
-button:hover, .save:hover { filter: brightness(.93) }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px }
 @media (prefers-reduced-motion: no-preference) { .icon.wait path { transform-origin: center; animation: turn 1.2s linear infinite } }
 `;
 
 const serviceUrl = (path) => new URL(`.${path}`, BASE_URL);
 
-/** Return the response, or throw an error with its `status` and the `wait` of its Retry-After, in ms. */
+/** Return the response, or throw an error with its `status` and its Retry-After as `wait`. */
 async function send(url, { secret, body, headers, ...options } = {}) {
   const response = await fetch(url, {
     method: body ? "POST" : "GET",
@@ -153,150 +157,147 @@ async function send(url, { secret, body, headers, ...options } = {}) {
   });
   if (response.ok || response.status === 304) return response;
   const { status } = response;
-  throw Object.assign(new Error(status), { status, wait: response.headers.get("Retry-After") * 1000 });
+  const { detail = "" } = await response.json().catch(() => ({}));
+  const wait = response.headers.get("Retry-After") * 1000;
+  throw Object.assign(new Error(`${response.url} answered ${status}. ${detail}`), { status, wait });
 }
 
-/** Yield the fields of each event of an event stream; a keep-alive comment has none. */
-async function* readEvents(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+async function sendForJson(url, options) {
+  const response = await send(url, options);
+  return response.json().catch((error) => {
+    throw Object.assign(error, { message: `${response.url} answered no JSON` });
+  });
+}
+
+const isRefusal = ({ status }) => status >= 400 && status < 500 && status !== 429;
+
+async function streamTicket({ ticket, secret, signal, keepAlive, receive }) {
+  const { body } = await send(serviceUrl(`/v1/tickets/${ticket}/events`), { secret, signal });
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   for (let rest = "", chunk; !(chunk = await reader.read()).done; ) {
-    const events = (rest + chunk.value).split("\n\n");
+    const events = (rest + decoder.decode(chunk.value, { stream: true })).split("\n\n");
     rest = events.pop();
-    for (const event of events) yield Object.fromEntries(event.split("\n").map((field) => field.split(/: ?(.*)/s)));
+    for (const event of events) {
+      keepAlive();
+      const { id, data } = Object.fromEntries(event.split("\n").map((field) => field.split(/: ?(.*)/s)));
+      receive(id, data && JSON.parse(data));
+    }
   }
 }
 
-/** Receive each state of a ticket until the service ends the stream. */
-async function streamTicket({ ticket, secret, signal, keepAlive, receive, receiveUnchanged }) {
-  const response = await send(serviceUrl(`/v1/tickets/${ticket}/events`), { secret, signal });
-  for await (const { id, data } of readEvents(response.body)) {
-    keepAlive();
-    if (data) receive(id, JSON.parse(data));
-    else receiveUnchanged();
-  }
-}
-
-/** Get the state after the one with this ETag; the service holds the request until there is one. */
+/** Get the state after the one with this ETag. */
 function longPollTicket({ etag, ...request }) {
   const headers = { "If-None-Match": etag, Prefer: `wait=${LONG_POLL_SECONDS}` };
   return pollTicket(request, etag === NO_ETAG ? {} : headers);
 }
 
-/** Get the current state. Sends no ETag, because browsers repeat the CORS preflight for each request with one. */
-async function pollTicket({ ticket, secret, signal, receive, receiveUnchanged }, headers = {}) {
+/** Get the current state, without an ETag: it would cause a CORS preflight each time. */
+async function pollTicket({ ticket, secret, signal, receive }, headers = {}) {
   const response = await send(serviceUrl(`/v1/tickets/${ticket}`), { secret, headers, signal });
-  if (response.status === 200) receive(response.headers.get("ETag"), await response.json());
-  else receiveUnchanged();
+  receive(response.headers.get("ETag"), response.status === 200 && (await response.json()));
 }
 
-/**
- * The transports that follow a ticket. If one does not work, its `fallback` is used. Only the leader may use one that
- * holds a connection. `timeout`: ms to wait for the first data.
- */
+/** Those with a `fallback` hold a connection, as only the leader may. */
 const TRANSPORTS = {
-  stream: { follow: streamTicket, holdsConnection: true, timeout: ANSWER_TIMEOUT, fallback: "longPoll" },
-  longPoll: { follow: longPollTicket, holdsConnection: true, timeout: HELD_TIMEOUT, fallback: "poll" },
-  poll: { follow: pollTicket, holdsConnection: false, timeout: ANSWER_TIMEOUT },
+  stream: { follow: streamTicket, timeout: ANSWER_TIMEOUT, fallback: "longPoll" },
+  longPoll: { follow: longPollTicket, timeout: HELD_TIMEOUT, fallback: "poll" },
+  poll: { follow: pollTicket, timeout: ANSWER_TIMEOUT },
 };
 
-/**
- * Elects one leader among the widgets in all tabs of a site: the one shown last. Only the leader holds a connection to
- * the service, because a browser opens at most six to one host. The others poll; those that show the leader's ticket
- * poll only when the leader announces a change.
- */
+/** Elects a leader in all tabs: the widget shown last. Others poll; with its ticket only when it announces a change. */
 class TabLeader {
-  #sessions = new Set(); // of this tab
-  #leader = null; // the leading session, if it is in this tab
-  #claim = null; // of the leader in this tab: { at, id, ticket }; `id` decides between two claims of the same time
-  #otherTab = { heardAt: -Infinity }; // the latest claim of a leader in another tab
-  #channel = null;
-  #heartbeat;
+  constructor() {
+    this._sessions = new Set(); // of this tab
+    this._leader = this._claim = null; // if in this tab
+    this._otherTab = { heardAt: -Infinity };
+  }
 
   join(session) {
-    this.#sessions.add(session);
-    if (this.#channel || !globalThis.BroadcastChannel) return;
-    this.#channel = new BroadcastChannel(`scanbind ${BASE_URL}`);
-    this.#channel.onmessage = ({ data }) => this.#receive(data);
-    this.#heartbeat = setInterval(() => this.#send(), LEADER_TIMEOUT / 3);
+    this._sessions.add(session);
+    if (this._channel || !globalThis.BroadcastChannel) return;
+    this._channel = new BroadcastChannel(`scanbind ${BASE_URL}`);
+    this._channel.onmessage = ({ data }) => this._receive(data);
+    this._heartbeat = setInterval(() => this._send(), LEADER_TIMEOUT / 3);
   }
 
   leave(session) {
-    this.#sessions.delete(session);
+    this._sessions.delete(session);
     if (this.isLeader(session)) {
-      this.#send({ free: true });
-      this.#leader = this.#claim = null;
+      this._send({ free: true });
+      this._leader = this._claim = null;
     }
-    if (this.#sessions.size) return;
-    clearInterval(this.#heartbeat);
-    this.#channel?.close(); // an open channel keeps the page out of the back/forward cache
-    this.#channel = null;
+    if (this._sessions.size) return;
+    clearInterval(this._heartbeat);
+    this._channel?.close(); // open, it would keep the page out of the back/forward cache
+    this._channel = null;
   }
 
-  /** Make a session of this tab the leader. */
   lead(session, ticket) {
-    const previous = this.#leader;
-    this.#leader = session;
-    this.#claim = { at: Date.now(), id: Math.random(), ticket };
-    this.#send();
+    const previous = this._leader;
+    this._leader = session;
+    this._claim = { at: Date.now(), id: Math.random(), ticket };
+    this._send();
     if (previous && previous !== session) previous.wake();
   }
 
   isLeader(session) {
-    return this.#leader === session;
+    return this._leader === session;
   }
 
-  /** Whether no tab has a leader. */
+  get _hearsOther() {
+    return Date.now() - this._otherTab.heardAt < LEADER_TIMEOUT;
+  }
+
   get isVacant() {
-    return !this.#leader && Date.now() - this.#otherTab.heardAt > LEADER_TIMEOUT;
+    return !this._leader && !this._hearsOther;
   }
 
-  /** Whether the leader is in another tab and announces changes of this ticket. */
+  /** Whether a leader in another tab announces changes of this ticket. */
   announcesChangesOf(ticket) {
-    const { ticket: followed, heardAt } = this.#otherTab;
-    return !this.#leader && followed === ticket && Date.now() - heardAt < LEADER_TIMEOUT;
+    return !this._leader && this._hearsOther && this._otherTab.ticket === ticket;
   }
 
-  /** Announce the new ETag of the leader's ticket to other tabs. */
   announceChange(session, etag) {
-    if (this.isLeader(session)) this.#send({ news: etag });
+    if (this.isLeader(session)) this._send({ news: etag });
   }
 
-  #send(more) {
-    if (this.#claim) this.#channel?.postMessage({ ...this.#claim, ...more });
+  _send(more) {
+    if (this._claim) this._channel?.postMessage({ ...this._claim, ...more });
   }
 
-  /** Handle a message of another tab: of two leaders, the one shown last stays. */
-  #receive({ at, id, ticket, free, news }) {
-    const own = this.#claim;
-    if (free) return void (this.#otherTab = { heardAt: -Infinity });
-    if (own && (own.at > at || (own.at === at && own.id > id))) return this.#send();
-    this.#otherTab = { ticket, heardAt: Date.now() };
-    if (news) for (const session of this.#sessions) session.noteChange(ticket, news);
-    const previous = this.#leader;
-    this.#leader = this.#claim = null;
+  /** Of two leaders, the one shown last stays. */
+  _receive({ at, id, ticket, free, news }) {
+    const own = this._claim;
+    if (free) return void (this._otherTab = { heardAt: -Infinity });
+    if (own && (own.at > at || (own.at === at && own.id > id))) return this._send();
+    this._otherTab = { ticket, heardAt: Date.now() };
+    if (news) for (const session of this._sessions) session.noteChange(ticket, news);
+    const previous = this._leader;
+    this._leader = this._claim = null;
     previous?.wake();
   }
 }
 
 const tabLeader = new TabLeader();
 
-/** Gets one ticket after another and follows each until it ends. Passes each state to `report`, and draws nothing. */
+/** Gets and follows tickets, one after another. */
 class Session {
-  constructor({ createTicket, canRenew, report }) {
-    Object.assign(this, { createTicket, canRenew, report, stopped: false, etag: NO_ETAG, transport: "stream" });
+  constructor(options) {
+    Object.assign(this, { ...options, state: {}, stopped: false, etag: NO_ETAG, transport: "stream" });
   }
 
   async run() {
     for (let codes = 0; codes <= MAX_RENEWALS && !this.stopped; codes++) {
       this.report({ status: "loading" });
       this.ticket = null;
-      this.ticket = await this.#obtainTicket();
+      this.ticket = await this._obtainTicket();
       if (!this.ticket) return;
       this.deadline = Date.now() + this.ticket.expires_in * 1000;
       this.report((this.state = { status: "pending", ticket: this.ticket.ticket }), this.ticket);
-      await this.#followTicket();
+      await this._followTicket();
       if (this.state.status !== "expired" || !this.canRenew) return;
-      await this.#waitUntilVisible();
+      await this._waitUntilSeen();
     }
   }
 
@@ -306,63 +307,70 @@ class Session {
     this.wake();
   }
 
-  /** Cancel a login when its page closes, because no page would receive its code. A bind continues without the page. */
+  /** For a page that closes: a bind needs no page. */
   cancel() {
-    if (this.ticket?.purpose !== "login" || this.#isFinished) return;
+    if (this.ticket?.purpose !== "login" || this._isFinished) return;
     const { ticket, secret } = this.ticket;
     send(serviceUrl(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
   }
 
-  /** Send the next request now, unless a ticket is being created: that would create two. */
+  /** Send the next request now, unless it creates a ticket. */
   wake() {
-    if (this.ticket || this.stopped) this.controller?.abort(INTERRUPTED);
+    if (this.ticket || this.stopped) this.abort?.(INTERRUPTED);
     this.endPause?.();
   }
 
-  /** When hidden, let another tab lead; when shown again, perhaps in another network, retry the best transport. */
+  /** Whether to request nothing; a scanned ticket is followed unseen. */
+  get isIdle() {
+    return document.hidden || !(this.isSeen() || this.state.status === "scanned");
+  }
+
+  /** When idle, let another tab lead; then retry the best transport. */
   handleVisibility() {
-    if (document.hidden) tabLeader.leave(this);
+    if (this.isIdle) tabLeader.leave(this);
     else this.transport = "stream";
     this.wake();
   }
 
-  /** Poll now if another tab announces a change that is new here; the announcement does not contain the state. */
   noteChange(ticket, etag) {
     if (ticket !== this.ticket?.ticket || etag === this.etag) return;
-    this.changeNoted = true;
+    this.noted = etag;
     this.wake();
   }
 
-  async #obtainTicket() {
+  async _obtainTicket() {
+    let error;
     for (let failures = 0; failures < MAX_ATTEMPTS; failures++) {
-      await this.#waitUntilVisible();
+      await this._waitUntilSeen();
       if (this.stopped) return null;
       try {
-        const ticket = await this.#runWithTimeout(ANSWER_TIMEOUT, (signal) => this.createTicket(signal));
+        const ticket = await this._runWithTimeout(ANSWER_TIMEOUT, (signal) => this.createTicket(signal));
         if (ticket?.ticket && ticket.secret && ticket.qr_png && ticket.expires_in > 0) return ticket;
+        error = { message: "the answer is no ticket" };
         break;
-      } catch (error) {
+      } catch (caught) {
         if (this.stopped) return null;
-        if (error.status < 500 && error.status !== 429) break;
-        this.report({ status: error.status === 429 ? "limited" : "offline" });
+        error = caught;
+        if (isRefusal(error) || error.name === "SyntaxError" || (error.isUnlisted && failures)) break;
+        this.report({ status: error.status === 429 ? "limited" : "offline", error });
         const until = Date.now() + (error.wait || backoff(failures));
-        do await this.#pause(until - Date.now());
+        do await this._pause(until - Date.now());
         while (error.wait && Date.now() < until && !this.stopped);
       }
     }
-    if (!this.stopped) this.report({ status: "failed" });
+    if (!this.stopped) this.report({ status: "failed", error });
     return null;
   }
 
-  async #followTicket() {
+  async _followTicket() {
     const { ticket } = this.ticket;
     this.etag = NO_ETAG;
     let failures = 0; // of consecutive requests
     let faults = 0; // of the transport
-    let suspectedFaults = 0; // of the transport, confirmed if the next plain poll succeeds
+    let suspectedFaults = 0; // until a poll succeeds
     let justShown = true;
-    while (!this.#isFinished) {
-      if (await this.#waitUntilVisible()) justShown = true;
+    while (!this._isFinished) {
+      if (await this._waitUntilSeen()) justShown = true;
       if (this.stopped) return;
       tabLeader.join(this);
       if (justShown || tabLeader.isVacant) tabLeader.lead(this, ticket);
@@ -371,110 +379,109 @@ class Session {
       const transport = TRANSPORTS[tabLeader.isLeader(this) && !suspectedFaults ? this.transport : "poll"];
       let pause = this.ticket.poll_after * 1000 || 2000;
       try {
-        if (this.changeNoted || !tabLeader.announcesChangesOf(ticket)) await this.#request(transport);
+        const { noted } = this;
+        if (noted || suspectedFaults || !tabLeader.announcesChangesOf(ticket)) await this._request(transport);
+        if (noted === this.noted) this.noted = null;
         if (suspectedFaults) {
           if (failures < 2) faults += suspectedFaults;
           pause = 0;
-        } else if (transport.holdsConnection) {
+        } else if (transport.fallback) {
           faults = Date.now() - startedAt < MIN_HELD_TIME ? faults + 1 : 0;
           if (!faults) pause = 0;
         }
         failures = suspectedFaults = 0;
       } catch (error) {
         if (error === INTERRUPTED) continue;
-        if (error.status < 500 && error.status !== 429) this.#end(Date.now() < this.deadline ? "failed" : "expired");
-        else if (error.status !== 429 && ++failures > 1) this.#reportOffline();
-        // Any connection can break once; a transport that delivered nothing is not retried.
-        suspectedFaults = transport.holdsConnection ? (this.receivedData ? 1 : MAX_FAULTS) : 0;
+        if (isRefusal(error)) Date.now() < this.deadline ? this._end("failed", error) : this._end("expired");
+        else if (error.status !== 429 && ++failures > 1) {
+          this.offline = true;
+          this.report({ status: "offline" });
+        }
+        // A connection that delivered something may break once.
+        suspectedFaults = transport.fallback ? (this.receivedData ? 1 : MAX_FAULTS) : 0;
         pause = error.wait || backoff(failures);
       }
       if (faults >= MAX_FAULTS) {
         this.transport = TRANSPORTS[this.transport].fallback;
         faults = 0;
       }
-      if (Date.now() > this.deadline + EXPIRY_GRACE && !this.#isFinished) this.#end("expired");
-      if (!this.#isFinished) await this.#pause(pause * (0.9 + Math.random() / 5));
+      if (Date.now() > this.deadline + EXPIRY_GRACE && !this._isFinished) this._end("expired");
+      if (!this._isFinished) await this._pause(pause * (0.9 + Math.random() / 5));
     }
     tabLeader.leave(this);
   }
 
-  get #isFinished() {
-    return this.stopped || FINAL_STATUSES.has(this.state.status);
+  get _isFinished() {
+    return this.stopped || !["pending", "scanned"].includes(this.state.status);
   }
 
-  #request({ follow, timeout }) {
-    this.receivedData = this.changeNoted = false;
+  _request({ follow, timeout }) {
+    this.receivedData = false;
     const { etag } = this;
-    // The service does not hold a request without an ETag.
-    return this.#runWithTimeout(etag === NO_ETAG ? ANSWER_TIMEOUT : timeout, (signal, setTimer) => {
+    // Not held without an ETag.
+    return this._runWithTimeout(etag === NO_ETAG ? ANSWER_TIMEOUT : timeout, (signal, setTimer) => {
       const keepAlive = () => {
         this.receivedData = true;
         setTimer(HELD_TIMEOUT);
       };
-      const receive = (newEtag, state) => this.#receive(newEtag, state);
-      const receiveUnchanged = () => this.#reportOnline();
-      return follow({ ...this.ticket, etag, signal, keepAlive, receive, receiveUnchanged });
+      const receive = (newEtag, state) => this._receive(newEtag, state || this.state);
+      return follow({ ...this.ticket, etag, signal, keepAlive, receive });
     });
   }
 
-  #receive(etag, state) {
-    this.deadline = Date.now() + state.expires_in * 1000;
-    if (etag === this.etag) return this.#reportOnline();
-    this.etag = etag;
-    this.offline = false;
-    tabLeader.announceChange(this, etag);
-    this.report((this.state = state));
-  }
-
-  #reportOffline() {
-    this.offline = true;
-    this.report({ status: "offline" });
-  }
-
-  #reportOnline() {
-    if (this.offline) this.report(this.state);
+  _receive(etag, state) {
+    const { status, match } = this.state;
+    this.etag = etag ?? this.etag;
+    if (state !== this.state) this.deadline = Date.now() + state.expires_in * 1000;
+    // Proxies change ETags.
+    if (state.status !== status || state.match != match) {
+      tabLeader.announceChange(this, etag ?? state.status);
+      this.report((this.state = state));
+    } else if (this.offline) this.report(state);
     this.offline = false;
   }
 
-  #end(status) {
-    this.report((this.state = { status, ticket: this.ticket.ticket }));
+  _end(status, error) {
+    this.report((this.state = { status, ticket: this.ticket.ticket, error }));
   }
 
-  /** Run `work(signal, setTimer)`, and abort it after `ms`; `setTimer(ms)` restarts the timeout. */
-  async #runWithTimeout(ms, work) {
-    const controller = (this.controller = new AbortController());
+  /** Run `work`; abort it after `ms`, or as it sets by `setTimer(ms)`. */
+  async _runWithTimeout(ms, work) {
+    const controller = new AbortController();
+    let reason = null; // older browsers have no signal.reason
     let timer;
+    this.abort = (why) => {
+      reason = reason ?? why;
+      controller.abort();
+    };
     const setTimer = (duration) => {
       clearTimeout(timer);
-      timer = setTimeout(() => controller.abort(new Error("no answer")), duration);
+      timer = setTimeout(() => this.abort(new Error("no answer in time")), duration);
     };
     setTimer(ms);
     try {
       return await work(controller.signal, setTimer);
     } catch (error) {
-      throw controller.signal.aborted ? controller.signal.reason : error;
+      throw reason ?? error;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Wait for `ms`, within the bounds of a reasonable Retry-After; `endPause()` ends it early. */
-  #pause(ms) {
+  _pause(ms) {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.min(Math.max(ms, 200) || 200, 600_000));
       this.endPause = () => resolve(clearTimeout(timer));
     });
   }
 
-  /** Wait until the page is visible; return whether it was hidden. */
-  async #waitUntilVisible() {
-    if (!document.hidden) return false;
-    while (document.hidden && !this.stopped) await new Promise((resolve) => (this.endPause = resolve));
+  async _waitUntilSeen() {
+    if (!this.isIdle) return false;
+    while (this.isIdle && !this.stopped) await new Promise((resolve) => (this.endPause = resolve));
     return true;
   }
 }
 
-/** Return the delay after this many failures, in ms. */
 const backoff = (failures) => 2 ** Math.min(failures, 5) * 500 * (1 + Math.random());
 
 function createElement(tag, attributes, ...children) {
@@ -485,260 +492,347 @@ function createElement(tag, attributes, ...children) {
   return node;
 }
 
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(STYLE);
+function addStyle(root) {
+  const hasThemes = CSS.supports("color", "light-dark(#000, #fff)"); // else it is light
+  const style = hasThemes ? STYLE : STYLE.replace(/light-dark\((#\w+), #\w+\)/g, "$1");
+  if (!root.adoptedStyleSheets) return root.append(createElement("style", {}, style));
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(style);
+  root.adoptedStyleSheets = [sheet];
+}
 
-const IN_WECHAT = /MicroMessenger/i.test(navigator.userAgent);
-const ON_PHONE = /Android|iPhone|iPad|Mobile|HarmonyOS/i.test(navigator.userAgent);
+// WeChat also runs on PCs, WeCom (wxwork) names WeChat, and iPadOS says Macintosh.
+const isAgent = (pattern) => pattern.test(navigator.userAgent);
+const ON_IPAD = isAgent(/iPad/) || (isAgent(/Macintosh/) && navigator.maxTouchPoints > 1);
+const ON_PC = !ON_IPAD && isAgent(/Windows|Mac(intosh|Wechat)|X11|CrOS|\(PC;/);
+const ON_TOUCH = ON_IPAD || (!ON_PC && isAgent(/Android|iPhone|Mobile|Harmony/));
+const ON_PHONE = ON_TOUCH && !ON_IPAD && isAgent(/Mobile|iPhone/) && !isAgent(/Tablet/);
+const IN_WECHAT = ON_TOUCH && isAgent(/MicroMessenger/i) && !isAgent(/wxwork/i);
 
 export class ScanbindQr extends HTMLElement {
-  static observedAttributes = [
-    "purpose", "client-id", "state", "account", "ticket", "secret", "ticket-url", "lang", "texts",
-  ];
-
-  static formAssociated = true;
-
-  #internals = this.attachInternals();
-  #createTicket = null;
-  #parts = null;
-  #session = null;
-  #lifetime = null; // aborts listeners and timers when the element is removed
-  #texts = {};
-  #view = { status: "loading" }; // the state of the ticket; `base` is the status before "expiring" or "offline"
-  #startIsScheduled = false; // so that several attribute changes start one session
-  #usedTicket = ""; // the value of the attribute `ticket` whose QR code was fetched
-
-  get status() {
-    return this.#view.status;
+  static get observedAttributes() {
+    return ["purpose", "client-id", "state", "account", "ticket", "secret", "ticket-url", "lang", "texts"];
   }
 
-  /** An async function that returns a new ticket, as `POST /v1/tickets` does; null to use the attributes. */
+  constructor() {
+    super();
+    this._texts = {};
+    this._view = { status: "loading" }; // `base`: the status before "expiring" or "offline"
+  }
+
+  get status() {
+    return this._view.status;
+  }
+
   get source() {
-    return this.#createTicket;
+    return this._createTicket ?? null;
   }
 
   set source(createTicket) {
-    this.#createTicket = createTicket;
-    // Frameworks may set it on every render, which must not restart a session.
-    if (this.#lifetime && !this.#session) this.#scheduleStart();
+    this._createTicket = createTicket;
+    // Frameworks set it on every render.
+    if (this._timer && !this._session) this._scheduleStart();
   }
 
   get texts() {
-    return this.#texts;
+    return this._texts;
   }
 
   set texts(texts) {
-    this.#texts = texts ?? {};
-    this.#render();
+    this._texts = texts ?? {};
+    this._render();
   }
 
   refresh() {
-    if (this.#canRenew) return this.#start();
-    const reloads = this.dispatchEvent(this.#createEvent("renew", {}, { cancelable: true }));
-    if (reloads) location.reload(); // the server that put the ticket into the page can replace it
+    if (this._canRenew) return this._start();
+    if (this._emit("renew", {})) location.reload();
   }
 
   connectedCallback() {
-    this.#upgradeProperties("source", "texts");
-    this.#parts ??= this.#buildParts();
-    if (this.#lifetime) return; // moved, not added
-    this.#lifetime = new AbortController();
-    const { signal } = this.#lifetime;
-    const handleVisibility = () => this.#session?.handleVisibility();
-    document.addEventListener("visibilitychange", handleVisibility, { signal });
-    addEventListener("pagehide", (event) => event.persisted || this.#session?.cancel(), { signal });
-    addEventListener("pageshow", (event) => event.persisted && handleVisibility(), { signal });
-    for (const name of ["online", "offline"]) addEventListener(name, () => this.#session?.wake(), { signal });
-    this.#scheduleStart();
-    this.#startTimer();
+    this._upgradeProperties("source", "texts");
+    this._parts ??= this._buildParts();
+    if (this._timer) return; // moved, not added
+    this._listen("addEventListener");
+    this._startTimer();
+    this._scheduleStart();
   }
 
   disconnectedCallback() {
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.#lifetime?.abort();
-      this.#session?.stop();
-      this.#lifetime = this.#session = null;
-      this.#usedTicket = "";
+      this._listen("removeEventListener");
+      clearInterval(this._timer);
+      this._observer?.disconnect();
+      this._session?.stop();
+      this._timer = this._session = null;
+      this._isSeen = false;
+      this._usedTicket = "";
     });
+  }
+
+  _listen(method) {
+    document[method]("visibilitychange", this);
+    for (const name of ["pagehide", "pageshow", "online", "offline"]) window[method](name, this);
+  }
+
+  handleEvent({ type, persisted }) {
+    if (type === "pagehide") persisted || this._session?.cancel();
+    else if (type.endsWith("line")) this._session?.wake();
+    else if (type !== "pageshow" || persisted) this._session?.handleVisibility();
   }
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
     if (name === "texts") this.texts = JSON.parse(after || "{}");
-    else if (name === "lang") this.#render();
-    else if (this.#lifetime) this.#scheduleStart();
+    else if (name === "lang") this._render();
+    else if (this._timer) this._scheduleStart();
   }
 
-  #scheduleStart() {
-    if (this.#startIsScheduled) return;
-    this.#startIsScheduled = true;
+  _scheduleStart() {
+    if (this._startIsScheduled) return;
+    this._startIsScheduled = true;
     queueMicrotask(() => {
-      this.#startIsScheduled = false;
-      if (!this.#lifetime) return;
-      if (this.#canRenew || this.#unusedTicket) this.#start();
-      else console.warn("scanbind-qr: client-id, ticket-url, or ticket and secret are missing");
+      this._startIsScheduled = false;
+      if (!this._timer) return;
+      if (this._canRenew || this._unusedTicket) return this._start();
+      if (this._session) return;
+      const client = this.purpose === "login" ? "client-id or " : "";
+      this._showState({ status: "failed", error: { message: `missing: ${client}ticket-url or ticket and secret` } });
     });
   }
 
-  #start() {
-    this.#session?.stop();
+  _start() {
+    this._session?.stop();
+    this._field?.remove();
     const session = new Session({
-      createTicket: (signal) => this.#requestTicket(signal),
-      canRenew: this.#canRenew,
-      report: (state, ticket) => this.#session === session && this.#showState(state, ticket),
+      createTicket: (signal) => this._requestTicket(signal),
+      canRenew: this._canRenew,
+      isSeen: () => this._isSeen,
+      report: (state, ticket) => this._session === session && this._showState(state, ticket),
     });
-    this.#session = session;
+    this._session = session;
     session.run();
   }
 
-  get #canRenew() {
-    const startsLogins = this.purpose === "login" && this.hasAttribute("client-id"); // a page may start logins only
-    return Boolean(this.source || this.hasAttribute("ticket-url") || startsLogins);
+  get _startsLogins() {
+    return this.purpose === "login" && this.hasAttribute("client-id");
   }
 
-  get #unusedTicket() {
+  get _canRenew() {
+    return Boolean(this.source || this.hasAttribute("ticket-url") || this._startsLogins);
+  }
+
+  get _unusedTicket() {
     const [ticket, secret] = [this.getAttribute("ticket"), this.getAttribute("secret")];
-    return ticket && secret && ticket !== this.#usedTicket ? { ticket, secret } : null;
+    return ticket && secret && ticket !== this._usedTicket ? { ticket, secret } : null;
   }
 
-  async #requestTicket(signal) {
+  async _requestTicket(signal) {
     const { purpose } = this;
-    const given = this.#unusedTicket;
+    const given = this._unusedTicket;
     if (given) {
       const { ticket, secret } = given;
-      const code = await (await send(serviceUrl(`/v1/tickets/${ticket}/code`), { secret, signal })).json();
-      this.#usedTicket = ticket;
+      const code = await this._call(`/v1/tickets/${ticket}/code`, { secret, signal });
+      this._usedTicket = ticket;
       return { ...code, ...given };
     }
     if (this.source) return this.source({ purpose, signal });
     const ticketUrl = this.getAttribute("ticket-url");
     if (ticketUrl !== null) {
       const url = new URL(ticketUrl, document.baseURI);
-      return (await send(url, { body: { purpose }, credentials: "same-origin", signal })).json();
+      return sendForJson(url, { body: { purpose }, credentials: "same-origin", signal });
     }
-    const body = { purpose, client_id: this.getAttribute("client-id"), lang: this.#lang };
+    const body = { purpose, client_id: this.getAttribute("client-id"), lang: this._lang };
     for (const name of ["state", "account"]) if (this.hasAttribute(name)) body[name] = this.getAttribute(name);
-    return (await send(serviceUrl("/v1/tickets"), { body, signal })).json();
+    return this._call("/v1/tickets", { body, signal });
+  }
+
+  /** Call the service. Every page may read the script: so a refused origin is told from an outage. */
+  async _call(path, options) {
+    try {
+      return await sendForJson(serviceUrl(path), options);
+    } catch (error) {
+      if (error.name !== "TypeError") throw error;
+      const again = { cache: "no-store", signal: options.signal };
+      const isUnlisted = await fetch(import.meta.url, again).then(({ ok }) => ok, () => false);
+      const list = `clients.${this.getAttribute("client-id") ?? "NAME"}.origins`;
+      const fault = isUnlisted
+        ? `does not list ${location.origin} in ${list}`
+        : "cannot be reached, or connect-src forbids it";
+      throw Object.assign(new Error(`${BASE_URL} ${fault}`), { isUnlisted });
+    }
   }
 
   get purpose() {
     return this.getAttribute("purpose") ?? "login";
   }
 
-  get #lang() {
+  get _lang() {
     const lang = this.closest("[lang]")?.lang || navigator.language;
     return lang.toLowerCase().startsWith("zh") ? "zh" : "en";
   }
 
-  #showState(state, ticket) {
-    if (ticket) this.#setImage(ticket);
-    const { code = null, ...view } = state;
+  _showState(state, ticket) {
+    const { code = null, error, ...view } = state;
+    if (error) this._explain(error.message);
+    if (ticket) {
+      this._setImage(ticket);
+      const missing = ["state", this.closest("form") && "name"].filter((name) => name && !this.getAttribute(name));
+      this._explain(this._startsLogins && missing.length && `missing: ${missing}`);
+    }
     if (view.status === "pending") view.status = "waiting";
     if (view.status === "rejected") view.status = view.reason ?? "failed";
-    // While offline, the QR code or number on the page stays valid.
-    const keepsView = view.status === "offline" && this.#hasOpenTicket;
-    this.#setView(keepsView ? { ...this.#view, ...view } : { ...view, base: view.status });
-    if (view.status === "confirmed") this.#deliverCode({ outcome: view.outcome, code, ticket: view.ticket });
-    this.#updateTimer();
+    // While offline, the QR code or number stays valid.
+    const keepsView = view.status === "offline" && this._hasOpenTicket;
+    this._setView(keepsView ? { ...this._view, ...view } : { ...view, base: view.status });
+    if (view.status === "confirmed") this._deliverCode({ outcome: view.outcome, code, ticket: view.ticket });
+    this._updateTimer();
   }
 
-  /** Dispatch the one-time code to the page's listeners and, unless one prevents it, submit it with the form. */
-  #deliverCode(detail) {
-    const submits = this.dispatchEvent(this.#createEvent("confirmed", detail, { cancelable: true }));
-    const { form } = this.#internals;
-    if (!submits || !detail.code || !this.hasAttribute("name")) return;
-    if (form?.method !== "post") return; // GET would put the code into the URL
-    this.#internals.setFormValue(detail.code);
-    form.requestSubmit();
+  _explain(reason) {
+    if (!reason) return delete this.dataset.error;
+    if (this.dataset.error !== reason) console.warn(`scanbind-qr: ${reason}`);
+    this.dataset.error = reason;
   }
 
-  get #hasOpenTicket() {
-    return ["waiting", "scanned", "expiring", "offline"].includes(this.status) && Boolean(this.#view.ticket);
+  /** Pass the one-time code to the page and, unless it prevents that, submit the form. */
+  _deliverCode(detail) {
+    if (!this._emit("confirmed", detail) || !detail.code || !this.getAttribute("name")) return;
+    const id = this.getAttribute("form");
+    const form = id === null ? this.closest("form") : this.getRootNode().getElementById(id);
+    const report = (reason) => {
+      if (this._view.ticket !== detail.ticket) return;
+      this._explain(`the form was not submitted: ${reason}`);
+      this._setView({ ...this._view, status: "undelivered", base: "undelivered" });
+      this._emit("undelivered", { ...detail, reason });
+    };
+    const reason = this._submit(form, detail.code);
+    if (reason) report(reason);
+    else if (!form.target) setTimeout(report, ANSWER_TIMEOUT, "the page stayed");
   }
 
-  #setView(view) {
-    const isSame = view.status === this.#view.status && view.match == this.#view.match; // null or undefined
-    this.#view = view;
+  /** Submit the form with the code, or return why not. */
+  _submit(form, code) {
+    if (!form?.isConnected) return "there is no form";
+    if (!/^post$/i.test(form.getAttribute("method"))) return "its method is not post";
+    this._field = createElement("input", { type: "hidden", name: this.getAttribute("name"), value: code });
+    form.append(this._field);
+    // requestSubmit() would stop at required fields, perhaps hidden ones of another way to log in.
+    const submit = new Event("submit", { bubbles: true, cancelable: true });
+    if (!form.dispatchEvent(submit)) return "a submit listener cancelled it";
+    HTMLFormElement.prototype.submit.call(form); // a field may be named "submit"
+  }
+
+  get _hasOpenTicket() {
+    return ["waiting", "scanned", "expiring", "offline"].includes(this.status) && Boolean(this._view.ticket);
+  }
+
+  _setView(view) {
+    const isSame = view.status === this._view.status && view.match == this._view.match; // null or undefined
+    this._view = view;
     this.dataset.status = view.status;
-    this.#render();
+    this._render();
     if (isSame && view.status !== "loading") return;
     const { status, match = null, outcome = null, reason = null, ticket = null } = view;
-    this.dispatchEvent(this.#createEvent("status", { status, match, outcome, reason, ticket }));
+    this._emit("status", { status, match, outcome, reason, ticket });
   }
 
-  #createEvent(name, detail, options) {
-    return new CustomEvent(`scanbind:${name}`, { detail, bubbles: true, composed: true, ...options });
+  _emit(name, detail) {
+    const options = { detail, bubbles: true, composed: true, cancelable: true };
+    return this.dispatchEvent(new CustomEvent(`scanbind:${name}`, options));
   }
 
-  #setImage({ qr_svg: svg, qr_png: png }) {
-    // An image to long-press or to save must be a bitmap.
-    this.#parts.image.src = ON_PHONE || IN_WECHAT ? `${serviceUrl(png)}?size=720` : serviceUrl(svg);
-    this.#parts.save.href = `${serviceUrl(png)}?size=720&download=1`;
+  _setImage({ qr_svg: svg, qr_png: png }) {
+    // What is pressed or saved must be a bitmap.
+    this._parts.image.src = ON_TOUCH ? `${serviceUrl(png)}?size=720` : serviceUrl(svg);
+    this._parts.save.href = `${serviceUrl(png)}?size=720&download=1`;
   }
 
-  #startTimer() {
-    const { signal } = this.#lifetime;
+  _startTimer() {
+    const note = (entries) => this._noteSeen(entries.pop().intersectionRect);
+    this._observer = globalThis.IntersectionObserver && new IntersectionObserver(note, { rootMargin: NEAR });
     let previous = Date.now();
-    const timer = setInterval(() => {
+    this._timer = setInterval(() => {
       const now = Date.now();
-      if (now - previous > SLEEP_GAP && !document.hidden) this.#session?.wake(); // the connection may be dead
+      if (now - previous > SLEEP_GAP && !document.hidden) this._session?.wake();
       previous = now;
-      this.#updateTimer();
+      this._look();
+      this._updateTimer();
     }, 1000);
-    signal.addEventListener("abort", () => clearInterval(timer));
+    this._look();
   }
 
-  #updateTimer() {
-    const left = Math.max(0, Math.ceil((this.#session?.deadline - Date.now()) / 1000)) || 0;
-    const { timer } = this.#parts;
-    timer.hidden = !this.#hasOpenTicket || !left;
+  /** Look anew: an observer does not notice `visibility`. */
+  _look() {
+    const { box } = this._parts;
+    if (!this._observer) return this._noteSeen(box.getBoundingClientRect());
+    this._observer.disconnect();
+    this._observer.observe(box);
+  }
+
+  _noteSeen({ width, height }) {
+    const { box } = this._parts;
+    const options = { checkOpacity: true, checkVisibilityCSS: true };
+    const isVisible = box.checkVisibility?.(options) ?? getComputedStyle(box).visibility === "visible";
+    const isSeen = isVisible && width * height > 0;
+    if (isSeen === this._isSeen) return;
+    this._isSeen = isSeen;
+    this._session?.handleVisibility();
+  }
+
+  _updateTimer() {
+    const left = Math.ceil((this._session?.deadline - Date.now()) / 1000);
+    const { timer } = this._parts;
+    timer.hidden = !(this._hasOpenTicket && left > 0);
     timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     timer.classList.toggle("soon", left <= EXPIRY_WARNING);
-    if (left && left <= EXPIRY_WARNING && ["waiting", "scanned"].includes(this.status)) {
-      this.#setView({ ...this.#view, status: "expiring" });
+    if (left > 0 && left <= EXPIRY_WARNING && ["waiting", "scanned"].includes(this.status)) {
+      this._setView({ ...this._view, status: "expiring" });
     }
   }
 
-  #buildParts() {
-    const image = createElement("img", { class: "image", part: "image", "data-testid": "qr" });
+  _buildParts() {
+    const part = (tag, name, attributes, ...children) =>
+      createElement(tag, { class: name, part: name, ...attributes }, ...children);
+    // With attributes for pages without the style.
+    const image = part("img", "image", { "data-testid": "qr", width: 200, height: 200 });
     const path = createElement("path", {});
-    const icon = createElement("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, path);
-    const code = createElement("div", { class: "code", part: "code" }, image, icon);
-    const status = createElement("p", { class: "status", part: "status", "data-testid": "qr-status" });
-    const match = createElement("p", { class: "match", part: "match", dir: "ltr", "data-testid": "match" });
-    const hint = createElement("p", { class: "hint", part: "hint" });
+    const drawing = { viewBox: "0 0 24 24", width: 48, fill: "none", stroke: "currentColor", "aria-hidden": "true" };
+    const icon = createElement("svg", drawing, path);
+    const code = part("div", "code", {}, image, icon);
+    const status = part("p", "status", { "data-testid": "qr-status" });
+    const match = part("p", "match", { dir: "ltr", "data-testid": "match" });
+    const hint = part("p", "hint");
     const spoken = { class: "message", role: "status", "aria-atomic": "true", tabindex: "-1" };
     const message = createElement("div", spoken, status, match, hint);
-    const countdown = { class: "timer", part: "timer", role: "timer", dir: "ltr", "data-testid": "timer", hidden: "" };
-    const timer = createElement("p", countdown);
-    const download = { class: "save", part: "save", download: "wechat.png", "data-testid": "save-image" };
-    const save = createElement("a", download);
-    const button = createElement("button", { type: "button", part: "button", "data-testid": "refresh-code" });
+    const timer = part("p", "timer", { role: "timer", dir: "ltr", "data-testid": "timer" });
+    const save = part("a", "save", { download: "wechat.png", "data-testid": "save-image" });
+    const button = part("button", "button", { type: "button", "data-testid": "refresh-code" });
+    const box = part("div", "box", {}, code, message, timer, save, button);
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheet];
-    root.append(createElement("div", { class: "box", part: "box" }, code, message, timer, save, button));
-    image.addEventListener("error", () => setTimeout(() => this.#hasOpenTicket && (image.src += ""), IMAGE_RETRY));
+    addStyle(root);
+    root.append(box);
+    image.addEventListener("error", () => setTimeout(() => this._hasOpenTicket && (image.src += ""), IMAGE_RETRY));
     button.addEventListener("click", () => {
-      message.focus(); // the button will be hidden, and the keyboard focus must not be lost
+      message.focus(); // the button will be hidden
       this.refresh();
     });
-    return { image, path, icon, code, status, match, hint, message, timer, save, button };
+    return { box, image, path, icon, code, status, match, hint, message, timer, save, button };
   }
 
-  #render() {
-    if (!this.#parts) return;
-    const { code, image, path, icon, match, status, hint, save, button, message } = this.#parts;
-    const texts = { ...WORDS[this.#lang], ...this.#texts };
-    const view = this.#view;
-    const showsCode = this.#hasOpenTicket && !view.match && view.base === "waiting";
+  _render() {
+    if (!this._parts) return;
+    const { code, image, path, icon, match, status, hint, save, button, message } = this._parts;
+    const texts = { ...WORDS[this._lang], ...this._texts };
+    const view = this._view;
+    const showsCode = this._hasOpenTicket && !view.match && view.base === "waiting";
     const textKey = view.status === "expiring" ? textKeyFor({ ...view, status: view.base }) : textKeyFor(view);
     image.hidden = !showsCode;
     image.alt = texts.alt;
     const iconName = ICON_OF[view.base] ?? "again";
     path.setAttribute("d", ICONS[iconName]);
     icon.setAttribute("class", `icon ${iconName}`);
-    icon.toggleAttribute("hidden", showsCode);
+    icon.style.display = showsCode ? "none" : "";
     code.hidden = Boolean(view.match);
     setText(match, view.match ?? "");
     match.hidden = !view.match;
@@ -746,16 +840,16 @@ export class ScanbindQr extends HTMLElement {
     const hintKey = `${textKey === "waiting" && ON_PHONE ? "phone" : textKey}_hint`;
     setText(hint, texts[view.status === "expiring" ? "expiring" : hintKey] ?? "");
     setText(save, texts.save);
-    save.hidden = !(showsCode && ON_PHONE && !IN_WECHAT);
+    save.hidden = !(showsCode && ON_TOUCH && !IN_WECHAT);
     setText(button, texts.refresh);
-    button.hidden = this.#hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);
-    message.lang = this.#lang;
+    button.hidden = this._hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);
+    message.lang = this._lang;
   }
 
-  /** Apply properties that were set before the element was defined. */
-  #upgradeProperties(...names) {
+  /** For what was set before the definition. */
+  _upgradeProperties(...names) {
     for (const name of names) {
-      if (!Object.hasOwn(this, name)) continue;
+      if (!this.hasOwnProperty(name)) continue;
       const value = this[name];
       delete this[name];
       this[name] = value;
@@ -770,7 +864,7 @@ function textKeyFor({ status, match, outcome }) {
   return status;
 }
 
-/** Set a text only if it differs; otherwise screen readers would read it again. */
+/** Screen readers would read the same text again. */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

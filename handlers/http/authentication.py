@@ -77,9 +77,9 @@ def require_origin(request: web.Request, client_id: str) -> str:
         ForbiddenOrigin: the `Origin` is missing, or the client does not list it.
     """
     client = request.app[SETTINGS].clients.get(client_id)
-    cors.only(request, client.origins if client else ())
     if client is None or request.headers.get("Origin") not in client.origins:
-        raise ForbiddenOrigin("Origin: not listed in the client's `origins`")
+        raise ForbiddenOrigin("client_id: no client of this name lists the page's origin in its `origins`")
+    cors.only(request, client.origins)
     return client_id
 
 

@@ -1,4 +1,7 @@
-"""CORS: which pages may read an answer. The origin sent is a configured one, never reflected (contract.md 3)."""
+"""CORS: which pages may read an answer (contract.md 3).
+
+Every page may read a script. For all else the origin sent is a configured one, never reflected and never `*`.
+"""
 
 from collections.abc import Collection
 from itertools import chain
@@ -10,17 +13,18 @@ from handlers.http.operation import TEXT, Answer, CrossOrigin, Operation
 from service.app_keys import SETTINGS
 
 _READERS: Final = web.RequestKey("readers", Collection)
-_ALL_LISTED: Final = frozenset({"*"})
+_ALL_LISTED: Final = frozenset({"all"})
 """Stands for the origins of all clients; no origin is written like this."""
+_ANY: Final = "*"
 _EXPOSED: Final = "ETag, Retry-After, X-Request-Id"
 _METHODS: Final = "GET, POST, DELETE"
 _HEADERS: Final = "Authorization, Content-Type, If-None-Match, Prefer"
 _PREFLIGHT_SECONDS: Final = "600"
 
 
-def all_listed(request: web.Request) -> None:
-    """Let pages of every client's origins read the answer, until the request's client is known."""
-    request[_READERS] = _ALL_LISTED
+def begin(request: web.Request, cross_origin: CrossOrigin) -> None:
+    """Let every page read a public answer, else pages of every client's origins until the client is known."""
+    request[_READERS] = _ANY if cross_origin is CrossOrigin.PUBLIC else _ALL_LISTED
 
 
 def only(request: web.Request, origins: Collection[str]) -> None:
@@ -55,6 +59,9 @@ async def preflight(request: web.Request) -> web.Response:
 async def name_origin(request: web.Request, response: web.StreamResponse) -> None:
     """Set the CORS headers if the page may read the answer (called before headers are sent)."""
     if _READERS not in request:
+        return
+    if request[_READERS] is _ANY:
+        response.headers["Access-Control-Allow-Origin"] = _ANY
         return
     response.headers.add("Vary", "Origin")
     if reader := _reader(request):

@@ -34,7 +34,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     began = time.perf_counter()
     route, operation = _route(request), operation_of(request)
     if operation and operation.cross_origin is not CrossOrigin.NO:
-        cors.all_listed(request)
+        cors.begin(request, operation.cross_origin)
     response: web.StreamResponse
     try:
         if not (operation and operation.repeats):

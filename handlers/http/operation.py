@@ -32,13 +32,13 @@ TEXT: Final[Schema] = {"type": "string"}
 
 
 class CrossOrigin(Enum):
-    """How pages of other origins may use an operation, if their client lists them (contract.md 3)."""
+    """How pages of other origins may use an operation (contract.md 3)."""
 
     NO = "no"
-    READ = "read"
-    """By simple requests, which need no preflight."""
+    PUBLIC = "public"
+    """Every page may read the answer, which is the same for every caller."""
     CALL = "call"
-    """By any request; browsers send a preflight (OPTIONS) first."""
+    """Pages that a client lists, by any request; browsers send a preflight (OPTIONS) first."""
 
 
 @dataclass(frozen=True, slots=True)

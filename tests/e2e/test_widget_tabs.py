@@ -1,10 +1,13 @@
 """The widget in hidden, cached, closed and many tabs."""
 
+import asyncio
+
+from aiohttp import web
 from harness import World
 from pages import Site
 from playwright.async_api import BrowserContext
 from proxy import Proxy
-from widget import HIDE, LOGIN, Widget, confirm, opened, scan_newest, timed, until
+from widget import HIDE, LOGIN, Console, Widget, confirm, opened, scan_newest, timed, until
 from widget_waiting import BIND, asked_during
 
 # -- hidden and cached pages --
@@ -121,6 +124,33 @@ async def test_tabs_that_show_the_same_code_let_one_of_them_listen(
     for widget in widgets:
         await widget.becomes("confirmed")
     await until(lambda: not between.holding)
+
+
+async def test_a_change_that_another_tab_announced_is_asked_for_until_it_is_known(
+    between: Proxy, town: World, site: Site, context: BrowserContext, console: Console
+) -> None:
+    """Red when the announcement is forgotten before the poll has succeeded: there is no other."""
+    console.expect("Failed to load resource", "Access to fetch")
+    anna = await town.person()
+    made = await town.bind("42")
+    address = site.put(BIND.format_map(made.made))
+    first, leader = [await opened(context, address) for _ in range(2)]
+    await leader.shows_a_code()
+    await until(lambda: len(between.holding) == 1)
+    await asyncio.sleep(2)  # the first tab has heard of the leader, and has made its last poll of its own
+    failed: list[str] = []
+
+    async def fail_once(request: web.Request, _: Proxy) -> web.Response | None:
+        if request.method != "GET" or request.path.endswith("/events") or failed:
+            return None
+        failed.append(request.path)
+        return web.Response(status=502)
+
+    between.rule = fail_once
+    await town.scan(anna, made)
+    await leader.number()
+    await first.number()
+    assert failed
 
 
 async def test_a_tab_that_listened_and_is_closed_hands_over(

@@ -3,9 +3,9 @@
 import pytest
 from harness import World
 from pages import Site
-from playwright.async_api import BrowserContext
+from playwright.async_api import BrowserContext, Route
 from proxy import Proxy, Rule, cuts_off, no_streams, nothing_held, silent
-from widget import LOGIN, Console, Widget, confirm, in_time, scan_newest, timed, until
+from widget import LOGIN, Console, Widget, confirm, in_time, passes, scan_newest, timed, until
 from widget_waiting import BIND, LOST, asked_during, done, status_of
 
 from models.ticket import TicketId
@@ -92,3 +92,33 @@ async def test_a_login_ends_when_its_page_is_left(
     site.put("<p>Elsewhere</p>", head="")
     await page.reload()
     await until(lambda: status_of(town, ticket) == after)
+
+
+@pytest.mark.parametrize("tag", ["", '"{}-gzip"'])
+async def test_an_etag_that_a_proxy_takes_away_or_changes_hides_no_state_and_makes_no_storm(
+    town: World, site: Site, context: BrowserContext, *, console: Console, tag: str
+) -> None:
+    """Red when states are compared by their ETag, or when a poll that was not held is repeated at once."""
+    console.expect(LOST)
+    polls: list[str] = []
+
+    async def pass_on(route: Route) -> None:
+        polls.append(route.request.url)
+        response = await route.fetch()
+        headers = {**response.headers}
+        if etag := headers.pop("etag", "").strip('"'):
+            headers |= {"etag": tag.format(etag)} if tag else {}
+        await route.fulfill(response=response, headers=headers)
+
+    await context.route("**/v1/tickets/*", pass_on)
+    await context.route("**/v1/tickets/*/events", lambda route: route.abort())
+    anna = await town.person()
+    widget = await timed(context, site.put(LOGIN))
+    await widget.shows_a_code()
+    for _ in range(20):
+        await passes(widget.page, 1)
+    assert 2 < len(polls) < 20
+    await scan_newest(town, anna)
+    await in_time(widget.page, widget.match.is_visible, step=3)
+    await town.say(anna, await widget.number())
+    await in_time(widget.page, lambda: widget.has("confirmed"), step=3)

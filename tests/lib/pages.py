@@ -38,6 +38,8 @@ class Site:
     asked: list[Asked] = field(default_factory=list)
     forms: list[dict[str, str]] = field(default_factory=list)
     """What was posted to `/login`."""
+    keeps_page: bool = False
+    """Whether `/login` answers 204, on which a browser stays where it is."""
     leads_to: str = ""
     """Where a form to `/lead` is sent on."""
     odd: str = "{}"
@@ -76,6 +78,8 @@ class Site:
     async def login(self, request: web.Request) -> web.Response:
         """Take a form."""
         self.forms.append({name: str(value) for name, value in (await request.post()).items()})
+        if self.keeps_page:
+            return web.Response(status=204)
         return web.Response(text="<title>Example shop</title>", content_type="text/html")
 
     async def lead(self, _: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from sandbox.people import Person
 Begin = Callable[..., Awaitable[World]]
 """Starts a world as a test wants it; see the fixture `begin`."""
 LOGIN: Final = '<scanbind-qr client-id="shop" state="from-the-session"></scanbind-qr>'
+REASON: Final = "scanbind-qr: "
 RECORD: Final = """
 globalThis.told = [];
 for (const name of ["status", "confirmed", "renew"])
@@ -34,14 +35,22 @@ class Console:
 
     faults: list[str] = field(default_factory=list)
     expected: tuple[str, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+    """What the widget says to the site's developer."""
 
     def expect(self, *beginnings: str) -> None:
         """Allow errors with these beginnings: a browser logs every failed request, also handled ones."""
         self.expected = beginnings
 
     def watch(self, context: BrowserContext) -> None:
-        context.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        context.on("console", lambda said: self._hear(said.type, said.text))
         context.on("weberror", lambda error: self.faults.append(str(error.error)))
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind == "error":
+            self.faults.append(text)
+        elif text.startswith(REASON):
+            self.reasons.append(text.removeprefix(REASON))
 
     @property
     def unexpected(self) -> list[str]:

@@ -1,10 +1,13 @@
-"""CORS headers name configured origins alone, on every response, errors too."""
+"""CORS headers name configured origins alone, on every response, errors too.
+
+Red when `_reader` returns the origin that was sent, or `require_origin` narrows the readers before it refuses.
+"""
 
 from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
-from harness import ORIGIN, Page, World, basic, client
+from harness import ORIGIN, Page, World, basic, client, problem
 
 CLUB = "https://club.example"
 OTHERS = ("https://elsewhere.example", "null", ORIGIN + ".evil.example", "http://shop.example", ORIGIN + "/")
@@ -114,8 +117,12 @@ async def test_endpoints_of_back_ends_allow_no_cross_origin_reads(two: World) ->
         assert not any(name.lower().startswith("access-control") for name in preflight.headers)
 
 
-async def test_another_clients_page_may_not_even_read_that_it_is_refused(two: World) -> None:
-    body = {"purpose": "login", "client_id": "shop"}
+@pytest.mark.parametrize("name", ["shop", "shopp", "SHOP", "", "x" * 64])
+async def test_a_page_that_some_client_lists_reads_that_its_client_is_the_wrong_one(two: World, name: str) -> None:
+    body = {"purpose": "login", "client_id": name}
     refused = await two.call("POST", "/v1/tickets", json=body, headers={"Origin": CLUB})
-    assert refused.status == 403
-    assert readable(refused) is None
+    assert readable(refused) == CLUB
+    assert (await problem(refused, 403, "forbidden-origin"))["detail"].startswith("client_id: ")
+    for origin in OTHERS:
+        unlisted = await two.call("POST", "/v1/tickets", json=body, headers={"Origin": origin})
+        assert (unlisted.status, readable(unlisted)) == (403, None)
