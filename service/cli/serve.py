@@ -13,11 +13,11 @@ log = logging.getLogger(__name__)
 
 
 def run_service(arguments: Arguments) -> int:
-    from service.server.runner import serve  # noqa: PLC0415 - only what runs is imported
-
     left_out: list[str] = []
     settings = load_settings(arguments, told=left_out.append)
     check_complete(settings)
+    from service.server.runner import serve  # noqa: PLC0415 - faults are told before the slow import
+
     logs.setup(arguments.log_level)
     for warning in left_out + warnings_of(settings):
         log.warning("configuration: %s", warning)

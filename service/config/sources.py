@@ -82,8 +82,9 @@ def links_warning(environ: Mapping[str, str]) -> str:
     links = _service_links(environ)
     if not links:
         return ""
+    others = f" and {len(links) - 1} more" if len(links) > 1 else ""
     return (
-        f"{links[0]}: left out, with {len(links) - 1} more variables of Kubernetes service links; "
+        f"{links[0]}: left out{others}, as Kubernetes sets it for a Service; "
         "set enableServiceLinks: false in the pod, or name the Service differently"
     )
 

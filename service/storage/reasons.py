@@ -66,6 +66,8 @@ def _redis_said(error: BaseException) -> str:
         return "the server does not speak the protocol of Redis"
     if type(error).__name__ == "MasterNotFoundError":  # its text is the sentinels' whole description
         return "no sentinel names the master"
+    if "already authenticated" in str(error):  # what HELLO is answered without a password
+        return "the server wants a password"
     if isinstance(error, ResponseError | AuthenticationError):
         # An unknown command is quoted with its arguments, such as the password of AUTH.
         return _one_line(str(error).partition(", with args")[0])

@@ -127,7 +127,7 @@ def test_variables_of_kubernetes_are_left_out_with_one_warning(
     status, out, err = check("check-config", str(file))
     assert (status, out) == (0, "configuration is good\n")
     assert err == (
-        "SCANBIND_PORT: warning: left out, with 15 more variables of Kubernetes service links; "
+        "SCANBIND_PORT: warning: left out and 15 more, as Kubernetes sets it for a Service; "
         "set enableServiceLinks: false in the pod, or name the Service differently\n"
     )
 

@@ -81,7 +81,14 @@ async def test_a_redis_that_refuses_the_password(redis: Redis, redis_url: str) -
     assert said == f"{path}: invalid username-password pair or user is disabled"
 
 
-async def test_a_redis_that_wants_a_password_or_lets_the_user_do_nothing(redis: Redis, redis_url: str) -> None:
+async def test_a_redis_that_wants_a_password() -> None:
+    noauth = b"-NOAUTH HELLO must be called with the client already authenticated, otherwise ...\r\n"
+    async with answering(noauth) as port:
+        said = await said_by_redis(f"redis://127.0.0.1:{port}/0")
+    assert said == f"127.0.0.1:{port}/0: the server wants a password"
+
+
+async def test_a_redis_that_lets_the_user_do_nothing(redis: Redis, redis_url: str) -> None:
     path = redis_url.removeprefix("unix://")
     await redis.execute_command("ACL", "SETUSER", "someone", "reset", "on", f">{PASSWORD}")
     try:
