@@ -29,7 +29,7 @@ ACCOUNTS: Final = {
     ),
     "plain": replace(
         _SAFE,
-        appid="wx00000000plain00",
+        appid="wx00000000000plain",
         secret="8f14e45fceea167a5a36dedd4bea2543",
         token="tokenofplain",
         mode="plain",

@@ -123,7 +123,17 @@ class RateLimited(Retryable):
 
 
 class StoreUnavailable(Retryable):
-    """Redis or the database is unavailable; nothing was done."""
+    """Redis or the database is unavailable; nothing was done.
+
+    `reason` is what the driver said, and where, without secrets. It is for operators: callers get only `detail`.
+    """
+
+    def __init__(self, detail: str = "", *, reason: str = "", retry_after: int = 1) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.detail}: {self.reason}" if self.reason else self.detail
 
 
 class WeChatUnavailable(ServiceError):

@@ -107,7 +107,7 @@ class AuditLog:
             try:
                 await self.flush()
             except StoreUnavailable as e:
-                log.warning("audit log: cannot write entries, retrying in %g s: %s", _PAUSE, e.detail)
+                log.warning("audit log: cannot write entries, retrying in %g s: %s", _PAUSE, e)
                 self._wake.set()
                 await asyncio.sleep(_PAUSE)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from service.config.settings import Settings, load
+from service.config.sources import links_warning
 
 GOOD: Final = 0
 FAILED: Final = 1
@@ -20,8 +21,18 @@ def fail(why: str) -> int:
     return FAILED
 
 
-def load_settings(arguments: Arguments) -> Settings:
-    return load(arguments.config, os.environ)
+def warn(warning: str) -> None:
+    """Print a line about a setting; like a fault, it begins with its path."""
+    path, _, words = warning.partition(": ")
+    print(f"{path}: warning: {words}", file=sys.stderr)
+
+
+def load_settings(arguments: Arguments, *, told: Callable[[str], None] = warn) -> Settings:
+    """Load the configuration, and pass what is left out of it to *told*. Raises ConfigError."""
+    settings = load(arguments.config, os.environ)
+    if left_out := links_warning(os.environ):
+        told(left_out)
+    return settings
 
 
 def config_option(parser: argparse.ArgumentParser) -> None:

@@ -33,9 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(*error.faults, sep="\n", file=sys.stderr)
         return WRONG
     except ServiceError as error:
-        return fail(error.detail)
+        return fail(str(error))
     except OSError as error:
-        return fail(error.strerror or str(error))
+        place = f"{error.filename}: " if error.filename else ""
+        return fail(f"{place}{error.strerror or error}")
     except KeyboardInterrupt:
         return fail("interrupted")
     return status

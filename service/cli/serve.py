@@ -2,17 +2,25 @@
 
 import argparse
 import asyncio
+import logging
 import os
 
 from service.cli.arguments import GOOD, Arguments, config_option, load_settings, port_number
+from service.config.review import check_complete, warnings_of
 from service.observability import logs
+
+log = logging.getLogger(__name__)
 
 
 def run_service(arguments: Arguments) -> int:
-    from service.server.runner import serve  # noqa: PLC0415 - only what runs is imported
+    left_out: list[str] = []
+    settings = load_settings(arguments, told=left_out.append)
+    check_complete(settings)
+    from service.server.runner import serve  # noqa: PLC0415 - faults are told before the slow import
 
-    settings = load_settings(arguments)
     logs.setup(arguments.log_level)
+    for warning in left_out + warnings_of(settings):
+        log.warning("configuration: %s", warning)
     return asyncio.run(serve(settings))
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from service.cli.arguments import FAILED, GOOD, Arguments, load_settings
+from service.cli.arguments import FAILED, GOOD, Arguments, load_settings, warn
+from service.config.review import check_complete, warnings_of
 
 
 def run_migrations(arguments: Arguments) -> int:
@@ -13,7 +14,10 @@ def run_migrations(arguments: Arguments) -> int:
 
 
 def check_configuration(arguments: Arguments) -> int:
-    load_settings(arguments)
+    settings = load_settings(arguments)
+    check_complete(settings)
+    for warning in warnings_of(settings):
+        warn(warning)
     print("configuration is good")
     return GOOD
 

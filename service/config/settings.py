@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 from models.language import Lang
 from models.ticket import Confirm, Purpose
 from service.config import sources
+from service.config.fault import Fault
 from service.config.shapes import shapes_of
 from service.config.types import (
     EMBEDDED,
@@ -34,11 +35,11 @@ from service.config.types import (
     ClientSecrets,
     DatabaseUrl,
     Days,
-    Fault,
     Folder,
     GhId,
     Lifetime,
     Limit,
+    ListeningHost,
     Name,
     Network,
     Origin,
@@ -48,7 +49,6 @@ from service.config.types import (
     SecretHashes,
     Secrets,
     Skew,
-    Text,
     Title,
     Tokens,
     VaultKeys,
@@ -56,6 +56,7 @@ from service.config.types import (
     WebAddress,
     filled,
 )
+from service.config.yaml_file import Steps, UnreadableError, shown
 
 DEFAULT_FILE: Final = Path("config.yaml")
 SHORTEST_KEY: Final = 32
@@ -89,7 +90,7 @@ class _Section(BaseModel):
 
 
 class Server(_Section):
-    host: Text = "127.0.0.1"
+    host: ListeningHost = "127.0.0.1"
     port: Port = 8080
     """0: the system chooses a free port."""
     public_url: WebAddress = Field(default_factory=lambda known: f"http://127.0.0.1:{known.get('port', 8080)}")
@@ -261,6 +262,15 @@ class Settings(_Section):
     limits: Limits = Field(default_factory=Limits)
     privacy: Privacy = Field(default_factory=Privacy)
 
+    @field_validator("accounts")
+    @classmethod
+    def _check_appids(cls, value: Mapping[str, Account]) -> Mapping[str, Account]:
+        first: dict[str, str] = {}
+        for name, account in value.items():
+            if (other := first.setdefault(account.appid, name)) != name:
+                raise Fault(f"is the appid of accounts.{other} as well", below=(name, "appid"))
+        return value
+
     @field_validator("secret_key", mode="before")
     @classmethod
     def _accept_empty(cls, value: Any) -> Any:
@@ -290,7 +300,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     default = DEFAULT_FILE if DEFAULT_FILE.exists() else None
     try:
         tree = sources.read(path or default, environ, _SHAPES)
-    except sources.UnreadableError as error:
+    except UnreadableError as error:
         raise ConfigError([str(error)]) from None
     return _validated(tree)
 
@@ -329,14 +339,16 @@ _MESSAGES: Final = {
 }
 
 
-def _faults(error: ValidationError, variables: Mapping[sources.Steps, str]) -> Iterator[str]:
+def _faults(error: ValidationError, variables: Mapping[Steps, str]) -> Iterator[str]:
     for item in error.errors(include_url=False):
         if item["type"] == "default_factory_not_called":  # only reported beside the fault that caused it
             continue
-        steps = tuple(str(step) for step in item["loc"] if step != "[key]")
+        fault = item.get("ctx", {}).get("error")
+        below = fault.below if isinstance(fault, Fault) else ()
+        steps = (*(str(step) for step in item["loc"] if step != "[key]"), *below)
         variable = _variable_at(steps, variables)
-        origin = f" ({sources.shown(variable)})" if variable else ""
-        yield f"{sources.shown('.'.join(steps)) or sources.PREFIX}: {_message(item)}{origin}"
+        origin = f" ({shown(variable)})" if variable else ""
+        yield f"{shown('.'.join(steps)) or sources.PREFIX}: {_message(item)}{origin}"
 
 
 def _message(item: ErrorDetails) -> str:
@@ -352,7 +364,7 @@ def _message(item: ErrorDetails) -> str:
     return _MESSAGES.get(kind, "is not valid")
 
 
-def _variable_at(steps: sources.Steps, variables: Mapping[sources.Steps, str]) -> str | None:
+def _variable_at(steps: Steps, variables: Mapping[Steps, str]) -> str | None:
     """Return the variable that set the value at *steps*, or a value above or below it."""
     above = (variables.get(steps[:length]) for length in range(len(steps), 0, -1))
     below = (name for path, name in sorted(variables.items()) if path[: len(steps)] == steps)

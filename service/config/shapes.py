@@ -8,8 +8,9 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from service.config.sources import Shapes, Steps
+from service.config.sources import Shapes
 from service.config.types import Both, WithCommas
+from service.config.yaml_file import Steps
 
 
 def shapes_of(model: type[BaseModel]) -> Shapes:
@@ -20,7 +21,16 @@ def shapes_of(model: type[BaseModel]) -> Shapes:
         shorthands={
             place[-1]: mark.parts for place, _, marks in found for mark in marks if isinstance(mark, Both)
         },
+        keys=frozenset(_names_in(model)),
     )
+
+
+def _names_in(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield name
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _names_in(inner)
 
 
 _Containers = Iterator[tuple[Steps, type, Sequence[object]]]

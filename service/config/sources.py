@@ -4,22 +4,29 @@ Faults in a readable source are collected as lines of text.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+from service.config.yaml_file import Steps, read_file, shown
 
 PREFIX: Final = "SCANBIND_"
 LEVELS: Final = "__"
 
-Steps = tuple[str, ...]
-"""A path in the tree: `("server", "port")`."""
-
-
-class UnreadableError(Exception):
-    """The file cannot be read or parsed; the text is the fault."""
+_IP: Final = r"[0-9.]+|[0-9a-f:.]+"
+_LINKS: Final = tuple(
+    (re.compile(rf"SCANBIND_(?:[A-Z0-9_]+_)?{name}"), re.compile(value))
+    for name, value in (
+        ("SERVICE_HOST", _IP),
+        (r"SERVICE_PORT(?:_[A-Z0-9_]+)?", r"\d{1,5}"),
+        (r"PORT(?:_\d+_(?:TCP|UDP|SCTP))?", rf"(?:tcp|udp|sctp)://(?:{_IP}|\[[0-9a-f:.]+\]):\d{{1,5}}"),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_PROTO", "tcp|udp|sctp"),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_PORT", r"\d{1,5}"),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_ADDR", _IP),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,8 @@ class Shapes:
     """By path, where `*` is any name: dict, list, or tuple for a list whose items may contain commas."""
     shorthands: Mapping[str, tuple[str, ...]]
     """By key: the parts for which one word may stand. A variable for one part then changes only that part."""
+    keys: frozenset[str] = frozenset()
+    """The names of all settings, on every level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +55,15 @@ def read(path: Path | None, environ: Mapping[str, str], shapes: Shapes) -> Tree:
 
     Raises UnreadableError if the file is missing or is not a YAML mapping.
     """
-    values, duplicates = _read_file(path) if path is not None else ({}, [])
+    values, duplicates = read_file(path, keys=shapes.keys) if path is not None else ({}, [])
     tree = overlay(values, environ, shapes)
     return replace(tree, faults=(*duplicates, *tree.faults))
 
 
 def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shapes) -> Tree:
     """Override *values* with the SCANBIND_ variables of *environ*."""
-    variables = {_steps(name): name for name in environ if name.startswith(PREFIX)}
+    links = _service_links(environ)
+    variables = {_steps(name): name for name in environ if name.startswith(PREFIX) and name not in links}
     faults = []
     for steps in sorted(variables, key=lambda steps: (len(steps), steps)):
         name = variables[steps]
@@ -67,47 +77,28 @@ def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shape
     return Tree(values, variables, tuple(faults))
 
 
-def shown(text: str) -> str:
-    """Return *text*, escaped unless it is printable on one line of a terminal."""
-    return text if text.isprintable() else ascii(text)
+def links_warning(environ: Mapping[str, str]) -> str:
+    """Return a line about the variables of *environ* that are left out, or ''."""
+    links = _service_links(environ)
+    if not links:
+        return ""
+    others = f" and {len(links) - 1} more" if len(links) > 1 else ""
+    return (
+        f"{links[0]}: left out{others}, as Kubernetes sets it for a Service; "
+        "set enableServiceLinks: false in the pod, or name the Service differently"
+    )
 
 
-def _read_file(path: Path) -> tuple[dict[Any, Any], list[str]]:
-    """Return the file's content and its faults. YAML's own messages are dropped: they may quote a secret."""
-    name = shown(str(path))
-    try:
-        text = path.read_bytes()
-        duplicates = list(_duplicates(yaml.compose(text, Loader=yaml.SafeLoader), (), seen=set()))
-        written = yaml.safe_load(text)
-    except OSError as error:
-        raise UnreadableError(f"{name}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError) as error:
-        # PyYAML raises the last two for tags and keys that it cannot construct.
-        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise UnreadableError(f"{name}: is not YAML{where}; quote values with special characters") from None
-    if not isinstance(written, dict | None):
-        raise UnreadableError(f"{name}: must be a mapping of keys to values")
-    return written or {}, duplicates
+def _service_links(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that Kubernetes sets for a Service whose name begins with scanbind.
 
-
-def _duplicates(node: yaml.Node | None, steps: Steps, *, seen: set[int]) -> Iterator[str]:
-    """Yield a fault for each duplicate key of a mapping; PyYAML would silently use the last one."""
-    if node is None or id(node) in seen:  # reached again through an alias
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        keys: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)  # a key that is a list equals no other
-            inside = (*steps, name)
-            if name in keys:
-                yield f"{shown('.'.join(inside))}: duplicate key (line {key.start_mark.line + 1})"
-            keys.add(name)
-            yield from _duplicates(value, inside, seen=seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _duplicates(item, (*steps, str(index)), seen=seen)
+    Both name and value must have a shape of theirs, so that mistyped variables are refused.
+    """
+    return sorted(
+        name
+        for name, value in environ.items()
+        if LEVELS not in name and any(form.fullmatch(name) and shape.fullmatch(value) for form, shape in _LINKS)
+    )
 
 
 def _steps(variable: str) -> Steps:

@@ -11,6 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, Secr
 from pydantic_core import CoreSchema, core_schema
 
 from models.language import Lang
+from service.config.addresses import listening_host, origin, web_address
+from service.config.database_url import database_url
+from service.config.fault import Fault
+from service.config.redis_url import redis_url
 
 EMBEDDED: Final = "embedded"
 """The value of `database.url` and `redis.url` for a store that the service runs itself, in `data_dir`."""
@@ -18,41 +22,18 @@ EMBEDDED: Final = "embedded"
 LONGEST_LIFETIME: Final = 1800
 """Maximum lifetime of a ticket, in seconds (contract.md 1)."""
 
+_SPACES: Final = {
+    " ": "a space",
+    "\n": "a newline",
+    "\r": "a carriage return",
+    "\t": "a tab",
+    "\u3000": "a full-width space",
+}
+_UNSEEN: Final = "\u200b\u2060\ufeff"
+
 
 class WithCommas:
     """Marks a list whose items may contain commas: a variable has one item, or a JSON list."""
-
-
-class Fault(ValueError):
-    """A validation error with a message that is safe to show. Other ValueErrors may quote the value."""
-
-
-_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
-_PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]?\d{1,4})"
-_HOST_PORT = rf"{_HOST}(?::{_PORT})?"
-_HOSTS = rf"(?:[^\s@/]*@)?{_HOST_PORT}(?:,{_HOST_PORT})*"
-_WEB: Final = re.compile(rf"(?i:https?)://{_HOST_PORT}(?:/[^\s?#]*)?")
-_ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::(\d{{1,5}}))?")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_DRIVERS: Final = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-    "mysql": "mysql+asyncmy",
-    "mysql+asyncmy": "mysql+asyncmy",
-    "mariadb": "mysql+asyncmy",
-    "mariadb+asyncmy": "mysql+asyncmy",
-}
-_DATABASE: Final = re.compile(rf"(?:[^\s:/]*(?::[^\s@]*)?@)?(?:{_HOST_PORT})?(?:/[^\s?]*)?(?:\?\S*)?")
-_REDIS_FORMS: Final = {
-    "redis": re.compile(rf"(?:[^\s@/]*@)?{_HOST_PORT}(?:/\d*)?(?:\?\S*)?"),
-    "rediss": re.compile(rf"(?:[^\s@/]*@)?{_HOST_PORT}(?:/\d*)?(?:\?\S*)?"),
-    "unix": re.compile(r"(?:[^@/]*@)?/.+"),
-    "redis+sentinel": re.compile(rf"{_HOSTS}/[^\s/?]+(?:/\d+)?(?:\?\S*)?"),
-    "redis+cluster": re.compile(rf"{_HOSTS}/?(?:\?\S*)?"),
-}
 
 
 def _matching(pattern: str, fault: str) -> Callable[[str], str]:
@@ -64,6 +45,22 @@ def _matching(pattern: str, fault: str) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def _unspaced(value: str) -> str:
+    """Refuse spaces around a value by name: in a file they are easily overlooked."""
+    if not value:
+        raise Fault("must not be empty")
+    for sign, where in ((value[-1], "ends in"), (value[0], "begins with")):
+        if sign.isspace() or sign in _UNSEEN:
+            raise Fault(f"{where} {_SPACES.get(sign, f'an invisible U+{ord(sign):04X}')}: remove it")
+    return value
+
+
+def _folder(value: object) -> object:
+    if isinstance(value, str) and "\0" in _unspaced(value):
+        raise Fault("must not contain a NUL")
+    return value
 
 
 def _hidden(check: Callable[[str], str]) -> AfterValidator:
@@ -107,26 +104,19 @@ def _several(value: object) -> object:
     return many
 
 
+def _several_or_none(value: object) -> object:
+    """Accept an empty string for none: an empty variable stands for a setting that is left out."""
+    return () if value == "" else _several(value)
+
+
+def _unless_embedded(check: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: value if value == EMBEDDED else check(value)
+
+
 def _distinct(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if len(set(value)) < len(value):
         raise Fault("must not contain duplicates")
     return value
-
-
-def _web_address(value: str) -> str:
-    if not (value.isascii() and _WEB.fullmatch(value)):
-        raise Fault("must be an address such as https://login.example, without query or fragment")
-    return value.rstrip("/")
-
-
-def _origin(value: str) -> str:
-    """Serialize an origin as browsers do, because it is compared as text."""
-    found = _ORIGIN.fullmatch(value.lower()) if value.isascii() else None
-    port = int(found[3]) if found and found[3] else None
-    if found is None or (port is not None and not 0 < port < 65536):
-        raise Fault("must be an origin such as https://shop.example: scheme, host and port, nothing after them")
-    default = port is None or port == _DEFAULT_PORTS[found[1]]
-    return f"{found[1]}://{found[2]}" + ("" if default else f":{port}")
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -134,28 +124,6 @@ def _network(value: object) -> IPv4Network | IPv6Network:
         return ip_network(str(value))
     except ValueError:
         raise Fault("must be a network such as 10.0.0.0/8, or one address") from None
-
-
-def _database_url(value: str) -> str:
-    scheme, _, rest = value.partition("://")
-    if value == EMBEDDED:
-        return value
-    driver = _DRIVERS.get(scheme, "")
-    if not (driver and rest and (driver.startswith("sqlite") or _DATABASE.fullmatch(rest))):
-        raise Fault(
-            "must be embedded, postgresql://user:password@host/name, mysql://..., mariadb://... or sqlite:///FILE"
-        )
-    return f"{driver}://{rest}"
-
-
-def _redis_url(value: str) -> str:
-    scheme, _, rest = value.partition("://")
-    if value != EMBEDDED and not (scheme in _REDIS_FORMS and _REDIS_FORMS[scheme].fullmatch(rest)):
-        raise Fault(
-            "must be embedded, redis://host:6379, rediss://, unix:///path, "
-            "redis+sentinel://host:26379,host:26379/NAME or redis+cluster://host:7000,host:7001"
-        )
-    return value
 
 
 @dataclass(frozen=True)
@@ -178,14 +146,12 @@ def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
     return dict.fromkeys(Lang, next(iter(titles.values()))) | titles
 
 
-_unspaced = _matching(r"\S(?:.*\S)?", "must not be empty, nor begin or end with a space")
-_folder = _matching(
-    r"[^\s\x00](?:[^\x00]*[^\s\x00])?", "must not be empty, nor begin or end with a space, nor contain a NUL"
-)
 _name = _matching(
     r"(?!.*__)[a-z0-9_]{1,64}", "must be a name of 1 to 64 of a-z 0-9 _, without a double underscore"
 )
-_app_id = _matching(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ -")
+_app_id = _matching(
+    r"wx[a-z0-9]{16}", "must be an AppID, wx and 16 characters of a-z 0-9; gh_... is the original id, gh_id"
+)
 _gh_id = _matching(r"[A-Za-z0-9_-]{0,64}", "must be an original id such as gh_0123456789ab")
 _aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")
 # 43 characters have two bits more than the hash: these are zero in every hash.
@@ -204,22 +170,33 @@ _vault_key = _matching(
 )
 
 Allowance = Annotated[int, _whole(1)]
-AesKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_aes_key), AfterValidator(_distinct)]
-AppId = Annotated[str, AfterValidator(_app_id)]
-DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
-Folder = Annotated[Path, BeforeValidator(lambda value: _folder(value) if isinstance(value, str) else value)]
+AesKeys = Annotated[
+    tuple[SecretStr, ...],
+    BeforeValidator(_several_or_none),
+    _hidden(_unspaced),
+    _hidden(_aes_key),
+    AfterValidator(_distinct),
+]
+AppId = Annotated[str, AfterValidator(_unspaced), AfterValidator(_app_id)]
+DatabaseUrl = Annotated[str, AfterValidator(_unless_embedded(database_url))]
+Folder = Annotated[Path, BeforeValidator(_folder)]
 Days = Annotated[int, _whole(1, 36_500)]
 GhId = Annotated[str, AfterValidator(_gh_id)]
+ListeningHost = Annotated[str, AfterValidator(_unspaced), AfterValidator(listening_host)]
 Lifetime = Annotated[int, _whole(30, LONGEST_LIFETIME)]
 Limit = Annotated[int, _whole(0)]
 Name = Annotated[str, AfterValidator(_name)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-Origin = Annotated[str, AfterValidator(_origin)]
+Origin = Annotated[str, AfterValidator(origin)]
 Port = Annotated[int, _whole(0, 65535)]
-RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+RedisUrl = Annotated[str, AfterValidator(_unless_embedded(redis_url))]
 Secret = Annotated[SecretStr, _hidden(_unspaced)]
 SecretHashes = Annotated[
-    tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_secret_hash), AfterValidator(_distinct)
+    tuple[SecretStr, ...],
+    BeforeValidator(_several_or_none),
+    _hidden(_unspaced),
+    _hidden(_secret_hash),
+    AfterValidator(_distinct),
 ]
 Secrets = Annotated[
     tuple[SecretStr, ...], WithCommas, BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
@@ -227,17 +204,22 @@ Secrets = Annotated[
 ClientSecrets = Annotated[
     tuple[SecretStr, ...],
     WithCommas,
-    BeforeValidator(_several),
+    BeforeValidator(_several_or_none),
     _hidden(_unspaced),
     _hidden(_client_secret),
     AfterValidator(_distinct),
 ]
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
-Text = Annotated[str, AfterValidator(_unspaced)]
 Title = Annotated[str, AfterValidator(_title)]
-Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)]
+Tokens = Annotated[
+    tuple[SecretStr, ...], BeforeValidator(_several_or_none), _hidden(_unspaced), AfterValidator(_distinct)
+]
 VaultKeys = Annotated[
-    tuple[SecretStr, ...], BeforeValidator(_several), _hidden(_vault_key), AfterValidator(_distinct)
+    tuple[SecretStr, ...],
+    BeforeValidator(_several_or_none),
+    _hidden(_unspaced),
+    _hidden(_vault_key),
+    AfterValidator(_distinct),
 ]
 Version = Annotated[str, AfterValidator(_version)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+WebAddress = Annotated[str, AfterValidator(web_address)]

@@ -18,7 +18,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
             try:
                 await check()
             except StoreUnavailable as error:
-                yield Finding(False, "database", error.detail, remedy)
+                yield Finding(False, "database", str(error), remedy)
                 return
             yield Finding(True, "database", message)
         cipher = reencryption.cipher(settings)

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisError
 
 from models.ticket import Purpose
 from service.config.settings import Settings
 from service.doctor.finding import Finding
 from service.rate_limiting.qr_quota import QrQuota, available
 from service.storage.embedded_valkey import FolderInUseError
-from service.storage.redis import connect
+from service.storage.reasons import redis_reason
+from service.storage.redis import FAILURES, connect
 from service.storage.stores import open_redis
 
 _NEARLY: Final = 0.8
@@ -32,9 +32,9 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
             return
         try:
             facts = _facts(await client.info())
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             remedy = "start it, or correct redis.url"
-            yield Finding(False, "redis", f"does not answer ({type(error).__name__})", remedy)
+            yield Finding(False, "redis", f"does not answer: {redis_reason(error)}", remedy)
             return
         for finding in _redis_facts(facts):
             yield finding

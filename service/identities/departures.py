@@ -42,9 +42,7 @@ class Departures:
             async with briefly():
                 await self._redis.set(key, value, ex=self._seconds.get(account, _WITHOUT_WINDOW))
         except StoreUnavailable as e:
-            log.warning(
-                "push history: cannot write to Redis, a redelivered push may be handled again: %s", e.detail
-            )
+            log.warning("push history: cannot write to Redis, a redelivered push may be handled again: %s", e)
 
 
 def remembered(max_skew: int) -> int:

@@ -83,7 +83,7 @@ class FollowerRefresh:
             try:
                 await self._ask(follower)
             except (WeChatUnavailable, StoreUnavailable) as e:
-                log.warning("follower refresh: skipped a follower until their next scan: %s", e.detail)
+                log.warning("follower refresh: skipped a follower until their next scan: %s", e)
             except Exception:
                 log.exception("follower refresh: unexpected error, skipped a follower")
 

@@ -39,7 +39,7 @@ class ReplyCache:
             async with briefly():
                 held, left = await self.redis.mget(_key(account, push), left_mark(account, push.openid))
         except StoreUnavailable as e:
-            log.warning("reply cache: cannot read from Redis, handling the push as new: %s", e.detail)
+            log.warning("reply cache: cannot read from Redis, handling the push as new: %s", e)
             return None
         if left and push.created < int(left):
             return CachedReply(None)
@@ -52,9 +52,7 @@ class ReplyCache:
             async with briefly():
                 left = await self.redis.get(left_mark(account, push.openid))
         except StoreUnavailable as e:
-            log.warning(
-                "reply cache: cannot read from Redis, a concurrent unsubscribe may be missed: %s", e.detail
-            )
+            log.warning("reply cache: cannot read from Redis, a concurrent unsubscribe may be missed: %s", e)
             return None
         return int(left) if left and push.created < int(left) else None
 

@@ -49,6 +49,4 @@ class UnfollowHandler:
         try:
             await self.redis_erasure.forget(erased, seconds=_PATIENCE)
         except StoreUnavailable as e:
-            log.warning(
-                "unsubscribe: cannot erase the data in Redis, where it expires within minutes: %s", e.detail
-            )
+            log.warning("unsubscribe: cannot erase the data in Redis, where it expires within minutes: %s", e)

@@ -106,8 +106,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
                 raise RuntimeError("a background task has ended")
 
         checks: dict[str, app_keys.Check] = {
-            "redis": SharedCheck(partial(redis_takes_writes, redis)),
-            "database": SharedCheck(partial(database_takes_writes, sql)),
+            "redis": SharedCheck("redis", partial(redis_takes_writes, redis)),
+            "database": SharedCheck("database", partial(database_takes_writes, sql)),
             "background": look_after_tasks,
         }
         app[app_keys.CHECKS] = checks
@@ -159,12 +159,12 @@ async def _written(audit: AuditLog) -> None:
     try:
         await audit.finish()
     except StoreUnavailable as e:
-        log.error("audit log: the last entries are lost: %s", e.detail)  # noqa: TRY400 - the cause adds nothing
+        log.error("audit log: the last entries are lost: %s", e)  # noqa: TRY400 - the cause adds nothing
 
 
 def _database(settings: Settings) -> AbstractAsyncContextManager[Database]:
     check = partial(reencryption.check_usable, settings)
-    return open_database(settings, check=check, prefix="database.url: ")
+    return open_database(settings, check=check)
 
 
 def _redis(settings: Settings, stop: Stop) -> AbstractAsyncContextManager["Redis | RedisCluster"]:

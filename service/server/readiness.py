@@ -4,6 +4,7 @@ A full disk, a read-only replica and a Redis over its `maxmemory` still answer r
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -13,10 +14,13 @@ import sqlalchemy as sa
 from redis.asyncio import Redis, RedisCluster
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.errors import StoreUnavailable
 from models.tables.commits import commit_marks
 from service.app_keys import Check
 from service.storage.database import Database
 from service.storage.redis import redis_errors
+
+log = logging.getLogger(__name__)
 
 _FRESH: Final = 1.0
 """Seconds for which a result is reused, so that callers who poll cannot make the stores write."""
@@ -28,8 +32,12 @@ _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 @dataclass(slots=True)
 class SharedCheck:
-    """A check that runs once for all concurrent callers, and at most once in `_FRESH` seconds."""
+    """A check that runs once for all concurrent callers, and at most once in `_FRESH` seconds.
 
+    The log names the part that fails, when it begins to and when it works again.
+    """
+
+    name: str
     check: Check
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _until: float = field(default=0.0, init=False)
@@ -47,13 +55,23 @@ class SharedCheck:
         try:
             await self.check()
         except BaseException as e:
+            if not self._failure:
+                log.warning("readiness: %s is down: %s", self.name, _why(e))
             self._failure = e
             if not isinstance(e, Exception):
                 raise  # cancelled: the caller's time is up
         else:
+            if self._failure:
+                log.info("readiness: %s is ok again", self.name)
             self._failure = None
         finally:
             self._until = asyncio.get_running_loop().time() + _FRESH
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "no answer in time"
+    return str(error) if isinstance(error, StoreUnavailable) else type(error).__name__
 
 
 async def redis_takes_writes(redis: "Redis | RedisCluster") -> None:

@@ -22,5 +22,5 @@ async def run(purges: Sequence[tuple[Purge, timedelta]], *, clock: Callable[[], 
             for purge, kept in purges:
                 await purge(clock() - kept)
         except StoreUnavailable as e:
-            log.warning("retention: cannot delete old rows, retrying in an hour: %s", e.detail)
+            log.warning("retention: cannot delete old rows, retrying in an hour: %s", e)
         await asyncio.sleep(_EVERY)

@@ -1,11 +1,13 @@
 """Serves the application, and stops it gracefully: open requests are finished first."""
 
 import asyncio
+import errno
 import gc
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +20,7 @@ from aiohttp import web
 from handlers.http import brute_force
 from handlers.http.bad_requests import Connection, only_continue
 from service import app_keys
-from service.config.settings import Settings
+from service.config.settings import Server, Settings
 from service.server.app import Clock, make_app, utcnow
 from service.server.slow_clients import Peers, TimeoutServer, open_wide
 from service.server.stopping import STOP, Step
@@ -105,15 +107,25 @@ async def running(
 
 
 async def _listen(site: web.BaseSite, settings: Settings) -> None:
-    """Start listening. Raises OSError with a message that names the settings."""
+    """Start listening. Raises OSError with a message that names the setting and what to do."""
     try:
         await site.start()
     except OSError as error:
-        server = settings.server
-        # asyncio's own text repeats the address
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        place = f"{server.host}, port {server.port}"
-        raise OSError(error.errno, f"server.host, server.port: cannot listen on {place}: {reason}") from error
+        raise OSError(error.errno, _not_listening(error, settings.server)) from error
+
+
+def _not_listening(error: OSError, server: Server) -> str:
+    host, port = server.host, server.port
+    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        return f"server.host: {host} is no address of this machine; 0.0.0.0 stands for all of them"
+    if error.errno == errno.EADDRINUSE:
+        finds = f"`ss -ltnp 'sport = :{port}'`" if sys.platform == "linux" else f"`lsof -nP -iTCP:{port}`"
+        return f"server.port: {port} is in use at {host}; choose another, or find the process with {finds}"
+    if error.errno == errno.EACCES:
+        return f"server.port: {port} may only be used by root; choose one from 1024 on, behind a proxy"
+    # asyncio's own text repeats the address
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+    return f"server.host, server.port: cannot listen on {host}, port {port}: {reason}"
 
 
 async def _finish(runner: web.ServerRunner) -> None:

@@ -21,8 +21,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 import migrations
 from models.errors import StoreUnavailable
 from models.tables.commits import commit_marks
-from service.config.settings import Settings
+from service.config.settings import ConfigError, Settings
 from service.config.types import EMBEDDED
+from service.storage.reasons import database_reason
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ _MIGRATING: Final = {
     "mariadb": (_MYSQL_LOCK, _MYSQL_FREE),
 }
 
+_SQLITE_BROKEN: Final = frozenset({11, 26})  # SQLITE_CORRUPT, SQLITE_NOTADB
 _SQLITE_BUSY: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
 # Record changed since read, deadlock, and missing savepoint: a deadlock rolls back the whole transaction, with its
 # savepoints.
@@ -91,7 +93,7 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        with _translated():
+        with _translated(self._engine.url):
             async with self._engine.connect() as connection:
                 yield connection
 
@@ -102,7 +104,7 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer, or the transaction lost a lock conflict.
         """
-        with _translated():
+        with _translated(self._engine.url):
             async with self._write_lock, self._writer.begin() as connection:
                 yield connection
 
@@ -116,7 +118,7 @@ class Database:
             StoreUnavailable: the database does not answer, or all attempts failed.
         """
         retries = _Retries()
-        with _translated():
+        with _translated(self._engine.url):
             while True:
                 finished = False
                 try:
@@ -225,10 +227,20 @@ async def migrate(settings: Settings) -> str:
     """
     engine = _engine(settings.database.url, data_dir=settings.data_dir, limits={})  # DDL may take long
     try:
-        await Database(engine).upgrade()
+        with naming_the_setting():
+            await Database(engine).upgrade()
     finally:
         await engine.dispose()
     return f"database is at revision {migrations.head()}"
+
+
+@contextmanager
+def naming_the_setting() -> Iterator[None]:
+    """Put `database.url` before the message of StoreUnavailable, for those who configure it."""
+    try:
+        yield
+    except StoreUnavailable as e:
+        raise StoreUnavailable(f"database.url: {e.detail}", reason=e.reason) from e
 
 
 class _CommittedError(Exception):
@@ -271,8 +283,11 @@ class _BoundedLock(AbstractAsyncContextManager[None]):
 def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> AsyncEngine:
     address = _embedded(data_dir) if url == EMBEDDED else sa.make_url(url)
     driver = address.get_driver_name()
+    arguments = _CONNECTING.get(driver, {}) | limits.get(driver, {})
+    if driver == "asyncmy" and isinstance(address.password, str):
+        arguments["password"] = address.password.encode()  # which it would encode in Latin-1
     common: dict[str, Any] = {
-        "connect_args": _CONNECTING.get(driver, {}) | limits.get(driver, {}),
+        "connect_args": arguments,
         "hide_parameters": True,  # exceptions are logged, and openids must not be
         "max_overflow": 0,
         "pool_timeout": _WAIT,
@@ -293,9 +308,12 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
 
 
 def _embedded(data_dir: Path) -> sa.URL:
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = data_dir / _FILE
-    file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode
+    except OSError as e:
+        raise ConfigError([f"data_dir: {file} cannot be written: {e.strerror}"]) from e
     return sa.URL.create("sqlite+aiosqlite", database=str(file))
 
 
@@ -314,13 +332,13 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(url: sa.URL) -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
         if not _is_down(e):
             raise
-        raise StoreUnavailable("the database does not answer") from e
+        raise StoreUnavailable("the database does not answer", reason=database_reason(e, url)) from e
 
 
 def _is_down(e: Exception) -> bool:
@@ -329,7 +347,8 @@ def _is_down(e: Exception) -> bool:
     state = _sqlstate(e)
     return (
         e.connection_invalidated
-        or isinstance(e, exc.OperationalError | exc.InterfaceError)
+        or isinstance(e, exc.OperationalError | exc.InterfaceError | exc.InternalError)
+        or getattr(e.orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BROKEN
         or state == _PG_READ_ONLY
         or state[:2] in _PG_DOWN
     )

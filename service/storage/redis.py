@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
@@ -15,6 +14,8 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from models.errors import StoreUnavailable
 from service.concurrency.tasks import cancel_and_wait
+from service.config.redis_url import nodes
+from service.storage.reasons import redis_reason
 
 FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 """All that redis-py raises if Redis does not answer. RedisClusterException is no RedisError."""
@@ -36,7 +37,7 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except FAILURES as e:
-        raise StoreUnavailable("Redis does not answer") from e
+        raise StoreUnavailable("Redis does not answer", reason=redis_reason(e)) from e
 
 
 @asynccontextmanager
@@ -84,34 +85,39 @@ async def connect(url: str) -> AsyncIterator["Redis | RedisCluster"]:
         yield client
 
 
+class _PlacedRetry(Retry):
+    """Notes on each error which server it is about: redis-py's own texts name it only at times."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(ExponentialBackoff(cap=0.2, base=0.02), 1)
+        self._place = place
+
+    async def call_with_retry(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().call_with_retry(*arguments, **options)
+        except FAILURES as error:
+            if not hasattr(error, "__notes__"):
+                error.add_note(self._place)
+            raise
+
+
 def _client(url: str, stack: AsyncExitStack) -> "Redis | RedisCluster":
     """Create the client; what it needs beside it is closed by *stack*."""
-    options = _OPTIONS | {"retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 1)}
-    parts = urlsplit(url)
-    if parts.scheme == "redis+sentinel":
-        name, _, db = parts.path.strip("/").partition("/")
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("?")[0].rpartition("@")[2]
+    options: dict[str, Any] = _OPTIONS | {"retry": _PlacedRetry(place)}
+    if scheme == "redis+sentinel":
+        watched = nodes(url)
         make: Any = Sentinel  # its constructor is not typed
-        sentinels = make(_hosts(parts.netloc, 26379), sentinel_kwargs=_OPTIONS, **_credentials(parts.netloc))
+        sentinels = make(watched.hosts, sentinel_kwargs=_OPTIONS, **watched.arguments)
         stack.push_async_callback(sentinels.aclose)
-        master: Redis = sentinels.master_for(name, db=int(db or 0), **options)
+        master: Redis = sentinels.master_for(watched.name, **options)
         return master
-    if parts.scheme == "redis+cluster":
-        nodes = [ClusterNode(host, port) for host, port in _hosts(parts.netloc, 6379)]
-        return RedisCluster(startup_nodes=nodes, **_credentials(parts.netloc), **options)
+    if scheme == "redis+cluster":
+        cluster = nodes(url)
+        return RedisCluster(
+            startup_nodes=[ClusterNode(host, port) for host, port in cluster.hosts], **cluster.arguments, **options
+        )
     # After a reconnection thousands may read at once: they queue for a connection instead of failing.
     pool = BlockingConnectionPool.from_url(url, max_connections=_POOL, timeout=_WAIT, **options)
     return Redis.from_pool(pool)
-
-
-def _hosts(netloc: str, default_port: int) -> list[tuple[str, int]]:
-    hosts = []
-    for host in netloc.rpartition("@")[2].split(","):
-        parts = urlsplit(f"//{host}")
-        hosts.append((parts.hostname or "", parts.port or default_port))
-    return hosts
-
-
-def _credentials(netloc: str) -> dict[str, Any]:
-    user, _, password = netloc.rpartition("@")[0].partition(":")
-    given = {"username": unquote(user), "password": unquote(password)}
-    return {name: value for name, value in given.items() if value}

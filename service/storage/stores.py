@@ -7,7 +7,6 @@ from pathlib import Path
 
 from redis.asyncio import Redis, RedisCluster
 
-from models.errors import StoreUnavailable
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
 from service.storage import database, embedded_valkey, redis
@@ -33,22 +32,19 @@ async def open_database(
     *,
     check: DatabaseCheck | None = Database.check_schema,
     patient: bool = False,
-    prefix: str = "",
 ) -> AsyncIterator[Database]:
     """Open the database and *check* it. *patient* removes the statement timeout.
 
     Raises:
         ConfigError: raised by the check.
-        StoreUnavailable: it cannot be opened, or raised by the check; *prefix* is put before the message.
+        StoreUnavailable: it cannot be opened, or raised by the check; the message begins with `database.url`.
     """
     async with AsyncExitStack() as stack:
-        try:
+        with database.naming_the_setting():
             opening = database.connect(settings.database.url, data_dir=settings.data_dir, patient=patient)
             opened = await stack.enter_async_context(opening)
             if check:
                 await check(opened)
-        except StoreUnavailable as e:
-            raise StoreUnavailable(f"{prefix}{e.detail}") from e
         yield opened
 
 

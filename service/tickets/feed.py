@@ -15,6 +15,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.client import PubSub
 
 from models.ticket import Ticket, TicketId
+from service.storage.reasons import redis_reason
 from service.storage.redis import FAILURES
 from service.tickets import store
 
@@ -102,7 +103,7 @@ class Feed:
                     failures = 0
                     await self._listen(pubsub)
             except FAILURES as e:
-                log.warning("ticket feed: lost the Redis connection, reconnecting: %s", type(e).__name__)
+                log.warning("ticket feed: lost the Redis connection, reconnecting: %s", redis_reason(e))
                 self._lost = True
             finally:
                 self.connected.clear()

@@ -34,7 +34,7 @@ class Projection:
         try:
             await self._show(ending)
         except StoreUnavailable as e:
-            log.warning("ticket results: cannot copy one to Redis, retrying: %s", e.detail)
+            log.warning("ticket results: cannot copy one to Redis, retrying: %s", e)
             self.missed.set()
 
     async def run(self) -> None:
@@ -45,7 +45,7 @@ class Projection:
             try:
                 await self._show_all()
             except StoreUnavailable as e:
-                log.warning("ticket results: cannot copy them to Redis, retrying in %g s: %s", _PAUSE, e.detail)
+                log.warning("ticket results: cannot copy them to Redis, retrying in %g s: %s", _PAUSE, e)
                 self.missed.set()
                 await asyncio.sleep(_PAUSE)
 

@@ -261,6 +261,6 @@ def test_as_much_is_compared_for_every_client_and_every_secret(
 def world_settings(tmp_path: Any) -> Settings:
     clients = {"shop": client("shop", secret=[FIRST, SECOND]), "club": client("club", secret=FIRST)}
     file = tmp_path / "config.yaml"
-    account = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
+    account = {"appid": "wx0123456789abcdef", "secret": "s", "token": "t", "aes_key": "a" * 43}
     file.write_text(json.dumps({"accounts": {"main": account}, "clients": clients}))
     return load(file, {})

@@ -144,7 +144,7 @@ async def test_a_failure_is_shared_like_a_success(monkeypatch: pytest.MonkeyPatc
         raise OSError
 
     monkeypatch.setattr(readiness, "_FRESH", 60)
-    shared = readiness.SharedCheck(fail)
+    shared = readiness.SharedCheck("redis", fail)
     assert all(await asyncio.gather(*(shared() for _ in range(5)), return_exceptions=True))
     assert runs == 1
 
@@ -158,7 +158,7 @@ async def test_a_check_that_its_asker_gave_up_is_a_failure_for_the_next(monkeypa
         if hangs:
             await asyncio.Event().wait()
 
-    shared = readiness.SharedCheck(check)
+    shared = readiness.SharedCheck("redis", check)
     await shared()
     hangs, shared._until = True, 0.0
     with pytest.raises(TimeoutError):

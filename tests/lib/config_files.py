@@ -1,5 +1,6 @@
 """Write configuration files, and load them or collect their faults."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 ACCOUNT = {"appid": "wx2c2769f8efd9abc2", "secret": "app-secret", "token": "spamtest", "aes_key": KEY}
 HASH = "sha256:uFBhkmb2JXmZlEDDXb4GfKwqSqT1VHLwzVIJF5Q1Ypg"
 CLIENT = {"name": "Shop", "secret": "the site's own secret", "accounts": ["main"]}
+COMPLETE = {
+    "SCANBIND_ACCOUNTS": json.dumps({"main": ACCOUNT}),
+    "SCANBIND_CLIENTS": json.dumps({"shop": CLIENT}),
+}
+"""Variables with all that `serve` needs."""
 
 
 def tree(**changes: Any) -> dict[str, Any]:

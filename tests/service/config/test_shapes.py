@@ -38,7 +38,8 @@ def test_annotations_say_what_a_variable_holds() -> None:
         ("lists", "*"): tuple,
         ("title",): dict,
     }
-    assert shapes_of(Model) == Shapes(kinds, {"title": ("zh", "en")})
+    names = frozenset(("inner", "tags", "keys", "named", "lists", "title", "plain"))
+    assert shapes_of(Model) == Shapes(kinds, {"title": ("zh", "en")}, names)
 
 
 def test_every_container_in_the_schema_of_the_settings_has_its_place() -> None:

@@ -45,7 +45,7 @@ def test_files_that_are_not_plain_yaml_mappings_are_refused(text: str, fault: st
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_bytes(b"a: \xff\xfe\x00")
-    with pytest.raises(ConfigError, match=r"c\.yaml: is not YAML"):
+    with pytest.raises(ConfigError, match=r"c\.yaml: is not UTF-8 \(line 1\)"):
         load(tmp_path / "c.yaml", {})
 
 
@@ -60,14 +60,14 @@ def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
         "SCANBIND_CLIENTS__SHOP__ORIGINS": "https://a.example, https://b.example",
         "SCANBIND_SERVER__TRUSTED_PROXIES": '["10.0.0.0/8", "::1"]',
         "SCANBIND_TICKETS": '{"login_lifetime": 60}',
-        "SCANBIND_ACCOUNTS__SECOND": json.dumps(ACCOUNT),
+        "SCANBIND_ACCOUNTS__SECOND": json.dumps(ACCOUNT | {"appid": "wx0123456789abcdef"}),
     }
     settings = written(tree(clients__shop__confirm="choose"), environ, folder=tmp_path)
     shop = settings.clients["shop"]
     assert settings.server.port == 9000
     assert settings.accounts["main"].secret.get_secret_value() == "from-the-environment"
     assert settings.accounts["main"].mode == "plain"
-    assert settings.accounts["second"].appid == ACCOUNT["appid"]
+    assert settings.accounts["second"].appid == "wx0123456789abcdef"
     assert shop.name == {Lang.ZH: "Shop", Lang.EN: "The shop"}
     assert shop.confirm == {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.TAP}
     assert shop.origins == ("https://a.example", "https://b.example")
@@ -93,8 +93,8 @@ def test_a_variable_changes_one_of_two_accounts_that_share_an_alias(tmp_path: Pa
     file = tmp_path / "config.yaml"
     body = yaml.safe_dump(ACCOUNT, default_flow_style=True).strip()
     file.write_text(f"accounts:\n  main: &one {body}\n  other: *one\n")
-    accounts = load(file, {"SCANBIND_ACCOUNTS__MAIN__APPID": "wxchanged"}).accounts
-    assert (accounts["main"].appid, accounts["other"].appid) == ("wxchanged", ACCOUNT["appid"])
+    accounts = load(file, {"SCANBIND_ACCOUNTS__MAIN__APPID": "wx0123456789abcdef"}).accounts
+    assert (accounts["main"].appid, accounts["other"].appid) == ("wx0123456789abcdef", ACCOUNT["appid"])
 
 
 @pytest.mark.parametrize(

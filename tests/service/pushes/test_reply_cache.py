@@ -12,7 +12,7 @@ ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
 
 
 def reply_cache(redis: Redis, max_skew: int) -> ReplyCache:
-    main = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43, "max_skew": max_skew}
+    main = {"appid": "wx0123456789abcdef", "secret": "s", "token": "t", "aes_key": "a" * 43, "max_skew": max_skew}
     accounts = validate({"accounts": {"main": main}}).accounts
     return ReplyCache(redis, Departures(redis, accounts=accounts))
 

@@ -25,7 +25,7 @@ def clock() -> SimpleNamespace:
 
 
 def quota(redis: Redis, clock: SimpleNamespace, **codes: int) -> QrQuota:
-    given: dict[str, Any] = {"appid": "wx1", "secret": "s", "token": "t", "aes_key": "a" * 43}
+    given: dict[str, Any] = {"appid": "wx0123456789abcdef", "secret": "s", "token": "t", "aes_key": "a" * 43}
     account = Account(**given, codes_per_day=codes.get("per_day", 10), codes_for_binds=codes.get("for_binds", 3))
     return QrQuota(redis, accounts={"main": account, "second": account}, clock=lambda: clock.now)
 

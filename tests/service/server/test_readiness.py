@@ -11,7 +11,7 @@ from harness import World
 
 from models.errors import StoreUnavailable
 from models.tables.commits import commit_marks
-from service.server.readiness import database_takes_writes
+from service.server.readiness import SharedCheck, database_takes_writes
 from service.storage.database import Database, connect
 
 
@@ -25,6 +25,29 @@ async def test_a_database_that_is_not_there_fails(tmp_path: Path) -> None:
     async with connect("postgresql+asyncpg://nobody@127.0.0.1:1/none", data_dir=tmp_path) as nowhere:
         with pytest.raises(StoreUnavailable):
             await database_takes_writes(nowhere)
+
+
+async def test_the_log_says_once_what_is_down_and_when_it_works_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `SharedCheck` logs nothing, or each failure."""
+    monkeypatch.setattr("service.server.readiness._FRESH", 0)
+    caplog.set_level("INFO", "service.server.readiness")
+    reasons = iter(["127.0.0.1:6379/0: no answer in time"] * 2 + [""])
+
+    async def answers() -> None:
+        if reason := next(reasons):
+            raise StoreUnavailable("Redis does not answer", reason=reason)
+
+    shared = SharedCheck("redis", answers)
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            await shared()
+    await shared()
+    assert caplog.messages == [
+        "readiness: redis is down: Redis does not answer: 127.0.0.1:6379/0: no answer in time",
+        "readiness: redis is ok again",
+    ]
 
 
 async def test_a_postgresql_that_became_read_only_is_down_until_it_takes_writes(

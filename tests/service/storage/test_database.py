@@ -240,7 +240,9 @@ async def test_a_server_that_does_not_answer_is_an_outage(driver: str, silent: i
                 patch.setitem(module._ANSWERING, "asyncmy", {"read_timeout": 0.2})
                 url = f"{driver}://nobody:secret@127.0.0.1:{port}/none"
                 async with connect(url, data_dir=tmp_path) as database:
-                    with pytest.raises(StoreUnavailable, match=r"^the database does not answer$"):
+                    with pytest.raises(
+                        StoreUnavailable, match=r"^the database does not answer: 127.0.0.1:\d+/none: "
+                    ):
                         await database.ping()
 
 

@@ -22,20 +22,20 @@ async def test_the_embedded_database_is_ready_when_it_is_open(tmp_path: Path) ->
     assert (tmp_path / "scanbind.sqlite3").exists()
 
 
-async def test_a_failing_check_is_raised_with_its_prefix(tmp_path: Path) -> None:
+async def test_a_failing_check_is_raised_with_the_name_of_the_setting(tmp_path: Path) -> None:
     async def failing(_: Database) -> None:
         raise StoreUnavailable("no tables")
 
     with pytest.raises(StoreUnavailable) as caught:
-        async with open_database(settings(tmp_path), check=failing, prefix="database: "):
+        async with open_database(settings(tmp_path), check=failing):
             pytest.fail("it was opened")
-    assert caught.value.detail == "database: no tables"
+    assert caught.value.detail == "database.url: no tables"
 
 
 async def test_an_error_while_the_database_is_used_keeps_its_own_words(tmp_path: Path) -> None:
     """Red when the `yield` stands inside the `try`."""
     with pytest.raises(StoreUnavailable) as caught:
-        async with open_database(settings(tmp_path), prefix="database: "):
+        async with open_database(settings(tmp_path)):
             raise StoreUnavailable("later")
     assert caught.value.detail == "later"
 

@@ -1,0 +1,94 @@
+"""Checks of hosts, web addresses and origins. Messages never quote the value."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
+
+from service.config.fault import Fault
+
+HOST: Final = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])"
+PORT: Final = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
+HOST_PORT: Final = rf"{HOST}(?::{PORT})?"
+
+_PATH: Final = r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
+# Port 0 stands in the default of server.public_url while server.port is 0.
+_WEB: Final = re.compile(rf"(?i:https?)://({HOST})(?::(?:0|{PORT}))?{_PATH}")
+_ORIGIN: Final = re.compile(rf"(https?)://({HOST})(?::0*({PORT}))?")
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_LOCAL_NAMES: Final = re.compile(r"[^.]+|.+\.(?:localhost|local|internal|lan|home\.arpa)\.?", re.IGNORECASE)
+_LOCAL: Final = tuple(
+    ip_network(block)
+    for block in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+def is_host(text: str) -> bool:
+    """Return whether *text* is an address, with an IPv6 one in brackets, or a name that a resolver accepts."""
+    if text.startswith("["):
+        return _ip(text) is not None
+    labels = text.removesuffix(".").split(".")
+    if not all(1 <= len(label) <= 63 for label in labels):
+        return False
+    # A last label of digits makes browsers and resolvers read an address, such as 127.1, in ways of their own.
+    return not labels[-1].isdecimal() or _ip(text) is not None
+
+
+def is_place(text: str) -> bool:
+    """Return whether *text*, which matches HOST_PORT, names such a host."""
+    found = re.match(HOST, text)
+    return found is not None and is_host(found[0])
+
+
+def is_local(host: str) -> bool:
+    """Return whether *host* is one of this machine or of a private network."""
+    address = _ip(host)
+    if address is None:
+        return _LOCAL_NAMES.fullmatch(host) is not None
+    return any(address in block for block in _LOCAL)
+
+
+def listening_host(value: str) -> str:
+    """Check an address to listen on. Raises Fault."""
+    named = re.fullmatch(HOST, value) and is_host(value)
+    if value.startswith("[") or not (named or _ip(value)):
+        raise Fault(
+            "must be an address of this machine, such as 0.0.0.0, :: or localhost, "
+            "without scheme, port and brackets"
+        )
+    return value
+
+
+def web_address(value: str) -> str:
+    """Check an http or https address, and remove slashes from its end. Raises Fault."""
+    found = _WEB.fullmatch(value)
+    if not (found and is_host(found[1])):
+        raise Fault("must be an address such as https://login.example, without user, password, query and fragment")
+    return value.rstrip("/")
+
+
+def origin(value: str) -> str:
+    """Serialize an origin as browsers do, because it is compared as text. Raises Fault."""
+    found = _ORIGIN.fullmatch(value.lower()) if value.isascii() else None
+    if not (found and is_host(found[2])):
+        raise Fault("must be an origin such as https://shop.example: scheme, host and port, nothing after them")
+    scheme, host, port = found.groups()
+    if host.startswith("["):
+        host = f"[{_ip(host)}]"
+    return f"{scheme}://{host}" + ("" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}")
+
+
+def _ip(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None

@@ -1,0 +1,68 @@
+"""Hosts, web addresses and origins: what passes is what browsers, resolvers and aiohttp make of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from service.config.addresses import is_host, is_local, listening_host, origin, web_address
+from service.config.fault import Fault
+
+ADDRESSES = st.builds(
+    "{}://{}{}".format, st.sampled_from(["http", "https"]), st.text("ab1.-_:[]@%", max_size=9), st.text("/a.%20;@")
+)
+
+
+@given(ADDRESSES)
+def test_whatever_web_address_is_accepted_is_read_by_aiohttp(text: str) -> None:
+    """Red when a path may contain a lone %, or a host an empty label."""
+    try:
+        kept = web_address(text)
+    except Fault:
+        return
+    read = URL(kept)
+    assert read.host
+    assert (read.user, read.query_string, read.fragment) == (None, "", "")
+
+
+@given(st.text("ab1.-_", max_size=70))
+def test_whatever_host_is_accepted_can_be_encoded_for_a_resolver(host: str) -> None:
+    """Red when an empty label is accepted: a resolver raises UnicodeError, which is no OSError."""
+    if is_host(host):
+        host.encode("idna")
+
+
+@pytest.mark.parametrize(
+    ("given_origin", "kept"),
+    [
+        ("HTTPS://Shop.Example:443", "https://shop.example"),
+        ("http://[0:0::1]:8081", "http://[::1]:8081"),
+        ("http://127.0.0.1:080", "http://127.0.0.1"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_write_it(given_origin: str, kept: str) -> None:
+    assert origin(given_origin) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a..b", "https://1.2.3", "https://[::g]", "https://shop.example:65536", "https://sh\u212aop"]
+)
+def test_an_origin_that_no_browser_sends_is_refused(text: str) -> None:
+    with pytest.raises(Fault):
+        origin(text)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::1", "localhost", "fe80::1%eth0", "scanbind.internal"])
+def test_addresses_to_listen_on(host: str) -> None:
+    assert listening_host(host) == host
+
+
+@pytest.mark.parametrize("host", ["*", "[::1]", "localhost:80", "http://localhost", "a..b", "300.1.1.1"])
+def test_what_is_no_address_to_listen_on(host: str) -> None:
+    with pytest.raises(Fault):
+        listening_host(host)
+
+
+def test_private_and_own_addresses_are_local() -> None:
+    assert all(map(is_local, ["10.1.2.3", "::1", "fe80::1", "100.64.0.1", "nas", "a.localhost", "a.home.arpa"]))
+    assert not any(map(is_local, ["8.8.8.8", "203.0.113.7", "2001:db8::1", "login.example", "172.32.0.1"]))
