@@ -150,7 +150,7 @@ _name = _matching(
     r"(?!.*__)[a-z0-9_]{1,64}", "must be a name of 1 to 64 of a-z 0-9 _, without a double underscore"
 )
 _app_id = _matching(
-    r"wx[a-z0-9]{16}", "must be an AppID, wx and 16 characters of a-z 0-9; gh_... is the original id, gh_id"
+    r"wx[A-Za-z0-9]{16}", "must be an AppID, wx and 16 letters or digits; gh_... is the original id, gh_id"
 )
 _gh_id = _matching(r"[A-Za-z0-9_-]{0,64}", "must be an original id such as gh_0123456789ab")
 _aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")

@@ -15,7 +15,7 @@ DATABASE_FORMS = (
 )
 ENCODE = "percent-encode signs in the password: %23 for #, %3F for ?, %40 for @, %2F for /, %5B for [, %25 for %"
 NO_SPACES = "must not contain spaces, line breaks or control characters; %20 stands for a space"
-APPID = "must be an AppID, wx and 16 characters of a-z 0-9; gh_... is the original id, gh_id"
+APPID = "must be an AppID, wx and 16 letters or digits; gh_... is the original id, gh_id"
 ADDRESS = "must be an address such as https://login.example, without user, password, query and fragment"
 LISTEN = "must be an address of this machine, such as 0.0.0.0, :: or localhost, without scheme, port and brackets"
 ORIGIN = "must be an origin such as https://shop.example: scheme, host and port, nothing after them"
