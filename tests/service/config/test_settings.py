@@ -149,7 +149,7 @@ def test_the_default_address_follows_the_port() -> None:
         ({"clients__shop__secret_hash": HASH[:-1] + "B"}, "clients.shop.secret_hash: must be sha256: and 43 char"),
         ({"accounts__main__secret": 12345}, "accounts.main.secret: must be a string; quote it"),
         ({"accounts__main__secret": " x"}, "accounts.main.secret: begins with a space: remove it"),
-        ({"accounts__main__appid": "wx 1"}, "accounts.main.appid: must be an AppID, wx and 16 characters"),
+        ({"accounts__main__appid": "wx 1"}, "accounts.main.appid: must be an AppID, wx and 16 letters"),
         ({"accounts__main__token": []}, "accounts.main.token: is missing"),
         ({"accounts__main__token": 123}, "accounts.main.token: must be a string, quoted"),
         ({"accounts__main__aes_key": "x"}, "accounts.main.aes_key: must be 43 characters of A-Z a-z 0-9"),
