@@ -38,7 +38,7 @@ def origin(request: web.Request) -> Hop:
                 _warn("trusted proxy %s: sends %s, but server.proxy_headers names %s", hop.address, other, header)
             break
         if further.address is None:
-            shared = "trusted proxy %s: its visitors share its address, because its %s has the form %r"
+            shared = "trusted proxy %s: cannot read its %s of the form %r; its visitors share its address"
             _warn(shared, hop.address, header, further.form)
             return replace(further, address=hop.address)
         hop = further

@@ -142,8 +142,10 @@ def test_each_form_that_cannot_be_read_is_logged_once_and_no_word_of_it(caplog: 
     for _ in range(3):
         for line in ("6.6.6.6, unknown", "6.6.6.6, secret", f"6.6.6.6, {HERE}", "203.0.113.7:https", "x" * 8000):
             address(*x_forwarded_for(line))
-    told = "trusted proxy 127.0.0.1: its visitors share its address, because its X-Forwarded-For has the form"
-    assert [record.getMessage() for record in caplog.records] == [f"{told} 'a'", f"{told} '9.9.9.9:a'"]
+    told = (
+        "trusted proxy 127.0.0.1: cannot read its X-Forwarded-For of the form {}; its visitors share its address"
+    )
+    assert [record.getMessage() for record in caplog.records] == [told.format(it) for it in ("'a'", "'9.9.9.9:a'")]
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
