@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers.http import patterns
+from handlers.http.entity_tags import known_tags
 from handlers.http.operation import (
     IF_NONE_MATCH,
     NOT_MODIFIED,
@@ -22,14 +23,14 @@ from handlers.http.operation import (
     in_path,
     text,
 )
-from handlers.http.responses import listed
 from models import errors
 
 WEB: Final = Path(__file__).parent.parent / "web"
 _VERSION_LENGTH: Final = 16
 _GZIP: Final = re.compile(r"(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
-_LATEST: Final = "public, max-age=300"
-_FOREVER: Final = "public, max-age=31536000, immutable"
+_LATEST: Final = "public, max-age=300, no-transform"
+_FOREVER: Final = "public, max-age=31536000, immutable, no-transform"
+"""With `no-transform`: a browser refuses a script that a proxy has minified, because of its integrity hash."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _respond(request: web.Request, script: Script, *, caching: str) -> web.Respo
         "ETag": f'W/"{script.version}"',  # weak: the same with and without gzip
         "Vary": "Accept-Encoding",
     }
-    if script.version in listed(request, "If-None-Match"):
+    if script.version in known_tags(request, current=script.version):
         return web.Response(status=304, headers=headers)
     packed = _GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
     if packed:

@@ -1,14 +1,21 @@
 """Parsing of client IP addresses, and their grouping for rate limits."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PREFIXES: Final = {64: 1, 48: 16}
 """IPv6 prefixes that are counted, each with its multiple of the limit. A subscriber has a /64, or a whole /48."""
 
 
-def parsed_address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+_PORT: Final = r"(?::(?:[0-9]{1,5}|_[0-9A-Za-z._-]+))?"
+_NODE: Final = re.compile(rf"\[([^\[\]]*)\]{_PORT}|([0-9.]+){_PORT}|([^\[\]]*)")
+
+
+def parsed_address(ip: str) -> Address | None:
     """Parse an IP address, an IPv4-mapped one (`::ffff:…`) as IPv4; None if it is not valid."""
     try:
         parsed = ipaddress.ip_address(ip.strip())
@@ -18,6 +25,15 @@ def parsed_address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | N
         return parsed
     # The zone (`fe80::1%…`) is dropped: it may contain almost any text, and has no meaning on this machine.
     return parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed))
+
+
+def parsed_node(text: str) -> Address | None:
+    """Parse an address as proxies write it, in brackets or not, with a port or not; None if it is not valid.
+
+    A port may be obfuscated (RFC 7239, 6.3): `203.0.113.7:443`, `[2001:db8::1]:_hidden`.
+    """
+    node = _NODE.fullmatch(text.strip())
+    return parsed_address(node[node.lastindex or 0]) if node else None
 
 
 def shares(address: str) -> Iterator[tuple[str, int]]:

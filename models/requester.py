@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from models.ip_address import parsed_address
+from models.ip_address import parsed_node
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ def browser(user_agent: str) -> str | None:
 
 
 def address(ip: str) -> str | None:
-    """Return an IP address in its standard form; None if it is not valid."""
-    parsed = parsed_address(ip)
+    """Return an IP address, which may have a port, in its standard form; None if it is not valid."""
+    parsed = parsed_node(ip)
     return parsed.compressed if parsed else None
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers.http import cors
+from handlers.http import cors, forwarding
 from handlers.http.operation import Caller, Schema
 from models.errors import (
     ForbiddenOrigin,
@@ -156,24 +156,12 @@ def portal_cookie(request: web.Request, session_id: str) -> str:
 
 def is_https(request: web.Request) -> bool:
     """Tell whether browsers use https: by `server.public_url`, or by the header of a trusted proxy."""
-    server = request.app[SETTINGS].server
-    if server.public_url.lower().startswith("https:"):
-        return True
-    peer = parsed_address(request.remote or "")
-    scheme = request.headers.get("X-Forwarded-Proto", "").partition(",")[0]
-    return bool(peer) and any(peer in it for it in server.trusted_proxies) and scheme.strip().lower() == "https"
+    return request.app[SETTINGS].server.public_url.lower().startswith("https:") or forwarding.is_https(request)
 
 
 def address(request: web.Request) -> str:
-    """Return the client's IP address, read from `X-Forwarded-For` behind trusted proxies; '' if it is unknown."""
-    trusted = request.app[SETTINGS].server.trusted_proxies
-    named = [part.strip() for line in request.headers.getall("X-Forwarded-For", ()) for part in line.split(",")]
-    found = parsed_address(request.remote or "")
-    while named and found and any(found in network for network in trusted):
-        if not (previous := parsed_address(named.pop())):
-            break  # not an address: the proxy's own address counts for the clients behind it
-        found = previous
-    return str(found or "")
+    """Return the client's IP address, which trusted proxies tell; '' if it is unknown."""
+    return str(forwarding.origin(request).address or "")
 
 
 def throttle_address(request: web.Request) -> str | None:

@@ -13,7 +13,8 @@ _FEATURES: Final = (
 )  # fmt: skip
 """Browser features, all switched off. Each must be named: there is no wildcard."""
 PRIVATE: Final = {
-    "Cache-Control": "no-store",
+    # Proxies that hide mail addresses or add scripts would damage the page: its policy forbids their scripts.
+    "Cache-Control": "no-store, no-transform",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

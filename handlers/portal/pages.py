@@ -10,7 +10,7 @@ from aiohttp import web
 
 from handlers.assets import WEB
 from handlers.http import authentication, security_headers
-from handlers.http.responses import listed
+from handlers.http.entity_tags import known_tags
 from handlers.portal import cookie
 from models.errors import ForbiddenOrigin, StoreUnavailable
 from models.language import Lang
@@ -100,9 +100,9 @@ async def icon(request: web.Request) -> web.Response:
 
 
 def _file(request: web.Request, body: bytes, *, content_type: str) -> web.Response:
-    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-    headers = {"Cache-Control": "no-cache", "ETag": tag}
-    if tag in listed(request, "If-None-Match"):
+    tag = hashlib.sha256(body).hexdigest()[:16]
+    headers = {"Cache-Control": "no-cache", "ETag": f'"{tag}"'}
+    if tag in known_tags(request, current=tag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 

@@ -98,7 +98,8 @@ def _opened(request: web.Request) -> tuple[str, dict[str, str]]:
     if opened is None or left <= 0:
         raise NotFound("unknown or expired QR code")
     headers = {
-        "Cache-Control": f"private, max-age={math.floor(left)}, immutable",
+        # With `no-transform`: a proxy that reduces pictures could blur the code.
+        "Cache-Control": f"private, max-age={math.floor(left)}, immutable, no-transform",
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Content-Security-Policy": "default-src 'none'; style-src 'none'",
     }

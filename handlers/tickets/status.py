@@ -10,7 +10,8 @@ from typing import Final
 from aiohttp import web
 
 from handlers.http import authentication
-from handlers.http.responses import NO_STORE, json_answer, listed, seconds_left, to_json
+from handlers.http.entity_tags import known_tags
+from handlers.http.responses import json_answer, listed, seconds_left, to_json
 from handlers.tickets.create import POLL_AFTER
 from handlers.tickets.schemas import TicketState
 from models.errors import InvalidRequest, StoreUnavailable
@@ -32,29 +33,39 @@ _AGAIN: Final = 1.0
 """Seconds that a stream waits after a failed read: Redis may refuse connections at once."""
 _COMMENT: Final = b":\n\n"
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
-_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+_UNCHANGED: Final = {"Cache-Control": "no-store, no-transform"}
+"""A proxy that compressed a status would change its ETag, and could hold back the events of a stream."""
+_STREAMED: Final = {
+    **_UNCHANGED,
+    "Content-Type": "text/event-stream",
+    "X-Accel-Buffering": "no",  # otherwise nginx collects the events instead of passing them on
+}
 
 
 async def read(request: web.Request, holder: Holder) -> web.Response:
     """Return a ticket's state; with `Prefer: wait=N` and a matching ETag, wait for a change."""
     head, keys = holder
-    status = request.app[TICKET_STATUS]
+    status, waits = request.app[TICKET_STATUS], request.app[WAIT_LIMITER]
     ticket = await status.read(head)
-    tags = _TAG.findall(listed(request, "If-None-Match"))
-    view = _view(request, head, keys, ticket)
-    if (seconds := _wait(request)) and _etag(view) in tags and not ticket.status.final:
+    tag = _tag(_view(request, head, keys, ticket))
+    # `*` names no state that the caller has seen, so a final one is sent: otherwise it would never be told.
+    known = same = known_tags(request, current=None if ticket.status.final else tag)
+    seconds = 0 if ticket.status.final else _wait(request)
+    if seconds and tag not in known and waits.repeats(head.ticket, tag):
+        same, seconds = frozenset((tag,)), POLL_AFTER
+    if seconds and tag in same:
         _refuse_body(request)
-        with request.app[WAIT_LIMITER].poll(head.ticket, authentication.throttle_address(request), request):
+        with waits.poll(head.ticket, authentication.throttle_address(request), request):
             ticket = await status.wait_while(
-                lambda ticket: _etag(_view(request, head, keys, ticket)) in tags,
+                lambda ticket: _tag(_view(request, head, keys, ticket)) in same,
                 head,
                 ticket,
                 seconds=seconds,
                 stop=request.app[DRAINING],
             )
-        view = _view(request, head, keys, ticket)
-    headers = {**NO_STORE, "ETag": _etag(view)}
-    if headers["ETag"] in tags:
+    view = _view(request, head, keys, ticket)
+    headers = {**_UNCHANGED, "ETag": f'"{_tag(view)}"'}
+    if _tag(view) in known:
         return web.Response(status=304, headers=headers)
     return json_answer(_state(request, view), headers=headers)
 
@@ -69,7 +80,7 @@ async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     _refuse_body(request)
     status, draining = request.app[TICKET_STATUS], request.app[DRAINING]
     ticket = await status.read(head)
-    response = web.StreamResponse(headers={**NO_STORE, "Content-Type": "text/event-stream"})
+    response = web.StreamResponse(headers=_STREAMED)
     with request.app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
         try:
             await response.prepare(request)
@@ -137,15 +148,15 @@ async def _comment(response: web.StreamResponse) -> None:
 
 
 async def _send(request: web.Request, response: web.StreamResponse, view: TicketView, *, sent: str = "") -> str:
-    """Write *view* as an event, or a comment if its ETag is that of the last event, *sent*; return its ETag.
+    """Write *view* as an event, or a comment if its tag is that of the last event, *sent*; return its tag.
 
     A separate function, so that its texts are freed while a stream waits.
     """
-    if (tag := _etag(view)) == sent:
+    if (tag := _tag(view)) == sent:
         await response.write(_COMMENT)
         return tag
     data = to_json(_state(request, view))
-    await response.write(b"event: status\nid: %b\ndata: %b\n\n" % (tag.encode(), data))
+    await response.write(b'event: status\nid: "%b"\ndata: %b\n\n' % (tag.encode(), data))
     return tag
 
 
@@ -154,16 +165,14 @@ def _view(request: web.Request, head: TicketHeader, keys: ClientKeys, ticket: Ti
     return request.app[TICKET_STATUS].view(head, ticket, keys=keys, confirm=confirm)
 
 
-def _etag(view: TicketView) -> str:
-    """Return the ETag of a view, computed from all fields that change except the seconds left."""
+def _tag(view: TicketView) -> str:
+    """Return the ETag of a view without quotes, computed from all fields that change except the seconds left."""
     fields = (view.status, view.match or "", view.outcome or "", view.reason or "", view.code or "")
-    return f'"{hashlib.blake2s(" ".join(fields).encode(), digest_size=9).hexdigest()}"'
+    return hashlib.blake2s(" ".join(fields).encode(), digest_size=9).hexdigest()
 
 
 def _wait(request: web.Request) -> int:
-    """Return for how many seconds to hold the request; 0 to answer at once."""
-    if "If-None-Match" not in request.headers:
-        return 0
+    """Return for how many seconds the caller would wait; 0 to be answered at once."""
     found = _WAIT.search(listed(request, "Prefer"))
     if found is None:
         return 0

@@ -96,6 +96,8 @@ class Server(_Section):
     public_url: WebAddress = Field(default_factory=lambda known: f"http://127.0.0.1:{known.get('port', 8080)}")
     """Without a trailing slash."""
     trusted_proxies: tuple[Network, ...] = ()
+    proxy_headers: Literal["x-forwarded", "forwarded"] = "x-forwarded"
+    """The headers of trusted proxies that are used; the others may come from clients."""
 
 
 class Database(_Section):

@@ -15,6 +15,10 @@ POLLS: Final = 16
 """Concurrent long polls per ticket."""
 AGAIN: Final = 2
 """Retry-After of a refusal, in seconds."""
+_REPEATS: Final = 8
+"""How often a ticket's state is sent at once to requests that would have waited."""
+_MOST_REPEATED: Final = 4096
+"""Tickets whose repeats are counted, 300 bytes each; the one that was counted longest ago is dropped first."""
 
 
 class Waiter(Protocol):
@@ -58,6 +62,20 @@ class WaitLimiter:
         self._addresses = Counter("waiting_per_address", per_address)
         self._in_all = in_all
         self._here: dict[object, Slot] = {}
+        self._sent: dict[TicketId, tuple[str, int]] = {}
+
+    def repeats(self, ticket: TicketId, tag: str) -> bool:
+        """Count that the state with this *tag* is sent to a request that would have waited for the next one.
+
+        Return true from the ninth time on: the caller does not get its ETag back to the service, because a proxy
+        removes or replaces it, and would ask again at once, thousands of times a second.
+        """
+        last, times = self._sent.pop(ticket, (tag, 0))
+        times = times + 1 if last == tag else 1
+        self._sent[ticket] = tag, times
+        if len(self._sent) > _MOST_REPEATED:
+            del self._sent[next(iter(self._sent))]
+        return times > _REPEATS
 
     def stream(self, ticket: TicketId, address: str | None, waiter: Waiter) -> "Slot":
         """Allocate a place for an event stream of *ticket*, until the context ends.

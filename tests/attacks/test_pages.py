@@ -19,18 +19,19 @@ from service.bindings.repository import Bindings
 from service.storage.embedded_valkey import valkey
 
 KEPT: Final = {
-    r"/widget\.js": "public, max-age=300",
-    r"/widget-[0-9a-f]{16}\.js": "public, max-age=31536000, immutable",
+    r"/widget\.js": "public, max-age=300, no-transform",
+    r"/widget-[0-9a-f]{16}\.js": "public, max-age=31536000, immutable, no-transform",
     r"/portal\.(css|svg)|/openapi\.json": "no-cache",
-    r"/v1/qr/.+": r"private, max-age=\d+, immutable",
+    r"/v1/qr/.+": r"private, max-age=\d+, immutable, no-transform",
+    r"/v1/tickets/[^/]+(/events)?|/portal/.+": "no-store, no-transform",
 }
-"""What browsers may cache, by path, and how; everything else is `no-store`."""
+"""What browsers may cache and proxies may change, by path; everything else is `no-store`."""
 SHOWN: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-store, no-transform",
 }
 ASKING: Final = {**SHOWN, "Referrer-Policy": "same-origin"}
 """Of the page whose form opens a link: its own origin must go with it."""
@@ -178,9 +179,10 @@ def guards(response: ClientResponse) -> int:
     assert response.headers["X-Content-Type-Options"] == "nosniff", where
     assert "Set-Cookie" not in response.headers or response.status == 303, where
     good = [kept for path, kept in KEPT.items() if re.fullmatch(path, response.url.path)]
-    kept = good[0] if good and response.status == 200 else "no-store"
+    page = response.content_type == "text/html"
+    kept = good[0] if good and (page or response.status in (200, 304)) else "no-store"
     assert re.fullmatch(kept, response.headers["Cache-Control"]), where
-    if response.content_type == "text/html":
+    if page:
         asks = response.url.path.startswith("/portal/open/") and response.status == 200
         assert {name: response.headers.get(name) for name in SHOWN} == (ASKING if asks else SHOWN), where
         assert "unsafe" not in response.headers["Content-Security-Policy"], where

@@ -32,7 +32,7 @@ def test_a_form_is_sent_to_the_service_with_its_origin() -> None:
 def test_a_page_is_not_stored_and_may_use_no_device() -> None:
     response = page("text", status=404)
     assert (response.status, response.text, response.content_type) == (404, "text", "text/html")
-    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Cache-Control"] == "no-store, no-transform"
     assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     powers = response.headers["Permissions-Policy"].split(", ")
     assert {"camera=()", "geolocation=()", "clipboard-read=()"} <= set(powers)

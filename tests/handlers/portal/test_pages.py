@@ -19,7 +19,8 @@ async def test_a_link_opens_the_page_with_a_cookie_of_the_sessions_own(world: Wo
     session = made["token"].partition(".")[0]
     assert response.status == 303
     assert response.headers["Location"] == f"{world.url}/portal/{session}?lang=en"
-    assert (response.headers["Cache-Control"], response.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+    assert response.headers["Cache-Control"] == "no-store, no-transform"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
     cookie = cookie_of(response)
     assert (cookie.key, cookie["path"]) == (f"scanbind_portal_{session}", "/")
     assert cookie["max-age"] == str(int(SESSION_LIVES.total_seconds()))
@@ -114,7 +115,7 @@ async def test_every_page_is_strict_and_stored_nowhere(world: World) -> None:
             assert rule in policy
         assert "unsafe" not in policy
         assert (response.headers["Cache-Control"], response.headers["Referrer-Policy"]) == (
-            "no-store",
+            "no-store, no-transform",
             "no-referrer",
         )
         assert not re.search(r"<script>|<style|\sstyle=|\son\w+=", await response.text())

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiohttp import ClientResponse
 from harness import ORIGIN, SECRETS, World, basic, client, problem
 from moments import NOON
@@ -104,20 +105,43 @@ async def test_an_ipv4_address_is_the_same_when_it_is_mapped_and_not_all_of_them
 async def test_garbage_in_place_of_an_address_is_still_counted(make: Any) -> None:
     world = await proxied(make)
     assert (await start(world, "unknown")).status == 201
-    for garbage in ("unknown", "x" * 4000, "\xe9", "", "203.0.113.1:443"):
+    for garbage in ("unknown", "x" * 4000, "\xe9", "", "203.0.113.1:https"):
         assert (await start(world, garbage)).status == 429, garbage  # as the proxy itself
     assert [(await start(world, "fe80::1%eth0")).status for _ in range(2)] == [201, 429]
 
 
-async def test_the_chat_names_the_browser_and_the_address_that_a_trusted_proxy_tells(make: Any) -> None:
+async def test_each_visitor_is_counted_however_the_proxy_writes_the_address(make: Any) -> None:
+    world = await proxied(make)
+    forms = [
+        "{}",
+        "{}:443",
+        '"{}"',
+        '"{}:443"',
+        "{}:_x, 127.0.0.9:5555",
+        "::ffff:{}",
+        "[::ffff:{}]:80",
+        "198.51.100.7, {}:1",
+    ]
+    for n, form in enumerate(forms):
+        statuses = [(await start(world, form.format(f"203.0.113.{n}"))).status for _ in range(2)]
+        assert statuses == [201, 429], form
+    forms = ["{}", "[{}]", "[{}]:443", '"[{}]:443"', "[{}%25eth0]:443", "[{}]:443, [::ffff:10.0.0.1]:80"]
+    for n, form in enumerate(forms):
+        statuses = [(await start(world, form.format(f"2001:db8:{n}::1"))).status for _ in range(2)]
+        assert statuses == [201, 429], form
+
+
+@pytest.mark.parametrize("told", ["203.0.113.7", "203.0.113.7:50007"])
+async def test_the_chat_names_the_browser_and_the_address_that_a_trusted_proxy_tells(make: Any, told: str) -> None:
     asks = {name: client(name, confirm="tap") for name in SECRETS}
     world = await make(clients=asks, server={"trusted_proxies": ["127.0.0.1/32"]})
     body = {"purpose": "login", "client_id": "shop"}
     agent = "Mozilla/5.0 (Windows NT 10.0) <a href='https://evil.example'>Firefox/140.0</a>"
-    headers = {"Origin": ORIGIN, "X-Forwarded-For": "203.0.113.7", "User-Agent": agent}
+    headers = {"Origin": ORIGIN, "X-Forwarded-For": told, "User-Agent": agent}
     made = await (await world.call("POST", "/v1/tickets", json=body, headers=headers)).json()
     person = await world.person()
     chat = (await world.sandbox.scan(person, made["qr_url"])).delivery.reply
     assert "Firefox · Windows" in chat
     assert "203.0.113.7" in chat
+    assert "50007" not in chat
     assert "evil" not in chat

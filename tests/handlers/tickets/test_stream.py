@@ -22,7 +22,8 @@ async def test_a_stream_tells_each_state_once_and_ends_after_the_last(asking: Wo
     page, person = await asking.login(), await asking.person()
     async with stream(page) as response:
         assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
-        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Cache-Control"] == "no-store, no-transform"
+        assert response.headers["X-Accel-Buffering"] == "no"
         assert response.headers["X-Request-Id"]
         seen = [await event(response)]
         await asking.scan(person, page)
