@@ -79,6 +79,8 @@ class ChangeSource(StrEnum):
     UNFOLLOW = "unfollow"
     PRIVACY = "privacy"
     UNIONID = "unionid"
+    REVOCATION = "revocation"
+    CANCELLATION = "cancellation"
 
 
 class Change(StrEnum):
