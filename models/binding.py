@@ -43,6 +43,8 @@ class Binding:
     unionid: str | None = None
     subscribed: bool = True
     consent: str | None = None
+    appid: str | None = None
+    """The appid that the openid belongs to; None if not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ class ChangeSource(StrEnum):
     SITE = "site"
     PORTAL = "portal"
     UNFOLLOW = "unfollow"
-    PRIVACY = "privacy"
-    UNIONID = "unionid"
     REVOCATION = "revocation"
     CANCELLATION = "cancellation"
+    PRIVACY = "privacy"
+    UNIONID = "unionid"
 
 
 class Change(StrEnum):

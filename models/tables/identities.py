@@ -5,13 +5,26 @@ from typing import Final
 import sqlalchemy as sa
 
 from models.language import Lang
-from models.tables.columns import KEY_ID, NAME, OPENID, SEALED, Choice, Identifier, Instant, metadata, serial
+from models.tables.columns import (
+    APPID,
+    KEY_ID,
+    NAME,
+    OPENID,
+    SEALED,
+    Choice,
+    Identifier,
+    Instant,
+    metadata,
+    serial,
+)
 
 followers: Final = sa.Table(
     "followers",
     metadata,
     serial(),
     sa.Column("account", Identifier(NAME), nullable=False),
+    # The appid that the openid belongs to; '' in rows from before it was stored (docs/adr/0024).
+    sa.Column("appid", Identifier(APPID), nullable=False, server_default=""),
     # The lookup value: the openid itself or, in an encrypted row, its blind index
     # (service/crypto/field_encryption.py).
     sa.Column("openid", Identifier(OPENID), nullable=False),
@@ -23,7 +36,7 @@ followers: Final = sa.Table(
     sa.Column("lang", Choice(Lang)),
     sa.Column("asked_at", Instant),
     sa.Column("followed_at", Instant, nullable=False),
-    sa.UniqueConstraint("account", "openid"),
+    sa.UniqueConstraint("account", "appid", "openid"),
     sa.Index(None, "sealed_by", "id"),
     sqlite_autoincrement=True,  # the id of an erased follower is never used again
 )

@@ -29,6 +29,8 @@ class Follower:
     lang: Lang | None = None
     asked_at: datetime | None = None
     """When their data was last fetched; None if never since they subscribed."""
+    appid: str | None = None
+    """The appid that the openid belongs to; None if not known."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,9 @@ class Followers:
         person = self.identities.read(row) if row else None
         if row is None or person is None:
             return None
-        return Follower(account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"])
+        return Follower(
+            account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"], person.appid
+        )
 
     async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
         """Store that a person follows the account, as of WeChat's CreateTime *at*; return the follower.
