@@ -59,7 +59,7 @@ async def test_the_person_is_whom_openid_names_and_not_the_sender(world: World) 
 
 
 async def test_two_of_one_sender_in_one_second_are_two(world: World) -> None:
-    """Red when the push's key leaves OpenID out: the second would be taken for the first, delivered again."""
+    """Red when `_revoked` takes the person from the sender: the second would count as a redelivery."""
     people, sender = [await world.bound("42"), await world.bound("43")], await world.person()
     world.clock.hold()
     for person in people:
