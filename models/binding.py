@@ -44,6 +44,8 @@ class Binding:
     unionid: str | None = None
     subscribed: bool = True
     consent: str | None = None
+    appid: str | None = None
+    """The appid that the openid belongs to; None if not known."""
 
     @property
     def label(self) -> str:
@@ -83,6 +85,8 @@ class ChangeSource(StrEnum):
     SITE = "site"
     PORTAL = "portal"
     UNFOLLOW = "unfollow"
+    REVOCATION = "revocation"
+    CANCELLATION = "cancellation"
     PRIVACY = "privacy"
     UNIONID = "unionid"
 

@@ -30,6 +30,10 @@ class InvalidCode(ServiceError):
     """A login code or registration that is unknown, used, expired, or issued to another client."""
 
 
+class AccountNotConfigured(ServiceError):
+    """The Official Account is not configured for this client any more; `detail` names it. Nothing was used up."""
+
+
 class Unauthorized(ServiceError):
     """Credentials are missing or wrong; `scheme` is the HTTP authentication scheme to use."""
 

@@ -58,6 +58,17 @@ class Unsubscribed(Push):
 
 
 @dataclass(frozen=True, slots=True)
+class Revoked(Push):
+    """A person withdrew what they had authorised on the account's web pages, or closed their WeChat."""
+
+    appid: str
+    closed: bool
+    """They closed their WeChat."""
+    named: bool
+    """`openid` is this person's; else the push does not name the person, and it is the sender's."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextMessage(Push):
     """A person sent a text, typed or by tapping a link in the chat."""
 
@@ -69,4 +80,4 @@ class Other(Push):
     """Any other push: acknowledged and ignored."""
 
 
-Event = Scan | Subscribed | Unsubscribed | TextMessage | Other
+Event = Scan | Subscribed | Unsubscribed | Revoked | TextMessage | Other

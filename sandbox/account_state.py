@@ -14,6 +14,8 @@ class AccountState:
         self.account = account
         self.tokens = TokenStore(account)
         self.codes = CodeBook(account)
+        self.lag = 0.0
+        """Seconds in which `user/info` does not know a new follower yet (wechat-protocol.md 4)."""
         self._contacts: dict[str, Contact] = {}
 
     def contact(self, person: Person) -> Contact:
@@ -28,10 +30,10 @@ class AccountState:
             raise Refused(40003)
         return contact
 
-    def user_info(self, openid: object) -> dict[str, object]:
+    def user_info(self, openid: object, *, now: float) -> dict[str, object]:
         """Answer `user/info`: no nickname or photo, and little about a non-follower (wechat-protocol.md 4)."""
         contact = self.by_openid(openid)
-        if not contact.following:
+        if not contact.following or now < contact.since + self.lag:
             return {"subscribe": 0, "openid": contact.openid, "tagid_list": []}
         person = contact.person
         return {

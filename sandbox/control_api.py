@@ -142,6 +142,17 @@ async def _unfollow(sandbox: Sandbox, ask: Ask) -> Json:
     return serializers.delivery(delivery)
 
 
+async def _revoke(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST revoke {"user","event",...} -> the delivery.
+
+    `event`: `user_info_modified`, `user_authorization_revoke` or `user_authorization_cancellation`.
+    """
+    delivery = await sandbox.revoke(
+        ask.text("user"), ask.text("event"), account=ask.account, fault=ask.fault, wait=ask.wait
+    )
+    return serializers.delivery(delivery)
+
+
 async def _say(sandbox: Sandbox, ask: Ask) -> Json:
     """POST say {"user","text",...} -> the delivery of a typed message."""
     delivery = await sandbox.say(
@@ -253,6 +264,7 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("POST", "follow", _follow),
     ("POST", "dismiss", _dismiss),
     ("POST", "unfollow", _unfollow),
+    ("POST", "revoke", _revoke),
     ("POST", "say", _say),
     ("POST", "tap", _tap),
     ("POST", "click", _click),

@@ -200,6 +200,24 @@ class Sandbox:
             contact.allowance.revoke()
         return await self._push(contact, pushes.unfollow(), fault=fault, wait=wait)
 
+    async def revoke(
+        self,
+        user: Person | str,
+        event: str,
+        *,
+        account: str | None = None,
+        fault: Fault | None = None,
+        wait: bool = True,
+    ) -> Delivery:
+        """Change what the account's web pages were authorised to see; *event* is one of pushes.REVOCATIONS."""
+        if event not in pushes.REVOCATIONS:
+            raise Impossible(f"event: must be one of {', '.join(pushes.REVOCATIONS)}")
+        contact = self.contact(user, account=account)
+        if event == pushes.CLOSED and fault not in FORGERIES:
+            contact.following = False
+            contact.allowance.revoke()
+        return await self._push(contact, pushes.revocation(event, contact), fault=fault, wait=wait)
+
     async def say(
         self,
         user: Person | str,

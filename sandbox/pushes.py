@@ -38,6 +38,17 @@ def unfollow() -> Fields:
     return _event("unsubscribe", "")
 
 
+def revocation(event: str, contact: Contact) -> Fields:
+    """The person changed what they authorised on the account's web pages; the push names them in OpenID."""
+    return {
+        "MsgType": "event",
+        "Event": event,
+        "OpenID": contact.openid,
+        "AppID": contact.appid,
+        "RevokeInfo": "1",
+    }
+
+
 def click(key: str) -> Fields:
     return _event("CLICK", key)
 
@@ -51,6 +62,13 @@ def text(content: str, *, msg_id: int, menu_id: str | None = None) -> Fields:
     tapped = {} if menu_id is None else {"bizmsgmenuid": menu_id}
     return {"MsgType": "text", "Content": content, "MsgId": msg_id, **tapped}
 
+
+REVOCATIONS: Final = (
+    "user_info_modified",
+    "user_authorization_revoke",
+    CLOSED := "user_authorization_cancellation",
+)
+"""Events about what a person authorised; with the last, they closed their WeChat (wechat-protocol.md 3.3)."""
 
 NOISE: Final[dict[str, Fields]] = {
     "trade_follow": _event("subscribe", "last_trade_no_4008450740201411110005820873"),

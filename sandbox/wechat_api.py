@@ -68,7 +68,7 @@ async def _create_code(sandbox: Sandbox, request: web.Request) -> dict[str, obje
 
 
 async def _user_info(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
-    return _state(sandbox, request).user_info(request.query.get("openid"))
+    return _state(sandbox, request).user_info(request.query.get("openid"), now=sandbox.clock())
 
 
 async def _callback_ip(sandbox: Sandbox, request: web.Request) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """A user's bindings, for a site's back end: bind with a registration, list, disconnect (contract.md 5)."""
 
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -12,8 +11,7 @@ from handlers.http.operation import Created
 from handlers.http.schemas import USER_ID
 from models.binding import Binding, UserId
 from models.errors import BindingNotFound, InvalidRequest
-from service.app_keys import BINDINGS, CLOCK, CODE_EXCHANGE, SETTINGS
-from service.config.settings import Account
+from service.app_keys import BINDINGS, CLOCK, CODE_EXCHANGE
 
 _NO_BINDING: Final = "this user has no such binding"
 
@@ -22,17 +20,16 @@ async def create(
     request: web.Request, client: str, wanted: schemas.BindingRequest
 ) -> schemas.BindingMade | Created:
     """Bind the WeChat of a registration to a user: 201, or 200 when the same call is repeated."""
-    code_exchange, accounts = request.app[CODE_EXCHANGE], request.app[SETTINGS].accounts
-    binding, fresh = await code_exchange.register(client, UserId(wanted.user_id), wanted.registration)
-    made = schemas.BindingMade(user_id=binding.user_id, **dict(_shown(binding, accounts)))
+    binding, fresh = await request.app[CODE_EXCHANGE].register(client, UserId(wanted.user_id), wanted.registration)
+    made = schemas.BindingMade(user_id=binding.user_id, **dict(_shown(binding)))
     return Created(made) if fresh else made
 
 
 async def read(request: web.Request, client: str) -> schemas.Bindings:
     """List a user's bindings; the list may be empty."""
-    user_id, accounts = _user_id(request), request.app[SETTINGS].accounts
+    user_id = _user_id(request)
     bindings = await request.app[BINDINGS].of_user(client, user_id)
-    return schemas.Bindings(user_id=user_id, bindings=[_shown(binding, accounts) for binding in bindings])
+    return schemas.Bindings(user_id=user_id, bindings=[_shown(binding) for binding in bindings])
 
 
 async def delete(request: web.Request, client: str) -> None:
@@ -56,11 +53,10 @@ def _user_id(request: web.Request) -> UserId:
     return UserId(request_body.check(USER_ID, text, name="user_id"))
 
 
-def _shown(binding: Binding, accounts: Mapping[str, Account]) -> schemas.Binding:
-    account = accounts.get(binding.account)
+def _shown(binding: Binding) -> schemas.Binding:
     return schemas.Binding(
         account=binding.account,
-        appid=account.appid if account else None,
+        appid=binding.appid,
         openid=binding.openid,
         unionid=binding.unionid,
         subscribed=binding.subscribed,

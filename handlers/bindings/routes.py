@@ -25,7 +25,7 @@ OPERATIONS: Final = (
             201: json_body("Bound.", schemas.BindingMade),
             200: json_body("Already bound by the same call.", schemas.BindingMade),
         },
-        refuses=(errors.InvalidCode, errors.BindingConflict),
+        refuses=(errors.InvalidCode, errors.AccountNotConfigured, errors.BindingConflict),
     ),
     Operation(
         *(_TAG, "readBindings", "GET", _USER, bindings.read),

@@ -14,7 +14,7 @@ class Binding(BaseModel):
     """A WeChat that is bound to a user and logs them in."""
 
     account: str
-    appid: str | None = Field(description="Null when the account is no longer configured.")
+    appid: str | None = Field(description="The appid that the openid belongs to. Null if it is not known.")
     openid: str
     unionid: UnionId
     subscribed: bool

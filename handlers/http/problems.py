@@ -38,6 +38,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     errors.SessionNotFound: Problem("session-not-found", 404, "There is no such session"),
     errors.BindingNotFound: Problem("binding-not-found", 404, "There is no such binding"),
     errors.NotFound: Problem("not-found", 404, "There is nothing at this address"),
+    errors.AccountNotConfigured: Problem("account-not-configured", 409, "The account is not configured"),
     errors.BindingConflict: Problem("binding-conflict", 409, "The binding conflicts with another one"),
     errors.TicketFinished: Problem("ticket-finished", 409, "The ticket has ended"),
     errors.PayloadTooLarge: Problem("payload-too-large", 413, "The body is too large"),

@@ -7,7 +7,7 @@ from aiohttp import web
 from handlers.tickets.schemas import ExchangeRequest, LoggedIn, Registers
 from models.errors import InvalidCode
 from models.ticket import REGISTRATION_LIVES
-from service.app_keys import CODE_EXCHANGE, SETTINGS
+from service.app_keys import CODE_EXCHANGE
 
 
 async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -> LoggedIn | Registers:
@@ -18,7 +18,7 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
         "openid": follower.openid,
         "unionid": follower.unionid,
         "account": follower.account,
-        "appid": request.app[SETTINGS].accounts[follower.account].appid,
+        "appid": redeemed.appid,
         "subscribed": follower.subscribed,
         "state": ending.state,
         "via": ending.via,

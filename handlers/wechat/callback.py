@@ -11,7 +11,7 @@ from aiohttp import web
 from handlers.http import authentication
 from handlers.http.request_body import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
-from models.events import Other, Push, Scan, Subscribed, TextMessage, Unsubscribed
+from models.events import Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from service.app_keys import ACCOUNTS, CLOCK, METRICS, PUSH_DISPATCHER, RATE_LIMITS
 from service.wechat.push_account import PushAccount
 
@@ -23,6 +23,7 @@ _KINDS: Final[Mapping[type[Push], str]] = {
     Scan: "scan",
     Subscribed: "followed",
     Unsubscribed: "unfollowed",
+    Revoked: "revoked",
     TextMessage: "said",
     Other: "other",
 }

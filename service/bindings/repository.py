@@ -143,7 +143,9 @@ async def resolve(
     known = await _same_person(connection, person, identities=identities, client=client)
     if known is None:
         return None
-    user_id, policy = known.user_id, Policy(consent=known.consent)
+    # In this very account it is that of an appid of before: the person's new openid takes its place.
+    policy = Policy(rebind_replaces=known.account == person.account, consent=known.consent)
+    user_id = known.user_id
     result = await _bind(
         connection, person, (), client=client, user_id=user_id, policy=policy, source=ChangeSource.UNIONID, now=now
     )
@@ -260,6 +262,7 @@ def _binding(row: _Row, person: Identity) -> Binding:
         consent=row.consent,
         unionid=person.unionid,
         subscribed=person.subscribed,
+        appid=person.appid,
     )
 
 
@@ -289,7 +292,7 @@ async def _conflicting(connection: AsyncConnection, wanted: _Row) -> Sequence[_R
 async def _elsewhere(
     connection: AsyncConnection, person: Identity, *, identities: Identities, client: str, user_id: UserId
 ) -> Sequence[_Row]:
-    """Return the conflicting bindings in the client's other accounts, found by unionid."""
+    """Return the conflicting bindings in other accounts, or of an earlier appid, found by unionid."""
     if person.unionid is None:
         return ()
     same = identities.with_unionid(person.unionid)
@@ -302,8 +305,11 @@ async def _elsewhere(
         .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
         .where(
             bindings.c.client == client,
-            bindings.c.account != person.account,
-            sa.or_(sa.and_(same, bindings.c.user_id != user_id), sa.and_(another, bindings.c.user_id == user_id)),
+            bindings.c.follower_id != person.id,
+            sa.or_(
+                sa.and_(same, bindings.c.user_id != user_id),
+                sa.and_(another, bindings.c.user_id == user_id, bindings.c.account != person.account),
+            ),
         )
         .order_by(bindings.c.account)
     )
@@ -348,15 +354,16 @@ async def _record(
 async def _same_person(
     connection: AsyncConnection, person: Identity, *, identities: Identities, client: str
 ) -> _Row | None:
-    """Return the person's binding in another account of this client, found by unionid."""
+    """Return the person's binding at this client in another account or under an earlier appid, by unionid."""
     if person.unionid is None:
         return None
-    elsewhere = sa.and_(identities.with_unionid(person.unionid), followers.c.account != person.account)
+    elsewhere = sa.and_(identities.with_unionid(person.unionid), followers.c.id != person.id)
     query = (
         sa.select(*_ROW)
         .join_from(bindings, followers, followers.c.id == bindings.c.follower_id)
         .where(bindings.c.client == client, elsewhere)
-        .order_by(bindings.c.bound_at, bindings.c.id)  # the oldest, should there be two users
+        # This account's own, which is to be replaced; then the oldest, should there be two users.
+        .order_by(bindings.c.account != person.account, bindings.c.bound_at, bindings.c.id)
         .limit(1)
     )
     row = (await connection.execute(query)).mappings().first()

@@ -264,6 +264,11 @@ class Settings(_Section):
     limits: Limits = Field(default_factory=Limits)
     privacy: Privacy = Field(default_factory=Privacy)
 
+    @property
+    def appids(self) -> dict[str, str]:
+        """The appid of each account."""
+        return {name: account.appid for name, account in self.accounts.items()}
+
     @field_validator("accounts")
     @classmethod
     def _check_appids(cls, value: Mapping[str, Account]) -> Mapping[str, Account]:

@@ -8,6 +8,7 @@ from models.language import Lang
 from models.scene import read
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
 from service.confirmation.completion import TicketCompletion
+from service.confirmation.messages import Notice
 from service.confirmation.open_questions import OpenQuestion, OpenQuestions
 from service.confirmation.scan_context import ScanContext, SceneVerifier
 from service.identities.followers import Followers
@@ -44,6 +45,8 @@ class AnswerHandler:
             return None
         older = frozenset[str]().union(*[await self._numbers(account, message, one) for one in others])
         answer = read_answer(message.text, context.question, older=older)
+        if answer and not context.usable:
+            return context.notice_text(Notice.OUT_OF_DATE)
         return await self._apply(answer, context, newest, message) if answer else None
 
     async def _numbers(self, account: str, message: TextMessage, older: OpenQuestion) -> frozenset[str]:

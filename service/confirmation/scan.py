@@ -44,6 +44,8 @@ class ScanHandler:
         return await self._answer(context, scan) if context else None
 
     async def _answer(self, context: ScanContext, scan: Scan) -> str | None:
+        if not context.usable:
+            return context.notice_text(Notice.OUT_OF_DATE)
         ticket = await self.ticket_status.read_afresh(context.claim.head)
         self._note(context, ticket)
         if ticket.openid not in (None, scan.openid):

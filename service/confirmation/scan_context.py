@@ -29,6 +29,8 @@ class ScanContext:
     lang: Lang
     by_portal: bool
     """Whether the portal started the ticket."""
+    usable: bool
+    """Whether the client still has the account."""
 
     @property
     def confirm(self) -> Confirm:
@@ -95,12 +97,10 @@ class SceneVerifier:
         user_id = request.user_id if request else scene.user_id
         by_portal = request is not None and started_by_portal(request.session)
         for name, client in self.clients.items():
-            if account not in client.accounts:
-                continue
             if keys := self.keyring.maker(scene, client=name, account=account, user_id=user_id):
                 claim = Claim(scene.head, name, account, user_id)
                 chosen = lang or scene.head.lang or client.lang
-                return ScanContext(claim, client, keys, openid, chosen, by_portal)
+                return ScanContext(claim, client, keys, openid, chosen, by_portal, account in client.accounts)
         return None
 
     async def _request(self, scene: Scene) -> BindRequest | None:

@@ -1,8 +1,9 @@
-"""Checks the database: that it answers, its tables, and encryption with the newest key."""
+"""Checks the database: that it answers, its tables, encryption with the newest key, bindings of lost accounts."""
 
 from collections.abc import AsyncIterator
 
 from models.errors import StoreUnavailable
+from service.bindings.former_appids import REMEDY, former_appids, unconfigured
 from service.config.settings import Settings
 from service.doctor.finding import Finding
 from service.identities import reencryption
@@ -26,3 +27,13 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         if left := await reencryption.stale(sql, cipher):
             message = f"{left:,} people are stored unencrypted or encrypted with an older key"
             yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
+        for former in await former_appids(sql, settings.appids):
+            yield Finding(None, f"accounts.{former.account}.appid", str(former), REMEDY)
+        for account, count in (await unconfigured(sql, settings.appids)).items():
+            message = f"is not configured; bindings that belong to it: {count:,}. These people cannot log in"
+            yield Finding(
+                None,
+                f"accounts.{account}",
+                message,
+                "put it back under this name, or see docs/operations.md#take-an-account-out",
+            )

@@ -24,7 +24,7 @@ class IdentityServices:
 
 def build_identities(base: Foundation, *, apis: Mapping[str, WeChatApi]) -> IdentityServices:
     """Build the services of this package."""
-    identities = Identities(reencryption.cipher(base.settings))
+    identities = Identities(reencryption.cipher(base.settings), base.settings.appids)
     followers = Followers(base.stores.database, identities)
     return IdentityServices(
         identities=identities,

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from models.errors import StoreUnavailable, WeChatUnavailable
 from models.events import OpenId, Push
@@ -13,12 +13,26 @@ from models.language import Lang
 from service.identities.followers import Follower, Followers
 from service.wechat.api import WeChatApi
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 _FRESH: Final = timedelta(days=1)
 _QUEUE: Final = 1000
 _WORKERS: Final = 4
 _PATIENCE: Final = 2.0
 """Seconds that an exchange waits for data that was never fetched."""
+_LAG: Final = timedelta(minutes=1)
+"""How long after a push `user/info` may still say that its sender does not follow (wechat-protocol.md 4)."""
+_AGAIN: Final = 20.0
+"""Seconds until it is then asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """A follower to ask about, and when they last did something in the chat, by our clock."""
+
+    follower: Follower
+    seen_at: datetime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +42,9 @@ class FollowerRefresh:
     apis: Mapping[str, WeChatApi]
     followers: Followers
     clock: Callable[[], datetime]
-    _queue: asyncio.Queue[Follower] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
+    _queue: asyncio.Queue[_Errand] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
+    _later: asyncio.Queue[tuple[float, _Errand]] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
+    """Those to ask about again, each with its time on the loop's clock, earliest first."""
 
     async def store_sender(self, account: str, push: Push, *, followed: bool) -> Lang | None:
         """Store the sender of *push* as a follower; return their language if known.
@@ -47,10 +63,7 @@ class FollowerRefresh:
         """Queue a fetch, unless the last one is less than a day ago or the queue is full."""
         if follower.asked_at and self.clock() - follower.asked_at < _FRESH:
             return
-        try:
-            self._queue.put_nowait(follower)
-        except asyncio.QueueFull:
-            log.warning("follower refresh: the queue is full, skipped a follower until their next scan")
+        _put(self._queue, _Errand(follower, self.clock()))
 
     async def known(self, follower: Follower) -> Follower:
         """Return the follower; if never fetched, fetch now, for at most two seconds."""
@@ -58,7 +71,7 @@ class FollowerRefresh:
             return follower
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._ask(follower)
+                return await self._ask(_Errand(follower, self.clock()))
         except (TimeoutError, WeChatUnavailable, StoreUnavailable):
             return follower  # the site gets no unionid then
 
@@ -76,27 +89,46 @@ class FollowerRefresh:
         async with asyncio.TaskGroup() as workers:
             for _ in range(_WORKERS):
                 workers.create_task(self._work())
+            workers.create_task(self._return_those_due())
 
     async def _work(self) -> None:
         while True:
-            follower = await self._queue.get()
+            errand = await self._queue.get()
             try:
-                await self._ask(follower)
+                await self._ask(errand)
             except (WeChatUnavailable, StoreUnavailable) as e:
                 log.warning("follower refresh: skipped a follower until their next scan: %s", e)
             except Exception:
                 log.exception("follower refresh: unexpected error, skipped a follower")
 
-    async def _ask(self, follower: Follower) -> Follower:
-        info = await self.apis[follower.account].user_info(follower.openid)
-        lang = (Lang.ZH if info.language.startswith("zh") else Lang.EN) if info.language else None
-        now = self.clock()
-        await self.followers.learned(
-            follower.account,
-            follower.openid,
-            subscribed=info.subscribed,
-            unionid=info.unionid,
-            lang=lang,
-            now=now,
-        )
-        return replace(follower, subscribed=info.subscribed, unionid=info.unionid, lang=lang, asked_at=now)
+    async def _return_those_due(self) -> None:
+        while True:
+            due, errand = await self._later.get()
+            await asyncio.sleep(due - asyncio.get_running_loop().time())
+            _put(self._queue, errand)
+
+    async def _ask(self, errand: _Errand) -> Follower:
+        """Fetch and store a follower's data; ask again later while it contradicts their push of a moment ago."""
+        follower, asked_at = errand.follower, self.clock()
+        account, openid = follower.account, follower.openid
+        info = await self.apis[account].user_info(openid)
+        lagging = not info.subscribed and asked_at - errand.seen_at < _LAG
+        news: dict[str, Any] = {
+            "unionid": info.unionid,
+            "lang": (Lang.ZH if info.language.startswith("zh") else Lang.EN) if info.language else None,
+            "asked_at": None if lagging else self.clock(),
+        }
+        await self.followers.learned(account, openid, **news)
+        if lagging:
+            _put(self._later, (asyncio.get_running_loop().time() + _AGAIN, errand))
+        elif not info.subscribed:
+            await self.followers.gone(account, openid, since=asked_at - _LAG)
+            news["subscribed"] = False
+        return replace(follower, **{name: value for name, value in news.items() if value is not None})
+
+
+def _put(queue: asyncio.Queue[T], item: T) -> None:
+    try:
+        queue.put_nowait(item)
+    except asyncio.QueueFull:
+        log.warning("follower refresh: the queue is full, skipped a follower until their next scan")

@@ -29,6 +29,8 @@ class Follower:
     lang: Lang | None = None
     asked_at: datetime | None = None
     """When their data was last fetched; None if never since they subscribed."""
+    appid: str | None = None
+    """The appid that the openid belongs to; None if not known."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,9 @@ class Followers:
         person = self.identities.read(row) if row else None
         if row is None or person is None:
             return None
-        return Follower(account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"])
+        return Follower(
+            account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"], person.appid
+        )
 
     async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
         """Store that a person follows the account, as of WeChat's CreateTime *at*; return the follower.
@@ -71,25 +75,33 @@ class Followers:
         return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
 
     async def learned(
-        self,
-        account: str,
-        openid: OpenId,
-        *,
-        subscribed: bool,
-        unionid: str | None,
-        lang: Lang | None,
-        now: datetime,
+        self, account: str, openid: OpenId, *, unionid: str | None, lang: Lang | None, asked_at: datetime | None
     ) -> None:
         """Update a follower with WeChat's data (wechat-protocol.md 4); does nothing if they were erased.
 
-        None for *unionid* or *lang* means that WeChat returned none; the stored value is kept.
+        None keeps the stored value: WeChat returned none or, of *asked_at*, is to be asked again. Whether they
+        follow the account is not updated: signed pushes tell that, and `user/info` lags behind them.
         """
-        news: dict[str, Any] = {"subscribed": subscribed, "asked_at": now}
+        news: dict[str, Any] = {"asked_at": asked_at} if asked_at else {}
         news |= self.identities.names(account, openid, unionid) if unionid else {}
         news |= {"lang": lang} if lang else {}
+        if not news:
+            return
 
         async def work(connection: AsyncConnection) -> None:
             them = self.identities.them(account, openid)
             await connection.execute(sa.update(followers).where(them).values(news))
+
+        await self.database.attempt(work)
+
+    async def gone(self, account: str, openid: OpenId, *, since: datetime) -> None:
+        """Store that a person does not follow the account, whose unsubscribe was missed.
+
+        Does nothing if they subscribed after *since*.
+        """
+        earlier = sa.and_(self.identities.them(account, openid), followers.c.followed_at <= since)
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(sa.update(followers).where(earlier).values(subscribed=False))
 
         await self.database.attempt(work)

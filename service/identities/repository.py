@@ -1,7 +1,7 @@
 """Repository of identities: the only access to openids and unionids in SQL. Other tables contain an id."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,8 +14,10 @@ from models.tables.identities import followers
 from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredValue
 
 _IT: Final = followers.c
+UNKNOWN: Final = ""
+"""The appid of a row from before it was stored: that of its account, until it is known (docs/adr/0024)."""
 NAMES: Final = (
-    *(_IT.id, _IT.account, _IT.openid, _IT.openid_sealed, _IT.unionid, _IT.unionid_sealed),
+    *(_IT.id, _IT.account, _IT.appid, _IT.openid, _IT.openid_sealed, _IT.unionid, _IT.unionid_sealed),
     *(_IT.sealed_by, _IT.subscribed),
 )
 """The columns that `Identities.read` needs."""
@@ -30,6 +32,8 @@ class Identity:
     openid: OpenId
     unionid: str | None
     subscribed: bool
+    appid: str | None = None
+    """The appid that the openid belongs to; None if not known."""
 
 
 @dataclass(slots=True)
@@ -37,10 +41,14 @@ class Identities:
     """Reads and writes openids and unionids, encrypted with the configured keys."""
 
     cipher: FieldCipher
+    appids: Mapping[str, str] = field(default_factory=dict)
+    """The configured appid of each account. Of an account that is not listed, people of any appid are found."""
 
     def them(self, account: str, openid: OpenId) -> sa.ColumnElement[bool]:
-        """Return the condition that finds a person, with any of the keys."""
-        return sa.and_(_IT.account == account, self.with_openid(openid))
+        """Return the condition that finds a person, with any of the keys; not one of an appid of before."""
+        appid = self.appids.get(account)
+        ours = _IT.appid.in_((UNKNOWN, appid)) if appid else sa.true()
+        return sa.and_(_IT.account == account, ours, self.with_openid(openid))
 
     def with_openid(self, openid: OpenId) -> sa.ColumnElement[bool]:
         """Return the condition that finds an openid in any account: it is unique across all."""
@@ -59,13 +67,14 @@ class Identities:
         if row[_IT.id] is None:
             return None
         account, by = row[_IT.account], row[_IT.sealed_by]
+        appid = row[_IT.appid] or self.appids.get(account)
 
         def text(column: Column) -> str:
             kept = StoredValue(row[_IT[column]], row[_IT[f"{column}_sealed"]])
             return self.cipher.open(kept, column, account=account, by=by)
 
         unionid = None if row[_IT.unionid] is None else text(Column.UNIONID)
-        return Identity(row[_IT.id], account, OpenId(text(Column.OPENID)), unionid, row[_IT.subscribed])
+        return Identity(row[_IT.id], account, OpenId(text(Column.OPENID)), unionid, row[_IT.subscribed], appid)
 
     def names(self, account: str, openid: OpenId, unionid: str | None) -> dict[str, str | None]:
         """Return the columns of openid and unionid, encrypted with the newest key. Write all of them."""
@@ -104,7 +113,8 @@ class Identities:
         names = self.names(account, openid, None)
         forms = self.cipher.forms(openid, Column.OPENID)
         first = min((form for form in forms if form.startswith(BLIND)), default=openid)
-        row = {"account": account, **names, "openid": first, **values}
+        appid = self.appids.get(account, UNKNOWN)
+        row = {"account": account, "appid": appid, **names, "openid": first, **values}
         try:
             # A savepoint: a failed insert must not roll back the whole transaction.
             async with connection.begin_nested() as point:
@@ -114,7 +124,8 @@ class Identities:
                     await point.rollback()
                     return False
                 if first != names["openid"]:
-                    this = sa.update(followers).where(_IT.account == account, _IT.openid == first)
+                    at = (_IT.account == account, _IT.appid == appid, _IT.openid == first)
+                    this = sa.update(followers).where(*at)
                     await connection.execute(this.values(openid=names["openid"]))
         except IntegrityError:
             return False

@@ -56,7 +56,14 @@ class FollowerErasure:
     identities: Identities
 
     async def unfollowed(
-        self, account: str, openid: OpenId, *, at: datetime, erase: bool, now: datetime
+        self,
+        account: str,
+        openid: OpenId,
+        *,
+        at: datetime,
+        erase: bool,
+        now: datetime,
+        source: ChangeSource = ChangeSource.UNFOLLOW,
     ) -> Erased | None:
         """Handle an unsubscribe of WeChat's CreateTime *at*; does nothing if they subscribed again since.
 
@@ -65,7 +72,7 @@ class FollowerErasure:
 
         async def work(connection: AsyncConnection) -> Erased | None:
             if erase:
-                how: dict[str, Any] = {"source": ChangeSource.UNFOLLOW, "now": now, "until": at}
+                how: dict[str, Any] = {"source": source, "now": now, "until": at}
                 return await forget_person(connection, self.identities, account, openid, **how)
             if person := await self.identities.find(connection, account, openid, hold=True):
                 until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)

@@ -8,7 +8,7 @@ the same result.
 from dataclasses import dataclass
 
 from models.confirmation import could_answer
-from models.events import Event, Other, Scan, Subscribed, TextMessage, Unsubscribed
+from models.events import Event, Other, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from models.scene import Scene, read
 from service.audit.log import AuditLog
 from service.confirmation.answers import AnswerHandler
@@ -75,4 +75,6 @@ class PushDispatcher:
                 await self.follower_refresh.store_sender(account, event, followed=True)
             case Unsubscribed():
                 await self.unfollow.left(account, event.openid, event.created)
+            case Revoked():
+                await self.unfollow.revoked(account, event)
         return None

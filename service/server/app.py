@@ -18,6 +18,7 @@ from models.portal import VISITS_KEPT
 from models.tables.commits import commit_marks
 from service import app_keys
 from service.audit.log import AuditLog
+from service.bindings.former_appids import REMEDY, former_appids
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.confirmation.build import build_confirmation
@@ -26,7 +27,7 @@ from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
-from service.identities import reencryption
+from service.identities import appids, reencryption
 from service.identities.build import build_identities
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
@@ -97,6 +98,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             clock=app[app_keys.CLOCK],
         )
         work = _compose(app, base, apis)
+        await _warn_of_former_appids(sql, settings)
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
@@ -138,7 +140,8 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings)
-    return [feed.run, records.projection.run, people.follower_refresh.run, base.audit.run, cleaning]
+    storing = partial(appids.run, database, settings.appids)
+    return [feed.run, records.projection.run, people.follower_refresh.run, base.audit.run, storing, cleaning]
 
 
 def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
@@ -152,6 +155,14 @@ def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
         (partial(purge, sql, commit_marks.c.id, when=commit_marks.c.at), MARKS_KEPT),
     )
     return partial(retention.run, purges, clock=app[app_keys.CLOCK])
+
+
+async def _warn_of_former_appids(sql: Database, settings: Settings) -> None:
+    try:
+        for former in await former_appids(sql, settings.appids):
+            log.warning("accounts.%s.appid: %s; %s", former.account, former, REMEDY)
+    except StoreUnavailable as e:
+        log.warning("accounts: cannot look for bindings of former appids: %s", e.detail)
 
 
 async def _written(audit: AuditLog) -> None:

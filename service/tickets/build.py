@@ -68,6 +68,7 @@ def build_tickets(
     )
     exchange = CodeExchange(
         clients=clients,
+        appids=base.settings.appids,
         keyring=base.keyring,
         endings=records.endings,
         decisions=records.decisions,

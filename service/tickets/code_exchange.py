@@ -8,8 +8,7 @@ from typing import Final
 
 from models.audit import AuditEvent
 from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
-from models.errors import BindingConflict, InvalidCode
-from models.events import OpenId
+from models.errors import AccountNotConfigured, BindingConflict, InvalidCode
 from models.scene import TicketHeader, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit.log import AuditLog
@@ -17,6 +16,7 @@ from service.config.settings import Client
 from service.crypto.keyring import Keyring
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Follower
+from service.identities.repository import Identity
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
@@ -32,6 +32,7 @@ class Redeemed:
 
     ending: Ending
     follower: Follower
+    appid: str
     binding: Binding | None
     registration: str | None
 
@@ -41,6 +42,7 @@ class CodeExchange:
     """Verifies and uses up login codes and registrations."""
 
     clients: Mapping[str, Client]
+    appids: Mapping[str, str]
     keyring: Keyring
     endings: Endings
     decisions: TicketDecisions
@@ -54,25 +56,27 @@ class CodeExchange:
 
         Raises:
             InvalidCode: it is unknown, used, expired or another client's, or its binding was removed.
+            AccountNotConfigured: the client does not have its account any more; the code can still be used.
             StoreUnavailable: the database does not answer.
         """
         try:
             return await self._exchange(client, code)
-        except InvalidCode:
+        except (InvalidCode, AccountNotConfigured):
             head = _head(code)
             self.audit.note(AuditEvent.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
             raise
 
     async def _exchange(self, client: str, code: str) -> Redeemed:
-        confirmed, openid = await self._ending(client, code)
-        ticket, answered_at = confirmed.ticket, confirmed.answered_at
+        confirmed, person = await self._ending(client, code)
+        ticket, answered_at, openid = confirmed.ticket, confirmed.answered_at, person.openid
         if not self.keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
             raise InvalidCode
-        if confirmed.code_used_at:
+        if confirmed.code_used_at or self.clock() >= answered_at + CODE_LIVES:
             raise InvalidCode  # before any write: a code sent repeatedly must not hold up writers
+        appid = self._appid(client, person)
         # Fetch a new person's unionid before using up the code: the site may find the user by it.
         new = confirmed.outcome is Outcome.REGISTER
-        follower = await self.follower_refresh.look_up(confirmed.account or "", openid, ask=new)
+        follower = await self.follower_refresh.look_up(person.account, openid, ask=new)
         now = self.clock()
         redeemed = await self.decisions.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
         if redeemed is None:
@@ -83,26 +87,37 @@ class CodeExchange:
         if ending.outcome is Outcome.REGISTER and ending.code_used_at:
             keys = self.keyring.newest(client)
             registration = keys.registration(ending.ticket, openid, ending.code_used_at)
-        return Redeemed(ending, follower, binding, registration)
+        return Redeemed(ending, follower, appid, binding, registration)
 
-    async def _ending(self, client: str, token: str) -> tuple[Ending, OpenId]:
-        """Return the ending that *token* names and its openid. The caller must still verify the token."""
+    async def _ending(self, client: str, token: str) -> tuple[Ending, Identity]:
+        """Return the ending that *token* names and its person. The caller must still verify the token."""
         head = _head(token)
-        ending = await self.endings.of(head.ticket) if head else None
-        if ending is None or ending.client != client or ending.openid is None:
+        found = await self.endings.with_person(head.ticket) if head else None
+        if found is None or found.ending.client != client or found.person is None:
             raise InvalidCode
-        return ending, ending.openid
+        return found.ending, found.person
+
+    def _appid(self, client: str, person: Identity) -> str:
+        """Return the appid of the person's account. Raises AccountNotConfigured if it is not what it was."""
+        name = person.account
+        appid = self.appids.get(name) if name in self.clients[client].accounts else None
+        if appid is None:
+            raise AccountNotConfigured(f"the account {name} is not configured for this client any more")
+        if appid != person.appid:
+            raise AccountNotConfigured(f"the account {name} has another appid since the person scanned")
+        return appid
 
     async def register(self, client: str, user_id: UserId, registration: str) -> tuple[Binding, bool]:
         """Bind the WeChat of *registration* to *user_id*; return the binding and whether it is new.
 
         Raises:
             InvalidCode: the registration is unknown, expired or another client's, or was used for another user.
+            AccountNotConfigured: the client does not have its account any more; it can still be used.
             BindingConflict: another binding prevents it; the registration can still be used.
             StoreUnavailable: the database does not answer.
         """
-        ending, openid = await self._ending(client, registration)
-        ticket, used_at = ending.ticket, ending.code_used_at
+        ending, person = await self._ending(client, registration)
+        ticket, used_at, openid = ending.ticket, ending.code_used_at, person.openid
         if not used_at:
             raise InvalidCode
         if not self.keyring.made(registration, client, lambda keys: keys.registration(ticket, openid, used_at)):
@@ -110,6 +125,7 @@ class CodeExchange:
         now = self.clock()
         if now >= used_at + REGISTRATION_LIVES:
             raise InvalidCode
+        self._appid(client, person)
         site = self.clients[client]
         policy = Policy(rebind_replaces=site.rebind == "replace", consent=site.consent or None)
         match await self.decisions.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):

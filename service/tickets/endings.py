@@ -42,9 +42,13 @@ class Endings:
 
     async def of(self, ticket: TicketId) -> Ending | None:
         """Return how a ticket ended; None if it has not, or was purged."""
-        async with self.database.read() as connection:
-            found = await self.find(connection, ticket)
+        found = await self.with_person(ticket)
         return found.ending if found else None
+
+    async def with_person(self, ticket: TicketId) -> StoredEnding | None:
+        """Return how a ticket ended and who answered; None if it has not ended, or was purged."""
+        async with self.database.read() as connection:
+            return await self.find(connection, ticket)
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that are still readable (contract.md 4), ordered by ticket.

@@ -14,7 +14,7 @@ import defusedxml.ElementTree as SafeTree
 
 from models import strict_json
 from models.errors import Malformed
-from models.events import Event, OpenId, Other, Scan, Subscribed, TextMessage, Unsubscribed
+from models.events import Event, OpenId, Other, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 
 Fields = Mapping[str, str | int]
 """Top-level values of a push. Nested elements are left out: no event needs them."""
@@ -29,6 +29,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}")
 _BLANK: Final = " \t\r\n"  # not control characters: next to a scene they are part of it
 _SCENE_PREFIX: Final = "qrscene_"
+_CLOSED: Final = "user_authorization_cancellation"
 
 
 class Format(StrEnum):
@@ -142,6 +143,16 @@ def _unsubscribe(head: dict[str, Any], _fields: Fields) -> Event:
     return Unsubscribed(**head)
 
 
+def _revoked(head: dict[str, Any], fields: Fields) -> Event:
+    # FromUserName may be another person, and several revocations may share all that `key` is made of.
+    openid, appid = _word(fields, "OpenID"), _word(fields, "AppID")
+    named = bool(_ID.fullmatch(openid))
+    whose = {"openid": OpenId(openid)} if named else {}
+    key = _digest(head["key"], openid, appid)
+    closed = _word(fields, "Event").lower() == _CLOSED
+    return Revoked(**(head | whose | {"key": key}), appid=appid, closed=closed, named=named)
+
+
 def _message(head: dict[str, Any], fields: Fields) -> Event:
     return TextMessage(**head, text=str(fields.get("Content", "")))
 
@@ -154,6 +165,8 @@ _READERS: Final[Mapping[tuple[str, str], Callable[[dict[str, Any], Fields], Even
     ("event", "scan"): _scan,
     ("event", "subscribe"): _subscribe,
     ("event", "unsubscribe"): _unsubscribe,
+    ("event", "user_authorization_revoke"): _revoked,
+    ("event", _CLOSED): _revoked,
     ("text", ""): _message,
 }
 

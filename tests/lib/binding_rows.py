@@ -41,7 +41,7 @@ async def changes(bindings: Bindings, user: str) -> list[tuple[Change, ChangeSou
 
 async def known_follower(followers: Followers, account: str, openid: str, unionid: str) -> None:
     await followers.seen(account, OpenId(openid), at=NOW)
-    await followers.learned(account, OpenId(openid), subscribed=True, unionid=unionid, lang=None, now=NOW)
+    await followers.learned(account, OpenId(openid), unionid=unionid, lang=None, asked_at=NOW)
 
 
 Resolve = Callable[[str, str], Awaitable[Binding | None]]

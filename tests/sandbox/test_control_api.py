@@ -56,10 +56,23 @@ async def test_a_whole_visit_over_http(client: TestClient, service: Any, show: C
     assert (await post(client, "view", user=user, url="https://x.example"))["event"] == "VIEW"
     assert (await post(client, "noise", user=user, kind="image"))["event"] == "image"
     service.says("success")
+    revoked = await post(client, "revoke", user=user, event="user_authorization_revoke")
+    assert (revoked["event"], "<OpenID>" in revoked["sent"]) == ("user_authorization_revoke", True)
+    await post(client, "revoke", user=user, event="subscribe", status=409)
     assert (await post(client, "unfollow", user=user))["state"] == "answered"
 
     events = [delivery["event"] for delivery in (await get(client, "deliveries", user=user))["deliveries"]]
-    assert events == ["unsubscribe", "image", "VIEW", "CLICK", "text", "text", "SCAN", "subscribe"]
+    assert events == [
+        "unsubscribe",
+        "user_authorization_revoke",
+        "image",
+        "VIEW",
+        "CLICK",
+        "text",
+        "text",
+        "SCAN",
+        "subscribe",
+    ]
     assert (await get(client, "users"))["users"][0]["nickname"] == "Anna"
 
 

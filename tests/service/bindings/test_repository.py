@@ -211,7 +211,8 @@ async def test_a_binding_tells_what_is_known_of_the_follower(
 ) -> None:
     await binding("42", "oA")
     await followers.seen("main", OpenId("oA"), at=NOW)
-    await followers.learned("main", OpenId("oA"), subscribed=False, unionid="uA", lang=None, now=NOW)
+    await followers.learned("main", OpenId("oA"), unionid="uA", lang=None, asked_at=NOW)
+    await followers.gone("main", OpenId("oA"), since=NOW)
     expected = bound("42", "oA", unionid="uA", subscribed=False)
     assert await bindings.of_user("shop", UserId("42")) == [expected]
     assert await binding("42", "oA") == AlreadyBound(expected)

@@ -169,9 +169,9 @@ async def test_what_was_agreed_to_in_one_account_goes_along_to_another(
 ) -> None:
     """Red when `resolve` binds with a policy of its own."""
     await binding("42", "oA", Policy(consent="2026-01"))
-    await followers.learned("main", OpenId("oA"), subscribed=True, unionid="uA", lang=None, now=NOW)
+    await followers.learned("main", OpenId("oA"), unionid="uA", lang=None, asked_at=NOW)
     await followers.seen("second", OpenId("oB"), at=NOW)
-    await followers.learned("second", OpenId("oB"), subscribed=True, unionid="uA", lang=None, now=NOW)
+    await followers.learned("second", OpenId("oB"), unionid="uA", lang=None, asked_at=NOW)
     async with database.write() as connection:
         person = await identities.find(connection, "second", OpenId("oB"))
         assert person is not None

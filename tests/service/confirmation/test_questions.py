@@ -180,6 +180,6 @@ async def test_an_answer_counts_though_wechat_reports_the_person_unsubscribed(ma
     openid, now = OpenId(person.openid(world.sandbox.accounts[0].appid)), world.clock()
     async with connect("embedded", data_dir=world.settings.data_dir) as database:
         followers = Followers(database, Identities(FieldCipher.of([])))
-        await followers.learned("main", openid, subscribed=False, unionid=None, lang=None, now=now)
+        await followers.gone("main", openid, since=now)
     await world.say(person, state["match"])
     assert (await page.poll())["status"] == "confirmed"

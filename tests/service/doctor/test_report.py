@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
 from models.events import OpenId
+from models.tables.bindings import bindings
 from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
+from service.bindings.former_appids import REMEDY
 from service.config.settings import Settings, validate
 from service.crypto.field_encryption import FieldCipher
 from service.doctor import report
@@ -138,6 +141,30 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
     assert about(await examine(with_keys(new)), "encryption.keys") == []
     [missing] = wrong(about(await examine(with_keys(old)), "database"))
     assert "encrypted with a key that is not listed" in missing.message
+
+
+async def test_bindings_of_a_former_appid_or_a_lost_account_are_counted(
+    tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
+    config = settings(tmp_path, official, wechat)
+    async with database.connect("embedded", data_dir=config.data_dir) as sql:
+        people = Identities(FieldCipher.of([]), {"main": "wxFormer"})
+        for account, openid in (("main", "oAnna"), ("main", "oBen"), ("lost", "oCarl")):
+            await Followers(sql, people).seen(account, OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
+            async with sql.write() as connection:
+                person = await people.find(connection, account, OpenId(openid))
+                assert person is not None
+                row = {"client": "shop", "account": account, "user_id": openid, "follower_id": person.id}
+                row |= {"bound_at": datetime(2026, 3, 1, tzinfo=UTC)}
+                await connection.execute(sa.insert(bindings).values(row))
+    found = await examine(config)
+    [changed] = about(found, "accounts.main.appid")
+    assert (changed.ok, changed.remedy) == (None, REMEDY)
+    for part in (official.appid, "wxFormer", "wxFormer: 2."):
+        assert part in changed.message
+    [lost] = about(found, "accounts.lost")
+    assert lost.ok is None
+    assert "belong to it: 1." in lost.message
 
 
 async def test_a_redis_that_may_lose_tickets_is_warned_of(

@@ -1,7 +1,11 @@
-"""Followers' data is fetched from WeChat in the background, at most once a day, and for at most two seconds."""
+"""Followers' data is fetched from WeChat in the background, at most once a day, and for at most two seconds.
+
+Red when `_ask` believes a `subscribe: 0` that contradicts a signed push of a moment ago, or does not ask again.
+"""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -44,6 +48,7 @@ class Rows:
 
     known: Follower | None = None
     learned_: list[dict[str, Any]] = field(default_factory=list)
+    gone_: list[datetime] = field(default_factory=list)
     failure: Exception | None = None
     stored: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -60,9 +65,13 @@ class Rows:
         self.learned_.append(values)
         self.stored.set()
 
+    async def gone(self, account: str, openid: OpenId, *, since: datetime) -> None:
+        self.gone_.append(since)
+        self.stored.set()
 
-def refreshing(api: Api, rows: Rows) -> FollowerRefresh:
-    return FollowerRefresh(apis=cast("Any", {"main": api}), followers=cast("Any", rows), clock=lambda: NOW)
+
+def refreshing(api: Api, rows: Rows, clock: Callable[[], datetime] = lambda: NOW) -> FollowerRefresh:
+    return FollowerRefresh(apis=cast("Any", {"main": api}), followers=cast("Any", rows), clock=clock)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +81,7 @@ async def test_an_unknown_follower_is_fetched_and_stored(language: str | None, l
     rows = Rows()
     got = await refreshing(Api(UserInfo(True, "u-1", language)), rows).known(NEW)
     assert got == replace(NEW, unionid="u-1", lang=lang, asked_at=NOW)
-    assert rows.learned_ == [{"subscribed": True, "unionid": "u-1", "lang": lang, "now": NOW}]
+    assert rows.learned_ == [{"unionid": "u-1", "lang": lang, "asked_at": NOW}]
 
 
 async def test_a_known_follower_is_not_fetched_again() -> None:
@@ -134,3 +143,61 @@ async def test_the_workers_go_on_after_a_failure(failure: Exception) -> None:
         await rows.stored.wait()
     running.cancel()
     assert len(rows.learned_) == 1
+
+
+LAGGING = UserInfo(False, None, None)
+"""What `user/info` returns of a person whose `subscribe` it has not heard of yet."""
+
+
+async def test_one_who_just_did_something_in_the_chat_follows_though_user_info_does_not_know_it() -> None:
+    rows = Rows()
+    refresh = refreshing(Api(LAGGING), rows)
+    assert await refresh.known(NEW) == NEW
+    assert rows.learned_ == [{"unionid": None, "lang": None, "asked_at": None}]
+    assert rows.gone_ == []
+    assert refresh._later.qsize() == 1
+
+
+async def test_user_info_is_asked_again_until_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_refresh, "_AGAIN", 0.001)
+    api, rows = Api(LAGGING), Rows()
+    refresh = refreshing(api, rows)
+    refresh.refresh(NEW)
+    running = asyncio.create_task(refresh.run())
+    async with asyncio.timeout(10):
+        while len(api.asked) < 3:
+            await asyncio.sleep(0)
+        api.answer = UserInfo(True, "u-1", "zh_CN")
+        while rows.learned_[-1]["asked_at"] is None:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert rows.learned_[-1] == {"unionid": "u-1", "lang": Lang.ZH, "asked_at": NOW}
+    assert rows.gone_ == []
+    assert refresh._later.empty()
+
+
+async def test_after_a_minute_user_info_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_refresh, "_AGAIN", 0.001)
+    moments = iter([NOW + timedelta(seconds=20 * step) for step in range(100)])
+    api, rows = Api(LAGGING), Rows()
+    refresh = refreshing(api, rows, lambda: next(moments))
+    refresh.refresh(NEW)
+    running = asyncio.create_task(refresh.run())
+    async with asyncio.timeout(10):
+        while not rows.gone_:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert len(api.asked) == 3
+    assert rows.gone_ == [NOW]
+    assert refresh._later.empty()
+
+
+async def test_those_to_be_asked_about_again_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    refresh = refreshing(Api(LAGGING), Rows())
+    refresh._later = asyncio.Queue(1)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            await refresh.known(NEW)
+    assert refresh._later.qsize() == 1
+    assert len(caplog.messages) == 1
+    assert ANNA not in caplog.text

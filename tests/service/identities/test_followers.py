@@ -84,14 +84,35 @@ async def test_what_wechat_tells_is_kept_and_what_it_does_not_tell_takes_nothing
     followers: Followers,
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
-    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
+    await followers.learned("main", ANNA, unionid="uAnna", lang=Lang.EN, asked_at=NOW)
     assert await followers.get("main", ANNA) == Follower(
         "main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, asked_at=NOW
     )
-    await followers.learned("main", ANNA, subscribed=False, unionid=None, lang=None, now=LATER)
+    await followers.learned("main", ANNA, unionid=None, lang=None, asked_at=LATER)
     assert await followers.get("main", ANNA) == Follower(
-        "main", ANNA, subscribed=False, unionid="uAnna", lang=Lang.EN, asked_at=LATER
+        "main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, asked_at=LATER
     )
+
+
+async def test_user_info_never_makes_a_follower_of_one_who_unsubscribed(
+    followers: Followers, erasure: FollowerErasure
+) -> None:
+    """Red when `learned` stores a subscription."""
+    await followers.seen("main", ANNA, at=NOW)
+    await erasure.unfollowed("main", ANNA, at=LATER, erase=False, now=LATER)
+    await followers.learned("main", ANNA, unionid="uAnna", lang=None, asked_at=LATER)
+    assert await followers.get("main", ANNA) == Follower(
+        "main", ANNA, subscribed=False, unionid="uAnna", asked_at=LATER
+    )
+
+
+async def test_a_missed_unsubscribe_is_older_than_a_later_subscribe(followers: Followers) -> None:
+    """Red when `gone` does not compare `followed_at`."""
+    await followers.seen("main", ANNA, at=LATER, followed=True)
+    await followers.gone("main", ANNA, since=NOW)
+    assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
+    await followers.gone("main", ANNA, since=LATER)
+    assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=False)
 
 
 async def test_a_late_answer_of_wechat_restores_no_erased_follower(
@@ -99,7 +120,7 @@ async def test_a_late_answer_of_wechat_restores_no_erased_follower(
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
-    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.ZH, now=LATER)
+    await followers.learned("main", ANNA, unionid="uAnna", lang=Lang.ZH, asked_at=LATER)
     assert await followers.get("main", ANNA) is None
 
 
@@ -107,7 +128,7 @@ async def test_who_left_and_is_kept_is_asked_about_again_when_they_return(
     followers: Followers, erasure: FollowerErasure
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
-    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=None, now=NOW)
+    await followers.learned("main", ANNA, unionid="uAnna", lang=None, asked_at=NOW)
     await erasure.unfollowed("main", ANNA, at=NOW, erase=False, now=NOW)
     left = await followers.get("main", ANNA)
     assert left == Follower("main", ANNA, subscribed=False, unionid="uAnna", asked_at=NOW)
@@ -134,7 +155,7 @@ async def test_an_erased_person_is_nowhere(  # noqa: PLR0917 - each is a store o
     erasure: FollowerErasure,
 ) -> None:
     await followers.seen("main", ANNA, at=NOW)
-    await followers.learned("main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, now=NOW)
+    await followers.learned("main", ANNA, unionid="uAnna", lang=Lang.EN, asked_at=NOW)
     await binding("shop", "main", "42", ANNA)
     await binding("forum", "main", "7", ANNA)
     await decisions.close(_ending("t1", "main", ANNA))

@@ -59,7 +59,7 @@ class Process:
         return await self.decisions.confirm(claim, openid, policy=Policy(), state=None, now=NOW)
 
     async def learned(self, openid: OpenId, unionid: str, *, account: str = "main") -> None:
-        await self.followers.learned(account, openid, subscribed=True, unionid=unionid, lang=None, now=NOW)
+        await self.followers.learned(account, openid, unionid=unionid, lang=None, asked_at=NOW)
 
     async def leave(self, openid: OpenId) -> None:
         await self.erasure.unfollowed("main", openid, at=NOW, erase=True, now=NOW)

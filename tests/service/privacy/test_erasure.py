@@ -68,7 +68,7 @@ async def settled(
     """Anna is the user; Ben is another user; everything there is about both is in the tables."""
     for openid, user in ((ANNA, USER), (BEN, OTHER)):
         await followers.seen("main", openid, at=NOW)
-        await followers.learned("main", openid, subscribed=True, unionid=f"u{openid}", lang=None, now=NOW)
+        await followers.learned("main", openid, unionid=f"u{openid}", lang=None, asked_at=NOW)
         await bound(database, identities, openid, user)
         await decisions.close(ending(f"t-{user}", openid, user))
         await requests.save(request(f"r-{user}", user))

@@ -61,7 +61,10 @@ async def test_migrating_says_where_it_got_and_may_be_repeated(url: str, tmp_pat
 
 @pytest.mark.usefixtures("database")
 async def test_two_may_migrate_at_once(url: str, tmp_path: Path) -> None:
-    async with connect(url, data_dir=tmp_path) as one, connect(url, data_dir=tmp_path) as other:
+    async with (
+        connect(url, data_dir=tmp_path, patient=True) as one,  # as `migrate` does: it may take long
+        connect(url, data_dir=tmp_path, patient=True) as other,
+    ):
         await _empty(one)
         await asyncio.gather(one.upgrade(), other.upgrade())
         await other.check_schema()

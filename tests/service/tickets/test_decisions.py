@@ -115,7 +115,7 @@ async def test_a_login_through_another_account_finds_the_same_person(
     await bound(confirm)
     for account, openid in (("main", ANNA), ("second", BEN)):
         await followers.seen(account, openid, at=NOW)
-        await followers.learned(account, openid, subscribed=True, unionid="uAnna", lang=None, now=NOW)
+        await followers.learned(account, openid, unionid="uAnna", lang=None, asked_at=NOW)
     ending = await confirm(claim(account="second"), BEN)
     assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, "42")
     assert [it.account for it in await bindings.of_user("shop", USER)] == ["main", "second"]
