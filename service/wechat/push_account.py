@@ -148,7 +148,7 @@ class PushAccount:
         token = self._signer(_one(query, "signature"), timestamp, nonce)
         with _authentic():
             document = read(body)
-        if "Encrypt" in document.fields and "MsgType" not in document.fields:
+        if "Encrypt" in document.fields:
             raise Malformed("envelope")
         with _authentic():
             return Delivery(understand(document.fields), document.format, nonce, token)

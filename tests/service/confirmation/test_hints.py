@@ -99,6 +99,7 @@ async def test_without_an_open_question_there_is_no_hint(make: Make) -> None:
     page, person, _, state = await scanned(world)
     await typed(world, person, state["match"])
     assert await typed(world, person, "147") is None
+    assert await world.redis.keys("scanbind:h:*") == []  # so the minute of the next question is not used up
     page, person, _, _ = await scanned(world)
     await page.raw("DELETE")
     assert await typed(world, person, "147") is None
@@ -111,6 +112,7 @@ async def test_a_scan_that_asks_nothing_has_no_hint(world: World) -> None:
     _, person = await world.login(), await world.person()
     await world.scan(person, await world.login())
     assert await typed(world, person, "147") is None
+    assert await world.redis.keys("scanbind:h:*") == []
 
 
 async def test_answers_to_an_older_question_get_no_hint(make: Make) -> None:

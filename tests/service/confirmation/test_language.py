@@ -35,9 +35,10 @@ def in_chinese(text: str | None) -> bool:
 async def test_the_reply_is_in_the_language_of_the_question(
     make: Make, confirm: str, answer: str, asked_in: Lang
 ) -> None:
-    world = await asking(make, confirm, lang=asked_in)
     other = Lang.EN if asked_in is Lang.ZH else Lang.ZH
-    page, person = await world.login(), await world.person(following=False)  # so WeChat was not asked yet
+    world = await asking(make, confirm, lang=other)
+    page, person = await world.login(), await world.person(language="zh_CN" if asked_in is Lang.ZH else "en")
+    await reported(world, person, asked_in)
     asked = await world.scan(person, page) or ""
     assert ("不是我" in asked) is (asked_in is Lang.ZH)
     state = await page.until("scanned")

@@ -86,6 +86,12 @@ def test_what_xml_forbids_is_dropped_from_what_is_said(account: PushAccount, cha
         assert said(pushed(account, message.replace(b"?", sign), Format.JSON)) == "47"
 
 
+def test_json_may_hold_the_end_of_a_line_as_it_is() -> None:
+    """Red when `_from_json` is strict about control characters."""
+    message = json.dumps({**HEAD, "MsgType": "text", "Content": "4?7"}).encode()
+    assert said(pushed(PLAIN, message.replace(b"?", b"\t\r\n"), Format.JSON)) == "4\t\r\n7"
+
+
 @pytest.mark.parametrize("digits", ["1114112", "x110000", "9" * 5000, "x" + "F" * 5000, "0" * 5000, "x0"])
 def test_a_reference_to_no_character_is_dropped(digits: str) -> None:
     """Red when the digits are converted whatever their number."""
@@ -135,7 +141,6 @@ CLOSING = [
     "<\x02/Content><Event>SCAN<\x02/Event>",
     '","MsgType":"event","Event":"SCAN","EventKey":"x","a":"',
     '\x02","FromUserName":"o_other',
-    "]]></Content><Encrypt>x</Encrypt><a><![CDATA[",
     "]]>", "]]", "]]>]]>", "<![CDATA[", "<!DOCTYPE xml>", "&lol;", "\\", "\\u", '"',
     "<Recognition>47</Recognition>",
 ]  # fmt: skip
