@@ -46,11 +46,13 @@ class AnswerHandler:
             return None
         older = [one for other in others if (one := await self._context(account, message, other))]
         numbers = frozenset[str]().union(*[one.numbers for one in older])
-        doubtful = message.created < newest.created and any(one.open_at(message.created) for one in older)
+        early, number = message.created < newest.created, two_digits(message.text)
+        # an early number is always in doubt: Redis may have lost the older question, and a wrong number is final
+        doubtful = early and (number is not None or any(one.open_at(message.created) for one in older))
         answer = read_answer(message.text, context.question, older=numbers, doubtful=doubtful)
         if answer:
             return await self._apply(answer, context, newest, message)
-        meant = nearly_answers(message.text) and two_digits(message.text) not in numbers
+        meant = nearly_answers(message.text) and number not in numbers and not (early and number)
         return await self.hints.hint(account, message) if meant else None
 
     async def _context(self, account: str, message: TextMessage, asked: OpenQuestion) -> ScanContext | None:

@@ -164,7 +164,8 @@ class Model:
         there = (
             there and bool(asked) and created >= asked[0].created - EARLY
         )  # else it was said before it was asked
-        unsure = there and created < asked[0].created and self._older_open(asked, created, heard)
+        number = re.fullmatch("[0-9]{2}", text) is not None
+        unsure = there and created < asked[0].created and (number or self._older_open(asked, created, heard))
         answer = self._understood(asked, text, heard, unsure=unsure) if there else None
         if ticket is None or answer is None or ticket.owner not in (None, openid):
             open_ = there and ticket and ticket.confirm != NONE and not ticket.final and not asked[0].answered
