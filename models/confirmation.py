@@ -4,14 +4,17 @@ An openid has one open question, its newest. An answer to an older one has no ef
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from models.ticket import Confirm
+from models.typed_text import two_digits, words
 
+EARLY: Final = 5
+"""Seconds by which the CreateTime of an answer may be before that of its scan: WeChat's front ends may differ."""
 _FIRST, _COUNT = 10, 90
-_TWO_DIGITS: Final = re.compile(r"[0-9]{2}")
 _MARK_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without look-alikes: 0 O, 1 I L
 
 
@@ -57,6 +60,27 @@ class Answer(Enum):
 # The words before the mark in the text that a tap sends; they may also be typed. Both languages always count.
 YES_WORDS: Final = {"zh": "确认", "en": "Yes"}
 NOT_ME_WORDS: Final = {"zh": "不是我", "en": "Not me"}
+# What the chat shows. A phone that shows no links shows these alone, so they are answers without a mark.
+YES_LABELS: Final = {"zh": "是我，继续", "en": "Yes, that is me"}
+NOT_ME_LABELS: Final = NOT_ME_WORDS
+
+_SHORT: Final = 16
+"""The longest near-answer in characters: longer texts are meant for the account's other chat."""
+
+
+def _typed(labels: Mapping[str, str]) -> frozenset[str]:
+    """Return *labels* as `words` returns them, with and without their inner spaces and commas."""
+    shown = {words(label) for label in labels.values()}
+    return frozenset(shown | {label.replace(" ", "") for label in shown})
+
+
+_YES: Final = _typed(YES_LABELS)
+_NOT_ME: Final = _typed(NOT_ME_LABELS)
+_MARKED: Final = re.compile(
+    f"(?:{'|'.join(words(word) for word in (*YES_WORDS.values(), *NOT_ME_WORDS.values()))})"
+    f" [{_MARK_ALPHABET.casefold()}]{{4}}"
+)
+_NEARLY: Final = re.compile(r"\d|确认|是我|(?<![a-z])(?:yes|not me)(?![a-z])")
 
 
 def yes_text(lang: str, question: Question) -> str:
@@ -69,27 +93,44 @@ def not_me_text(lang: str, question: Question) -> str:
 
 def could_answer(text: str) -> bool:
     """Return whether *text* has the form of any answer, to pass over ordinary messages cheaply."""
-    reply = " ".join(text.split())
-    words = (*YES_WORDS.values(), *NOT_ME_WORDS.values())
-    return bool(_TWO_DIGITS.fullmatch(reply)) or reply.startswith(words)
+    said = words(text)
+    return two_digits(text) is not None or said in _YES | _NOT_ME or bool(_MARKED.fullmatch(said))
 
 
-def read_answer(text: str, question: Question, *, older: frozenset[str] = frozenset()) -> Answer | None:
+def nearly_answers(text: str) -> bool:
+    """Return whether *text* is short and holds a digit or one of the words, but names no ticket by its mark."""
+    said = words(text)
+    return len(said) <= _SHORT and bool(_NEARLY.search(said)) and not _MARKED.fullmatch(said)
+
+
+def read_answer(
+    text: str, question: Question, *, older: frozenset[str] = frozenset(), doubtful: bool = False
+) -> Answer | None:
     """Read *text* as an answer to the open question; None if it is not one.
 
     *older* are the numbers of earlier questions to the same person. They are ignored, unless the open question
-    offers them too.
+    offers them too. *doubtful*: the text may have been written to one of those questions. Then only what names the
+    open question alone is an answer: its mark, or a number of its own.
     """
     if question.confirm is Confirm.NONE:
         return None
-    reply = " ".join(text.split())
-    if reply in {not_me_text(lang, question) for lang in NOT_ME_WORDS}:
+    said = words(text)
+    if said in _marked(NOT_ME_WORDS, question) or (said in _NOT_ME and not doubtful):
         return Answer.NOT_ME
     if question.confirm is Confirm.TAP:
-        return Answer.YES if reply in {yes_text(lang, question) for lang in YES_WORDS} else None
-    if not _TWO_DIGITS.fullmatch(reply):
+        yes = said in _marked(YES_WORDS, question) or (said in _YES and not doubtful)
+        return Answer.YES if yes else None
+    number = two_digits(text)
+    return _read_number(number, question, older, doubtful=doubtful) if number else None
+
+
+def _marked(labels: Mapping[str, str], question: Question) -> set[str]:
+    return {words(f"{label} {question.mark}") for label in labels.values()}
+
+
+def _read_number(number: str, question: Question, older: frozenset[str], *, doubtful: bool) -> Answer | None:
+    offered = question.numbers.offered if question.confirm is Confirm.CHOOSE else (question.numbers.match,)
+    own = number in offered and not (doubtful and number in older)
+    if not own and (doubtful or number in older):
         return None
-    if reply == question.numbers.match:
-        return Answer.YES
-    offered = question.confirm is Confirm.CHOOSE and reply in question.numbers.offered
-    return None if reply in older and not offered else Answer.WRONG_NUMBER
+    return Answer.YES if number == question.numbers.match else Answer.WRONG_NUMBER

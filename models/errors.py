@@ -26,6 +26,13 @@ class Malformed(InvalidRequest):
         self.fault = fault
 
 
+class UnreadablePush(Malformed):
+    """A push that is WeChat's own, but no message that can be read. It is acknowledged.
+
+    Refused, WeChat would show the person its error text, for what they wrote.
+    """
+
+
 class InvalidCode(ServiceError):
     """A login code or registration that is unknown, used, expired, or issued to another client."""
 

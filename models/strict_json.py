@@ -8,15 +8,15 @@ class RepeatedKeyError(ValueError):
     """An object has a duplicate key; parsers differ in which of the two values they use."""
 
 
-def loads(text: str) -> Any:
-    """Parse *text*.
+def loads(text: str, *, controls: bool = False) -> Any:
+    """Parse *text*; with *controls*, strings may hold control characters as they are.
 
     Raises:
         RepeatedKeyError: an object has a duplicate key.
         ValueError: *text* is not JSON.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, strict=not controls)
 
 
 def check_text(value: Any) -> None:

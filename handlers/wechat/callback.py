@@ -4,16 +4,18 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from logging import INFO, WARNING
 from typing import Final
 
 from aiohttp import web
 
 from handlers.http import authentication
 from handlers.http.request_body import refuse_compressed
-from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable
+from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable, UnreadablePush
 from models.events import Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from service.app_keys import ACCOUNTS, CLOCK, METRICS, PUSH_DISPATCHER, RATE_LIMITS
-from service.wechat.push_account import PushAccount
+from service.wechat.push_account import Delivery, PushAccount
+from service.wechat.replies import SUCCESS, Answer
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ _KINDS: Final[Mapping[type[Push], str]] = {
     Other: "other",
 }
 """The label `event` of the metric `scanbind_pushes_total`."""
+_UNREADABLE: Final = "unreadable"
 _FAULTS: Final[Mapping[str, str]] = {
     "signature": "no configured token signed it; compare accounts.NAME.token with WeChat's console",
     "clock": "its timestamp differs from this machine's clock by more than accounts.NAME.max_skew",
@@ -54,13 +57,27 @@ async def receive(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             body = await request.read()
-            with _refusals_logged(account):
-                delivery = account.open(request.query, body, now=request.app[CLOCK]())
-            request.app[METRICS].pushes.labels(account.name, _KINDS[type(delivery.event)]).inc()
+            delivery = _opened(request, account, body)
+            kind = _KINDS[type(delivery.event)] if delivery else _UNREADABLE
+            request.app[METRICS].pushes.labels(account.name, kind).inc()
+            if delivery is None:
+                return _response(SUCCESS)
             text = await request.app[PUSH_DISPATCHER].handle(account.name, delivery.event)
     except TimeoutError as e:
         raise StoreUnavailable("the push was not processed in time") from e
-    answer = account.reply(delivery, text, now=request.app[CLOCK]())
+    return _response(account.reply(delivery, text, now=request.app[CLOCK]()))
+
+
+def _opened(request: web.Request, account: PushAccount, body: bytes) -> Delivery | None:
+    """Return the verified push; None if it is WeChat's own, but cannot be read."""
+    try:
+        with _refusals_logged(account):
+            return account.open(request.query, body, now=request.app[CLOCK]())
+    except UnreadablePush:
+        return None
+
+
+def _response(answer: Answer) -> web.Response:
     return web.Response(body=answer.body, content_type=answer.content_type, charset="utf-8")
 
 
@@ -78,13 +95,16 @@ def _refuse_forgers(request: web.Request, account: PushAccount) -> None:
 
 @contextmanager
 def _refusals_logged(account: PushAccount) -> Iterator[None]:
-    """Log why a request is refused; its sender does not get the reason."""
+    """Log why a request is refused, or acknowledged unread; its sender does not get the reason."""
     try:
         yield
     except (BadSignature, Malformed) as e:
+        level, done = (WARNING, "acknowledged") if isinstance(e, UnreadablePush) else (INFO, "refused")
         why = _FAULTS.get(e.fault, "this part of it cannot be read").replace("NAME", account.name)
-        log.info(
-            "callback: refused a request for account %s: %s: %s",
+        log.log(
+            level,
+            "callback: %s a request for account %s: %s: %s",
+            done,
             account.name,
             e.fault,
             why,

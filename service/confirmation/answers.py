@@ -1,17 +1,17 @@
-"""Use case: handle a chat message. A message that answers no open question is ignored."""
+"""Use case: handle a chat message. A message that answers no open question, nor nearly does, is ignored."""
 
 from dataclasses import dataclass
 
-from models.confirmation import Answer, could_answer, read_answer
+from models.confirmation import EARLY, Answer, could_answer, nearly_answers, read_answer
 from models.events import TextMessage
-from models.language import Lang
 from models.scene import read
 from models.ticket import READABLE_AFTER, Ending, Reason, Ticket
+from models.typed_text import two_digits
 from service.confirmation.completion import TicketCompletion
+from service.confirmation.hints import AnswerHints
 from service.confirmation.messages import Notice
 from service.confirmation.open_questions import OpenQuestion, OpenQuestions
 from service.confirmation.scan_context import ScanContext, SceneVerifier
-from service.identities.followers import Followers
 from service.tickets.status import TicketStatus
 
 
@@ -22,45 +22,47 @@ class AnswerHandler:
     verifier: SceneVerifier
     questions: OpenQuestions
     ticket_status: TicketStatus
-    followers: Followers
     completion: TicketCompletion
+    hints: AnswerHints
 
     async def answered(self, account: str, message: TextMessage) -> str | None:
-        """Apply an answer and return the reply; None if *message* answers no open question.
+        """Apply an answer and return the reply, or a hint for a near-answer; None for any other *message*.
 
         Raises:
             StoreUnavailable: the answer could not be committed.
         """
-        if not could_answer(message.text):
-            return None
+        if could_answer(message.text):
+            return await self._answered(account, message)
+        return await self.hints.hint(account, message) if nearly_answers(message.text) else None
+
+    async def _answered(self, account: str, message: TextMessage) -> str | None:
         questions = await self.questions.of(account, message.openid)
         if not questions:
             return None
         newest, *others = questions
-        if message.created < newest.created:
-            return None  # sent before the scan: delayed, or replayed
-        follower = await self.followers.get(account, message.openid)
-        context = await self._context(account, message, newest, follower.lang if follower else None)
+        if message.created < newest.created - EARLY or message.key in {one.answered_by for one in others}:
+            return None  # sent before the scan, or the answer to an older question: delayed, or replayed
+        context = await self._context(account, message, newest)
         if context is None:
             return None
-        older = frozenset[str]().union(*[await self._numbers(account, message, one) for one in others])
-        answer = read_answer(message.text, context.question, older=older)
+        older = [one for other in others if (one := await self._context(account, message, other))]
+        numbers = frozenset[str]().union(*[one.numbers for one in older])
+        early, number = message.created < newest.created, two_digits(message.text)
+        # an early number is always in doubt: Redis may have lost the older question, and a wrong number is final
+        doubtful = early and (number is not None or any(one.open_at(message.created) for one in older))
+        answer = read_answer(message.text, context.question, older=numbers, doubtful=doubtful)
         if answer and not context.usable:
             return context.notice_text(Notice.OUT_OF_DATE)
-        return await self._apply(answer, context, newest, message) if answer else None
+        if answer:
+            return await self._apply(answer, context, newest, message)
+        meant = nearly_answers(message.text) and number not in numbers and not (early and number)
+        return await self.hints.hint(account, message) if meant else None
 
-    async def _numbers(self, account: str, message: TextMessage, older: OpenQuestion) -> frozenset[str]:
-        """Return the numbers of an older question; empty if its scene does not verify any more."""
-        context = await self._context(account, message, older, None)
-        return context.numbers if context else frozenset()
-
-    async def _context(
-        self, account: str, message: TextMessage, asked: OpenQuestion, lang: Lang | None
-    ) -> ScanContext | None:
+    async def _context(self, account: str, message: TextMessage, asked: OpenQuestion) -> ScanContext | None:
         scene = read(asked.scene)
         if scene is None:
             return None
-        return await self.verifier.verify(scene, account=account, openid=message.openid, lang=lang)
+        return await self.verifier.verify(scene, account=account, openid=message.openid, lang=asked.lang)
 
     async def _apply(
         self, answer: Answer, context: ScanContext, asked: OpenQuestion, message: TextMessage

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.confirmation.answers import AnswerHandler
 from service.confirmation.completion import TicketCompletion
+from service.confirmation.hints import AnswerHints
 from service.confirmation.open_questions import OpenQuestions
 from service.confirmation.scan import ScanHandler
 from service.confirmation.scan_context import SceneVerifier
@@ -43,11 +44,14 @@ def build_confirmation(
         follower_refresh=people.follower_refresh,
         audit=base.audit,
     )
+    hints = AnswerHints(
+        redis=base.stores.redis, verifier=verifier, questions=questions, ticket_status=records.status
+    )
     answers = AnswerHandler(
         verifier=verifier,
         questions=questions,
         ticket_status=records.status,
-        followers=people.followers,
         completion=completion,
+        hints=hints,
     )
     return ConfirmationServices(questions=questions, scans=scans, answers=answers)

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
-from models.confirmation import Question, not_me_text, yes_text
+from models.confirmation import NOT_ME_LABELS, YES_LABELS, Question, not_me_text, yes_text
 from models.language import Lang
 from models.requester import Requester
 from models.ticket import Confirm, Outcome, Purpose, Reason
@@ -96,8 +96,8 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
         "tap": "是你本人在操作吗？",
         "choose": "请点选网页上显示的数字：",
         "match": "请回复网页上显示的两位数字。",
-        "yes": "是我，继续",
-        "not_me": "不是我",
+        "hint_number": "请只回复网页上显示的两位数字。如果不是你本人在操作，请回复“{not_me}”。",
+        "hint_tap": "请回复“{yes}”或“{not_me}”。",
     },
     Lang.EN: {
         "login": "{site} asks to log you in with your WeChat.",
@@ -108,8 +108,8 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
         "tap": "Is that you?",
         "choose": "Tap the number shown on the page:",
         "match": "Type the two digits shown on the page.",
-        "yes": "Yes, that is me",
-        "not_me": "Not me",
+        "hint_number": "Reply with only the two digits shown on the page. If it is not you, reply “{not_me}”.",
+        "hint_tap": "Reply “{yes}” or “{not_me}”.",
     },
 }
 
@@ -145,13 +145,19 @@ def question(asked: Question, *, purpose: Purpose, requester: Requester, lang: L
             lines.append(words[label].format(value=value))
     lines += ["", words[asked.confirm.value]]
     lines += _answers(asked, lang)
-    lines += ["", _link(words["not_me"], not_me_text(lang, asked))]
+    lines += ["", _link(NOT_ME_LABELS[lang], not_me_text(lang, asked))]
     return "\n".join(lines)
+
+
+def hint(confirm: Confirm, *, lang: Lang) -> str:
+    """Return what to reply to a question, for a person who wrote nearly that."""
+    words = _WORDS[lang]["hint_tap" if confirm is Confirm.TAP else "hint_number"]
+    return words.format(yes=YES_LABELS[lang], not_me=NOT_ME_LABELS[lang])
 
 
 def _answers(asked: Question, lang: Lang) -> list[str]:
     if asked.confirm is Confirm.TAP:
-        return [_link(_WORDS[lang]["yes"], yes_text(lang, asked))]
+        return [_link(YES_LABELS[lang], yes_text(lang, asked))]
     if asked.confirm is Confirm.CHOOSE:
         return ["    ".join(_link(number, number) for number in asked.numbers.offered)]
     return []

@@ -3,11 +3,12 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
 
 from models.events import OpenId, pseudonym
+from models.language import Lang
 from service.storage.compare_and_swap import CasStore
 
 _REMEMBERED: Final = 4
@@ -17,11 +18,13 @@ _KEPT: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question: its scene, the time of the scan, and the push that answered it."""
+    """A question: its scene, the time of the scan, its language, and the push that answered it."""
 
     scene: str
     created: int
     """The scan's CreateTime, whole seconds."""
+    lang: Lang | None = None
+    """Answers to it and hints are in this language, though WeChat may report another meanwhile."""
     answered_by: str | None = None
     """Key of the push that answered: a redelivery of it has the same key, a new message another."""
 
@@ -87,4 +90,9 @@ def _encode(asked: list[OpenQuestion]) -> str:
 
 
 def _decode(held: str) -> list[OpenQuestion]:
-    return [OpenQuestion(**one) for one in json.loads(held)] if held else []
+    return [_question(one) for one in json.loads(held)] if held else []
+
+
+def _question(fields: dict[str, Any]) -> OpenQuestion:
+    lang = fields.get("lang")
+    return OpenQuestion(**{**fields, "lang": Lang(lang) if lang else None})

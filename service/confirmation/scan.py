@@ -76,7 +76,7 @@ class ScanHandler:
 
         Return False if there is a newer one.
         """
-        asked = OpenQuestion(scene=scan.scene, created=scan.created)
+        asked = OpenQuestion(scene=scan.scene, created=scan.created, lang=context.lang)
         until = context.claim.head.expires_at + READABLE_AFTER
         return await self.questions.open(context.claim.account, scan.openid, asked, until=until)
 

@@ -57,6 +57,10 @@ class ScanContext:
         asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
         return frozenset(asked.get(self.confirm, ()))
 
+    def open_at(self, moment: int) -> bool:
+        """Return whether the question could still be answered at this Unix time, unless it was."""
+        return self.confirm is not Confirm.NONE and moment < self.claim.head.expires_at.timestamp()
+
     def question_text(self, requester: Requester) -> str:
         """Return the text of the question; not for `confirm: none`, which has none."""
         return messages.question(
@@ -66,6 +70,10 @@ class ScanContext:
             lang=self.lang,
             site=self.client.name[self.lang],
         )
+
+    def hint_text(self) -> str:
+        """Return how the question is answered; not for `confirm: none`."""
+        return messages.hint(self.confirm, lang=self.lang)
 
     def notice_text(self, notice: Notice) -> str:
         return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang])
@@ -88,7 +96,7 @@ class SceneVerifier:
     async def verify(self, scene: Scene, *, account: str, openid: OpenId, lang: Lang | None) -> ScanContext | None:
         """Return the context of a scene that a key of one of our clients made for *account*; None for any other.
 
-        *lang* is the person's language, if known.
+        *lang* is the language of the replies, if known: the question's, or the person's.
 
         Raises:
             StoreUnavailable: the user id is stored in SQL, and the database does not answer.

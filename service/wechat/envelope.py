@@ -44,13 +44,10 @@ class Envelope:
         return base64.b64encode(encryptor.update(plain + bytes([pad]) * pad) + encryptor.finalize()).decode()
 
     def open(self, encrypt: str) -> bytes:
-        """Decrypt `Encrypt` and return the message, which is UTF-8.
-
-        Raises Malformed for anything not encrypted with this key for this appid.
-        """
+        """Decrypt `Encrypt` and return the message. Raises Malformed if another key or appid encrypted it."""
         try:
             return self._open(encrypt)
-        except (ValueError, struct.error) as fault:  # binascii.Error and UnicodeError are ValueErrors
+        except (ValueError, struct.error) as fault:  # binascii.Error is a ValueError
             raise Malformed("envelope") from fault
 
     def _open(self, encrypt: str) -> bytes:
@@ -63,7 +60,6 @@ class Envelope:
         message, appid = content[_HEADER : _HEADER + length], content[_HEADER + length :]
         if appid != self.appid.encode():
             raise Malformed("appid")
-        message.decode()
         return message
 
     def _cipher(self) -> Cipher[modes.CBC]:

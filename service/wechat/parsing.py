@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ import defusedxml.ElementTree as SafeTree
 from models import strict_json
 from models.errors import Malformed
 from models.events import Event, OpenId, Other, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
+from models.typed_text import spoken
 
 Fields = Mapping[str, str | int]
 """Top-level values of a push. Nested elements are left out: no event needs them."""
@@ -27,6 +29,18 @@ _XML_SEALED: Final = re.compile(rb"<Encrypt\s*+>\s*+(?:<!\[CDATA\[([^\]<]*+)\]\]
 _JSON_SEALED: Final = re.compile(rb'"Encrypt"\s*+:\s*+("(?:[^"\\]++|\\.)*+")', re.DOTALL)
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}")
+_DROPPED: Final = "\ufdd0"
+"""Stands for what cannot be read until the document is parsed: a noncharacter, which XML allows.
+
+Dropped earlier, `]]` and `>` with a control character between them would close a CDATA section.
+"""
+_UNREADABLE: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 forbids; bytes that are no UTF-8 are lone surrogates here."""
+_XML_REFERENCE: Final = re.compile(
+    r"<!\[CDATA\[.*?(?:\]\]>|\Z)"  # here `&#2;` is what a person wrote
+    r"|&#(?:x(?P<hexadecimal>[0-9A-Fa-f]++)|(?P<decimal>[0-9]++));",
+    re.DOTALL,
+)
 _BLANK: Final = " \t\r\n"  # not control characters: next to a scene they are part of it
 _SCENE_PREFIX: Final = "qrscene_"
 _CLOSED: Final = "user_authorization_cancellation"
@@ -48,9 +62,14 @@ class Document:
 
 
 def read(body: bytes) -> Document:
-    """Decode an XML or JSON body (UTF-8) into its top-level values. Raises Malformed."""
+    """Decode an XML or JSON body (UTF-8) into its top-level values. Raises Malformed.
+
+    People paste control characters into the chat, and WeChat passes them on, though XML forbids them. Each of
+    them, and each byte that is no UTF-8, becomes one `_DROPPED`.
+    """
     try:
-        text = body.removeprefix(_BOM).decode().strip()
+        text = _UNREADABLE.sub(_DROPPED, body.removeprefix(_BOM).decode(errors="surrogateescape"))
+        text = text.strip(_BLANK + _DROPPED)
         form = _SNIFFED[text[:1]]
         return Document(form, _DECODERS[form](text))
     except (KeyError, ValueError, ParseError, RecursionError) as fault:  # what defusedxml forbids is a ValueError
@@ -93,7 +112,7 @@ def understand(fields: Fields) -> Event:
 
 
 def _from_xml(text: str) -> Fields:
-    root = SafeTree.fromstring(text, forbid_dtd=True)
+    root = SafeTree.fromstring(_XML_REFERENCE.sub(_readable, text), forbid_dtd=True)
     if root.tag != "xml":
         raise ValueError("the root element is not xml")
     tags = [child.tag for child in root]
@@ -102,11 +121,20 @@ def _from_xml(text: str) -> Fields:
     return {child.tag: child.text or "" for child in root if not len(child)}
 
 
+def _readable(found: re.Match[str]) -> str:
+    """Return a character reference, or `_DROPPED` if XML forbids its character."""
+    digits = found["hexadecimal"] or found["decimal"]
+    if digits is None:
+        return found[0]
+    # eight digits are beyond the last character, however many follow
+    code = int(digits.lstrip("0")[:8] or "0", 16 if found["hexadecimal"] else 10)
+    return _DROPPED if code > sys.maxunicode or _UNREADABLE.match(chr(code)) else found[0]
+
+
 def _from_json(text: str) -> Fields:
-    values = strict_json.loads(text)
+    values = strict_json.loads(text, controls=True)
     flat = {name: value for name, value in values.items() if type(value) in (str, int)}
-    strict_json.check_text(flat)
-    return flat
+    return {name: _UNREADABLE.sub(_DROPPED, one) if isinstance(one, str) else one for name, one in flat.items()}
 
 
 _SNIFFED: Final = {"<": Format.XML, "{": Format.JSON}
@@ -118,7 +146,7 @@ def _head(fields: Fields, name: str) -> dict[str, Any]:
     openid = _checked(_ID, fields, "FromUserName")
     created = _checked(_SECONDS, fields, "CreateTime")
     # More than the MsgId: events have none, and one was observed twice (wechat-protocol.md 3.4).
-    identifying = ("EventKey",) if name else ("MsgId", "Content")
+    identifying = ("EventKey",) if name else ("MsgId", "Content" if "Content" in fields else "Recognition")
     return {
         "openid": OpenId(openid),
         "gh_id": _checked(_ID, fields, "ToUserName"),
@@ -154,7 +182,16 @@ def _revoked(head: dict[str, Any], fields: Fields) -> Event:
 
 
 def _message(head: dict[str, Any], fields: Fields) -> Event:
-    return TextMessage(**head, text=str(fields.get("Content", "")))
+    return TextMessage(**head, text=_said(fields, "Content"))
+
+
+def _voice(head: dict[str, Any], fields: Fields) -> Event:
+    said = _said(fields, "Recognition")  # absent unless speech recognition is switched on
+    return TextMessage(**head, text=spoken(said)) if said else Other(**head)
+
+
+def _said(fields: Fields, name: str) -> str:
+    return str(fields.get(name, "")).replace(_DROPPED, "")
 
 
 def _other(head: dict[str, Any], _fields: Fields) -> Event:
@@ -168,6 +205,7 @@ _READERS: Final[Mapping[tuple[str, str], Callable[[dict[str, Any], Fields], Even
     ("event", "user_authorization_revoke"): _revoked,
     ("event", _CLOSED): _revoked,
     ("text", ""): _message,
+    ("voice", ""): _voice,
 }
 
 

@@ -1,14 +1,14 @@
 """Verifies and decrypts the pushes of one Official Account. Checks the signature before parsing the body."""
 
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from models.errors import BadSignature, Malformed
+from models.errors import BadSignature, Malformed, UnreadablePush
 from models.events import Event, Unsubscribed
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Fields, Format, read, sealed_values, understand
@@ -105,7 +105,8 @@ class PushAccount:
         """Verify a push and return its content.
 
         Raises BadSignature if the signature is wrong, is not the one that the mode requires, or its timestamp is
-        outside `max_skew`; Malformed if the push cannot be decoded or is for another account.
+        outside `max_skew`; Malformed if the push cannot be decrypted or is for another account; UnreadablePush if
+        it is authentic, but no message that can be read.
         """
         timestamp, nonce = self._fresh_stamp(query, now=now)
         opener = self._open_plain if self.mode == Mode.PLAIN else self._open_sealed
@@ -145,10 +146,12 @@ class PushAccount:
 
     def _open_plain(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
         token = self._signer(_one(query, "signature"), timestamp, nonce)
-        document = read(body)
+        with _authentic():
+            document = read(body)
         if "Encrypt" in document.fields:
             raise Malformed("envelope")
-        return Delivery(understand(document.fields), document.format, nonce, token)
+        with _authentic():
+            return Delivery(understand(document.fields), document.format, nonce, token)
 
     def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
         if _all(query, "encrypt_type") != ["aes"]:  # absent or `raw` in plain mode (wechat-protocol.md 3.2)
@@ -157,11 +160,13 @@ class PushAccount:
         signature = _one(query, "msg_signature")
         # Find the signed value first: this takes a hundredth of the time of parsing the document.
         encrypt, token = self._signed(signature, query, body, timestamp, nonce)
-        outer = read(body)
+        envelope, message = self._unsealed(encrypt)
+        with _authentic():
+            outer = read(body)
         if _encrypt(outer.fields, refused=_NOT_BESIDE_ENCRYPT[self.mode]) != encrypt:
             raise BadSignature
-        envelope, message = self._unsealed(encrypt)
-        event = understand(read(message).fields)
+        with _authentic():
+            event = understand(read(message).fields)
         if str(outer.fields.get("ToUserName", event.gh_id)).strip() != event.gh_id:
             raise Malformed("addressee")
         return Delivery(event, outer.format, nonce, token, envelope)
@@ -196,6 +201,15 @@ class PushAccount:
             except Malformed:
                 continue  # during a rotation the push may use an older key (wechat-protocol.md 3.5)
         return self._envelopes[-1], self._envelopes[-1].open(encrypt)
+
+
+@contextmanager
+def _authentic() -> Iterator[None]:
+    """Raise what cannot be read as UnreadablePush: the push is signed, and decrypted if the mode requires it."""
+    try:
+        yield
+    except Malformed as e:
+        raise UnreadablePush(e.fault) from e
 
 
 def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:

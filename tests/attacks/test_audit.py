@@ -96,7 +96,7 @@ async def test_refusals_strangers_and_cancellations_are_recorded(make: Make, rec
     page, other = await world.login(), await world.login()
     await world.scan(person, page)
     await world.scan(stranger, page)
-    await world.say(person, "Not me")  # of no ticket in particular: no answer
+    await world.say(person, "Not me ZZZZ")  # of no ticket of theirs: no answer
     assert (await other.raw("DELETE")).status == 204
     expected = [("ticket_made", "login"), ("scanned", "pending"), ("scanned", "taken by another openid")]
     await told(record, "--ticket", page.id, expected=expected)

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from chatting import typed
 from harness import World
 from harness import world as make_world
 from streams import block, event, stream
@@ -87,6 +88,15 @@ async def test_who_leaves_is_erased_while_redis_hangs(hanging: tuple[World, Line
     answer = await world.call("POST", "/wechat/main", params=push.query, data=push.body)
     assert (answer.status, await answer.text()) == (200, "success")
     assert await world.bindings("42") == []
+
+
+@pytest.mark.usefixtures("unbounded")
+async def test_a_near_answer_is_acknowledged_while_redis_hangs(hanging: tuple[World, Line]) -> None:
+    """Red when `AnswerHints.hint` waits as long as Redis likes."""
+    world, line = hanging
+    person = await world.person()
+    line.cut()
+    assert await typed(world, person, "147") is None
 
 
 @pytest.mark.usefixtures("unbounded")

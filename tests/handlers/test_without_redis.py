@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
+from chatting import typed
 from harness import ORIGIN, World, client, problem
 from harness import world as make_world
 from streams import block, event, stream
@@ -145,3 +146,13 @@ async def test_a_scan_that_cannot_be_kept_is_not_acknowledged_and_works_when_sen
     await own.return_()
     assert "Is that you?" in (await world.scan(person, page) or "")
     assert (await page.until("scanned"))["match"] is None
+
+
+async def test_a_near_answer_is_left_alone(own: Own) -> None:
+    """Red when `AnswerHints.hint` does not catch StoreUnavailable: a message that changes nothing would be 503."""
+    page, person = await own.world.login(client="club"), await own.world.person()
+    await own.world.scan(person, page)
+    await own.lose()
+    assert await typed(own.world, person, "147") is None
+    await own.return_()
+    assert "Not me" in (await typed(own.world, person, "147") or "")

@@ -217,7 +217,10 @@ class Witness(RuleBasedStateMachine):
         return min(ticket.yes) if ticket.confirm == model.TAP else str(ticket.match)
 
     def text(self, contact: Contact, ticket: model.Ticket, kind: str) -> str:
-        """Return a text that is `right`, `wrong`, `wild` (and not offered), `not me`, `older`, or just *kind*."""
+        """Return a text that is `right`, `wrong`, `wild` (and not offered), `older`, or just *kind*.
+
+        `not me` has the ticket's mark, `unmarked` has none.
+        """
         older = [self.model.tickets[one.ticket] for one in self.model.asked[contact.openid][1:]]
         theirs = sorted(set().union(*(one.numbers | one.yes | one.not_me for one in older)))
         wrong = [one for one in (*ticket.offered, *OTHERS) if one not in (ticket.match, *theirs)]
@@ -226,7 +229,8 @@ class Witness(RuleBasedStateMachine):
             "wrong": wrong[0],
             "wild": next(one for one in wrong if one not in ticket.offered),
             "not me": min(ticket.not_me),
-            "older": theirs[0] if theirs else "47?",
+            "unmarked": "不是我。",
+            "older": theirs[0] if theirs else "47 7",
         }
         return texts.get(kind, kind)
 

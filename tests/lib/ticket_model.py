@@ -13,10 +13,10 @@ CONFIRM = {("shop", "login"): CHOOSE, ("shop", "bind"): MATCH, ("club", "login")
 LENIENT = {"club"}
 """Clients with `rebind: replace` and `takeover: move`; the others reject both."""
 
-QUESTION, ELSE, OUT = "question", "somebody else", "out of date"
+QUESTION, ELSE, OUT, HINT = "question", "somebody else", "out of date", "hint"
 FINAL = {"confirmed", "rejected", "expired", "cancelled"}
 READABLE, CODE_LIVES, REGISTRATION_LIVES, REUSED_WITH_LEFT = 120, 60, 900, 60
-REMEMBERED = 4
+REMEMBERED, EARLY = 4, 5
 
 
 class Mismatch(AssertionError):
@@ -161,10 +161,16 @@ class Model:
         asked = self.asked.get(openid, [])
         there = openid in self.followed and not self.late(openid, created)
         ticket = self.tickets[asked[0].ticket] if asked else None
-        there = there and bool(asked) and created >= asked[0].created  # else it was said before it was asked
-        answer = self._understood(asked, text, heard) if there else None
+        there = (
+            there and bool(asked) and created >= asked[0].created - EARLY
+        )  # else it was said before it was asked
+        number = re.fullmatch("[0-9]{2}", text) is not None
+        unsure = there and created < asked[0].created and (number or self._older_open(asked, created, heard))
+        answer = self._understood(asked, text, heard, unsure=unsure) if there else None
         if ticket is None or answer is None or ticket.owner not in (None, openid):
-            demand(heard, None)
+            open_ = there and ticket and ticket.confirm != NONE and not ticket.final and not asked[0].answered
+            near = re.search("[0-9]|确认", text) and not re.search(" [0-9A-Z]{4}$", text)
+            demand(heard, None, *([HINT] if open_ and near else []))  # once a minute, which is not modelled
         elif ticket.final:
             first, asked[0].answered = not asked[0].answered, True
             demand(heard, *(self._told(ticket, openid) if first else [None]))
@@ -176,22 +182,31 @@ class Model:
                 self._end(ticket, "rejected", answer, openid)
             demand(heard, *self._told(ticket, openid))
 
-    def _understood(self, asked: list[Asked], text: str, heard: str | None) -> str | None:
+    def _older_open(self, asked: list[Asked], created: int, heard: str | None) -> bool:
+        """Tell whether what was said before the newest scan may have been meant for an older question."""
+        rivals = [
+            place < REMEMBERED and not one.doubtful
+            for place, one in enumerate(asked)
+            if place and self.tickets[one.ticket].confirm != NONE and created < self.tickets[one.ticket].expires
+        ]
+        return any(rivals) or (bool(rivals) and heard in (None, HINT))
+
+    def _understood(self, asked: list[Asked], text: str, heard: str | None, *, unsure: bool) -> str | None:
         newest = self.tickets[asked[0].ticket]
-        if text in newest.not_me:
+        if text in newest.not_me or (text == "不是我。" and newest.confirm != NONE and not unsure):
             return "declined"
         if newest.confirm == TAP:
             return "yes" if text in newest.yes else None
         if newest.confirm == NONE or not re.fullmatch("[0-9]{2}", text):
             return None
-        if text == newest.match:
+        if text == newest.match and not unsure:
             return "yes"
-        if text not in newest.offered:
+        if unsure or text not in newest.offered:
             older = [(place, one) for place, one in enumerate(asked) if place and text in self._answers(one)]
             sure = any(place < REMEMBERED and not one.doubtful for place, one in older)
-            if sure or (older and heard is None):
+            if sure or (older and heard is None) or (unsure and text not in newest.numbers):
                 return None
-        return "wrong_number"
+        return "yes" if text == newest.match else "wrong_number"
 
     def _answers(self, asked: Asked) -> set[str]:
         ticket = self.tickets[asked.ticket]

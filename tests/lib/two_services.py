@@ -20,6 +20,7 @@ from harness import ACCOUNT, World, client, free_port
 from harness import world as make_world
 
 from models.language import Lang
+from models.ticket import Confirm
 from sandbox import pushes
 from sandbox.envelope import Request, wrap
 from sandbox.people import Contact
@@ -47,7 +48,7 @@ SAYINGS: Final = {
     for notice, kind in KINDS.items()
     for lang in Lang
     for name in NAMES
-}
+} | {messages.hint(confirm, lang=lang): model.HINT for confirm in Confirm for lang in Lang}
 
 
 @dataclass

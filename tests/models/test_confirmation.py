@@ -7,8 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.confirmation import Answer, Numbers, Question, mark, not_me_text, numbers, read_answer, yes_text
+from models.confirmation import (
+    NOT_ME_LABELS,
+    YES_LABELS,
+    Answer,
+    Numbers,
+    Question,
+    could_answer,
+    mark,
+    nearly_answers,
+    not_me_text,
+    numbers,
+    read_answer,
+    yes_text,
+)
 from models.ticket import Confirm
+from models.typed_text import two_digits, words
 
 NUMBERS = Numbers("47", ("12", "47", "83"))
 ASKED = {confirm: Question(confirm, NUMBERS, "K7QP") for confirm in Confirm}
@@ -54,7 +68,7 @@ def test_marks_differ_from_ticket_to_ticket() -> None:
 
 
 @pytest.mark.parametrize("asked", [CHOOSE, MATCH])
-@pytest.mark.parametrize("text", ["47", " 47 ", "47\n", "\u300047"])
+@pytest.mark.parametrize("text", ["47", " 47 ", "47\n", "\u300047", "４７", "47。", "【47】", "“47”", "4️⃣7️⃣", "٤٧"])
 def test_the_right_number_is_a_yes(asked: Question, text: str) -> None:
     assert read_answer(text, asked) is Answer.YES
 
@@ -92,13 +106,89 @@ def test_a_number_does_not_answer_a_tap() -> None:
     assert read_answer("12", TAP) is None
 
 
+TYPED = ["{}", " {}。", "“{}”", "{}!!", "（{}）", "\u200b{}\ufe0f"]
+
+
+@pytest.mark.parametrize("decorated", TYPED)
+@pytest.mark.parametrize("label", [*YES_LABELS.values(), "是我,继续", "是我继续", "是我 继续", "YES THAT IS ME"])
+def test_the_visible_yes_answers_a_tap_alone(label: str, decorated: str) -> None:
+    """Red when a yes without a mark counts where a number is asked for."""
+    text = decorated.format(label)
+    assert could_answer(text)
+    assert read_answer(text, TAP) is Answer.YES
+    assert read_answer(text, CHOOSE) is read_answer(text, MATCH) is None
+
+
+@pytest.mark.parametrize("decorated", TYPED)
+@pytest.mark.parametrize("label", [*NOT_ME_LABELS.values(), "not me", "NOT ME"])
 @pytest.mark.parametrize("asked", [TAP, CHOOSE, MATCH])
-@pytest.mark.parametrize(
-    "text",
-    ["", " ", "hello", "4", "470", "4 7", "+47", "4.7", "47.", "47 please", "٤٧", "四七", "47\u200b", "Not me"],
-)
+def test_the_visible_not_me_answers_every_question(asked: Question, label: str, decorated: str) -> None:
+    text = decorated.format(label)
+    assert could_answer(text)
+    assert read_answer(text, asked) is Answer.NOT_ME
+
+
+NEARLY = [
+    *("4", "470", "4 7", "+47", "4.7", "47 please", "47👍", "147", "我的数字是47", "数字 ٤"),
+    *("Yes", "yes!", "确认", "是我", "是我吗", "不是我吗", "not me?!x", "Yes, that's me"),
+]
+OTHER = [
+    *(
+        "",
+        " ",
+        "hello",
+        "四七",
+        "人工客服",
+        "yesterday",
+        "不是",
+        "Yes ZZZZ",
+        "不是我 zzzz",
+        "确认 ZZZZ。",
+        "47" + "x" * 20,
+    ),
+    "您好，我想问一下我的订单20241105什么时候发货",
+]
+
+
+@pytest.mark.parametrize("asked", [TAP, CHOOSE, MATCH])
+@pytest.mark.parametrize("text", [*NEARLY, *OTHER])
 def test_other_words_answer_nothing(asked: Question, text: str) -> None:
     assert read_answer(text, asked) is None
+
+
+@pytest.mark.parametrize("text", NEARLY)
+def test_a_short_text_with_a_digit_or_one_of_the_words_is_nearly_an_answer(text: str) -> None:
+    assert nearly_answers(text)
+
+
+@pytest.mark.parametrize("text", OTHER)
+def test_other_chat_and_the_marks_of_other_tickets_are_none(text: str) -> None:
+    """Red when `nearly_answers` takes long texts, parts of words, or what names a ticket by its mark."""
+    assert not nearly_answers(text)
+
+
+@pytest.mark.parametrize("text", [*YES_LABELS.values(), *NOT_ME_LABELS.values(), "不是我。"])
+def test_words_that_may_be_meant_for_an_older_question_are_not_guessed(text: str) -> None:
+    """Red when `doubtful` is ignored."""
+    assert read_answer(text, TAP, doubtful=True) is None
+    assert read_answer(text, MATCH, doubtful=True) is None
+
+
+def test_what_names_the_newest_question_answers_it_even_in_doubt() -> None:
+    older = frozenset({"12", "55"})
+    for lang in ("zh", "en"):
+        assert read_answer(yes_text(lang, TAP), TAP, doubtful=True) is Answer.YES
+        assert read_answer(not_me_text(lang, MATCH), MATCH, doubtful=True) is Answer.NOT_ME
+    assert read_answer("47", MATCH, older=older, doubtful=True) is Answer.YES
+    assert read_answer("83", CHOOSE, older=older, doubtful=True) is Answer.WRONG_NUMBER
+
+
+def test_in_doubt_no_number_counts_that_is_not_the_newest_questions_alone() -> None:
+    """Red when a mistyped number, or one that an older question knows as well, counts in doubt."""
+    older = frozenset({"12", "47"})
+    for text in ("47", "12", "66"):
+        assert read_answer(text, MATCH, older=older, doubtful=True) is None
+        assert read_answer(text, CHOOSE, older=older, doubtful=True) is None
 
 
 def test_an_older_questions_number_answers_nothing() -> None:
@@ -116,8 +206,22 @@ def test_a_number_that_the_newest_question_knows_is_an_answer_to_it() -> None:
     assert read_answer("12", CHOOSE, older=older) is Answer.WRONG_NUMBER
 
 
-@given(st.text(max_size=20))
+anything = st.text(max_size=20) | st.text("047４７۴.。 \u200b", max_size=6) | st.sampled_from([*NEARLY, *OTHER])
+
+
+CONFIRMING = {"yes that is me", "yesthatisme", "是我 继续", "是我继续", "yes k7qp", "确认 k7qp"}
+
+
+@given(anything | st.sampled_from(sorted(CONFIRMING)))
 def test_only_what_was_offered_confirms(text: str) -> None:
-    said = " ".join(text.split())
-    assert read_answer(text, TAP) is not Answer.YES or said.endswith(TAP.mark)
-    assert read_answer(text, CHOOSE) is not Answer.YES or said == "47"
+    said = words(text)
+    assert (read_answer(text, TAP) is Answer.YES) is (said in CONFIRMING)
+    assert (read_answer(text, CHOOSE) is Answer.YES) is (read_answer(text, MATCH) is Answer.YES)
+    assert (read_answer(text, MATCH) is Answer.YES) is (two_digits(text) == "47")
+
+
+@given(anything)
+def test_what_answers_has_the_form_of_an_answer(text: str) -> None:
+    """Red when `could_answer`, which is asked first, knows a form less than `read_answer`."""
+    for asked in (TAP, CHOOSE, MATCH):
+        assert could_answer(text) or read_answer(text, asked) is None

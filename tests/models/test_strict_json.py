@@ -31,3 +31,10 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
     strict_json.check_text({"a": ["😀"]})
     with pytest.raises(ValueError):  # noqa: PT011 - a UnicodeEncodeError
         strict_json.check_text({"a": [strict_json.loads(r'"\ud83d"')]})
+
+
+def test_control_characters_stand_in_strings_only_where_they_may() -> None:
+    """Red when `controls` is ignored, or on by itself."""
+    assert strict_json.loads('{"a":"\x02\n"}', controls=True) == {"a": "\x02\n"}
+    with pytest.raises(ValueError, match="control character"):
+        strict_json.loads('{"a":"\x02"}')

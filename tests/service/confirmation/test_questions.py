@@ -150,7 +150,7 @@ async def test_names_cannot_write_links_into_the_chat(make: Make) -> None:
     assert "https://" not in asked
 
 
-@pytest.mark.parametrize("text", ["hello", "4", "477", "٤٧", "4 7", "yes", "确认", "[微笑]", "47."])
+@pytest.mark.parametrize("text", ["hello", "人工客服", "四七", "[微笑]", "47" * 20])
 async def test_a_text_that_answers_nothing_is_left_alone(make: Make, text: str) -> None:
     world = await asking(make, "choose")
     page, person, _, _ = await scanned(world)

@@ -30,7 +30,7 @@ SEARCH: Final = settings(
     derandomize=not LONG,
 )
 NOISE: Final = ("hello", "4", "123", "确认", "Yes ZZZZ", "9 9")
-KIND: Final = st.sampled_from(["right"] * 4 + ["wrong", "wild", "not me", "older", *NOISE])
+KIND: Final = st.sampled_from(["right"] * 4 + ["wrong", "wild", "not me", "unmarked", "older", *NOISE])
 SITE: Final = st.sampled_from(["shop", "club"])
 PERSON: Final = st.integers(0, 2)
 USER: Final = st.integers(0, 1)

@@ -111,10 +111,14 @@ MALFORMED = {
     "length too short": encrypted(padded(content(b"hello", length=4))),
     "another account": encrypted(padded(content(b"hello", appid=b"wxfedcba9876543210"))),
     "no account": encrypted(padded(content(b"hello", appid=b""))),
-    "not utf-8": encrypted(padded(content(b"\xff\xfe"))),
     "account not utf-8": encrypted(padded(content(b"hello", appid=b"\xff"))),
     "another key": Envelope(key=bytes(32), appid=APPID).seal(b"hello"),
 }
+
+
+def test_a_message_that_is_no_utf_8_is_opened_as_well() -> None:
+    """Red when `open` decodes the message: what a person pasted would be refused."""
+    assert ENVELOPE.open(encrypted(padded(content(b"\xff\xfe")))) == b"\xff\xfe"
 
 
 @pytest.mark.parametrize("encrypt", MALFORMED.values(), ids=MALFORMED.keys())
