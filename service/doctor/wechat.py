@@ -9,8 +9,9 @@ import aiohttp
 
 from service.config.settings import Account, Settings
 from service.doctor.finding import Finding
+from service.wechat.answers import Refused
 from service.wechat.tokens import ENDPOINT
-from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
+from service.wechat.transport import TOKEN, ApiAccount, exchange, insist
 
 _CLOCK_OFF: Final = 30
 """Seconds by which this machine's clock may differ from WeChat's."""
@@ -42,7 +43,7 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: Account) ->
     request = {"grant_type": "client_credential", "appid": target.appid, "secret": target.secret}
 
     async def attempt() -> dict[str, Any]:
-        return await exchange(http, "post", target.url(ENDPOINT), body=request)
+        return await exchange(http, target, "post", ENDPOINT, body=request)
 
     try:
         answer = await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
