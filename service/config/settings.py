@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 from models.language import Lang
 from models.ticket import Confirm, Purpose
 from service.config import sources
+from service.config.proxies import ProxyUrl, proxy_of_environment
 from service.config.shapes import shapes_of
 from service.config.types import (
     EMBEDDED,
@@ -128,11 +129,20 @@ class Account(_Section):
     gh_id: GhId = ""
     """The original id that pushes must be addressed to; empty: not checked."""
     api_base: WebAddress = "https://api.weixin.qq.com"
+    proxy: ProxyUrl = Field(default="", repr=False)
+    """For calls to `api_base` alone; if empty, that of HTTPS_PROXY. May contain a password."""
     unfollow: Literal["erase", "keep"] = "erase"
     codes_per_day: Allowance = 100_000
     """WeChat's daily quota of QR codes for the account (wechat-protocol.md 2)."""
     codes_for_binds: Limit = 5000
     """The part of the quota that is reserved for binds."""
+
+    @field_validator("proxy")
+    @classmethod
+    def _use_environment(cls, value: str, info: ValidationInfo) -> str:
+        return value or proxy_of_environment(
+            (info.context or {}).get("environ", {}), info.data.get("api_base", "")
+        )
 
     @field_validator("codes_for_binds")
     @classmethod
@@ -292,18 +302,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         tree = sources.read(path or default, environ, _SHAPES)
     except sources.UnreadableError as error:
         raise ConfigError([str(error)]) from None
-    return _validated(tree)
+    return _validated(tree, environ)
 
 
 def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Create settings from *values*, shaped like the file, overridden by the variables. Raises ConfigError."""
-    return _validated(sources.overlay(values, environ, _SHAPES))
+    return _validated(sources.overlay(values, environ, _SHAPES), environ)
 
 
-def _validated(tree: sources.Tree) -> Settings:
+def _validated(tree: sources.Tree, environ: Mapping[str, str]) -> Settings:
     accounts = tree.values.get("accounts")
     known = {} if accounts is None else accounts
-    context = {"accounts": known} if isinstance(known, Mapping) else None
+    context = {"environ": environ} | ({"accounts": known} if isinstance(known, Mapping) else {})
     try:
         settings = Settings.model_validate(tree.values, context=context)
     except ValidationError as error:

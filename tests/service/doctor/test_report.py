@@ -1,7 +1,7 @@
 """Findings of the doctor, each with its remedy.
 
 Covers: service.doctor.configuration, service.doctor.database, service.doctor.finding, service.doctor.public_url,
-service.doctor.redis, service.doctor.wechat.
+service.doctor.redis.
 """
 
 import asyncio
