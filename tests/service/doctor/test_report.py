@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
+from models.errors import WeChatUnavailable
 from models.events import OpenId
 from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
@@ -313,6 +314,22 @@ async def test_a_days_codes_that_run_short_are_warned_of(
     [finding] = about(await examine(config), "accounts.main.codes_per_day")
     assert (finding.ok, said in finding.message) == (ok, True), finding
     assert bool(finding.remedy) is (ok is None)
+
+
+async def test_a_quota_that_wechat_calls_used_up_is_warned_of(
+    tmp_path: Path, official: OfficialAccount, wechat: str, redis: Redis, redis_url: str
+) -> None:
+    config = settings(tmp_path, official, wechat, redis={"url": redis_url}, secret_key=KEY)
+    noon = datetime.now(UTC).replace(hour=4)  # in Beijing
+    quota = QrQuota(redis, accounts=config.accounts, clock=lambda: noon)
+    with pytest.raises(WeChatUnavailable):
+        async with quota.code("main", Purpose.LOGIN):
+            raise WeChatUnavailable("no", errcode=45009)
+    [finding] = about(await examine(config), "accounts.main.codes_per_day")
+    assert finding.ok is None
+    assert "0 of 100000 QR codes" in finding.message
+    assert "45009" in finding.message
+    assert "clear the quota" in finding.remedy
 
 
 async def test_the_codes_of_a_service_that_runs_on_embedded_stores_are_told(
