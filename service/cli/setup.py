@@ -13,7 +13,10 @@ def run_migrations(arguments: Arguments) -> int:
 
 
 def check_configuration(arguments: Arguments) -> int:
-    load_settings(arguments)
+    from service.config.cautions import cautions  # noqa: PLC0415 - only what runs is imported
+
+    for caution in cautions(load_settings(arguments)):
+        print(f"warning: {caution.path}: {caution.message}; {caution.remedy}")
     print("configuration is good")
     return GOOD
 

@@ -18,6 +18,7 @@ from aiohttp import web
 from handlers.http import brute_force
 from handlers.http.bad_requests import Connection, only_continue
 from service import app_keys
+from service.config.cautions import cautions
 from service.config.settings import Settings
 from service.server.app import Clock, make_app, utcnow
 from service.server.slow_clients import Peers, TimeoutServer, open_wide
@@ -143,6 +144,8 @@ async def serve(settings: Settings) -> int:
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    for caution in cautions(settings):
+        log.warning("configuration: %s: %s", caution.path, caution.message, extra={"path": caution.path})
     async with running(settings) as service:
         _tune_garbage_collector()
         host, port = settings.server.host, service.port

@@ -33,7 +33,7 @@ def wechat() -> contextlib.AbstractAsyncContextManager[str]:
     return listening(make_app([ACCOUNT], public_url="http://weixin.qq.com"))
 
 
-def _port() -> int:
+def port_of_a_process() -> int:
     """Return a port for a process that binds it later: below those given to connections by the system."""
     for port in random.sample(range(20_000, 30_000), 100):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -80,7 +80,7 @@ async def serving(
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """Run it in *folder*, with command line *options* and more *variables*; what it prints is in its `log`."""
-    port = _port()
+    port = port_of_a_process()
     tree = {
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}", **settings.pop("server", {})},
         "data_dir": str(folder / "var"),

@@ -223,11 +223,20 @@ async def test_a_clock_that_cannot_be_compared_is_no_finding(tmp_path: Path, off
     assert about(findings, "clock") == []
 
 
-async def test_plain_mode_is_warned_of(tmp_path: Path, official: OfficialAccount, wechat: str) -> None:
-    config = settings(tmp_path, official, wechat, main={"mode": "plain", "allow_unsigned_body": True})
-    [finding] = about(await examine(config), "accounts.main.mode")
-    assert finding.ok is None
-    assert "forge" in finding.message
+@pytest.mark.parametrize(
+    ("main", "subject"),
+    [
+        ({"mode": "plain", "allow_unsigned_body": True}, "accounts.main.mode"),
+        ({"kind": "test", "aes_key": ""}, "accounts.main.kind"),
+    ],
+)
+async def test_pushes_that_nothing_signs_are_the_one_warning_about_an_account(
+    tmp_path: Path, official: OfficialAccount, wechat: str, *, main: dict[str, Any], subject: str
+) -> None:
+    findings = await examine(settings(tmp_path, official, wechat, main=main))
+    [warning] = [finding for finding in wrong(findings) if finding.subject.startswith("accounts")]
+    assert (warning.ok, warning.subject) == (None, subject)
+    assert "nothing signs the bodies of its pushes" in warning.message
 
 
 @pytest.mark.parametrize(
