@@ -20,7 +20,7 @@ def cautions(settings: Settings) -> Iterator[Caution]:
     for name, account in settings.accounts.items():
         if account.mode != "plain":
             continue
-        unsigned = "nothing signs the bodies of its pushes: an attacker who has seen one push can forge any scan"
+        unsigned = "nothing signs the bodies of its pushes, so an attacker who has seen one can forge any scan"
         if account.kind == "test":
             remedy = "use it for trials alone, and a verified service account in safe mode for real users"
             yield Caution(f"accounts.{name}.kind", f"a test account: {unsigned}", remedy)

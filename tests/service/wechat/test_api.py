@@ -4,6 +4,7 @@ Covers: service.wechat.transport.
 """
 
 import asyncio
+import json
 import logging
 import traceback
 from datetime import timedelta
@@ -173,7 +174,7 @@ async def test_what_might_be_done_already_is_not_repeated(
         {**CODE, "url": ""},
         {**CODE, "ticket": 5},
         {**CODE, "url": "http://weixin.qq.com/q/\ud83d"},
-        b"{" + b" " * 70_000 + b"}",
+        json.dumps(CODE).encode() + b" " * 65_536,
         {**CODE, "errcode": {}},
     ],
 )
