@@ -129,7 +129,7 @@ class WeChatApi:
                 "WeChat API: %s failed for %s: %s",
                 endpoint,
                 self._account.appid,
-                str(fault) or "no answer in time",
+                str(fault) or f"no answer in time{self._account.way}",
             )
             raise WeChatUnavailable(failing, errcode=errcode) from fault
 

@@ -39,7 +39,8 @@ class ApiAccount:
     @property
     def way(self) -> str:
         """Return `, through the proxy HOST:PORT`, for the end of a message; an empty string without a proxy."""
-        return f", through the proxy {(proxy := URL(self.proxy)).host}:{proxy.port}" if self.proxy else ""
+        proxy = URL(self.proxy)
+        return f", through the proxy {proxy.host_subcomponent}:{proxy.port}" if self.proxy else ""
 
 
 @dataclass(frozen=True, slots=True)

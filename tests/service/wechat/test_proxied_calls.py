@@ -91,6 +91,12 @@ async def test_a_proxy_that_is_not_there_is_named(
     assert "hunter2" not in caplog.text
 
 
+def test_the_way_names_host_and_port() -> None:
+    account = ApiAccount("wx1", "s", proxy="https://anna:hunter2@[2001:db8::1]/")
+    assert account.way == ", through the proxy [2001:db8::1]:443"
+    assert replace(account, proxy="").way == ""
+
+
 async def test_https_proxy_of_the_environment_carries_the_calls_of_a_process(tmp_path: Path) -> None:
     """Red as well when the name of the API's host is looked up here: api.weixin.qq.com is only the proxy's."""
     tls = own_certificate(tmp_path, "api.weixin.qq.com")
