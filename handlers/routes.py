@@ -8,7 +8,7 @@ from aiohttp import web
 from handlers import assets, health, openapi
 from handlers.bindings import routes as bindings
 from handlers.http import cors
-from handlers.http.operation import OPERATIONS, CrossOrigin
+from handlers.http.operation import OPERATIONS, CrossOrigin, Operation
 from handlers.portal import routes as portal
 from handlers.tickets import routes as tickets
 from handlers.wechat import routes as wechat
@@ -31,8 +31,11 @@ def _routes() -> Iterator[web.RouteDef]:
     for path in dict.fromkeys(it.path for it in ALL):
         for it in ALL:
             if it.path == path:
-                options = {"allow_head": it.head} if it.method == "GET" else {}
-                yield web.RouteDef(it.method, path, it.endpoint, options)
+                yield _route(it, path)
+
+
+def _route(it: Operation, path: str) -> web.RouteDef:
+    return web.RouteDef(it.method, path, it.endpoint, {"allow_head": it.head} if it.method == "GET" else {})
 
 
 ROUTES: Final = tuple(_routes())
@@ -42,3 +45,4 @@ def install(app: web.Application) -> None:
     """Add all routes to *app*, and store the operations for /openapi.json."""
     app[OPERATIONS] = ALL
     app.add_routes(ROUTES)
+    app.add_routes(_route(it, f"{it.path}/") for it in ALL if it.slash)

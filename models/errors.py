@@ -18,12 +18,14 @@ class InvalidRequest(ServiceError):
 class Malformed(InvalidRequest):
     """A WeChat push that cannot be parsed. `detail` is always the same, so that it is no oracle.
 
-    `fault` is for the log: one of a few fixed words, never content of the push.
+    `fault` is for the log: one of a few fixed words, never content of the push. With the fault `mode`, `console`
+    is the encryption mode that the push is in, as set in WeChat's console.
     """
 
-    def __init__(self, fault: str) -> None:
+    def __init__(self, fault: str, *, console: str = "") -> None:
         super().__init__("the push cannot be read")
         self.fault = fault
+        self.console = console
 
 
 class UnreadablePush(Malformed):
@@ -62,11 +64,15 @@ class ForbiddenOrigin(ServiceError):
 
 
 class BadSignature(ServiceError):
-    """A push with a wrong signature, or a timestamp out of range; `fault` is for the log, as in Malformed."""
+    """A push with a wrong signature, in a mode that signs too little, or with a timestamp out of range.
 
-    def __init__(self, fault: str = "signature") -> None:
+    `fault` and `console` are for the log, as in Malformed.
+    """
+
+    def __init__(self, fault: str = "signature", *, console: str = "") -> None:
         super().__init__()
         self.fault = fault
+        self.console = console
 
 
 class TicketNotFound(ServiceError):

@@ -4,6 +4,7 @@ from sandbox.account import OfficialAccount
 from sandbox.codes import CodeBook
 from sandbox.errors import Refused
 from sandbox.people import Contact, Person
+from sandbox.quota import MONTH, Quota
 from sandbox.tokens import TokenStore
 
 
@@ -16,7 +17,15 @@ class AccountState:
         self.codes = CodeBook(account)
         self.lag = 0.0
         """Seconds in which `user/info` does not know a new follower yet (wechat-protocol.md 4)."""
+        self._clearings = Quota(10, period=MONTH, errcode=48006)
         self._contacts: dict[str, Contact] = {}
+
+    def clear_quota(self, appid: object, *, now: float) -> None:
+        """Answer `clear_quota`; raise Refused 40013 for another appid, 48006 after ten times in a month."""
+        if appid != self.account.appid:
+            raise Refused(40013)
+        self._clearings.use(now=now)
+        self.codes.clear_quota()
 
     def contact(self, person: Person) -> Contact:
         """Return the person's contact with this account; a new one does not follow it."""

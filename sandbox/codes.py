@@ -98,6 +98,10 @@ class CodeBook:
         self._permanent += action.permanent
         return self._keep(scene, lifetime, public_url=public_url, now=now)
 
+    def clear_quota(self) -> None:
+        """Allow as many QR codes as at the beginning of the day."""
+        self._calls = Quota(self._account.daily_codes)
+
     def find(self, text: str) -> Code | None:
         """Return the QR code with this id, address or ticket, or the newest with this scene."""
         return self._found_by.get(_bare(text.strip()))

@@ -27,8 +27,9 @@ STEMS: Final = {
     45047: "out of response count limit",
     47001: "data format error",
     48001: "api unauthorized",
+    48006: "forbid to clear quota because of reaching the limit",
 }
-"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4)."""
+"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 8)."""
 
 
 class Refused(Exception):

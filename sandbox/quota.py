@@ -7,6 +7,7 @@ from sandbox.errors import Refused
 
 MINUTE: Final = 60
 DAY: Final = 86_400
+MONTH: Final = 30 * DAY
 _BEIJING: Final = 8 * 3600
 """WeChat's days begin at midnight in Beijing."""
 

@@ -1,4 +1,4 @@
-"""Emulates WeChat's HTTP API (wechat-protocol.md 1, 2, 4). Errors are JSON with status 200."""
+"""Emulates WeChat's HTTP API (wechat-protocol.md 1, 2, 4, 8). Errors are JSON with status 200."""
 
 import io
 from collections.abc import Awaitable, Callable
@@ -76,6 +76,14 @@ async def _callback_ip(sandbox: Sandbox, request: web.Request) -> dict[str, obje
     return {"ip_list": ["127.0.0.1", "::1"]}
 
 
+async def _clear_quota(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    if request.method != "POST":
+        raise Refused(43002)
+    state = _state(sandbox, request)
+    state.clear_quota(read_object(await request.read()).get("appid"), now=sandbox.clock())
+    return dict(_OK)
+
+
 async def _custom_send(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "POST":
         raise Refused(43002)
@@ -135,6 +143,7 @@ _ENDPOINTS: Final[dict[str, _Answer]] = {
     "/cgi-bin/stable_token": _stable_token,
     "/cgi-bin/qrcode/create": _create_code,
     "/cgi-bin/user/info": _user_info,
+    "/cgi-bin/clear_quota": _clear_quota,
     "/cgi-bin/getcallbackip": _callback_ip,
     "/cgi-bin/message/custom/send": _custom_send,
 }

@@ -98,4 +98,4 @@ def identify(request: web.BaseRequest) -> None:
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return resource.canonical if resource else _NO_ROUTE
+    return resource.canonical.removesuffix("/") if resource else _NO_ROUTE

@@ -100,6 +100,8 @@ class Operation:
     cross_origin: CrossOrigin = CrossOrigin.NO
     head: bool = True
     """Whether a GET answers HEAD as well."""
+    slash: bool = False
+    """Whether a slash may follow the address."""
     repeats: bool = False
     """Whether the handler itself checks repeated query parameters."""
 

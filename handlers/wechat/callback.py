@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from logging import INFO, WARNING
 from typing import Final
 
 from aiohttp import web
@@ -14,7 +13,7 @@ from handlers.http.request_body import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable, UnreadablePush
 from models.events import Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from service.app_keys import ACCOUNTS, CLOCK, METRICS, PUSH_DISPATCHER, RATE_LIMITS
-from service.wechat.push_account import Delivery, PushAccount
+from service.wechat.push_account import Delivery, Mode, PushAccount
 from service.wechat.replies import SUCCESS, Answer
 
 log = logging.getLogger(__name__)
@@ -34,12 +33,17 @@ _UNREADABLE: Final = "unreadable"
 _FAULTS: Final[Mapping[str, str]] = {
     "signature": "no configured token signed it; compare accounts.NAME.token with WeChat's console",
     "clock": "its timestamp differs from this machine's clock by more than accounts.NAME.max_skew",
-    "mode": "its encryption mode is not accounts.NAME.mode; compare with WeChat's console",
-    "envelope": "it cannot be decrypted; compare accounts.NAME.aes_key and mode with WeChat's console",
+    "mode": "{console}; accounts.NAME.mode is {mode}: set both to the same, safe unless it is a test account",
+    "envelope": "it cannot be decrypted; compare accounts.NAME.aes_key with WeChat's console",
     "appid": "it is for another appid; compare accounts.NAME.appid with WeChat's console",
     "addressee": "it is for another account; compare accounts.NAME.gh_id with WeChat's console",
 }
 """What a fault means to the operator. Any other fault is the part of the push that cannot be read."""
+_CONSOLE: Final[Mapping[str, str]] = {
+    Mode.PLAIN: "it is not encrypted: WeChat's console has plain mode (明文模式)",
+    Mode.COMPATIBLE: "it is encrypted and plain at once: WeChat's console has compatible mode (兼容模式)",
+    Mode.SAFE: "it is encrypted: WeChat's console has safe mode (安全模式)",
+}
 
 
 async def verify(request: web.Request) -> web.Response:
@@ -99,15 +103,16 @@ def _refusals_logged(account: PushAccount) -> Iterator[None]:
     try:
         yield
     except (BadSignature, Malformed) as e:
-        level, done = (WARNING, "acknowledged") if isinstance(e, UnreadablePush) else (INFO, "refused")
+        done = "acknowledged" if isinstance(e, UnreadablePush) else "refused"
         why = _FAULTS.get(e.fault, "this part of it cannot be read").replace("NAME", account.name)
         log.log(
-            level,
+            # Only WeChat can cause a warning: in the wrong mode every push is refused, but its query is signed.
+            logging.WARNING if done == "acknowledged" or e.fault == "mode" else logging.INFO,
             "callback: %s a request for account %s: %s: %s",
             done,
             account.name,
             e.fault,
-            why,
+            why.format(console=_CONSOLE.get(e.console), mode=account.mode),
             extra={"account": account.name, "fault": e.fault},
         )
         raise

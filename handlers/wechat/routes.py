@@ -46,6 +46,7 @@ OPERATIONS: Final = (
         answers={200: Answer("The echostr.", {"text/plain": TEXT})},
         refuses=_REFUSED,
         head=False,
+        slash=True,
         repeats=True,
     ),
     Operation(
@@ -59,6 +60,7 @@ OPERATIONS: Final = (
             ),
         },
         refuses=(*_REFUSED, errors.PayloadTooLarge, errors.UnsupportedMediaType, errors.StoreUnavailable),
+        slash=True,
         repeats=True,  # a repeated parameter is a wrong signature
     ),
 )

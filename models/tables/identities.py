@@ -23,7 +23,7 @@ followers: Final = sa.Table(
     metadata,
     serial(),
     sa.Column("account", Identifier(NAME), nullable=False),
-    # The appid that the openid belongs to; '' in rows from before it was stored (docs/adr/0024).
+    # The appid that the openid belongs to; '' in rows from before it was stored (docs/adr/0023).
     sa.Column("appid", Identifier(APPID), nullable=False, server_default=""),
     # The lookup value: the openid itself or, in an encrypted row, its blind index
     # (service/crypto/field_encryption.py).

@@ -6,7 +6,7 @@ import logging
 import os
 
 from service.cli.arguments import GOOD, Arguments, config_option, load_settings, port_number
-from service.config.review import check_complete, warnings_of
+from service.config.review import cautions, check_complete
 from service.observability import logs
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ def run_service(arguments: Arguments) -> int:
     from service.server.runner import serve  # noqa: PLC0415 - faults are told before the slow import
 
     logs.setup(arguments.log_level)
-    for warning in left_out + warnings_of(settings):
+    for warning in left_out + [f"{one.path}: {one.message}" for one in cautions(settings)]:
         log.warning("configuration: %s", warning)
     return asyncio.run(serve(settings))
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from service.cli.arguments import FAILED, GOOD, Arguments, load_settings, warn
-from service.config.review import check_complete, warnings_of
+from service.config.review import cautions, check_complete
 
 
 def run_migrations(arguments: Arguments) -> int:
@@ -16,8 +16,8 @@ def run_migrations(arguments: Arguments) -> int:
 def check_configuration(arguments: Arguments) -> int:
     settings = load_settings(arguments)
     check_complete(settings)
-    for warning in warnings_of(settings):
-        warn(warning)
+    for caution in cautions(settings):
+        warn(f"{caution.path}: {caution.message}; {caution.remedy}")
     print("configuration is good")
     return GOOD
 

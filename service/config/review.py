@@ -1,9 +1,11 @@
 """Judges valid settings as a whole, before they are used."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from service.config.addresses import is_local
-from service.config.settings import ConfigError, Settings
+from service.config.settings import Account, ConfigError, Settings
 
 
 def check_complete(settings: Settings) -> None:
@@ -20,9 +22,31 @@ def check_complete(settings: Settings) -> None:
         raise ConfigError(faults)
 
 
-def warnings_of(settings: Settings) -> list[str]:
-    """Return what is allowed but unsafe, one line each, beginning with its path."""
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A warning about the setting at `path`, and what to do."""
+
+    path: str
+    message: str
+    remedy: str
+
+
+def cautions(settings: Settings) -> Iterator[Caution]:
+    """Yield what is allowed but unsafe: an address without https, and accounts whose pushes nothing signs."""
     address = urlsplit(settings.server.public_url)
-    if address.scheme == "https" or is_local(address.hostname or ""):
-        return []
-    return ["server.public_url: is not https, so passwords and login codes cross the internet unencrypted"]
+    if address.scheme != "https" and not is_local(address.hostname or ""):
+        crossing = "is not https, so passwords and login codes cross the internet unencrypted"
+        yield Caution("server.public_url", crossing, "serve it over https")
+    for name, account in settings.accounts.items():
+        if account.mode == "plain":
+            yield _unsigned(name, account)
+
+
+def _unsigned(name: str, account: Account) -> Caution:
+    """Return the caution of plain mode (wechat-protocol.md 3.2)."""
+    unsigned = "nothing signs the bodies of its pushes, so an attacker who has seen one can forge any scan"
+    if account.kind == "test":
+        remedy = "use it for trials alone, and a verified service account in safe mode for real users"
+        return Caution(f"accounts.{name}.kind", f"a test account: {unsigned}", remedy)
+    remedy = "choose safe mode in WeChat's console and set it here"
+    return Caution(f"accounts.{name}.mode", f"plain mode: {unsigned}", remedy)

@@ -3,7 +3,7 @@
 Messages never quote a value, since it may be a secret.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
@@ -19,12 +19,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from models.language import Lang
 from models.ticket import Confirm, Purpose
 from service.config import sources
 from service.config.fault import Fault
+from service.config.fault_lines import fault_lines
+from service.config.proxies import ProxyUrl, proxy_of_environment
 from service.config.shapes import shapes_of
 from service.config.types import (
     EMBEDDED,
@@ -56,7 +57,7 @@ from service.config.types import (
     WebAddress,
     filled,
 )
-from service.config.yaml_file import Steps, UnreadableError, shown
+from service.config.yaml_file import UnreadableError
 
 DEFAULT_FILE: Final = Path("config.yaml")
 SHORTEST_KEY: Final = 32
@@ -72,6 +73,10 @@ class ConfigError(Exception):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = list(faults)
+
+
+def _is_test(account: Mapping[str, Any]) -> bool:
+    return account.get("kind") == "test"
 
 
 class _Section(BaseModel):
@@ -120,22 +125,35 @@ class Encryption(_Section):
 class Account(_Section):
     """An Official Account. `token` and `aes_key` are listed newest first, several while rotating."""
 
+    kind: Literal["official", "test"] = "official"
+    """A test account (测试号) has only plain mode, no AES key and fewer QR codes (wechat-protocol.md 2, 8)."""
     appid: AppId
     secret: Secret
     token: Tokens
-    mode: Literal["safe", "compatible", "plain"] = "safe"
+    mode: Literal["safe", "compatible", "plain"] = Field(
+        default_factory=lambda known: "plain" if _is_test(known) else "safe"
+    )
     aes_key: AesKeys = ()
-    allow_unsigned_body: bool = False
+    allow_unsigned_body: bool = Field(default_factory=_is_test)
     max_skew: Skew = 300
     """Seconds; 0 accepts any timestamp."""
     gh_id: GhId = ""
     """The original id that pushes must be addressed to; empty: not checked."""
     api_base: WebAddress = "https://api.weixin.qq.com"
+    proxy: ProxyUrl = Field(default="", repr=False)
+    """For calls to `api_base` alone; if empty, that of HTTPS_PROXY. May contain a password."""
     unfollow: Literal["erase", "keep"] = "erase"
-    codes_per_day: Allowance = 100_000
+    codes_per_day: Allowance = Field(default_factory=lambda known: 10_000 if _is_test(known) else 100_000)
     """WeChat's daily quota of QR codes for the account (wechat-protocol.md 2)."""
     codes_for_binds: Limit = 5000
     """The part of the quota that is reserved for binds."""
+
+    @field_validator("proxy")
+    @classmethod
+    def _use_environment(cls, value: str, info: ValidationInfo) -> str:
+        return value or proxy_of_environment(
+            (info.context or {}).get("environ", {}), info.data.get("api_base", "")
+        )
 
     @field_validator("codes_for_binds")
     @classmethod
@@ -151,9 +169,23 @@ class Account(_Section):
             raise Fault("is missing")
         return value
 
+    @field_validator("mode")
+    @classmethod
+    def _check_mode_of_test_account(cls, value: str, info: ValidationInfo) -> str:
+        if _is_test(info.data) and value != "plain":
+            raise Fault("must be plain or left out with kind test: a test account has no other mode")
+        return value
+
+    @field_validator("aes_key", mode="before")
+    @classmethod
+    def _accept_empty(cls, value: Any) -> Any:
+        return () if value == "" else value
+
     @field_validator("aes_key")
     @classmethod
     def _require_key(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        if value and _is_test(info.data):
+            raise Fault("must be left out with kind test: a test account has none")
         if not value and info.data.get("mode", "plain") != "plain":
             raise Fault("is missing: modes safe and compatible need it")
         return value
@@ -161,6 +193,8 @@ class Account(_Section):
     @field_validator("allow_unsigned_body")
     @classmethod
     def _check_plain_mode(cls, value: bool, info: ValidationInfo) -> bool:
+        if _is_test(info.data) and not value:
+            raise Fault("must be true or left out with kind test: nothing signs the bodies of its pushes")
         if info.data.get("mode") == "plain" and not value:
             raise Fault(
                 "must be true with mode plain, whose bodies are not signed, so scans can be forged; prefer safe"
@@ -309,70 +343,23 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         tree = sources.read(path or default, environ, _SHAPES)
     except UnreadableError as error:
         raise ConfigError([str(error)]) from None
-    return _validated(tree)
+    return _validated(tree, environ)
 
 
 def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Create settings from *values*, shaped like the file, overridden by the variables. Raises ConfigError."""
-    return _validated(sources.overlay(values, environ, _SHAPES))
+    return _validated(sources.overlay(values, environ, _SHAPES), environ)
 
 
-def _validated(tree: sources.Tree) -> Settings:
+def _validated(tree: sources.Tree, environ: Mapping[str, str]) -> Settings:
     accounts = tree.values.get("accounts")
     known = {} if accounts is None else accounts
-    context = {"accounts": known} if isinstance(known, Mapping) else None
+    context = {"environ": environ} | ({"accounts": known} if isinstance(known, Mapping) else {})
     try:
         settings = Settings.model_validate(tree.values, context=context)
     except ValidationError as error:
         # Not chained: pydantic's error contains the input, with its secrets.
-        raise ConfigError([*tree.faults, *_faults(error, tree.variables)]) from None
+        raise ConfigError([*tree.faults, *fault_lines(error, tree.variables)]) from None
     if tree.faults:
         raise ConfigError(tree.faults)
     return settings
-
-
-_MESSAGES: Final = {
-    "missing": "is missing",
-    "extra_forbidden": "unknown key",
-    "invalid_key": "must be a string; quote it",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "path_type": "must be a string; quote it",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "mapping_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "string_unicode": "must be UTF-8 text",
-}
-
-
-def _faults(error: ValidationError, variables: Mapping[Steps, str]) -> Iterator[str]:
-    for item in error.errors(include_url=False):
-        if item["type"] == "default_factory_not_called":  # only reported beside the fault that caused it
-            continue
-        fault = item.get("ctx", {}).get("error")
-        below = fault.below if isinstance(fault, Fault) else ()
-        steps = (*(str(step) for step in item["loc"] if step != "[key]"), *below)
-        variable = _variable_at(steps, variables)
-        origin = f" ({shown(variable)})" if variable else ""
-        yield f"{shown('.'.join(steps)) or sources.PREFIX}: {_message(item)}{origin}"
-
-
-def _message(item: ErrorDetails) -> str:
-    kind, context = item["type"], item.get("ctx", {})
-    if isinstance(context.get("error"), Fault):
-        return str(context["error"])
-    if kind == "enum" and item["loc"][-1] == "[key]":
-        return _MESSAGES["extra_forbidden"]
-    if kind in ("enum", "literal_error"):
-        return "must be " + str(context["expected"]).replace("'", "")
-    if kind == "string_type":
-        return "must be a string" if isinstance(item["input"], list | dict) else "must be a string; quote it"
-    return _MESSAGES.get(kind, "is not valid")
-
-
-def _variable_at(steps: Steps, variables: Mapping[Steps, str]) -> str | None:
-    """Return the variable that set the value at *steps*, or a value above or below it."""
-    above = (variables.get(steps[:length]) for length in range(len(steps), 0, -1))
-    below = (name for path, name in sorted(variables.items()) if path[: len(steps)] == steps)
-    return next(filter(None, above), None) or next(below, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from service.config.review import cautions
 from service.config.settings import Settings
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.doctor.finding import Finding
@@ -14,11 +15,5 @@ async def check_configuration(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(None, "accounts", "none is configured, so no QR code can be created", "add an account")
     if not settings.clients:
         yield Finding(None, "clients", "none is configured, so no site can use the service", "add a client")
-    for name, account in settings.accounts.items():
-        if account.mode == "plain":
-            yield Finding(
-                None,
-                f"accounts.{name}.mode",
-                "plain mode does not sign the body: an attacker who has seen one push can forge any scan",
-                "choose safe mode in WeChat's console and set it here",
-            )
+    for caution in cautions(settings):
+        yield Finding(None, caution.path, caution.message, caution.remedy)

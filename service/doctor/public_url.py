@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from service.config.addresses import is_local
 from service.config.settings import Settings
 from service.doctor.finding import Finding
 
@@ -25,7 +26,9 @@ async def check_public_url(settings: Settings) -> AsyncIterator[Finding]:
         remedy = "set an address that WeChat and phones can reach, before real use"
         yield Finding(None, subject, "only reachable from this machine, so WeChat cannot push to it", remedy)
     elif parts.scheme != "https":
-        yield Finding(None, subject, "without https, secrets are sent unencrypted", "serve it over https")
+        # elsewhere than in a private network this is a caution of service/config/review.py
+        if is_local(parts.hostname or ""):
+            yield Finding(None, subject, "without https, secrets are sent unencrypted", "serve it over https")
     elif parts.port not in (None, 443):  # wechat-protocol.md 3.1
         remedy = "serve https on port 443"
         yield Finding(None, subject, "WeChat pushes only to ports 80 and 443", remedy)

@@ -48,6 +48,13 @@ async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIte
     for name, account in settings.accounts.items():
         subject, used, total = f"accounts.{name}.codes_per_day", await quota.used(name), account.codes_per_day
         message = f"{used} of {total} QR codes were requested from WeChat today"
+        if await quota.has_ended(name):
+            message += (
+                "; WeChat refuses more (errcode 45009), and one request a minute finds out whether it still does"
+            )
+            remedy = "clear the quota in WeChat's console, or wait: it starts anew at midnight in Beijing"
+            yield Finding(None, subject, message, remedy)
+            continue
         if used >= available(account, Purpose.LOGIN):
             left = max(0, total - used)
             message += f"; logins are refused, and {left} are left for binds"

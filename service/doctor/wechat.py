@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import aiohttp
 
-from service.config.settings import Account, Settings
+from service.config.settings import Settings
 from service.doctor.finding import Finding
+from service.wechat.answers import Refused
+from service.wechat.build import build_api_accounts
 from service.wechat.tokens import ENDPOINT
-from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
+from service.wechat.transport import TOKEN, ApiAccount, exchange, insist
 
 _CLOCK_OFF: Final = 30
 """Seconds by which this machine's clock may differ from WeChat's."""
@@ -19,7 +21,10 @@ _REFUSALS: Final = {
     40001: "correct {0}.secret: it does not belong to this appid",
     40013: "correct {0}.appid: WeChat has no account with this appid",
     40125: "correct {0}.secret: it does not belong to this appid",
-    40164: "add this machine's public address to the IP whitelist in WeChat's console",
+    40164: (
+        "add {1} to the IP whitelist in WeChat's console; where that address is not fixed, let a machine that has "
+        "a fixed one pass the calls on, as {0}.proxy or {0}.api_base"
+    ),
     40243: "unfreeze the secret in WeChat's console",
     45009: "wait until midnight in Beijing, or clear the quota in WeChat's console",
     50004: "ask WeChat's support: the token API is forbidden to this account",
@@ -32,43 +37,50 @@ _REFUSALS: Final = {
 
 async def check_accounts(settings: Settings) -> AsyncIterator[Finding]:
     async with aiohttp.ClientSession() as http:
-        for name, account in settings.accounts.items():
+        for name, account in build_api_accounts(settings).items():
             yield await _token(http, f"accounts.{name}", account)
 
 
-async def _token(http: aiohttp.ClientSession, subject: str, account: Account) -> Finding:
+async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount) -> Finding:
     """Fetch a token in normal mode, in which the current token stays valid (wechat-protocol.md 1)."""
-    target = ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base)
-    request = {"grant_type": "client_credential", "appid": target.appid, "secret": target.secret}
+    request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
 
     async def attempt() -> dict[str, Any]:
-        return await exchange(http, "post", target.url(ENDPOINT), body=request)
+        return await exchange(http, account, "post", ENDPOINT, body=request)
 
     try:
         answer = await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
     except Refused as refusal:
-        code = refusal.errcode
-        if code is None:
-            remedy = f"check that {account.api_base} is reachable from here"
-            return Finding(False, subject, "WeChat does not answer", remedy)
-        remedy = _REFUSALS.get(code, "look it up in WeChat's list of return codes (全局返回码)").format(subject)
-        return Finding(False, subject, f"WeChat issues no access token: errcode {code}", remedy)
+        return _refused(subject, account, refusal)
     if "access_token" not in answer:
         return Finding(
             False,
             subject,
-            "the answer contains no access token, so it is not from WeChat",
+            f"the answer contains no access token, so it is not from WeChat{account.way}",
             f"correct {subject}.api_base",
         )
-    return Finding(True, subject, "WeChat issues an access token")
+    return Finding(True, subject, f"WeChat issues an access token{account.way}")
+
+
+def _refused(subject: str, account: ApiAccount, refusal: Refused) -> Finding:
+    if refusal.errcode is None:
+        remedy = f"check that {account.api_base} is reachable from here"
+        if account.proxy:
+            remedy = f"correct {subject}.proxy or HTTPS_PROXY, or check that the proxy reaches {account.api_base}"
+        return Finding(False, subject, f"WeChat does not answer: {refusal.why}", remedy)
+    message = f"WeChat issues no access token: errcode {refusal.errcode}{account.way}"
+    if refusal.ip:
+        message += f"; it saw the address {refusal.ip}"
+    remedy = _REFUSALS.get(refusal.errcode, "look it up in WeChat's list of return codes (全局返回码)")
+    return Finding(False, subject, message, remedy.format(subject, refusal.ip or "this machine's public address"))
 
 
 async def check_clock(settings: Settings) -> AsyncIterator[Finding]:
     """Compare this machine's clock with the `Date` of WeChat's answers: late or early pushes are refused."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
-        for base in sorted({account.api_base for account in settings.accounts.values()}):
+        for base, proxy in sorted({(account.api_base, account.proxy) for account in settings.accounts.values()}):
             try:
-                async with http.head(base, allow_redirects=False) as response:
+                async with http.head(base, allow_redirects=False, proxy=proxy or None) as response:
                     theirs = parsedate_to_datetime(response.headers["Date"]).replace(tzinfo=UTC)
             except (aiohttp.ClientError, TimeoutError, OSError, KeyError, ValueError):
                 continue  # check_accounts reports whether WeChat answers

@@ -1,4 +1,4 @@
-"""Gives followers from before appids were stored the appid that their account has now (docs/adr/0024)."""
+"""Gives followers from before appids were stored the appid that their account has now (docs/adr/0023)."""
 
 import asyncio
 import logging

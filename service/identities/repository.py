@@ -15,7 +15,7 @@ from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredVa
 
 _IT: Final = followers.c
 UNKNOWN: Final = ""
-"""The appid of a row from before it was stored: that of its account, until it is known (docs/adr/0024)."""
+"""The appid of a row from before it was stored: that of its account, until it is known (docs/adr/0023)."""
 NAMES: Final = (
     *(_IT.id, _IT.account, _IT.appid, _IT.openid, _IT.openid_sealed, _IT.unionid, _IT.unionid_sealed),
     *(_IT.sealed_by, _IT.subscribed),

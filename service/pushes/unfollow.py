@@ -32,7 +32,7 @@ class UnfollowHandler:
     clock: Callable[[], datetime]
 
     async def revoked(self, account: str, push: Revoked) -> None:
-        """Handle a revocation as an unsubscribe of the person that it names (docs/adr/0024).
+        """Handle a revocation as an unsubscribe of the person that it names (docs/adr/0023).
 
         Does nothing if it names none or is for another appid, nor with `unfollow: keep` if they still follow.
 

@@ -1,6 +1,7 @@
 """Daily quota of QR codes, counted in Redis per account and Beijing day. A part is reserved for binds.
 
-If Redis is lost, counting restarts at zero; then WeChat's own errcode marks the quota as used up.
+If Redis is lost, counting restarts at zero; then WeChat's own errcode tells that the quota is used up. After that
+one request a minute is let through, of all processes together, because the account's owner can clear the quota.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -25,12 +26,22 @@ _YOUNG: Final = 86_400 - 600
 """With more seconds left, WeChat's clock may still show the previous day: its refusal is not for today."""
 _KEPT: Final = 2 * 86_400
 _USED_UP: Final = WeChatErrorCode.OUT_OF_API_FREQ_LIMIT.value
+_PROBES: Final = 60
+"""Seconds between two requests while the quota is used up."""
+# KEYS: the count of the day; the time of the next probe, which exists while WeChat refuses.
+# More than two minutes to go: the clock was set back. Clocks of processes may differ by less.
 # Refused requests are not counted, or logins would use up the part reserved for binds.
 _TAKE: Final = """
-local used = tonumber(redis.call('GET', KEYS[1]) or 0)
-if used >= tonumber(ARGV[1]) then return {used, 0} end
+local used, now = tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[3])
+if used >= tonumber(ARGV[1]) then return {used, 0, 0} end
+local probe = redis.call('GET', KEYS[2])
+if probe then
+  local wait = tonumber(probe) - now
+  if 0 < wait and wait < 2 * ARGV[4] then return {used, 0, wait} end
+  redis.call('SET', KEYS[2], now + ARGV[4], 'EX', ARGV[2])
+end
 redis.call('SET', KEYS[1], used + 1, 'EX', ARGV[2])
-return {used + 1, 1}
+return {used + 1, 1, probe and 1 or 0}
 """
 _RETURN: Final = """
 if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
@@ -59,35 +70,37 @@ class QrQuota:
     async def code(self, account: str, purpose: Purpose) -> AsyncIterator[None]:
         """Count one QR code; the caller requests it within the context.
 
-        When WeChat reports that the quota is used up, all requests are refused until the next day. A request that
-        fails otherwise is not counted, or an outage of WeChat would use up the quota. If WeChat did count it,
-        its own refusal corrects that later.
+        When WeChat reports that the quota is used up, one request a minute is let through; the first that succeeds
+        ends that. A request that fails otherwise is not counted, or an outage of WeChat would use up the quota. If
+        WeChat did count it, its own refusal corrects that later.
 
         Raises:
-            RateLimited: the quota for this purpose is used up; `retry_after` is the time until the next day.
+            RateLimited: the quota for this purpose is used up; `retry_after` is the time until the next day, or
+                until the next request is let through.
             StoreUnavailable: Redis does not answer, so the request cannot be counted.
         """
         day, left = self._today()
+        limit, now = available(self._accounts[account], purpose), int(self._clock().timestamp())
         with redis_errors():
-            used, taken = await self._take(
-                keys=[_key(account, day)], args=[available(self._accounts[account], purpose), _KEPT]
-            )
-        self._seen[account] = day, used
+            used, taken, probe = await self._take(keys=_keys(account, day), args=[limit, _KEPT, now, _PROBES])
+        ended = bool(probe)
+        self._seen[account] = day, self._accounts[account].codes_per_day if ended else used
         if not taken:
             raise RateLimited(
                 "the daily quota of QR codes of this account is used up",
                 limit="codes_per_day",
-                retry_after=left,
+                retry_after=min(probe, left) if ended else left,
                 account=account,
             )
         try:
             yield
         except WeChatUnavailable as refusal:
+            await self._give_back(account, day, used)
             if refusal.errcode == _USED_UP and left < _YOUNG:
-                await self._end(account, day)
-            else:
-                await self._give_back(account, day, used)
+                await self._end(account, day, now)
             raise
+        if ended:
+            await self._go_on(account, day, used)
 
     async def used(self, account: str) -> int:
         """Return the number of QR codes requested today.
@@ -96,18 +109,31 @@ class QrQuota:
             StoreUnavailable: Redis does not answer.
         """
         with redis_errors():
-            return int(await self._redis.get(_key(account, self._today()[0])) or 0)
+            return int(await self._redis.get(_keys(account, self._today()[0])[0]) or 0)
 
-    async def _end(self, account: str, day: str) -> None:
-        used = self._accounts[account].codes_per_day
-        self._seen[account] = day, used
+    async def has_ended(self, account: str) -> bool:
+        """Tell whether WeChat reported today that the quota is used up, and has created no QR code since.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        with redis_errors():
+            return bool(await self._redis.exists(_keys(account, self._today()[0])[1]))
+
+    async def _end(self, account: str, day: str, now: int) -> None:
+        self._seen[account] = day, self._accounts[account].codes_per_day
         with suppress(StoreUnavailable), redis_errors():  # the next request gets the same errcode
-            await self._redis.set(_key(account, day), used, ex=_KEPT)
+            await self._redis.set(_keys(account, day)[1], now + _PROBES, ex=_KEPT)
+
+    async def _go_on(self, account: str, day: str, used: int) -> None:
+        self._seen[account] = day, used
+        with suppress(StoreUnavailable), redis_errors():  # the next one is let through in a minute
+            await self._redis.delete(_keys(account, day)[1])
 
     async def _give_back(self, account: str, day: str, used: int) -> None:
         self._seen[account] = day, used - 1
         with suppress(StoreUnavailable), redis_errors():  # then one too many is counted today
-            await self._return(keys=[_key(account, day)])
+            await self._return(keys=_keys(account, day)[:1])
 
     def _seen_today(self, account: str) -> int:
         day, used = self._seen.get(account, ("", 0))
@@ -125,5 +151,7 @@ def available(account: Account, purpose: Purpose) -> int:
     return account.codes_per_day - (account.codes_for_binds if purpose is Purpose.LOGIN else 0)
 
 
-def _key(account: str, day: str) -> str:
-    return f"scanbind:codes:{account}:{day}"
+def _keys(account: str, day: str) -> list[str]:
+    """Return the keys of the scripts. The braces put both into one slot of a cluster."""
+    count = f"scanbind:codes:{{{account}:{day}}}"
+    return [count, f"{count}:probe"]

@@ -15,8 +15,9 @@ from wechatpy import WeChatClient
 
 from models.errors import WeChatUnavailable
 from models.events import OpenId
+from service.wechat.answers import Refused, word
 from service.wechat.tokens import TokenCache
-from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, Refused, exchange, insist
+from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, exchange, insist
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ DEADLINE: Final = 8.0
 
 LONGEST_URL: Final = 512
 """Maximum characters in a QR code. WeChat's contain about 45; rendered images are cached in memory."""
+
+LONGEST_ID: Final = 64
+"""Maximum characters in a unionid; WeChat's have 28."""
 
 _IDEMPOTENT: Final = frozenset({("post", "qrcode/create")})
 
@@ -70,12 +74,11 @@ class Transport(WeChatClient):  # type: ignore[misc]  # wechatpy carries no type
         result_processor: Callable[[dict[str, Any]], Any] | None = None,
     ) -> Any:
         """Call an endpoint below cgi-bin. Raises Refused, WeChatUnavailable, StoreUnavailable."""
-        url = self._account.url(url_or_endpoint)
         token = await self._tokens.get(self._account)
 
         async def attempt() -> dict[str, Any]:
             query = {**(params or {}), "access_token": token}
-            return await exchange(self._aiohttp, method, url, params=query, body=data)
+            return await exchange(self._aiohttp, self._account, method, url_or_endpoint, params=query, body=data)
 
         async def renew() -> None:
             nonlocal token
@@ -126,7 +129,7 @@ class WeChatApi:
                 "WeChat API: %s failed for %s: %s",
                 endpoint,
                 self._account.appid,
-                str(fault) or "no answer in time",
+                str(fault) or f"no answer in time{self._account.way}",
             )
             raise WeChatUnavailable(failing, errcode=errcode) from fault
 
@@ -142,17 +145,16 @@ async def open_apis(
 
 
 def _qr_code(answer: Mapping[str, Any], *, asked: int) -> QrCode:
-    ticket, url, given = answer.get("ticket"), answer.get("url"), answer.get("expire_seconds")
-    if not isinstance(ticket, str) or not isinstance(url, str) or not ticket or not url or len(url) > LONGEST_URL:
+    ticket, url = word(answer, "ticket", longest=LONGEST_URL), word(answer, "url", longest=LONGEST_URL)
+    if ticket is None or url is None:
         raise Refused(None, "no QR code in the answer")
+    given = answer.get("expire_seconds")
     # 0 was observed once for a code that was valid (wechat-protocol.md 2)
     return QrCode(ticket, url, expires_in=given if type(given) is int and given > 0 else asked)
 
 
 def _follower(answer: Mapping[str, Any]) -> UserInfo:
-    subscribe = answer.get("subscribe")
-    unionid, language = answer.get("unionid") or None, answer.get("language") or None
-    known = isinstance(unionid, str | None) and isinstance(language, str | None)
-    if type(subscribe) is not int or subscribe not in (0, 1) or not known:
+    subscribe, unionid = answer.get("subscribe"), word(answer, "unionid", longest=LONGEST_ID)
+    if type(subscribe) is not int or subscribe not in (0, 1) or (answer.get("unionid") and unionid is None):
         raise Refused(None, "no person in the answer")
-    return UserInfo(subscribed=subscribe == 1, unionid=unionid, language=language)
+    return UserInfo(subscribed=subscribe == 1, unionid=unionid, language=word(answer, "language", longest=16))

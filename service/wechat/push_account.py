@@ -149,13 +149,17 @@ class PushAccount:
         with _authentic():
             document = read(body)
         if "Encrypt" in document.fields:
-            raise Malformed("envelope")
+            console = Mode.COMPATIBLE if "MsgType" in document.fields else Mode.SAFE
+            raise Malformed("mode", console=console)
         with _authentic():
             return Delivery(understand(document.fields), document.format, nonce, token)
 
     def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
-        if _all(query, "encrypt_type") != ["aes"]:  # absent or `raw` in plain mode (wechat-protocol.md 3.2)
-            raise BadSignature("mode")
+        kind = _all(query, "encrypt_type")
+        if kind in ([], ["raw"]):  # wechat-protocol.md 3.2
+            raise self._in_plain(query, timestamp, nonce)
+        if kind != ["aes"]:
+            raise BadSignature
         # not `signature`: it does not cover the body (wechat-protocol.md 3.2)
         signature = _one(query, "msg_signature")
         # Find the signed value first: this takes a hundredth of the time of parsing the document.
@@ -181,10 +185,14 @@ class PushAccount:
                 return encrypt, self._signer(signature, timestamp, nonce, encrypt)
         if encrypt is not None:
             raise BadSignature
-        # No `Encrypt` at all. The error describes the body only to a sender whose query is signed.
-        self._signer(_one(query, "signature"), timestamp, nonce)
+        fault = self._in_plain(query, timestamp, nonce)
         read(body)
-        raise BadSignature("mode")
+        raise fault
+
+    def _in_plain(self, query: Mapping[str, str], timestamp: str, nonce: str) -> BadSignature:
+        """Return the fault of a push that is not encrypted. Raises BadSignature if its query is not signed."""
+        self._signer(_one(query, "signature"), timestamp, nonce)
+        return BadSignature("mode", console=Mode.PLAIN)
 
     def _signer(self, signature: str, *parts: str) -> str:
         """Return the token that signed *parts*."""
@@ -215,8 +223,10 @@ def _authentic() -> Iterator[None]:
 def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:
     found = fields.get("Encrypt")
     encrypt = found.strip() if isinstance(found, str) else ""
-    if not encrypt or refused & fields.keys():
-        raise BadSignature("mode")  # plain text is not signed
+    if not encrypt:
+        raise BadSignature
+    if refused & fields.keys():  # plain text is not signed
+        raise BadSignature("mode", console=Mode.COMPATIBLE)
     return encrypt
 
 

@@ -11,13 +11,16 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.errors import WeChatUnavailable
 from service.storage.redis import alone, redis_errors
-from service.wechat.transport import TOKEN, ApiAccount, Refused, exchange, insist
+from service.wechat.answers import Refused, word
+from service.wechat.transport import TOKEN, ApiAccount, exchange, insist
 
 log = logging.getLogger(__name__)
 
 ENDPOINT: Final = "stable_token"
 DUE: Final = 300
 """Seconds before expiry from which on WeChat returns a new token (wechat-protocol.md 1)."""
+LONGEST_TOKEN: Final = 2048
+"""WeChat advises to reserve 512 characters (wechat-protocol.md 1)."""
 _LIFETIME: Final = 7200
 _WAIT: Final = 4.0
 REST: Final = 5.0
@@ -81,7 +84,7 @@ class TokenCache:
         request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
 
         async def attempt() -> Grant:
-            return _grant(await exchange(self.http, "post", account.url(ENDPOINT), body=request))
+            return _grant(await exchange(self.http, account, "post", ENDPOINT, body=request))
 
         try:
             return await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
@@ -100,8 +103,8 @@ class TokenCache:
 
 
 def _grant(answer: dict[str, Any]) -> Grant:
-    token, lifetime = answer.get("access_token"), answer.get("expires_in")
-    if not isinstance(token, str) or not token or type(lifetime) is not int:
+    token, lifetime = word(answer, "access_token", longest=LONGEST_TOKEN), answer.get("expires_in")
+    if token is None or type(lifetime) is not int:
         raise Refused(None, "no token in the answer")
     return Grant(token, lifetime)
 

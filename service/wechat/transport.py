@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,33 +10,37 @@ from typing import Any, Final, TypeVar
 
 import aiohttp
 from wechatpy.constants import WeChatErrorCode
+from yarl import URL
+
+from service.wechat.answers import Refused, understood
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 PER_TRY: Final = aiohttp.ClientTimeout(total=3)
-_RID: Final = re.compile(r"rid: ([0-9a-f-]{1,40})")
+LONGEST_ANSWER: Final = 64 * 1024
+"""Bytes. WeChat's answers are much shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiAccount:
-    """API credentials of an Official Account."""
+    """API credentials of an Official Account, and the way to WeChat's API; an empty `proxy` is none."""
 
     appid: str
     secret: str = field(repr=False)
     api_base: str = "https://api.weixin.qq.com"
+    proxy: str = field(default="", repr=False)
+    """May contain a password."""
 
     def url(self, endpoint: str) -> str:
         return f"{self.api_base.rstrip('/')}/cgi-bin/{endpoint}"
 
-
-class Refused(Exception):
-    """A call failed. `errcode` is None if WeChat sent none or did not answer. Its text is safe to log."""
-
-    def __init__(self, errcode: int | None, why: str) -> None:
-        super().__init__(f"errcode={errcode} {why}")
-        self.errcode = errcode
+    @property
+    def way(self) -> str:
+        """Return `, through the proxy HOST:PORT`, for the end of a message; an empty string without a proxy."""
+        proxy = URL(self.proxy)
+        return f", through the proxy {proxy.host_subcomponent}:{proxy.port}" if self.proxy else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +75,49 @@ TOKEN: Final[Remedies] = {code: remedy for code, remedy in REPEATABLE.items() if
 
 async def exchange(
     http: aiohttp.ClientSession,
+    account: ApiAccount,
     method: str,
-    url: str,
+    endpoint: str,
     *,
     params: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Send one request, *body* as JSON; return the decoded answer. Raises Refused."""
+    """Send one request to an endpoint below cgi-bin, *body* as JSON; return the decoded answer. Raises Refused."""
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json"} if data else None
     sending = http.request(
-        method, url, params=params, data=data, headers=headers, timeout=PER_TRY, allow_redirects=False
+        method,
+        account.url(endpoint),
+        params=params,
+        data=data,
+        headers={"Content-Type": "application/json"} if data else None,
+        timeout=PER_TRY,
+        allow_redirects=False,
+        proxy=account.proxy or None,
     )
     try:
         async with sending as response:
-            status, raw = response.status, await response.read()
+            status, content_type = response.status, response.headers.get("Content-Type", "")
+            raw = await _read(response)
+        return understood(status, content_type, raw)
+    except Refused as refusal:
+        if refusal.errcode is not None:
+            raise
+        why = refusal.why
+    except aiohttp.ClientHttpProxyError as fault:
+        why = f"no tunnel, HTTP {fault.status}"
     except (aiohttp.ClientError, TimeoutError, OSError) as fault:
-        no_answer = type(fault).__name__
-    else:
-        return _understood(status, raw)
+        why = type(fault).__name__
     # raised outside of `except`, without a cause: aiohttp's errors contain the URL, and so the token
-    raise Refused(None, no_answer)
+    raise Refused(None, why + account.way)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    raw = bytearray()
+    async for piece in response.content.iter_any():
+        raw += piece
+        if len(raw) > LONGEST_ANSWER:
+            raise Refused(None, f"HTTP {response.status}, more than {LONGEST_ANSWER} bytes")
+    return bytes(raw)
 
 
 async def insist(
@@ -119,17 +144,3 @@ async def insist(
         await asyncio.sleep(remedy.pause * 2 ** (used[remedy] - 1))
         if remedy.new_token and renew is not None:
             await renew()
-
-
-def _understood(status: int, raw: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(raw, strict=False)  # some answers contain control characters
-        code = int(answer.get("errcode", 0))
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as fault:
-        raise Refused(None, f"HTTP {status}, not a valid answer") from fault
-    if code:
-        rid = _RID.search(str(answer.get("errmsg", "")))  # errmsg itself may quote the request
-        raise Refused(code, f"rid={rid[1] if rid else None}")
-    if status != 200:
-        raise Refused(None, f"HTTP {status}")
-    return dict(answer)

@@ -33,8 +33,10 @@ async def test_who_starts_all_of_a_days_logins_leaves_some_codes_for_binds(make:
     assert 'scanbind_limited_total{limit="codes_per_day"} 3.0' in figures
 
 
-async def test_once_wechat_says_it_is_enough_it_is_asked_no_more_until_tomorrow(make: Any) -> None:
-    """Red when `QrQuota.code` does not end the day."""
+async def test_once_wechat_says_it_is_enough_it_is_asked_once_a_minute_until_the_quota_is_cleared(
+    make: Any,
+) -> None:
+    """Red when `QrQuota.code` asks on, and when a success does not open again."""
     world = await make(official={"main": replace(ACCOUNT, daily_codes=2)})
     # Noon in Beijing: what WeChat says as the day begins is of yesterday.
     world.clock.advance((4 * 3600 - world.clock.seconds()) % 86_400)
@@ -42,5 +44,26 @@ async def test_once_wechat_says_it_is_enough_it_is_asked_no_more_until_tomorrow(
     await problem(await login(world), 502, "wechat-unavailable")
     await refused(await login(world))
     await refused(await world.site("POST", "/v1/tickets", {"purpose": "bind", "user_id": "42"}))
+    world.clock.advance(60)
+    await problem(await login(world), 502, "wechat-unavailable")
+    await refused(await login(world))
+    await clear_quota(world)
+    await refused(await login(world))
+    world.clock.advance(60)
+    assert [(await login(world)).status for _ in range(2)] == [201] * 2
+    await problem(await login(world), 502, "wechat-unavailable")
+    await refused(await login(world))
     world.clock.advance(86_400)
     assert (await login(world)).status == 201
+
+
+async def clear_quota(world: World) -> None:
+    """Do what the account's owner can do at WeChat."""
+    base = world.settings.accounts["main"].api_base
+    asked = {"grant_type": "client_credential", "appid": ACCOUNT.appid, "secret": ACCOUNT.secret}
+    async with world.http.post(f"{base}/cgi-bin/stable_token", json=asked) as granted:
+        query = {"access_token": (await granted.json())["access_token"]}
+    async with world.http.post(
+        f"{base}/cgi-bin/clear_quota", params=query, json={"appid": ACCOUNT.appid}
+    ) as cleared:
+        assert (await cleared.json())["errcode"] == 0

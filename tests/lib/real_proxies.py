@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import ClientError, ClientSession
-from serving import unused_port
+from serving import port_of_a_process
 
 _DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "operations.md"
 _UPSTREAM: Final = "127.0.0.1:8080"
@@ -79,7 +79,7 @@ class Kind:
 @contextlib.asynccontextmanager
 async def in_front_of(url: str, kind: Kind, folder: Path) -> AsyncIterator[str]:
     """Run a proxy in front of the service at *url*, with its files in *folder*; give its own address."""
-    port, file, log = unused_port(), folder / "proxy.conf", folder / "output"
+    port, file, log = port_of_a_process(), folder / "proxy.conf", folder / "output"
     [snippet] = re.findall(rf"```{kind.name}\n(.*?)```", _DOCUMENT.read_text("utf-8"), re.DOTALL)
     configure = _PROGRAMS[kind.name][1]
     text, arguments = configure(

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import socket
+import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,13 @@ from sandbox.app import make_app
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application) -> AsyncIterator[str]:
-    """Serve *app* in this process; give its address."""
+async def listening(app: web.Application, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Serve *app* in this process, by HTTPS if *tls* is given; give its address."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     with free_port() as sock:
-        await web.SockSite(runner, sock).start()
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        await web.SockSite(runner, sock, ssl_context=tls).start()
+        yield f"http{'s' if tls else ''}://127.0.0.1:{sock.getsockname()[1]}"
         await runner.cleanup()
 
 
@@ -31,7 +33,7 @@ def wechat() -> contextlib.AbstractAsyncContextManager[str]:
     return listening(make_app([ACCOUNT], public_url="http://weixin.qq.com"))
 
 
-def unused_port() -> int:
+def port_of_a_process() -> int:
     """Return a port for a process that binds it later: below those given to connections by the system."""
     for port in random.sample(range(20_000, 30_000), 100):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -70,10 +72,15 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, api_base: str, *options: str, program: tuple[str, ...] = ("-m", "service"), **settings: Any
+    folder: Path,
+    api_base: str,
+    *options: str,
+    program: tuple[str, ...] = ("-m", "service"),
+    variables: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Service]:
-    """Run it in *folder*, with command line *options*; what it prints is in its `log`."""
-    port = unused_port()
+    """Run it in *folder*, with command line *options* and more *variables*; what it prints is in its `log`."""
+    port = port_of_a_process()
     tree = {
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}", **settings.pop("server", {})},
         "data_dir": str(folder / "var"),
@@ -85,7 +92,9 @@ async def serving(
     config.write_text(json.dumps(tree))
     with log.open("a") as output:
         command = (sys.executable, *program, "serve", "--config", str(config), *options)
-        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=output, stderr=output, env={**os.environ, **(variables or {})}
+        )
     try:
         yield Service(process, f"http://127.0.0.1:{port}", log)
     finally:

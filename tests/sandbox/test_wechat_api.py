@@ -101,6 +101,24 @@ async def test_callback_addresses_are_listed(client: TestClient, token: str) -> 
     assert "127.0.0.1" in (await answer(client, "GET", f"getcallbackip?access_token={token}"))["ip_list"]
 
 
+async def test_the_quota_of_codes_can_be_cleared_ten_times_a_month(
+    client: TestClient, account: OfficialAccount, sandbox: Sandbox, token: str
+) -> None:
+    state = sandbox.state(account.appid)
+    state.codes._calls.limit = 1
+    told = []
+    for _ in range(2):
+        made = await answer(client, "POST", f"qrcode/create?access_token={token}", json=TEMPORARY)
+        told.append(made.get("errcode"))
+    assert told == [None, 45009]
+    ask = f"clear_quota?access_token={token}"
+    assert (await answer(client, "POST", ask, json={"appid": "wxother"}))["errcode"] == 40013
+    assert (await answer(client, "GET", ask))["errcode"] == 43002
+    cleared = [await answer(client, "POST", ask, json={"appid": account.appid}) for _ in range(11)]
+    assert [one["errcode"] for one in cleared] == [0] * 10 + [48006]
+    assert "url" in await answer(client, "POST", f"qrcode/create?access_token={token}", json=TEMPORARY)
+
+
 async def test_a_ticket_shows_its_image(client: TestClient, token: str) -> None:
     code = await answer(client, "POST", f"qrcode/create?access_token={token}", json=TEMPORARY)
     image = await client.get("/cgi-bin/showqrcode", params={"ticket": code["ticket"]})

@@ -180,6 +180,25 @@ async def test_an_account_that_there_is_not_is_not_found(world: World, push: Pus
             await problem(response, 404, "not-found")
 
 
+async def test_a_slash_at_the_end_of_the_address_changes_nothing(world: World) -> None:
+    """Red when the slash has no route, a redirect (WeChat follows none), or a label of its own in the metrics."""
+    push, page = await prepared(world)
+    response = await world.call("GET", "/wechat/main/", params=verification(), allow_redirects=False)
+    assert (response.status, await response.text()) == (200, verification()["echostr"])
+    response = await push.send(push.request(), account="main/")
+    assert (response.status, (await page.poll())["status"]) == (200, "confirmed")
+    forged = verification(signature="0" * 40)
+    await problem(await world.call("GET", "/wechat/main/", params=forged), 403, "bad-signature")
+    await problem(await world.call("GET", "/wechat/second/", params=verification()), 404, "not-found")
+    await problem(await world.call("PUT", "/wechat/main/"), 405, "method-not-allowed")
+    for address in ("/wechat/", "/wechat//", "/wechat//main", "/wechat/main//", "/wechat/main/x"):
+        await problem(await world.call("GET", address, params=verification()), 404, "not-found")
+    figures = await (await world.call("GET", "/metrics")).text()
+    assert 'method="POST",route="/wechat/{account}",status="200"' in figures
+    assert "{account}/" not in figures
+    assert "{account}/" not in await (await world.call("GET", "/openapi.json")).text()
+
+
 async def test_neither_what_it_calls_itself_nor_its_query_order_matters(world: World) -> None:
     for content_type in ("text/xml", "application/json", "text/plain", "application/octet-stream"):
         for form in ("xml", "json"):

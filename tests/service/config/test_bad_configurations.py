@@ -168,7 +168,8 @@ def test_a_public_address_without_tls_is_good_but_warned_of(
     status, out, err = check("check-config", str(file))
     assert (status, out) == (0, "configuration is good\n")
     warning = (
-        "server.public_url: warning: is not https, so passwords and login codes cross the internet unencrypted\n"
+        "server.public_url: warning: is not https, so passwords and login codes cross the internet unencrypted; "
+        "serve it over https\n"
     )
     assert err == (warning if warned else "")
 

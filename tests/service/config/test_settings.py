@@ -1,4 +1,7 @@
-"""Settings: defaults, and every fault named by its path."""
+"""Settings: defaults, and every fault named by its path.
+
+Covers: service.config.fault_lines.
+"""
 
 from pathlib import Path
 from typing import Any

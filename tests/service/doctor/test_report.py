@@ -1,7 +1,7 @@
 """Findings of the doctor, each with its remedy.
 
 Covers: service.doctor.configuration, service.doctor.database, service.doctor.finding, service.doctor.public_url,
-service.doctor.redis, service.doctor.wechat.
+service.doctor.redis.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
+from models.errors import WeChatUnavailable
 from models.events import OpenId
 from models.tables.bindings import bindings
 from models.ticket import Purpose
@@ -29,6 +30,7 @@ from service.bindings.former_appids import REMEDY
 from service.config.settings import Settings, validate
 from service.crypto.field_encryption import FieldCipher
 from service.doctor import report
+from service.doctor.configuration import check_configuration
 from service.doctor.finding import Finding
 from service.doctor.public_url import check_public_url
 from service.doctor.report import examine
@@ -249,18 +251,28 @@ async def test_a_clock_that_cannot_be_compared_is_no_finding(tmp_path: Path, off
     assert about(findings, "clock") == []
 
 
-async def test_plain_mode_is_warned_of(tmp_path: Path, official: OfficialAccount, wechat: str) -> None:
-    config = settings(tmp_path, official, wechat, main={"mode": "plain", "allow_unsigned_body": True})
-    [finding] = about(await examine(config), "accounts.main.mode")
-    assert finding.ok is None
-    assert "forge" in finding.message
+@pytest.mark.parametrize(
+    ("main", "subject"),
+    [
+        ({"mode": "plain", "allow_unsigned_body": True}, "accounts.main.mode"),
+        ({"kind": "test", "aes_key": ""}, "accounts.main.kind"),
+    ],
+)
+async def test_pushes_that_nothing_signs_are_the_one_warning_about_an_account(
+    tmp_path: Path, official: OfficialAccount, wechat: str, *, main: dict[str, Any], subject: str
+) -> None:
+    findings = await examine(settings(tmp_path, official, wechat, main=main))
+    [warning] = [finding for finding in wrong(findings) if finding.subject.startswith("accounts")]
+    assert (warning.ok, warning.subject) == (None, subject)
+    assert "nothing signs the bodies of its pushes" in warning.message
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
         ("http://127.0.0.1:9", "only reachable from this machine"),
-        ("http://login.invalid", "secrets are sent unencrypted"),
+        ("http://login.invalid", "cross the internet unencrypted"),
+        ("http://192.168.7.8", "secrets are sent unencrypted"),
         ("https://login.invalid:8443", "WeChat pushes only to ports 80 and 443"),
         ("https://login.invalid", None),
     ],
@@ -268,10 +280,11 @@ async def test_plain_mode_is_warned_of(tmp_path: Path, official: OfficialAccount
 async def test_an_address_that_wechat_cannot_use_is_warned_of(
     url: str, message: str | None, tmp_path: Path, official: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "_CHECKS", {"server.public_url": check_public_url})
+    checks = {"server.public_url": check_public_url, "configuration": check_configuration}
+    monkeypatch.setattr(report, "_CHECKS", checks)
     server = {"public_url": url, "trusted_proxies": ["10.0.0.0/8"]}
     config = settings(tmp_path, official, "http://127.0.0.1:9", server=server)
-    reached, *warnings = await examine(config)
+    reached, *warnings = [one for one in wrong(await examine(config)) if one.subject == "server.public_url"]
     assert reached.ok is False
     assert [warning.ok for warning in warnings] == [None] * bool(message)
     assert all(message and message in warning.message for warning in warnings)
@@ -340,6 +353,22 @@ async def test_a_days_codes_that_run_short_are_warned_of(
     [finding] = about(await examine(config), "accounts.main.codes_per_day")
     assert (finding.ok, said in finding.message) == (ok, True), finding
     assert bool(finding.remedy) is (ok is None)
+
+
+async def test_a_quota_that_wechat_calls_used_up_is_warned_of(
+    tmp_path: Path, official: OfficialAccount, wechat: str, redis: Redis, redis_url: str
+) -> None:
+    config = settings(tmp_path, official, wechat, redis={"url": redis_url}, secret_key=KEY)
+    noon = datetime.now(UTC).replace(hour=4)  # in Beijing
+    quota = QrQuota(redis, accounts=config.accounts, clock=lambda: noon)
+    with pytest.raises(WeChatUnavailable):
+        async with quota.code("main", Purpose.LOGIN):
+            raise WeChatUnavailable("no", errcode=45009)
+    [finding] = about(await examine(config), "accounts.main.codes_per_day")
+    assert finding.ok is None
+    assert "0 of 100000 QR codes" in finding.message
+    assert "45009" in finding.message
+    assert "clear the quota" in finding.remedy
 
 
 async def test_the_codes_of_a_service_that_runs_on_embedded_stores_are_told(

@@ -1,6 +1,7 @@
 """WeChat's daily quota of QR codes: counted before each call, with the last ones kept for binds."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -71,13 +72,95 @@ async def test_the_day_ends_at_midnight_in_beijing(redis: Redis, clock: SimpleNa
     assert await take(mine, 1, BIND) == 1
 
 
-async def test_wechats_own_refusal_ends_the_day(redis: Redis, clock: SimpleNamespace) -> None:
+async def test_after_wechats_own_refusal_one_request_a_minute_finds_out(
+    redis: Redis, clock: SimpleNamespace
+) -> None:
+    """Red when `_TAKE` lets none or all of them through."""
+    one, other, metrics = quota(redis, clock), quota(redis, clock), Metrics()
+    other.show(metrics)
+    await take(one, 1, LOGIN)
+    await refused(one, 1, 45009)
+    assert await take(one, 1, BIND, account="second") == 1
+    for _ in range(3):
+        with pytest.raises(RateLimited) as caught:
+            async with other.code("main", BIND):
+                raise AssertionError
+        assert (caught.value.limit, caught.value.retry_after) == ("codes_per_day", 60)
+        assert (await one.used("main"), await one.has_ended("main")) == (1, True)
+        assert 'scanbind_codes_today{account="main"} 10.0' in metrics.text().decode()
+        clock.now += timedelta(seconds=59)
+        assert await take(one, 1, BIND) == 0
+        clock.now += timedelta(seconds=1)
+        await refused(other, 1, 45009)
+
+
+async def test_one_request_is_let_through_of_all_processes(redis: Redis, clock: SimpleNamespace) -> None:
+    processes = [quota(redis, clock) for _ in range(4)]
+    await refused(processes[0], 1, 45009)
+    clock.now += timedelta(minutes=1)
+    through = 0
+
+    async def ask(mine: QrQuota) -> None:
+        nonlocal through
+        with suppress(RateLimited, WeChatUnavailable):
+            async with mine.code("main", LOGIN):
+                through += 1
+                raise WeChatUnavailable("no", errcode=45009)
+
+    await asyncio.gather(*(ask(mine) for mine in processes * 5))
+    assert through == 1
+
+
+async def test_a_request_that_succeeds_opens_again_at_once(redis: Redis, clock: SimpleNamespace) -> None:
+    one, other, metrics = quota(redis, clock), quota(redis, clock), Metrics()
+    one.show(metrics)
+    await refused(one, 1, 45009)
+    clock.now += timedelta(minutes=1)
+    assert await take(one, 1, LOGIN) == 1
+    assert 'scanbind_codes_today{account="main"} 1.0' in metrics.text().decode()
+    assert (await other.has_ended("main"), await take(other, 20, LOGIN)) == (False, 6)
+
+
+@pytest.mark.parametrize("errcode", [None, -1, 45011])
+async def test_a_request_that_fails_otherwise_finds_out_nothing(
+    redis: Redis, clock: SimpleNamespace, errcode: int | None
+) -> None:
     mine = quota(redis, clock)
+    await refused(mine, 1, 45009)
+    clock.now += timedelta(minutes=1)
+    await refused(mine, 1, errcode)
+    assert (await take(mine, 5, LOGIN), await mine.used("main")) == (0, 0)
+    clock.now += timedelta(minutes=1)
+    assert await take(mine, 1, LOGIN) == 1
+
+
+async def test_the_reserved_part_is_not_used_to_find_out(redis: Redis, clock: SimpleNamespace) -> None:
+    mine = quota(redis, clock)
+    await take(mine, 7, LOGIN)
     with pytest.raises(WeChatUnavailable):
-        async with mine.code("main", LOGIN):
-            raise WeChatUnavailable("no more", errcode=45009)
-    assert (await mine.used("main"), await take(mine, 1, BIND)) == (10, 0)
-    assert await take(mine, 1, BIND, account="second") == 1
+        async with mine.code("main", BIND):
+            raise WeChatUnavailable("no", errcode=45009)
+    clock.now += timedelta(minutes=1)
+    assert (await take(mine, 1, LOGIN), await take(mine, 2, BIND)) == (0, 2)
+
+
+@pytest.mark.parametrize("change", [timedelta(hours=-1), timedelta(hours=12)])
+async def test_neither_a_clock_set_back_nor_a_new_day_prolongs_it(
+    redis: Redis, clock: SimpleNamespace, change: timedelta
+) -> None:
+    mine = quota(redis, clock)
+    await refused(mine, 1, 45009)
+    clock.now += change
+    await take(mine, 1, LOGIN)
+    clock.now += timedelta(minutes=1)
+    assert await take(mine, 1, LOGIN) == 1
+
+
+async def test_lost_data_opens_again(redis: Redis, clock: SimpleNamespace) -> None:
+    mine = quota(redis, clock)
+    await refused(mine, 1, 45009)
+    await redis.flushall()
+    assert await take(mine, 20, LOGIN) == 7
 
 
 async def refused(mine: QrQuota, count: int, errcode: int | None) -> None:
@@ -120,7 +203,7 @@ async def test_a_refusal_soon_after_midnight_is_yesterdays(redis: Redis, clock: 
     clock.now += timedelta(minutes=10)
     assert await take(mine, 1, LOGIN) == 1
     await refused(mine, 1, 45009)
-    assert (await mine.used("main"), await take(mine, 1, BIND)) == (10, 0)
+    assert (await mine.used("main"), await take(mine, 1, BIND)) == (1, 0)
 
 
 async def test_counters_vanish_by_themselves(redis: Redis, clock: SimpleNamespace) -> None:

@@ -4,6 +4,7 @@ Covers: service.wechat.transport.
 """
 
 import asyncio
+import json
 import logging
 import traceback
 from datetime import timedelta
@@ -16,9 +17,10 @@ from redis.asyncio import Redis
 from models.errors import WeChatUnavailable
 from models.events import OpenId
 from service.wechat import api as module
+from service.wechat.answers import Refused
 from service.wechat.api import QrCode, Transport, UserInfo, WeChatApi, open_apis
 from service.wechat.tokens import TokenCache
-from service.wechat.transport import ApiAccount, Refused
+from service.wechat.transport import ApiAccount
 
 MINUTES = timedelta(minutes=10)
 QR = "qrcode/create"
@@ -64,6 +66,8 @@ async def test_a_code_lives_no_shorter_than_asked(api: WeChatApi, wechat: Any) -
     [
         (FOLLOWS, UserInfo(subscribed=True, unionid="u_1", language="zh_CN")),
         ({"subscribe": 1, "openid": PERSON, "language": ""}, UserInfo(True, None, None)),
+        ({**FOLLOWS, "language": ["en"]}, UserInfo(True, "u_1", None)),
+        ({**FOLLOWS, "language": "中文", "remark": "\ud83d"}, UserInfo(True, "u_1", None)),
         ({"subscribe": 0, "openid": PERSON}, UserInfo(False, None, None)),
         (
             {"subscribe": 0, "openid": PERSON, "tagid_list": [], "unionid": "u_1"},
@@ -137,6 +141,16 @@ async def test_a_question_may_be_asked_twice(api: WeChatApi, wechat: Any) -> Non
     assert (await api.user_info(PERSON)).subscribed
 
 
+async def test_an_answer_that_is_none_is_one_warning(
+    api: WeChatApi, wechat: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    wechat.script["user/info"], page = [b"<html>Log in to this network</html>"], "35 bytes, beginning"
+    with pytest.raises(WeChatUnavailable):
+        await api.user_info(PERSON)
+    [told] = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.WARNING]
+    assert f'HTTP 200, no JSON object: text/plain, {page} "<html>Log in' in told
+
+
 async def test_what_might_be_done_already_is_not_repeated(
     account: ApiAccount, tokens: TokenCache, http: ClientSession, wechat: Any
 ) -> None:
@@ -159,6 +173,8 @@ async def test_what_might_be_done_already_is_not_repeated(
         {**CODE, "url": None},
         {**CODE, "url": ""},
         {**CODE, "ticket": 5},
+        {**CODE, "url": "http://weixin.qq.com/q/\ud83d"},
+        json.dumps(CODE).encode() + b" " * 65_536,
         {**CODE, "errcode": {}},
     ],
 )
@@ -177,7 +193,8 @@ async def test_no_code_in_the_answer_is_a_failure(api: WeChatApi, wechat: Any, a
         {"subscribe": 2},
         {"subscribe": True},
         {**FOLLOWS, "unionid": 5},
-        {**FOLLOWS, "language": ["en"]},
+        {**FOLLOWS, "unionid": "u 1"},
+        {**FOLLOWS, "unionid": "u" * 65},
     ],
 )
 async def test_no_person_in_the_answer_is_a_failure(api: WeChatApi, wechat: Any, answer: Any) -> None:

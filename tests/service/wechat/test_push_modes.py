@@ -264,7 +264,7 @@ class TestPlain:
         for account in (PLAIN, replace(PLAIN, aes_keys=(NEW,))):
             with pytest.raises(Malformed) as caught:
                 account.open(*Sender().sealed(), now=NOW)
-            assert caught.value.fault == "envelope"
+            assert (caught.value.fault, caught.value.console) == ("mode", "safe")
 
     def test_the_signature_comes_before_the_body(self) -> None:
         with pytest.raises(BadSignature):

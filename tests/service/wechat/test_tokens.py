@@ -170,6 +170,8 @@ async def test_a_busy_system_is_asked_thrice(book: TokenCache, wechat: Any, acco
         {"expires_in": 7200},
         granted(""),
         granted("x", "7200"),
+        granted("x y"),
+        granted("\ud83d"),
         granted("x", True),
         {"access_token": ["x"], "expires_in": 7200},
         {"errcode": "many", **granted("x")},

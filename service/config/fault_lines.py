@@ -1,0 +1,58 @@
+"""Says in one line each what pydantic refuses, beginning with the path. A line never quotes a value."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from service.config import sources
+from service.config.fault import Fault
+from service.config.yaml_file import Steps, shown
+
+_MESSAGES: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "unknown key",
+    "invalid_key": "must be a string; quote it",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "path_type": "must be a string; quote it",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "string_unicode": "must be UTF-8 text",
+}
+
+
+def fault_lines(error: ValidationError, variables: Mapping[Steps, str]) -> Iterator[str]:
+    """Yield a line for each fault; *variables* are those that set the value at a path, to be named."""
+    for item in error.errors(include_url=False):
+        if item["type"] == "default_factory_not_called":  # only reported beside the fault that caused it
+            continue
+        fault = item.get("ctx", {}).get("error")
+        below = fault.below if isinstance(fault, Fault) else ()
+        steps = (*(str(step) for step in item["loc"] if step != "[key]"), *below)
+        variable = _variable_at(steps, variables)
+        origin = f" ({shown(variable)})" if variable else ""
+        yield f"{shown('.'.join(steps)) or sources.PREFIX}: {_message(item)}{origin}"
+
+
+def _message(item: ErrorDetails) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if isinstance(context.get("error"), Fault):
+        return str(context["error"])
+    if kind == "enum" and item["loc"][-1] == "[key]":
+        return _MESSAGES["extra_forbidden"]
+    if kind in ("enum", "literal_error"):
+        return "must be " + str(context["expected"]).replace("'", "")
+    if kind == "string_type":
+        return "must be a string" if isinstance(item["input"], list | dict) else "must be a string; quote it"
+    return _MESSAGES.get(kind, "is not valid")
+
+
+def _variable_at(steps: Steps, variables: Mapping[Steps, str]) -> str | None:
+    """Return the variable that set the value at *steps*, or a value above or below it."""
+    above = (variables.get(steps[:length]) for length in range(len(steps), 0, -1))
+    below = (name for path, name in sorted(variables.items()) if path[: len(steps)] == steps)
+    return next(filter(None, above), None) or next(below, None)
