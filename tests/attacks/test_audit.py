@@ -41,7 +41,7 @@ async def told(record: Record, *more: str, expected: list[tuple[str, str | None]
 
 
 async def test_a_login_is_recorded_from_the_code_to_the_exchange(make: Make, record: Record) -> None:
-    """Red when any one of the calls of `note` and `audit.write` is left out."""
+    """Red when any one of the calls of `note` and `write_entries` is left out."""
     world: World = await make(clients={"shop": client("shop", confirm="match")})
     page, person = await world.login(), await world.person()
     await world.scan(person, page)

@@ -124,7 +124,7 @@ async def test_a_push_sealed_for_another_account_is_refused(make: Make, mode: An
 
 @MODES
 async def test_a_push_to_another_original_id_is_refused(make: Make, mode: str) -> None:
-    """Red when `Account.open` does not look at gh_id."""
+    """Red when `PushAccount.open` does not look at gh_id."""
     world = await in_mode(make, mode, gh_id=ACCOUNT.gh_id)
     push, page = await prepared(world)
     mine = push.request()
