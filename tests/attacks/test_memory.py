@@ -130,7 +130,9 @@ def kept(marks: set[str]) -> list[str]:
     for tracked in gc.get_objects():
         holders = [tracked]
         while holders:
-            for held in gc.get_referents(holders.pop()):
+            holder = holders.pop()
+            keys = list(dict.keys(holder)) if isinstance(holder, dict) else []  # texts are not among the referents
+            for held in (*gc.get_referents(holder), *keys):
                 if isinstance(held, str | bytes):
                     text = held if isinstance(held, str) else held.decode(errors="replace")
                     found += [
