@@ -118,7 +118,9 @@ def test_a_value_that_is_no_object_is_named_by_the_caller() -> None:
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize(("text", "fits"), [("main", True), ("公众号", True), ("a" * 65, False), ("a\x00", False)])
+@pytest.mark.parametrize(
+    ("text", "fits"), [("main", True), ("公众号", True), ("a" * 64, True), ("a" * 65, False), ("a\x00", False)]
+)
 def test_a_text_that_can_be_no_account_is_told_without_sql(text: str, fits: bool) -> None:
     assert could_name(text) is fits
 
