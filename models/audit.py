@@ -16,6 +16,7 @@ class AuditEvent(StrEnum):
     EXCHANGE_REFUSED = "exchange_refused"
     PORTAL_OPENED = "portal_opened"
     LIMIT_HIT = "limit_hit"
+    KEY_IN_USE = "key_in_use"
     KEY_ROTATED = "key_rotated"
     DATA_EXPORTED = "data_exported"
     DATA_ERASED = "data_erased"

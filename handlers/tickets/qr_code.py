@@ -29,12 +29,15 @@ Drawing one takes as long as thirty other requests, so a caller must not be able
 
 
 async def code(request: web.Request, holder: tuple[TicketHeader, ClientKeys]) -> Code:
-    """Return the addresses of a ticket's QR code, for a page whose back end created the ticket."""
+    """Return the addresses of a ticket's QR code, for a page whose back end created the ticket.
+
+    Until the ticket expires, even if it has ended: a page reads from its status whether scanning still helps.
+    """
     head, _ = holder
     qr_url = await request.app[TICKET_STATUS].qr_url(head)
     left = seconds_left(head.expires_at, request.app[CLOCK]())
     if qr_url is None or not left:
-        raise NotFound("the QR code has expired, or is only known to the page that created the ticket")
+        raise NotFound("the ticket has expired, or its QR code is known only to the page that created it")
     return Code(
         ticket=head.ticket,
         purpose=head.purpose,

@@ -107,7 +107,11 @@ OPERATIONS: Final = (
         *("qr", "readTicketCode", "GET", "/v1/tickets/{ticket}/code", qr_code.code),
         caller=TICKET_HOLDER,
         parameters=(_TICKET,),
-        answers={200: json_body("The QR code's addresses.", schemas.Code)},
+        answers={
+            200: json_body(
+                "The QR code's addresses, until the ticket expires, even if it has ended.", schemas.Code
+            )
+        },
         refuses=(errors.NotFound,),
         cross_origin=CrossOrigin.CALL,
         head=False,

@@ -155,19 +155,23 @@ class AuditLog:
         return await purge(self.database, audit.c.id, before, when=audit.c.at)
 
     async def key_in_use(self, name: str, fingerprint: str) -> None:
-        """Add a KEY_ROTATED entry unless the last one for key *name* has the same *fingerprint*.
+        """Add an entry unless the last one about key *name* has the same *fingerprint*.
+
+        It is KEY_ROTATED if there was one, and KEY_IN_USE if the log does not tell which key was used before.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
         used = f"{name} {fingerprint}"
-        rotations = sa.and_(
-            audit.c.event == AuditEvent.KEY_ROTATED, audit.c.detail.startswith(f"{name} ", autoescape=True)
+        about_key = sa.and_(
+            audit.c.event.in_([AuditEvent.KEY_IN_USE, AuditEvent.KEY_ROTATED]),
+            audit.c.detail.startswith(f"{name} ", autoescape=True),
         )
-        last = sa.select(audit.c.detail).where(rotations).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(1)
+        last = sa.select(audit.c.detail).where(about_key).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(1)
 
         async def work(connection: AsyncConnection) -> None:
-            if await connection.scalar(last) != used:
-                await write_entries(connection, AuditEntry(self.clock(), AuditEvent.KEY_ROTATED, detail=used))
+            if (before := await connection.scalar(last)) != used:
+                event = AuditEvent.KEY_ROTATED if before else AuditEvent.KEY_IN_USE
+                await write_entries(connection, AuditEntry(self.clock(), event, detail=used))
 
         await self.database.attempt(work)

@@ -109,7 +109,7 @@ async def test_a_verification_that_is_not_signed_counts_and_a_signed_one_is_echo
 
 
 async def test_this_machine_is_never_refused(make: Any) -> None:
-    """Red when `stranger` knows no loopback: a proxy on it that names no address would shut out everything."""
+    """Red when `throttle_address` counts loopback: a proxy there that names no address would shut out all."""
     world = await limited(make, to=1)
     push, _ = await prepared(world)
     for _ in range(4):

@@ -4,16 +4,20 @@ import asyncio
 import json
 import os
 import sqlite3
-from contextlib import closing
+from collections import Counter
+from contextlib import closing, suppress
 from typing import Any
 
-from aiohttp import ClientSession, TCPConnector
+import pytest
+from aiohttp import ClientSession, ClientTimeout, ServerDisconnectedError, TCPConnector
 from harness import Page, World, basic, problem
 
 from sandbox.people import Person
 
 EXCHANGES = int(os.environ.get("EXCHANGES", "200"))
 """At once; `make prove-codes` sends 2,000."""
+
+pytestmark = pytest.mark.timeout(120 if EXCHANGES <= 200 else 1800)
 
 
 async def confirmed(world: World, person: Person) -> tuple[Page, str]:
@@ -26,17 +30,20 @@ async def confirmed(world: World, person: Person) -> tuple[Page, str]:
 async def at_both(world: World, other: World, path: str, bodies: list[Any]) -> list[tuple[int, dict[str, Any]]]:
     """Post all *bodies* at once, to either service in turn, each on a connection of its own.
 
-    A caller that gets 503 asks again (contract.md 3).
+    A caller that gets 503 asks again (contract.md 3). So does one whose connection is closed: of thousands in one
+    process, some send their first request later than 15 seconds after they connected (contract.md 3.1).
     """
-    async with ClientSession(connector=TCPConnector(limit=0), headers=basic()) as http:
+    patient = ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout(), headers=basic())
+    async with patient as http:
 
         async def post(url: str, body: Any) -> tuple[int, dict[str, Any]]:
-            for _ in range(20):
-                async with http.post(url + path, json=body) as response:
-                    answer = response.status, json.loads(await response.read())
-                if answer[0] != 503:
-                    break
-            return answer
+            while True:
+                with suppress(ServerDisconnectedError):
+                    async with http.post(url + path, json=body) as response:
+                        told = json.loads(await response.read())
+                    if response.status != 503:
+                        return response.status, told
+                    await asyncio.sleep(int(response.headers["Retry-After"]))
 
         turns = [world.url, other.url] * len(bodies)
         return await asyncio.gather(*(post(url, body) for url, body in zip(turns, bodies, strict=False)))
@@ -44,20 +51,23 @@ async def at_both(world: World, other: World, path: str, bodies: list[Any]) -> l
 
 async def test_many_exchanges_of_one_code_at_once_give_one_200(world: World, other: World) -> None:
     """Red when `Endings.use_code` does not ask that `code_used_at` is null."""
+    world.clock.hold()  # the code lives for 60 seconds, and thousands of exchanges may take longer
     _, code = await confirmed(world, await world.bound("42"))
     answers = await at_both(world, other, "/v1/exchange", [{"code": code}] * EXCHANGES)
+    assert Counter(status for status, _ in answers) == {200: 1, 400: EXCHANGES - 1}
     [told] = [told for status, told in answers if status == 200]
     assert (told["outcome"], told["user_id"]) == ("login", "42")
-    refused = [(status, told["type"]) for status, told in answers if status != 200]
-    assert refused == [(400, "/problems/invalid-code")] * (EXCHANGES - 1)
+    assert {told["type"] for status, told in answers if status != 200} == {"/problems/invalid-code"}
 
 
 async def test_a_used_code_is_refused_though_no_writer_gets_through(world: World) -> None:
     """Red when `CodeExchange.exchange` does not look at `code_used_at` before it writes."""
     _, code = await confirmed(world, await world.bound("42"))
     assert (await world.exchange(code)).status == 200
-    with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3", isolation_level=None)) as writer:
-        writer.execute("BEGIN IMMEDIATE")
+    path = world.settings.data_dir / "scanbind.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as writer:
+        # In a thread: the service needs the event loop to end a transaction that may be open.
+        await asyncio.to_thread(writer.execute, "BEGIN IMMEDIATE")
         await problem(await world.exchange(code), 400, "invalid-code")
 
 

@@ -72,7 +72,7 @@ def test_nothing_that_is_cleaned_writes_into_the_chat(
 
 @pytest.mark.parametrize("evil", EVIL)
 async def test_a_chat_shows_no_link_that_a_browser_or_a_site_sent(make: Any, evil: str) -> None:
-    """Red when `_requester` (browser, address) or `portal.bind` (name) does without `cleaned_requester`."""
+    """Red when `_requester` (browser, address) or the portal's `bind` (name) does without `cleaned_requester`."""
     world: World = await make(
         clients={"shop": client("shop", confirm="choose")}, server={"trusted_proxies": ["127.0.0.1"]}
     )

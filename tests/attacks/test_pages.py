@@ -243,7 +243,7 @@ async def lonely(tmp_path: Path) -> AsyncIterator[tuple[World, AsyncExitStack]]:
 
 
 async def test_failures_say_it_too(lonely: tuple[World, AsyncExitStack], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `sign` leaves failures out."""
+    """Red when `mark` leaves failures out."""
     world, stack = lonely
     body = {"purpose": "login", "client_id": "shop"}
     statuses = []
@@ -263,7 +263,7 @@ async def test_failures_say_it_too(lonely: tuple[World, AsyncExitStack], monkeyp
 
 
 async def test_a_poll_carries_nothing_more_than_it_did(world: World) -> None:
-    """A page's headers are for pages: polls are many. Red when `sign` puts a page's headers on everything."""
+    """A page's headers are for pages: polls are many. Red when `mark` puts a page's headers on everything."""
     page = await world.login()
     for response in (await page.raw(), await page.raw(If_None_Match=(await page.raw()).headers["ETag"])):
         ours = {"cache-control", "etag", "server", "vary", "x-content-type-options", "x-request-id"}

@@ -51,7 +51,7 @@ async def test_closing_at_once_closes_once_or_finds_it_closed(world: World) -> N
 
 
 async def test_a_cookie_is_taken_from_the_portals_own_page_alone(world: World) -> None:
-    """Red when `account_holder` does not ask whose page it is."""
+    """Red when `require_portal_session` does not ask whose page it is."""
     person = await world.bound("42")
     here = await hosted(world)
     foreign = [
@@ -173,7 +173,7 @@ async def test_a_token_opens_the_session_it_names_and_not_another_address(world:
 
 
 async def test_another_clients_page_cannot_read_what_it_may_not_have(make: Any) -> None:
-    """Red when `account_holder` leaves the answer to any listed page."""
+    """Red when `require_portal_session` leaves the answer to any listed page."""
     club = "https://club.example"
     world = await make(clients={"shop": client("shop"), "club": client("club", origins=[club])})
     here = await visit(world)

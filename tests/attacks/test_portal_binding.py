@@ -136,7 +136,7 @@ async def test_old_sessions_are_thrown_away_by_the_running_service(redis_url: st
 
 
 async def test_without_redis_all_but_binding_goes_on(tmp_path: Path) -> None:
-    """Red when `account_holder` asks Redis for anything."""
+    """Red when `require_portal_session` asks Redis for anything."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(valkey(tmp_path))
         async with make_world(url, tmp_path) as world:

@@ -91,7 +91,7 @@ async def test_identity_is_no_compression(world: World) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_a_compressed_api_request_is_refused_before_its_body_is_there(world: World, coding: str) -> None:
-    """Red when `bodies.read` does not refuse compressed requests."""
+    """Red when `request_body.read` does not refuse compressed requests."""
     head = ("Content-Type: application/json", f"Content-Encoding: {coding}", "Content-Length: 100")
     site = f"Authorization: {basic()['Authorization']}"
     for path in ("/v1/tickets", "/v1/exchange", "/v1/bindings", "/v1/portal-sessions"):

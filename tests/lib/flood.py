@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 import string
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,6 +14,8 @@ from urllib.parse import quote
 ALPHABET: Final = string.ascii_letters + string.digits + "-_"
 ASTRAL: Final = "\U0001d11e"
 """One such character makes Python keep a whole text at four bytes a character."""
+MARK: Final = re.compile(r"junk-[0-9]+-[0-9a-f]+-")
+"""What most texts of junk contain at their beginning, each another."""
 LONG_BODY: Final = 60_000
 """Characters that fit into a body of 64 KiB."""
 LONG_LINE: Final = 7000
@@ -59,7 +62,7 @@ def junk(count: int, *, longest: int) -> Iterator[str]:
     """Yield *count* texts, each another: long ones, long ones with an astral character, and well-shaped ones."""
     draw = random.Random(count)  # every run sends the same
     for number in range(count):
-        unlike = f"{number}-{draw.getrandbits(64):x}"
+        unlike = f"junk-{number}-{draw.getrandbits(64):x}-"
         ticket = "AC"[number % 2] + "".join(draw.choices(ALPHABET, k=(38, 27)[number % 2]))
         token = f"{ticket}.{''.join(draw.choices(ALPHABET, k=32))}"
         shapes = (
@@ -95,6 +98,11 @@ def anywhere() -> list[Place]:
         *headers,
         Place("any", "path", lambda text: Ask("GET", "/" + quote(text, safe="")), LONG_LINE // 2),
         Place("any", "query", lambda text: Ask("GET", "/livez", query=f"{quote(text, safe='')}=1")),
+        Place(
+            "any",
+            "query twice",
+            lambda text: Ask("GET", "/livez", query="&".join([f"{quote(text, safe='')}=1"] * 2)),
+        ),
         Place("any", "method", lambda text: Ask("M" + "".join(filter(str.isalpha, text))[:50].upper(), "/livez")),
     ]
 
@@ -141,6 +149,9 @@ def _of(
                 lambda text, name=name, sample=sample: replace(base, body=_with(sample, name, text)),
                 LONG_BODY,
             )
+        yield Place(
+            source, "field", lambda text, sample=sample: replace(base, body={**sample, text: "x"}), LONG_BODY
+        )
     if media and not variants:
         yield Place(source, "body", lambda text: replace(base, body=text), LONG_BODY)
 

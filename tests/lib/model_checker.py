@@ -65,8 +65,12 @@ class Witness(RuleBasedStateMachine):
         return list(self.run(together()))
 
     def _leave_edges(self) -> None:
-        """Step over every moment at which something is about to end, for real time passes too."""
+        """Step over every moment at which something is about to end, and stop the clock until the next step.
+
+        The clock follows real time between steps; during one, a slow machine passes no such moment.
+        """
         clock = self.town.world.clock
+        clock.hold()
         for _ in range(100):
             now = clock.seconds()
             edges = [

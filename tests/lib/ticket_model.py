@@ -126,11 +126,12 @@ class Model:
             demand(heard, *self._told(ticket, openid))
         elif ticket.owner not in (None, openid):
             demand(heard, ELSE)
-        elif not self._newest(ticket, openid, created, heard):
-            demand(heard, OUT)
-        elif ticket.confirm == NONE:
+        elif ticket.confirm == NONE:  # counts however late it arrives: no question depends on the order
+            self._newest(ticket, openid, created, heard)
             self._confirm(ticket, openid)
             demand(heard, *self._told(ticket, openid))
+        elif not self._newest(ticket, openid, created, heard):
+            demand(heard, OUT)
         else:
             demand(heard, QUESTION)
             ticket.status, ticket.owner, ticket.hazy = "scanned", openid, False

@@ -136,15 +136,18 @@ class Town:
         return self.push(contact, pushes.unfollow())
 
     async def deliver(self, push: Push) -> str | None:
-        """Post a push; return the reply."""
+        """Post a push, up to three times while it is not processed in time, as WeChat does; return the reply."""
         request = push.request
-        answer = await self.call(
-            "POST",
-            "/wechat/main",
-            params=request.query,
-            data=request.body,
-            headers={"Content-Type": request.content_type},
-        )
+        for _ in range(3):
+            answer = await self.call(
+                "POST",
+                "/wechat/main",
+                params=request.query,
+                data=request.body,
+                headers={"Content-Type": request.content_type},
+            )
+            if answer.status != 503:
+                break
         assert answer.status == 200, await answer.text()
         leaves = push.fields.get("Event") == "unsubscribe"
         question = Question(ACCOUNT, openid=push.contact.openid, nonce=request.nonce, answerable=not leaves)

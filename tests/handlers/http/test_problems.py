@@ -10,6 +10,7 @@ from aiohttp import web
 from handlers.http.problems import INTERNAL, PROBLEMS, answer
 from models import errors
 from models.binding import ConflictReason
+from service.observability.logs import REQUEST_ID
 
 
 def body(response: web.Response) -> dict[str, Any]:
@@ -36,6 +37,23 @@ def test_an_unexpected_error_is_logged_and_not_shown(caplog: pytest.LogCaptureFi
     assert response.status == INTERNAL.status == 500
     assert "a secret" not in str(body(response))
     assert caplog.records[0].exc_info is not None
+
+
+def test_a_failing_store_is_logged_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    error = errors.StoreUnavailable("the database does not answer")
+    error.__cause__ = TimeoutError()
+    answer(errors.NotFound())
+    answer(error)
+    [line] = caplog.messages
+    assert line.endswith("store-unavailable: the database does not answer (TimeoutError)")
+
+
+def test_a_problem_names_the_request() -> None:
+    token = REQUEST_ID.set("a-request-1")
+    try:
+        assert body(answer(errors.NotFound()))["instance"] == "a-request-1"
+    finally:
+        REQUEST_ID.reset(token)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ def policy(**options: object) -> dict[str, str]:
 def test_a_page_runs_only_scripts_of_the_service() -> None:
     rules = policy()
     assert rules["default-src"] == rules["base-uri"] == rules["trusted-types"] == "'none'"
-    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
+    assert {rules[f"{kind}-src"] for kind in ("script", "style", "img", "connect")} == {"'self'"}
     assert rules["require-trusted-types-for"] == "'script'"
 
 
@@ -33,7 +33,8 @@ def test_a_page_is_not_stored_and_may_use_no_device() -> None:
     response = page("text", status=404)
     assert (response.status, response.text, response.content_type) == (404, "text", "text/html")
     assert response.headers["Cache-Control"] == "no-store, no-transform"
-    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    for isolated in ("Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"):
+        assert response.headers[isolated] == "same-origin"
     powers = response.headers["Permissions-Policy"].split(", ")
     assert {"camera=()", "geolocation=()", "clipboard-read=()"} <= set(powers)
     assert all(power.endswith("=()") for power in powers)

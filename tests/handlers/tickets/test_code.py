@@ -84,6 +84,24 @@ async def test_a_code_that_is_over_is_not_given(world: World) -> None:
     await problem(await page.raw(suffix="/code"), 404, "not-found")
 
 
+@pytest.mark.parametrize("make_one", ["bind", "login"])
+@pytest.mark.parametrize("end", ["cancelled", "confirmed"])
+async def test_the_code_of_an_ended_ticket_is_given_until_it_expires(
+    world: World, make_one: str, end: str
+) -> None:
+    world.clock.hold()
+    page = await world.bind("42") if make_one == "bind" else await backend_login(world)
+    if end == "cancelled":
+        await page.raw("DELETE")
+    else:
+        await world.scan(await world.person(), page)
+    assert (await page.poll())["status"] == end
+    assert (await code(page))["qr_url"] == page.made["qr_url"]
+    world.clock.advance(page.made["expires_in"] + 1)
+    refused = await problem(await page.raw(suffix="/code"), 404, "not-found")
+    assert refused["detail"].startswith("the ticket has expired")
+
+
 async def test_a_page_that_started_a_login_has_its_code_already(world: World) -> None:
     page = await world.login()
     await problem(await page.raw(suffix="/code"), 404, "not-found")

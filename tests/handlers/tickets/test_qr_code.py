@@ -9,6 +9,9 @@ import pytest
 import segno
 from harness import World, problem
 
+from handlers.tickets import qr_code
+from service.wechat.api import LONGEST_URL
+
 BORDER = 4
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -161,3 +164,12 @@ async def test_a_picture_is_drawn_once_for_repeated_requests(
     for size in (*range(360, 376), 1024) * 3:
         assert (await world.call("GET", f"{page.made['qr_png']}?size={size}")).status == 200
     assert len(drawn) == len(set(drawn)) <= 4, drawn
+
+
+def test_the_pictures_that_are_kept_fit_into_15_megabytes() -> None:
+    """Red when either cache has no bound: a site may have 100,000 codes a day."""
+    url = "http://weixin.qq.com/q/".ljust(LONGEST_URL, "x")
+    widest = qr_code._LARGEST // qr_code._made(url).symbol_size(border=BORDER)[0]
+    largest = max(len(qr_code._png(url, scale)) for scale in range(1, widest + 1))
+    assert 0 < largest * qr_code._png.cache_parameters()["maxsize"] < 15_000_000
+    assert 0 < qr_code._made.cache_parameters()["maxsize"] <= qr_code._CODES_KEPT

@@ -135,12 +135,21 @@ async def test_more_than_one_batch_is_written_in_order(audit: AuditLog, recorded
 async def test_a_key_is_recorded_when_another_takes_over(audit: AuditLog, recorded: Recorded) -> None:
     for used in ("signing aa", "signing aa", "sealing aa", "signing bb", "signing aa"):
         await audit.key_in_use(*used.split())
-    assert [detail for _, detail in await recorded()] == [
-        "signing aa",
-        "sealing aa",
-        "signing bb",
-        "signing aa",
+    assert await recorded() == [
+        ("key_in_use", "signing aa"),
+        ("key_in_use", "sealing aa"),
+        ("key_rotated", "signing bb"),
+        ("key_rotated", "signing aa"),
     ]
+
+
+async def test_no_key_counts_as_rotated_when_its_entry_has_been_purged(
+    audit: AuditLog, recorded: Recorded
+) -> None:
+    await audit.key_in_use("signing", "aa")
+    assert await audit.purge(NOW + timedelta(days=1)) == 1
+    await audit.key_in_use("signing", "aa")
+    assert await recorded() == [("key_in_use", "signing aa")]
 
 
 async def test_audit_queries_have_no_statement_timeout(
@@ -176,7 +185,7 @@ async def test_a_long_record_does_not_keep_a_service_from_starting(audit: AuditL
     [(query, values)] = [one for one in asked if one[0].startswith("SELECT")]
     async with database.read() as connection:
         plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)).all()
-    assert [step.detail for step in plan] == ["SEARCH audit USING INDEX ix_audit_event_at (event=?)"]
+    assert plan[0].detail == "SEARCH audit USING INDEX ix_audit_event_at (event=?)"
 
 
 class Away:

@@ -27,6 +27,11 @@ async def test_a_mark_lives_longer_than_pushes_are_accepted(redis: Redis, max_sk
     assert seconds - 5 <= await redis.ttl(left_mark("main", ANNA)) <= seconds
 
 
+async def test_a_mark_of_an_account_that_is_no_longer_configured_is_kept_too(redis: Redis) -> None:
+    await marks(redis).left("gone", ANNA, 1_700_000_000)
+    assert await redis.ttl(left_mark("gone", ANNA)) > 3595
+
+
 def test_a_mark_contains_no_openid_and_differs_by_account() -> None:
     assert ANNA not in left_mark("main", ANNA)
     assert left_mark("main", ANNA) != left_mark("second", ANNA)

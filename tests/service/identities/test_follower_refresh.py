@@ -47,6 +47,7 @@ class Rows:
     """The table of followers; *failure* is raised when something is stored."""
 
     known: Follower | None = None
+    seen_: list[tuple[datetime, bool]] = field(default_factory=list)
     learned_: list[dict[str, Any]] = field(default_factory=list)
     gone_: list[datetime] = field(default_factory=list)
     failure: Exception | None = None
@@ -56,6 +57,7 @@ class Rows:
         return self.known
 
     async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
+        self.seen_.append((at, followed))
         return self.known or Follower(account, openid, subscribed=True)
 
     async def learned(self, account: str, openid: OpenId, **values: Any) -> None:
@@ -119,6 +121,7 @@ async def test_a_push_has_its_sender_fetched_once_a_day(asked_at: datetime | Non
     push = Subscribed(ANNA, "gh_0123456789ab", 1_700_000_000, "k")
     assert await refresh.store_sender("main", push, followed=True) is Lang.ZH
     assert refresh._queue.qsize() == int(fetched)
+    assert rows.seen_ == [(datetime.fromtimestamp(1_700_000_000, UTC), True)]
 
 
 async def test_a_full_queue_drops_the_follower_and_logs_no_openid(caplog: pytest.LogCaptureFixture) -> None:
@@ -132,8 +135,9 @@ async def test_a_full_queue_drops_the_follower_and_logs_no_openid(caplog: pytest
 
 
 @pytest.mark.parametrize("failure", [StoreUnavailable("x"), ZeroDivisionError("x")])
-async def test_the_workers_go_on_after_a_failure(failure: Exception) -> None:
+async def test_a_worker_goes_on_after_a_failure(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `_work` lets errors out: no follower would be fetched any more."""
+    monkeypatch.setattr(follower_refresh, "_WORKERS", 1)
     rows = Rows(failure=failure)
     refresh = refreshing(Api(), rows)
     running = asyncio.create_task(refresh.run())

@@ -16,6 +16,7 @@ def test_requests_are_counted_by_pattern_method_and_status() -> None:
     metrics = Metrics()
     metrics.request("GET", "/v1/tickets/{ticket}", 200, seconds=0.004)
     metrics.request("GET", "/v1/tickets/{ticket}", 200, seconds=2)
+    metrics.request("GET", "/v1/tickets/{ticket}", 404, seconds=1)
     labels = (("method", "GET"), ("route", "/v1/tickets/{ticket}"), ("status", "200"))
     told = samples(metrics)
     assert told["scanbind_http_request_seconds_count", labels] == 2

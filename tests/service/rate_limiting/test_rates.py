@@ -213,7 +213,7 @@ async def test_another_process_learns_it_at_its_first_wrong_guess(limits: Make) 
 
 
 async def test_a_client_that_there_is_not_is_never_suspected_and_kept_nowhere(limits: Make, redis: Redis) -> None:
-    """Red when `failed` counts for None as for a name."""
+    """Red when `record_failure` counts for None as for a name."""
     mine = limits(failures_per_address=1)
     for _ in range(3):
         await mine.record_failure(None, "203.0.113.66")

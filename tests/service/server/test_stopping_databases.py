@@ -109,7 +109,7 @@ async def test_an_embedded_valkey_that_hangs_is_killed(tmp_path: Path) -> None:
 
 
 async def test_a_thread_that_never_ends_delays_no_exit(tmp_path: Path) -> None:
-    """Red without `_exit_at_last`: Python waits for every thread, such as one that resolves a name."""
+    """Red without `_exit_at_deadline`: Python waits for every thread, such as one that resolves a name."""
     program = ("-c", A_THREAD_THAT_HANGS)
     async with wechat() as api, serving(tmp_path, api, program=program) as service, ClientSession() as http:
         await service.ready(http)

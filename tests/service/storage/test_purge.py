@@ -19,6 +19,8 @@ from service.storage.database import Database, connect
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
 
+MILLISECOND = timedelta(milliseconds=1)
+
 
 async def doubled(database: Database, line: AuditEntry, *, times: int) -> int:
     """Insert 2 ** *times* copies of *line*; return their number."""
@@ -45,6 +47,12 @@ async def test_one_purge_deletes_all_that_is_old_however_much(
     assert await audit.purge(NOW - timedelta(days=190)) == many
     async with database.read() as connection:
         assert (await connection.scalars(sa.select(log.c.event))).all() == ["scanned"]
+
+
+async def test_a_row_of_the_very_moment_stays(database: Database) -> None:
+    async with database.write() as connection:
+        await write_entries(connection, *(AuditEntry(at, AuditEvent.SCANNED) for at in (NOW, NOW - MILLISECOND)))
+    assert await AuditLog(database, clock=lambda: NOW).purge(NOW) == 1
 
 
 async def test_others_write_to_sqlite_while_much_is_purged(
