@@ -31,7 +31,7 @@ def wechat() -> contextlib.AbstractAsyncContextManager[str]:
     return listening(make_app([ACCOUNT], public_url="http://weixin.qq.com"))
 
 
-def _port() -> int:
+def unused_port() -> int:
     """Return a port for a process that binds it later: below those given to connections by the system."""
     for port in random.sample(range(20_000, 30_000), 100):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -73,7 +73,7 @@ async def serving(
     folder: Path, api_base: str, *options: str, program: tuple[str, ...] = ("-m", "service"), **settings: Any
 ) -> AsyncIterator[Service]:
     """Run it in *folder*, with command line *options*; what it prints is in its `log`."""
-    port = _port()
+    port = unused_port()
     tree = {
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}", **settings.pop("server", {})},
         "data_dir": str(folder / "var"),
