@@ -6,17 +6,20 @@ RUNS ?= 200000
 SEED ?= 1
 WORKERS ?= 2
 
-.PHONY: demo test test-browser check bench fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
 
 test: .venv/dev.stamp
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not browser" $(TESTS)
-	@echo "not run: the tests in a browser, see make test-browser"
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not browser and not engines" $(TESTS)
+	@echo "not run: the tests in browsers, see make test-browser and make test-engines"
 
 test-browser: .venv/dev.stamp
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m browser $(TESTS)
+
+test-engines: .venv/dev.stamp
+	$(BIN)/pytest -m engines $(TESTS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .
