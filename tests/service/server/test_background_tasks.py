@@ -16,7 +16,7 @@ from service.server import background_tasks
 from service.server.app import utcnow
 from service.storage import database
 from service.tickets.store import CHANNEL
-from service.wechat import transport
+from service.wechat.answers import Refused, understood
 from service.wechat.api import UserInfo
 
 
@@ -84,6 +84,6 @@ async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
 
 
 def test_an_endless_errcode_is_no_answer() -> None:
-    """Red when OverflowError is not among what `_understood` expects."""
-    with pytest.raises(transport.Refused):
-        transport._understood(200, b'{"errcode": 1e999}')
+    """Red when OverflowError is not among what `understood` expects."""
+    with pytest.raises(Refused):
+        understood(200, "application/json", b'{"errcode": 1e999}')
