@@ -15,7 +15,7 @@ _VISIBLE: Final = re.compile(r"[!-~]+")
 _HOST: Final = re.compile(r"[a-z0-9._-]+")
 _FORM: Final = (
     "must be the address of a proxy, such as http://user:password@proxy.example:3128; "
-    "percent-encode the signs in user and password"
+    "percent-encode special characters in user and password"
 )
 
 
