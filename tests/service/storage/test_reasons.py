@@ -81,7 +81,7 @@ async def test_a_redis_that_refuses_the_password(redis: Redis, redis_url: str) -
     assert said == f"{path}: invalid username-password pair or user is disabled"
 
 
-async def test_a_redis_that_wants_a_password() -> None:
+async def test_a_redis_that_requires_a_password() -> None:
     noauth = b"-NOAUTH HELLO must be called with the client already authenticated, otherwise ...\r\n"
     async with answering(noauth) as port:
         said = await said_by_redis(f"redis://127.0.0.1:{port}/0")
@@ -186,7 +186,7 @@ async def role(postgresql: str, tmp_path: Path) -> AsyncIterator[str]:
         await execute("DROP ROLE someone", "SELECT pg_reload_conf()")
 
 
-async def test_what_postgresql_says(role: str, tmp_path: Path) -> None:
+async def test_the_reasons_of_postgresql(role: str, tmp_path: Path) -> None:
     async def said(user: str, name: str) -> str:
         return await said_by_database(f"postgresql://{user}@/{name}?host={role}", tmp_path)
 
@@ -197,7 +197,7 @@ async def test_what_postgresql_says(role: str, tmp_path: Path) -> None:
     assert await said("postgres", "none") == f'{role}/none: database "none" does not exist'
 
 
-async def test_what_mariadb_says(mariadb: str, tmp_path: Path) -> None:
+async def test_the_reasons_of_mariadb(mariadb: str, tmp_path: Path) -> None:
     place = mariadb.partition("unix_socket=")[2]
 
     async def said(user: str, name: str) -> str:
