@@ -98,7 +98,7 @@ def could_answer(text: str) -> bool:
 
 
 def nearly_answers(text: str) -> bool:
-    """Return whether *text* is short and holds a digit or one of the words, but names no ticket by its mark."""
+    """Return whether *text* is short and contains a digit or one of the words, but no ticket's mark."""
     said = words(text)
     return len(said) <= _SHORT and bool(_NEARLY.search(said)) and not _MARKED.fullmatch(said)
 

@@ -29,9 +29,9 @@ class Malformed(InvalidRequest):
 
 
 class UnreadablePush(Malformed):
-    """A push that is WeChat's own, but no message that can be read. It is acknowledged.
+    """An authentic push whose message cannot be read. It is acknowledged.
 
-    Refused, WeChat would show the person its error text, for what they wrote.
+    If it were refused, WeChat would show the person its error text for what they wrote.
     """
 
 
@@ -142,7 +142,8 @@ class RateLimited(Retryable):
 class StoreUnavailable(Retryable):
     """Redis or the database is unavailable; nothing was done.
 
-    `reason` is what the driver said, and where, without secrets. It is for operators: callers get only `detail`.
+    `reason` is the store's place and the driver's reason, without secrets. It is for operators: callers get only
+    `detail`.
     """
 
     def __init__(self, detail: str = "", *, reason: str = "", retry_after: int = 1) -> None:

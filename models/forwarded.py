@@ -1,7 +1,7 @@
 """Reads the hops that proxies name in `X-Forwarded-For` and `Forwarded` (RFC 7239), the nearest first.
 
-Each proxy appends what it knows on the right; what stands further left came with the request and may be forged. So
-a list is split from the right: a quote that a client left open must not swallow what a trusted proxy has appended.
+Each proxy appends a hop on the right; what stands further left came with the request and may be forged. So a list
+is split from the right: a quote that a client left open must not include what a trusted proxy has appended.
 """
 
 import re
@@ -21,12 +21,12 @@ _LONGEST_FORM: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Where a request came from, as one proxy tells it."""
+    """Where a request came from, as one proxy reports it."""
 
     address: Address | None
     """None if it cannot be read, as `unknown`."""
     scheme: str = ""
-    """How the proxy was reached: `https`, `http`, or '' if it does not tell."""
+    """How the proxy was reached: `https`, `http`, or '' if it is not reported."""
     form: str = ""
     """The form of what the proxy wrote, for the log: each number is a 9, each word an a."""
 

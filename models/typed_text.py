@@ -1,6 +1,6 @@
-"""Reads short texts as people type, paste or say them: tolerant of what stands around them, exact within.
+"""Reads short texts that people type, paste or dictate.
 
-Within, tolerance would be guessing: `4 7` and `147` are not 47 (contract.md 4).
+Spaces and punctuation around a text are ignored, inside it nothing: `4 7` and `147` are not 47 (contract.md 4).
 """
 
 import re

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientSession, CookieJar
-from aiohttp.test_utils import unused_port
 from guide import Guide
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from serving import port_of_a_process
 
 GUIDE = Path(__file__).parent.parent / "docs" / "integration.md"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -109,7 +109,7 @@ async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[asyncio.su
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    service, wechat, site = unused_port(), unused_port(), unused_port()
+    service, wechat, site = (port_of_a_process() for _ in range(3))
     elsewhere = {
         "127.0.0.1:8080": f"127.0.0.1:{service}",
         "8000": str(site),

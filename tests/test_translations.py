@@ -27,6 +27,8 @@ SHOWN: Final = {
     ">微信设置<": ">WeChat settings<",
     'text="请重新扫码。"': 'text="Please scan again."',
     'text="请先登录。"': 'text="Please log in."',
+    "  微信登录需要较新的浏览器。<": "  WeChat login needs a newer browser. <",
+    ">使用密码登录<": ">Log in with a password<",
 }
 """What the site of the Chinese guide shows, and its original."""
 

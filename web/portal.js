@@ -192,7 +192,7 @@ summary { cursor: pointer; inline-size: fit-content; border-radius: .25rem }
 .bar + .bar { inline-size: 60% }
 .bars { display: grid; gap: .75rem }
 .bars > p { position: absolute; clip-path: inset(50%) }
-dialog[open] { display: block } /* also where it is no element that browsers know */
+dialog[open] { display: block } /* in browsers without this element as well */
 dialog {
   margin: auto; inline-size: min(28rem, 100vw - 2rem); padding: 1.5rem; font: inherit;
   color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: var(--round);
@@ -211,7 +211,7 @@ dialog::backdrop { background: rgb(0 0 0 / .55) }
 @keyframes breathe { to { opacity: .45 } }
 `;
 
-/** Style a shadow root: light, and by an inline style, where the browser knows no better. */
+/** Style a shadow root. Older browsers get the light colours only, and an inline style. */
 function addStyle(root) {
   const hasThemes = CSS.supports("color", "light-dark(#000, #fff)");
   const style = hasThemes ? STYLE : STYLE.replace(/light-dark\((#\w+), #\w+\)/g, "$1");

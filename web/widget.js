@@ -647,7 +647,7 @@ export class ScanbindQr extends HTMLElement {
     return this._call("/v1/tickets", { body, signal });
   }
 
-  /** Call the service. Every page may read the script: so a refused origin is told from an outage. */
+  /** Call the service. Every page may read the script, which tells a refused origin from an outage. */
   async _call(path, options) {
     try {
       return await sendForJson(serviceUrl(path), options);

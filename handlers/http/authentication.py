@@ -160,7 +160,7 @@ def is_https(request: web.Request) -> bool:
 
 
 def address(request: web.Request) -> str:
-    """Return the client's IP address, which trusted proxies tell; '' if it is unknown."""
+    """Return the client's IP address, as trusted proxies report it; '' if it is unknown."""
     return str(forwarding.origin(request).address or "")
 
 

@@ -22,10 +22,10 @@ _WARNED: Final = set[tuple[str, ...]]()
 
 
 def origin(request: web.Request) -> Hop:
-    """Return the hop furthest away that a trusted proxy tells of; without one, the connection itself.
+    """Return the furthest hop that a chain of trusted proxies reports; without one, the connection itself.
 
-    Nothing left of the first hop that is not trusted is believed, nor left of one that cannot be read: there the
-    address of the proxy that wrote it counts.
+    Nothing left of the first hop that is untrusted or cannot be read is used. Behind an unreadable one the address
+    of the proxy that wrote it counts.
     """
     standard = _is_standard(request)
     header = _FORWARDED if standard else _X_FORWARDED_FOR
@@ -47,7 +47,7 @@ def origin(request: web.Request) -> Hop:
 
 
 def is_https(request: web.Request) -> bool:
-    """Tell whether a trusted proxy says that the browser uses https."""
+    """Tell whether a trusted proxy reports that the browser uses https."""
     if _is_standard(request):
         return origin(request).scheme == "https"
     if not _is_trusted(request, parsed_address(request.remote or "")):

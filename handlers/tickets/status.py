@@ -47,8 +47,9 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
     head, keys = holder
     status, waits = request.app[TICKET_STATUS], request.app[WAIT_LIMITER]
     ticket = await status.read(head)
-    tag = _tag(_view(request, head, keys, ticket))
-    # `*` names no state that the caller has seen, so a final one is sent: otherwise it would never be told.
+    view = _view(request, head, keys, ticket)
+    tag = _tag(view)
+    # `*` names no state that the caller has seen: with it a final state must be sent, and not 304.
     known = same = known_tags(request, current=None if ticket.status.final else tag)
     seconds = 0 if ticket.status.final else _wait(request)
     if seconds and tag not in known and waits.repeats(head.ticket, tag):
@@ -63,9 +64,10 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
                 seconds=seconds,
                 stop=request.app[DRAINING],
             )
-    view = _view(request, head, keys, ticket)
-    headers = {**_UNCHANGED, "ETag": f'"{_tag(view)}"'}
-    if _tag(view) in known:
+        view = _view(request, head, keys, ticket)
+        tag = _tag(view)
+    headers = {**_UNCHANGED, "ETag": f'"{tag}"'}
+    if tag in known:
         return web.Response(status=304, headers=headers)
     return json_answer(_state(request, view), headers=headers)
 

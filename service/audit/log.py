@@ -157,7 +157,7 @@ class AuditLog:
     async def key_in_use(self, name: str, fingerprint: str) -> None:
         """Add an entry unless the last one about key *name* has the same *fingerprint*.
 
-        It is KEY_ROTATED if there was one, and KEY_IN_USE if the log does not tell which key was used before.
+        It is KEY_ROTATED if there was one, and KEY_IN_USE if the log contains no earlier key.
 
         Raises:
             StoreUnavailable: the database does not answer.

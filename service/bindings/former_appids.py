@@ -29,7 +29,7 @@ class FormerAppid:
     def __str__(self) -> str:
         return (
             f"is {self.now} now; bindings made under {self.appid}: {self.bindings:,}. "
-            f"An openid of one appid is a stranger to the other, so these people cannot log in"
+            f"Under another appid people have other openids, so these people cannot log in"
         )
 
 

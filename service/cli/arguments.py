@@ -27,11 +27,11 @@ def warn(warning: str) -> None:
     print(f"{path}: warning: {words}", file=sys.stderr)
 
 
-def load_settings(arguments: Arguments, *, told: Callable[[str], None] = warn) -> Settings:
-    """Load the configuration, and pass what is left out of it to *told*. Raises ConfigError."""
+def load_settings(arguments: Arguments, *, report: Callable[[str], None] = warn) -> Settings:
+    """Load the configuration, and call *report* with a warning of variables left out. Raises ConfigError."""
     settings = load(arguments.config, os.environ)
     if left_out := links_warning(os.environ):
-        told(left_out)
+        report(left_out)
     return settings
 
 

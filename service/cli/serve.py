@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 
 def run_service(arguments: Arguments) -> int:
     left_out: list[str] = []
-    settings = load_settings(arguments, told=left_out.append)
+    settings = load_settings(arguments, report=left_out.append)
     check_complete(settings)
-    from service.server.runner import serve  # noqa: PLC0415 - faults are told before the slow import
+    from service.server.runner import serve  # noqa: PLC0415 - slow; faults are printed before
 
     logs.setup(arguments.log_level)
-    for warning in left_out + [f"{one.path}: {one.message}" for one in cautions(settings)]:
+    for warning in (*left_out, *cautions(settings)):
         log.warning("configuration: %s", warning)
     return asyncio.run(serve(settings))
 

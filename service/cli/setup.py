@@ -17,7 +17,7 @@ def check_configuration(arguments: Arguments) -> int:
     settings = load_settings(arguments)
     check_complete(settings)
     for caution in cautions(settings):
-        warn(f"{caution.path}: {caution.message}; {caution.remedy}")
+        warn(str(caution))
     print("configuration is good")
     return GOOD
 

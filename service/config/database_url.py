@@ -83,7 +83,7 @@ def database_url(value: str) -> str:
     if driver == _MYSQL and not found["name"]:
         raise Fault("has no name of a database: mysql://USER:PASSWORD@HOST/NAME")
     query = found["query"] or ""
-    options = check_options(query, _OPTIONS[driver], _HINTS[driver], who=f"the driver {driver.split('+')[1]}")
+    options = check_options(query, _OPTIONS[driver], _HINTS[driver], reader=f"the driver {driver.split('+')[1]}")
     if found["place"] and options.keys() & {"host", "port"}:
         raise Fault("names the host twice, before the / and as an option")
     if {"ssl", "sslmode"} <= options.keys():

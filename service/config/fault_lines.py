@@ -1,4 +1,4 @@
-"""Says in one line each what pydantic refuses, beginning with the path. A line never quotes a value."""
+"""Writes one line for each fault that pydantic reports, beginning with the path. A line never quotes a value."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

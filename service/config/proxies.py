@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Final
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed does not know it
 
 from pydantic import AfterValidator
 from yarl import URL
 
+from models.ip_address import parsed_address
 from service.config.fault import Fault
 
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _HOST: Final = re.compile(r"[a-z0-9._-]+")
 _FORM: Final = (
     "must be the address of a proxy, such as http://user:password@proxy.example:3128; "
-    "percent-encode the signs in user and password"
+    "percent-encode special characters in user and password"
 )
 
 
@@ -66,16 +66,9 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
 
 
 def _is_host(host: str) -> bool:
-    return _HOST.fullmatch(host) is not None or _address(host) is not None
+    return _HOST.fullmatch(host) is not None or parsed_address(host) is not None
 
 
 def _is_loopback(host: str) -> bool:
-    address = _address(host)
+    address = parsed_address(host)
     return host == "localhost" if address is None else address.is_loopback
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None

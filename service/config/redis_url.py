@@ -74,7 +74,7 @@ def redis_url(value: str) -> str:
         raise Fault(_WANTED)
     if part["user"] and not part["password"]:
         raise Fault("has a user name without a password: a password alone is written redis://:PASSWORD@HOST")
-    options = check_options(part["query"] or "", _OPTIONS[scheme], _HINTS, who=f"{scheme}://")
+    options = check_options(part["query"] or "", _OPTIONS[scheme], _HINTS, reader=f"{scheme}://")
     if "db" in options and part.get("db"):
         raise Fault("names the database twice, in the path and as option db")
     _check_reading(value, user=part["user"], password=part["password"])
@@ -82,7 +82,7 @@ def redis_url(value: str) -> str:
 
 
 def nodes(url: str) -> Nodes:
-    """Part a checked `redis+sentinel://` or `redis+cluster://` URL; redis-py knows neither."""
+    """Split a checked `redis+sentinel://` or `redis+cluster://` URL; redis-py reads neither."""
     scheme, _, rest = url.partition("://")
     place, question, query = rest.partition("?")
     user, at, place = place.rpartition("@")

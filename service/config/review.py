@@ -1,4 +1,4 @@
-"""Judges valid settings as a whole, before they are used."""
+"""Checks valid settings as a whole, before they are used."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +29,9 @@ class Caution:
     path: str
     message: str
     remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}; {self.remedy}"
 
 
 def cautions(settings: Settings) -> Iterator[Caution]:

@@ -176,11 +176,6 @@ class Account(_Section):
             raise Fault("must be plain or left out with kind test: a test account has no other mode")
         return value
 
-    @field_validator("aes_key", mode="before")
-    @classmethod
-    def _accept_empty(cls, value: Any) -> Any:
-        return () if value == "" else value
-
     @field_validator("aes_key")
     @classmethod
     def _require_key(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
@@ -311,11 +306,6 @@ class Settings(_Section):
             if (other := first.setdefault(account.appid, name)) != name:
                 raise Fault(f"is the appid of accounts.{other} as well", below=(name, "appid"))
         return value
-
-    @field_validator("secret_key", mode="before")
-    @classmethod
-    def _accept_empty(cls, value: Any) -> Any:
-        return () if value == "" else value
 
     @field_validator("secret_key")
     @classmethod

@@ -8,7 +8,8 @@ from urllib.parse import unquote_to_bytes
 from service.config.fault import Fault
 
 ENCODE: Final = (
-    "percent-encode signs in the password: %23 for #, %3F for ?, %40 for @, %2F for /, %5B for [, %25 for %"
+    "percent-encode special characters in the password: "
+    "%23 for #, %3F for ?, %40 for @, %2F for /, %5B for [, %25 for %"
 )
 FLAG: Final = r"(?i:true|false|yes|no|1|0)"
 FILE: Final = r".+"
@@ -38,10 +39,10 @@ _HINTS: Final = dict.fromkeys(("user", "username", "password"), _BEFORE_HOST) | 
 
 
 def check_signs(rest: str) -> None:
-    """Refuse signs that would part a URL elsewhere than its author meant; *rest* follows `://`. Raises Fault.
+    """Refuse characters that would split a URL elsewhere than intended; *rest* follows `://`. Raises Fault.
 
-    A raw @ in the password is a second one. Other signs that end the credentials too early leave the only @ behind
-    the host, where no form of URL allows it.
+    A raw @ in the password is a second one. Other characters that end the credentials too early leave the only @
+    behind the host, where no form of URL allows it.
     """
     if rest.count("@") > 1 or not _is_encoded(rest.rpartition("@")[0]):
         raise Fault(ENCODE)
@@ -49,10 +50,12 @@ def check_signs(rest: str) -> None:
         raise Fault("must not contain spaces, line breaks or control characters; %20 stands for a space")
 
 
-def check_options(query: str, known: Mapping[str, str], hints: Mapping[str, str], *, who: str) -> dict[str, str]:
+def check_options(
+    query: str, known: Mapping[str, str], hints: Mapping[str, str], *, reader: str
+) -> dict[str, str]:
     """Return the options of *query*, all of which are *known*: a pattern for the value by name. Raises Fault.
 
-    *hints* say what to do about others; *who* does not know them.
+    *hints* are messages about others, which *reader* does not accept.
     """
     options: dict[str, str] = {}
     for part in query.split("&") if query else ():
@@ -61,7 +64,7 @@ def check_options(query: str, known: Mapping[str, str], hints: Mapping[str, str]
             raise Fault("has an option that is not NAME=VALUE after the ?")
         if name not in known:
             hint = (dict(hints) | _HINTS).get(
-                name.lower().replace("-", "_"), f"is not known to {who}: leave it out"
+                name.lower().replace("-", "_"), f"is not known to {reader}: leave it out"
             )
             raise Fault(f"option {name} {hint}")
         if name in options:

@@ -97,16 +97,16 @@ def _skew(value: int) -> int:
 
 
 def _several(value: object) -> object:
-    """Accept one string for a list of one, so that a list is only needed while rotating."""
+    """Accept one string for a list of one, so that a list is only needed while rotating, and '' for an empty list.
+
+    An empty variable stands for a setting that is left out.
+    """
+    if value == "":
+        return ()
     many = value if isinstance(value, list | tuple) else (value,)
     if not all(isinstance(item, str) for item in many):
         raise Fault("must be a string, quoted if need be, or a list of strings, newest first")
     return many
-
-
-def _several_or_none(value: object) -> object:
-    """Accept an empty string for none: an empty variable stands for a setting that is left out."""
-    return () if value == "" else _several(value)
 
 
 def _unless_embedded(check: Callable[[str], str]) -> Callable[[str], str]:
@@ -169,14 +169,15 @@ _vault_key = _matching(
     r"clear|[^,]{32,}", "must be 32 characters or more each, without a comma, or the word clear"
 )
 
-Allowance = Annotated[int, _whole(1)]
-AesKeys = Annotated[
+_SecretList = Annotated[
     tuple[SecretStr, ...],
-    BeforeValidator(_several_or_none),
+    BeforeValidator(_several),
     _hidden(_unspaced),
-    _hidden(_aes_key),
     AfterValidator(_distinct),
 ]
+
+Allowance = Annotated[int, _whole(1)]
+AesKeys = Annotated[_SecretList, _hidden(_aes_key)]
 AppId = Annotated[str, AfterValidator(_unspaced), AfterValidator(_app_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_unless_embedded(database_url))]
 Folder = Annotated[Path, BeforeValidator(_folder)]
@@ -191,35 +192,12 @@ Origin = Annotated[str, AfterValidator(origin)]
 Port = Annotated[int, _whole(0, 65535)]
 RedisUrl = Annotated[str, AfterValidator(_unless_embedded(redis_url))]
 Secret = Annotated[SecretStr, _hidden(_unspaced)]
-SecretHashes = Annotated[
-    tuple[SecretStr, ...],
-    BeforeValidator(_several_or_none),
-    _hidden(_unspaced),
-    _hidden(_secret_hash),
-    AfterValidator(_distinct),
-]
-Secrets = Annotated[
-    tuple[SecretStr, ...], WithCommas, BeforeValidator(_several), _hidden(_unspaced), AfterValidator(_distinct)
-]
-ClientSecrets = Annotated[
-    tuple[SecretStr, ...],
-    WithCommas,
-    BeforeValidator(_several_or_none),
-    _hidden(_unspaced),
-    _hidden(_client_secret),
-    AfterValidator(_distinct),
-]
+SecretHashes = Annotated[_SecretList, _hidden(_secret_hash)]
+Secrets = Annotated[_SecretList, WithCommas]
+ClientSecrets = Annotated[_SecretList, WithCommas, _hidden(_client_secret)]
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
 Title = Annotated[str, AfterValidator(_title)]
-Tokens = Annotated[
-    tuple[SecretStr, ...], BeforeValidator(_several_or_none), _hidden(_unspaced), AfterValidator(_distinct)
-]
-VaultKeys = Annotated[
-    tuple[SecretStr, ...],
-    BeforeValidator(_several_or_none),
-    _hidden(_unspaced),
-    _hidden(_vault_key),
-    AfterValidator(_distinct),
-]
+Tokens = _SecretList
+VaultKeys = Annotated[_SecretList, _hidden(_vault_key)]
 Version = Annotated[str, AfterValidator(_version)]
 WebAddress = Annotated[str, AfterValidator(web_address)]

@@ -37,7 +37,7 @@ class UnreadableError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads as numbers only what everyone reads as the same number."""
+    """Reads as integers only decimal ones, which no reader can take for another number."""
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> Any:
         """Return an octal, hexadecimal or sexagesimal number as a float, which no setting accepts."""

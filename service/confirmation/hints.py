@@ -1,6 +1,6 @@
-"""Use case: a message is nearly an answer to the open question. Say once a minute what would be one.
+"""Use case: reply with a hint to a message that is nearly an answer, at most once a minute.
 
-Best effort: without Redis or SQL nothing is said. No hint is worth a redelivery.
+Best effort: without Redis or SQL there is no hint. None is worth a redelivery.
 """
 
 import logging
@@ -26,7 +26,7 @@ _ONCE_IN: Final = 60
 
 @dataclass(slots=True, kw_only=True)
 class AnswerHints:
-    """Tells people with an open question how to answer it."""
+    """Writes hints for people with an open question."""
 
     redis: "Redis | RedisCluster"
     verifier: SceneVerifier
@@ -39,7 +39,7 @@ class AnswerHints:
             async with briefly():
                 return await self._hint(account, message)
         except StoreUnavailable as e:
-            log.warning("hint: a store does not answer, left a near-answer without a reply: %s", e.detail)
+            log.warning("hint: left a near-answer without a reply: %s", e)
             return None
 
     async def _hint(self, account: str, message: TextMessage) -> str | None:

@@ -22,14 +22,14 @@ _WORKERS: Final = 4
 _PATIENCE: Final = 2.0
 """Seconds that an exchange waits for data that was never fetched."""
 _LAG: Final = timedelta(minutes=1)
-"""How long after a push `user/info` may still say that its sender does not follow (wechat-protocol.md 4)."""
+"""How long after a push `user/info` may still report that its sender does not follow (wechat-protocol.md 4)."""
 _AGAIN: Final = 20.0
 """Seconds until it is then asked again."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
-    """A follower to ask about, and when they last did something in the chat, by our clock."""
+class _Fetch:
+    """A follower whose data is to be fetched, and when they last did something in the chat, by our clock."""
 
     follower: Follower
     seen_at: datetime
@@ -42,9 +42,9 @@ class FollowerRefresh:
     apis: Mapping[str, WeChatApi]
     followers: Followers
     clock: Callable[[], datetime]
-    _queue: asyncio.Queue[_Errand] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
-    _later: asyncio.Queue[tuple[float, _Errand]] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
-    """Those to ask about again, each with its time on the loop's clock, earliest first."""
+    _queue: asyncio.Queue[_Fetch] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
+    _later: asyncio.Queue[tuple[float, _Fetch]] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
+    """Fetches to repeat, each with its time on the loop's clock, earliest first."""
 
     async def store_sender(self, account: str, push: Push, *, followed: bool) -> Lang | None:
         """Store the sender of *push* as a follower; return their language if known.
@@ -63,7 +63,7 @@ class FollowerRefresh:
         """Queue a fetch, unless the last one is less than a day ago or the queue is full."""
         if follower.asked_at and self.clock() - follower.asked_at < _FRESH:
             return
-        _put(self._queue, _Errand(follower, self.clock()))
+        _put(self._queue, _Fetch(follower, self.clock()))
 
     async def known(self, follower: Follower) -> Follower:
         """Return the follower; if never fetched, fetch now, for at most two seconds."""
@@ -71,7 +71,7 @@ class FollowerRefresh:
             return follower
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._ask(_Errand(follower, self.clock()))
+                return await self._ask(_Fetch(follower, self.clock()))
         except (TimeoutError, WeChatUnavailable, StoreUnavailable):
             return follower  # the site gets no unionid then
 
@@ -89,30 +89,30 @@ class FollowerRefresh:
         async with asyncio.TaskGroup() as workers:
             for _ in range(_WORKERS):
                 workers.create_task(self._work())
-            workers.create_task(self._return_those_due())
+            workers.create_task(self._requeue_due())
 
     async def _work(self) -> None:
         while True:
-            errand = await self._queue.get()
+            fetch = await self._queue.get()
             try:
-                await self._ask(errand)
+                await self._ask(fetch)
             except (WeChatUnavailable, StoreUnavailable) as e:
                 log.warning("follower refresh: skipped a follower until their next scan: %s", e)
             except Exception:
                 log.exception("follower refresh: unexpected error, skipped a follower")
 
-    async def _return_those_due(self) -> None:
+    async def _requeue_due(self) -> None:
         while True:
-            due, errand = await self._later.get()
+            due, fetch = await self._later.get()
             await asyncio.sleep(due - asyncio.get_running_loop().time())
-            _put(self._queue, errand)
+            _put(self._queue, fetch)
 
-    async def _ask(self, errand: _Errand) -> Follower:
+    async def _ask(self, fetch: _Fetch) -> Follower:
         """Fetch and store a follower's data; ask again later while it contradicts their push of a moment ago."""
-        follower, asked_at = errand.follower, self.clock()
+        follower, asked_at = fetch.follower, self.clock()
         account, openid = follower.account, follower.openid
         info = await self.apis[account].user_info(openid)
-        lagging = not info.subscribed and asked_at - errand.seen_at < _LAG
+        lagging = not info.subscribed and asked_at - fetch.seen_at < _LAG
         news: dict[str, Any] = {
             "unionid": info.unionid,
             "lang": (Lang.ZH if info.language.startswith("zh") else Lang.EN) if info.language else None,
@@ -120,7 +120,7 @@ class FollowerRefresh:
         }
         await self.followers.learned(account, openid, **news)
         if lagging:
-            _put(self._later, (asyncio.get_running_loop().time() + _AGAIN, errand))
+            _put(self._later, (asyncio.get_running_loop().time() + _AGAIN, fetch))
         elif not info.subscribed:
             await self.followers.gone(account, openid, since=asked_at - _LAG)
             news["subscribed"] = False

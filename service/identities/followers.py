@@ -80,7 +80,7 @@ class Followers:
         """Update a follower with WeChat's data (wechat-protocol.md 4); does nothing if they were erased.
 
         None keeps the stored value: WeChat returned none or, of *asked_at*, is to be asked again. Whether they
-        follow the account is not updated: signed pushes tell that, and `user/info` lags behind them.
+        follow the account is not updated: signed pushes report that, and `user/info` lags behind them.
         """
         news: dict[str, Any] = {"asked_at": asked_at} if asked_at else {}
         news |= self.identities.names(account, openid, unionid) if unionid else {}

@@ -1,6 +1,6 @@
 """Daily quota of QR codes, counted in Redis per account and Beijing day. A part is reserved for binds.
 
-If Redis is lost, counting restarts at zero; then WeChat's own errcode tells that the quota is used up. After that
+If Redis is lost, counting restarts at zero; then WeChat's own errcode shows that the quota is used up. After that
 one request a minute is let through, of all processes together, because the account's owner can clear the quota.
 """
 

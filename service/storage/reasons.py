@@ -1,4 +1,4 @@
-"""Why a store does not answer, in one line for operators: what the driver said, without data and passwords.
+"""Why a store does not answer, in one line for operators: the driver's reason, without data and passwords.
 
 A driver's text may quote rows, which contain openids, or the commands that it sent. So only texts that are known
 to quote neither are passed on.
@@ -30,7 +30,7 @@ _LONGEST: Final = 300
 
 def database_reason(error: BaseException, url: sa.URL) -> str:
     """Return why the database at *url* failed with *error*, after its place."""
-    return f"{_place(url)}: {_database_said(error)}"
+    return f"{_place(url)}: {_database_cause(error)}"
 
 
 def _place(url: sa.URL) -> str:
@@ -41,7 +41,7 @@ def _place(url: sa.URL) -> str:
     return f"{host}{port}/{url.database or ''}"
 
 
-def _database_said(error: BaseException) -> str:
+def _database_cause(error: BaseException) -> str:
     if isinstance(error, exc.DBAPIError) and error.orig is not None:
         driver = error.orig
         system = next((e for e in _chain(driver) if isinstance(e, OSError)), None)
@@ -55,19 +55,19 @@ def redis_reason(error: BaseException) -> str:
     if not place:  # a cluster connects for the first time without the noting retry
         named = next(filter(None, (_PLACE.search(str(e)) for e in _chain(error))), None)
         place = named[1] if named else ""
-    return f"{place}: {_redis_said(error)}" if place else _redis_said(error)
+    return f"{place}: {_redis_cause(error)}" if place else _redis_cause(error)
 
 
-def _redis_said(error: BaseException) -> str:
+def _redis_cause(error: BaseException) -> str:
     system = next((e for e in _chain(error) if isinstance(e, OSError)), None)
     if system:
         return _system(system)
     if any(isinstance(e, InvalidResponse) for e in _chain(error)):
-        return "the server does not speak the protocol of Redis"
+        return "the server is not Redis"
     if type(error).__name__ == "MasterNotFoundError":  # its text is the sentinels' whole description
         return "no sentinel names the master"
     if "already authenticated" in str(error):  # what HELLO is answered without a password
-        return "the server wants a password"
+        return "the server requires a password"
     if isinstance(error, ResponseError | AuthenticationError):
         # An unknown command is quoted with its arguments, such as the password of AUTH.
         return _one_line(str(error).partition(", with args")[0])
@@ -85,22 +85,22 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _system(error: BaseException) -> str:
     match error:
         case socket.gaierror():
-            said = f"the host is not known ({error.strerror})"
+            text = f"the host is not known ({error.strerror})"
         case ssl.SSLCertVerificationError():
-            said = f"the TLS certificate is refused: {error.verify_message}"
+            text = f"the TLS certificate is refused: {error.verify_message}"
         case ssl.SSLError():
-            said = f"TLS fails: {(error.reason or 'unknown').replace('_', ' ').lower()}"
+            text = f"TLS fails: {(error.reason or 'unknown').replace('_', ' ').lower()}"
         case ConnectionRefusedError():
-            said = "the connection is refused: nothing listens there"
+            text = "the connection is refused: nothing listens there"
         case TimeoutError():
-            said = "no answer in time"
+            text = "no answer in time"
         case FileNotFoundError():
-            said = f"{error.filename or 'the socket or a file that the URL names'}: no such file"
+            text = f"{error.filename or 'the socket or a file that the URL names'}: no such file"
         case OSError():
-            said = error.strerror or str(error)
+            text = error.strerror or str(error)
         case _:
-            said = ""
-    return _one_line(said) or type(error).__name__
+            text = ""
+    return _one_line(text) or type(error).__name__
 
 
 def _quoted(driver: BaseException) -> str:
@@ -116,7 +116,7 @@ def _quoted(driver: BaseException) -> str:
     if type(driver.__cause__).__name__ == "ClientConfigurationError":
         return str(driver.__cause__)
     if "Packet sequence" in str(code):
-        return "the server does not speak the protocol of MySQL"
+        return "the server is not MySQL"
     return f"error {state}" if state else type(driver).__name__
 
 

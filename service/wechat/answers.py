@@ -1,4 +1,4 @@
-"""Reads the answers of WeChat's API, whatever their bytes. Raises Refused, whose text is safe to log."""
+"""Reads the answers of WeChat's API, also with broken bytes in them. Raises Refused, whose text is safe to log."""
 
 import json
 import re
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 def understood(status: int, content_type: str, body: bytes) -> dict[str, Any]:
-    """Return the JSON object in *body*, whatever its content type says. Raises Refused."""
+    """Return the JSON object in *body*, regardless of its content type. Raises Refused."""
     answer = _decoded(body)
     if answer is None:
         raise Refused(None, f"HTTP {status}, no JSON object: {_described(content_type, body)}")

@@ -112,7 +112,9 @@ def understand(fields: Fields) -> Event:
 
 
 def _from_xml(text: str) -> Fields:
-    root = SafeTree.fromstring(_XML_REFERENCE.sub(_readable, text), forbid_dtd=True)
+    if "&#" in text:  # rarely; looking for the references takes as long as parsing
+        text = _XML_REFERENCE.sub(_readable, text)
+    root = SafeTree.fromstring(text, forbid_dtd=True)
     if root.tag != "xml":
         raise ValueError("the root element is not xml")
     tags = [child.tag for child in root]

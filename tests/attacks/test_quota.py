@@ -33,7 +33,7 @@ async def test_who_starts_all_of_a_days_logins_leaves_some_codes_for_binds(make:
     assert 'scanbind_limited_total{limit="codes_per_day"} 3.0' in figures
 
 
-async def test_once_wechat_says_it_is_enough_it_is_asked_once_a_minute_until_the_quota_is_cleared(
+async def test_after_wechats_refusal_one_request_a_minute_is_sent_until_the_quota_is_cleared(
     make: Any,
 ) -> None:
     """Red when `QrQuota.code` asks on, and when a success does not open again."""

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient, TestServer, unused_port
+from aiohttp.test_utils import TestClient, TestServer
 from harness import SECRETS, World, client
+from serving import port_of_a_process
 from shopper import Open, Visit
 
 from demo.shop import make_app
@@ -34,7 +35,7 @@ async def open_shop() -> AsyncIterator[Open]:
 
 @pytest.fixture
 def shop_port() -> int:
-    return unused_port()
+    return port_of_a_process()
 
 
 @pytest.fixture
@@ -52,4 +53,4 @@ async def visit(town: World, open_shop: Open, shop_port: int) -> Visit:
 @pytest.fixture
 async def alone(open_shop: Open) -> Visit:
     """A shop whose scanbind is unreachable."""
-    return await open_shop(f"http://127.0.0.1:{unused_port()}")
+    return await open_shop(f"http://127.0.0.1:{port_of_a_process()}")

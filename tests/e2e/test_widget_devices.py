@@ -21,7 +21,7 @@ HINTS: Final = {
 SAMPLES: Final = Path(__file__).parents[1] / "samples" / "user_agents.tsv"
 
 
-async def test_each_device_is_told_what_it_can_do(town: World, site: Site, context: BrowserContext) -> None:
+async def test_each_device_shows_what_it_can_do(town: World, site: Site, context: BrowserContext) -> None:
     widget = await opened(context, site.put(BIND.format_map((await town.bind("42")).made)))
     session = await context.new_cdp_session(widget.page)
     for line in SAMPLES.read_text().splitlines()[1:]:

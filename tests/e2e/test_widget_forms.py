@@ -84,7 +84,7 @@ async def test_a_confirmed_login_submits_the_form_with_any_values_of_its_other_f
         await widget.page.close()
 
 
-async def test_a_code_that_could_not_be_submitted_is_told_to_visitor_page_and_console(
+async def test_an_unsubmitted_code_is_reported_to_visitor_page_and_console(
     town: World, site: Site, context: BrowserContext, console: Console
 ) -> None:
     for special, (body, script, reason) in UNSUBMITTED.items():
@@ -109,7 +109,7 @@ async def test_a_code_that_could_not_be_submitted_is_told_to_visitor_page_and_co
     assert site.forms == []
 
 
-async def test_a_page_that_stays_after_the_submit_is_told(
+async def test_a_page_that_stays_after_the_submit_is_reported(
     town: World, site: Site, context: BrowserContext
 ) -> None:
     site.keeps_page = True

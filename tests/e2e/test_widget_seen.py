@@ -63,7 +63,7 @@ async def test_an_element_that_is_not_seen_makes_no_code_until_it_is(
         assert len(made) == number, way
 
 
-async def test_a_panel_that_is_closed_lets_go_and_goes_on_with_its_code_when_opened(
+async def test_a_closed_panel_disconnects_and_keeps_its_code_for_the_next_opening(
     between: Proxy, town: World, site: Site, context: BrowserContext
 ) -> None:
     anna = await town.person()

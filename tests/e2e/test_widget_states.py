@@ -202,7 +202,7 @@ async def test_second_phone_is_told_so_and_changes_nothing(
     assert await widget.statuses() == ["loading", "waiting", "scanned", "confirmed"]
 
 
-async def test_a_code_that_was_replaced_says_so(town: World, site: Site, context: BrowserContext) -> None:
+async def test_a_replaced_code_is_shown_as_replaced(town: World, site: Site, context: BrowserContext) -> None:
     made = await town.bind("42")
     widget = await opened(context, site.put(BIND.format_map(made.made)))
     await widget.shows_a_code()
@@ -343,7 +343,7 @@ async def test_a_ticket_that_the_service_does_not_know_has_failed(
     await expect(widget.button).to_be_visible()
 
 
-async def test_chinese_pages_speak_chinese(town: World, site: Site, context: BrowserContext) -> None:
+async def test_a_chinese_page_shows_chinese_texts(town: World, site: Site, context: BrowserContext) -> None:
     anna = await town.person()
     widget = await opened(context, site.put(LOGIN, lang="zh-CN"))
     await widget.shows_a_code()

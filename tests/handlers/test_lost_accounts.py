@@ -157,7 +157,7 @@ async def test_the_start_warns_of_the_bindings_of_a_former_appid(
     assert "docs/operations.md#when-an-accounts-appid-changes" in line
 
 
-async def test_a_person_of_the_former_appid_is_a_stranger_and_stays_listed(before: World, make: Make) -> None:
+async def test_a_person_of_the_former_appid_is_new_and_stays_listed(before: World, make: Make) -> None:
     """Even with the same openid, which WeChat does not give twice."""
     person = await before.bound("42")
     now = await after(make, LOSSES["another appid"])
@@ -202,7 +202,7 @@ async def test_pushes_of_an_account_that_is_not_configured_are_not_found(before:
 
 
 @pytest.mark.parametrize("confirm", ["none", "match"])
-async def test_the_chat_says_that_the_code_is_of_no_use_to_the_client_any_more(make: Make, confirm: str) -> None:
+async def test_the_chat_replies_that_the_qr_code_is_no_longer_valid(make: Make, confirm: str) -> None:
     official = {"main": ACCOUNT, "second": SECOND}
     was = await make(official=official, clients={"shop": client("shop", accounts=BOTH, confirm=confirm)})
     now = await make(official=official, clients={"shop": client("shop", accounts=["second"], confirm=confirm)})

@@ -13,7 +13,10 @@ DATABASE_FORMS = (
     "database.url: must be embedded, postgresql://USER:PASSWORD@HOST/NAME, mysql://..., mariadb://... "
     "or sqlite:///FILE"
 )
-ENCODE = "percent-encode signs in the password: %23 for #, %3F for ?, %40 for @, %2F for /, %5B for [, %25 for %"
+ENCODE = (
+    "percent-encode special characters in the password: "
+    "%23 for #, %3F for ?, %40 for @, %2F for /, %5B for [, %25 for %"
+)
 NO_SPACES = "must not contain spaces, line breaks or control characters; %20 stands for a space"
 APPID = "must be an AppID, wx and 16 letters or digits; gh_... is the original id, gh_id"
 ADDRESS = "must be an address such as https://login.example, without user, password, query and fragment"

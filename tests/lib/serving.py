@@ -34,7 +34,7 @@ def wechat() -> contextlib.AbstractAsyncContextManager[str]:
 
 
 def port_of_a_process() -> int:
-    """Return a port for a process that binds it later: below those given to connections by the system."""
+    """Return a port that is bound later: below those that the system gives to connections, which could take it."""
     for port in random.sample(range(20_000, 30_000), 100):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port

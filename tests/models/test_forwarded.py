@@ -80,7 +80,7 @@ def test_forwarded_is_read_from_the_right(line: str, hops: list[str]) -> None:
     assert told(forwarded(line)) == hops
 
 
-def test_the_scheme_is_told_even_for_a_hidden_address() -> None:
+def test_the_scheme_is_read_even_for_a_hidden_address() -> None:
     [hop] = forwarded('for="_hidden"; PROTO="HTTPS"')
     assert hop == Hop(None, "https", 'a="_a"; a="a"')
 

@@ -51,7 +51,7 @@ def test_what_stands_around_a_number_is_dropped(text: str) -> None:
         "47" + " " * 300,
     ],
 )  # fmt: skip
-def test_nothing_is_dropped_within_nor_beside_other_signs(text: str) -> None:
+def test_nothing_is_dropped_inside_or_beside_other_characters(text: str) -> None:
     """Red when anything but styles is dropped between digits: 147 and 4 7 are not 47."""
     assert two_digits(text) is None
 

@@ -57,7 +57,7 @@ async def start(behind: World, address: str, **headers: str) -> int:
         return response.status
 
 
-async def test_each_visitor_is_counted_whatever_they_claim(behind: World) -> None:
+async def test_each_visitor_is_counted_by_their_own_address(behind: World) -> None:
     assert [await start(behind, "127.0.0.7") for _ in range(3)] == [201, 201, 429]
     assert await start(behind, "127.0.0.7", X_Forwarded_For="203.0.113.1", Forwarded="for=203.0.113.2") == 429
     assert await start(behind, "127.0.0.8", X_Forwarded_For='127.0.0.7, "') == 201
@@ -79,7 +79,7 @@ async def test_pages_of_other_origins_and_back_ends_are_served(behind: World) ->
 
 
 @pytest.mark.parametrize("accepted", ["gzip, br, zstd", "gzip", "identity"])
-async def test_scripts_arrive_as_their_integrity_hash_tells(behind: World, accepted: str) -> None:
+async def test_scripts_arrive_with_their_integrity_hash(behind: World, accepted: str) -> None:
     script = SCRIPTS["widget"]
     headers = {"Accept-Encoding": accepted, "Origin": ORIGIN}
     response = await behind.call("GET", f"/widget-{script.version}.js", headers=headers)

@@ -79,7 +79,9 @@ async def test_an_account_holder_connects_disconnects_and_goes_back(
     await page.is_at(f"{site.origin}/settings")
 
 
-async def test_a_session_that_was_left_is_over(town: World, site: Site, page: Page, console: Console) -> None:
+async def test_a_session_that_was_closed_shows_as_expired(
+    town: World, site: Site, page: Page, console: Console
+) -> None:
     console.expect(GONE)
     await enter(town, page, site=site)
     await page.shows("portal-title", "WeChat at Example shop")
@@ -91,7 +93,7 @@ async def test_a_session_that_was_left_is_over(town: World, site: Site, page: Pa
     await page.hides("qr")
 
 
-async def test_a_binding_is_kept_unless_it_is_meant(town: World, site: Site, page: Page) -> None:
+async def test_a_cancelled_disconnect_keeps_the_binding(town: World, site: Site, page: Page) -> None:
     await bound(town)
     await enter(town, page, site=site)
     await page.press("portal-disconnect")

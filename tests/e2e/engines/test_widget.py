@@ -111,7 +111,7 @@ async def test_several_widgets_on_a_page_each_follow_their_own_code(town: World,
     await confirm(town, await town.person(), page, of="#first")
 
 
-async def test_chinese_pages_speak_chinese(town: World, site: Site, page: Page) -> None:
+async def test_a_chinese_page_shows_chinese_texts(town: World, site: Site, page: Page) -> None:
     await page.tab.go(site.put(LOGIN, lang="zh-CN"))
     await page.shows_a_code()
     await page.shows("qr-status", "请用微信扫一扫")
@@ -158,7 +158,7 @@ async def test_a_code_that_ends_is_announced_and_renewed(town: World, site: Site
     await page.shows_a_code(other_than=first)
 
 
-async def test_a_code_that_was_replaced_says_so(town: World, site: Site, page: Page) -> None:
+async def test_a_replaced_code_is_shown_as_replaced(town: World, site: Site, page: Page) -> None:
     await page.tab.go(site.put(BIND.format_map((await town.bind("42")).made)))
     await page.shows_a_code()
     await town.bind("42", refresh=True)
@@ -170,7 +170,7 @@ async def test_a_code_that_was_replaced_says_so(town: World, site: Site, page: P
 
 
 @pytest.mark.parametrize("rule", [None, no_streams, cuts_off], ids=["stream", "long poll", "poll"])
-async def test_every_transport_brings_the_number(
+async def test_every_transport_shows_the_number(
     between: Proxy, town: World, site: Site, page: Page, *, console: Console, rule: Rule | None
 ) -> None:
     console.expect(*LOST)
@@ -183,7 +183,7 @@ async def test_every_transport_brings_the_number(
     assert ways >= {None: {"stream"}, no_streams: {"stream", True}, cuts_off: {"stream", True, False}}[rule]
 
 
-async def test_a_line_that_was_down_is_used_again(
+async def test_a_connection_that_was_down_is_used_again(
     between: Proxy, town: World, site: Site, page: Page, *, console: Console
 ) -> None:
     console.expect(*LOST)

@@ -75,14 +75,14 @@ def test_the_first_untrusted_hop_from_the_right_is_the_visitor(lines: list[str],
     assert address(*forwarded(*standard), kind="forwarded") == expected
 
 
-def test_what_an_untrusted_peer_says_is_not_believed() -> None:
+def test_headers_of_an_untrusted_peer_are_ignored() -> None:
     headers = [*x_forwarded_for(HERE), *forwarded(f"for={HERE};proto=https"), ("X-Forwarded-Proto", "https")]
     for kind in ("x-forwarded", "forwarded"):
         assert address(*headers, peer="198.51.100.1", kind=kind) == "198.51.100.1"
         assert not forwarding.is_https(request(*headers, peer="198.51.100.1", kind=kind))
 
 
-def test_only_one_kind_of_header_is_believed() -> None:
+def test_only_one_kind_of_header_is_read() -> None:
     """A proxy passes the kind that it does not write through as the client sent it.
 
     Red if `_is_standard` reads `Forwarded` beside an `X-Forwarded-For`, or does not look at the configuration.
@@ -143,7 +143,7 @@ def test_no_chain_of_trusted_proxies_lets_a_client_choose_its_address(
     assert address(*forwarded(forged, *named), *x_forwarded_for(forged), kind="forwarded") == visitor
 
 
-def test_each_form_that_cannot_be_read_is_logged_once_and_no_word_of_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_unreadable_form_is_logged_once_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         for line in ("6.6.6.6, unknown", "6.6.6.6, secret", f"6.6.6.6, {HERE}", "203.0.113.7:https", "x" * 8000):
             address(*x_forwarded_for(line))
@@ -164,7 +164,7 @@ def test_a_proxy_that_sends_the_other_header_alone_is_logged_once(caplog: pytest
     ]
 
 
-def test_a_client_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """Red when `_WARNED` has no bound."""
     for n in range(100):
         address(*x_forwarded_for("a" + "." * n))

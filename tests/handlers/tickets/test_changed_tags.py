@@ -49,7 +49,7 @@ async def test_a_changed_tag_of_an_earlier_state_is_answered_at_once(world: Worl
     assert (response.status, (await response.json())["status"]) == (200, "confirmed")
 
 
-async def test_an_asterisk_never_hides_the_end(world: World) -> None:
+async def test_an_asterisk_matches_no_final_state(world: World) -> None:
     """Red when `*` stands for a final state: its caller would be told 304 again and again."""
     page = await world.login()
     assert (await page.raw("DELETE")).status == 204
@@ -82,7 +82,7 @@ async def looping(page: Page) -> "asyncio.Task[ClientResponse]":
     return held
 
 
-async def test_a_loop_is_told_of_a_change_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slowed_loop_gets_a_change_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handlers.tickets.status.POLL_AFTER", 30)
     page, other = await world.login(), await world.login()
     held = await looping(page)

@@ -14,7 +14,7 @@ ADDRESSES = st.builds(
 
 
 @given(ADDRESSES)
-def test_whatever_web_address_is_accepted_is_read_by_aiohttp(text: str) -> None:
+def test_every_accepted_web_address_is_read_by_aiohttp(text: str) -> None:
     """Red when a path may contain a lone %, or a host an empty label."""
     try:
         kept = web_address(text)
@@ -26,7 +26,7 @@ def test_whatever_web_address_is_accepted_is_read_by_aiohttp(text: str) -> None:
 
 
 @given(st.text("ab1.-_", max_size=70))
-def test_whatever_host_is_accepted_can_be_encoded_for_a_resolver(host: str) -> None:
+def test_every_accepted_host_can_be_encoded_for_a_resolver(host: str) -> None:
     """Red when an empty label is accepted: a resolver raises UnicodeError, which is no OSError."""
     if is_host(host):
         host.encode("idna")

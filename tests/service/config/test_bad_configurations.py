@@ -45,7 +45,7 @@ def assert_hidden(secret: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_each_fault_is_told_in_its_own_line(
+def test_each_fault_has_its_own_line(
     name: str, check: Checked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red for most when a check is removed; for the URLs when `_check_reading` or a form is."""

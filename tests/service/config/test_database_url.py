@@ -54,7 +54,7 @@ def test_an_encoded_password_is_what_was_encoded(password: str, form: str) -> No
 
 
 @given(st.text(max_size=20), st.sampled_from(["postgresql", "mysql", "sqlite"]))
-def test_whatever_is_accepted_is_read_by_the_driver(rest: str, scheme: str) -> None:
+def test_every_accepted_url_is_read_by_the_driver(rest: str, scheme: str) -> None:
     url, _ = judged(f"{scheme}://{rest}")
     if url:
         understood(url)

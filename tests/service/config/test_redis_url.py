@@ -78,7 +78,7 @@ async def test_an_encoded_password_is_what_was_encoded(password: str, form: str)
 
 
 @given(st.text(max_size=20), st.sampled_from(["redis", "rediss", "unix", "redis+sentinel", "redis+cluster"]))
-async def test_whatever_is_accepted_makes_a_client(rest: str, scheme: str) -> None:
+async def test_every_accepted_url_makes_a_client(rest: str, scheme: str) -> None:
     url, _ = judged(f"{scheme}://{rest}")
     if url:
         await understood(url)

@@ -42,7 +42,7 @@ def test_a_test_account_needs_nothing_but_what_it_has() -> None:
         {"max_skew": 0},
     ],
 )
-def test_what_agrees_with_it_may_stand_beside(beside: dict[str, Any]) -> None:
+def test_settings_that_agree_with_a_test_account_are_accepted(beside: dict[str, Any]) -> None:
     changed = {"max_skew": 0} if "max_skew" in beside else {}
     assert main({**TEST, **beside}) == main(TEST).model_copy(update=changed)
 
@@ -61,13 +61,15 @@ def test_its_quota_can_be_set() -> None:
         ({"allow_unsigned_body": False}, "allow_unsigned_body"),
     ],
 )
-def test_what_contradicts_it_is_refused_by_path(beside: dict[str, Any], path: str, tmp_path: Path) -> None:
+def test_settings_that_contradict_a_test_account_are_refused_by_path(
+    beside: dict[str, Any], path: str, tmp_path: Path
+) -> None:
     [fault] = faults(tree(accounts__main={**TEST, **beside}), folder=tmp_path)
     assert fault.startswith(f"accounts.main.{path}: must be ")
     assert "left out with kind test" in fault
 
 
-def test_every_contradiction_is_told_at_once(tmp_path: Path) -> None:
+def test_all_contradictions_are_reported_at_once(tmp_path: Path) -> None:
     account = {**TEST, "mode": "safe", "aes_key": KEY, "allow_unsigned_body": False}
     told = faults(tree(accounts__main=account), folder=tmp_path)
     assert [fault.split(":")[0] for fault in told] == [
@@ -101,5 +103,5 @@ def test_an_account_whose_pushes_nothing_signs_is_a_caution(account: dict[str, A
     assert "nothing signs the bodies of its pushes" in caution.message
 
 
-def test_other_accounts_are_none() -> None:
+def test_accounts_whose_pushes_are_signed_are_no_caution() -> None:
     assert list(cautions(validate(tree()))) == []

@@ -1,4 +1,4 @@
-"""Numbers in a YAML file are what everyone reads, and its faults quote no value.
+"""Numbers in a YAML file are decimal, and its faults quote no value.
 
 Red when `_Loader` reads 0123 as 83 and 1:30 as 90, as YAML 1.1 does.
 """

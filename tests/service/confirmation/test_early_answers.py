@@ -78,7 +78,7 @@ async def test_the_newest_questions_own_number_counts_though_it_is_early(make: M
 
 
 @pytest.mark.parametrize("text", ["是我，继续", "Yes, that is me", "不是我", "Not me"])
-async def test_words_alone_are_not_guessed_at(make: Make, text: str) -> None:
+async def test_early_words_without_a_mark_answer_nothing(make: Make, text: str) -> None:
     world, person, (first, _), (second, _) = await two_questions(make, "tap")
     assert "Reply" in (await typed(world, person, text, created=-2) or "")  # the hint
     assert await statuses(first, second) == ["scanned", "scanned"]

@@ -53,7 +53,7 @@ async def test_speech_gets_the_hint_as_well(make: Make) -> None:
     "text",
     ["hello", "人工客服", "yesterday", "[微笑]", "", "您好，我想问一下我的订单20241105什么时候发货", "Yes ZZZZ"],
 )
-async def test_everything_else_is_left_alone(make: Make, text: str) -> None:
+async def test_other_messages_get_no_hint(make: Make, text: str) -> None:
     """Red when `nearly_answers` takes long texts, parts of words, or what names another ticket."""
     world = await asking(make, "choose")
     page, person, _, _ = await scanned(world)

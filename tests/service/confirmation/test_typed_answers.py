@@ -69,7 +69,7 @@ async def test_a_spoken_number_may_be_written_in_characters(make: Make) -> None:
     assert (await page.poll())["status"] == "confirmed"
 
 
-async def test_speech_that_answers_nothing_is_left_alone(make: Make) -> None:
+async def test_speech_that_answers_nothing_gets_no_reply(make: Make) -> None:
     world = await asking(make, "match")
     page, person, _, _ = await scanned(world)
     assert [await spoken(world, person, text) for text in ("你好。", "")] == [None, None]

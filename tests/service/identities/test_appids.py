@@ -64,7 +64,7 @@ async def test_sealed_followers_are_found_and_sealed_anew_as_before(database: Da
     )
 
 
-async def test_a_person_who_is_there_twice_holds_no_other_up(
+async def test_a_duplicate_person_does_not_block_the_others(
     identities: Identities, followers: Followers, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `store` does not leave out those whose openid has the appid already."""
@@ -77,7 +77,7 @@ async def test_a_person_who_is_there_twice_holds_no_other_up(
     assert await appids.store(database, "main", "wxNow") == 1
 
 
-async def test_a_database_that_is_away_is_tried_again(
+async def test_an_unreachable_database_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(appids, "_EVERY", 0.001)

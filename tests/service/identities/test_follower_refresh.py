@@ -153,7 +153,7 @@ LAGGING = UserInfo(False, None, None)
 """What `user/info` returns of a person whose `subscribe` it has not heard of yet."""
 
 
-async def test_one_who_just_did_something_in_the_chat_follows_though_user_info_does_not_know_it() -> None:
+async def test_a_recent_sender_is_a_follower_though_user_info_does_not_list_them() -> None:
     rows = Rows()
     refresh = refreshing(Api(LAGGING), rows)
     assert await refresh.known(NEW) == NEW
@@ -162,7 +162,7 @@ async def test_one_who_just_did_something_in_the_chat_follows_though_user_info_d
     assert refresh._later.qsize() == 1
 
 
-async def test_user_info_is_asked_again_until_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_user_info_is_asked_again_until_it_lists_the_follower(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_refresh, "_AGAIN", 0.001)
     api, rows = Api(LAGGING), Rows()
     refresh = refreshing(api, rows)
@@ -180,7 +180,7 @@ async def test_user_info_is_asked_again_until_it_knows(monkeypatch: pytest.Monke
     assert refresh._later.empty()
 
 
-async def test_after_a_minute_user_info_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_minute_after_the_last_push_user_info_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_refresh, "_AGAIN", 0.001)
     moments = iter([NOW + timedelta(seconds=20 * step) for step in range(100)])
     api, rows = Api(LAGGING), Rows()
@@ -196,7 +196,7 @@ async def test_after_a_minute_user_info_is_believed(monkeypatch: pytest.MonkeyPa
     assert refresh._later.empty()
 
 
-async def test_those_to_be_asked_about_again_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_queue_of_repeated_fetches_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     refresh = refreshing(Api(LAGGING), Rows())
     refresh._later = asyncio.Queue(1)
     with caplog.at_level(logging.WARNING):

@@ -18,7 +18,7 @@ async def confirmed(world: World, person: Person) -> str:
     return str((await page.until("confirmed"))["code"])
 
 
-async def test_a_new_follower_is_one_everywhere_and_the_unionid_comes_by_itself(
+async def test_a_new_follower_is_subscribed_everywhere_and_the_unionid_follows(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower_refresh, "_AGAIN", 0.05)

@@ -51,14 +51,14 @@ async def test_the_data_and_bindings_of_the_person_end(world: World, event: str,
     assert await causes(world) == [cause]
 
 
-async def test_the_person_is_whom_openid_names_and_not_the_sender(world: World) -> None:
+async def test_the_person_in_openid_is_erased_and_not_the_sender(world: World) -> None:
     person, sender = await world.bound("42"), await world.bound("43")
     fields = {"OpenID": openid(world, person), "AppID": ACCOUNT.appid, "RevokeInfo": "301"}
     await push(world, REVOKED, sender=sender, **fields)
     assert (await world.bindings("42"), len(await world.bindings("43"))) == ([], 1)
 
 
-async def test_two_of_one_sender_in_one_second_are_two(world: World) -> None:
+async def test_two_revocations_by_one_sender_in_one_second_both_count(world: World) -> None:
     """Red when `_revoked` takes the person from the sender: the second would count as a redelivery."""
     people, sender = [await world.bound("42"), await world.bound("43")], await world.person()
     world.clock.hold()
@@ -80,7 +80,7 @@ async def test_two_of_one_sender_in_one_second_are_two(world: World) -> None:
         ({"OpenID": "no openid", "AppID": ACCOUNT.appid}, "OpenID"),
     ],
 )
-async def test_one_that_is_not_for_a_person_of_this_account_changes_nothing(
+async def test_a_revocation_for_no_person_of_this_account_changes_nothing(
     world: World, fields: dict[str, str], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     person = await world.bound("42")
@@ -106,7 +106,7 @@ async def test_other_events_about_a_person_are_acknowledged_and_change_nothing(w
 
 
 @pytest.mark.parametrize("event", [REVOKED, CLOSED])
-async def test_delivered_again_it_takes_nothing_from_one_who_came_back(world: World, event: str) -> None:
+async def test_a_redelivery_erases_nothing_of_a_person_who_came_back(world: World, event: str) -> None:
     person = await world.bound("42")
     await world.sandbox.revoke(person, event, fault=Fault.TWICE)
     assert await causes(world) == ["revocation" if event == REVOKED else "cancellation"]
@@ -135,7 +135,7 @@ async def test_with_keep_a_closed_wechat_is_no_follower_and_a_revocation_changes
     assert await causes(world) == []
 
 
-async def test_one_that_cannot_be_committed_is_asked_for_again(world: World) -> None:
+async def test_a_revocation_that_cannot_be_committed_is_redelivered(world: World) -> None:
     person = await world.bound("42")
     with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

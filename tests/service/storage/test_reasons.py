@@ -81,11 +81,11 @@ async def test_a_redis_that_refuses_the_password(redis: Redis, redis_url: str) -
     assert said == f"{path}: invalid username-password pair or user is disabled"
 
 
-async def test_a_redis_that_wants_a_password() -> None:
+async def test_a_redis_that_requires_a_password() -> None:
     noauth = b"-NOAUTH HELLO must be called with the client already authenticated, otherwise ...\r\n"
     async with answering(noauth) as port:
         said = await said_by_redis(f"redis://127.0.0.1:{port}/0")
-    assert said == f"127.0.0.1:{port}/0: the server wants a password"
+    assert said == f"127.0.0.1:{port}/0: the server requires a password"
 
 
 async def test_a_redis_that_lets_the_user_do_nothing(redis: Redis, redis_url: str) -> None:
@@ -127,14 +127,14 @@ async def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
 async def test_a_server_of_another_protocol(http_port: int, tmp_path: Path) -> None:
     async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         said = await said_by_redis(f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
-        assert said == f"127.0.0.1:{port}/0: the server does not speak the protocol of Redis"
+        assert said == f"127.0.0.1:{port}/0: the server is not Redis"
         said = await said_by_database(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/d", tmp_path)
         assert said == f'127.0.0.1:{port}/d: PostgreSQL server at "127.0.0.1:{port}" rejected SSL upgrade'
         said = await said_by_redis(f"rediss://:{PASSWORD}@127.0.0.1:{port}")
         assert said == f"127.0.0.1:{port}: TLS fails: wrong version number"
     async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n", first=True) as port:
         said = await said_by_database(f"mysql://u:{PASSWORD}@127.0.0.1:{port}/d", tmp_path)
-        assert said == f"127.0.0.1:{port}/d: the server does not speak the protocol of MySQL"
+        assert said == f"127.0.0.1:{port}/d: the server is not MySQL"
     assert (await said_by_redis(f"redis://:{PASSWORD}@127.0.0.1:{http_port}/0")).startswith("127.0.0.1:")
 
 
@@ -186,7 +186,7 @@ async def role(postgresql: str, tmp_path: Path) -> AsyncIterator[str]:
         await execute("DROP ROLE someone", "SELECT pg_reload_conf()")
 
 
-async def test_what_postgresql_says(role: str, tmp_path: Path) -> None:
+async def test_the_reasons_of_postgresql(role: str, tmp_path: Path) -> None:
     async def said(user: str, name: str) -> str:
         return await said_by_database(f"postgresql://{user}@/{name}?host={role}", tmp_path)
 
@@ -197,7 +197,7 @@ async def test_what_postgresql_says(role: str, tmp_path: Path) -> None:
     assert await said("postgres", "none") == f'{role}/none: database "none" does not exist'
 
 
-async def test_what_mariadb_says(mariadb: str, tmp_path: Path) -> None:
+async def test_the_reasons_of_mariadb(mariadb: str, tmp_path: Path) -> None:
     place = mariadb.partition("unix_socket=")[2]
 
     async def said(user: str, name: str) -> str:

@@ -50,7 +50,7 @@ def test_no_bytes_in_one_field_spoil_another(name: bytes) -> None:
     assert answer["unionid"] == "u_1"
 
 
-def test_a_byte_order_mark_and_space_around_are_read_over() -> None:
+def test_a_byte_order_mark_and_surrounding_space_are_ignored() -> None:
     assert understood(200, "", b"\xef\xbb\xbf \r\n" + b'{"errcode":0,"a":1}' + b"\n") == {"errcode": 0, "a": 1}
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_answer_is_described(body: bytes, beginning: str | None) -> N
     assert why.isprintable()
 
 
-def test_nothing_is_described_as_nothing() -> None:
+def test_an_empty_answer_is_described_as_empty() -> None:
     assert refusal(b"", 502, "").why == "HTTP 502, no JSON object: no content type, 0 bytes"
 
 

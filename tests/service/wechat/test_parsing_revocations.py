@@ -59,6 +59,6 @@ async def test_a_redelivery_has_the_same_key_and_every_other_revocation_another(
     assert len(set[str]().union(*keys)) == len(changes)
 
 
-async def test_changed_names_and_pictures_are_of_no_interest() -> None:
+async def test_changed_names_and_pictures_are_ignored() -> None:
     for event in understood(Event="user_info_modified"):
         assert isinstance(event, Other)
