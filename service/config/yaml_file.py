@@ -14,6 +14,8 @@ import yaml
 Steps = tuple[str, ...]
 """A path in the tree: `("server", "port")`."""
 
+_LARGEST: Final = 1 << 20
+"""Maximum size in bytes; PyYAML takes seconds for each MiB, and a device such as /dev/zero does not end."""
 _ADVICE: Final = "quote values with special characters"
 _PROBLEMS: Final = (
     (r"character '\\t'", "has a tab: indent with spaces"),
@@ -64,13 +66,17 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 def read_file(path: Path, *, keys: frozenset[str]) -> tuple[dict[Any, Any], list[str]]:
     """Return the content of the file at *path*, and its faults. *keys* are the names that settings have.
 
-    Raises UnreadableError if the file is missing or is not a YAML mapping.
+    Raises UnreadableError if the file is missing, too large or not a YAML mapping.
     """
     name = shown(str(path))
     try:
-        text = _decoded(path.read_bytes(), name)
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
     except OSError as error:
         raise UnreadableError(f"{name}: cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST:
+        raise UnreadableError(f"{name}: is larger than 1 MiB")
+    text = _decoded(content, name)
     try:
         faults = list(_faults(yaml.compose(text, Loader=_Loader), (), seen=set(), keys=keys))
         written = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader

@@ -356,5 +356,6 @@ FILES = {
     "a control character": Bad(
         _text("secret: Xk9Vw3Jq8Zp5\x07"), ("FILE: is not YAML: contains a control character (line 6)",)
     ),
+    "a file that is no configuration": Bad(b"#" * (1 << 20) + b"\n", ("FILE: is larger than 1 MiB",)),
     "a list": Bad("- a\n- b\n", ("FILE: must be a mapping of keys to values",)),
 }
