@@ -4,6 +4,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
+from models.web_origin import origin_of
 from service.config.fault import Fault
 
 HOST: Final = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])"
@@ -13,8 +14,7 @@ HOST_PORT: Final = rf"{HOST}(?::{PORT})?"
 _PATH: Final = r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
 # Port 0 stands in the default of server.public_url while server.port is 0.
 _WEB: Final = re.compile(rf"(?i:https?)://({HOST})(?::(?:0|{PORT}))?{_PATH}")
-_ORIGIN: Final = re.compile(rf"(https?)://({HOST})(?::0*({PORT}))?")
-_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_ORIGIN: Final = re.compile(rf"https?://({HOST})(?::0*{PORT})?")
 _LOCAL_NAMES: Final = re.compile(r"[^.]+|.+\.(?:localhost|local|internal|lan|home\.arpa)\.?", re.IGNORECASE)
 _LOCAL: Final = tuple(
     ip_network(block)
@@ -79,12 +79,10 @@ def web_address(value: str) -> str:
 def origin(value: str) -> str:
     """Serialize an origin as browsers do, because it is compared as text. Raises Fault."""
     found = _ORIGIN.fullmatch(value.lower()) if value.isascii() else None
-    if not (found and is_host(found[2])):
+    serialized = origin_of(value) if found and is_host(found[1]) else None
+    if serialized is None:
         raise Fault("must be an origin such as https://shop.example: scheme, host and port, nothing after them")
-    scheme, host, port = found.groups()
-    if host.startswith("["):
-        host = f"[{_ip(host)}]"
-    return f"{scheme}://{host}" + ("" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}")
+    return serialized
 
 
 def _ip(host: str) -> IPv4Address | IPv6Address | None:

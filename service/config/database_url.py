@@ -4,9 +4,9 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from service.config.addresses import HOST_PORT, is_place
+from service.config.addresses import HOST_PORT, PORT, is_place
 from service.config.fault import Fault
-from service.config.store_url import ENCODE, FILE, FLAG, check_options, check_signs
+from service.config.store_url import ENCODE, FILE, FLAG, SOCKET, check_options, check_signs
 
 _WANTED: Final = (
     "must be embedded, postgresql://USER:PASSWORD@HOST/NAME, mysql://..., mariadb://... or sqlite:///FILE"
@@ -31,9 +31,9 @@ _FORM: Final = re.compile(
 _SSL_MODES: Final = "disable|allow|prefer|require|verify-ca|verify-full"
 _OPTIONS: Final = {
     _POSTGRESQL: {
-        "host": FILE,
+        "host": SOCKET,
         "passfile": FILE,
-        "port": r"\d{1,5}",
+        "port": PORT,
         "prepared_statement_cache_size": r"\d{1,6}",
         "ssl": _SSL_MODES,
         "sslmode": _SSL_MODES,
@@ -96,7 +96,9 @@ def database_url(value: str) -> str:
 
 def _file(rest: str) -> str:
     """Return the path of an SQLite URL, with its leading slash. Raises Fault."""
-    if not (re.fullmatch(r"/[^\s?](?:[^?]*[^\s?])?", rest) and rest.isprintable()) or rest in ("/:memory:", "//"):
+    file = unquote(rest)  # as SQLAlchemy does; what is not UTF-8 becomes a sign that is no file's
+    well_formed = re.fullmatch(r"/[^\s?](?:[^?]*[^\s?])?", rest) and f"{rest}{file}".isprintable()
+    if not well_formed or "\ufffd" in file or file in ("/:memory:", "//"):
         raise Fault(
             "must be sqlite:///FILE, relative to the working directory, or sqlite:////FILE; without options"
         )

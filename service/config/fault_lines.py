@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from service.config import sources
 from service.config.fault import Fault
-from service.config.yaml_file import Steps, shown
+from service.config.yaml_file import Steps, is_key, shown, shown_path
 
 _MESSAGES: Final = {
     "missing": "is missing",
@@ -35,13 +35,15 @@ def fault_lines(error: ValidationError, variables: Mapping[Steps, str]) -> Itera
         steps = (*(str(step) for step in item["loc"] if step != "[key]"), *below)
         variable = _variable_at(steps, variables)
         origin = f" ({shown(variable)})" if variable else ""
-        yield f"{shown('.'.join(steps)) or sources.PREFIX}: {_message(item)}{origin}"
+        yield f"{shown_path(steps) or sources.PREFIX}: {_message(item)}{origin}"
 
 
 def _message(item: ErrorDetails) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if isinstance(context.get("error"), Fault):
         return str(context["error"])
+    if kind == "extra_forbidden" and not is_key(str(item["loc"][-1])):
+        return "unknown key; write a colon and a space between key and value"
     if kind == "enum" and item["loc"][-1] == "[key]":
         return _MESSAGES["extra_forbidden"]
     if kind in ("enum", "literal_error"):

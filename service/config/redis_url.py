@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from service.config.addresses import HOST_PORT, is_place
 from service.config.fault import Fault
-from service.config.store_url import ENCODE, FILE, FLAG, check_options, check_signs
+from service.config.store_url import ENCODE, FILE, FLAG, VISIBLE, check_options, check_signs
 
 _WANTED: Final = (
     "must be embedded, redis://:PASSWORD@HOST:6379/0, rediss://, unix:///FILE, "
@@ -24,7 +24,7 @@ _FORMS: Final = {
     "redis+sentinel": rf"{_SEVERAL}/(?P<name>[^/?#@%]+)(?:/(?P<db>\d{{0,4}}))?",
     "redis+cluster": rf"{_SEVERAL}/?",
 }
-_ANY: Final = {"client_name": r"[!-~]+", "protocol": "2|3", "health_check_interval": r"\d{1,6}"}
+_ANY: Final = {"client_name": VISIBLE, "protocol": "2|3", "health_check_interval": r"\d{1,6}"}
 _DB: Final = {"db": r"\d{1,4}"}
 _TCP: Final = {"socket_keepalive": FLAG}
 _TLS: Final = {

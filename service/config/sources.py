@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from service.config.yaml_file import Steps, read_file, shown
+from service.config.yaml_file import Steps, read_file, shown, shown_path
 
 PREFIX: Final = "SCANBIND_"
 LEVELS: Final = "__"
@@ -69,11 +69,14 @@ def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shape
         name = variables[steps]
         try:
             value = _decoded(environ[name], _kind(steps, shapes))
+            json.dumps([name, value], ensure_ascii=False).encode()
             values = _put(values, steps, value, shapes.shorthands)
+        except UnicodeEncodeError:
+            faults.append(f"{shown_path(steps)}: must be UTF-8 text ({shown(name)})")
         except (ValueError, RecursionError):
-            faults.append(f"{shown('.'.join(steps))}: is not valid JSON ({shown(name)})")
+            faults.append(f"{shown_path(steps)}: is not valid JSON ({shown(name)})")
         except LookupError:
-            faults.append(f"{shown('.'.join(steps))}: unknown key ({shown(name)})")
+            faults.append(f"{shown_path(steps)}: unknown key ({shown(name)})")
     return Tree(values, variables, tuple(faults))
 
 

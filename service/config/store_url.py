@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from service.config.addresses import PORT
 from service.config.fault import Fault
 
 ENCODE: Final = (
@@ -13,6 +14,16 @@ ENCODE: Final = (
 )
 FLAG: Final = r"(?i:true|false|yes|no|1|0)"
 FILE: Final = r".+"
+SOCKET: Final = r"(?!.*%2[Cc])[^,]+"
+VISIBLE: Final = r"[!-$&-~]+"
+
+_WANTED: Final = {
+    FILE: "must not be empty; write %2B for +",
+    FLAG: "must be true or false",
+    PORT: "must be from 1 to 65535",
+    SOCKET: "must be the folder of one socket",
+    VISIBLE: "must be visible ASCII characters, without %",
+}
 
 _ESCAPES: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}")
@@ -46,6 +57,8 @@ def check_signs(rest: str) -> None:
     """
     if rest.count("@") > 1 or not _is_encoded(rest.rpartition("@")[0]):
         raise Fault(ENCODE)
+    if "%00" in rest:
+        raise Fault("must not contain %00")
     if " " in rest or not rest.isprintable():
         raise Fault("must not contain spaces, line breaks or control characters; %20 stands for a space")
 
@@ -87,10 +100,6 @@ def _is_encoded(text: str) -> bool:
 
 
 def _wanted(pattern: str) -> str:
-    if pattern == FILE:
-        return "must not be empty; write %2B for +"
-    if pattern == FLAG:
-        return "must be true or false"
     if pattern.startswith(r"\d"):
         return "must be a whole number"
-    return f"must be {' or '.join(pattern.split('|'))}"
+    return _WANTED.get(pattern) or f"must be {' or '.join(pattern.split('|'))}"

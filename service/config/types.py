@@ -121,9 +121,12 @@ def _distinct(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 def _network(value: object) -> IPv4Network | IPv6Network:
     try:
-        return ip_network(str(value))
+        network = ip_network(str(value))
     except ValueError:
         raise Fault("must be a network such as 10.0.0.0/8, or one address") from None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    # A dual-stack socket shows IPv4 as ::ffff:10.0.0.1, which is read as IPv4 everywhere.
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
 @dataclass(frozen=True)

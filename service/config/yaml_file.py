@@ -5,7 +5,7 @@ YAML's own messages are not passed on: they may quote a secret.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +14,15 @@ import yaml
 Steps = tuple[str, ...]
 """A path in the tree: `("server", "port")`."""
 
+_LARGEST: Final = 1 << 20
+"""Maximum size in bytes; PyYAML takes seconds for each MiB, and a device such as /dev/zero does not end."""
 _ADVICE: Final = "quote values with special characters"
 _PROBLEMS: Final = (
     (r"character '\\t'", "has a tab: indent with spaces"),
     (r"unexpected end of stream", "has a quote or bracket that is not closed"),
     (r"duplicate anchor|undefined alias", "uses & or * as anchor or alias: quote the value"),
     (r"found character '[@`%]'", "has a value that begins with a special character: quote the value"),
+    (r"half of a surrogate pair", "has an escape for half of a surrogate pair: write the character itself"),
     (r"unknown escape character", "has a backslash in double quotes: use single quotes"),
     (
         r"mapping values are not allowed",
@@ -29,6 +32,7 @@ _PROBLEMS: Final = (
 )
 _FULL_WIDTH: Final = {"：": "colon", "，": "comma", "　": "space", "“": "quote", "”": "quote", "＂": "quote"}
 _QUOTES: Final = "“”‘’＂＇"
+_KEY: Final = re.compile(r"\s*[^\s:：=]{0,80}")
 _DECIMAL: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 
 
@@ -44,6 +48,17 @@ class _Loader(yaml.SafeLoader):
         plain = _DECIMAL.fullmatch(node.value) is not None
         return super().construct_yaml_int(node) if plain else float("nan")
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Refuse text that cannot be encoded: an escape in it stands for half of a surrogate pair."""
+        text = super().construct_scalar(node)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise yaml.constructor.ConstructorError(
+                None, None, "half of a surrogate pair", node.start_mark
+            ) from None
+        return text
+
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
@@ -51,18 +66,30 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 def read_file(path: Path, *, keys: frozenset[str]) -> tuple[dict[Any, Any], list[str]]:
     """Return the content of the file at *path*, and its faults. *keys* are the names that settings have.
 
-    Raises UnreadableError if the file is missing or is not a YAML mapping.
+    Raises UnreadableError if the file is missing, too large or not a YAML mapping.
     """
     name = shown(str(path))
     try:
-        text = _decoded(path.read_bytes(), name)
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
     except OSError as error:
         raise UnreadableError(f"{name}: cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST:
+        raise UnreadableError(f"{name}: is larger than 1 MiB")
+    text = _decoded(content, name)
     try:
         faults = list(_faults(yaml.compose(text, Loader=_Loader), (), seen=set(), keys=keys))
         written = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError) as error:
-        # PyYAML raises the last two for tags and keys that it cannot construct.
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # PyYAML raises most of these for tags and keys that it cannot construct, such as `!!bool maybe`.
         raise UnreadableError(f"{name}: {_problem(error, text)}") from None
     if not isinstance(written, dict | None):
         raise UnreadableError(f"{name}: must be a mapping of keys to values{_full_width(text, 0)}")
@@ -72,6 +99,18 @@ def read_file(path: Path, *, keys: frozenset[str]) -> tuple[dict[Any, Any], list
 def shown(text: str) -> str:
     """Return *text*, escaped unless it is printable on one line of a terminal."""
     return text if text.isprintable() else ascii(text)
+
+
+def shown_path(steps: Sequence[str]) -> str:
+    """Return a path, each key cut where a value may begin: without a space, `url:redis://...` is all one key."""
+    return shown(
+        ".".join(found[0] if is_key(step) else f"{found[0]}…" for step in steps if (found := _KEY.match(step)))
+    )
+
+
+def is_key(step: str) -> bool:
+    """Return whether a key is shown whole."""
+    return _KEY.fullmatch(step.rstrip()) is not None
 
 
 def _decoded(content: bytes, name: str) -> str:
@@ -124,16 +163,16 @@ def _faults(node: yaml.Node | None, steps: Steps, *, seen: set[int], keys: froze
             name = str(key.value)  # a key that is a list equals no other
             inside, line = (*steps, name), key.start_mark.line + 1
             if name in names:
-                yield f"{shown('.'.join(inside))}: duplicate key (line {line})"
+                yield f"{shown_path(inside)}: duplicate key (line {line})"
             if isinstance(key, yaml.ScalarNode) and name != name.strip():
-                yield f"{shown('.'.join(inside))}: begins or ends with an unusual space (line {line}): remove it"
+                yield f"{shown_path(inside)}: begins or ends with an unusual space (line {line}): remove it"
             names.add(name)
             yield from _faults(value, inside, seen=seen, keys=keys)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _faults(item, (*steps, str(index)), seen=seen, keys=keys)
     elif isinstance(node, yaml.ScalarNode) and node.style is None:
-        yield from _scalar_faults(node, shown(".".join(steps)), keys)
+        yield from _scalar_faults(node, shown_path(steps), keys)
 
 
 def _scalar_faults(node: yaml.ScalarNode, path: str, keys: frozenset[str]) -> Iterator[str]:

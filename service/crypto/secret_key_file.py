@@ -12,6 +12,7 @@ from typing import Final
 from models.portal import LINK_LIVES, SESSION_LIVES
 from models.ticket import CODE_LIVES, READABLE_AFTER, REGISTRATION_LIVES
 from service.concurrency import file_lock
+from service.config import data_folder
 from service.config.settings import SHORTEST_KEY, ConfigError, Settings
 from service.config.types import LONGEST_LIFETIME
 
@@ -83,13 +84,15 @@ def _config_errors(place: Path) -> Iterator[None]:
 def _read_or_create(place: Path) -> tuple[str, ...]:
     """Read the keys, creating the file if need be. If two processes do, the first to link its file wins."""
     if not place.exists():
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with data_folder.writing():
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _draft(place, (fresh_key(),)) as draft, contextlib.suppress(FileExistsError):
             os.link(draft, place)
     keys, mode = [line.strip() for line in place.read_text("ascii").splitlines()], place.stat().st_mode
-    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
+    if not keys or any(len(key) < SHORTEST_KEY or not key.isprintable() for key in keys):
         fault = (
-            f"data_dir: {place} contains no key, or one that is too short; restore it, or delete it for a new key"
+            f"data_dir: {place} contains no key, or one that is too short or damaged; "
+            "restore it, or delete it for a new key"
         )
         raise ConfigError([fault])
     if mode & 0o077:

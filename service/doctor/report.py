@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from models.errors import StoreUnavailable
 from service.config.settings import ConfigError, Settings
 from service.doctor.configuration import check_configuration
 from service.doctor.database import check_database
@@ -17,6 +18,7 @@ from service.doctor.wechat import check_accounts, check_clock
 
 PATIENCE: Final = 15.0
 """Seconds that one check may take."""
+_REPAIR: Final = "repair it or restore a backup, or set the address of another one"
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -30,6 +32,8 @@ async def examine(settings: Settings) -> list[Finding]:
             findings += [
                 Finding(False, subject, fault, "correct it and run the doctor again") for fault in error.faults
             ]
+        except StoreUnavailable as error:  # of an embedded store: it is opened before it is checked
+            findings.append(Finding(False, subject, str(error).removeprefix("database.url: "), _REPAIR))
         except TimeoutError:
             findings.append(
                 Finding(False, subject, f"no answer within {PATIENCE:.0f} seconds", REACH.format(subject))

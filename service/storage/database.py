@@ -21,7 +21,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 import migrations
 from models.errors import StoreUnavailable
 from models.tables.commits import commit_marks
-from service.config.settings import ConfigError, Settings
+from service.config import data_folder
+from service.config.settings import Settings
 from service.config.types import EMBEDDED
 from service.storage.reasons import database_reason
 
@@ -309,11 +310,9 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
 
 def _embedded(data_dir: Path) -> sa.URL:
     file = data_dir / _FILE
-    try:
+    with data_folder.writing():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode
-    except OSError as e:
-        raise ConfigError([f"data_dir: {file} cannot be written: {e.strerror}"]) from e
     return sa.URL.create("sqlite+aiosqlite", database=str(file))
 
 

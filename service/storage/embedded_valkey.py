@@ -31,6 +31,7 @@ from redis.exceptions import RedisError
 from models.errors import StoreUnavailable
 from service.concurrency import file_lock
 from service.concurrency.tasks import cancel_and_wait
+from service.config import data_folder
 from service.config.settings import ConfigError
 
 log = logging.getLogger(__name__)
@@ -163,12 +164,10 @@ def _program() -> Path:
 def _home(data_dir: Path) -> Path:
     """Return the server's folder, created if need be, with mode 0700. Raises ConfigError."""
     home = data_dir.absolute() / "valkey"
-    try:
+    with data_folder.writing():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.mkdir(mode=0o700, exist_ok=True)
         home.chmod(0o700)
-    except OSError as error:
-        raise ConfigError([f"data_dir: {data_dir} cannot be written: {error.strerror}"]) from error
     return home.resolve()
 
 

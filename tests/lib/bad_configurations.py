@@ -19,9 +19,12 @@ ENCODE = (
 )
 NO_SPACES = "must not contain spaces, line breaks or control characters; %20 stands for a space"
 APPID = "must be an AppID, wx and 16 letters or digits; gh_... is the original id, gh_id"
+UNKNOWN = "unknown key; write a colon and a space between key and value"
 ADDRESS = "must be an address such as https://login.example, without user, password, query and fragment"
 LISTEN = "must be an address of this machine, such as 0.0.0.0, :: or localhost, without scheme, port and brackets"
 ORIGIN = "must be an origin such as https://shop.example: scheme, host and port, nothing after them"
+NUL = "must not contain %00"
+SOCKET = "option host must be the folder of one socket"
 SQLITE = "must be sqlite:///FILE, relative to the working directory, or sqlite:////FILE; without options"
 
 
@@ -86,6 +89,11 @@ URLS = {
     "a timeout of one's own": redis(
         "redis://h?socket_timeout=9", "redis.url: option socket_timeout is set by the service itself: leave it out"
     ),
+    "a name that Redis refuses": redis(
+        "redis://h?client_name=%20", "redis.url: option client_name must be visible ASCII characters, without %"
+    ),
+    "a socket with a NUL": redis("unix:///a%00b.sock", f"redis.url: {NUL}"),
+    "a password with a NUL": redis("redis://:Xk9V%00Vw3J@h", f"redis.url: {NUL}", "Xk9V%00Vw3J"),
     "a fragment": redis("redis://h:6379/0#x", REDIS_FORMS),
     "port 0": redis("redis://h:0/0", REDIS_FORMS),
     "two slashes, which redis-py reads as 12": redis("redis://h/1/2", REDIS_FORMS),
@@ -132,6 +140,15 @@ URLS = {
     ),
     "SQLite with two slashes": database("sqlite://scanbind.db", f"database.url: {SQLITE}"),
     "SQLite in memory": database("sqlite:///:memory:", f"database.url: {SQLITE}"),
+    "SQLite in memory, encoded": database("sqlite:///%3Amemory%3A", f"database.url: {SQLITE}"),
+    "SQLite with a NUL": database("sqlite:///a%00b.db", f"database.url: {SQLITE}"),
+    "SQLite with escapes that are not UTF-8": database("sqlite:///a%ffb.db", f"database.url: {SQLITE}"),
+    "a user with a NUL": database("postgresql://u%00:Xk9Vw3Jq@h/d", f"database.url: {NUL}", "Xk9Vw3Jq"),
+    "several sockets": database("postgresql:///d?host=/a,/b", f"database.url: {SOCKET}"),
+    "several sockets, encoded": database("postgresql:///d?host=/a%2C/b", f"database.url: {SOCKET}"),
+    "a port that does not exist": database(
+        "postgresql:///d?host=/a&port=99999", "database.url: option port must be from 1 to 65535"
+    ),
     "a page's user and password": Bad(
         {"server__public_url": "https://u:Xk9Vw3Jq@h"}, (f"server.public_url: {ADDRESS}",), secret="Xk9Vw3Jq"
     ),
@@ -197,6 +214,22 @@ VALUES = {
     "a service link with another value": Bad(
         {}, ("service_host: unknown key (SCANBIND_SERVICE_HOST)",), {"SCANBIND_SERVICE_HOST": "Xk9Vw3Jq8Zp5"}
     ),
+    "a variable that is not UTF-8": Bad(
+        {}, ("data_dir: must be UTF-8 text (SCANBIND_DATA_DIR)",), {"SCANBIND_DATA_DIR": "/tmp/\udcff"}
+    ),
+    "a key that is not UTF-8": Bad(
+        {}, ("secret_key: must be UTF-8 text (SCANBIND_SECRET_KEY)",), {"SCANBIND_SECRET_KEY": "\udcff" * 40}
+    ),
+    "half a surrogate pair in JSON": Bad(
+        {},
+        ("clients.shop.name: must be UTF-8 text (SCANBIND_CLIENTS__SHOP__NAME)",),
+        {"SCANBIND_CLIENTS__SHOP__NAME": '{"zh": "\\ud83d"}'},
+    ),
+    "a colon without a space in JSON": Bad(
+        {},
+        (f"redis.url…: {UNKNOWN} (SCANBIND_REDIS)",),
+        {"SCANBIND_REDIS": '{"url:redis://:Xk9Vw3Jq8Zp5@h": 1}'},
+    ),
     "a word for a mapping": Bad({"clients__shop": "Xk9Vw3Jq8Zp5"}, ("clients.shop: must be a mapping",)),
     "a list for a mapping": Bad({"clients": [CLIENT]}, ("clients: must be a mapping",)),
 }
@@ -218,6 +251,7 @@ clients:
 
 _QUOTE = "must be a string; quote it"
 _NOT_YAML = "FILE: is not YAML"
+_HALF = "has an escape for half of a surrogate pair: write the character itself"
 _COLON = "has a full-width colon ："
 _FULL_WIDTH_COLON = "has a full-width colon ： (line 1): use a plain one and a space"
 FILES = {
@@ -291,8 +325,40 @@ FILES = {
         _text("secret: Xk9Vw3Jq8Zp5").encode("utf-16-le"),
         ("FILE: is not YAML: contains a control character (line 1): save it as UTF-8, not as UTF-16",),
     ),
+    "a colon without a space": Bad(
+        _text("secret: Xk9Vw3Jq8Zp5") + "redis: {url:redis://:Xk9Vw3Jq8Zp5@h}\n", (f"redis.url…: {UNKNOWN}",)
+    ),
+    "a full-width colon in braces": Bad(
+        _text("secret: Xk9Vw3Jq8Zp5") + "redis: {url：redis://:Xk9Vw3Jq8Zp5@h}\n", (f"redis.url…: {UNKNOWN}",)
+    ),
+    "an equals sign for a colon": Bad(
+        _text("secret: Xk9Vw3Jq8Zp5") + "secret_key=Xk9Vw3Jq8Zp5: x\n", (f"secret_key…: {UNKNOWN}",)
+    ),
+    "a space for a colon": Bad(
+        _text("secret: Xk9Vw3Jq8Zp5") + "encryption: {keys Xk9Vw3Jq8Zp5}\n", (f"encryption.keys…: {UNKNOWN}",)
+    ),
+    "such a key twice": Bad(
+        _text("secret: Xk9Vw3Jq8Zp5") + "encryption: {keys Xk9Vw3Jq: 1, keys Xk9Vw3Jq: 1}\n",
+        ("encryption.keys…: duplicate key (line 9)", f"encryption.keys…: {UNKNOWN}"),
+    ),
+    "an endless key": Bad(_text("secret: Xk9Vw3Jq8Zp5") + "k" * 100 + ": 1\n", (f"{'k' * 80}…: {UNKNOWN}",)),
+    "half a surrogate pair": Bad(
+        _text('secret: "Xk9Vw3Jq8Zp5\\ud83d"'),
+        (f"{_NOT_YAML} (line 6, column 13): {_HALF}",),
+    ),
+    "half a surrogate pair in a key": Bad(
+        _text("secret: Xk9Vw3Jq8Zp5") + '"\\udc00": 1\n', (f"{_NOT_YAML} (line 9, column 1): {_HALF}",)
+    ),
+    "a tag for a truth that is none": Bad(
+        _text('secret: !!bool "Xk9Vw3Jq8Zp5"'), (f"{_NOT_YAML}; quote values with special characters",)
+    ),
+    "a tag for a number that is none": Bad(
+        _text('secret: Xk9Vw3Jq8Zp5\n    max_skew: !!float ""'),
+        (f"{_NOT_YAML}; quote values with special characters",),
+    ),
     "a control character": Bad(
         _text("secret: Xk9Vw3Jq8Zp5\x07"), ("FILE: is not YAML: contains a control character (line 6)",)
     ),
+    "a file that is no configuration": Bad(b"#" * (1 << 20) + b"\n", ("FILE: is larger than 1 MiB",)),
     "a list": Bad("- a\n- b\n", ("FILE: must be a mapping of keys to values",)),
 }

@@ -42,6 +42,9 @@ def test_an_address_is_its_origins_however_it_is_written(address: str) -> None:
         ("https://shop.example-evil", "https://shop.example-evil"),
         ("https://xn--fiqs8s.example/", "https://xn--fiqs8s.example"),
         ("http://[::1]:8080/x", "http://[::1]:8080"),
+        ("https://[0:0::1]", "https://[::1]"),
+        ("https://[2001:DB8:0:0:0:0:0:01]:443/", "https://[2001:db8::1]"),
+        ("https://[::ffff:192.0.2.1]", "https://[::ffff:c000:201]"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ],
 )
@@ -66,6 +69,7 @@ def test_another_scheme_host_or_port_is_another_origin(address: str, origin: str
         "https://shop.example/\u00a0", "https://shop.example/ü", "https://shop.exämple/", "https://ѕhop.example/",
         "https://shop.example。evil", "https://shop.example／evil", "https://shop%2eexample/", "https://shop.example%2f",
         "https://shop.example;evil", "https://shop.example,evil", "https://[::1", "https://::1]/", "https://[v1.x]/",
+        "https://[::12345]", "https://[1:2]", "https://[1.2.3.4]", "https://[::1::]",
         "ſhttps://shop.example", "httpſ://shop.example",
     ],
 )  # fmt: skip

@@ -27,6 +27,24 @@ def test_databases_get_their_async_driver(given_url: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given_network", "kept"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("::ffff:10.0.0.1", "10.0.0.1/32"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::FFFF:0:0/96", "0.0.0.0/0"),
+        ("::/0", "::/0"),
+        ("fd00::/8", "fd00::/8"),
+    ],
+)
+def test_a_network_of_mapped_addresses_is_one_of_ipv4_as_the_addresses_are(given_network: str, kept: str) -> None:
+    """Red when a mapped network is kept: no connection is in it, because each address is read as IPv4."""
+    assert [
+        str(one) for one in validate({"server": {"trusted_proxies": [given_network]}}).server.trusted_proxies
+    ] == [kept]
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "redis://localhost",

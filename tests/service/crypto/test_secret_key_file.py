@@ -49,6 +49,8 @@ def test_configured_keys_are_used_and_nothing_is_written(tmp_path: Path) -> None
         (b"short", 0o600, "too short"),
         (b"", 0o600, "too short"),
         (b"k" * 40 + b"\nshort\n", 0o600, "too short"),
+        (b"\0" * 64, 0o600, "damaged"),  # as a file system may leave a new file when the power fails
+        (b"k" * 40 + b"\n" + b"n" * 40 + b"\x07", 0o600, "damaged"),
         (b"k" * 40, 0o644, "chmod 600"),
         (b"\xff" * 40, 0o600, "not text"),
     ],
@@ -69,7 +71,7 @@ def test_a_folder_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = validate({"data_dir": str(tmp_path / "file" / "var")})
     for read in (resolve_secret_keys, rotate):
-        with pytest.raises(ConfigError, match=r"data_dir: .* cannot be created or read"):
+        with pytest.raises(ConfigError, match=r"data_dir: .* cannot be written: Not a directory"):
             read(settings)
 
 
