@@ -109,8 +109,8 @@ def read_answer(
     """Read *text* as an answer to the open question; None if it is not one.
 
     *older* are the numbers of earlier questions to the same person. They are ignored, unless the open question
-    offers them too. *doubtful*: the text may have been written to one of those questions. Then only what names the
-    open question alone is an answer: its mark, or a number of its own.
+    offers them too. *doubtful*: the text may have been written to one of those questions, or to one that is not
+    known. Then only what names the open question alone is an answer: its mark, or a number of its own.
     """
     if question.confirm is Confirm.NONE:
         return None
