@@ -81,6 +81,8 @@ _MARKED: Final = re.compile(
     f" [{_MARK_ALPHABET.casefold()}]{{4}}"
 )
 _NEARLY: Final = re.compile(r"\d|确认|是我|(?<![a-z])(?:yes|not me)(?![a-z])")
+_VAGUE: Final = re.compile("不?[是对]的?|不?同意|(?:我是|不是|是|非)?本人|确定|否|不|拒绝|取消|y|n|no")
+"""Answers to "Is that you?" in people's own words: meant as one, but not asked for."""
 
 
 def yes_text(lang: str, question: Question) -> str:
@@ -98,9 +100,13 @@ def could_answer(text: str) -> bool:
 
 
 def nearly_answers(text: str) -> bool:
-    """Return whether *text* is short and contains a digit or one of the words, but no ticket's mark."""
+    """Return whether *text* is short and contains a digit or one of the words, but no ticket's mark.
+
+    Also a plain yes or no.
+    """
     said = words(text)
-    return len(said) <= _SHORT and bool(_NEARLY.search(said)) and not _MARKED.fullmatch(said)
+    near = len(said) <= _SHORT and _NEARLY.search(said) and not _MARKED.fullmatch(said)
+    return bool(near or _VAGUE.fullmatch(said))
 
 
 def read_answer(
@@ -109,8 +115,8 @@ def read_answer(
     """Read *text* as an answer to the open question; None if it is not one.
 
     *older* are the numbers of earlier questions to the same person. They are ignored, unless the open question
-    offers them too. *doubtful*: the text may have been written to one of those questions. Then only what names the
-    open question alone is an answer: its mark, or a number of its own.
+    offers them too. *doubtful*: the text may have been written to one of those questions, or to one that is not
+    known. Then only what names the open question alone is an answer: its mark, or a number of its own.
     """
     if question.confirm is Confirm.NONE:
         return None

@@ -16,6 +16,7 @@ _AROUND: Final = frozenset("~`\u034f\u115f\u1160\u2800")
 """Used as punctuation or invisible, though Unicode files them under symbols, letters and marks."""
 _GAPS: Final = re.compile(r"[\s,、]+")
 _NUMERALS: Final = "零一二三四五六七八九"
+_IN_CHINESE: Final = re.compile(f"[{_NUMERALS}十]{{2,}}")
 
 
 def core(text: str) -> str:
@@ -43,12 +44,17 @@ def words(text: str) -> str:
 
 
 def spoken(recognised: str) -> str:
-    """Return recognised speech, with a number that was written in Chinese (四十七, 四七) in two digits."""
+    """Return recognised speech, with numbers that were written in Chinese (四十七, 四七) in two digits."""
     said = core(recognised)
-    tens, ten, ones = said.partition("十")
-    pair = (tens or "一") + (ones or "零") if ten else said
-    if len(pair) != 2 or not set(pair) <= set(_NUMERALS):
-        return recognised
+    written = "10" if said == "十" else _IN_CHINESE.sub(_in_digits, said)
+    return recognised if written == said else written
+
+
+def _in_digits(number: re.Match[str]) -> str:
+    tens, ten, ones = number[0].partition("十")
+    pair = (tens or "一") + (ones or "零") if ten else number[0]
+    if len(pair) != 2 or "十" in pair:
+        return number[0]
     return "".join(str(_NUMERALS.index(numeral)) for numeral in pair)
 
 

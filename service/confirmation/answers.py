@@ -47,10 +47,9 @@ class AnswerHandler:
             return None
         older = [one for other in others if (one := await self._context(account, message, other))]
         numbers = frozenset[str]().union(*[one.numbers for one in older])
+        # an early answer is in doubt though no older question is known: Redis may have lost it
         early, number = message.created < newest.created, two_digits(message.text)
-        # an early number is always in doubt: Redis may have lost the older question, and a wrong number is final
-        doubtful = early and (number is not None or any(one.open_at(message.created) for one in older))
-        answer = read_answer(message.text, context.question, older=numbers, doubtful=doubtful)
+        answer = read_answer(message.text, context.question, older=numbers, doubtful=early)
         if answer and not context.usable:
             return context.notice_text(Notice.OUT_OF_DATE)
         if answer:

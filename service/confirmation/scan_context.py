@@ -57,10 +57,6 @@ class ScanContext:
         asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
         return frozenset(asked.get(self.confirm, ()))
 
-    def open_at(self, moment: int) -> bool:
-        """Return whether the question could still be answered at this Unix time, unless it was."""
-        return self.confirm is not Confirm.NONE and moment < self.claim.head.expires_at.timestamp()
-
     def question_text(self, requester: Requester) -> str:
         """Return the text of the question; not for `confirm: none`, which has none."""
         return messages.question(

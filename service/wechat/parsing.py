@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
@@ -22,8 +21,6 @@ Fields = Mapping[str, str | int]
 """Top-level values of a push. Nested elements are left out: no event needs them."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_MOST_SEALED: Final = 4
-"""More than one, since in compatible mode a chat message in the body may contain what looks like an `Encrypt`."""
 # Linear in the body's length: possessive, and no attempt reads past the `<` or `"` where the next may begin.
 _XML_SEALED: Final = re.compile(rb"<Encrypt\s*+>\s*+(?:<!\[CDATA\[([^\]<]*+)\]\]>|([^<]*+))\s*+</Encrypt\s*+>")
 _JSON_SEALED: Final = re.compile(rb'"Encrypt"\s*+:\s*+("(?:[^"\\]++|\\.)*+")', re.DOTALL)
@@ -79,11 +76,12 @@ def read(body: bytes) -> Document:
 def sealed_values(body: bytes) -> Iterator[str]:
     """Yield what looks like a value of `Encrypt` in *body*, without parsing the document.
 
-    A match may be in a comment or in a nested element: the caller must `read` the document and compare.
+    A match may be in a comment, in a nested element or, in compatible mode, in a chat message: the caller must
+    `read` the document and compare.
     """
     text = body.removeprefix(_BOM).lstrip()
     form, decode = (_XML_SEALED, _text) if text.startswith(b"<") else (_JSON_SEALED, _string)
-    for found in islice(form.finditer(text), _MOST_SEALED):
+    for found in form.finditer(text):
         # Surrounding whitespace is not signed (wechat-protocol.md 9). An empty value would match `signature`.
         if value := decode(found[found.lastindex or 0]).strip():
             yield value

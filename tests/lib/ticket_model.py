@@ -165,12 +165,11 @@ class Model:
         there = (
             there and bool(asked) and created >= asked[0].created - EARLY
         )  # else it was said before it was asked
-        number = re.fullmatch("[0-9]{2}", text) is not None
-        unsure = there and created < asked[0].created and (number or self._older_open(asked, created, heard))
+        unsure = there and created < asked[0].created
         answer = self._understood(asked, text, heard, unsure=unsure) if there else None
         if ticket is None or answer is None or ticket.owner not in (None, openid):
             open_ = there and ticket and ticket.confirm != NONE and not ticket.final and not asked[0].answered
-            near = re.search("[0-9]|确认", text) and not re.search(" [0-9A-Z]{4}$", text)
+            near = re.search("[0-9]|确认|是我", text) and not re.search(" [0-9A-Z]{4}$", text)
             demand(heard, None, *([HINT] if open_ and near else []))  # once a minute, which is not modelled
         elif ticket.final:
             first, asked[0].answered = not asked[0].answered, True
@@ -182,15 +181,6 @@ class Model:
             else:
                 self._end(ticket, "rejected", answer, openid)
             demand(heard, *self._told(ticket, openid))
-
-    def _older_open(self, asked: list[Asked], created: int, heard: str | None) -> bool:
-        """Tell whether what was said before the newest scan may have been meant for an older question."""
-        rivals = [
-            place < REMEMBERED and not one.doubtful
-            for place, one in enumerate(asked)
-            if place and self.tickets[one.ticket].confirm != NONE and created < self.tickets[one.ticket].expires
-        ]
-        return any(rivals) or (bool(rivals) and heard in (None, HINT))
 
     def _understood(self, asked: list[Asked], text: str, heard: str | None, *, unsure: bool) -> str | None:
         newest = self.tickets[asked[0].ticket]

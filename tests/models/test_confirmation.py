@@ -140,7 +140,7 @@ OTHER = [
         "四七",
         "人工客服",
         "yesterday",
-        "不是",
+        "不是吧",
         "Yes ZZZZ",
         "不是我 zzzz",
         "确认 ZZZZ。",

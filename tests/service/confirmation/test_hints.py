@@ -1,6 +1,7 @@
 """Near-answers to an open question get one hint a minute, in its language; everything else is left alone.
 
-Red when `AnswerHints` does not look whether the question is open, or takes no minute.
+Red when `AnswerHints` does not look whether the question is open, or takes no minute, and when `nearly_answers`
+does not know a plain yes or no.
 """
 
 import pytest
@@ -15,6 +16,22 @@ from service.confirmation import messages
 
 NUMBER, TAP = (messages.hint(confirm, lang=Lang.EN) for confirm in (Confirm.MATCH, Confirm.TAP))
 NEARLY = ["4", "147", "4 7", "47 please", "数字是47", "yes", "确认", "Yes, that is me", "是我"]
+VAGUE = [
+    "是",
+    "是的。",
+    "对",
+    "【本人】",
+    "确定！",
+    "Y",
+    "不是",
+    "不是的～",
+    "否",
+    "不是本人",
+    "拒绝",
+    "取消",
+    "No.",
+    "NO",
+]
 
 
 async def a_minute_later(world: World) -> None:
@@ -35,7 +52,7 @@ async def test_a_near_answer_gets_a_hint_and_changes_nothing(make: Make, confirm
     assert (await page.poll())["status"] == "confirmed"
 
 
-@pytest.mark.parametrize("text", ["47", "yes", "确认", "是我", "好的，是我"])
+@pytest.mark.parametrize("text", ["47", "yes", "确认", "是我", "好的，是我", *VAGUE])
 async def test_a_tap_hints_at_its_words(make: Make, text: str) -> None:
     world = await asking(make, "tap")
     page, person, _, _ = await scanned(world)
@@ -43,15 +60,29 @@ async def test_a_tap_hints_at_its_words(make: Make, text: str) -> None:
     assert (await page.poll())["status"] == "scanned"
 
 
-async def test_speech_gets_the_hint_as_well(make: Make) -> None:
+@pytest.mark.parametrize("text", ["数字是47。", "嗯，四十七。", "是四七吧？", "一百四十七", "是的。"])
+async def test_speech_gets_the_hint_as_well(make: Make, text: str) -> None:
+    """Red when `spoken` knows no number that is said among other words."""
     world = await asking(make, "match")
-    _, person, _, _ = await scanned(world)
-    assert await spoken(world, person, "数字是47。") == NUMBER
+    page, person, _, _ = await scanned(world)
+    assert await spoken(world, person, text) == NUMBER
+    assert (await page.poll())["status"] == "scanned"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["hello", "人工客服", "yesterday", "[微笑]", "", "您好，我想问一下我的订单20241105什么时候发货", "Yes ZZZZ"],
+    [
+        *(
+            "hello",
+            "人工客服",
+            "yesterday",
+            "[微笑]",
+            "",
+            "您好，我想问一下我的订单20241105什么时候发货",
+            "Yes ZZZZ",
+        ),
+        *("好的", "谢谢", "ok", "在吗", "是的吗", "不是吧", "对了", "取消订单", "一下", "四十七", "north"),
+    ],
 )
 async def test_other_messages_get_no_hint(make: Make, text: str) -> None:
     """Red when `nearly_answers` takes long texts, parts of words, or what names another ticket."""

@@ -24,6 +24,7 @@ from push_sender import (
 
 from models.errors import BadSignature, Malformed
 from models.events import Other, TextMessage
+from service.wechat import push_account
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Format
 from service.wechat.push_account import Mode, PushAccount
@@ -176,8 +177,13 @@ class TestSafe:
     @pytest.mark.parametrize(
         "content",
         [
-            "<Encrypt>a</Encrypt>" * 3,
+            "<Encrypt>a</Encrypt>" * 4,
+            "<Encrypt>a</Encrypt>" * 1000,
             "<Encrypt></Encrypt>",
+            "<Encrypt>{}</Encrypt>".format("A" * 88) * 9,
+            "<Encrypt>\n</Encrypt><Encrypt>a</Encrypt>" * 50,
+            "<Encrypt>好</Encrypt>" * 12,
+            "</Encrypt><Encrypt>" * 30,
             "<Encrypt>",
             "<Encrypt><![CDATA[",
             '"Encrypt":"a"',
@@ -190,6 +196,18 @@ class TestSafe:
         delivery = COMPATIBLE.open(*Sender(form=form).sealed(said, beside=said), now=NOW)
         assert isinstance(delivery.event, TextMessage)
         assert delivery.event.text == content
+
+    @FORMS
+    def test_only_a_signed_query_has_many_values_tried(
+        self, form: Format, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Red without `_UNPROVED`: any address could have a thousand hashes computed for one request."""
+        tried: list[str] = []
+        monkeypatch.setattr(push_account, "matches", lambda signature, _: tried.append(signature))
+        one = "<Encrypt>a</Encrypt>" if form is Format.XML else '"Encrypt":"a"'
+        with pytest.raises(BadSignature):
+            COMPATIBLE.open(Sender().stamp("b"), one.encode() * 1000, now=NOW)
+        assert len(tried) == 5
 
     def test_the_signature_comes_before_the_document(self) -> None:
         """Red when `_open_sealed` reads the body first, and when it reads one with nothing signed at all."""
