@@ -215,5 +215,5 @@ async def test_the_chat_says_that_the_code_is_of_no_use_to_the_client_any_more(m
     else:
         was.sandbox.point(f"{now.url}/wechat/main")
         told = await was.scan(person, page)
-    assert told == "This QR code is no longer valid. Refresh the Example shop page and scan again."
+    assert told == "This QR code is no longer valid. Get a new code on the Example shop page and scan again."
     assert (await page.poll())["status"] == ("scanned" if confirm == "match" else "pending")
