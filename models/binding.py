@@ -21,6 +21,11 @@ class ConflictReason(StrEnum):
     """The user already has another WeChat of this account."""
 
 
+def wechat_label(account: str, openid: OpenId) -> str:
+    """Return four characters by which a person tells one WeChat from another. They do not reveal the openid."""
+    return hashlib.sha256(f"{account} {openid}".encode()).hexdigest()[-4:].upper()
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a client resolves a conflict of bindings, and the consent that it asks for (contract.md 1)."""
@@ -49,8 +54,7 @@ class Binding:
 
     @property
     def label(self) -> str:
-        """Four characters by which a person tells one WeChat from another. They do not reveal the openid."""
-        return hashlib.sha256(f"{self.account} {self.openid}".encode()).hexdigest()[-4:].upper()
+        return wechat_label(self.account, self.openid)
 
 
 @dataclass(frozen=True, slots=True)

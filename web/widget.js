@@ -2,12 +2,11 @@
 // Text never becomes markup; secrets are sent in headers only. Names with _ are private.
 
 const BASE_URL = new URL(".", import.meta.url);
-const MAX_RENEWALS = 10; // of expired QR codes, until the user requests one
-const MAX_ATTEMPTS = 8; // to get a QR code, until the user retries
-const MAX_FAULTS = 2; // of a transport, until its fallback is used
+const MAX_RENEWALS = 10; // of expired QR codes
+const MAX_ATTEMPTS = 8; // to get a QR code
+const MAX_FAULTS = 2; // of a transport
 const LONG_POLL_SECONDS = 25;
 const EXPIRY_WARNING = 22; // seconds, at least twenty (WCAG 2.2.1)
-const NEAR = "200px"; // around the screen
 // In milliseconds:
 const ANSWER_TIMEOUT = 10_000;
 const HELD_TIMEOUT = ANSWER_TIMEOUT + LONG_POLL_SECONDS * 1000; // without data
@@ -16,7 +15,8 @@ const LEADER_TIMEOUT = 10_000; // without a message
 const EXPIRY_GRACE = 3_000; // for the service to report it
 const SLEEP_GAP = 3_000; // of a one-second timer: the machine slept
 const IMAGE_RETRY = 3_000;
-const INTERRUPTED = "interrupted"; // why a request to repeat at once was aborted
+const SCRIPT_GRACE = 3_000; // for a script that sends the form
+const INTERRUPTED = "interrupted"; // to repeat at once
 const NO_ETAG = '""';
 
 const WORDS = {
@@ -129,6 +129,7 @@ const STYLE = `
 .match { order: -1; margin-block-end: .5rem; font-size: 6.5rem; font-weight: 700; line-height: 1 }
 .message { display: grid; justify-items: center; inline-size: 100%; gap: .25rem; outline: none; overflow-wrap: anywhere }
 .status { font-weight: 600 }
+.status, .hint { unicode-bidi: plaintext }
 .hint, .timer { font-size: .875rem; color: var(--scanbind-muted, light-dark(#59636c, #a8b2ba)) }
 .match, .timer { font-variant-numeric: tabular-nums }
 .timer.soon { font-weight: 600; color: light-dark(#9a4a00, #ffb868) }
@@ -142,7 +143,7 @@ button, .save {
 
 const serviceUrl = (path) => new URL(`.${path}`, BASE_URL);
 
-/** Return the response, or throw an error with its `status` and its Retry-After as `wait`. */
+/** Return the response, or throw an error with `status`, and Retry-After as `wait`. */
 async function send(url, { secret, body, headers, ...options } = {}) {
   const response = await fetch(url, {
     method: body ? "POST" : "GET",
@@ -192,7 +193,7 @@ function longPollTicket({ etag, ...request }) {
   return pollTicket(request, etag === NO_ETAG ? {} : headers);
 }
 
-/** Get the current state, without an ETag: it would cause a CORS preflight each time. */
+/** Without an ETag, which would cause a CORS preflight each time. */
 async function pollTicket({ ticket, secret, signal, receive }, headers = {}) {
   const response = await send(serviceUrl(`/v1/tickets/${ticket}`), { secret, headers, signal });
   receive(response.headers.get("ETag"), response.status === 200 && (await response.json()));
@@ -205,7 +206,7 @@ const TRANSPORTS = {
   poll: { follow: pollTicket, timeout: ANSWER_TIMEOUT },
 };
 
-/** Elects a leader in all tabs: the widget shown last. Others poll; with its ticket only when it announces a change. */
+/** Elects a leader in all tabs, the widget shown last. Others poll, or await its news of the same ticket. */
 class TabLeader {
   constructor() {
     this._sessions = new Set(); // of this tab
@@ -229,7 +230,7 @@ class TabLeader {
     }
     if (this._sessions.size) return;
     clearInterval(this._heartbeat);
-    this._channel?.close(); // open, it would keep the page out of the back/forward cache
+    this._channel?.close(); // for the back/forward cache
     this._channel = null;
   }
 
@@ -253,7 +254,7 @@ class TabLeader {
     return !this._leader && !this._hearsOther;
   }
 
-  /** Whether a leader in another tab announces changes of this ticket. */
+  /** Whether another tab announces them. */
   announcesChangesOf(ticket) {
     return !this._leader && this._hearsOther && this._otherTab.ticket === ticket;
   }
@@ -266,7 +267,6 @@ class TabLeader {
     if (this._claim) this._channel?.postMessage({ ...this._claim, ...more });
   }
 
-  /** Of two leaders, the one shown last stays. */
   _receive({ at, id, ticket, free, news }) {
     const own = this._claim;
     if (free) return void (this._otherTab = { heardAt: -Infinity });
@@ -504,7 +504,7 @@ function addStyle(root) {
 // WeChat also runs on PCs, WeCom (wxwork) names WeChat, and iPadOS says Macintosh.
 const isAgent = (pattern) => pattern.test(navigator.userAgent);
 const ON_IPAD = isAgent(/iPad/) || (isAgent(/Macintosh/) && navigator.maxTouchPoints > 1);
-const ON_PC = !ON_IPAD && isAgent(/Windows|Mac(intosh|Wechat)|X11|CrOS|\(PC;/);
+const ON_PC = !ON_IPAD && isAgent(/Windows|Mac(intosh|Wechat)|X11|CrOS|\((PC|2in1);/);
 const ON_TOUCH = ON_IPAD || (!ON_PC && isAgent(/Android|iPhone|Mobile|Harmony/));
 const ON_PHONE = ON_TOUCH && !ON_IPAD && isAgent(/Mobile|iPhone/) && !isAgent(/Tablet/);
 const IN_WECHAT = ON_TOUCH && isAgent(/MicroMessenger/i) && !isAgent(/wxwork/i);
@@ -578,13 +578,20 @@ export class ScanbindQr extends HTMLElement {
   handleEvent({ type, persisted }) {
     if (type === "pagehide") persisted || this._session?.cancel();
     else if (type.endsWith("line")) this._session?.wake();
+    else if (persisted && this.purpose === "login" && /confirmed|delivered/.test(this.status)) this.refresh();
     else if (type !== "pageshow" || persisted) this._session?.handleVisibility();
   }
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
-    if (name === "texts") this.texts = JSON.parse(after || "{}");
-    else if (name === "lang") this._render();
+    if (name === "texts") {
+      this._fault = null;
+      try {
+        this.texts = JSON.parse(after || "{}");
+      } catch {
+        this._explain((this._fault = "texts is not JSON"));
+      }
+    } else if (name === "lang") this._render();
     else if (this._timer) this._scheduleStart();
   }
 
@@ -647,7 +654,7 @@ export class ScanbindQr extends HTMLElement {
     return this._call("/v1/tickets", { body, signal });
   }
 
-  /** Call the service. Every page may read the script, which tells a refused origin from an outage. */
+  /** Call the service. A page of an unlisted origin may still read the script. */
   async _call(path, options) {
     try {
       return await sendForJson(serviceUrl(path), options);
@@ -657,7 +664,7 @@ export class ScanbindQr extends HTMLElement {
       const isUnlisted = await fetch(import.meta.url, again).then(({ ok }) => ok, () => false);
       const list = `clients.${this.getAttribute("client-id") ?? "NAME"}.origins`;
       const fault = isUnlisted
-        ? `does not list ${location.origin} in ${list}`
+        ? `does not list ${globalThis.origin} in ${list}`
         : "cannot be reached, or connect-src forbids it";
       throw Object.assign(new Error(`${BASE_URL} ${fault}`), { isUnlisted });
     }
@@ -678,7 +685,7 @@ export class ScanbindQr extends HTMLElement {
     if (ticket) {
       this._setImage(ticket);
       const missing = ["state", this.closest("form") && "name"].filter((name) => name && !this.getAttribute(name));
-      this._explain(this._startsLogins && missing.length && `missing: ${missing}`);
+      this._explain(this._fault ?? (this._startsLogins && missing.length && `missing: ${missing}`));
     }
     if (view.status === "pending") view.status = "waiting";
     if (view.status === "rejected") view.status = view.reason ?? "failed";
@@ -695,32 +702,34 @@ export class ScanbindQr extends HTMLElement {
     this.dataset.error = reason;
   }
 
-  /** Pass the one-time code to the page and, unless it prevents that, submit the form. */
+  /** Pass the code to the page and, unless it prevents that, submit the form. */
   _deliverCode(detail) {
-    if (!this._emit("confirmed", detail) || !detail.code || !this.getAttribute("name")) return;
     const id = this.getAttribute("form");
     const form = id === null ? this.closest("form") : this.getRootNode().getElementById(id);
+    if (!this._emit("confirmed", detail) || !detail.code || !this.getAttribute("name")) return;
     const report = (reason) => {
-      if (this._view.ticket !== detail.ticket) return;
+      if (!reason || !this.isConnected || this._view.ticket !== detail.ticket) return;
       this._explain(`the form was not submitted: ${reason}`);
       this._setView({ ...this._view, status: "undelivered", base: "undelivered" });
       this._emit("undelivered", { ...detail, reason });
     };
-    const reason = this._submit(form, detail.code);
-    if (reason) report(reason);
-    else if (!form.target) setTimeout(report, ANSWER_TIMEOUT, "the page stayed");
+    const [reason, wait] = this._submit(form, detail.code);
+    setTimeout(report, wait, reason);
   }
 
-  /** Submit the form with the code, or return why not. */
+  /** Submit the form with the code. Return why not, and after how many ms to say so. */
   _submit(form, code) {
-    if (!form?.isConnected) return "there is no form";
-    if (!/^post$/i.test(form.getAttribute("method"))) return "its method is not post";
+    // Fields may have the names of methods.
+    const call = (method, ...values) => HTMLFormElement.prototype[method].call(form, ...values);
+    if (!form?.isConnected) return ["there is no form"];
+    if (!/^post$/i.test(call("getAttribute", "method"))) return ["its method is not post"];
     this._field = createElement("input", { type: "hidden", name: this.getAttribute("name"), value: code });
-    form.append(this._field);
-    // requestSubmit() would stop at required fields, perhaps hidden ones of another way to log in.
+    call("append", this._field);
+    // requestSubmit() would stop at required fields, perhaps hidden ones.
     const submit = new Event("submit", { bubbles: true, cancelable: true });
-    if (!form.dispatchEvent(submit)) return "a submit listener cancelled it";
-    HTMLFormElement.prototype.submit.call(form); // a field may be named "submit"
+    if (!call("dispatchEvent", submit)) return ["a submit listener cancelled it", SCRIPT_GRACE];
+    call("submit");
+    return call("getAttribute", "target") ? [] : ["the page stayed", ANSWER_TIMEOUT];
   }
 
   get _hasOpenTicket() {
@@ -750,7 +759,7 @@ export class ScanbindQr extends HTMLElement {
 
   _startTimer() {
     const note = (entries) => this._noteSeen(entries.pop().intersectionRect);
-    this._observer = globalThis.IntersectionObserver && new IntersectionObserver(note, { rootMargin: NEAR });
+    this._observer = globalThis.IntersectionObserver && new IntersectionObserver(note);
     let previous = Date.now();
     this._timer = setInterval(() => {
       const now = Date.now();
@@ -762,7 +771,7 @@ export class ScanbindQr extends HTMLElement {
     this._look();
   }
 
-  /** Look anew: an observer does not notice `visibility`. */
+  /** An observer does not notice `visibility`. */
   _look() {
     const { box } = this._parts;
     if (!this._observer) return this._noteSeen(box.getBoundingClientRect());
@@ -794,7 +803,6 @@ export class ScanbindQr extends HTMLElement {
   _buildParts() {
     const part = (tag, name, attributes, ...children) =>
       createElement(tag, { class: name, part: name, ...attributes }, ...children);
-    // With attributes for pages without the style.
     const image = part("img", "image", { "data-testid": "qr", width: 200, height: 200 });
     const path = createElement("path", {});
     const drawing = { viewBox: "0 0 24 24", width: 48, fill: "none", stroke: "currentColor", "aria-hidden": "true" };

@@ -36,12 +36,15 @@ _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
         Lang.EN: "Thank you. Return to {site} in your browser to finish signing up.",
     },
     Notice.BOUND: {
-        Lang.ZH: "绑定成功，此微信已绑定到你的“{site}”账号。",
-        Lang.EN: "Your WeChat is now bound to your {site} account.",
+        Lang.ZH: "绑定成功，此微信已绑定到你的“{site}”账号。微信标识尾号：{label}。",
+        Lang.EN: "Your WeChat is now bound to your {site} account. Identifier ending in {label}.",
     },
     Notice.ALREADY_BOUND: {
-        Lang.ZH: "此微信已绑定你的“{site}”账号，无需重复绑定。",
-        Lang.EN: "Your WeChat is already bound to this {site} account. Nothing was changed.",
+        Lang.ZH: "此微信已绑定你的“{site}”账号，无需重复绑定。微信标识尾号：{label}。",
+        Lang.EN: (
+            "Your WeChat is already bound to this {site} account. Nothing was changed. "
+            "Identifier ending in {label}."
+        ),
     },
     Notice.WECHAT_TAKEN: {
         Lang.ZH: "绑定失败：此微信已绑定“{site}”的其他账号，请先在该账号的设置中解绑。",
@@ -56,16 +59,16 @@ _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
         Lang.EN: "Declined. Nothing was changed. If another person sent you this QR code, do not scan it again.",
     },
     Notice.WRONG_NUMBER: {
-        Lang.ZH: "数字不正确，此二维码已失效，请刷新“{site}”网页后重新扫码。",
-        Lang.EN: "Wrong number. This QR code can no longer be used. Refresh the {site} page and scan again.",
+        Lang.ZH: "数字不正确，此二维码已失效，请在“{site}”网页上刷新二维码后重新扫码。",
+        Lang.EN: "Wrong number. This QR code is now invalid. Get a new code on the {site} page and scan again.",
     },
     Notice.OUT_OF_DATE: {
-        Lang.ZH: "此二维码已失效，请刷新“{site}”网页后重新扫码。",
-        Lang.EN: "This QR code is no longer valid. Refresh the {site} page and scan again.",
+        Lang.ZH: "此二维码已失效，请在“{site}”网页上刷新二维码后重新扫码。",
+        Lang.EN: "This QR code is no longer valid. Get a new code on the {site} page and scan again.",
     },
     Notice.ANOTHER_PERSON: {
-        Lang.ZH: "此二维码已被他人扫描，请刷新“{site}”网页后重新扫码。",
-        Lang.EN: "Another person scanned this QR code first. Refresh the {site} page and scan again.",
+        Lang.ZH: "此二维码已被他人扫描，请在“{site}”网页上刷新二维码后重新扫码。",
+        Lang.EN: "Another person scanned this QR code first. Get a new code on the {site} page and scan again.",
     },
     Notice.TOO_OFTEN: {
         Lang.ZH: "操作过于频繁，请一分钟后再试。",
@@ -121,9 +124,9 @@ def notice_of(outcome: Outcome | None, reason: Reason | None) -> Notice:
     return _OF_REASON[reason] if reason else Notice.OUT_OF_DATE
 
 
-def notice(what: Notice, *, lang: Lang, site: str) -> str:
-    """Return the text of *what* for a ticket of *site*."""
-    return _NOTICES[what][lang].format(site=site)
+def notice(what: Notice, *, lang: Lang, site: str, label: str = "") -> str:
+    """Return the text of *what* for a ticket of *site*; *label* names the WeChat, as in the portal."""
+    return _NOTICES[what][lang].format(site=site, label=label)
 
 
 def too_often() -> str:

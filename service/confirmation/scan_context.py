@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.binding import Policy
+from models.binding import Policy, wechat_label
 from models.confirmation import Question
 from models.events import OpenId
 from models.language import Lang
@@ -72,7 +72,8 @@ class ScanContext:
         return messages.hint(self.confirm, lang=self.lang)
 
     def notice_text(self, notice: Notice) -> str:
-        return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang])
+        label = wechat_label(self.claim.account, self.openid)
+        return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang], label=label)
 
     def ending_text(self, end: Ending | Ticket) -> str:
         """Return how the ticket ended; for another openid than its owner's, only that it is invalid or taken."""

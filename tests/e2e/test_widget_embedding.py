@@ -210,11 +210,20 @@ async def test_words_follow_the_element_then_the_page_then_the_browser(
 async def test_words_that_are_no_json_are_told_to_the_console_and_left(
     town: World, site: Site, context: BrowserContext, console: Console
 ) -> None:
-    console.expect("SyntaxError", "Unexpected token")
     widget = await opened(context, site.put(LOGIN.replace("state", "texts='not JSON' state"), lang="en"))
     await widget.shows_a_code()
     await expect(widget.status).to_have_text("Scan with WeChat")
-    assert console.faults != []
+    assert console.reasons == ["texts is not JSON"]
+    await expect(widget.host).to_have_attribute("data-error", "texts is not JSON")
+
+
+async def test_a_page_from_right_to_left_keeps_the_order_of_the_words(
+    town: World, site: Site, context: BrowserContext
+) -> None:
+    widget = await opened(context, site.put(f'<div dir="rtl">{LOGIN}</div>'))
+    await widget.shows_a_code()
+    for part in (widget.status, widget.host.locator("[part=hint]")):
+        await expect(part).to_have_css("unicode-bidi", "plaintext")  # else the full stop goes to the left
 
 
 async def test_text_never_becomes_markup(town: World, site: Site, context: BrowserContext) -> None:

@@ -26,6 +26,9 @@ SUBMITTED: Final = {
     "novalidate": f'<form method="post" action="/login" novalidate>{PASSWORD}{ELEMENT}</form>',
     "shadowed": f'<form method="post" action="/login"><input name="method" value="get"><input name="id">'
     f'<button name="submit">Go</button><button name="requestSubmit">Go</button>{ELEMENT}</form>',
+    "shadowed methods": '<form method="post" action="/login">'
+    + "".join(f'<input name="{name}">' for name in ("getAttribute", "append", "dispatchEvent", "isConnected"))
+    + f"{ELEMENT}</form>",
     "form attribute": '<form id="login" method="post" action="/login"></form>'
     + ELEMENT.replace("name=", 'form="login" name='),
     "disabled fields": f'<form method="post" action="/login"><fieldset disabled>{ELEMENT}</fieldset></form>',
@@ -107,6 +110,46 @@ async def test_an_unsubmitted_code_is_reported_to_visitor_page_and_console(
         assert widget.page.url == f"{site.origin}/"
         await widget.page.close()
     assert site.forms == []
+
+
+async def test_a_form_is_submitted_although_the_page_removes_the_element(
+    town: World, site: Site, context: BrowserContext
+) -> None:
+    script = "addEventListener('scanbind:confirmed', (event) => event.target.remove())"
+    await logs_in(town, site, context, SUBMITTED["plain"], script=script)
+    await until(lambda: site.forms)
+    assert (await town.exchange(site.forms[0]["code"])).status == 200
+
+
+async def test_a_page_that_sends_a_cancelled_form_itself_shows_no_fault(
+    town: World, site: Site, context: BrowserContext, console: Console
+) -> None:
+    """As single-page applications do: they go on within the grace, and the visitor sees "Confirmed" until then."""
+    script = """addEventListener("submit", async (event) => {
+      event.preventDefault();
+      globalThis.seen = event.target.querySelector("scanbind-qr").dataset.status;
+      await fetch("/login", { method: "POST", body: new FormData(event.target) });
+      setTimeout(() => event.target.replaceWith("Hello"), 1000);
+    })"""
+    widget = await logs_in(town, site, context, SUBMITTED["plain"], script=script)
+    await expect(widget.page.get_by_text("Hello")).to_be_visible()
+    await widget.page.wait_for_timeout(3_500)
+    assert await widget.page.evaluate("seen") == "confirmed"
+    assert (await town.exchange(site.forms[0]["code"])).status == 200
+    assert (await widget.statuses())[-1] == "confirmed"
+    assert console.reasons == []
+
+
+async def test_a_page_shown_again_by_back_gets_a_new_code(
+    town: World, site: Site, context: BrowserContext
+) -> None:
+    """The back/forward cache keeps the page as it was left: confirmed, with a login code that was used."""
+    widget = await logs_in(town, site, context, SUBMITTED["plain"])
+    await widget.page.wait_for_url("**/login")
+    await widget.page.evaluate("history.back()")
+    await widget.shows_a_code()
+    assert await widget.page.locator("input[name=code]").count() == 0
+    assert "confirmed" in await widget.statuses()  # the same document as before
 
 
 async def test_a_page_that_stays_after_the_submit_is_reported(

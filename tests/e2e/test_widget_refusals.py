@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 from harness import World
-from pages import Site
+from pages import POLICY, Site
 from playwright.async_api import BrowserContext, expect
 from proxy import Proxy
 from widget import LOGIN, Begin, Console, Widget, in_time, opened, timed
@@ -132,3 +132,16 @@ async def test_a_source_that_fails_without_an_answer_is_asked_again(
     widget = Widget(page)
     await in_time(page, lambda: widget.has("waiting"), step=1)
     assert await widget.statuses() == ["loading", "offline", "waiting"]
+
+
+async def test_a_sandboxed_frame_is_told_the_origin_that_it_has(
+    town: World, site: Site, context: BrowserContext, console: Console
+) -> None:
+    console.expect(*BLOCKED)
+    site.put(LOGIN, path="/frame")
+    frame = '<iframe sandbox="allow-scripts" src="/frame" width="400" height="600"></iframe>'
+    policy = POLICY + "; frame-src 'self'"
+    page = await site.open(context, frame, policy=policy)
+    host = page.frame_locator("iframe").locator("scanbind-qr")
+    await expect(host).to_have_attribute("data-status", "failed")
+    await expect(host).to_have_attribute("data-error", f"{town.url}/ does not list null in clients.shop.origins")

@@ -24,6 +24,8 @@ HIDDEN: Final = {
     "collapsed": '<div style="height:0;overflow:hidden">{}</div>',
     "clipped": '<div style="width:400px;overflow:hidden"><div style="margin-left:900px">{}</div></div>',
     "until-found": '<div hidden="until-found">{}</div>',
+    "drawer": '<div style="position:fixed;top:0;left:0;transform:translateX(-100%)">{}</div>',
+    "bottom-sheet": '<div style="position:fixed;bottom:0;left:0;transform:translateY(100%)">{}</div>',
     "far": '<div style="margin-top:5000px">{}</div>',
 }
 """Each way to keep an element from being seen."""

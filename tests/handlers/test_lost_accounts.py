@@ -215,5 +215,5 @@ async def test_the_chat_replies_that_the_qr_code_is_no_longer_valid(make: Make, 
     else:
         was.sandbox.point(f"{now.url}/wechat/main")
         told = await was.scan(person, page)
-    assert told == "This QR code is no longer valid. Refresh the Example shop page and scan again."
+    assert told == "This QR code is no longer valid. Get a new code on the Example shop page and scan again."
     assert (await page.poll())["status"] == ("scanned" if confirm == "match" else "pending")

@@ -153,6 +153,14 @@ async def test_a_bound_wechat_is_shown_without_its_names(world: World) -> None:
     assert not re.search("openid|unionid|user_id", text)
 
 
+async def test_the_chat_names_a_connected_wechat_as_the_portal_does(world: World) -> None:
+    person = await world.person()
+    chat = [await world.scan(person, await world.bind("42")) for _ in ("bound", "already bound")]
+    [binding] = (await (await visit(world)).view())["bindings"]
+    for said in chat:
+        assert f"Identifier ending in {binding['label']}." in (said or "")
+
+
 async def test_the_first_visit_is_the_first_that_is_remembered(world: World) -> None:
     await world.bound("42")  # elsewhere: this user has not seen the notice yet
     await link(world)  # never opened

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -70,6 +71,13 @@ def test_every_end_has_its_notice() -> None:
     told += [messages.notice_of(None, reason) for reason in Reason]
     assert len(set(told)) == len(told)
     assert messages.notice_of(None, None) is Notice.OUT_OF_DATE
+
+
+def test_notices_name_the_page_s_button() -> None:
+    widget = Path("web/widget.js").read_text(encoding="utf-8")
+    for lang, button in zip((Lang.EN, Lang.ZH), re.findall(r'refresh: "(.+)"', widget), strict=True):
+        for notice in (Notice.WRONG_NUMBER, Notice.OUT_OF_DATE, Notice.ANOTHER_PERSON):
+            assert button in messages.notice(notice, lang=lang, site="x")
 
 
 @langs
