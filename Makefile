@@ -4,7 +4,8 @@ BIN := .venv/bin
 TESTS ?= tests
 RUNS ?= 200000
 SEED ?= 1
-WORKERS ?= 2
+# for two cores: half of the time of `make test` is waiting
+WORKERS ?= 3
 
 .PHONY: demo test test-browser test-engines check bench fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
 
@@ -16,7 +17,7 @@ test: .venv/dev.stamp
 	@echo "not run: the tests in browsers, see make test-browser and make test-engines"
 
 test-browser: .venv/dev.stamp
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m browser $(TESTS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m browser $(TESTS)
 
 test-engines: .venv/dev.stamp
 	$(BIN)/pytest -m engines $(TESTS)
