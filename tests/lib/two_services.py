@@ -43,6 +43,7 @@ KINDS: Final = {
     Notice.OUT_OF_DATE: model.OUT,
     Notice.ANOTHER_PERSON: model.ELSE,
 }
+LABEL: Final = re.compile("(?<=Identifier ending in )[0-9A-F]{4}|(?<=微信标识尾号：)[0-9A-F]{4}")
 SAYINGS: Final = {
     messages.notice(notice, lang=lang, site=NAMES[name][lang]): kind
     for notice, kind in KINDS.items()
@@ -194,7 +195,7 @@ def kind_of(reply: str | None) -> str | None:
     """Return the kind of a reply in any language, of any site."""
     if reply is None:
         return None
-    return model.QUESTION if "bizmsgmenu" in reply else SAYINGS[reply]
+    return model.QUESTION if "bizmsgmenu" in reply else SAYINGS[LABEL.sub("", reply)]
 
 
 def links_of(reply: str) -> list[str]:

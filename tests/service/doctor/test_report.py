@@ -359,8 +359,7 @@ async def test_a_quota_that_wechat_calls_used_up_is_warned_of(
     tmp_path: Path, official: OfficialAccount, wechat: str, redis: Redis, redis_url: str
 ) -> None:
     config = settings(tmp_path, official, wechat, redis={"url": redis_url}, secret_key=KEY)
-    noon = datetime.now(UTC).replace(hour=4)  # in Beijing
-    quota = QrQuota(redis, accounts=config.accounts, clock=lambda: noon)
+    quota = QrQuota(redis, accounts=config.accounts, clock=utcnow)
     with pytest.raises(WeChatUnavailable):
         async with quota.code("main", Purpose.LOGIN):
             raise WeChatUnavailable("no", errcode=45009)
