@@ -23,7 +23,7 @@ class ForwardProxy:
 
     address: str = ""
     tunnels_to: URL | None = None
-    """Where every tunnel leads, whatever was asked for."""
+    """The host and port that each CONNECT is tunnelled to, instead of the requested one."""
     refuses: bytes | None = None
     """Answers every request with these bytes."""
     asked: list[Asked] = field(default_factory=list)

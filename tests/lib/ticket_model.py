@@ -13,7 +13,7 @@ CONFIRM = {("shop", "login"): CHOOSE, ("shop", "bind"): MATCH, ("club", "login")
 LENIENT = {"club"}
 """Clients with `rebind: replace` and `takeover: move`; the others reject both."""
 
-QUESTION, ELSE, OUT, HINT = "question", "somebody else", "out of date", "hint"
+QUESTION, ELSE, OUT, HINT = "question", "scanned by another person", "out of date", "hint"
 FINAL = {"confirmed", "rejected", "expired", "cancelled"}
 READABLE, CODE_LIVES, REGISTRATION_LIVES, REUSED_WITH_LEFT = 120, 60, 900, 60
 REMEMBERED, EARLY = 4, 5

@@ -48,7 +48,7 @@ def test_one_of_a_kind_leaves_nothing_to_tell() -> None:
         replace(HIT, user_id="42"),
         replace(SCAN, ticket="t2"),
         replace(SCAN, openid="…somebody"),
-        replace(SCAN, detail="somebody else's"),
+        replace(SCAN, detail="another person's"),
         replace(OPENED, user_id="43"),
     ],
 )

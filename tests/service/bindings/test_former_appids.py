@@ -62,7 +62,7 @@ async def test_one_appids_unsubscribe_erases_nothing_of_another(
     old.appids = NEW
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await pairs(bindings, "42") == [("42", ANNA)]
-    old.appids = {}  # as `privacy erase` looks: for the openid, whatever its appid
+    old.appids = {}  # as `privacy erase` does: it finds the openid under any appid
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await pairs(bindings, "42") == []
 

@@ -94,7 +94,7 @@ def test_json_may_hold_the_end_of_a_line_as_it_is() -> None:
 
 @pytest.mark.parametrize("digits", ["1114112", "x110000", "9" * 5000, "x" + "F" * 5000, "0" * 5000, "x0"])
 def test_a_reference_to_no_character_is_dropped(digits: str) -> None:
-    """Red when the digits are converted whatever their number."""
+    """Red when the number of digits to convert has no bound."""
     assert said(pushed(PLAIN, xml(f"47&#{digits};"))) == "47"
 
 
