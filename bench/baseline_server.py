@@ -55,7 +55,7 @@ def make_app(answer: bytes) -> web.Application:
         [
             web.get("/poll/{ticket}", poll, allow_head=False),
             web.get("/unchanged/{ticket}", unchanged, allow_head=False),
-            web.post("/push/{account}", push),
+            web.post("/wechat/{account}", push),
             web.get("/stream/{ticket}", stream, allow_head=False),
             web.get("/wait/{ticket}", wait, allow_head=False),
             web.post("/notify/{ticket}", notify),

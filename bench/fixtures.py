@@ -8,7 +8,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from bench import load
-from bench.processes import PASSWORD, SITE, Server
+from bench.processes import PASSWORD, SITE
+from bench.server import Server
 from bench.wechat import ACCOUNT, openid
 from sandbox.envelope import wrap
 from sandbox.push_format import Fields
@@ -47,7 +48,7 @@ async def tickets(server: Server, count: int) -> list[Ticket]:
     ]
 
 
-def scan(ticket: Ticket, person: int, *, path: str = "/wechat/main") -> bytes:
+def scan(ticket: Ticket, person: int) -> bytes:
     """Return the request of a push for a follower's scan, in safe mode (wechat-protocol.md 3.2, 3.3)."""
     now = time.time()
     fields: Fields = {
@@ -60,6 +61,5 @@ def scan(ticket: Ticket, person: int, *, path: str = "/wechat/main") -> bytes:
         "Ticket": "gQ" + "0" * 94,
     }
     sealed = wrap(fields, ACCOUNT, now=now)
-    return load.request(
-        "POST", f"{path}?{urlencode(sealed.query)}", body=sealed.body, content_type=sealed.content_type
-    )
+    path = f"/wechat/main?{urlencode(sealed.query)}"
+    return load.request("POST", path, body=sealed.body, content_type=sealed.content_type)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import statistics
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from pathlib import Path
 from bench import figures, fixtures, load, processes
 from bench.fixtures import Ticket
 from bench.load import Load
-from bench.processes import Server
+from bench.result import Result
+from bench.server import Server
 
 _SERVERS, _CLIENT = 0, 1
 """CPUs: the measured servers run on one, the load generator on the other."""
@@ -50,6 +52,15 @@ async def main(*, tickets: int, rounds: int, seconds: float) -> None:
     for name, pairs in measured.items():
         print(f"\n{name}: service/bare by round: {figures.rounds(load.ratios(pairs))}", end="")
     print()
+    found = Result("poll")
+    for name, pairs in measured.items():
+        ours, theirs = ([one.rate for one in loads] for loads in zip(*pairs, strict=True))
+        rates = {
+            "service, requests/s": statistics.median(ours),
+            "bare aiohttp, requests/s": statistics.median(theirs),
+        }
+        found.add(name, rates, {"rate, service/bare aiohttp": load.ratios(pairs)})
+    found.print()
 
 
 @asynccontextmanager

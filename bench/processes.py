@@ -8,33 +8,23 @@ import resource
 import sys
 import tempfile
 import time
-from asyncio.subprocess import DEVNULL, STDOUT
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.server import Server
+from bench.stores import EMBEDDED, Database
 from bench.wechat import ACCOUNT
 
 SITE: Final = "shop"
+ORIGIN: Final = "https://shop.example"
 PASSWORD: Final = "the shop's own secret"
+_MANY: Final = 1_000_000
 _START_TIMEOUT: Final = 30.0
 _STOP_TIMEOUT: Final = 15.0
 _POLL_INTERVAL: Final = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A process that listens on a loopback port."""
-
-    port: int
-    pid: int
-
-    def memory(self) -> int:
-        """Return the resident set size of the process, in bytes."""
-        lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))
 
 
 @contextmanager
@@ -60,12 +50,31 @@ def pin(pid: int, cpu: int) -> None:
 
 
 @asynccontextmanager
-async def service(place: Path, *, wechat: Server) -> AsyncIterator[Server]:
-    """Run the service on embedded stores, for one site that needs no confirmation after a scan."""
-    config = place / "config.yaml"
-    config.write_text(json.dumps(_settings(place, wechat)))  # JSON is YAML
+async def service(
+    place: Path, *, wechat: Server, database: str = EMBEDDED, redis: str = EMBEDDED
+) -> AsyncIterator[Server]:
+    """Run the service on migrated stores, for one site that needs no confirmation after a scan."""
+    config = configuration(place, wechat=wechat, database=database, redis=redis)
     async with _server("service", "serve", "--config", str(config), journal=place / "service.log") as server:
         yield server
+
+
+def configuration(place: Path, *, wechat: Server, database: str = EMBEDDED, redis: str = EMBEDDED) -> Path:
+    """Write the configuration of a service whose data is in *place*; return its file."""
+    place.mkdir(exist_ok=True)
+    config = place / "config.yaml"
+    settings = _settings(place, wechat) | {"database": {"url": database}, "redis": {"url": redis}}
+    config.write_text(json.dumps(settings))  # JSON is YAML
+    return config
+
+
+async def migrate(config: Path) -> None:
+    """Create the tables. Raises SystemExit when that fails."""
+    command = [sys.executable, "-m", "service", "migrate", "--config", str(config)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+    output, _ = await process.communicate()
+    if process.returncode:
+        sys.exit(f"scanbind migrate failed; its output:\n{output.decode()}")
 
 
 @asynccontextmanager
@@ -79,6 +88,13 @@ async def wechat(place: Path, *, people: int) -> AsyncIterator[Server]:
 async def bare(place: Path, *, answer: bytes = b"") -> AsyncIterator[Server]:
     """Run the bare handlers; *answer* is the body of a poll's response."""
     async with _server("bench.baseline_server", answer.decode(), journal=place / "bare.log") as server:
+        yield server
+
+
+@asynccontextmanager
+async def minimal(place: Path, database: Database) -> AsyncIterator[Server]:
+    """Run the minimal program on *database*."""
+    async with _server("bench.minimal_program", database.minimal, journal=place / "minimal.log") as server:
         yield server
 
 
@@ -126,6 +142,7 @@ def _end(journal: Path) -> str:
 def _settings(place: Path, wechat: Server) -> dict[str, object]:
     return {
         "server": {"port": 0},
+        "secret_key": "k" * 40,
         "data_dir": str(place / "data"),
         "accounts": {
             "main": {
@@ -138,7 +155,14 @@ def _settings(place: Path, wechat: Server) -> dict[str, object]:
             }
         },
         "clients": {
-            SITE: {"name": "Example shop", "secret": PASSWORD, "accounts": ["main"], "confirm": "none"},
+            SITE: {
+                "name": "Example shop",
+                "secret": PASSWORD,
+                "accounts": ["main"],
+                "confirm": "none",
+                "origins": [ORIGIN],
+            },
         },
+        "limits": {"tickets_per_address": _MANY, "tickets_per_client": _MANY},
         "tickets": {"login_lifetime": 1800, "bind_lifetime": 1800},
     }

@@ -17,7 +17,7 @@ from typing import Final
 from bench import figures, fixtures, load, processes
 from bench.browsers import NEVER, Browser, Crowd
 from bench.fixtures import Ticket
-from bench.processes import Server
+from bench.server import Server
 
 _WORD: Final = b'"bound"'
 _FIRST: Final = 0.2

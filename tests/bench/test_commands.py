@@ -1,26 +1,40 @@
-"""The benches run from their command line and print their figures."""
+"""The benches run from their command line, print a table, and end with their figures and ratios in JSON.
 
-import asyncio
-import sys
-from pathlib import Path
+Red when a bench prints no last line, leaves out a figure, or one that cannot be.
+"""
+
+from typing import Final
 
 import pytest
+from benches import run
 
-ROOT = Path(__file__).parents[2]
-RUNS = {
-    "poll": ["--tickets", "5", "--rounds", "1", "--seconds", "0.2"],
-    "callback": ["--scans", "5", "--rounds", "1", "--connections", "2"],
+RUNS: Final = {
+    "poll": ["--tickets", "5", "--rounds", "2", "--seconds", "0.2"],
+    "callback": ["--scans", "4", "--rounds", "2", "--connections", "2", "--database", "sqlite"],
+}
+RATIOS: Final = {
+    "poll": {"poll, 200: rate, service/bare aiohttp", "poll, 304: rate, service/bare aiohttp"},
+    "callback": {
+        "sqlite: rate, service/minimal program",
+        "sqlite: CPU, minimal program/service",
+        "sqlite: rate, service/bare aiohttp",
+        "sqlite: CPU, bare aiohttp/service",
+    },
+}
+FIGURES: Final = {
+    "poll": {"poll, 200: service, requests/s"},
+    "callback": {"sqlite: service, CPU ms", "sqlite: minimal program, p99 ms"},
 }
 
 
 @pytest.mark.parametrize("name", RUNS)
-async def test_a_bench_measures_and_prints(name: str) -> None:
-    """Red when `bench.processes` starts a module that is not there."""
-    command = [sys.executable, "-m", f"bench.{name}", *RUNS[name]]
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    async with asyncio.timeout(100):
-        told, _ = await process.communicate()
-    assert process.returncode == 0, told.decode()
-    assert "service/bare" in told.decode()
+async def test_a_bench_prints_its_figures_and_a_ratio_for_each_round(name: str) -> None:
+    line = await run(name, *RUNS[name])
+    assert line["bench"] == name
+    assert {"cpu", "cores", "memory", "kernel"} == line["machine"].keys()
+    assert {"python", "aiohttp", "redis", "SQLAlchemy", "valkey", "database"} == line["versions"].keys()
+    assert FIGURES[name] <= line["figures"].keys()
+    assert all(value > 0 for value in line["figures"].values()), line["figures"]
+    assert line["ratios"].keys() == RATIOS[name]
+    assert all(value > 0 for values in line["ratios"].values() for value in values), line["ratios"]
+    assert {len(values) for values in line["ratios"].values()} == {2}
