@@ -33,6 +33,8 @@ check: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench.poll
 	$(BIN)/python -m bench.callback
+	$(BIN)/python -m bench.create
+	$(BIN)/python -m bench.login
 	$(BIN)/python -m bench.waiters
 
 fuzz: .venv/tools.stamp

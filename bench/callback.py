@@ -8,14 +8,13 @@ trips of one scan are counted as well.
 
 import argparse
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import fixtures, load, processes, round_trips, stores, turns
+from bench import fixtures, processes, round_trips, stores, turns
 from bench.fixtures import Ticket
 from bench.result import Result
 from bench.server import Server
@@ -79,9 +78,8 @@ async def _scene(place: Path, database: Database, count: int) -> AsyncIterator[S
 
 async def _bound(scene: Scene) -> int:
     """Read every ticket, and count those that ended as bound."""
-    answers: dict[int, bytes] = {}
-    await load.drive(scene.servers[0].port, [ticket.ask() for ticket in scene.tickets], answers=answers)
-    return sum(json.loads(load.body(answer)).get("outcome") == "bound" for answer in answers.values())
+    read = await fixtures.answers(scene.servers[0], (ticket.ask() for ticket in scene.tickets))
+    return sum(one.get("outcome") == "bound" for one in read)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ async def service(
 ) -> AsyncIterator[Server]:
     """Run the service on migrated stores, for one site that needs no confirmation after a scan."""
     config = configuration(place, wechat=wechat, database=database, redis=redis)
-    async with _server("service", "serve", "--config", str(config), journal=place / "service.log") as server:
+    async with _server("service", "serve", "--config", str(config), journal=_journal(place, "service")) as server:
         yield server
 
 
@@ -80,21 +80,28 @@ async def migrate(config: Path) -> None:
 @asynccontextmanager
 async def wechat(place: Path, *, people: int) -> AsyncIterator[Server]:
     """Run the sandbox, with that many followers."""
-    async with _server("bench.wechat", str(people), journal=place / "wechat.log") as server:
+    async with _server("bench.wechat", str(people), journal=_journal(place, "wechat")) as server:
         yield server
 
 
 @asynccontextmanager
 async def bare(place: Path, *, answer: bytes = b"") -> AsyncIterator[Server]:
     """Run the bare handlers; *answer* is the body of a poll's response."""
-    async with _server("bench.baseline_server", answer.decode(), journal=place / "bare.log") as server:
+    async with _server("bench.baseline_server", answer.decode(), journal=_journal(place, "bare")) as server:
         yield server
 
 
 @asynccontextmanager
 async def minimal(place: Path, database: Database) -> AsyncIterator[Server]:
     """Run the minimal program on *database*."""
-    async with _server("bench.minimal_program", database.minimal, journal=place / "minimal.log") as server:
+    async with _server("bench.minimal_program", database.minimal, journal=_journal(place, "minimal")) as server:
+        yield server
+
+
+@asynccontextmanager
+async def direct_call(place: Path, *, wechat: Server) -> AsyncIterator[Server]:
+    """Run the bare handler that creates QR codes."""
+    async with _server("bench.direct_call", _api_base(wechat), journal=_journal(place, "direct")) as server:
         yield server
 
 
@@ -135,8 +142,18 @@ def _printed_port(journal: Path) -> int | None:
     return None
 
 
+def _journal(place: Path, name: str) -> Path:
+    """Return the log of a process, in a folder that exists."""
+    place.mkdir(exist_ok=True)
+    return place / f"{name}.log"
+
+
 def _end(journal: Path) -> str:
     return journal.read_text()[-2000:]
+
+
+def _api_base(wechat: Server) -> str:
+    return f"http://127.0.0.1:{wechat.port}"
 
 
 def _settings(place: Path, wechat: Server) -> dict[str, object]:
@@ -150,7 +167,7 @@ def _settings(place: Path, wechat: Server) -> dict[str, object]:
                 "secret": ACCOUNT.secret,
                 "token": ACCOUNT.token,
                 "aes_key": ACCOUNT.aes_key,
-                "api_base": f"http://127.0.0.1:{wechat.port}",
+                "api_base": _api_base(wechat),
                 "max_skew": 0,  # the pushes are encrypted long before they are sent
             }
         },

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
+from bench.stores import SQLITE
+
 
 @dataclass(slots=True)
 class Result:
@@ -19,7 +21,7 @@ class Result:
 
     bench: str
     databases: list[str] = field(default_factory=list)
-    """The products that were used, with their versions."""
+    """Their products and versions; none means the embedded SQLite."""
     _figures: dict[str, float] = field(default_factory=dict, init=False)
     _ratios: dict[str, list[float]] = field(default_factory=dict, init=False)
 
@@ -34,7 +36,7 @@ class Result:
         line = {
             "bench": self.bench,
             "machine": _machine(),
-            "versions": _versions() | {"database": ", ".join(self.databases)},
+            "versions": _versions() | {"database": ", ".join(self.databases or [SQLITE])},
             "figures": self._figures,
             "ratios": self._ratios,
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 EMBEDDED: Final = "embedded"
+SQLITE: Final = f"SQLite {sqlite3.sqlite_version}"
 DATABASES: Final = ("sqlite", "postgresql")
 
 
@@ -30,7 +31,7 @@ async def database(name: str, place: Path) -> AsyncIterator[Database]:
     """Run a database; SQLite is a file of each program. Every commit is on disk when it returns."""
     if name == "sqlite":
         file = place / "minimal.sqlite3"
-        yield Database(name, EMBEDDED, f"sqlite+aiosqlite:///{file}", f"SQLite {sqlite3.sqlite_version}")
+        yield Database(name, EMBEDDED, f"sqlite+aiosqlite:///{file}", SQLITE)
     else:
         async with _postgresql() as found:
             yield found

@@ -40,7 +40,7 @@ def table(measured: Rounds) -> str:
         (
             name,
             figures.median([one.load.rate for one in turns], digits=0),
-            *(figures.milliseconds(_latencies(turns), share) for share in (0.50, 0.99, 1.0)),
+            *(figures.milliseconds(latencies(turns), share) for share in (0.50, 0.99, 1.0)),
             figures.median([one.each for one in turns]),
             " ".join(sorted({status for one in turns for status in one.load.statuses})),
         )
@@ -57,8 +57,8 @@ def summary(measured: Rounds) -> dict[str, float]:
         for name, turns in measured.items()
         for figure, value in (
             ("requests/s", statistics.median(one.load.rate for one in turns)),
-            ("p50 ms", figures.quantile(_latencies(turns), 0.50) * 1000),
-            ("p99 ms", figures.quantile(_latencies(turns), 0.99) * 1000),
+            ("p50 ms", figures.quantile(latencies(turns), 0.50) * 1000),
+            ("p99 ms", figures.quantile(latencies(turns), 0.99) * 1000),
             ("CPU ms", statistics.median(one.each for one in turns)),
         )
     }
@@ -75,5 +75,6 @@ def ratios(measured: Rounds) -> dict[str, list[float]]:
     return found
 
 
-def _latencies(turns: Sequence[Turn]) -> list[float]:
+def latencies(turns: Sequence[Turn]) -> list[float]:
+    """Return the latencies of all turns, in seconds."""
     return [latency for one in turns for latency in one.load.latencies]
