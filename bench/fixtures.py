@@ -32,6 +32,11 @@ class Ticket:
         headers = {"Authorization": f"Bearer {self.secret}"} | ({"If-None-Match": tag} if tag else {})
         return load.request("GET", f"{under}/{self.id}{suffix}", headers=headers)
 
+    def follow(self, path: str) -> bytes:
+        """Return a request for the event stream at *path*."""
+        headers = {"Authorization": f"Bearer {self.secret}", "Accept": "text/event-stream"}
+        return load.request("GET", path, headers=headers)
+
 
 def login_by_page() -> bytes:
     """Return the request of a page that starts a login."""

@@ -41,7 +41,7 @@ class Way:
 
 
 _WAYS: Final = {
-    "event stream": Way(pages.stream, {"suffix": "/events"}, {"under": "/stream"}),
+    "event stream": Way(pages.stream, {"suffix": "/events"}, {"under": "/wait"}),
     "polls": Way(pages.poll, {}, {"under": "/unchanged"}),
 }
 

@@ -8,16 +8,18 @@ import resource
 import sys
 import tempfile
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import AsyncIterator, Iterator
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from bench.server import Server
 from bench.stores import EMBEDDED, Database
 from bench.wechat import ACCOUNT
 
+T = TypeVar("T")
 SITE: Final = "shop"
 ORIGIN: Final = "https://shop.example"
 PASSWORD: Final = "the shop's own secret"
@@ -107,12 +109,17 @@ async def direct_call(place: Path, *, wechat: Server) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def _server(module: str, *arguments: str, journal: Path) -> AsyncIterator[Server]:
+    async with started(sys.executable, "-m", module, *arguments, journal=journal) as process:
+        yield Server(await until_ready(process, journal, partial(_printed_port, journal)), process.pid)
+
+
+@asynccontextmanager
+async def started(*command: str, journal: Path) -> AsyncIterator[Process]:
+    """Run *command*, whose output goes to *journal*, and end it with SIGTERM."""
     with journal.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, stdin=DEVNULL, stdout=file, stderr=STDOUT
-        )
+        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=file, stderr=STDOUT)
     try:
-        yield Server(await _port(process, journal), process.pid)
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
@@ -123,12 +130,12 @@ async def _server(module: str, *arguments: str, journal: Path) -> AsyncIterator[
             await process.wait()
 
 
-async def _port(process: asyncio.subprocess.Process, journal: Path) -> int:
-    """Return the port that the process prints. Raises SystemExit when it does not start."""
+async def until_ready(process: Process, journal: Path, ready: Callable[[], T | None]) -> T:
+    """Return what *ready* returns once that is true. Raises SystemExit when the process does not start."""
     until = time.monotonic() + _START_TIMEOUT
     while process.returncode is None and time.monotonic() < until:
-        if port := _printed_port(journal):
-            return port
+        if found := ready():
+            return found
         await asyncio.sleep(_POLL_INTERVAL)
     sys.exit(f"{journal.stem} did not start; its output:\n{_end(journal)}")
 
@@ -142,14 +149,14 @@ def _printed_port(journal: Path) -> int | None:
     return None
 
 
+def _end(journal: Path) -> str:
+    return journal.read_text()[-2000:]
+
+
 def _journal(place: Path, name: str) -> Path:
     """Return the log of a process, in a folder that exists."""
     place.mkdir(exist_ok=True)
     return place / f"{name}.log"
-
-
-def _end(journal: Path) -> str:
-    return journal.read_text()[-2000:]
 
 
 def _api_base(wechat: Server) -> str:
