@@ -76,9 +76,9 @@ async def logins(server: Server, count: int) -> list[Ticket]:
     return [Ticket(one["ticket"], one["secret"], one["ticket"]) for one in made]
 
 
-async def bound(server: Server, people: int) -> None:
-    """Bind that many followers."""
-    scans = [scan(ticket, person) for person, ticket in enumerate(await tickets(server, people))]
+async def scanned(server: Server, tickets: Iterable[Ticket], people: Iterable[int]) -> None:
+    """Let each person scan a ticket."""
+    scans = [scan(ticket, person) for ticket, person in zip(tickets, people, strict=True)]
     await load.drive(server.port, scans, connections=_CONNECTIONS)
 
 

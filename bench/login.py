@@ -70,15 +70,14 @@ async def main(*, tickets: int, wait: float, rounds: int) -> None:
 async def _service(place: Path, way: Way, *, wechat: Server, count: int, wait: float) -> Costs:
     """Log in *count* people; return what each part of one login cost."""
     async with processes.service(place, wechat=wechat) as service:
-        await fixtures.bound(service, count)
+        await fixtures.scanned(service, await fixtures.tickets(service, count), range(count))
         used = [await service.settled()]
         logins = await fixtures.logins(service, count)
         used.append(await service.settled())
         async with _waiting(service, way.page, [partial(login.ask, **way.service) for login in logins]) as pages_:
             await asyncio.sleep(wait)
             used.append(service.cpu())
-            scans = [fixtures.scan(login, person) for person, login in enumerate(logins)]
-            await load.drive(service.port, scans, connections=_CONNECTIONS)
+            await fixtures.scanned(service, logins, range(count))
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.gather(*pages_)
         used.append(await service.settled())

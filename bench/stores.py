@@ -30,11 +30,14 @@ class Database:
 async def database(name: str, place: Path) -> AsyncIterator[Database]:
     """Run a database; SQLite is a file of each program. Every commit is on disk when it returns."""
     if name == "sqlite":
-        file = place / "minimal.sqlite3"
-        yield Database(name, EMBEDDED, f"sqlite+aiosqlite:///{file}", SQLITE)
+        yield Database(name, _sqlite(place / "service"), _sqlite(place / "minimal"), SQLITE)
     else:
         async with _postgresql() as found:
             yield found
+
+
+def _sqlite(file: Path) -> str:
+    return f"sqlite+aiosqlite:///{file}.sqlite3"
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 Memory is the growth of the processes, and of the kernel, per stream. Latency is the time from sending WeChat's
 push, through the commit, until the browser has read the event. This process does both ends with one clock. The
-baselines are bare aiohttp handlers, and nginx with nchan: they pass the body of a push to a stream and store nothing.
+baselines, bare aiohttp handlers and nginx with nchan, pass the body of a push to a stream and store nothing.
 """
 
 import argparse

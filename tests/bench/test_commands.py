@@ -12,7 +12,8 @@ RUNS: Final = {
     "poll": ["--tickets", "5", "--rounds", "2", "--seconds", "0.2"],
     "callback": ["--scans", "4", "--rounds", "2", "--connections", "2", "--database", "sqlite"],
     "login": ["--tickets", "3", "--wait", "2", "--rounds", "1"],
-    "create": ["--tickets", "4", "--rounds", "2"],
+    "create": ["--tickets", "4", "--rounds", "1"],
+    "scale": ["--bindings", "10,500", "--scans", "4", "--rounds", "1"],
     "waiters": ["--waiters", "200", "--pushes", "5"],
 }
 RATIOS: Final = {
@@ -29,6 +30,7 @@ RATIOS: Final = {
         for kind in ("login by page", "login by back end", "bind")
         for ratio in ("rate, service/direct call", "CPU, direct call/service")
     },
+    "scale": {f"sqlite, {kind}: rate, 500 bindings/10 bindings" for kind in ("poll", "scan", "exchange")},
     "waiters": {"waiting: memory, bare aiohttp/service", "waiting: push, bare aiohttp/service"},
 }
 FIGURES: Final = {
@@ -36,6 +38,7 @@ FIGURES: Final = {
     "callback": {"sqlite: service, CPU ms", "sqlite: minimal program, p99 ms"},
     "login": {"event stream: login, CPU ms", "polls: login, CPU ms", "login: event stream / polls"},
     "create": {"bind: service, p99 ms", "bind: service, CPU ms", "bind: direct call, p50 ms"},
+    "scale": {"sqlite, exchange: 500 bindings, p99 ms", "sqlite, poll: 10 bindings, CPU ms"},
     "waiters": {"service: memory, bytes", "service: push, p50 ms", "bare aiohttp: push, p99 ms"},
 }
 
