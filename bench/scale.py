@@ -67,7 +67,8 @@ async def _rounds(
     measured: dict[str, dict[str, list[Turn]]] = {kind: {size: [] for size in filled} for kind in _KINDS}
     for number in range(rounds + 1):
         people = range(number * scans, (number + 1) * scans)
-        for size, one in filled.items():
+        order = list(filled.items())
+        for size, one in order if number % 2 else reversed(order):
             for kind, turn in zip(_KINDS, await one.turns(people, connections=connections), strict=True):
                 if number:  # the first round is the warm-up
                     measured[kind][size].append(turn)

@@ -71,7 +71,7 @@ def ratios(measured: Rounds) -> dict[str, list[float]]:
     for name, theirs in others:
         pairs = list(zip(ours, theirs, strict=True))
         found[f"rate, {first}/{name}"] = [one.load.rate / other.load.rate for one, other in pairs]
-        found[f"CPU, {name}/{first}"] = [other.cpu / one.cpu for one, other in pairs]
+        found[f"CPU, {name}/{first}"] = [other.each / one.each for one, other in pairs]
     return found
 
 

@@ -17,7 +17,11 @@ RUNS: Final = {
     "waiters": ["--waiters", "200", "--pushes", "5"],
 }
 RATIOS: Final = {
-    "poll": {"poll, 200: rate, service/bare aiohttp", "poll, 304: rate, service/bare aiohttp"},
+    "poll": {
+        f"poll, {status}: {ratio}"
+        for status in (200, 304)
+        for ratio in ("rate, service/bare aiohttp", "CPU, bare aiohttp/service")
+    },
     "callback": {
         "sqlite: rate, service/minimal program",
         "sqlite: CPU, minimal program/service",
