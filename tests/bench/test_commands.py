@@ -14,9 +14,10 @@ RUNS: Final = {
     "login": ["--tickets", "3", "--wait", "2", "--rounds", "1"],
     "create": ["--tickets", "4", "--rounds", "1"],
     "scale": ["--bindings", "10,500", "--scans", "4", "--rounds", "1"],
+    "timing": ["--samples", "20", "--rounds", "1"],
     "waiters": ["--waiters", "200", "--pushes", "5"],
 }
-RATIOS: Final = {
+RATIOS: Final[dict[str, set[str]]] = {
     "poll": {
         f"poll, {status}: {ratio}"
         for status in (200, 304)
@@ -35,6 +36,7 @@ RATIOS: Final = {
         for ratio in ("rate, service/direct call", "CPU, direct call/service")
     },
     "scale": {f"sqlite, {kind}: rate, 500 bindings/10 bindings" for kind in ("poll", "scan", "exchange")},
+    "timing": set(),
     "waiters": {"waiting: memory, bare aiohttp/service", "waiting: push, bare aiohttp/service"},
 }
 FIGURES: Final = {
@@ -43,6 +45,7 @@ FIGURES: Final = {
     "login": {"event stream: login, CPU ms", "polls: login, CPU ms", "login: event stream / polls"},
     "create": {"bind: service, p99 ms", "bind: service, CPU ms", "bind: direct call, p50 ms"},
     "scale": {"sqlite, exchange: 500 bindings, p99 ms", "sqlite, poll: 10 bindings, CPU ms"},
+    "timing": {"unknown client / wrong password: ratio of medians"},
     "waiters": {"service: memory, bytes", "service: push, p50 ms", "bare aiohttp: push, p99 ms"},
 }
 
