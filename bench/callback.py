@@ -68,7 +68,7 @@ async def _load(place: Path, database: Database, *, scans: int, rounds: int, con
 @asynccontextmanager
 async def _scene(place: Path, database: Database, count: int) -> AsyncIterator[Scene]:
     async with processes.wechat(place, people=count) as wechat:
-        await processes.migrate(processes.configuration(place, wechat=wechat, database=database.service))
+        await processes.migrate(place, wechat=wechat, database=database.service)
         async with (
             processes.service(place, wechat=wechat, database=database.service) as service,
             processes.minimal(place, database) as minimal,

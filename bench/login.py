@@ -14,21 +14,30 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from bench import figures, fixtures, load, pages, processes
+from bench import figures, fixtures, pages, processes
 from bench.fixtures import Ticket
 from bench.pages import Ask
 from bench.result import Result
 from bench.server import Server
 
-_PARTS: Final = ("create", "wait", "scan", "exchange")
-_CONNECTIONS: Final = 8
 _PATIENCE: Final = 60.0
-
+"""Seconds until the last page has learned the end of its login."""
 Page = Callable[[int, Ask], Awaitable[None]]
-Costs = tuple[float, ...]
-"""Milliseconds of processor time of one login, for each of _PARTS."""
+
+
+class Costs(NamedTuple):
+    """Milliseconds of processor time of each part of a login."""
+
+    create: float
+    wait: float
+    scan: float
+    exchange: float
+
+    @property
+    def login(self) -> float:
+        return sum(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +83,19 @@ async def _service(place: Path, way: Way, *, wechat: Server, count: int, wait: f
         used = [await service.settled()]
         logins = await fixtures.logins(service, count)
         used.append(await service.settled())
-        async with _waiting(service, way.page, [partial(login.ask, **way.service) for login in logins]) as pages_:
+        asks = [partial(login.ask, **way.service) for login in logins]
+        async with _waiting(service, way.page, asks) as waiting:
             await asyncio.sleep(wait)
             used.append(service.cpu())
             await fixtures.scanned(service, logins, range(count))
             async with asyncio.timeout(_PATIENCE):
-                await asyncio.gather(*pages_)
+                await asyncio.gather(*waiting)
         used.append(await service.settled())
         codes = await fixtures.codes(service, logins)
         unused = await service.settled() - used[-1]  # a page has the code already
-        await load.drive(service.port, map(fixtures.exchange, codes), connections=_CONNECTIONS)
+        await fixtures.answers(service, map(fixtures.exchange, codes))
         used.append(await service.settled() - unused)
-    return tuple((later - earlier) * 1000 / count for earlier, later in pairwise(used))
+    return Costs(*((later - earlier) * 1000 / count for earlier, later in pairwise(used)))
 
 
 async def _bare(place: Path, way: Way, *, count: int, wait: float) -> float:
@@ -119,19 +129,20 @@ def _report(ours: Mapping[str, Sequence[Costs]], bare: Mapping[str, Sequence[flo
     found = Result("login")
     rows = []
     for name, costs in ours.items():
-        parts = [statistics.median(part) for part in zip(*costs, strict=True)]
-        waits = [part[_PARTS.index("wait")] for part in costs]
-        rows.append((name, *(f"{part:.2f}" for part in parts), f"{sum(parts):.2f}"))
-        rows.append((f"{name}, bare aiohttp", "", figures.median(bare[name]), "", "", ""))
-        measured = {f"{part}, CPU ms": value for part, value in zip(_PARTS, parts, strict=True)}
-        measured |= {"login, CPU ms": sum(parts), "wait at bare aiohttp, CPU ms": statistics.median(bare[name])}
-        shares = [theirs / wait for wait, theirs in zip(waits, bare[name], strict=True)]
-        found.add(name, measured, {"wait, CPU, bare aiohttp/service": shares})
-    print(figures.table(("", *_PARTS, "login"), *rows))
-    streams, polls = ([sum(costs) for costs in ours[name]] for name in _WAYS)
-    share = statistics.median(stream / poll for stream, poll in zip(streams, polls, strict=True))
-    print(f"\nlogin by event stream / by polls: {share:.2f}")
-    found.add("login", {"event stream / polls": share})
+        median, bare_wait = Costs(*map(statistics.median, zip(*costs, strict=True))), statistics.median(bare[name])
+        rows.append((name, *(f"{part:.2f}" for part in (*median, median.login))))
+        rows.append((f"{name}, bare aiohttp", "", f"{bare_wait:.2f}", "", "", ""))
+        figure = {f"{part}, CPU ms": value for part, value in (median._asdict() | {"login": median.login}).items()}
+        shares = [theirs / one.wait for one, theirs in zip(costs, bare[name], strict=True)]
+        found.add(
+            name, figure | {"wait at bare aiohttp, CPU ms": bare_wait}, {"wait, CPU, bare aiohttp/service": shares}
+        )
+    print(figures.table(("", *Costs._fields, "login"), *rows))
+    pairs = list(zip(*ours.values(), strict=True))
+    wait = statistics.median(stream.wait / poll.wait for stream, poll in pairs)
+    login = statistics.median(stream.login / poll.login for stream, poll in pairs)
+    print(f"\nby event stream / by polls: wait {wait:.2f}, login {login:.2f}")
+    found.add("event stream / polls", {"wait": wait, "login": login})
     found.print()
 
 

@@ -56,22 +56,14 @@ async def service(
     place: Path, *, wechat: Server, database: str = EMBEDDED, redis: str = EMBEDDED
 ) -> AsyncIterator[Server]:
     """Run the service on migrated stores, for one site that needs no confirmation after a scan."""
-    config = configuration(place, wechat=wechat, database=database, redis=redis)
+    config = _configuration(place, wechat=wechat, database=database, redis=redis)
     async with _server("service", "serve", "--config", str(config), journal=_journal(place, "service")) as server:
         yield server
 
 
-def configuration(place: Path, *, wechat: Server, database: str = EMBEDDED, redis: str = EMBEDDED) -> Path:
-    """Write the configuration of a service whose data is in *place*; return its file."""
-    place.mkdir(exist_ok=True)
-    config = place / "config.yaml"
-    settings = _settings(place, wechat) | {"database": {"url": database}, "redis": {"url": redis}}
-    config.write_text(json.dumps(settings))  # JSON is YAML
-    return config
-
-
-async def migrate(config: Path) -> None:
-    """Create the tables. Raises SystemExit when that fails."""
+async def migrate(place: Path, *, wechat: Server, database: str) -> None:
+    """Create the tables of a service. Raises SystemExit when that fails."""
+    config = _configuration(place, wechat=wechat, database=database, redis=EMBEDDED)
     command = [sys.executable, "-m", "service", "migrate", "--config", str(config)]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
     output, _ = await process.communicate()
@@ -161,6 +153,15 @@ def _journal(place: Path, name: str) -> Path:
 
 def _api_base(wechat: Server) -> str:
     return f"http://127.0.0.1:{wechat.port}"
+
+
+def _configuration(place: Path, *, wechat: Server, database: str, redis: str) -> Path:
+    """Write the configuration of a service whose data is in *place*; return its file."""
+    place.mkdir(exist_ok=True)
+    config = place / "config.yaml"
+    settings = _settings(place, wechat) | {"database": {"url": database}, "redis": {"url": redis}}
+    config.write_text(json.dumps(settings))  # JSON is YAML
+    return config
 
 
 def _settings(place: Path, wechat: Server) -> dict[str, object]:

@@ -96,7 +96,7 @@ async def _scans(delay: float) -> dict[str, Scan]:
             valkey(place / "stores") as redis,
             processes.wechat(place, people=_SCANS) as wechat,
         ):
-            await processes.migrate(processes.configuration(place, wechat=wechat, database=database.service))
+            await processes.migrate(place, wechat=wechat, database=database.service)
             # Another process creates the tickets, so that nothing is prepared when the first scan arrives.
             async with processes.service(place, wechat=wechat, database=database.service, redis=redis) as service:
                 tickets = await fixtures.tickets(service, _SCANS)

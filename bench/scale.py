@@ -79,7 +79,7 @@ async def _rounds(
 async def _filled(name: str, size: int, people: int) -> AsyncIterator[Filled]:
     with processes.folder() as place:
         async with stores.database(name, place) as database, processes.wechat(place, people=people) as wechat:
-            await processes.migrate(processes.configuration(place, wechat=wechat, database=database.service))
+            await processes.migrate(place, wechat=wechat, database=database.service)
             await filling.fill(database.service, size)
             async with processes.service(place, wechat=wechat, database=database.service) as service:
                 yield Filled(database.version, service, await fixtures.tickets(service, people))

@@ -42,7 +42,7 @@ RATIOS: Final[dict[str, set[str]]] = {
 FIGURES: Final = {
     "poll": {"poll, 200: service, requests/s"},
     "callback": {"sqlite: service, CPU ms", "sqlite: minimal program, p99 ms"},
-    "login": {"event stream: login, CPU ms", "polls: login, CPU ms", "login: event stream / polls"},
+    "login": {"event stream: login, CPU ms", "polls: login, CPU ms", "event stream / polls: wait"},
     "create": {"bind: service, p99 ms", "bind: service, CPU ms", "bind: direct call, p50 ms"},
     "scale": {"sqlite, exchange: 500 bindings, p99 ms", "sqlite, poll: 10 bindings, CPU ms"},
     "timing": {"unknown client / wrong password: ratio of medians"},
