@@ -17,6 +17,8 @@ from sandbox.push_format import Fields
 
 _BASIC: Final = "Basic " + base64.b64encode(f"{SITE}:{PASSWORD}".encode()).decode()
 _CONNECTIONS: Final = 8
+_PATIENCE: Final = 600.0
+"""Seconds in which a slow machine creates thousands of tickets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ async def logins(server: Server, count: int) -> list[Ticket]:
 async def scanned(server: Server, tickets: Iterable[Ticket], people: Iterable[int]) -> None:
     """Let each person scan a ticket."""
     scans = [scan(ticket, person) for ticket, person in zip(tickets, people, strict=True)]
-    await load.drive(server.port, scans, connections=_CONNECTIONS)
+    await load.drive(server.port, scans, seconds=_PATIENCE, connections=_CONNECTIONS)
 
 
 async def codes(server: Server, tickets: Iterable[Ticket]) -> list[str]:
@@ -90,7 +92,7 @@ async def codes(server: Server, tickets: Iterable[Ticket]) -> list[str]:
 async def answers(server: Server, requests: Iterable[bytes]) -> list[dict[str, Any]]:
     """Send *requests* and return the JSON of their responses."""
     found: dict[int, bytes] = {}
-    await load.drive(server.port, requests, connections=_CONNECTIONS, answers=found)
+    await load.drive(server.port, requests, seconds=_PATIENCE, connections=_CONNECTIONS, answers=found)
     return [json.loads(load.body(found[number])) for number in range(len(found))]
 
 

@@ -23,6 +23,7 @@ async def _echo(path: Path) -> AsyncIterator[Proxy]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             writer.write(line)
+        writer.close()
 
     async with await asyncio.start_unix_server(answer, str(path)), proxy(str(path), delay=_DELAY) as between:
         yield between
@@ -41,6 +42,8 @@ async def test_a_request_in_two_pieces_is_one_round_trip_that_takes_the_delay(tm
             assert loop.time() - began >= _DELAY
             assert (between.trips, between.commits) == (number, number)
         writer.close()
+        await writer.wait_closed()
+        assert await reader.read() == b""
 
 
 async def test_the_round_trips_of_a_scan_are_printed_for_postgresql() -> None:
