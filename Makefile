@@ -4,10 +4,11 @@ BIN := .venv/bin
 TESTS ?= tests
 RUNS ?= 200000
 SEED ?= 1
+REF ?= HEAD^
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -33,7 +34,13 @@ check: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench.poll
 	$(BIN)/python -m bench.callback
+	$(BIN)/python -m bench.create
+	$(BIN)/python -m bench.login
+	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.waiters
+
+bench-compare: .venv/dev.stamp
+	$(BIN)/python -m bench.compare $(REF)
 
 fuzz: .venv/tools.stamp
 	$(BIN)/python -m fuzz.callback --runs $(RUNS)

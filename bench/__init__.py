@@ -1,5 +1,5 @@
-"""Benchmarks, each a command: `python -m bench.poll`, `bench.callback`, `bench.waiters`.
+"""Benchmarks, each a command: `python -m bench.poll`, `callback`, `create`, `login`, `scale`, `waiters`.
 
-Each run measures the service and a bare aiohttp handler in turn, on the same machine and under the same load; the
-result is their ratio. No figure makes a run fail (docs/benchmarks.md).
+Each measures the service and its baselines in turn, on the same machine and under the same load; the results are
+their ratios. No figure makes a run fail, except in `bench.compare` (docs/benchmarks.md).
 """

@@ -25,13 +25,6 @@ async def push(request: web.Request) -> web.Response:
     return web.Response(text="success")
 
 
-async def stream(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    await asyncio.get_running_loop().create_future()
-    return response
-
-
 async def wait(request: web.Request) -> web.StreamResponse:
     """Open a stream that waits for a `notify` of its ticket."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -55,8 +48,7 @@ def make_app(answer: bytes) -> web.Application:
         [
             web.get("/poll/{ticket}", poll, allow_head=False),
             web.get("/unchanged/{ticket}", unchanged, allow_head=False),
-            web.post("/push/{account}", push),
-            web.get("/stream/{ticket}", stream, allow_head=False),
+            web.post("/wechat/{account}", push),
             web.get("/wait/{ticket}", wait, allow_head=False),
             web.post("/notify/{ticket}", notify),
         ]

@@ -6,7 +6,7 @@ Content-Length.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
@@ -145,8 +145,3 @@ def _whole(answer: bytes) -> int:
     head = answer[:end].lower()
     at = head.index(_LENGTH) + len(_LENGTH)
     return end + int(head[at : head.index(b"\r\n", at)])
-
-
-def ratios(pairs: Sequence[tuple[Load, Load]]) -> list[float]:
-    """Return, per round, the rate of the first divided by the rate of the second."""
-    return [ours.rate / theirs.rate for ours, theirs in pairs]

@@ -5,51 +5,55 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 
-from bench import figures, fixtures, load, processes
+from bench import fixtures, load, processes, turns
 from bench.fixtures import Ticket
-from bench.load import Load
-from bench.processes import Server
+from bench.result import Result
+from bench.server import Server
+from bench.turns import Turn
 
 _SERVERS, _CLIENT = 0, 1
 """CPUs: the measured servers run on one, the load generator on the other."""
 
+Requests = tuple[Server, Sequence[bytes]]
+
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """The same requests for the service and for a bare handler."""
+    """The same requests for the service and for a bare handler, and their turns."""
 
     name: str
-    service: tuple[Server, Sequence[bytes]]
-    bare: tuple[Server, Sequence[bytes]]
+    service: Requests
+    bare: Requests
+    measured: dict[str, list[Turn]] = field(
+        default_factory=lambda: {"service": [], "bare aiohttp": []}, init=False
+    )
 
-    async def round(self, seconds: float) -> tuple[Load, Load]:
+    async def round(self, seconds: float) -> None:
         """Load one, then the other."""
-        ours, theirs = [
-            await load.drive(server.port, cycle(requests), seconds=seconds)
-            for server, requests in (self.service, self.bare)
-        ]
-        return ours, theirs
+        for name, (server, requests) in zip(self.measured, (self.service, self.bare), strict=True):
+            before = server.cpu()
+            one = await load.drive(server.port, cycle(requests), seconds=seconds)
+            self.measured[name].append(Turn(one, server.cpu() - before))
 
 
 async def main(*, tickets: int, rounds: int, seconds: float) -> None:
-    """Poll pending tickets; print requests per second, latencies and ratios."""
+    """Poll pending tickets; print requests per second, latencies, processor time and ratios."""
     with processes.folder() as place:
         async with _contests(place, tickets) as contests:
-            for contest in contests:
-                await contest.round(seconds / 2)  # warm-up
-            measured: dict[str, list[tuple[Load, Load]]] = {contest.name: [] for contest in contests}
-            for _ in range(rounds):
+            for number in range(rounds + 1):
                 for contest in contests:
-                    measured[contest.name].append(await contest.round(seconds))
-    print(f"\n{tickets} pending tickets, 16 connections, {rounds} rounds of {seconds} s; medians of the rounds\n")
-    print(_report(measured))
-    for name, pairs in measured.items():
-        print(f"\n{name}: service/bare by round: {figures.rounds(load.ratios(pairs))}", end="")
-    print()
+                    await contest.round(seconds if number else seconds / 2)  # the first one is the warm-up
+    print(f"\n{tickets} pending tickets, 16 connections, {rounds} rounds of {seconds} s; medians of the rounds")
+    found = Result("poll")
+    for contest in contests:
+        measured = {name: all_[1:] for name, all_ in contest.measured.items()}
+        print(f"\n{contest.name}\n\n{turns.table(measured)}")
+        found.add(contest.name, turns.summary(measured), turns.ratios(measured))
+    found.print()
 
 
 @asynccontextmanager
@@ -81,25 +85,6 @@ async def _answer(service: Server, ticket: Ticket) -> bytes:
     answers: dict[int, bytes] = {}
     await load.drive(service.port, [ticket.ask()], connections=1, answers=answers)
     return answers[0]
-
-
-def _report(measured: dict[str, list[tuple[Load, Load]]]) -> str:
-    rows = []
-    for name, pairs in measured.items():
-        for server, loads in zip(("service", "bare aiohttp"), zip(*pairs, strict=True), strict=True):
-            rows.append((name, server, *_row(loads)))
-        rows.append((name, "service/bare", figures.median(load.ratios(pairs)), "", "", ""))
-    return figures.table(("", "", "requests/s", "p50 ms", "p99 ms", "statuses"), *rows)
-
-
-def _row(loads: Sequence[Load]) -> tuple[str, ...]:
-    statuses = sorted({status for one in loads for status in one.statuses})
-    return (
-        figures.median([one.rate for one in loads], digits=0),
-        figures.median([figures.quantile(one.latencies, 0.50) * 1000 for one in loads]),
-        figures.median([figures.quantile(one.latencies, 0.99) * 1000 for one in loads]),
-        " ".join(statuses),
-    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from bench import figures
+from bench.result import Result
 from handlers.http import authentication
 from models.errors import ServiceError
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
@@ -149,12 +150,15 @@ def _basic(app: web.Application, client: str) -> Refusal:
 
 
 def main(*, samples: int, rounds: int) -> None:
+    found = Result("timing")
     rows = []
     for pair in pairs():
         measured = ratios(pair, samples=samples, rounds=rounds)
+        found.add(pair.name, {"ratio of medians": statistics.median(measured)})
         rows.append((pair.name, figures.median(measured), figures.rounds(measured)))
     print(f"\n{rounds} rounds of {samples} refusals of each kind, in turn\n")
     print(figures.table(("", "ratio of medians", "by round"), *rows))
+    found.print()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,98 @@
+"""Compares the ratios of this checkout with those of another commit: `python -m bench.compare REF`.
+
+Both run their own benchmarks in turn with this Python, so that other load of the machine slows both. The exit
+status is 1 if the median of a ratio is more than a tenth smaller than at REF.
+"""
+
+import argparse
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench import figures
+
+BENCHES: Final = ("poll", "callback", "create", "login", "scale", "waiters")
+_KEPT: Final = 0.9
+"""The share of a ratio that must remain."""
+
+Ratios = dict[str, list[float]]
+
+
+def main(ref: str, *, benches: Sequence[str], times: int, root: Path) -> int:
+    """Run each of *benches* so many *times* at *ref* and in *root*; return the exit status."""
+    lost: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="scanbind-bench-") as folder:
+        earlier = Path(folder)
+        _check_out(ref, root=root, to=earlier)
+        for bench in benches:
+            if not (earlier / "bench" / f"{bench}.py").exists():
+                print(f"{bench}: skipped, {ref} does not have it")
+            elif (pair := _in_turn(bench, earlier, root, times=times)) is None:
+                print(f"{bench}: skipped, at {ref} it does not end with a line of JSON")
+            else:
+                lost += _compared(bench, *pair, ref=ref)
+    for name in lost:
+        print(f"more than a tenth slower than {ref}: {name}")
+    return 1 if lost else 0
+
+
+def _check_out(ref: str, *, root: Path, to: Path) -> None:
+    command = ["git", "archive", "--format=tar", ref]
+    archive = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=False)
+    if archive.returncode:
+        sys.exit(f"{ref} is no commit of this repository")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(to, filter="data")
+
+
+def _in_turn(bench: str, *checkouts: Path, times: int) -> tuple[Ratios, Ratios] | None:
+    """Return the ratios of both checkouts; None if the first one prints none."""
+    measured: tuple[Ratios, Ratios] = ({}, {})
+    for _ in range(times):
+        for ratios, checkout in zip(measured, checkouts, strict=True):
+            if (printed := _run(bench, checkout)) is None:
+                return None
+            for name, values in printed.items():
+                ratios.setdefault(name, []).extend(values)
+    return measured
+
+
+def _run(bench: str, checkout: Path) -> Ratios | None:
+    environ = {**os.environ, "PYTHONPATH": str(checkout)}
+    command = [sys.executable, "-m", f"bench.{bench}"]
+    process = subprocess.run(command, cwd=checkout, env=environ, stdout=subprocess.PIPE, text=True, check=False)
+    if process.returncode:
+        sys.exit(f"{bench} failed in {checkout}")
+    try:
+        ratios: Ratios = json.loads(process.stdout.splitlines()[-1])["ratios"]
+    except ValueError:
+        return None
+    return ratios
+
+
+def _compared(bench: str, earlier: Ratios, here: Ratios, *, ref: str) -> list[str]:
+    """Print the ratios that both have; return the names of those that are lost."""
+    rows, lost = [], []
+    for name in earlier.keys() & here.keys():
+        before, after = statistics.median(earlier[name]), statistics.median(here[name])
+        rows.append((name, f"{before:.4g}", f"{after:.4g}", f"{(after / before - 1) * 100:+.1f} %"))
+        if after < before * _KEPT:
+            lost.append(f"{bench}, {name}")
+    print(f"\n{bench}\n\n{figures.table(('', ref, 'here', 'change'), *sorted(rows))}\n", flush=True)
+    return sorted(lost)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
+    parser.add_argument("ref", metavar="REF", help="the commit to compare with")
+    parser.add_argument("--bench", dest="benches", nargs="+", choices=BENCHES, default=BENCHES, help="all")
+    parser.add_argument("--times", type=int, default=2, help="runs of each benchmark in each checkout (2)")
+    sys.exit(main(**vars(parser.parse_args()), root=Path.cwd()))
