@@ -35,6 +35,8 @@ from service.storage.database import Database
 KILLS = math.ceil(int(os.environ.get("KILLS", "6")) / 3)
 """In each of the three tests; `make prove-kills N=200` shares out 200."""
 SEED = int(os.environ.get("SEED", "1"))
+HOW = ("early", "aimed", "aimed", "random")
+"""Kills: after the first answer to a push, while the n-th push is in hand, and at any time after the start."""
 SENDERS = 10
 RECENT = 40
 """Visits that are asked about after a start; the end, and SQL, include all."""
@@ -72,11 +74,7 @@ class Life:
     async def until_killed(self) -> str:
         """Start the service and kill it; say when."""
         sender, rng = self.traffic.sender, self.rng
-        how, count, jitter = (
-            rng.choice(("early", "aimed", "aimed", "random")),
-            rng.randint(1, 20),
-            rng.uniform(0, 0.03),
-        )
+        how, count, part = rng.choice(HOW), rng.randint(1, 20), rng.uniform(0, 1.3)
         async with self.started() as service:
             answered = sender.answered
             if how == "early":
@@ -85,9 +83,9 @@ class Life:
                 await service.ready(self.traffic.http)
                 await self.check_answers()
             if how == "aimed":
-                until = sender.sent + count
-                await sender.until(lambda: sender.sent >= until, seconds=10)
-            await asyncio.sleep(rng.uniform(0, 1.5) if how == "random" else jitter)
+                goal = sender.sent + count
+                await sender.until(lambda: sender.sent >= goal, seconds=10)
+            await asyncio.sleep(part if how == "random" else part * sender.usual)
             service.process.kill()
             if self.redis_dies:
                 self._kill_redis()
@@ -104,18 +102,20 @@ class Life:
 
     async def run(self) -> None:
         """Kill the service under traffic, then let the traffic end; check after each death, and at the end."""
+        untold = set[str]()
         async with asyncio.TaskGroup() as group:
             senders = [group.create_task(self.traffic.run()) for _ in range(SENDERS)]
             for kill in range(KILLS):
                 how = await self.until_killed()
                 print(f"kill {kill + 1}: {how}, {len(self.traffic.visits)} visits")  # noqa: T201 - says how far it came
-                await check_database(self.engine, self.traffic.visits)
+                untold |= await check_database(self.engine, self.traffic.visits)
             async with self.started() as service:
                 await service.ready(self.traffic.http)
                 self.traffic.ended = True
                 await asyncio.wait(senders)
                 await self.check_answers()
                 await check_database(self.engine, self.traffic.visits)
+        print(f"{len(untold)} tickets ended, but the answer was lost")  # noqa: T201 - shows that the kills hit
 
 
 async def live(folder: Path, *, database_url: str, redis_url: str | None, isolation: str, **settings: Any) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,8 +17,11 @@ from models.tables.tickets import endings
 Rows = list[Any]
 
 
-async def check_database(engine: AsyncEngine, visits: Iterable[Visit]) -> None:
-    """Check each visit: what was told is there, and each ticket's effects are there once, all or none of them."""
+async def check_database(engine: AsyncEngine, visits: Sequence[Visit]) -> set[str]:
+    """Check each visit: what was told is there, and each ticket's effects are there once, all or none of them.
+
+    Return the tickets that ended without being told.
+    """
     async with engine.connect() as connection:  # one snapshot: a transaction in hand may still be committed
         ended, bound, changes, entries = [
             (await connection.execute(sa.select(table))).all() for table in (endings, bindings, history, audit)
@@ -36,6 +39,7 @@ async def check_database(engine: AsyncEngine, visits: Iterable[Visit]) -> None:
         _check_ending(visit, row, events)
         if visit is binders[visit.user]:
             _check_binding(visit, row, binding[visit.site, visit.user], changed[visit.site, visit.user])
+    return {visit.ticket for visit in visits if visit.told is None and visit.ticket in ending}
 
 
 def _by_user(rows: Iterable[Any]) -> defaultdict[tuple[str, str], Rows]:

@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
+from statistics import median
 
 from aiohttp import ClientError, ClientSession
 from harness import ACCOUNT
@@ -53,9 +55,15 @@ class Sender:
     answered: int = 0
     losses: int = 0
     """How often Redis was lost, with the replies that it held."""
+    _took: deque[float] = field(default_factory=lambda: deque([0.03], maxlen=20))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _message_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _created: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def usual(self) -> float:
+        """The seconds that an answer usually took of late."""
+        return median(self._took)
 
     def scan(self, contact: Contact, code: Code) -> Push:
         """Scan a code, by which the person becomes a follower."""
@@ -88,6 +96,7 @@ class Sender:
         request, losses = push.request, self.losses
         self.sent += 1
         self._changed.set()
+        began = time.monotonic()
         try:
             async with (
                 asyncio.timeout(ANSWER_WITHIN),
@@ -102,6 +111,7 @@ class Sender:
         except (ClientError, TimeoutError, ConnectionError):
             return False
         self.answered += 1
+        self._took.append(time.monotonic() - began)
         self._changed.set()
         if response.status == 503:
             return False
