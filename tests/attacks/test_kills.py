@@ -32,7 +32,7 @@ from two_services import NAMES
 from sandbox.app import SANDBOX, make_app
 from service.storage.database import Database
 
-KILLS = math.ceil(int(os.environ.get("KILLS", "6")) / 3)
+KILLS = math.ceil(int(os.environ.get("KILLS", "3")) / 3)
 """In each of the three tests; `make prove-kills N=200` shares out 200."""
 SEED = int(os.environ.get("SEED", "1"))
 HOW = ("early", "aimed", "aimed", "random")
