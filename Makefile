@@ -5,10 +5,11 @@ TESTS ?= tests
 RUNS ?= 200000
 SEED ?= 1
 REF ?= HEAD^
+N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-memory prove-openapi prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-openapi prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -52,6 +53,9 @@ prove-memory: .venv/dev.stamp
 
 prove-codes: .venv/dev.stamp
 	EXCHANGES=2000 $(BIN)/pytest tests/attacks/test_codes.py
+
+prove-kills: .venv/dev.stamp
+	KILLS=$(N) SEED=$(SEED) $(BIN)/pytest -rP --numprocesses $(WORKERS) tests/attacks/test_kills.py
 
 prove-openapi: .venv/tools.stamp
 	$(BIN)/python -m fuzz.openapi --seed $(SEED)

