@@ -56,7 +56,7 @@ async def preflight(request: web.Request) -> web.Response:
     return web.Response(status=204, headers=headers if _reader(request) else {})
 
 
-async def name_origin(request: web.Request, response: web.StreamResponse) -> None:
+def name_origin(request: web.Request, response: web.StreamResponse) -> None:
     """Set the CORS headers if the page may read the answer (called before headers are sent)."""
     if _READERS not in request:
         return
@@ -65,8 +65,12 @@ async def name_origin(request: web.Request, response: web.StreamResponse) -> Non
         return
     response.headers.add("Vary", "Origin")
     if reader := _reader(request):
-        response.headers["Access-Control-Allow-Origin"] = reader
-        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        response.headers.update(allowed(reader))
+
+
+def allowed(origin: str) -> dict[str, str]:
+    """Return the headers that let pages of *origin*, which must be a configured one, read an answer."""
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
 
 
 def _reader(request: web.Request) -> str | None:

@@ -15,7 +15,7 @@ _TAG: Final = re.compile(r'"([0-9A-Za-z]*+)[^"]*+"')
 """A quoted tag. Our tags consist of letters and digits, so what follows the first other character is a proxy's."""
 
 
-def known_tags(request: web.Request, *, current: str | None) -> frozenset[str]:
+def known_tags(request: web.BaseRequest, *, current: str | None) -> frozenset[str]:
     """Return the tags in `If-None-Match` as the service made them, without quotes; `*` stands for *current*.
 
     A mark of a proxy is left out. The tag itself must be whole, so the tag of another state never matches.

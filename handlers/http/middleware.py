@@ -17,6 +17,7 @@ from handlers.http.request_body import shown
 from models.errors import InvalidRequest
 from service.app_keys import METRICS
 from service.observability.logs import REQUEST_ID
+from service.observability.metrics import Metrics
 
 log = logging.getLogger("scanbind.access")
 
@@ -24,6 +25,8 @@ _FIRST_ERROR: Final = 400
 _NO_ROUTE: Final = "unknown"
 _PROCESS: Final = secrets.token_hex(4)
 _COUNT: Final = itertools.count()
+COMMON: Final = {"Server": "scanbind", "X-Content-Type-Options": "nosniff"}
+"""Headers of every response."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -44,14 +47,19 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise  # the client may have disconnected
     except Exception as e:  # noqa: BLE001 - every error becomes a problem, none leaks
         response = problems.answer(await brute_force.counted(request, e))
-    seconds = time.perf_counter() - began
-    # Unknown addresses share one label: callers may send any method, and each would be a new time series.
-    method = "any" if route == _NO_ROUTE else request.method
-    request.app[METRICS].request(method, route, response.status, seconds=seconds)
-    level = logging.DEBUG if request.method == "GET" and response.status < _FIRST_ERROR else logging.INFO
-    if log.isEnabledFor(level):  # polls are frequent: nothing is formatted for them in vain
-        _log_access(request, response.status, route, seconds, level=level)
+    account(request, response.status, route, time.perf_counter() - began, metrics=request.app[METRICS])
     return response
+
+
+def account(request: web.BaseRequest, status: int, route: str, seconds: float, *, metrics: Metrics) -> None:
+    """Count an answered request, and write it into the access log."""
+    # Unknown addresses share one label: callers may send any method, and each would be a new time series.
+    metrics.request("any" if route == _NO_ROUTE else request.method, route, status, seconds=seconds)
+    level = logging.DEBUG if request.method == "GET" and status < _FIRST_ERROR else logging.INFO
+    if log.isEnabledFor(level):  # polls are frequent: nothing is formatted for them in vain
+        # The route, not the path or query: these may contain a ticket, a capability or a signed push.
+        more = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        log.log(level, "%s %s %d", request.method, route, status, extra=more)
 
 
 def _refuse_repeated(request: web.Request) -> None:
@@ -62,38 +70,33 @@ def _refuse_repeated(request: web.Request) -> None:
     Raises:
         InvalidRequest: one is repeated; the detail names it.
     """
-    parameters = request.query.items() if request.query_string else ()  # polls are frequent, and have no query
-    for name, times in Counter(name for name, _ in parameters).items():
-        if times > 1:
-            raise InvalidRequest(f"{shown(name)}: appears more than once in the query")
+    if request.query_string:  # most requests have none, and counting costs as much as routing
+        for name, times in Counter(name for name, _ in request.query.items()).items():
+            if times > 1:
+                raise InvalidRequest(f"{shown(name)}: appears more than once in the query")
     if len(request.headers.getall("Authorization", ())) > 1:
         raise InvalidRequest("Authorization: appears more than once")
-
-
-def _log_access(request: web.Request, status: int, route: str, seconds: float, *, level: int) -> None:
-    # The route, not the path or query: these may contain a ticket, a capability or a signed push.
-    more = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
-    log.log(level, "%s %s %d", request.method, route, status, extra=more)
 
 
 async def mark(request: web.Request, response: web.StreamResponse) -> None:
     """Set the headers of every response (the signal `on_response_prepare`)."""
     set_common_headers(response)
     response.headers.setdefault("Cache-Control", "no-store")  # responses that may be cached set their own
-    await cors.name_origin(request, response)
+    cors.name_origin(request, response)
 
 
 def set_common_headers(response: web.StreamResponse) -> None:
     """Set the headers that do not depend on the caller."""
+    response.headers.update(COMMON)
     response.headers["X-Request-Id"] = REQUEST_ID.get() or ""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Server"] = "scanbind"
 
 
-def identify(request: web.BaseRequest) -> None:
-    """Set the request id: the caller's `X-Request-Id` if it is valid, else a new one."""
+def identify(request: web.BaseRequest) -> str:
+    """Set the request id, and return it: the caller's `X-Request-Id` if it is valid, else a new one."""
     given = request.headers.get("X-Request-Id", "")
-    REQUEST_ID.set(given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}")
+    own = given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}"
+    REQUEST_ID.set(own)
+    return own
 
 
 def _route(request: web.Request) -> str:

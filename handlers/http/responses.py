@@ -9,6 +9,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
+UNALTERED: Final = {"Cache-Control": "no-store, no-transform"}
+"""A proxy that compressed a ticket's status would change its ETag, and could hold back the events of a stream."""
 
 
 def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] = NO_STORE) -> web.Response:
@@ -26,6 +28,6 @@ def seconds_left(until: datetime, now: datetime) -> int:
     return max(0, math.ceil((until - now).total_seconds()))
 
 
-def listed(request: web.Request, name: str) -> str:
+def listed(request: web.BaseRequest, name: str) -> str:
     """Return a list header as one line: several lines are one list (RFC 9110, 5.3)."""
     return ", ".join(request.headers.getall(name, ()))

@@ -11,18 +11,17 @@ from aiohttp import web
 
 from handlers.http import authentication
 from handlers.http.entity_tags import known_tags
-from handlers.http.responses import json_answer, listed, seconds_left, to_json
+from handlers.http.responses import UNALTERED, json_answer, listed, seconds_left, to_json
+from handlers.tickets import repeated_polls
 from handlers.tickets.create import POLL_AFTER
+from handlers.tickets.repeated_polls import Holder
 from handlers.tickets.schemas import TicketState
 from models.errors import InvalidRequest, StoreUnavailable
 from models.scene import TicketHeader
 from models.ticket import Ticket
-from service.app_keys import CLOCK, DRAINING, SETTINGS, TICKET_STATUS, WAIT_LIMITER
+from service.app_keys import CLOCK, DRAINING, FEED, SETTINGS, TICKET_STATUS, WAIT_LIMITER
 from service.crypto.keyring import ClientKeys
 from service.tickets.status import TicketView
-
-Holder = tuple[TicketHeader, ClientKeys]
-"""The header of the authenticated ticket, and its client's keys."""
 
 _LONGEST_WAIT: Final = 30
 _HEARTBEAT: Final = 14.0
@@ -33,10 +32,8 @@ _AGAIN: Final = 1.0
 """Seconds that a stream waits after a failed read: Redis may refuse connections at once."""
 _COMMENT: Final = b":\n\n"
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
-_UNCHANGED: Final = {"Cache-Control": "no-store, no-transform"}
-"""A proxy that compressed a status would change its ETag, and could hold back the events of a stream."""
 _STREAMED: Final = {
-    **_UNCHANGED,
+    **UNALTERED,
     "Content-Type": "text/event-stream",
     "X-Accel-Buffering": "no",  # otherwise nginx collects the events instead of passing them on
 }
@@ -66,10 +63,13 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
             )
         view = _view(request, head, keys, ticket)
         tag = _tag(view)
-    headers = {**_UNCHANGED, "ETag": f'"{tag}"'}
+    state = _state(request, view)
+    if not ticket.status.final:
+        repeated_polls.remember(request.app[FEED], ticket, holder, tag=tag, state=state)
+    headers = {**UNALTERED, "ETag": f'"{tag}"'}
     if tag in known:
         return web.Response(status=304, headers=headers)
-    return json_answer(_state(request, view), headers=headers)
+    return json_answer(state, headers=headers)
 
 
 async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:

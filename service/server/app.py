@@ -141,7 +141,8 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings)
     storing = partial(appids.run, database, settings.appids)
-    return [feed.run, records.projection.run, people.follower_refresh.run, base.audit.run, storing, cleaning]
+    feeding = (feed.run, feed.probe)
+    return [*feeding, records.projection.run, people.follower_refresh.run, base.audit.run, storing, cleaning]
 
 
 def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from handlers.http import brute_force
 from handlers.http.bad_requests import Connection, only_continue
+from handlers.tickets.repeated_polls import RepeatedPolls
 from service import app_keys
 from service.config.settings import Server, Settings
 from service.server.app import Clock, make_app, utcnow
@@ -68,7 +69,7 @@ async def opened(app: web.Application) -> AsyncIterator[web.Server]:
         await inner.setup()
         if inner.server is None:
             raise RuntimeError("a runner that is set up has a server")
-        inner.server.request_handler = only_continue(inner.server.request_handler)
+        inner.server.request_handler = RepeatedPolls(app, only_continue(inner.server.request_handler))
         # Requests are never decompressed: a small body could expand to a huge one.
         yield TimeoutServer(
             inner.server,

@@ -1,15 +1,18 @@
 """Waits for ticket changes and caches tickets in this process, over one Redis pub/sub connection.
 
-Two rules. Subscribe before reading, so that no change is lost in between. After every (re)connection, clear the
-cache and wake all waiters, because a change may have been missed.
+Three rules. Subscribe before reading, so that no change is lost in between. After every (re)connection, clear the
+cache and wake all waiters, because a change may have been missed. Use a cached ticket for ten seconds only, after
+it was read or after a probe that arrived was published: what was published before has arrived as well.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Final
+from secrets import token_hex
+from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.client import PubSub
@@ -21,25 +24,39 @@ from service.tickets import store
 
 log = logging.getLogger(__name__)
 _MAX_AGE: Final = 10.0
-"""Seconds for which a cached ticket is used: the connection may have died unnoticed."""
+"""Seconds for which a cached ticket is used without proof: the connection may have died unnoticed."""
 _MAX_CACHED: Final = 20_000
 _KEPT: Final = 60.0
 """Seconds after which the next call of `cache` deletes a ticket, with the openid that scanned it."""
 _PING: Final = 5.0
+_PROBE: Final = 4.0
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 
 
 @dataclass(slots=True)
+class _Entry:
+    """A cached ticket, the time at which it was read (monotonic seconds), and the note kept with it."""
+
+    read_at: float
+    ticket: Ticket
+    note: Any = None
+
+
+@dataclass(slots=True)
 class Feed:
-    """Receives ticket changes of all processes. Run `run` beside the server."""
+    """Receives ticket changes of all processes. Run `run` and `probe` beside the server."""
 
     redis: "Redis | RedisCluster"
     _: KW_ONLY
     on_connect: Callable[[], None] = lambda: None
-    _cache: dict[TicketId, tuple[float, Ticket]] = field(default_factory=dict, init=False)
+    _cache: dict[TicketId, _Entry] = field(default_factory=dict, init=False)
     _waiting: dict[TicketId, list[asyncio.Future[None]]] = field(default_factory=dict, init=False)
     _closed: bool = field(default=False, init=False)
     _lost: bool = field(default=False, init=False)
+    _probes: str = field(default_factory=lambda: f"{store.CHANNEL}:{token_hex(8)}", init=False)
+    """The channel of this process's probes. A probe is the time at which it is sent."""
+    _confirmed: float = field(default=0.0, init=False)
+    """When the last probe that arrived was sent; all that was published earlier has arrived."""
     connected: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
@@ -50,28 +67,41 @@ class Feed:
     def cached(self, ticket: TicketId) -> Ticket | None:
         """Return the ticket from the cache, if connected and the entry is fresh."""
         entry = self._cache.get(ticket)
-        if entry is None or not self.connected.is_set() or time.monotonic() - entry[0] > _MAX_AGE:
+        if entry is None or not self.connected.is_set():
             return None
-        return entry[1]
+        # The nodes of a cluster forward publications in no common order, so there a probe proves nothing.
+        sure = entry.read_at if isinstance(self.redis, RedisCluster) else max(entry.read_at, self._confirmed)
+        return entry.ticket if time.monotonic() - sure <= _MAX_AGE else None
+
+    def annotate(self, ticket: Ticket, note: Any) -> None:
+        """Keep *note* with the cached *ticket* until that is read again, changes or is deleted."""
+        entry = self._cache.get(ticket.id)
+        if entry and entry.ticket is ticket:
+            entry.note = note
+
+    def note(self, ticket: TicketId) -> Any:
+        """Return the note kept with the cached ticket, even if that is no longer fresh; None if there is none."""
+        entry = self._cache.get(ticket)
+        return entry and entry.note
 
     def cache(self, ticket: Ticket) -> None:
         """Cache a ticket just read or published and wake its waiters; an older version is ignored."""
         before = self._cache.pop(ticket.id, None)
-        if before and before[1].version > ticket.version:
-            ticket = before[1]
+        if before and before.ticket.version > ticket.version:
+            ticket = before.ticket
         now = time.monotonic()
-        self._cache[ticket.id] = (now, ticket)
+        self._cache[ticket.id] = _Entry(now, ticket)
         oldest = next(iter(self._cache))
-        while len(self._cache) > _MAX_CACHED or now - self._cache[oldest][0] > _KEPT:
+        while len(self._cache) > _MAX_CACHED or now - self._cache[oldest].read_at > _KEPT:
             del self._cache[oldest]
             oldest = next(iter(self._cache))
-        if before is None or before[1].version < ticket.version:
+        if before is None or before.ticket.version < ticket.version:
             self._wake(ticket.id)  # only if newer, or two concurrent readers would wake each other for ever
 
     async def wait(self, ticket: Ticket, *, seconds: float) -> None:
         """Wait until *ticket* may have changed, for at most *seconds*; return at once when closed."""
         entry = self._cache.get(ticket.id)
-        if self._closed or (entry and entry[1].version > ticket.version):
+        if self._closed or (entry and entry.ticket.version > ticket.version):
             return
         loop = asyncio.get_running_loop()
         future = loop.create_future()
@@ -99,7 +129,7 @@ class Feed:
             try:
                 await self.redis.initialize()  # a cluster client must discover its nodes before it can subscribe
                 async with self.redis.pubsub() as pubsub:
-                    await pubsub.subscribe(store.CHANNEL)
+                    await pubsub.subscribe(store.CHANNEL, self._probes)
                     failures = 0
                     await self._listen(pubsub)
             except FAILURES as e:
@@ -109,6 +139,13 @@ class Feed:
                 self.connected.clear()
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
             failures += 1
+
+    async def probe(self) -> None:
+        """Publish probes until cancelled; without them, cached tickets are read again every ten seconds."""
+        while True:
+            with suppress(*FAILURES):
+                await self.redis.publish(self._probes, str(time.monotonic()))
+            await asyncio.sleep(_PROBE)
 
     async def _listen(self, pubsub: PubSub) -> None:
         unanswered = 0
@@ -121,9 +158,12 @@ class Feed:
                 await pubsub.ping()
                 continue
             unanswered = 0
-            if message["type"] == "subscribe":  # sent again after each reconnection by redis-py itself
+            kind, channel = message["type"], message["channel"]
+            if kind == "subscribe" and channel == store.CHANNEL:  # sent again when redis-py itself reconnects
                 self._on_subscribed()
-            elif message["type"] == "message":
+            elif kind == "message" and channel == self._probes:
+                self._confirmed = float(message["data"])
+            elif kind == "message":
                 self._receive(message["data"])
 
     def _on_subscribed(self) -> None:

@@ -57,6 +57,11 @@ class TicketStatus:
         """
         return await self._current(head, self.feed.cached(head.ticket) or await self._load(head))
 
+    def known(self, head: TicketHeader) -> Ticket | None:
+        """Return what `read` would return, if that takes no query; else None."""
+        ticket = self.feed.cached(head.ticket)
+        return ticket if ticket and not self._due(head, ticket) else None
+
     async def read_afresh(self, head: TicketHeader) -> Ticket:
         """Return the current ticket, bypassing the cache.
 
@@ -191,15 +196,19 @@ class TicketStatus:
         request = await self.requests.of(head.ticket) if head.purpose is Purpose.BIND else None
         return Requester(account_name=request.account_name if request else None)
 
+    def _due(self, head: TicketHeader, ticket: Ticket) -> bool:
+        """Tell whether SQL must be checked: the ticket has expired, or was scanned or checked too long ago."""
+        if ticket.status.final:
+            return False
+        now = self.clock()
+        return now >= head.expires_at or (ticket.checked_at is not None and now - ticket.checked_at > _STALE)
+
     async def _current(self, head: TicketHeader, ticket: Ticket) -> Ticket:
         """Expire the ticket when it is due; check SQL first, since Redis may lack the ending."""
+        if not self._due(head, ticket):
+            return ticket
         now = self.clock()
-        if ticket.status.final:
-            return ticket
         lapsed = now >= head.expires_at
-        stale = ticket.checked_at is not None and now - ticket.checked_at > _STALE
-        if not (lapsed or stale):
-            return ticket
         ending = await self.endings.of(head.ticket)
 
         def move(ticket: Ticket) -> Ticket:

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 from moments import soon
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from models.ticket import Signal, Status, Ticket, TicketId, advance
+from service.concurrency.tasks import cancel_and_wait
 from service.tickets import feed as feed_module
 from service.tickets.feed import Feed
 from service.tickets.store import TicketStore
@@ -177,11 +179,62 @@ async def test_each_connection_is_told(redis: Redis) -> None:
 
 async def test_memory_is_not_believed_for_long(feed: Feed) -> None:
     feed.cache(ONE)
-    learned, _ = feed._cache[ONE.id]
-    feed._cache[ONE.id] = (learned - 9.5, ONE)
+    feed._cache[ONE.id].read_at -= 9.5
     assert feed.cached(ONE.id) == ONE
-    feed._cache[ONE.id] = (learned - 10.5, ONE)
+    feed._cache[ONE.id].read_at -= 1
     assert feed.cached(ONE.id) is None
+
+
+@pytest.fixture
+async def probed(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Feed]:
+    """A feed whose cached ticket was read long ago, and whose probes are published often."""
+    monkeypatch.setattr(feed_module, "_PROBE", 0.02)
+    feed.cache(ONE)
+    feed._cache[ONE.id].read_at -= 30
+    task = asyncio.create_task(feed.probe())
+    yield feed
+    await cancel_and_wait(task)
+
+
+async def test_memory_is_believed_while_probes_arrive(probed: Feed) -> None:
+    """Red when `cached` looks at the time of the reading alone, and when `probe` publishes once."""
+    await until(lambda: probed.cached(ONE.id) == ONE)
+    probed._confirmed -= 30
+    await until(lambda: probed.cached(ONE.id) == ONE)
+
+
+async def test_memory_is_not_believed_when_publications_no_longer_arrive(probed: Feed) -> None:
+    """Red when a probe counts as soon as it is published."""
+    await until(lambda: probed.cached(ONE.id) == ONE)
+    probed._probes = "a channel without a subscription"
+    await asyncio.sleep(0.1)  # for those that are on the way
+    probed._confirmed -= 30
+    await asyncio.sleep(0.2)
+    assert probed.cached(ONE.id) is None
+
+
+async def test_a_probe_proves_nothing_in_a_cluster() -> None:
+    """Red when `cached` treats a cluster as one server."""
+    feed = Feed(Mock(spec=RedisCluster))
+    feed.connected.set()
+    feed.cache(ONE)
+    feed._confirmed = feed._cache[ONE.id].read_at
+    assert feed.cached(ONE.id) == ONE
+    feed._cache[ONE.id].read_at -= 10.5
+    assert feed.cached(ONE.id) is None
+
+
+async def test_a_note_lasts_as_long_as_the_state_it_was_made_for(feed: Feed) -> None:
+    """Red when `cache` keeps the note of another reading, and when `annotate` takes one for another state."""
+    feed.cache(ONE)
+    feed.annotate(ONE, "a note")
+    assert feed.note(ONE.id) == "a note"
+    newer = replace(ONE, version=2, status=Status.SCANNED)
+    feed.cache(newer)
+    assert feed.note(ONE.id) is None
+    feed.annotate(ONE, "a note")
+    assert feed.note(ONE.id) is None
+    assert feed.note(TicketId("other")) is None
 
 
 async def test_memory_is_not_believed_without_a_connection(redis: Redis) -> None:

@@ -1,0 +1,249 @@
+"""A repeated poll that is answered before the router gets the answer of the router, byte for byte.
+
+Red when any condition of `_is_plain` or `_note` is left out, and when the two ways differ in a header.
+"""
+
+import asyncio
+import logging
+import re
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from harness import ORIGIN, Page, World, client
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from handlers.http.rendered import Rendered
+from handlers.tickets import repeated_polls
+from models.ticket import READABLE_AFTER
+from service import app_keys
+from service.crypto.keyring import ClientKeys
+
+CLUB = "https://club.example"
+TAG, SECRET, PATH = "TAG", "SECRET", "PATH"
+"""Stand for the ETag, the secret and the address of the polled ticket."""
+PROOF = ("Authorization", f"Bearer {SECRET}")
+
+Head = tuple[str, str, str, tuple[tuple[str, str], ...]]
+"""Method, target, version and headers of a request."""
+
+proofs = st.sampled_from([
+    (PROOF,), (PROOF,), (PROOF,), (PROOF,), (PROOF, PROOF), (), (("Authorization", f"bearer {SECRET}"),),
+    (("Authorization", f"Bearer  {SECRET}"),), (("Authorization", f"Bearer {SECRET}A"),),
+    (("Authorization", "Bearer \udcff"),), (PROOF, ("Authorization", "")),
+])  # fmt: skip
+others = st.sampled_from([
+    *[("If-None-Match", tag) for tag in (f'"{TAG}"', f'W/"{TAG}"', f'"{TAG}-gzip"', f'"x", "{TAG}"', "*", '"x"')],
+    *[("Origin", origin) for origin in (ORIGIN, CLUB, "null", f"{ORIGIN}/")],
+    *[("X-Request-Id", given) for given in ("a1b2c3d4", "short", "x" * 64, "<script>")],
+    *[("Prefer", given) for given in ("respond-async", "wait=soon", "")],
+    *[("Connection", given) for given in ("close", "keep-alive", "Upgrade")],
+    ("Expect", "100-continue"), ("Expect", "200-ok"), ("Accept", "text/html"), ("Accept-Encoding", "gzip, br"),
+    ("Cookie", "a=b"), ("Range", "bytes=0-1"), ("If-Match", "*"), ("X-Forwarded-For", "203.0.113.7, x"),
+])  # fmt: skip
+heads: st.SearchStrategy[Head] = st.tuples(
+    st.sampled_from(["GET"] * 8 + ["HEAD", "POST"]),
+    st.sampled_from([PATH] * 8 + [f"{PATH}?", f"{PATH}?a=1&a=2", f"{PATH}/", f"http://x{PATH}"]),
+    st.sampled_from(["HTTP/1.1"] * 8 + ["HTTP/1.0"]),
+    st.builds(lambda own, more: (*own, *more), proofs, st.lists(others, max_size=3)),
+)
+
+
+def exchanged(world: World, request: bytes) -> bytes:
+    """Send *request* on a connection of its own; return the whole answer, with an interim one before it."""
+    with (
+        socket.create_connection(("127.0.0.1", int(world.url.rpartition(":")[2])), timeout=10) as connection,
+        connection.makefile("rb") as incoming,
+    ):
+        connection.sendall(request)
+        interim = b""
+        while (head := b"".join(iter(incoming.readline, b"\r\n"))).startswith(b"HTTP/1.1 100 "):
+            interim += head
+        length = None if request.startswith(b"HEAD") else re.search(rb"Content-Length: (\d+)", head)
+        return interim + head + (incoming.read(int(length[1])) if length else b"")
+
+
+def written(page: Page, tag: str, head: Head) -> bytes:
+    method, target, version, headers = head
+    lines = [f"{method} {target} {version}", "Host: x", *(f"{name}: {value}" for name, value in headers)]
+    text = "\r\n".join([*lines, "", ""])
+    for name, value in {
+        TAG: tag,
+        SECRET: page.made["secret"],
+        PATH: f"/v1/tickets/{page.id}",
+    }.items():
+        text = text.replace(name, value)
+    return text.encode(errors="surrogateescape")
+
+
+def comparable(answer: bytes) -> bytes:
+    """Return *answer* without its time and without an id that the service chose itself."""
+    answer = re.sub(rb"\r\nDate: [^\r]+ GMT\r\n", b"\r\nDate: -\r\n", answer)
+    own = re.search(rb"X-Request-Id: ([0-9a-f]{16})\r\n", answer)
+    return answer.replace(own[1], b"-") if own else answer
+
+
+def forget(world: World) -> None:
+    """Take the next poll of every ticket through the router."""
+    for entry in list(world.app[app_keys.FEED]._cache.values()):
+        entry.note = None
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The answers that were given before the router."""
+    given: list[bytes] = []
+
+    class Counted(Rendered):
+        def __init__(self, message: bytes) -> None:
+            given.append(message)
+            super().__init__(message)
+
+    monkeypatch.setattr(repeated_polls, "Rendered", Counted)
+    return given
+
+
+@pytest.fixture
+async def asking(make: Any) -> World:
+    clients = {"shop": client("shop", confirm="match"), "club": client("club", origins=[CLUB])}
+    started: World = await make(clients=clients)
+    started.clock.hold()
+    return started
+
+
+async def every_state(world: World) -> dict[str, Page]:
+    """Return a ticket in each state that a page can see before its expiry."""
+    pages = {name: await world.login() for name in ("pending", "scanned", "confirmed", "exchanged", "rejected")}
+    pages["cancelled"] = await world.bind("42")
+    await pages["cancelled"].raw("DELETE")
+    for name in ("scanned", "confirmed", "exchanged", "rejected"):
+        person = await world.person()
+        await world.scan(person, pages[name])
+        if name != "scanned":
+            number = (await pages[name].poll())["match"]
+            await world.say(person, "Not me" if name == "rejected" else number)
+    code = (await pages["exchanged"].poll())["code"]
+    assert (await world.exchange(code)).status == 200
+    return pages
+
+
+async def test_both_ways_answer_alike_in_every_state_and_at_any_time(asking: World, fast: list[bytes]) -> None:
+    pages = await every_state(asking)
+    expiries = {datetime.fromisoformat(page.made["expires_at"]) for page in pages.values()}
+    moments = {asking.clock() + timedelta(seconds=seconds) for seconds in (0, 14, 16, 31)}
+    moments |= {expiry + timedelta(milliseconds=it) for expiry in expiries for it in (-1, 0, 1)}
+    moments |= {expiry + READABLE_AFTER + timedelta(milliseconds=it) for expiry in expiries for it in (-1, 0)}
+
+    @settings(max_examples=40, phases=[Phase.generate])  # a failure is not made smaller, which takes minutes
+    @given(name=st.sampled_from(["pending", "scanned", *pages]), head=heads)
+    def alike(name: str, head: Head) -> None:
+        tag = re.search(
+            rb'ETag: "(\w+)"', exchanged(asking, written(pages[name], "", ("GET", PATH, "HTTP/1.1", (PROOF,))))
+        )
+        request = written(pages[name], tag[1].decode() if tag else "none", head)
+        again = comparable(exchanged(asking, request))
+        forget(asking)
+        assert again == comparable(exchanged(asking, request))
+
+    for moment in sorted(moments):
+        asking.clock.advance((moment - asking.clock()).total_seconds())
+        before = len(fast)
+        await asyncio.to_thread(alike)
+        assert len(fast) == before or moment < min(expiries)
+    assert len(fast) > len(moments)
+
+
+@pytest.mark.parametrize("tag", ["", TAG])
+async def test_a_repeated_poll_is_answered_before_the_router(asking: World, fast: list[bytes], tag: str) -> None:
+    page = await asking.login()
+    first = await page.raw(Origin=ORIGIN)
+    assert fast == []
+    again = await page.raw(Origin=ORIGIN, If_None_Match=first.headers["ETag"] if tag else '""')
+    assert len(fast) == 1
+    assert again.status == (304 if tag else 200)
+    assert again.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert again.headers["X-Request-Id"] != first.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        ("HEAD", PATH, "HTTP/1.1", (PROOF,)),
+        ("GET", f"{PATH}?", "HTTP/1.1", (PROOF,)),
+        ("GET", PATH, "HTTP/1.0", (PROOF, ("Connection", "keep-alive"))),
+        ("GET", PATH, "HTTP/1.1", (PROOF, ("Connection", "close"))),
+        ("GET", PATH, "HTTP/1.1", (PROOF, ("Prefer", "wait=0"))),
+        ("GET", PATH, "HTTP/1.1", (PROOF, ("Expect", "100-continue"))),
+        ("GET", PATH, "HTTP/1.1", (PROOF, PROOF)),
+        ("GET", PATH, "HTTP/1.1", (("Authorization", f"Bearer {SECRET}A"),)),
+        ("GET", PATH, "HTTP/1.1", ()),
+    ],
+)
+async def test_every_other_request_goes_to_the_router(asking: World, fast: list[bytes], head: Head) -> None:
+    page = await asking.login()
+    await page.poll()
+    await asyncio.to_thread(exchanged, asking, written(page, "", head))
+    assert fast == []
+    await page.poll()
+    assert len(fast) == 1
+
+
+async def test_a_poll_that_would_wait_waits(asking: World) -> None:
+    """Red when `_is_plain` ignores `Prefer`."""
+    page = await asking.login()
+    tag = (await page.raw()).headers["ETag"]
+    began = time.monotonic()
+    assert (await page.raw(If_None_Match=tag, Prefer="wait=1")).status == 304
+    assert time.monotonic() - began > 0.9
+
+
+async def test_a_change_is_seen_by_the_next_poll(asking: World, fast: list[bytes]) -> None:
+    page, person = await asking.login(), await asking.person()
+    before = [await page.poll() for _ in range(3)][-1]
+    await asking.scan(person, page)
+    after = [await page.poll() for _ in range(3)]
+    assert before["status"] == "pending"
+    assert [one["status"] for one in after] == ["scanned"] * 3
+    assert len(fast) >= 3
+
+
+async def test_an_unknown_ticket_and_a_wrong_secret_take_the_same_steps(
+    asking: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when nothing is compared for a ticket without a note, or a note is looked at before its proof."""
+    page = await asking.login()
+    unknown = f"{page.id[:-1]}{'A' if page.id[-1] != 'A' else 'B'}"
+    await page.poll()
+    steps: list[object] = []
+
+    def noted(function: Callable[..., Any], lengths: Callable[..., object]) -> Callable[..., Any]:
+        return lambda *given: (steps.append(lengths(*given)), function(*given))[1]
+
+    same = noted(ClientKeys.same, lambda given, expected: ("same", len(given), len(expected)))
+    monkeypatch.setattr(ClientKeys, "same", staticmethod(same))
+    monkeypatch.setattr(
+        type(asking.app[app_keys.TICKET_STATUS]), "known", noted(lambda *_: None, lambda *_: "known")
+    )
+    taken = []
+    for ticket in (page.id, unknown):
+        steps.clear()
+        wrong = {"Authorization": f"Bearer {page.made['secret'][::-1]}"}
+        assert (await asking.call("GET", f"/v1/tickets/{ticket}", headers=wrong)).status == 404
+        taken.append(list(steps))
+    assert taken[0] == taken[1] == [("same", 43, 43)]
+
+
+async def test_repeated_polls_are_counted_and_logged(asking: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Red when `_answer` leaves out `account`."""
+    page = await asking.login()
+    caplog.set_level(logging.DEBUG, "scanbind.access")
+    for _ in range(3):
+        await page.raw()
+    labels = 'method="GET",route="/v1/tickets/{ticket}",status="200"'
+    counted = await (await asking.call("GET", "/metrics")).text()
+    assert f"scanbind_http_request_seconds_count{{{labels}}} 3.0" in counted
+    assert sum(one.getMessage() == "GET /v1/tickets/{ticket} 200" for one in caplog.records) == 3
