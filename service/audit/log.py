@@ -16,7 +16,6 @@ from itertools import islice
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import AuditEntry, AuditEvent
 from models.errors import StoreUnavailable
@@ -39,9 +38,9 @@ _LONGEST_WAIT: Final = 60.0
 """Maximum wait in seconds, in case the clock is set back while a minute is counted."""
 
 
-async def write_entries(connection: AsyncConnection, *entries: AuditEntry) -> None:
+def write_entries(connection: sa.Connection, *entries: AuditEntry) -> None:
     """Add *entries* within the caller's transaction."""
-    await connection.execute(sa.insert(audit), [asdict(entry) for entry in entries])
+    connection.execute(sa.insert(audit), [asdict(entry) for entry in entries])
 
 
 @dataclass(slots=True)
@@ -143,8 +142,8 @@ class AuditLog:
         while batch := list(islice(self._queue, _BATCH)):
             lost_before = self.lost
 
-            async def work(connection: AsyncConnection, batch: Sequence[AuditEntry] = batch) -> None:
-                await write_entries(connection, *batch)
+            def work(connection: sa.Connection, batch: Sequence[AuditEntry] = batch) -> None:
+                write_entries(connection, *batch)
 
             await self.database.once(work)
             for _ in range(len(batch) - (self.lost - lost_before)):  # those dropped meanwhile were of this batch
@@ -169,9 +168,9 @@ class AuditLog:
         )
         last = sa.select(audit.c.detail).where(about_key).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(1)
 
-        async def work(connection: AsyncConnection) -> None:
-            if (before := await connection.scalar(last)) != used:
+        def work(connection: sa.Connection) -> None:
+            if (before := connection.scalar(last)) != used:
                 event = AuditEvent.KEY_ROTATED if before else AuditEvent.KEY_IN_USE
-                await write_entries(connection, AuditEntry(self.clock(), event, detail=used))
+                write_entries(connection, AuditEntry(self.clock(), event, detail=used))
 
         await self.database.attempt(work)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import Change
@@ -78,10 +77,14 @@ async def read(sql: Database, identities: Identities, wanted: AuditFilter, *, li
     Raises:
         StoreUnavailable: the database does not answer.
     """
+
+    def both(connection: sa.Connection) -> list[AuditEntry]:
+        entries = _entries(connection, wanted, limit=limit)
+        changes = _binding_changes(connection, identities, wanted, limit=limit)
+        return sorted([*reversed(entries), *reversed(changes)], key=_sort_key)[-limit:]
+
     async with sql.read() as connection:
-        entries = await _entries(connection, wanted, limit=limit)
-        changes = await _binding_changes(connection, identities, wanted, limit=limit)
-    return sorted([*reversed(entries), *reversed(changes)], key=_sort_key)[-limit:]
+        return await connection.run_sync(both)
 
 
 def readable(entry: AuditEntry) -> str:
@@ -107,7 +110,7 @@ def _escaped(value: str) -> str:
     return value if value.isprintable() and _BARE.fullmatch(value) else json.dumps(value)
 
 
-async def _entries(connection: AsyncConnection, wanted: AuditFilter, *, limit: int) -> list[AuditEntry]:
+def _entries(connection: sa.Connection, wanted: AuditFilter, *, limit: int) -> list[AuditEntry]:
     asked = {
         audit.c.event: wanted.event,
         audit.c.client: wanted.client,
@@ -117,12 +120,12 @@ async def _entries(connection: AsyncConnection, wanted: AuditFilter, *, limit: i
     }
     columns = [audit.c[name] for name in AuditEntry.__slots__]
     query = sa.select(*columns).where(*_where(asked, audit.c.at, wanted.since))
-    rows = await connection.execute(query.order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit))
+    rows = connection.execute(query.order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit))
     return [AuditEntry(*row) for row in rows]
 
 
-async def _binding_changes(
-    connection: AsyncConnection, identities: Identities, wanted: AuditFilter, *, limit: int
+def _binding_changes(
+    connection: sa.Connection, identities: Identities, wanted: AuditFilter, *, limit: int
 ) -> list[AuditEntry]:
     """Read the binding history as audit entries, with the source of a change as `detail` and without ticket."""
     if wanted.ticket or wanted.event not in (None, *Change):
@@ -142,7 +145,7 @@ async def _binding_changes(
     if wanted.openid:
         query = query.where(identities.with_openid(wanted.openid))
     changes = []
-    for row in (await connection.execute(query)).mappings():
+    for row in connection.execute(query).mappings():
         person = identities.read(row)
         values = {field: row[history.c[name]] for name, field in _HISTORY_FIELDS.items()}
         changes.append(AuditEntry(**values, openid=shortened(person.openid) if person else None))

@@ -11,7 +11,6 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import (
     AlreadyBound,
@@ -70,8 +69,8 @@ _ENTRY: Final = {
 }
 
 
-async def bind(
-    connection: AsyncConnection,
+def bind(
+    connection: sa.Connection,
     person: Identity,
     *,
     identities: Identities,
@@ -89,14 +88,14 @@ async def bind(
     Raises:
         StoreUnavailable: concurrent transactions kept changing the same bindings.
     """
-    elsewhere = await _elsewhere(connection, person, identities=identities, client=client, user_id=user_id)
-    return await _bind(
+    elsewhere = _elsewhere(connection, person, identities=identities, client=client, user_id=user_id)
+    return _bind(
         connection, person, elsewhere, client=client, user_id=user_id, policy=policy, source=source, now=now
     )
 
 
-async def _bind(
-    connection: AsyncConnection,
+def _bind(
+    connection: sa.Connection,
     person: Identity,
     elsewhere: Sequence[_Row],
     *,
@@ -108,29 +107,29 @@ async def _bind(
 ) -> BindResult:
     wanted = _Row(client, person.account, user_id, person.id, to_millisecond(now), consent=policy.consent)
     for _ in range(_ROUNDS):
-        if not elsewhere and await _inserted(connection, wanted):
-            await _record(connection, wanted, Change.BOUND, source=source, now=now)
+        if not elsewhere and _inserted(connection, wanted):
+            _record(connection, wanted, Change.BOUND, source=source, now=now)
             return Bound(_binding(wanted, person))
-        here = await _conflicting(connection, wanted)
+        here = _conflicting(connection, wanted)
         if same := [it for it in here if it.user_id == user_id and it.follower_id == person.id]:
-            return AlreadyBound(_binding(await _agreed(connection, same[0], policy), person))
+            return AlreadyBound(_binding(_agreed(connection, same[0], policy), person))
         conflicting, elsewhere = [*here, *elsewhere], ()
         if reason := _refusal(conflicting, wanted, policy):
             return Conflict(reason)
         for it in conflicting:
             change = Change.REPLACED if it.user_id == user_id else Change.MOVED
-            await _remove(connection, it, change, source=source, now=now)
+            _remove(connection, it, change, source=source, now=now)
     raise StoreUnavailable("the binding is being changed by concurrent requests")
 
 
-async def owner(connection: AsyncConnection, person: Identity, *, client: str) -> Binding | None:
+def owner(connection: sa.Connection, person: Identity, *, client: str) -> Binding | None:
     """Return the binding of a person at a client."""
-    found = await _select(connection, *_at(client, person.account), bindings.c.follower_id == person.id)
+    found = _select(connection, *_at(client, person.account), bindings.c.follower_id == person.id)
     return _binding(found[0], person) if found else None
 
 
-async def resolve(
-    connection: AsyncConnection, person: Identity, *, identities: Identities, client: str, now: datetime
+def resolve(
+    connection: sa.Connection, person: Identity, *, identities: Identities, client: str, now: datetime
 ) -> Binding | None:
     """Return the binding of a person at a client, in this account or, by unionid, from another of its accounts.
 
@@ -138,38 +137,36 @@ async def resolve(
     person bound in one account of a client is the same user in its other accounts, and is bound there as well.
     Never across clients. None also if that user has another WeChat in this account.
     """
-    if found := await owner(connection, person, client=client):
+    if found := owner(connection, person, client=client):
         return found
-    known = await _same_person(connection, person, identities=identities, client=client)
+    known = _same_person(connection, person, identities=identities, client=client)
     if known is None:
         return None
     # In this very account it is that of an appid of before: the person's new openid takes its place.
     policy = Policy(rebind_replaces=known.account == person.account, consent=known.consent)
     user_id = known.user_id
-    result = await _bind(
+    result = _bind(
         connection, person, (), client=client, user_id=user_id, policy=policy, source=ChangeSource.UNIONID, now=now
     )
     return None if isinstance(result, Conflict) else result.binding
 
 
-async def logged_in(
-    connection: AsyncConnection, person: Identity, *, client: str, user_id: UserId, now: datetime
+def logged_in(
+    connection: sa.Connection, person: Identity, *, client: str, user_id: UserId, now: datetime
 ) -> Binding | None:
     """Store the time of a login on its binding; None if the binding was removed."""
     theirs = bindings.c.follower_id == person.id
     this = sa.and_(*_at(client, person.account), bindings.c.user_id == user_id, theirs)
-    noted = await connection.execute(sa.update(bindings).where(this).values(last_login_at=now))
+    noted = connection.execute(sa.update(bindings).where(this).values(last_login_at=now))
     if not noted.rowcount:
         return None
-    return await owner(connection, person, client=client)
+    return owner(connection, person, client=client)
 
 
-async def erase(
-    connection: AsyncConnection, whose: sa.ColumnElement[bool], *, source: ChangeSource, now: datetime
-) -> int:
+def erase(connection: sa.Connection, whose: sa.ColumnElement[bool], *, source: ChangeSource, now: datetime) -> int:
     """Remove the bindings that *whose* selects, for an erasure; return how many."""
-    found = await _select(connection, whose)
-    return sum([await _remove(connection, it, Change.ERASED, source=source, now=now) for it in found])
+    found = _select(connection, whose)
+    return sum([_remove(connection, it, Change.ERASED, source=source, now=now) for it in found])
 
 
 @dataclass(slots=True)
@@ -202,14 +199,14 @@ class Bindings:
     ) -> int:
         """Remove a user's bindings, or the one in *account*; return how many."""
 
-        async def work(connection: AsyncConnection) -> int:
+        def work(connection: sa.Connection) -> int:
             theirs = [bindings.c.client == client, bindings.c.user_id == user_id]
             if account is not None:
                 theirs.append(bindings.c.account == account)
             return sum(
                 [
-                    await _remove(connection, it, Change.DISCONNECTED, source=source, now=now)
-                    for it in await _select(connection, *theirs)
+                    _remove(connection, it, Change.DISCONNECTED, source=source, now=now)
+                    for it in _select(connection, *theirs)
                 ]
             )
 
@@ -242,9 +239,9 @@ def _at(client: str, account: str) -> tuple[sa.ColumnElement[bool], sa.ColumnEle
     return bindings.c.client == client, bindings.c.account == account
 
 
-async def _select(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[_Row]:
+def _select(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[_Row]:
     query = sa.select(*_ROW).where(*where).order_by(bindings.c.account)
-    return [_row(row) for row in (await connection.execute(query)).mappings()]
+    return [_row(row) for row in connection.execute(query).mappings()]
 
 
 def _row(row: RowMapping) -> _Row:
@@ -266,31 +263,31 @@ def _binding(row: _Row, person: Identity) -> Binding:
     )
 
 
-async def _inserted(connection: AsyncConnection, it: _Row) -> bool:
+def _inserted(connection: sa.Connection, it: _Row) -> bool:
     try:
-        async with connection.begin_nested():  # a failed insert must not roll back the whole transaction
-            await connection.execute(sa.insert(bindings).values(asdict(it)))
+        with connection.begin_nested():  # a failed insert must not roll back the whole transaction
+            connection.execute(sa.insert(bindings).values(asdict(it)))
     except IntegrityError:
         return False
     return True
 
 
-async def _agreed(connection: AsyncConnection, it: _Row, policy: Policy) -> _Row:
+def _agreed(connection: sa.Connection, it: _Row, policy: Policy) -> _Row:
     """Store the version of the consent notice that was accepted now, if there is one and it differs."""
     if policy.consent in (None, it.consent):
         return it
     this = sa.and_(*_at(it.client, it.account), bindings.c.user_id == it.user_id)
-    await connection.execute(sa.update(bindings).where(this).values(consent=policy.consent))
+    connection.execute(sa.update(bindings).where(this).values(consent=policy.consent))
     return replace(it, consent=policy.consent)
 
 
-async def _conflicting(connection: AsyncConnection, wanted: _Row) -> Sequence[_Row]:
+def _conflicting(connection: sa.Connection, wanted: _Row) -> Sequence[_Row]:
     either = sa.or_(bindings.c.user_id == wanted.user_id, bindings.c.follower_id == wanted.follower_id)
-    return await _select(connection, *_at(wanted.client, wanted.account), either)
+    return _select(connection, *_at(wanted.client, wanted.account), either)
 
 
-async def _elsewhere(
-    connection: AsyncConnection, person: Identity, *, identities: Identities, client: str, user_id: UserId
+def _elsewhere(
+    connection: sa.Connection, person: Identity, *, identities: Identities, client: str, user_id: UserId
 ) -> Sequence[_Row]:
     """Return the conflicting bindings in other accounts, or of an earlier appid, found by unionid."""
     if person.unionid is None:
@@ -298,7 +295,7 @@ async def _elsewhere(
     same = identities.with_unionid(person.unionid)
     # Lock the person's first row: it serializes concurrent binds of this person.
     first = sa.select(followers.c.id).where(same).order_by(followers.c.id).limit(1)
-    await connection.execute(first.with_for_update())
+    connection.execute(first.with_for_update())
     another = sa.and_(followers.c.unionid.is_not(None), sa.not_(same))
     query = (
         sa.select(*_ROW)
@@ -313,7 +310,7 @@ async def _elsewhere(
         )
         .order_by(bindings.c.account)
     )
-    return [_row(row) for row in (await connection.execute(query)).mappings()]
+    return [_row(row) for row in connection.execute(query).mappings()]
 
 
 def _refusal(conflicting: Sequence[_Row], wanted: _Row, policy: Policy) -> ConflictReason | None:
@@ -325,20 +322,16 @@ def _refusal(conflicting: Sequence[_Row], wanted: _Row, policy: Policy) -> Confl
     return None
 
 
-async def _remove(
-    connection: AsyncConnection, it: _Row, change: Change, *, source: ChangeSource, now: datetime
-) -> bool:
+def _remove(connection: sa.Connection, it: _Row, change: Change, *, source: ChangeSource, now: datetime) -> bool:
     """Remove a binding that was just read; False if another transaction was first."""
     theirs = sa.and_(bindings.c.user_id == it.user_id, bindings.c.follower_id == it.follower_id)
-    if not (await connection.execute(sa.delete(bindings).where(*_at(it.client, it.account), theirs))).rowcount:
+    if not connection.execute(sa.delete(bindings).where(*_at(it.client, it.account), theirs)).rowcount:
         return False
-    await _record(connection, it, change, source=source, now=now)
+    _record(connection, it, change, source=source, now=now)
     return True
 
 
-async def _record(
-    connection: AsyncConnection, it: _Row, change: Change, *, source: ChangeSource, now: datetime
-) -> None:
+def _record(connection: sa.Connection, it: _Row, change: Change, *, source: ChangeSource, now: datetime) -> None:
     values = {
         "client": it.client,
         "account": it.account,
@@ -348,11 +341,11 @@ async def _record(
         "door": source,
         "at": now,
     }
-    await connection.execute(sa.insert(history).values(values))
+    connection.execute(sa.insert(history).values(values))
 
 
-async def _same_person(
-    connection: AsyncConnection, person: Identity, *, identities: Identities, client: str
+def _same_person(
+    connection: sa.Connection, person: Identity, *, identities: Identities, client: str
 ) -> _Row | None:
     """Return the person's binding at this client in another account or under an earlier appid, by unionid."""
     if person.unionid is None:
@@ -366,5 +359,5 @@ async def _same_person(
         .order_by(bindings.c.account != person.account, bindings.c.bound_at, bindings.c.id)
         .limit(1)
     )
-    row = (await connection.execute(query)).mappings().first()
+    row = connection.execute(query).mappings().first()
     return _row(row) if row else None

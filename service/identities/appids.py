@@ -7,7 +7,6 @@ from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import StoreUnavailable
 from models.tables.identities import followers
@@ -49,10 +48,10 @@ async def store(database: Database, account: str, appid: str) -> int:
     known = sa.exists().where(twin.c.account == account, twin.c.appid == appid, twin.c.openid == _IT.openid)
     query = sa.select(_IT.id).where(unknown, ~known).limit(_BATCH)
 
-    async def work(connection: AsyncConnection) -> int:
-        ids = (await connection.scalars(query)).all()
+    def work(connection: sa.Connection) -> int:
+        ids = connection.scalars(query).all()
         if ids:
-            await connection.execute(sa.update(followers).where(_IT.id.in_(ids), unknown).values(appid=appid))
+            connection.execute(sa.update(followers).where(_IT.id.in_(ids), unknown).values(appid=appid))
         return len(ids)
 
     clock, stored = asyncio.get_running_loop().time, 0

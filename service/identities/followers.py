@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.events import OpenId
 from models.language import Lang
@@ -63,13 +62,13 @@ class Followers:
         news = {"subscribed": True, "asked_at": None, "followed_at": at}
         older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
 
-        async def work(connection: AsyncConnection) -> None:
-            if not known and await self.identities.add(connection, account, openid, **news):
+        def work(connection: sa.Connection) -> None:
+            if not known and self.identities.add(connection, account, openid, **news):
                 return
             # Known already, or just added by another push.
-            if person := await self.identities.find(connection, account, openid, hold=True):
+            if person := self.identities.find(connection, account, openid, hold=True):
                 this = followers.c.id == person.id
-                await connection.execute(sa.update(followers).where(this, older).values(news))
+                connection.execute(sa.update(followers).where(this, older).values(news))
 
         await self.database.attempt(work)
         return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
@@ -88,9 +87,9 @@ class Followers:
         if not news:
             return
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: sa.Connection) -> None:
             them = self.identities.them(account, openid)
-            await connection.execute(sa.update(followers).where(them).values(news))
+            connection.execute(sa.update(followers).where(them).values(news))
 
         await self.database.attempt(work)
 
@@ -101,7 +100,7 @@ class Followers:
         """
         earlier = sa.and_(self.identities.them(account, openid), followers.c.followed_at <= since)
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(sa.update(followers).where(earlier).values(subscribed=False))
+        def work(connection: sa.Connection) -> None:
+            connection.execute(sa.update(followers).where(earlier).values(subscribed=False))
 
         await self.database.attempt(work)

@@ -13,7 +13,6 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import StoreUnavailable
 from models.tables.identities import followers
@@ -133,7 +132,7 @@ async def _batch(database: Database, by: str | None, *, after: int) -> Sequence[
         return (await connection.execute(query)).mappings().all()
 
 
-async def _move(connection: AsyncConnection, *, identities: Identities, rows: Sequence[RowMapping]) -> int:
+def _move(connection: sa.Connection, *, identities: Identities, rows: Sequence[RowMapping]) -> int:
     moved = 0
     for row in rows:
         # Skip a row that was changed and cannot be decrypted, and one whose person has a second row, written by
@@ -142,7 +141,7 @@ async def _move(connection: AsyncConnection, *, identities: Identities, rows: Se
             if person := identities.read(row):
                 unchanged = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
                 names = identities.names(person.account, person.openid, person.unionid)
-                async with connection.begin_nested():
-                    done = await connection.execute(sa.update(followers).where(*unchanged).values(names))
+                with connection.begin_nested():
+                    done = connection.execute(sa.update(followers).where(*unchanged).values(names))
                     moved += done.rowcount
     return moved

@@ -7,7 +7,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.events import OpenId
 from models.tables.identities import followers
@@ -90,8 +89,8 @@ class Identities:
             "sealed_by": self.cipher.newest,
         }
 
-    async def find(
-        self, connection: AsyncConnection, account: str, openid: OpenId, *, hold: bool = False
+    def find(
+        self, connection: sa.Connection, account: str, openid: OpenId, *, hold: bool = False
     ) -> Identity | None:
         """Return a person; None if unknown. *hold* locks the row until the transaction ends."""
         query = sa.select(*NAMES).where(self.them(account, openid))
@@ -99,11 +98,11 @@ class Identities:
         # Try twice: MariaDB and MySQL search one form after the other, and a locking read can miss a row that is
         # re-encrypted from a later form to an earlier one meanwhile (observed: one of 4,000).
         for _ in range(2):
-            if row := (await connection.execute(query)).mappings().first():
+            if row := connection.execute(query).mappings().first():
                 return self.read(row)
         return None
 
-    async def add(self, connection: AsyncConnection, account: str, openid: OpenId, **values: Any) -> bool:
+    def add(self, connection: sa.Connection, account: str, openid: OpenId, **values: Any) -> bool:
         """Insert a person; return False, changing nothing, if another transaction was first.
 
         The unique constraint decides between transactions with the same key. During a rotation some use an older
@@ -117,16 +116,16 @@ class Identities:
         row = {"account": account, "appid": appid, **names, "openid": first, **values}
         try:
             # A savepoint: a failed insert must not roll back the whole transaction.
-            async with connection.begin_nested() as point:
-                await connection.execute(sa.insert(followers).values(row))
+            with connection.begin_nested() as point:
+                connection.execute(sa.insert(followers).values(row))
                 others = sa.and_(self.them(account, openid), _IT.openid != first)
-                if len(forms) > 1 and await connection.scalar(sa.select(_IT.id).where(others).limit(1)):
-                    await point.rollback()
+                if len(forms) > 1 and connection.scalar(sa.select(_IT.id).where(others).limit(1)):
+                    point.rollback()
                     return False
                 if first != names["openid"]:
                     at = (_IT.account == account, _IT.appid == appid, _IT.openid == first)
                     this = sa.update(followers).where(*at)
-                    await connection.execute(this.values(openid=names["openid"]))
+                    connection.execute(this.values(openid=names["openid"]))
         except IntegrityError:
             return False
         return True

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import AuditEvent
 from models.binding import UserId
@@ -90,8 +89,8 @@ class PortalSessions:
         )
         row = {name: getattr(session, name) for name in PortalSession.__slots__}
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(sa.insert(portal_sessions).values(row))
+        def work(connection: sa.Connection) -> None:
+            connection.execute(sa.insert(portal_sessions).values(row))
 
         await self.database.once(work)
         return PortalLink(session, f"{session.id}.{self.keyring.newest(client).portal_link(session.id)}")
@@ -122,9 +121,9 @@ class PortalSessions:
         )
         opened = replace(session, opened_at=now, ends_at=now + SESSION_LIVES)
 
-        async def work(connection: AsyncConnection) -> bool:
+        def work(connection: sa.Connection) -> bool:
             values = {"opened_at": opened.opened_at, "ends_at": opened.ends_at}
-            done = await connection.execute(sa.update(portal_sessions).where(closed).values(values))
+            done = connection.execute(sa.update(portal_sessions).where(closed).values(values))
             return bool(done.rowcount)
 
         if not await self.database.once(work):
@@ -180,8 +179,8 @@ class PortalSessions:
         now = self.clock()
         running = sa.and_(portal_sessions.c.id == session.id, portal_sessions.c.ends_at > now)
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(sa.update(portal_sessions).where(running).values(ends_at=now))
+        def work(connection: sa.Connection) -> None:
+            connection.execute(sa.update(portal_sessions).where(running).values(ends_at=now))
 
         await self.database.attempt(work)
 
@@ -197,11 +196,9 @@ class PortalSessions:
         theirs = sa.and_(kept.client == client, kept.user_id == user_id)
         shown = sa.and_(theirs, kept.opened_at.is_not(None), kept.ends_at > now - _CODE_LIVES)
 
-        async def work(connection: AsyncConnection) -> Sequence[str]:
-            await connection.execute(
-                sa.update(portal_sessions).where(theirs, kept.ends_at > now).values(ends_at=now)
-            )
-            return (await connection.scalars(sa.select(kept.id).where(shown))).all()
+        def work(connection: sa.Connection) -> Sequence[str]:
+            connection.execute(sa.update(portal_sessions).where(theirs, kept.ends_at > now).values(ends_at=now))
+            return connection.scalars(sa.select(kept.id).where(shown)).all()
 
         return await self.database.attempt(work)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import ChangeSource, UserId
 from models.events import OpenId, shortened
@@ -70,20 +69,20 @@ class FollowerErasure:
         With *erase*, erase them in all tables, for all clients, and return the result.
         """
 
-        async def work(connection: AsyncConnection) -> Erased | None:
+        def work(connection: sa.Connection) -> Erased | None:
             if erase:
                 how: dict[str, Any] = {"source": source, "now": now, "until": at}
-                return await forget_person(connection, self.identities, account, openid, **how)
-            if person := await self.identities.find(connection, account, openid, hold=True):
+                return forget_person(connection, self.identities, account, openid, **how)
+            if person := self.identities.find(connection, account, openid, hold=True):
                 until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
-                await connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
+                connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
             return None
 
         return await self.database.once(work)
 
 
-async def forget_person(
-    connection: AsyncConnection,
+def forget_person(
+    connection: sa.Connection,
     identities: Identities,
     account: str,
     openid: OpenId,
@@ -95,102 +94,100 @@ async def forget_person(
     """Erase a person within the caller's transaction, unless they subscribed again after *until*."""
     erased = Erased(identities={(account, openid)})
     # Repeat until none is found: during a key rotation a person may have a row per key.
-    while person := await identities.find(connection, account, openid, hold=True):
+    while person := identities.find(connection, account, openid, hold=True):
         since = sa.select(followers.c.followed_at).where(followers.c.id == person.id)
-        if until and (await connection.execute(since)).scalar_one() > until:
+        if until and connection.execute(since).scalar_one() > until:
             return Erased()
-        await _forget_number(connection, erased, person.id, source=source, now=now)
-    await _forget_record(connection, erased, account, openid)
+        _forget_number(connection, erased, person.id, source=source, now=now)
+    _forget_record(connection, erased, account, openid)
     return erased
 
 
-async def forget_user(
-    connection: AsyncConnection, identities: Identities, client: str, user_id: UserId, *, now: datetime
+def forget_user(
+    connection: sa.Connection, identities: Identities, client: str, user_id: UserId, *, now: datetime
 ) -> Erased:
     """Erase a user of a site within the caller's transaction, and each WeChat bound to no other user.
 
     Open bind tickets of the user are cancelled, so that none binds them again.
     """
     erased = Erased()
-    await _cancel_requests(connection, erased, client, user_id, now=now)
-    persons = await _bound_to(connection, identities, client, user_id)
+    _cancel_requests(connection, erased, client, user_id, now=now)
+    persons = _bound_to(connection, identities, client, user_id)
     theirs = sa.and_(bindings.c.client == client, bindings.c.user_id == user_id)
-    erased.deleted["bindings"] += await erase(connection, theirs, source=ChangeSource.PRIVACY, now=now)
+    erased.deleted["bindings"] += erase(connection, theirs, source=ChangeSource.PRIVACY, now=now)
     for person in persons:
         others = sa.select(bindings.c.id).where(bindings.c.follower_id == person.id).limit(1)
-        if await connection.scalar(others) is not None:
+        if connection.scalar(others) is not None:
             erased.unnamed["followers"] += 1
             continue
         erased.identities.add((person.account, person.openid))
-        await _forget_number(connection, erased, person.id, source=ChangeSource.PRIVACY, now=now)
-        await _forget_record(connection, erased, person.account, person.openid)
-    await _forget_rows(connection, erased, client, user_id)
+        _forget_number(connection, erased, person.id, source=ChangeSource.PRIVACY, now=now)
+        _forget_record(connection, erased, person.account, person.openid)
+    _forget_rows(connection, erased, client, user_id)
     return erased
 
 
-async def _bound_to(
-    connection: AsyncConnection, identities: Identities, client: str, user_id: UserId
-) -> list[Identity]:
+def _bound_to(connection: sa.Connection, identities: Identities, client: str, user_id: UserId) -> list[Identity]:
     """Return the people bound to a user, and lock their rows."""
     bound = sa.select(bindings.c.follower_id).where(bindings.c.client == client, bindings.c.user_id == user_id)
-    numbers = (await connection.scalars(bound)).all()
+    numbers = connection.scalars(bound).all()
     query = sa.select(*NAMES).where(followers.c.id.in_(numbers)).order_by(followers.c.id).with_for_update()
-    rows = (await connection.execute(query)).mappings()
+    rows = connection.execute(query).mappings()
     return [person for row in rows if (person := identities.read(row))]
 
 
-async def _forget_number(
-    connection: AsyncConnection, erased: Erased, number: int, *, source: ChangeSource, now: datetime
+def _forget_number(
+    connection: sa.Connection, erased: Erased, number: int, *, source: ChangeSource, now: datetime
 ) -> None:
-    gone = await connection.execute(sa.delete(followers).where(followers.c.id == number))
+    gone = connection.execute(sa.delete(followers).where(followers.c.id == number))
     erased.deleted["followers"] += gone.rowcount
     answered = sa.select(endings.c.ticket).where(endings.c.follower_id == number)
-    erased.tickets.update((await connection.scalars(answered)).all())
+    erased.tickets.update(connection.scalars(answered).all())
     # Endings before bindings: the lock order of an exchange.
-    await _unname(connection, erased, endings, number)
+    _unname(connection, erased, endings, number)
     whose = bindings.c.follower_id == number
-    erased.deleted["bindings"] += await erase(connection, whose, source=source, now=now)
-    await _unname(connection, erased, history, number)
+    erased.deleted["bindings"] += erase(connection, whose, source=source, now=now)
+    _unname(connection, erased, history, number)
 
 
-async def _unname(connection: AsyncConnection, erased: Erased, table: sa.Table, number: int) -> None:
+def _unname(connection: sa.Connection, erased: Erased, table: sa.Table, number: int) -> None:
     theirs = sa.update(table).where(table.c.follower_id == number)
-    erased.unnamed[table.name] += (await connection.execute(theirs.values(follower_id=None))).rowcount
+    erased.unnamed[table.name] += connection.execute(theirs.values(follower_id=None)).rowcount
 
 
-async def _forget_record(connection: AsyncConnection, erased: Erased, account: str, openid: OpenId) -> None:
+def _forget_record(connection: sa.Connection, erased: Erased, account: str, openid: OpenId) -> None:
     theirs = sa.update(audit).where(audit.c.account == account, audit.c.openid == shortened(openid))
-    erased.unnamed["audit"] += (await connection.execute(theirs.values(openid=None))).rowcount
+    erased.unnamed["audit"] += connection.execute(theirs.values(openid=None)).rowcount
 
 
-async def _cancel_requests(
-    connection: AsyncConnection, erased: Erased, client: str, user_id: UserId, *, now: datetime
+def _cancel_requests(
+    connection: sa.Connection, erased: Erased, client: str, user_id: UserId, *, now: datetime
 ) -> None:
     asked = bind_requests.c
     query = sa.select(asked.ticket, asked.account, asked.expires_at)
-    rows = await connection.execute(query.where(asked.client == client, asked.user_id == user_id))
+    rows = connection.execute(query.where(asked.client == client, asked.user_id == user_id))
     for ticket, account, expires_at in rows.all():
         erased.tickets.add(ticket)
         if expires_at <= now:
             continue
         ending = Ending(ticket, client, Status.CANCELLED, now, expires_at, account=account, via=Via.BACKEND)
         try:
-            async with connection.begin_nested():
-                erased.cancelled[ticket] = await insert(connection, ending, None)
+            with connection.begin_nested():
+                erased.cancelled[ticket] = insert(connection, ending, None)
         except IntegrityError:
             continue  # it has ended already
 
 
-async def _forget_rows(connection: AsyncConnection, erased: Erased, client: str, user_id: UserId) -> None:
+def _forget_rows(connection: sa.Connection, erased: Erased, client: str, user_id: UserId) -> None:
     for table in (bind_requests, portal_sessions, history):
         theirs = sa.and_(table.c.client == client, table.c.user_id == user_id)
-        erased.deleted[table.name] += (await connection.execute(sa.delete(table).where(theirs))).rowcount
+        erased.deleted[table.name] += connection.execute(sa.delete(table).where(theirs)).rowcount
     named = sa.or_(endings.c.user_id == user_id, endings.c.registered_to == user_id)
     ended = sa.and_(endings.c.client == client, named)
-    erased.tickets.update((await connection.scalars(sa.select(endings.c.ticket).where(ended))).all())
+    erased.tickets.update(connection.scalars(sa.select(endings.c.ticket).where(ended)).all())
     # Also the person, or the registration could be used again.
     anonymous = {"user_id": None, "registered_to": None, "state": None, "follower_id": None}
-    emptied = await connection.execute(sa.update(endings).where(ended).values(anonymous))
+    emptied = connection.execute(sa.update(endings).where(ended).values(anonymous))
     erased.unnamed["endings"] += emptied.rowcount
     recorded = sa.update(audit).where(audit.c.client == client, audit.c.user_id == user_id)
-    erased.unnamed["audit"] += (await connection.execute(recorded.values(user_id=None))).rowcount
+    erased.unnamed["audit"] += connection.execute(recorded.values(user_id=None)).rowcount

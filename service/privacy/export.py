@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import UserId
 from models.events import OpenId, shortened
@@ -36,8 +35,8 @@ User = tuple[str, UserId]
 Wanted = Mapping[str, Sequence[sa.ColumnElement[bool]]]
 
 
-async def persons(
-    connection: AsyncConnection,
+def persons(
+    connection: sa.Connection,
     identities: Identities,
     *,
     openid: OpenId | None,
@@ -52,12 +51,12 @@ async def persons(
     if user:
         bound = sa.select(bindings.c.follower_id).where(*_of_user(bindings, user))
         query = query.where(followers.c.id.in_(bound))
-    rows = (await connection.execute(query)).mappings()
+    rows = connection.execute(query).mappings()
     return [person for row in rows if (person := identities.read(row))]
 
 
-async def disclose(
-    connection: AsyncConnection,
+def disclose(
+    connection: sa.Connection,
     identities: Sequence[Identity],
     *,
     names: Iterable[tuple[str, OpenId]],
@@ -66,7 +65,7 @@ async def disclose(
     """Return the rows of all tables about *identities* and *user*; *names* are the openids in the audit log."""
     numbers = {person.id: person.openid for person in identities}
     about = sa.select(*(followers.c[name] for name in ("id", "lang", "asked_at", "followed_at")))
-    rows = (await connection.execute(about.where(followers.c.id.in_(numbers)))).mappings()
+    rows = connection.execute(about.where(followers.c.id.in_(numbers))).mappings()
     more = {row["id"]: {name: row[name] for name in row if name != "id"} for row in rows}
     tables = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in identities]}
     for name, conditions in _wanted(list(numbers), names, user).items():
@@ -74,7 +73,7 @@ async def disclose(
         found = []
         if conditions:
             query = sa.select(table).where(sa.or_(*conditions)).order_by(*table.primary_key)
-            found = [dict(row) for row in (await connection.execute(query)).mappings()]
+            found = [dict(row) for row in connection.execute(query).mappings()]
         for row in found:
             if "follower_id" in row:
                 row["openid"] = numbers.get(row["follower_id"])

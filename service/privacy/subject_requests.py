@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlalchemy as sa
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import ChangeSource, UserId
@@ -136,14 +136,9 @@ class SubjectRequests:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        would = await self.would_erase()
-        user = self._about.user
+        would, user = await self.would_erase(), self._about.user
         async with self._sql.read() as connection:
-            known = await persons(
-                connection, self._identities, openid=self._about.openid, account=self._about.account, user=user
-            )
-            names = sorted(would.identities | {(person.account, person.openid) for person in known})
-            tables = await disclose(connection, known, names=names, user=user)
+            tables = await connection.run_sync(self._disclosed, would)
         try:
             tickets, keys = await self._redis_erasure.find(would, user=user, seconds=_SECONDS)
         except StoreUnavailable:
@@ -153,6 +148,12 @@ class SubjectRequests:
         in_redis = {"tickets": [held(ticket) for ticket in tickets], "keys": keys}
         return Answer(await self._receipt(AuditEvent.DATA_EXPORTED, **tables, redis=in_redis), complete=True)
 
+    def _disclosed(self, connection: sa.Connection, would: Erased) -> dict[str, list[dict[str, Any]]]:
+        about = self._about
+        known = persons(connection, self._identities, openid=about.openid, account=about.account, user=about.user)
+        names = sorted(would.identities | {(person.account, person.openid) for person in known})
+        return disclose(connection, known, names=names, user=about.user)
+
     async def would_erase(self) -> Erased:
         """Return what `erase` would do to the database: runs it and rolls it back.
 
@@ -160,10 +161,10 @@ class SubjectRequests:
             StoreUnavailable: the database does not answer.
         """
 
-        async def work(connection: AsyncConnection) -> Erased:
-            async with connection.begin_nested() as point:
-                would = await self._forget(connection)
-                await point.rollback()
+        def work(connection: sa.Connection) -> Erased:
+            with connection.begin_nested() as point:
+                would = self._forget(connection)
+                point.rollback()
             return would
 
         return await self._sql.attempt(work)
@@ -208,34 +209,30 @@ class SubjectRequests:
         )
         return Answer(receipt, complete)
 
-    async def _forget(
-        self, connection: AsyncConnection, *, also: frozenset[tuple[str, OpenId]] = frozenset()
-    ) -> Erased:
+    def _forget(self, connection: sa.Connection, *, also: frozenset[tuple[str, OpenId]] = frozenset()) -> Erased:
         now, user, openid = datetime.now(UTC), self._about.user, self._about.openid
-        erased = await forget_user(connection, self._identities, *user, now=now) if user else Erased()
-        names = {(account, openid) for account in await self._accounts(connection)} if openid else set()
+        erased = forget_user(connection, self._identities, *user, now=now) if user else Erased()
+        names = {(account, openid) for account in self._accounts(connection)} if openid else set()
         for account, one in sorted(names | also):
             erased.add(
-                await forget_person(
-                    connection, self._identities, account, one, source=ChangeSource.PRIVACY, now=now
-                )
+                forget_person(connection, self._identities, account, one, source=ChangeSource.PRIVACY, now=now)
             )
         return erased
 
-    async def _accounts(self, connection: AsyncConnection) -> set[str]:
+    def _accounts(self, connection: sa.Connection) -> set[str]:
         """Return the given account, or all that are configured or contain the openid."""
         if self._about.account:
             return {self._about.account}
         openid = self._about.openid
-        known = await persons(connection, self._identities, openid=openid, account=None, user=None)
+        known = persons(connection, self._identities, openid=openid, account=None, user=None)
         return {*self._settings.accounts, *(person.account for person in known)}
 
     async def _receipt(self, event: AuditEvent, **details: Any) -> dict[str, Any]:
         receipt, now, shown = secrets.token_urlsafe(9), datetime.now(UTC), self._about.shown()
         entry = AuditEntry(now, event, shown.get("client"), shown.get("account"), detail=f"receipt {receipt}")
 
-        async def work(connection: AsyncConnection) -> None:
-            await write_entries(connection, entry)
+        def work(connection: sa.Connection) -> None:
+            write_entries(connection, entry)
 
         await self._sql.once(work)
         return {"receipt": receipt, **plain({"at": now}), "subject": shown, **details}

@@ -12,7 +12,6 @@ from typing import Final
 
 import sqlalchemy as sa
 from redis.asyncio import Redis, RedisCluster
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import StoreUnavailable
 from models.tables.commits import commit_marks
@@ -95,8 +94,8 @@ async def database_takes_writes(database: Database) -> None:
     """
     mark = f"ready-{token_hex(8)}"
 
-    async def work(connection: AsyncConnection) -> None:
-        await connection.execute(sa.insert(commit_marks).values(id=mark, at=_NEVER))
-        await connection.execute(sa.delete(commit_marks).where(commit_marks.c.id == mark))
+    def work(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(commit_marks).values(id=mark, at=_NEVER))
+        connection.execute(sa.delete(commit_marks).where(commit_marks.c.id == mark))
 
     await database.attempt(work)

@@ -6,8 +6,8 @@ is bounded, so that WeChat gets its reply in time; a write is on disk when it re
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import uniform
@@ -24,6 +24,7 @@ from models.tables.commits import commit_marks
 from service.config import data_folder
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
+from service.storage.group_commit import GroupCommit, Work
 from service.storage.reasons import database_reason
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ MARKS_KEPT: Final = timedelta(hours=1)
 
 _FILE: Final = "scanbind.sqlite3"
 _MARK_BYTES: Final = 16
+_MARK: Final = sa.insert(commit_marks)
 _WAIT: Final = 2  # seconds for a connection, seconds for a lock
 _ANSWER: Final = 3  # seconds for a statement; pushes bound the sum to the 4.5 of contract.md 6
 _PAUSES: Final = (0.02, 0.1)  # seconds at most, before each retry
@@ -56,6 +58,7 @@ _PRAGMAS: Final = (
     "PRAGMA secure_delete=ON",  # overwrites deleted content on disk
     "PRAGMA synchronous=FULL",  # WAL's usual NORMAL may lose the last commits when the power fails
 )
+_DISCREET: Final = {"hide_parameters": True}  # exceptions are logged, and openids must not be
 # How to lock and unlock against concurrent migrations. SQLite needs neither.
 _MIGRATING: Final = {
     "postgresql": ("SELECT pg_advisory_lock(740118) IS NOT NULL", "SELECT pg_advisory_unlock(740118)"),
@@ -77,19 +80,19 @@ _PG_ENDED: Final = frozenset({"08", "57"})  # of these: the connection ended
 
 
 class Database:
-    """The database, behind any of the supported drivers."""
+    """The database, behind any of the supported drivers.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    A read is a context. A write is a function of the connection, since it may have to run again.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, group: GroupCommit | None = None) -> None:
         self._engine = engine
         self._writer = engine.execution_options(scanbind_writes=True)
-        # SQLite has one writer at a time and makes the others poll; this lock queues them in order.
-        self._write_lock: AbstractAsyncContextManager[None] = (
-            _BoundedLock() if engine.dialect.name == "sqlite" else nullcontext()
-        )
+        self._group = group
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection for reading. Writes on it are rolled back.
+        """Yield a connection for reading.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -106,10 +109,10 @@ class Database:
             StoreUnavailable: the database does not answer, or the transaction lost a lock conflict.
         """
         with _translated(self._engine.url):
-            async with self._write_lock, self._writer.begin() as connection:
+            async with self._writer.begin() as connection:
                 yield connection
 
-    async def attempt(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def attempt(self, work: Work[T]) -> T:
         """Run *work* in a write transaction. After a lock conflict, run it again from its start.
 
         It also runs again if the answer to its commit was lost, perhaps after the commit succeeded: a constraint
@@ -123,8 +126,10 @@ class Database:
             while True:
                 finished = False
                 try:
-                    async with self._write_lock, self._writer.begin() as connection:
-                        result = await work(connection)
+                    if self._group:
+                        return await self._group.run(work)
+                    async with self._writer.begin() as connection:
+                        result = await connection.run_sync(work)
                         finished = True
                 except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
                     if (pause := retries.pause(e, committing=finished)) is None:
@@ -133,7 +138,7 @@ class Database:
                 else:
                     return result
 
-    async def once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def once(self, work: Work[T]) -> T:
         """Run *work* as `attempt` does, but never again once it is committed; return the committed run's result.
 
         The transaction inserts a mark with a unique key. If the answer to its commit is lost, the next attempt
@@ -141,15 +146,16 @@ class Database:
 
         Raises: as `attempt`.
         """
+        if self._group:  # in this process: no answer can be lost
+            return await self.attempt(work)
         mark, results = secrets.token_urlsafe(_MARK_BYTES), list[T]()
 
-        async def marked(connection: AsyncConnection) -> T:
-            values = {"id": mark, "at": datetime.now(UTC)}
+        def marked(connection: sa.Connection) -> T:
             try:
-                await connection.execute(sa.insert(commit_marks).values(values))
+                connection.execute(_MARK, {"id": mark, "at": datetime.now(UTC)})
             except exc.IntegrityError as e:
                 raise _CommittedError from e
-            results.append(await work(connection))
+            results.append(work(connection))
             return results[-1]
 
         try:
@@ -211,12 +217,15 @@ async def connect(url: str, *, data_dir: Path, patient: bool = False) -> AsyncIt
         StoreUnavailable: the embedded database cannot be opened or migrated.
     """
     engine = _engine(url, data_dir=data_dir, limits={} if patient else _ANSWERING)
+    group = GroupCommit(_sqlite_writer(engine.url)) if engine.dialect.name == "sqlite" else None
     try:
-        database = Database(engine)
+        database = Database(engine, group=group)
         if url == EMBEDDED:
             await database.upgrade()
         yield database
     finally:
+        if group:
+            await group.close()
         await engine.dispose()
 
 
@@ -267,32 +276,13 @@ class _Retries:
         return uniform(pause / 2, pause)  # noqa: S311 - jitter, not a secret
 
 
-class _BoundedLock(AbstractAsyncContextManager[None]):
-    """A lock with a bounded wait."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-
-    async def __aenter__(self) -> None:
-        async with asyncio.timeout(_WAIT):
-            await self._lock.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
-
-
 def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> AsyncEngine:
     address = _embedded(data_dir) if url == EMBEDDED else sa.make_url(url)
     driver = address.get_driver_name()
     arguments = _CONNECTING.get(driver, {}) | limits.get(driver, {})
     if driver == "asyncmy" and isinstance(address.password, str):
         arguments["password"] = address.password.encode()  # which it would encode in Latin-1
-    common: dict[str, Any] = {
-        "connect_args": arguments,
-        "hide_parameters": True,  # exceptions are logged, and openids must not be
-        "max_overflow": 0,
-        "pool_timeout": _WAIT,
-    }
+    common: dict[str, Any] = _DISCREET | {"connect_args": arguments, "max_overflow": 0, "pool_timeout": _WAIT}
     if address.get_backend_name() != "sqlite":
         return create_async_engine(
             address,
@@ -303,9 +293,21 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
             **common,
         )
     engine = create_async_engine(address, pool_size=4, **common)
-    sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    _prepare(engine.sync_engine)
     return engine
+
+
+def _sqlite_writer(url: sa.URL) -> sa.Engine:
+    """Return an engine with one connection to the database at *url*, for `GroupCommit`."""
+    arguments = _CONNECTING["aiosqlite"] | {"check_same_thread": False}
+    engine = sa.create_engine(url.set(drivername="sqlite"), pool_size=1, connect_args=arguments, **_DISCREET)
+    _prepare(engine)
+    return engine.execution_options(scanbind_writes=True)
+
+
+def _prepare(engine: sa.Engine) -> None:
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
 
 
 def _embedded(data_dir: Path) -> sa.URL:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.storage.database import Database
 
@@ -24,9 +23,9 @@ async def purge(database: Database, key: sa.Column[Any], before: datetime, *, wh
     # MySQL cannot DELETE with a limited subquery, so the keys are read first.
     oldest = sa.select(key).where(when < before).limit(_BATCH)
 
-    async def work(connection: AsyncConnection) -> tuple[int, int]:
-        keys = (await connection.scalars(oldest)).all()
-        return len(keys), (await connection.execute(sa.delete(key.table).where(key.in_(keys)))).rowcount
+    def work(connection: sa.Connection) -> tuple[int, int]:
+        keys = connection.scalars(oldest).all()
+        return len(keys), connection.execute(sa.delete(key.table).where(key.in_(keys))).rowcount
 
     loop, total = asyncio.get_running_loop(), 0
     while True:  # ends, because no rows older than *before* are added

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import UserId
 from models.tables.tickets import bind_requests, endings
@@ -34,8 +33,8 @@ class BindRequests:
     database: Database
 
     async def save(self, request: BindRequest) -> None:
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(sa.insert(bind_requests).values(asdict(request)))
+        def work(connection: sa.Connection) -> None:
+            connection.execute(sa.insert(bind_requests).values(asdict(request)))
 
         await self.database.once(work)
 

@@ -3,13 +3,12 @@
 A binding is committed in one transaction with the ending that made it.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import AuditEvent
 from models.binding import AlreadyBound, Binding, BindResult, Bound, ChangeSource, Conflict, Policy, UserId
@@ -20,6 +19,7 @@ from service.audit.log import write_entries
 from service.bindings.repository import bind, logged_in, owner, resolve
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
+from service.storage.group_commit import Work
 from service.tickets.endings import Endings, audit_entry, insert, use_registration
 
 T = TypeVar("T")
@@ -40,8 +40,8 @@ class TicketDecisions:
         person who was erased.
         """
 
-        async def work(connection: AsyncConnection) -> Ending:
-            return await insert(connection, ending, await self._find_person(connection, ending))
+        def work(connection: sa.Connection) -> Ending:
+            return insert(connection, ending, self._find_person(connection, ending))
 
         return await self._decide(ending.ticket, work)
 
@@ -54,8 +54,8 @@ class TicketDecisions:
         as rejected. None, with nothing changed, if the person unsubscribed and was erased.
         """
 
-        async def work(connection: AsyncConnection) -> Ending | None:
-            person = await self.identities.find(connection, claim.account, openid, hold=True)
+        def work(connection: sa.Connection) -> Ending | None:
+            person = self.identities.find(connection, claim.account, openid, hold=True)
             if person is None:
                 return None
             ending = Ending(
@@ -70,7 +70,7 @@ class TicketDecisions:
                 state=state,
             )
             do = self._log_in if claim.head.purpose is Purpose.LOGIN else self._bind
-            return await insert(connection, await do(connection, ending, claim, person, policy), person)
+            return insert(connection, do(connection, ending, claim, person, policy), person)
 
         return await self._decide(claim.head.ticket, work)
 
@@ -82,14 +82,14 @@ class TicketDecisions:
         A login also returns its binding. If that was removed since, the code is used up and None returned.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[Ending, Binding | None] | None:
-            found = await self.endings.use_code(connection, ticket, answered_after=answered_after, now=now)
+        def work(connection: sa.Connection) -> tuple[Ending, Binding | None] | None:
+            found = self.endings.use_code(connection, ticket, answered_after=answered_after, now=now)
             if found is None or found.person is None:
                 return None
-            binding = await _note_login(connection, found.ending, found.person, now=now)
+            binding = _note_login(connection, found.ending, found.person, now=now)
             if found.ending.outcome is Outcome.LOGIN and binding is None:
                 return None
-            await write_entries(connection, replace(audit_entry(found.ending), at=now, event=AuditEvent.EXCHANGED))
+            write_entries(connection, replace(audit_entry(found.ending), at=now, event=AuditEvent.EXCHANGED))
             return found.ending, binding
 
         return await self.database.once(work)
@@ -103,19 +103,19 @@ class TicketDecisions:
         used, it returns AlreadyBound for the same user while the binding exists, else None.
         """
 
-        async def work(connection: AsyncConnection) -> BindResult | None:
-            found = await self.endings.find(connection, ticket)
+        def work(connection: sa.Connection) -> BindResult | None:
+            found = self.endings.find(connection, ticket)
             if found is None or found.person is None:
                 return None
             # Lock the person first, then the ending: an unsubscribe may erase them at the same time.
             account, openid = found.person.account, found.person.openid
-            person = await self.identities.find(connection, account, openid, hold=True)
-            found = await self.endings.find(connection, ticket, hold=True)
+            person = self.identities.find(connection, account, openid, hold=True)
+            found = self.endings.find(connection, ticket, hold=True)
             if person is None or found is None or found.person is None or not _registers(found.ending, client):
                 return None
             if found.ending.registered_to is not None:
-                return await _registered_again(connection, found.ending, person, user_id)
-            result = await bind(
+                return _registered_again(connection, found.ending, person, user_id)
+            result = bind(
                 connection,
                 person,
                 identities=self.identities,
@@ -126,12 +126,12 @@ class TicketDecisions:
                 now=now,
             )
             if not isinstance(result, Conflict):
-                await use_registration(connection, ticket, user_id)
+                use_registration(connection, ticket, user_id)
             return result
 
         return await self.database.once(work)
 
-    async def _decide(self, ticket: TicketId, work: Callable[[AsyncConnection], Awaitable[T]]) -> T | Ending:
+    async def _decide(self, ticket: TicketId, work: Work[T]) -> T | Ending:
         try:
             return await self.database.attempt(work)
         except IntegrityError:
@@ -140,28 +140,28 @@ class TicketDecisions:
                 raise
             return standing
 
-    async def _find_person(self, connection: AsyncConnection, ending: Ending) -> Identity | None:
+    def _find_person(self, connection: sa.Connection, ending: Ending) -> Identity | None:
         if ending.account is None or ending.openid is None:
             return None
         # Locked against erasure: the ending and its audit entry will contain the openid.
-        return await self.identities.find(connection, ending.account, ending.openid, hold=True)
+        return self.identities.find(connection, ending.account, ending.openid, hold=True)
 
-    async def _log_in(
-        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, _: Policy
+    def _log_in(
+        self, connection: sa.Connection, ending: Ending, claim: Claim, person: Identity, _: Policy
     ) -> Ending:
-        known = await resolve(
+        known = resolve(
             connection, person, identities=self.identities, client=claim.client, now=ending.answered_at
         )
         if known is None:
             return replace(ending, outcome=Outcome.REGISTER)
         return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
 
-    async def _bind(
-        self, connection: AsyncConnection, ending: Ending, claim: Claim, person: Identity, policy: Policy
+    def _bind(
+        self, connection: sa.Connection, ending: Ending, claim: Claim, person: Identity, policy: Policy
     ) -> Ending:
         if claim.user_id is None:
             raise ValueError("a bind claim without a user id")
-        result = await bind(
+        result = bind(
             connection,
             person,
             identities=self.identities,
@@ -181,12 +181,10 @@ class TicketDecisions:
                 return replace(ending, status=Status.REJECTED, reason=Reason(reason))
 
 
-async def _note_login(
-    connection: AsyncConnection, ending: Ending, person: Identity, *, now: datetime
-) -> Binding | None:
+def _note_login(connection: sa.Connection, ending: Ending, person: Identity, *, now: datetime) -> Binding | None:
     if ending.user_id is None:  # a registration has no user yet
         return None
-    return await logged_in(connection, person, client=ending.client, user_id=UserId(ending.user_id), now=now)
+    return logged_in(connection, person, client=ending.client, user_id=UserId(ending.user_id), now=now)
 
 
 def _registers(ending: Ending, client: str) -> bool:
@@ -194,10 +192,10 @@ def _registers(ending: Ending, client: str) -> bool:
     return redeemed and ending.client == client
 
 
-async def _registered_again(
-    connection: AsyncConnection, ending: Ending, person: Identity, user_id: UserId
+def _registered_again(
+    connection: sa.Connection, ending: Ending, person: Identity, user_id: UserId
 ) -> AlreadyBound | None:
-    standing = await owner(connection, person, client=ending.client)
+    standing = owner(connection, person, client=ending.client)
     if standing is None or not user_id == standing.user_id == ending.registered_to:
         return None
     return AlreadyBound(standing)

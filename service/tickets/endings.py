@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import UserId
@@ -48,7 +47,7 @@ class Endings:
     async def with_person(self, ticket: TicketId) -> StoredEnding | None:
         """Return how a ticket ended and who answered; None if it has not ended, or was purged."""
         async with self.database.read() as connection:
-            return await self.find(connection, ticket)
+            return await connection.run_sync(self.find, ticket)
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that are still readable (contract.md 4), ordered by ticket.
@@ -75,17 +74,15 @@ class Endings:
             ]
         )
 
-    async def find(
-        self, connection: AsyncConnection, ticket: TicketId, *, hold: bool = False
-    ) -> StoredEnding | None:
+    def find(self, connection: sa.Connection, ticket: TicketId, *, hold: bool = False) -> StoredEnding | None:
         """Return how a ticket ended, within the caller's transaction; *hold* locks the row until it ends."""
         query = _query().where(endings.c.ticket == ticket)
-        found = await connection.execute(query.with_for_update(of=endings) if hold else query)
+        found = connection.execute(query.with_for_update(of=endings) if hold else query)
         row = found.mappings().one_or_none()
         return self._read(row) if row else None
 
-    async def use_code(
-        self, connection: AsyncConnection, ticket: TicketId, *, answered_after: datetime, now: datetime
+    def use_code(
+        self, connection: sa.Connection, ticket: TicketId, *, answered_after: datetime, now: datetime
     ) -> StoredEnding | None:
         """Mark a ticket's code as used, within the caller's transaction; return the updated ending.
 
@@ -99,8 +96,8 @@ class Endings:
             endings.c.code_used_at.is_(None),
             endings.c.answered_at > answered_after,
         )
-        used = await connection.execute(sa.update(endings).where(unused).values(code_used_at=now))
-        return await self.find(connection, ticket) if used.rowcount else None
+        used = connection.execute(sa.update(endings).where(unused).values(code_used_at=now))
+        return self.find(connection, ticket) if used.rowcount else None
 
     def _read(self, row: RowMapping) -> StoredEnding:
         person = self.identities.read(row)
@@ -113,12 +110,12 @@ class Endings:
             return _ending(row, None)  # one row that cannot be decrypted must not hold back the others
 
 
-async def use_registration(connection: AsyncConnection, ticket: TicketId, user_id: UserId) -> None:
+def use_registration(connection: sa.Connection, ticket: TicketId, user_id: UserId) -> None:
     """Note, within the caller's transaction, the user that a registration was used for."""
-    await connection.execute(sa.update(endings).where(endings.c.ticket == ticket).values(registered_to=user_id))
+    connection.execute(sa.update(endings).where(endings.c.ticket == ticket).values(registered_to=user_id))
 
 
-async def insert(connection: AsyncConnection, ending: Ending, person: Identity | None) -> Ending:
+def insert(connection: sa.Connection, ending: Ending, person: Identity | None) -> Ending:
     """Insert an ending within the caller's transaction; return it with the precision of the database.
 
     Raises IntegrityError when the ticket has ended already.
@@ -130,8 +127,8 @@ async def insert(connection: AsyncConnection, ending: Ending, person: Identity |
         expires_at=to_millisecond(ending.expires_at),
     )
     row = {name: getattr(kept, name) for name in _KEPT} | {"follower_id": person.id if person else None}
-    await connection.execute(sa.insert(endings).values(row))
-    await write_entries(connection, audit_entry(kept))
+    connection.execute(sa.insert(endings).values(row))
+    write_entries(connection, audit_entry(kept))
     return kept
 
 

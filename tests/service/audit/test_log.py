@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from writing import writing_engine
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import ChangeSource, Policy, UserId
@@ -85,8 +86,8 @@ async def test_lines_are_found_by_what_they_say(
     audit.note(AuditEvent.SCANNED, client="shop", ticket=TicketId("t1"), openid=OPENID, user_id="42")
     await audit.flush()
     async with database.write() as connection:
-        await write_entries(
-            connection,
+        await connection.run_sync(
+            write_entries,
             AuditEntry(NOW - timedelta(hours=1), AuditEvent.CANCELLED, "SHOP", ticket="T1", user_id="4"),
         )
     assert await recorded(**wanted) == [("scanned", None)]
@@ -97,10 +98,10 @@ async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
 ) -> None:
     await followers.seen("main", OPENID, at=NOW)
 
-    async def bound(connection: Any) -> None:
-        person = await identities.find(connection, "main", OPENID)
+    def bound(connection: sa.Connection) -> None:
+        person = identities.find(connection, "main", OPENID)
         assert person is not None
-        await bind(
+        bind(
             connection,
             person,
             identities=identities,
@@ -115,7 +116,9 @@ async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
     async with database.write() as connection:
         for second in (1, 2):
             at = NOW + timedelta(seconds=second)
-            await write_entries(connection, AuditEntry(at, AuditEvent.ANSWERED, "shop", detail=f"at {second}"))
+            await connection.run_sync(
+                write_entries, AuditEntry(at, AuditEvent.ANSWERED, "shop", detail=f"at {second}")
+            )
     assert await recorded() == [("answered", "at 1"), ("bound", "ticket"), ("answered", "at 2")]
     assert await recorded(limit=1) == [("answered", "at 2")]
     assert await recorded(event="bound", openid=OPENID, user_id="42") == [("bound", "ticket")]
@@ -177,7 +180,7 @@ async def test_a_long_record_does_not_keep_a_service_from_starting(audit: AuditL
         pytest.skip("only SQLite returns its query plan as text")
     asked: list[tuple[str, Any]] = []
 
-    @sa.event.listens_for(database._engine.sync_engine, "before_cursor_execute")
+    @sa.event.listens_for(writing_engine(database), "before_cursor_execute")
     def note(_connection: Any, _cursor: Any, query: str, values: Any, *_: Any) -> None:
         asked.append((query, values))
 
@@ -238,8 +241,8 @@ async def test_old_lines_go_with_their_age(database: Database, audit: AuditLog, 
     """Red when `AuditLog.purge` deletes nothing, or asks for another column."""
     async with database.write() as connection:
         for days in (3, 2, 0):
-            await write_entries(
-                connection, AuditEntry(NOW - timedelta(days=days), AuditEvent.SCANNED, detail=str(days))
+            await connection.run_sync(
+                write_entries, AuditEntry(NOW - timedelta(days=days), AuditEvent.SCANNED, detail=str(days))
             )
     assert await audit.purge(NOW - timedelta(days=1)) == 2
     assert await recorded() == [("scanned", "0")]

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from binding_rows import NOW, Bind, Resolve
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.binding import (
     Binding,
@@ -38,10 +38,10 @@ def binding(database: Database, identities: Identities, followers: Followers) ->
             "now": NOW,
         }
 
-        async def work(connection: AsyncConnection) -> BindResult:
-            person = await identities.find(connection, account, OpenId(openid), hold=True)
+        def work(connection: sa.Connection) -> BindResult:
+            person = identities.find(connection, account, OpenId(openid), hold=True)
             assert person is not None
-            return await bind(connection, person, **(given | changes))
+            return bind(connection, person, **(given | changes))
 
         return await database.attempt(work)
 
@@ -52,8 +52,8 @@ def binding(database: Database, identities: Identities, followers: Followers) ->
 def resolving(database: Database, identities: Identities) -> Resolve:
     async def run(account: str, openid: str) -> Binding | None:
         async with database.write() as connection:
-            person = await identities.find(connection, account, OpenId(openid))
+            person = await connection.run_sync(identities.find, account, OpenId(openid))
             assert person is not None
-            return await resolve(connection, person, identities=identities, client="shop", now=NOW)
+            return await connection.run_sync(resolve, person, identities=identities, client="shop", now=NOW)
 
     return run

@@ -132,10 +132,10 @@ async def test_openids_that_differ_in_case_stay_distinct(
     for user, openid in (("1", "oAbC"), ("2", "oabc"), ("3", "oABC")):
         assert isinstance(await binding(user, openid), Bound)
     async with database.read() as connection:
-        person = await identities.find(connection, "main", OpenId("oabc"))
+        person = await connection.run_sync(identities.find, "main", OpenId("oabc"))
         assert person is not None
-        assert await owner(connection, person, client="shop") == bound("2", "oabc")
-        assert await identities.find(connection, "main", OpenId("Oabc")) is None
+        assert await connection.run_sync(owner, person, client="shop") == bound("2", "oabc")
+        assert await connection.run_sync(identities.find, "main", OpenId("Oabc")) is None
 
 
 async def test_the_longest_identifiers_fit(binding: Bind, bindings: Bindings) -> None:

@@ -173,8 +173,8 @@ async def test_what_was_agreed_to_in_one_account_goes_along_to_another(
     await followers.seen("second", OpenId("oB"), at=NOW)
     await followers.learned("second", OpenId("oB"), unionid="uA", lang=None, asked_at=NOW)
     async with database.write() as connection:
-        person = await identities.find(connection, "second", OpenId("oB"))
+        person = await connection.run_sync(identities.find, "second", OpenId("oB"))
         assert person is not None
-        found = await resolve(connection, person, identities=identities, client="shop", now=NOW)
+        found = await connection.run_sync(resolve, person, identities=identities, client="shop", now=NOW)
     assert found is not None
     assert (found.user_id, found.consent) == ("42", "2026-01")

@@ -154,7 +154,7 @@ async def test_bindings_of_a_former_appid_or_a_lost_account_are_counted(
         for account, openid in (("main", "oAnna"), ("main", "oBen"), ("lost", "oCarl")):
             await Followers(sql, people).seen(account, OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
             async with sql.write() as connection:
-                person = await people.find(connection, account, OpenId(openid))
+                person = await connection.run_sync(people.find, account, OpenId(openid))
                 assert person is not None
                 row = {"client": "shop", "account": account, "user_id": openid, "follower_id": person.id}
                 row |= {"bound_at": datetime(2026, 3, 1, tzinfo=UTC)}

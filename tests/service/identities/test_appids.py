@@ -73,7 +73,7 @@ async def test_a_duplicate_person_does_not_block_the_others(
         await followers.seen("main", OpenId(openid), at=NOW)
     identities.appids = {"main": "wxNow"}
     async with database.write() as connection:  # as if at the same moment as an older process
-        await identities.add(connection, "main", OpenId("oAnna"), subscribed=True, followed_at=NOW)
+        await connection.run_sync(identities.add, "main", OpenId("oAnna"), subscribed=True, followed_at=NOW)
     assert await appids.store(database, "main", "wxNow") == 1
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from writing import writing_engine
 
 from models.binding import Change, ChangeSource, Policy, UserId
 from models.events import OpenId
@@ -38,11 +39,11 @@ def binding(database: Database, identities: Identities) -> Bind:
 
     async def run(client: str, account: str, user_id: str, openid: OpenId) -> None:
         async with database.write() as connection:
-            person = await identities.find(connection, account, openid)
+            person = await connection.run_sync(identities.find, account, openid)
             assert person is not None
             user = UserId(user_id)
-            await bind(
-                connection,
+            await connection.run_sync(
+                bind,
                 person,
                 identities=identities,
                 client=client,
@@ -68,7 +69,7 @@ async def test_who_scans_is_a_follower(followers: Followers) -> None:
 async def test_who_is_known_already_costs_no_write(followers: Followers, database: Database) -> None:
     await followers.seen("main", ANNA, at=NOW)
     begun: list[Any] = []
-    sa.event.listen(database._writer.sync_engine, "begin", begun.append)
+    sa.event.listen(writing_engine(database), "begin", begun.append)
     await followers.seen("main", ANNA, at=LATER)
     assert begun == []
     await followers.seen("main", OpenId("oBen"), at=LATER)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import ChangeSource, Policy, UserId
@@ -76,17 +75,17 @@ async def settled(
         line = AuditEntry(NOW, AuditEvent.SCANNED, "shop", "main", openid=shortened(openid), user_id=user)
         async with database.write() as connection:
             await connection.execute(sa.insert(portal_sessions).values(visit | {"account_name": f"name-{user}"}))
-            await write_entries(connection, line)
+            await connection.run_sync(write_entries, line)
 
 
 async def bound(
     database: Database, identities: Identities, openid: OpenId, user: UserId, *, client: str = "shop"
 ) -> None:
-    async def work(connection: AsyncConnection) -> None:
-        person = await identities.find(connection, "main", openid, hold=True)
+    def work(connection: sa.Connection) -> None:
+        person = identities.find(connection, "main", openid, hold=True)
         if person:
             how: dict[str, Any] = {"policy": Policy(), "source": ChangeSource.TICKET, "now": NOW}
-            await bind(connection, person, identities=identities, client=client, user_id=user, **how)
+            bind(connection, person, identities=identities, client=client, user_id=user, **how)
 
     await database.attempt(work)
 

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from aiohttp import ClientResponse
 from database_proxy import Cut, DatabaseProxy, database_proxy
 from harness import World
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables.columns import metadata
 from service.app_keys import AUDIT
@@ -47,9 +46,9 @@ async def database(proxy: DatabaseProxy, tmp_path: Path) -> AsyncIterator[Databa
                 await connection.execute(sa.text("DROP TABLE counter"))
 
 
-async def count_one(connection: AsyncConnection) -> int:
-    await connection.execute(sa.text("UPDATE counter SET n = n + 1"))
-    return int(await connection.scalar(sa.text("SELECT n FROM counter")))
+def count_one(connection: sa.Connection) -> int:
+    connection.execute(sa.text("UPDATE counter SET n = n + 1"))
+    return int(connection.execute(sa.text("SELECT n FROM counter")).scalar_one())
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ async def doubled(database: Database, line: AuditEntry, *, times: int) -> int:
     """Insert 2 ** *times* copies of *line*; return their number."""
     columns = [column for column in log.c if column is not log.c.id]
     async with database.write() as connection:
-        await write_entries(connection, line)
+        await connection.run_sync(write_entries, line)
         for _ in range(times):
             await connection.execute(sa.insert(log).from_select(columns, sa.select(*columns)))
     return int(2**times)
@@ -51,7 +51,9 @@ async def test_one_purge_deletes_all_that_is_old_however_much(
 
 async def test_a_row_of_the_very_moment_stays(database: Database) -> None:
     async with database.write() as connection:
-        await write_entries(connection, *(AuditEntry(at, AuditEvent.SCANNED) for at in (NOW, NOW - MILLISECOND)))
+        await connection.run_sync(
+            write_entries, *(AuditEntry(at, AuditEvent.SCANNED) for at in (NOW, NOW - MILLISECOND))
+        )
     assert await AuditLog(database, clock=lambda: NOW).purge(NOW) == 1
 
 
@@ -68,7 +70,9 @@ async def test_others_write_to_sqlite_while_much_is_purged(
         for number in range(20):
             for database in (here, there):  # the second as another process has it: they share no queue
                 async with database.write() as connection:
-                    await write_entries(connection, AuditEntry(NOW, AuditEvent.SCANNED, detail=str(number)))
+                    await connection.run_sync(
+                        write_entries, AuditEntry(NOW, AuditEvent.SCANNED, detail=str(number))
+                    )
         assert not purging.done(), "it is not through when forty others have written"
         assert await purging == many
         assert many > 500 * 64
