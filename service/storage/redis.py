@@ -15,6 +15,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from models.errors import StoreUnavailable
 from service.concurrency.tasks import cancel_and_wait
 from service.config.redis_url import nodes
+from service.storage.batching import BatchingRedis
 from service.storage.reasons import redis_reason
 
 FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
@@ -111,7 +112,7 @@ def _client(url: str, stack: AsyncExitStack) -> "Redis | RedisCluster":
         make: Any = Sentinel  # its constructor is not typed
         sentinels = make(watched.hosts, sentinel_kwargs=_OPTIONS, **watched.arguments)
         stack.push_async_callback(sentinels.aclose)
-        master: Redis = sentinels.master_for(watched.name, **options)
+        master: Redis = sentinels.master_for(watched.name, redis_class=BatchingRedis, **options)
         return master
     if scheme == "redis+cluster":
         cluster = nodes(url)
@@ -120,4 +121,4 @@ def _client(url: str, stack: AsyncExitStack) -> "Redis | RedisCluster":
         )
     # After a reconnection thousands may read at once: they queue for a connection instead of failing.
     pool = BlockingConnectionPool.from_url(url, max_connections=_POOL, timeout=_WAIT, **options)
-    return Redis.from_pool(pool)
+    return BatchingRedis.from_pool(pool)
