@@ -10,10 +10,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -24,6 +24,7 @@ from models.tables.audit import audit
 from models.ticket import TicketId
 from service.audit.repeats import Repeats
 from service.storage.database import Database
+from service.storage.inserting import AppendedRows
 from service.storage.purge import purge
 
 log = logging.getLogger(__name__)
@@ -34,13 +35,23 @@ _BATCH: Final = 500
 _GATHER: Final = 0.2
 """Seconds to collect entries, so that a busy service writes them in batches."""
 _PAUSE: Final = 2.0
+_INSERT: Final = sa.insert(audit)
 _LONGEST_WAIT: Final = 60.0
 """Maximum wait in seconds, in case the clock is set back while a minute is counted."""
 
 
 def write_entries(connection: sa.Connection, *entries: AuditEntry) -> None:
     """Add *entries* within the caller's transaction."""
-    connection.execute(sa.insert(audit), [asdict(entry) for entry in entries])
+    connection.execute(_INSERT, [_row(entry) for entry in entries])
+
+
+def append_entry(rows: AppendedRows, entry: AuditEntry) -> None:
+    """Add *entry* to the rows that the caller's transaction writes at its end."""
+    rows.add(audit, _row(entry))
+
+
+def _row(entry: AuditEntry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in AuditEntry.__slots__}  # asdict would copy each value
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import IntegrityError
 
 from models.binding import (
     AlreadyBound,
@@ -31,6 +30,7 @@ from models.tables.columns import to_millisecond
 from models.tables.identities import followers
 from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
+from service.storage.inserting import AppendedRows, appending, insert_unless_taken
 from service.storage.purge import purge
 
 # A round fails only if another transaction bound or unbound the same user or WeChat in between.
@@ -73,6 +73,7 @@ def bind(
     connection: sa.Connection,
     person: Identity,
     *,
+    rows: AppendedRows,
     identities: Identities,
     client: str,
     user_id: UserId,
@@ -82,6 +83,7 @@ def bind(
 ) -> BindResult:
     """Bind a WeChat to a user, within the caller's transaction; with a Conflict nothing was changed.
 
+    The entries of the history are added to *rows*, which the caller writes.
     By unionid, a binding in another account of the client conflicts as well: that of the same person to another
     user, and that of the same user to another person.
 
@@ -90,7 +92,15 @@ def bind(
     """
     elsewhere = _elsewhere(connection, person, identities=identities, client=client, user_id=user_id)
     return _bind(
-        connection, person, elsewhere, client=client, user_id=user_id, policy=policy, source=source, now=now
+        connection,
+        person,
+        elsewhere,
+        rows=rows,
+        client=client,
+        user_id=user_id,
+        policy=policy,
+        source=source,
+        now=now,
     )
 
 
@@ -99,6 +109,7 @@ def _bind(
     person: Identity,
     elsewhere: Sequence[_Row],
     *,
+    rows: AppendedRows,
     client: str,
     user_id: UserId,
     policy: Policy,
@@ -107,8 +118,8 @@ def _bind(
 ) -> BindResult:
     wanted = _Row(client, person.account, user_id, person.id, to_millisecond(now), consent=policy.consent)
     for _ in range(_ROUNDS):
-        if not elsewhere and _inserted(connection, wanted):
-            _record(connection, wanted, Change.BOUND, source=source, now=now)
+        if not elsewhere and insert_unless_taken(connection, bindings, asdict(wanted)):
+            _record(rows, wanted, Change.BOUND, source=source, now=now)
             return Bound(_binding(wanted, person))
         here = _conflicting(connection, wanted)
         if same := [it for it in here if it.user_id == user_id and it.follower_id == person.id]:
@@ -118,7 +129,7 @@ def _bind(
             return Conflict(reason)
         for it in conflicting:
             change = Change.REPLACED if it.user_id == user_id else Change.MOVED
-            _remove(connection, it, change, source=source, now=now)
+            _remove(connection, it, change, rows=rows, source=source, now=now)
     raise StoreUnavailable("the binding is being changed by concurrent requests")
 
 
@@ -129,7 +140,13 @@ def owner(connection: sa.Connection, person: Identity, *, client: str) -> Bindin
 
 
 def resolve(
-    connection: sa.Connection, person: Identity, *, identities: Identities, client: str, now: datetime
+    connection: sa.Connection,
+    person: Identity,
+    *,
+    rows: AppendedRows,
+    identities: Identities,
+    client: str,
+    now: datetime,
 ) -> Binding | None:
     """Return the binding of a person at a client, in this account or, by unionid, from another of its accounts.
 
@@ -146,7 +163,15 @@ def resolve(
     policy = Policy(rebind_replaces=known.account == person.account, consent=known.consent)
     user_id = known.user_id
     result = _bind(
-        connection, person, (), client=client, user_id=user_id, policy=policy, source=ChangeSource.UNIONID, now=now
+        connection,
+        person,
+        (),
+        rows=rows,
+        client=client,
+        user_id=user_id,
+        policy=policy,
+        source=ChangeSource.UNIONID,
+        now=now,
     )
     return None if isinstance(result, Conflict) else result.binding
 
@@ -163,10 +188,17 @@ def logged_in(
     return owner(connection, person, client=client)
 
 
-def erase(connection: sa.Connection, whose: sa.ColumnElement[bool], *, source: ChangeSource, now: datetime) -> int:
+def erase(
+    connection: sa.Connection,
+    whose: sa.ColumnElement[bool],
+    *,
+    rows: AppendedRows,
+    source: ChangeSource,
+    now: datetime,
+) -> int:
     """Remove the bindings that *whose* selects, for an erasure; return how many."""
     found = _select(connection, whose)
-    return sum([_remove(connection, it, Change.ERASED, source=source, now=now) for it in found])
+    return sum([_remove(connection, it, Change.ERASED, rows=rows, source=source, now=now) for it in found])
 
 
 @dataclass(slots=True)
@@ -198,17 +230,15 @@ class Bindings:
         now: datetime,
     ) -> int:
         """Remove a user's bindings, or the one in *account*; return how many."""
+        theirs = [bindings.c.client == client, bindings.c.user_id == user_id]
+        theirs += [] if account is None else [bindings.c.account == account]
 
         def work(connection: sa.Connection) -> int:
-            theirs = [bindings.c.client == client, bindings.c.user_id == user_id]
-            if account is not None:
-                theirs.append(bindings.c.account == account)
-            return sum(
-                [
-                    _remove(connection, it, Change.DISCONNECTED, source=source, now=now)
+            with appending(connection) as rows:
+                return sum(
+                    _remove(connection, it, Change.DISCONNECTED, rows=rows, source=source, now=now)
                     for it in _select(connection, *theirs)
-                ]
-            )
+                )
 
         return await self.database.once(work)
 
@@ -263,15 +293,6 @@ def _binding(row: _Row, person: Identity) -> Binding:
     )
 
 
-def _inserted(connection: sa.Connection, it: _Row) -> bool:
-    try:
-        with connection.begin_nested():  # a failed insert must not roll back the whole transaction
-            connection.execute(sa.insert(bindings).values(asdict(it)))
-    except IntegrityError:
-        return False
-    return True
-
-
 def _agreed(connection: sa.Connection, it: _Row, policy: Policy) -> _Row:
     """Store the version of the consent notice that was accepted now, if there is one and it differs."""
     if policy.consent in (None, it.consent):
@@ -322,17 +343,25 @@ def _refusal(conflicting: Sequence[_Row], wanted: _Row, policy: Policy) -> Confl
     return None
 
 
-def _remove(connection: sa.Connection, it: _Row, change: Change, *, source: ChangeSource, now: datetime) -> bool:
+def _remove(
+    connection: sa.Connection,
+    it: _Row,
+    change: Change,
+    *,
+    rows: AppendedRows,
+    source: ChangeSource,
+    now: datetime,
+) -> bool:
     """Remove a binding that was just read; False if another transaction was first."""
     theirs = sa.and_(bindings.c.user_id == it.user_id, bindings.c.follower_id == it.follower_id)
     if not connection.execute(sa.delete(bindings).where(*_at(it.client, it.account), theirs)).rowcount:
         return False
-    _record(connection, it, change, source=source, now=now)
+    _record(rows, it, change, source=source, now=now)
     return True
 
 
-def _record(connection: sa.Connection, it: _Row, change: Change, *, source: ChangeSource, now: datetime) -> None:
-    values = {
+def _record(rows: AppendedRows, it: _Row, change: Change, *, source: ChangeSource, now: datetime) -> None:
+    entry = {
         "client": it.client,
         "account": it.account,
         "user_id": it.user_id,
@@ -341,7 +370,7 @@ def _record(connection: sa.Connection, it: _Row, change: Change, *, source: Chan
         "door": source,
         "at": now,
     }
-    connection.execute(sa.insert(history).values(values))
+    rows.add(history, entry)
 
 
 def _same_person(

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.language import Lang
 from models.ticket import Ending, Purpose, Reason, Status, Ticket
 from service.confirmation.scan_context import ScanContext
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.observability.metrics import Metrics
 from service.tickets.decisions import TicketDecisions
 from service.tickets.projection import Projection
@@ -30,12 +31,37 @@ class TicketCompletion:
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
         """
-        if context.claim.head.purpose is Purpose.BIND and len(context.client.accounts) > 1:
-            await self._learn_unionid(context)
+        if _needs_unionid(context) and (
+            follower := await self.followers.get(context.claim.account, context.openid)
+        ):
+            await self.follower_refresh.known(follower)
         ending = await self.decisions.confirm(
             context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self.clock()
         )
         return await self._publish(context, ending) if ending else None
+
+    async def confirm_scan(
+        self, context: ScanContext, ticket: Ticket, sender: Sender
+    ) -> tuple[Ending, Lang | None]:
+        """Store the sender of a scan and confirm the ticket, in one transaction; return their language if known.
+
+        The ending is not copied to Redis yet.
+
+        Raises:
+            StoreUnavailable: the database does not answer; nothing was done.
+        """
+        if _needs_unionid(context):
+            await self.follower_refresh.known(await self.followers.seen(sender))
+        ending, follower = await self.decisions.confirm_sender(
+            context.claim,
+            sender,
+            policy=context.policy,
+            state=ticket.requester.state,
+            now=self.clock(),
+        )
+        self.follower_refresh.refresh(follower)
+        self._count(context, ending)
+        return ending, follower.lang
 
     async def refuse(self, context: ScanContext, reason: Reason) -> Ending:
         """End the ticket as rejected on the phone.
@@ -60,13 +86,16 @@ class TicketCompletion:
         )
         return await self._publish(context, ending)
 
-    async def _learn_unionid(self, context: ScanContext) -> None:
-        """Fetch the unionid if it was never fetched: the person may be bound in another account."""
-        if follower := await self.followers.get(context.claim.account, context.openid):
-            await self.follower_refresh.known(follower)
-
     async def _publish(self, context: ScanContext, ending: Ending) -> Ending:
-        ended = ending.outcome or ending.reason or ending.status
-        self.metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
+        self._count(context, ending)
         await self.projection.show(ending)
         return ending
+
+    def _count(self, context: ScanContext, ending: Ending) -> None:
+        ended = ending.outcome or ending.reason or ending.status
+        self.metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
+
+
+def _needs_unionid(context: ScanContext) -> bool:
+    """Tell whether the unionid must be known before a bind: the person may be bound in another account."""
+    return context.claim.head.purpose is Purpose.BIND and len(context.client.accounts) > 1

@@ -54,10 +54,19 @@ class OpenQuestions:
         """
         return _decode(await self._cas.load(_key(account, openid)))
 
-    async def open(self, account: str, openid: OpenId, asked: OpenQuestion, *, until: datetime) -> bool:
+    async def open(
+        self,
+        account: str,
+        openid: OpenId,
+        asked: OpenQuestion,
+        *,
+        until: datetime,
+        known: list[OpenQuestion] | None = None,
+    ) -> bool:
         """Make *asked* the open question; False if a newer scan of this person already is.
 
-        Two scans may share a second (wechat-protocol.md 3.4): then the one that arrives later counts as newer.
+        *known* is what `kept` returned before, which saves reading it again. Two scans may share a second
+        (wechat-protocol.md 3.4): then the one that arrives later counts as newer.
         """
 
         def move(held: str) -> str:
@@ -67,7 +76,9 @@ class OpenQuestions:
             others = [one for one in known if one.scene != asked.scene]
             return _encode([asked, *others[: _KEPT - 1]])
 
-        return _decode(await self._cas.change(_key(account, openid), move, until=until))[0].scene == asked.scene
+        expected = None if known is None else _encode(known)
+        changed = await self._cas.change(_key(account, openid), move, until=until, expected=expected)
+        return _decode(changed)[0].scene == asked.scene
 
     async def answered(self, account: str, openid: OpenId, scene: str, *, by: str, until: datetime) -> None:
         """Store which push answered the open question. Call this before committing its effect."""
@@ -86,7 +97,8 @@ def _key(account: str, openid: OpenId) -> str:
 
 
 def _encode(asked: list[OpenQuestion]) -> str:
-    return json.dumps([asdict(one) for one in asked], separators=(",", ":"))
+    """Encode the questions; none is an empty text, as Redis stores none."""
+    return json.dumps([asdict(one) for one in asked], separators=(",", ":")) if asked else ""
 
 
 def _decode(held: str) -> list[OpenQuestion]:

@@ -1,7 +1,8 @@
 """The context of one scan, shared by all its steps, and the verifier that makes it from a scene."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from models.binding import Policy, wechat_label
 from models.confirmation import Question
@@ -31,6 +32,10 @@ class ScanContext:
     """Whether the portal started the ticket."""
     usable: bool
     """Whether the client still has the account."""
+
+    def in_language(self, lang: Lang | None) -> Self:
+        """Return the context with replies in *lang*, if it is given."""
+        return replace(self, lang=lang) if lang else self
 
     @property
     def confirm(self) -> Confirm:

@@ -77,6 +77,8 @@ class FieldCipher:
         self.newest = self._keys[0].id if self._keys[0] else None
         """The id of the key that encrypts new values; None: they are stored in the clear."""
         self.ids = frozenset(self._by_id)
+        self.forms_each = len(self._keys)
+        """How many lookup values each text has, see `forms`."""
 
     @classmethod
     def of(cls, keys: Sequence[str]) -> "FieldCipher":

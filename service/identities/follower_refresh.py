@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from models.errors import StoreUnavailable, WeChatUnavailable
-from models.events import OpenId, Push
+from models.events import OpenId
 from models.language import Lang
-from service.identities.followers import Follower, Followers
+from service.identities.followers import Follower, Followers, Sender
 from service.wechat.api import WeChatApi
 
 T = TypeVar("T")
@@ -46,16 +46,13 @@ class FollowerRefresh:
     _later: asyncio.Queue[tuple[float, _Fetch]] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
     """Fetches to repeat, each with its time on the loop's clock, earliest first."""
 
-    async def store_sender(self, account: str, push: Push, *, followed: bool) -> Lang | None:
-        """Store the sender of *push* as a follower; return their language if known.
-
-        *followed* tells whether this push subscribed them.
+    async def store(self, sender: Sender) -> Lang | None:
+        """Store the sender of a push as a follower; return their language if known.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        at = datetime.fromtimestamp(push.created, UTC)
-        follower = await self.followers.seen(account, push.openid, at=at, followed=followed)
+        follower = await self.followers.seen(sender)
         self.refresh(follower)
         return follower.lang
 

@@ -5,16 +5,21 @@ A late answer of WeChat about an erased follower does not add them again.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
-from models.events import OpenId
+from models.errors import StoreUnavailable
+from models.events import OpenId, Push
 from models.language import Lang
 from models.tables.identities import followers
-from service.identities.repository import NAMES, Identities
+from service.identities.repository import Identities, Identity
 from service.storage.database import Database
+
+_ABOUT: Final = (followers.c.lang, followers.c.asked_at)
+_ROUNDS: Final = 4
+"""A round fails only if another transaction added or erased the same person in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,21 @@ class Follower:
     """The appid that the openid belongs to; None if not known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The sender of a push, who follows the account at that moment, WeChat's CreateTime."""
+
+    account: str
+    openid: OpenId
+    at: datetime
+    followed: bool = False
+    """They subscribed at that moment, not earlier."""
+
+    @classmethod
+    def of(cls, account: str, push: Push, *, followed: bool) -> Self:
+        return cls(account, push.openid, datetime.fromtimestamp(push.created, UTC), followed)
+
+
 @dataclass(slots=True)
 class Followers:
     database: Database
@@ -39,39 +59,49 @@ class Followers:
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         """Return a follower; None if unknown."""
-        query = sa.select(*NAMES, followers.c.lang, followers.c.asked_at)
         async with self.database.read() as connection:
-            rows = await connection.execute(query.where(self.identities.them(account, openid)))
-            row = rows.mappings().first()
+            found = await connection.run_sync(self._find, account, openid)
+        return found[1] if found else None
+
+    async def seen(self, sender: Sender) -> Follower:
+        """Store that the sender follows the account; return the follower. Writes only if something changed."""
+        known = await self.get(sender.account, sender.openid)
+        if known and known.subscribed and not sender.followed:
+            return known
+        return (await self.database.attempt(lambda connection: self.store(connection, sender)))[1]
+
+    def store(self, connection: sa.Connection, sender: Sender) -> tuple[Identity, Follower]:
+        """Store that the sender follows the account, within the caller's transaction, and lock their row.
+
+        Raises:
+            StoreUnavailable: concurrent transactions add and erase this person.
+        """
+        account, openid = sender.account, sender.openid
+        # Fetch their data again: it may have changed while they were not subscribed.
+        news = {"subscribed": True, "asked_at": None, "followed_at": sender.at}
+        for _ in range(_ROUNDS):
+            if found := self._find(connection, account, openid, hold=True):
+                person, follower = found
+                if follower.subscribed and not sender.followed:
+                    return found
+                older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < sender.at)
+                connection.execute(sa.update(followers).where(followers.c.id == person.id, older).values(news))
+                return replace(person, subscribed=True), replace(follower, subscribed=True, asked_at=None)
+            if (number := self.identities.add(connection, account, openid, **news)) is not None:
+                appid = self.identities.appids.get(account)
+                person = Identity(number, account, openid, unionid=None, subscribed=True, appid=appid)
+                return person, Follower(account, openid, subscribed=True, appid=appid)
+        raise StoreUnavailable("the follower is being changed by concurrent requests")
+
+    def _find(
+        self, connection: sa.Connection, account: str, openid: OpenId, *, hold: bool = False
+    ) -> tuple[Identity, Follower] | None:
+        row = self.identities.find_row(connection, account, openid, _ABOUT, hold=hold)
         person = self.identities.read(row) if row else None
         if row is None or person is None:
             return None
-        return Follower(
-            account, openid, person.subscribed, person.unionid, row["lang"], row["asked_at"], person.appid
-        )
-
-    async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
-        """Store that a person follows the account, as of WeChat's CreateTime *at*; return the follower.
-
-        *followed*: they subscribed at that moment, not earlier. Writes only if something changed.
-        """
-        known = await self.get(account, openid)
-        if known and known.subscribed and not followed:
-            return known
-        # Fetch their data again: it may have changed while they were not subscribed.
-        news = {"subscribed": True, "asked_at": None, "followed_at": at}
-        older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
-
-        def work(connection: sa.Connection) -> None:
-            if not known and self.identities.add(connection, account, openid, **news):
-                return
-            # Known already, or just added by another push.
-            if person := self.identities.find(connection, account, openid, hold=True):
-                this = followers.c.id == person.id
-                connection.execute(sa.update(followers).where(this, older).values(news))
-
-        await self.database.attempt(work)
-        return replace(known or Follower(account, openid, subscribed=True), subscribed=True, asked_at=None)
+        about = (row["lang"], row["asked_at"])
+        return person, Follower(account, openid, person.subscribed, person.unionid, *about, person.appid)
 
     async def learned(
         self, account: str, openid: OpenId, *, unionid: str | None, lang: Lang | None, asked_at: datetime | None
@@ -88,8 +118,8 @@ class Followers:
             return
 
         def work(connection: sa.Connection) -> None:
-            them = self.identities.them(account, openid)
-            connection.execute(sa.update(followers).where(them).values(news))
+            them, values = self.identities.them(account, openid)
+            connection.execute(sa.update(followers).where(them).values(news), values)
 
         await self.database.attempt(work)
 
@@ -98,9 +128,10 @@ class Followers:
 
         Does nothing if they subscribed after *since*.
         """
-        earlier = sa.and_(self.identities.them(account, openid), followers.c.followed_at <= since)
+        them, values = self.identities.them(account, openid)
+        earlier = sa.update(followers).where(them, followers.c.followed_at <= since)
 
         def work(connection: sa.Connection) -> None:
-            connection.execute(sa.update(followers).where(earlier).values(subscribed=False))
+            connection.execute(earlier.values(subscribed=False), values)
 
         await self.database.attempt(work)

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import IntegrityError
 
 from models.events import OpenId
+from models.tables.columns import APPID, Identifier
 from models.tables.identities import followers
 from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredValue
+from service.storage.inserting import insert_unless_taken
 
 _IT: Final = followers.c
 UNKNOWN: Final = ""
@@ -43,11 +45,15 @@ class Identities:
     appids: Mapping[str, str] = field(default_factory=dict)
     """The configured appid of each account. Of an account that is not listed, people of any appid are found."""
 
-    def them(self, account: str, openid: OpenId) -> sa.ColumnElement[bool]:
-        """Return the condition that finds a person, with any of the keys; not one of an appid of before."""
-        appid = self.appids.get(account)
-        ours = _IT.appid.in_((UNKNOWN, appid)) if appid else sa.true()
-        return sa.and_(_IT.account == account, ours, self.with_openid(openid))
+    def them(self, account: str, openid: OpenId) -> tuple[sa.ColumnElement[bool], dict[str, Any]]:
+        """Return the condition that finds a person, with any of the keys, and its parameters.
+
+        It does not find a person of an appid of before.
+        """
+        forms, appid = self.cipher.forms(openid, Column.OPENID), self.appids.get(account)
+        values = {"their_account": account} | {f"their_form_{at}": form for at, form in enumerate(forms)}
+        values |= {"their_appid": appid} if appid else {}
+        return _them(len(forms), any_appid=appid is None), values
 
     def with_openid(self, openid: OpenId) -> sa.ColumnElement[bool]:
         """Return the condition that finds an openid in any account: it is unique across all."""
@@ -93,42 +99,70 @@ class Identities:
         self, connection: sa.Connection, account: str, openid: OpenId, *, hold: bool = False
     ) -> Identity | None:
         """Return a person; None if unknown. *hold* locks the row until the transaction ends."""
-        query = sa.select(*NAMES).where(self.them(account, openid))
-        query = query.with_for_update() if hold else query
+        row = self.find_row(connection, account, openid, hold=hold)
+        return self.read(row) if row else None
+
+    def find_row(
+        self,
+        connection: sa.Connection,
+        account: str,
+        openid: OpenId,
+        more: Sequence[sa.Column[Any]] = (),
+        *,
+        hold: bool = False,
+    ) -> RowMapping | None:
+        """Return a person's row with the columns `NAMES` and *more*, as `find` does."""
+        them, values = self.them(account, openid)
+        query = _finding(them, tuple(more), hold=hold)
         # Try twice: MariaDB and MySQL search one form after the other, and a locking read can miss a row that is
         # re-encrypted from a later form to an earlier one meanwhile (observed: one of 4,000).
-        for _ in range(2):
-            if row := connection.execute(query).mappings().first():
-                return self.read(row)
+        for _ in range(min(2, self.cipher.forms_each)):
+            if row := connection.execute(query, values).mappings().first():
+                return row
         return None
 
-    def add(self, connection: sa.Connection, account: str, openid: OpenId, **values: Any) -> bool:
-        """Insert a person; return False, changing nothing, if another transaction was first.
+    def add(self, connection: sa.Connection, account: str, openid: OpenId, **values: Any) -> int | None:
+        """Insert a person and return their id; None, with nothing changed, if another transaction was first.
 
         The unique constraint decides between transactions with the same key. During a rotation some use an older
         key. So all insert the same blind form first, which makes one wait for the other, and only then check
         whether the person exists under another form.
         """
         names = self.names(account, openid, None)
-        forms = self.cipher.forms(openid, Column.OPENID)
-        first = min((form for form in forms if form.startswith(BLIND)), default=openid)
-        appid = self.appids.get(account, UNKNOWN)
-        row = {"account": account, "appid": appid, **names, "openid": first, **values}
-        try:
-            # A savepoint: a failed insert must not roll back the whole transaction.
-            with connection.begin_nested() as point:
-                connection.execute(sa.insert(followers).values(row))
-                others = sa.and_(self.them(account, openid), _IT.openid != first)
-                if len(forms) > 1 and connection.scalar(sa.select(_IT.id).where(others).limit(1)):
-                    point.rollback()
-                    return False
-                if first != names["openid"]:
-                    at = (_IT.account == account, _IT.appid == appid, _IT.openid == first)
-                    this = sa.update(followers).where(*at)
-                    connection.execute(this.values(openid=names["openid"]))
-        except IntegrityError:
-            return False
-        return True
+        row = {"account": account, "appid": self.appids.get(account, UNKNOWN), **names, **values}
+        if self.cipher.forms_each == 1:
+            return insert_unless_taken(connection, followers, row)
+        blind = (form for form in self.cipher.forms(openid, Column.OPENID) if form.startswith(BLIND))
+        first = min(blind, default=openid)
+        with connection.begin_nested() as point:
+            number: int | None = insert_unless_taken(connection, followers, row | {"openid": first})
+            them, values = self.them(account, openid)
+            others = sa.select(_IT.id).where(them, _IT.openid != first).limit(1)
+            if number is None or connection.scalar(others, values):
+                point.rollback()
+                return None
+            if first != names["openid"]:
+                this = sa.update(followers).where(_IT.id == number)
+                connection.execute(this.values(openid=names["openid"]))
+        return number
+
+
+@cache
+def _them(forms: int, *, any_appid: bool) -> sa.ColumnElement[bool]:
+    """Return the condition of `them`, built once: to build it anew takes longer than a lookup."""
+    names: list[sa.BindParameter[str]] = [sa.bindparam(f"their_form_{at}") for at in range(forms)]
+    appids = [sa.literal(UNKNOWN, Identifier(APPID)), sa.bindparam("their_appid")]
+    return sa.and_(
+        _IT.account == sa.bindparam("their_account"),
+        sa.true() if any_appid else _IT.appid.in_(appids),
+        _IT.openid == names[0] if forms == 1 else _IT.openid.in_(names),
+    )
+
+
+@cache
+def _finding(them: sa.ColumnElement[bool], more: tuple[sa.Column[Any], ...], *, hold: bool) -> sa.Select[Any]:
+    query = sa.select(*NAMES, *more).where(them)
+    return query.with_for_update() if hold else query
 
 
 def _among(column: sa.Column[str], forms: Sequence[str]) -> sa.ColumnElement[bool]:

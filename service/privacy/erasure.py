@@ -23,7 +23,8 @@ from models.ticket import Ending, Status, TicketId, Via
 from service.bindings.repository import erase
 from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
-from service.tickets.endings import insert
+from service.storage.inserting import appending
+from service.tickets.endings import append_ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def forget_user(
     _cancel_requests(connection, erased, client, user_id, now=now)
     persons = _bound_to(connection, identities, client, user_id)
     theirs = sa.and_(bindings.c.client == client, bindings.c.user_id == user_id)
-    erased.deleted["bindings"] += erase(connection, theirs, source=ChangeSource.PRIVACY, now=now)
+    with appending(connection) as rows:
+        erased.deleted["bindings"] += erase(connection, theirs, rows=rows, source=ChangeSource.PRIVACY, now=now)
     for person in persons:
         others = sa.select(bindings.c.id).where(bindings.c.follower_id == person.id).limit(1)
         if connection.scalar(others) is not None:
@@ -146,7 +148,8 @@ def _forget_number(
     # Endings before bindings: the lock order of an exchange.
     _unname(connection, erased, endings, number)
     whose = bindings.c.follower_id == number
-    erased.deleted["bindings"] += erase(connection, whose, source=source, now=now)
+    with appending(connection) as rows:
+        erased.deleted["bindings"] += erase(connection, whose, rows=rows, source=source, now=now)
     _unname(connection, erased, history, number)
 
 
@@ -165,17 +168,18 @@ def _cancel_requests(
 ) -> None:
     asked = bind_requests.c
     query = sa.select(asked.ticket, asked.account, asked.expires_at)
-    rows = connection.execute(query.where(asked.client == client, asked.user_id == user_id))
-    for ticket, account, expires_at in rows.all():
+    requests = connection.execute(query.where(asked.client == client, asked.user_id == user_id)).all()
+    for ticket, account, expires_at in requests:
         erased.tickets.add(ticket)
         if expires_at <= now:
             continue
         ending = Ending(ticket, client, Status.CANCELLED, now, expires_at, account=account, via=Via.BACKEND)
         try:
-            with connection.begin_nested():
-                erased.cancelled[ticket] = insert(connection, ending, None)
+            with connection.begin_nested(), appending(connection) as rows:
+                kept = append_ending(rows, ending, None)
         except IntegrityError:
             continue  # it has ended already
+        erased.cancelled[ticket] = kept
 
 
 def _forget_rows(connection: sa.Connection, erased: Erased, client: str, user_id: UserId) -> None:

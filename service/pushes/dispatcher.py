@@ -5,16 +5,18 @@ binding and the ending in SQL, then updates Redis, then replies. After a crash a
 the same result.
 """
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from models.confirmation import could_answer
-from models.events import Event, Other, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
+from models.events import Event, Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from models.scene import Scene, read
 from service.audit.log import AuditLog
 from service.confirmation.answers import AnswerHandler
 from service.confirmation.messages import too_often
-from service.confirmation.scan import ScanHandler
+from service.confirmation.scan import Handled, KnownState, ScanHandler
 from service.identities.follower_refresh import FollowerRefresh
+from service.identities.followers import Sender
 from service.observability.metrics import Metrics
 from service.pushes.reply_cache import CachedReply, ReplyCache
 from service.pushes.unfollow import UnfollowHandler
@@ -33,28 +35,64 @@ class PushDispatcher:
     unfollow: UnfollowHandler
     audit: AuditLog
     metrics: Metrics
+    _running: "set[asyncio.Task[str | None]]" = field(default_factory=set, init=False)
 
     async def handle(self, account: str, event: Event) -> str | None:
         """Handle an event of *account* and return the text of the reply; a redelivery gets the same reply.
 
+        A cancelled caller, whose time is up, does not stop it: with stores that answer slowly, the redelivery then
+        finds the effect committed.
+
         Raises:
             StoreUnavailable: the effect could not be committed, so WeChat must redeliver the push.
         """
+        handling = asyncio.create_task(self._handle(account, event))
+        self._running.add(handling)
+        handling.add_done_callback(self._running.discard)
+        return await asyncio.shield(handling)
+
+    async def finish(self) -> None:
+        """Wait until all pushes are handled whose callers were cancelled."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _handle(self, account: str, event: Event) -> str | None:
         if isinstance(event, Other):
             return None
-        if kept := await self.reply_cache.recall(account, event):
-            return kept.text
         scene = read(event.scene) if isinstance(event, Scan) else None
+        kept, known = await self._recall(account, event, scene)
+        if kept:
+            return kept.text
         if excess := await self._excess(event, scene):
             self.metrics.limited.labels(excess.limit).inc()
             self.audit.limit_hit(excess.limit, account=account, openid=event.openid)
-            text = too_often() if excess.first else None
+            handled = Handled(too_often() if excess.first else None)
+        elif isinstance(event, Scan) and scene and known:
+            handled = await self.scans.scanned(account, event, scene, known)
         else:
-            text = await self._handle(account, event, scene)
-        if left := await self.reply_cache.remember(account, event, CachedReply(text)):
+            handled = Handled(await self._handle_other(account, event))
+        if left := await self._remember(account, event, handled):
             await self.unfollow.left(account, event.openid, left)  # unsubscribed while this push was handled
             return None
-        return text
+        return handled.text
+
+    async def _recall(
+        self, account: str, event: Push, scene: Scene | None
+    ) -> tuple[CachedReply | None, KnownState | None]:
+        """Return the stored reply to a redelivery and, for a scan of our own, what Redis knows of it."""
+        recalling = self.reply_cache.recall(account, event)
+        if isinstance(event, Scan) and scene:
+            return await asyncio.gather(recalling, self.scans.known(account, event, scene))
+        return await recalling, None
+
+    async def _remember(self, account: str, event: Push, handled: Handled) -> int | None:
+        """Store the reply, copy the result; return when the person unsubscribed, if that was after this push."""
+        remembering = self.reply_cache.remember(account, event, CachedReply(handled.text))
+        if handled.copy is None:
+            return await remembering
+        # Sent in this order: an unsubscribe at the same time finds the copies, or is found after them.
+        _, left = await asyncio.gather(handled.copy(), remembering)
+        return left
 
     async def _excess(self, event: Event, scene: Scene | None) -> Excess | None:
         """Count a scan or an answer, before SQL is queried; return the limit that it exceeds, if any."""
@@ -65,14 +103,13 @@ class PushDispatcher:
                 return await self.limits.scan(event.openid, None)
         return None
 
-    async def _handle(self, account: str, event: Event, scene: Scene | None) -> str | None:
+    async def _handle_other(self, account: str, event: Event) -> str | None:
         match event:
-            case Scan():
-                return await self.scans.scanned(account, event, scene)
             case TextMessage():
                 return await self.answers.answered(account, event)
-            case Subscribed():
-                await self.follower_refresh.store_sender(account, event, followed=True)
+            case Scan() | Subscribed():
+                followed = isinstance(event, Subscribed) or event.followed
+                await self.follower_refresh.store(Sender.of(account, event, followed=followed))
             case Unsubscribed():
                 await self.unfollow.left(account, event.openid, event.created)
             case Revoked():

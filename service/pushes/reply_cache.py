@@ -3,6 +3,7 @@
 Best effort: if Redis has lost the reply, the push is handled again, with the same result.
 """
 
+import asyncio
 import json
 import logging
 from dataclasses import dataclass
@@ -47,7 +48,15 @@ class ReplyCache:
 
     async def remember(self, account: str, push: Push, answered: CachedReply) -> int | None:
         """Store the reply to a push; return when the person unsubscribed, if that was after this push."""
-        await self.departures.keep(account, _key(account, push), json.dumps(answered.text))
+        # In this order, which a cluster does not keep: an unsubscribe at the same time finds the reply, or is
+        # found here. A reply that is stored too late expires by itself.
+        _, left = await asyncio.gather(
+            self.departures.keep(account, _key(account, push), json.dumps(answered.text)),
+            self._left(account, push),
+        )
+        return left
+
+    async def _left(self, account: str, push: Push) -> int | None:
         try:
             async with briefly():
                 left = await self.redis.get(left_mark(account, push.openid))

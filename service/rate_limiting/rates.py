@@ -33,8 +33,8 @@ The oldest is dropped first, and is added again by its next failure.
 """
 _COUNT: Final = """
 if ARGV[2] == '0' then return 0 end
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return count
 """
 
@@ -100,12 +100,15 @@ class RateLimits:
 
         Return None while Redis does not answer.
         """
-        by_whom = {Limit.SCANS_PER_OPENID: pseudonym(openid), Limit.SCANS_PER_TICKET: ticket}
-        for limit, name in by_whom.items():
-            over = await self._over(limit, name) if name else 0
-            if over > 0:
-                return Excess(limit, first=over == 1)
-        return None
+        by_person = self._over(Limit.SCANS_PER_OPENID, pseudonym(openid))
+        if ticket is None:
+            return _excess(Limit.SCANS_PER_OPENID, await by_person)
+        over, of_ticket = await asyncio.gather(by_person, self._over(Limit.SCANS_PER_TICKET, ticket))
+        if excess := _excess(Limit.SCANS_PER_OPENID, over):
+            # Otherwise one person could use up the scans of a QR code that they only see.
+            await self._over(Limit.SCANS_PER_TICKET, ticket, count=-1)
+            return excess
+        return _excess(Limit.SCANS_PER_TICKET, of_ticket)
 
     async def record_failure(self, client: str | None, address: str) -> None:
         """Count a wrong password for *client* from *address*; after too many, `check_blocked` refuses the next.
@@ -137,7 +140,7 @@ class RateLimits:
     async def _record(self, limit: Limit, address: str, client: str | None = None, *, count: bool = True) -> None:
         for name, times in shares(address):
             pair = f"{client}:{name}" if client else name
-            if await self._over(limit, pair, times=times, count=count) >= 0:
+            if await self._over(limit, pair, times=times, count=int(count)) >= 0:
                 self._suspect(limit, client, name)
 
     def _check(self, limit: Limit, address: str, client: str | None = None) -> None:
@@ -160,10 +163,10 @@ class RateLimits:
         if allowed and await self._counted(limit, name) > allowed:
             raise RateLimited(_DETAILS[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id)
 
-    async def _over(self, limit: Limit, name: str, *, times: int = 1, count: bool = True) -> int:
-        """Count once more; return the count minus what is allowed, or -1 if there is no limit or Redis fails.
+    async def _over(self, limit: Limit, name: str, *, times: int = 1, count: int = 1) -> int:
+        """Add *count*; return the count minus what is allowed, or -1 if there is no limit or Redis fails.
 
-        Without *count* the same script runs in Redis, but stores nothing.
+        With 0 the same script runs in Redis, but stores nothing.
         """
         allowed = self._allowed[limit] * times
         if not allowed:
@@ -175,11 +178,15 @@ class RateLimits:
             log.warning("rate limit %s: Redis does not answer, one request is not counted", limit)
             return -1
 
-    async def _counted(self, limit: Limit, name: str, *, count: bool = True) -> int:
+    async def _counted(self, limit: Limit, name: str, *, count: int = 1) -> int:
         minute, _ = _now()
         with redis_errors():
             key = f"scanbind:l:{limit}:{name}:{minute}"
-            return int(await self._count(keys=[key], args=[2 * _WINDOW, int(count)]))
+            return int(await self._count(keys=[key], args=[2 * _WINDOW, count]))
+
+
+def _excess(limit: Limit, over: int) -> Excess | None:
+    return Excess(limit, first=over == 1) if over > 0 else None
 
 
 def _now() -> tuple[int, int]:

@@ -102,6 +102,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
         tasks = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
+        stack.push_async_callback(lambda: stop.end(Step.PUSHES, app[app_keys.PUSH_DISPATCHER].finish()))
 
         async def look_after_tasks() -> None:
             if any(task.done() for task in tasks):

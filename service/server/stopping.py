@@ -21,6 +21,7 @@ class Step(StrEnum):
     """The steps of a stop, in this order; the values appear in the log."""
 
     REQUESTS = "open requests"
+    PUSHES = "pushes that took too long to be answered"
     BACKGROUND = "background tasks"
     AUDIT = "the last entries of the audit log"
     WECHAT = "connections to WeChat"
@@ -31,6 +32,7 @@ class Step(StrEnum):
 
 _SHARES: Final = {
     Step.REQUESTS: (6.0, 5.0),  # after a second of draining; contract.md 6 allows an answer 4.5
+    Step.PUSHES: (6.3, 1.0),
     Step.BACKGROUND: (6.5, 1.0),
     Step.AUDIT: (7.5, 5.0),
     Step.WECHAT: (7.7, 1.0),

@@ -31,18 +31,20 @@ class CasStore:
         with redis_errors():
             return str(await self._redis.get(key) or "")
 
-    async def change(self, key: str, move: Callable[[str], str], *, until: datetime) -> str:
+    async def change(
+        self, key: str, move: Callable[[str], str], *, until: datetime, expected: str | None = None
+    ) -> str:
         """Replace the value of *key* with what *move* returns for it, expiring at *until*; return the final value.
 
         *move* is called again if another caller changed the value in between. If it returns its argument, nothing
-        is changed.
+        is changed. *expected* is the value as far as the caller knows, which saves reading it.
 
         Raises:
             StoreUnavailable: Redis does not answer, or each of eight attempts met a concurrent change.
         """
         # A duration, because Redis's clock may differ from this machine's.
         milliseconds = max(1, (until - datetime.now(UTC)) // timedelta(milliseconds=1))
-        current = await self.load(key)
+        current = await self.load(key) if expected is None else expected
         for _ in range(_ATTEMPTS):
             wanted = move(current)
             if wanted == current:

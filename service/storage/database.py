@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 import migrations
 from models.errors import StoreUnavailable
@@ -87,6 +87,9 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, *, group: GroupCommit | None = None) -> None:
         self._engine = engine
+        # A transaction around a single SELECT would cost PostgreSQL two more round trips.
+        single = engine.dialect.name == "postgresql"
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if single else engine
         self._writer = engine.execution_options(scanbind_writes=True)
         self._group = group
 
@@ -98,7 +101,7 @@ class Database:
             StoreUnavailable: the database does not answer.
         """
         with _translated(self._engine.url):
-            async with self._engine.connect() as connection:
+            async with self._reader.connect() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -284,14 +287,19 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
         arguments["password"] = address.password.encode()  # which it would encode in Latin-1
     common: dict[str, Any] = _DISCREET | {"connect_args": arguments, "max_overflow": 0, "pool_timeout": _WAIT}
     if address.get_backend_name() != "sqlite":
-        return create_async_engine(
+        postgresql = address.get_backend_name() == "postgresql"
+        engine = create_async_engine(
             address,
             isolation_level="READ COMMITTED",
             pool_size=10,
-            pool_pre_ping=True,
+            pool_use_lifo=True,  # the connection used last has the statements prepared
+            pool_pre_ping=not postgresql,
             pool_recycle=1800,
             **common,
         )
+        if postgresql:
+            sa.event.listen(engine.sync_engine, "checkout", _leave_closed)
+        return engine
     engine = create_async_engine(address, pool_size=4, **common)
     _prepare(engine.sync_engine)
     return engine
@@ -308,6 +316,15 @@ def _sqlite_writer(url: sa.URL) -> sa.Engine:
 def _prepare(engine: sa.Engine) -> None:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+
+
+def _leave_closed(connection: Any, _: ConnectionPoolEntry, _proxied: PoolProxiedConnection) -> None:
+    """Make the pool replace a connection that the server has closed.
+
+    asyncpg notices that at once. `pool_pre_ping` of SQLAlchemy would ask the server, in three round trips.
+    """
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError
 
 
 def _embedded(data_dir: Path) -> sa.URL:

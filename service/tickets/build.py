@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
-from service.identities.repository import Identities
 from service.rate_limiting.build import UsageLimits
 from service.tickets.bind_requests import BindRequests
 from service.tickets.code_exchange import CodeExchange
@@ -47,7 +46,7 @@ def build_tickets(
     base: Foundation, *, apis: Mapping[str, WeChatApi], limits: UsageLimits, people: IdentityServices
 ) -> TicketServices:
     """Build the services of this package."""
-    clients, records = base.settings.clients, _records(base, people.identities)
+    clients, records = base.settings.clients, _records(base, people)
     factory = TicketFactory(
         clients=clients,
         lifetimes=base.settings.tickets,
@@ -80,13 +79,13 @@ def build_tickets(
     return TicketServices(records=records, issuer=issuer, exchange=exchange)
 
 
-def _records(base: Foundation, identities: Identities) -> TicketRecords:
+def _records(base: Foundation, people: IdentityServices) -> TicketRecords:
     redis, database = base.stores.redis, base.stores.database
     missed = asyncio.Event()  # set when the feed reconnects: changes may have been published meanwhile
     feed = Feed(redis, on_connect=missed.set)
     store, requests = TicketStore(redis, notify=feed.cache), BindRequests(database)
-    endings = Endings(database, identities)
-    decisions = TicketDecisions(database, identities, endings)
+    endings = Endings(database, people.identities)
+    decisions = TicketDecisions(database, people.identities, people.followers, endings)
     projection = Projection(store=store, endings=endings, missed=missed, clock=base.clock)
     status = TicketStatus(
         store=store,

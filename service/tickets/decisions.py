@@ -5,7 +5,7 @@ A binding is committed in one transaction with the ending that made it.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -17,10 +17,12 @@ from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit.log import write_entries
 from service.bindings.repository import bind, logged_in, owner, resolve
+from service.identities.followers import Follower, Followers, Sender
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.group_commit import Work
-from service.tickets.endings import Endings, audit_entry, insert, use_registration
+from service.storage.inserting import appending
+from service.tickets.endings import Endings, append_ending, audit_entry, use_registration
 
 T = TypeVar("T")
 
@@ -31,6 +33,7 @@ class TicketDecisions:
 
     database: Database
     identities: Identities
+    followers: Followers
     endings: Endings
 
     async def close(self, ending: Ending) -> Ending:
@@ -41,7 +44,8 @@ class TicketDecisions:
         """
 
         def work(connection: sa.Connection) -> Ending:
-            return insert(connection, ending, self._find_person(connection, ending))
+            with appending(connection) as rows:
+                return append_ending(rows, ending, self._find_person(connection, ending))
 
         return await self._decide(ending.ticket, work)
 
@@ -58,21 +62,22 @@ class TicketDecisions:
             person = self.identities.find(connection, claim.account, openid, hold=True)
             if person is None:
                 return None
-            ending = Ending(
-                ticket=claim.head.ticket,
-                client=claim.client,
-                status=Status.CONFIRMED,
-                answered_at=now,
-                expires_at=claim.head.expires_at,
-                account=claim.account,
-                openid=openid,
-                via=claim.head.via,
-                state=state,
-            )
-            do = self._log_in if claim.head.purpose is Purpose.LOGIN else self._bind
-            return insert(connection, do(connection, ending, claim, person, policy), person)
+            return self._confirm(connection, claim, person, policy=policy, state=state, now=now)
 
         return await self._decide(claim.head.ticket, work)
+
+    async def confirm_sender(
+        self, claim: Claim, sender: Sender, *, policy: Policy, state: str | None, now: datetime
+    ) -> tuple[Ending, Follower]:
+        """Store the sender of a scan as a follower and `confirm` the ticket, in one transaction."""
+
+        def work(connection: sa.Connection) -> tuple[Ending, Follower]:
+            person, follower = self.followers.store(connection, sender)
+            return self._confirm(connection, claim, person, policy=policy, state=state, now=now), follower
+
+        decided = await self._decide(claim.head.ticket, work)
+        # With an earlier ending all was rolled back, and the follower as well.
+        return (decided, await self.followers.seen(sender)) if isinstance(decided, Ending) else decided
 
     async def redeem(
         self, ticket: TicketId, *, answered_after: datetime, now: datetime
@@ -115,16 +120,18 @@ class TicketDecisions:
                 return None
             if found.ending.registered_to is not None:
                 return _registered_again(connection, found.ending, person, user_id)
-            result = bind(
-                connection,
-                person,
-                identities=self.identities,
-                client=client,
-                user_id=user_id,
-                policy=replace(policy, takeover_moves=False),
-                source=ChangeSource.REGISTRATION,
-                now=now,
-            )
+            with appending(connection) as rows:
+                result = bind(
+                    connection,
+                    person,
+                    rows=rows,
+                    identities=self.identities,
+                    client=client,
+                    user_id=user_id,
+                    policy=replace(policy, takeover_moves=False),
+                    source=ChangeSource.REGISTRATION,
+                    now=now,
+                )
             if not isinstance(result, Conflict):
                 use_registration(connection, ticket, user_id)
             return result
@@ -146,39 +153,56 @@ class TicketDecisions:
         # Locked against erasure: the ending and its audit entry will contain the openid.
         return self.identities.find(connection, ending.account, ending.openid, hold=True)
 
-    def _log_in(
-        self, connection: sa.Connection, ending: Ending, claim: Claim, person: Identity, _: Policy
+    def _confirm(
+        self,
+        connection: sa.Connection,
+        claim: Claim,
+        person: Identity,
+        *,
+        policy: Policy,
+        state: str | None,
+        now: datetime,
     ) -> Ending:
-        known = resolve(
-            connection, person, identities=self.identities, client=claim.client, now=ending.answered_at
-        )
-        if known is None:
-            return replace(ending, outcome=Outcome.REGISTER)
-        return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
-
-    def _bind(
-        self, connection: sa.Connection, ending: Ending, claim: Claim, person: Identity, policy: Policy
-    ) -> Ending:
-        if claim.user_id is None:
-            raise ValueError("a bind claim without a user id")
-        result = bind(
-            connection,
-            person,
-            identities=self.identities,
+        """Log in or bind, and end the ticket, within the transaction that locks *person*."""
+        ending = Ending(
+            ticket=claim.head.ticket,
             client=claim.client,
-            user_id=claim.user_id,
-            policy=policy,
-            source=ChangeSource.TICKET,
-            now=ending.answered_at,
+            status=Status.CONFIRMED,
+            answered_at=now,
+            expires_at=claim.head.expires_at,
+            account=claim.account,
+            openid=person.openid,
+            via=claim.head.via,
+            state=state,
         )
-        ending = replace(ending, user_id=claim.user_id)
-        match result:
-            case Bound():
-                return replace(ending, outcome=Outcome.BOUND)
-            case AlreadyBound():
-                return replace(ending, outcome=Outcome.ALREADY_BOUND)
-            case Conflict(reason):
-                return replace(ending, status=Status.REJECTED, reason=Reason(reason))
+        how: dict[str, Any] = {"identities": self.identities, "client": claim.client, "now": now}
+        with appending(connection) as rows:
+            if claim.head.purpose is Purpose.LOGIN:
+                known = resolve(connection, person, rows=rows, **how)
+                ended = _logged_in(ending, known)
+            elif claim.user_id is None:
+                raise ValueError("a bind claim without a user id")
+            else:
+                how |= {"user_id": claim.user_id, "policy": policy, "source": ChangeSource.TICKET}
+                result = bind(connection, person, rows=rows, **how)
+                ended = _bound(replace(ending, user_id=claim.user_id), result)
+            return append_ending(rows, ended, person)
+
+
+def _logged_in(ending: Ending, known: Binding | None) -> Ending:
+    if known is None:
+        return replace(ending, outcome=Outcome.REGISTER)
+    return replace(ending, outcome=Outcome.LOGIN, user_id=known.user_id)
+
+
+def _bound(ending: Ending, result: BindResult) -> Ending:
+    match result:
+        case Bound():
+            return replace(ending, outcome=Outcome.BOUND)
+        case AlreadyBound():
+            return replace(ending, outcome=Outcome.ALREADY_BOUND)
+        case Conflict(reason):
+            return replace(ending, status=Status.REJECTED, reason=Reason(reason))
 
 
 def _note_login(connection: sa.Connection, ending: Ending, person: Identity, *, now: datetime) -> Binding | None:

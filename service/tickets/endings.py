@@ -15,9 +15,10 @@ from models.tables.columns import to_millisecond
 from models.tables.identities import followers
 from models.tables.tickets import bind_requests, endings
 from models.ticket import READABLE_AFTER, Ending, Outcome, Status, TicketId
-from service.audit.log import write_entries
+from service.audit.log import append_entry
 from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
+from service.storage.inserting import AppendedRows
 from service.storage.purge import purge
 
 _WITH_CODE: Final = (Outcome.LOGIN, Outcome.REGISTER)
@@ -34,7 +35,7 @@ class StoredEnding:
 
 @dataclass(slots=True)
 class Endings:
-    """Reads, updates and purges endings; `insert` adds them."""
+    """Reads, updates and purges endings; `append_ending` adds them."""
 
     database: Database
     identities: Identities
@@ -115,10 +116,10 @@ def use_registration(connection: sa.Connection, ticket: TicketId, user_id: UserI
     connection.execute(sa.update(endings).where(endings.c.ticket == ticket).values(registered_to=user_id))
 
 
-def insert(connection: sa.Connection, ending: Ending, person: Identity | None) -> Ending:
-    """Insert an ending within the caller's transaction; return it with the precision of the database.
+def append_ending(rows: AppendedRows, ending: Ending, person: Identity | None) -> Ending:
+    """Add an ending to the rows of the caller's transaction; return it with the precision of the database.
 
-    Raises IntegrityError when the ticket has ended already.
+    To write the rows raises IntegrityError when the ticket has ended already.
     """
     kept = replace(
         ending,
@@ -127,8 +128,8 @@ def insert(connection: sa.Connection, ending: Ending, person: Identity | None) -
         expires_at=to_millisecond(ending.expires_at),
     )
     row = {name: getattr(kept, name) for name in _KEPT} | {"follower_id": person.id if person else None}
-    connection.execute(sa.insert(endings).values(row))
-    write_entries(connection, audit_entry(kept))
+    rows.add(endings, row)
+    append_entry(rows, audit_entry(kept))
     return kept
 
 

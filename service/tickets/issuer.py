@@ -1,5 +1,6 @@
 """Use case: issue a ticket, or return a bind ticket that was issued before."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -114,20 +115,19 @@ class TicketIssuer:
             lang=wanted.lang,
             user_id=wanted.user_id,
         )
-        await self.requests.save(
-            BindRequest(
-                ticket=issued.head.ticket,
-                client=wanted.client,
-                account=issued.account,
-                user_id=wanted.user_id,
-                session=wanted.session,
-                account_name=wanted.requester.account_name,
-                qr_url=issued.qr_url,
-                created_at=issued.created_at,
-                expires_at=issued.head.expires_at,
-            )
+        request = BindRequest(
+            ticket=issued.head.ticket,
+            client=wanted.client,
+            account=issued.account,
+            user_id=wanted.user_id,
+            session=wanted.session,
+            account_name=wanted.requester.account_name,
+            qr_url=issued.qr_url,
+            created_at=issued.created_at,
+            expires_at=issued.head.expires_at,
         )
-        await self._start(issued, wanted.requester, client=wanted.client, user_id=wanted.user_id)
+        starting = self._start(issued, wanted.requester, client=wanted.client, user_id=wanted.user_id)
+        await asyncio.gather(self.requests.save(request), starting)
         return issued
 
     async def _start(
@@ -137,7 +137,7 @@ class TicketIssuer:
         # A page that starts a login has the QR code already, and that of a bind is in SQL.
         kept = head.purpose is Purpose.LOGIN and head.via is Via.BACKEND
         ticket = Ticket(head.ticket, requester=requester, qr_url=issued.qr_url if kept else None)
-        await self.store.update(ticket, lambda ticket: ticket, expires_at=head.expires_at)
+        await self.store.add(ticket, expires_at=head.expires_at)
         self.audit.note(
             AuditEvent.TICKET_MADE,
             client=client,

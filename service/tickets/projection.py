@@ -29,10 +29,13 @@ class Projection:
     missed: asyncio.Event
     clock: Callable[[], datetime]
 
-    async def show(self, ending: Ending) -> None:
-        """Copy one ending to Redis; if that fails, `run` copies it later from SQL."""
+    async def show(self, ending: Ending, *, known: Ticket | None = None) -> None:
+        """Copy one ending to Redis; if that fails, `run` copies it later from SQL.
+
+        *known* is the ticket as it was read before, which saves reading it again.
+        """
         try:
-            await self._show(ending)
+            await self._show(ending, known)
         except StoreUnavailable as e:
             log.warning("ticket results: cannot copy one to Redis, retrying: %s", e)
             self.missed.set()
@@ -56,9 +59,10 @@ class Projection:
                 await self._show(ending)
             after = page[-1].ticket
 
-    async def _show(self, ending: Ending) -> None:
+    async def _show(self, ending: Ending, known: Ticket | None = None) -> None:
         await self.store.update(
             Ticket(ending.ticket),
             lambda ticket: settle(ticket, ending, now=ending.answered_at),
             expires_at=ending.expires_at,
+            expected=known,
         )

@@ -62,13 +62,21 @@ class TicketStatus:
         ticket = self.feed.cached(head.ticket)
         return ticket if ticket and not self._due(head, ticket) else None
 
-    async def read_afresh(self, head: TicketHeader) -> Ticket:
-        """Return the current ticket, bypassing the cache.
+    async def read_afresh(self, head: TicketHeader, *, stored: Ticket | None = None) -> Ticket:
+        """Return the current ticket, bypassing the cache; *stored* is what Redis contained a moment ago.
 
         Raises:
             StoreUnavailable: Redis or the database does not answer.
         """
-        return await self._current(head, await self._load(head))
+        return await self._current(head, stored or await self._load(head))
+
+    async def stored(self, head: TicketHeader) -> Ticket | None:
+        """Return the ticket as Redis contains it, if it does; another store may know more.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        return await self.store.load(head.ticket)
 
     async def wait_while(
         self,

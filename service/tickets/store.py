@@ -44,15 +44,36 @@ class TicketStore:
         held = await self._cas.load(_key(ticket))
         return self._notified(decode(held)) if held else None
 
-    async def update(self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime) -> Ticket:
-        """Apply *move* to the stored ticket (to *ticket* if Redis has none) and return the result.
-
-        *move* returns its argument, the same object, when there is nothing to change.
+    async def add(self, ticket: Ticket, *, expires_at: datetime) -> None:
+        """Store a new ticket.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
+        await self._swap(ticket, lambda ticket: ticket, expires_at=expires_at, expected="")
 
+    async def update(
+        self,
+        ticket: Ticket,
+        move: Callable[[Ticket], Ticket],
+        *,
+        expires_at: datetime,
+        expected: Ticket | None = None,
+    ) -> Ticket:
+        """Apply *move* to the stored ticket (to *ticket* if Redis has none) and return the result.
+
+        *move* returns its argument, the same object, when there is nothing to change. *expected* is the ticket as
+        it was read before, which saves reading it again.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        held = encode(expected) if expected else None
+        return await self._swap(ticket, move, expires_at=expires_at, expected=held)
+
+    async def _swap(
+        self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime, expected: str | None
+    ) -> Ticket:
         def swap(held: str) -> str:
             before = decode(held) if held else ticket
             after = move(before)
@@ -63,7 +84,9 @@ class TicketStore:
             return encode(replace(after, version=version))
 
         until = expires_at + _KEPT_AFTER
-        return self._notified(decode(await self._cas.change(_key(ticket.id), swap, until=until)))
+        return self._notified(
+            decode(await self._cas.change(_key(ticket.id), swap, until=until, expected=expected))
+        )
 
     def _notified(self, ticket: Ticket) -> Ticket:
         self._notify(ticket)

@@ -15,7 +15,7 @@ from models.binding import (
 from models.events import OpenId
 from models.tables.columns import to_millisecond
 from service.bindings.repository import Bindings
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
 REPLACE = Policy(rebind_replaces=True)
@@ -40,7 +40,7 @@ async def changes(bindings: Bindings, user: str) -> list[tuple[Change, ChangeSou
 
 
 async def known_follower(followers: Followers, account: str, openid: str, unionid: str) -> None:
-    await followers.seen(account, OpenId(openid), at=NOW)
+    await followers.seen(Sender(account, OpenId(openid), NOW))
     await followers.learned(account, OpenId(openid), unionid=unionid, lang=None, asked_at=NOW)
 
 

@@ -124,6 +124,8 @@ class Model:
             ticket.status = "pending" if ticket.status == "scanned" else ticket.status
         if ticket.final:
             demand(heard, *self._told(ticket, openid))
+            if ticket.confirm == NONE and heard == ticket.ended_by:  # it may be a redelivery
+                self._newest(ticket, openid, created, heard)
         elif ticket.owner not in (None, openid):
             demand(heard, ELSE)
         elif ticket.confirm == NONE:  # counts however late it arrives: no question depends on the order

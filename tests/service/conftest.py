@@ -142,7 +142,7 @@ def endings(database: Database, identities: Identities) -> Endings:
 
 @pytest.fixture
 def decisions(database: Database, identities: Identities, endings: Endings) -> TicketDecisions:
-    return TicketDecisions(database, identities, endings)
+    return TicketDecisions(database, identities, Followers(database, identities), endings)
 
 
 @pytest.fixture

@@ -23,9 +23,10 @@ from service.audit.log import AuditLog, write_entries
 from service.audit.reader import AuditFilter, lines, read
 from service.bindings.repository import bind
 from service.config.settings import validate
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
+from service.storage.inserting import appending
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
 OPENID = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
@@ -96,21 +97,23 @@ async def test_lines_are_found_by_what_they_say(
 async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
     database: Database, identities: Identities, followers: Followers, recorded: Recorded
 ) -> None:
-    await followers.seen("main", OPENID, at=NOW)
+    await followers.seen(Sender("main", OPENID, NOW))
 
     def bound(connection: sa.Connection) -> None:
         person = identities.find(connection, "main", OPENID)
         assert person is not None
-        bind(
-            connection,
-            person,
-            identities=identities,
-            client="shop",
-            user_id=UserId("42"),
-            policy=Policy(),
-            source=ChangeSource.TICKET,
-            now=NOW + timedelta(seconds=1),
-        )
+        with appending(connection) as rows:
+            bind(
+                connection,
+                person,
+                rows=rows,
+                identities=identities,
+                client="shop",
+                user_id=UserId("42"),
+                policy=Policy(),
+                source=ChangeSource.TICKET,
+                now=NOW + timedelta(seconds=1),
+            )
 
     await database.attempt(bound)
     async with database.write() as connection:

@@ -15,9 +15,10 @@ from models.binding import (
 )
 from models.events import OpenId
 from service.bindings.repository import bind, resolve
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
+from service.storage.inserting import appending
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def binding(database: Database, identities: Identities, followers: Followers) ->
         user_id: str, openid: str, policy: Policy | None = None, *, account: str = "main", **changes: Any
     ) -> BindResult:
         if await followers.get(account, OpenId(openid)) is None:
-            await followers.seen(account, OpenId(openid), at=NOW)
+            await followers.seen(Sender(account, OpenId(openid), NOW))
         given: dict[str, Any] = {
             "identities": identities,
             "client": "shop",
@@ -41,7 +42,8 @@ def binding(database: Database, identities: Identities, followers: Followers) ->
         def work(connection: sa.Connection) -> BindResult:
             person = identities.find(connection, account, OpenId(openid), hold=True)
             assert person is not None
-            return bind(connection, person, **(given | changes))
+            with appending(connection) as rows:
+                return bind(connection, person, rows=rows, **(given | changes))
 
         return await database.attempt(work)
 
@@ -51,9 +53,12 @@ def binding(database: Database, identities: Identities, followers: Followers) ->
 @pytest.fixture
 def resolving(database: Database, identities: Identities) -> Resolve:
     async def run(account: str, openid: str) -> Binding | None:
-        async with database.write() as connection:
-            person = await connection.run_sync(identities.find, account, OpenId(openid))
+        def work(connection: sa.Connection) -> Binding | None:
+            person = identities.find(connection, account, OpenId(openid))
             assert person is not None
-            return await connection.run_sync(resolve, person, identities=identities, client="shop", now=NOW)
+            with appending(connection) as rows:
+                return resolve(connection, person, rows=rows, identities=identities, client="shop", now=NOW)
+
+        return await database.attempt(work)
 
     return run

@@ -13,7 +13,7 @@ from models.events import OpenId
 from models.tables.identities import followers as identities_table
 from service.bindings.former_appids import FormerAppid, former_appids, unconfigured
 from service.bindings.repository import Bindings
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
@@ -47,7 +47,7 @@ async def test_the_same_openid_under_another_appid_is_another_person(
     await binding("42", ANNA)
     old.appids = NEW
     assert await followers.get("main", ANNA) is None
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     assert await resolving("main", ANNA) is None
     assert isinstance(await binding("43", ANNA), Bound)
     assert [one.appid for one in await bindings.of_user("shop", UserId("43"))] == ["wxNew"]
@@ -114,7 +114,7 @@ async def test_bindings_of_former_appids_and_of_lost_accounts_are_counted(
     await binding("44", "oSecond", account="second")
     old.appids = {"main": "aOlder"}
     await binding("45", "oOlder")
-    await followers.seen("main", OpenId("oNobody"), at=NOW)
+    await followers.seen(Sender("main", OpenId("oNobody"), NOW))
     now = {"main": "wxNew"}
     old.appids = now
     await binding("46", "oNew")
@@ -142,7 +142,7 @@ async def test_a_row_from_before_counts_as_of_the_present_appid(
         assert await connection.scalar(sa.select(identities_table.c.appid)) == ""
     assert [one.appid for one in await bindings.of_user("shop", UserId("42"))] == [None]
     identities.appids = OLD
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     assert [(one.openid, one.appid) for one in await bindings.of_user("shop", UserId("42"))] == [(ANNA, "wxOld")]
     assert isinstance(await binding("42", ANNA), AlreadyBound)
     assert await former_appids(database, OLD) == []

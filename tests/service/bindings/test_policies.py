@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from harness import ACCOUNT, SECOND, World, client
+from questions import links
+
+from service.identities.follower_refresh import FollowerRefresh
 
 Make = Callable[..., Any]
 
@@ -58,16 +62,21 @@ async def test_unfollowing_may_keep_the_binding(make: Make) -> None:
     assert [one["subscribed"] for one in await world.bindings("42")] == [False]
 
 
-async def test_a_second_account_takes_no_person_bound_in_the_first(make: Make) -> None:
-    """Red when `TicketCompletion.confirm` binds without asking for a unionid that was never asked for."""
-    world = await make(
-        official={"main": ACCOUNT, "second": SECOND},
-        clients={"shop": client("shop", accounts=["main", "second"])},
-    )
+@pytest.mark.parametrize("confirm", ["none", "tap"])
+async def test_a_second_account_takes_no_person_bound_in_the_first(
+    make: Make, confirm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `confirm_scan`, or `confirm`, binds without asking for a unionid that was never asked for."""
+    monkeypatch.setattr(FollowerRefresh, "refresh", lambda *_: None)  # it may come too late
+    official = {"main": ACCOUNT, "second": SECOND}
+    clients = {"shop": client("shop", accounts=[*official], confirm=confirm)}
+    world = await make(official=official, clients=clients)
     person = await world.person(following=False, unionid="u-1")
     for user, account, reason in (("42", "main", None), ("43", "second", "wechat_taken")):
         page = await world.bind(user, account=account)
-        await world.scan(person, page)
+        asked = await world.scan(person, page)
+        if confirm == "tap":
+            await world.say(person, links(asked)[0], account=official[account].appid)
         assert (await page.poll())["reason"] == reason
     assert len(await world.bindings("42")) == 1
     assert await world.bindings("43") == []

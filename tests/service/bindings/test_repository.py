@@ -27,7 +27,7 @@ from models.binding import (
 from models.events import OpenId
 from models.tables.columns import to_millisecond
 from service.bindings.repository import Bindings, Entry, owner
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
 
@@ -210,7 +210,7 @@ async def test_a_binding_tells_what_is_known_of_the_follower(
     binding: Bind, bindings: Bindings, followers: Followers
 ) -> None:
     await binding("42", "oA")
-    await followers.seen("main", OpenId("oA"), at=NOW)
+    await followers.seen(Sender("main", OpenId("oA"), NOW))
     await followers.learned("main", OpenId("oA"), unionid="uA", lang=None, asked_at=NOW)
     await followers.gone("main", OpenId("oA"), since=NOW)
     expected = bound("42", "oA", unionid="uA", subscribed=False)

@@ -25,10 +25,8 @@ from models.binding import (
     Policy,
 )
 from models.events import OpenId
-from service.bindings.repository import Bindings, resolve
-from service.identities.followers import Followers
-from service.identities.repository import Identities
-from service.storage.database import Database
+from service.bindings.repository import Bindings
+from service.identities.followers import Followers, Sender
 
 
 async def test_the_same_person_in_another_account_is_the_same_user(
@@ -51,8 +49,8 @@ async def test_two_people_without_a_unionid_are_not_one(
     binding: Bind, followers: Followers, resolving: Resolve
 ) -> None:
     await binding("42", "oA")
-    await followers.seen("main", OpenId("oA"), at=NOW)
-    await followers.seen("second", OpenId("oB"), at=NOW)
+    await followers.seen(Sender("main", OpenId("oA"), NOW))
+    await followers.seen(Sender("second", OpenId("oB"), NOW))
     assert await resolving("second", "oB") is None
 
 
@@ -165,16 +163,13 @@ async def test_one_person_bound_to_two_users_in_two_accounts_at_once_has_one(
 
 
 async def test_what_was_agreed_to_in_one_account_goes_along_to_another(
-    binding: Bind, database: Database, identities: Identities, followers: Followers
+    binding: Bind, resolving: Resolve, followers: Followers
 ) -> None:
     """Red when `resolve` binds with a policy of its own."""
     await binding("42", "oA", Policy(consent="2026-01"))
     await followers.learned("main", OpenId("oA"), unionid="uA", lang=None, asked_at=NOW)
-    await followers.seen("second", OpenId("oB"), at=NOW)
+    await followers.seen(Sender("second", OpenId("oB"), NOW))
     await followers.learned("second", OpenId("oB"), unionid="uA", lang=None, asked_at=NOW)
-    async with database.write() as connection:
-        person = await connection.run_sync(identities.find, "second", OpenId("oB"))
-        assert person is not None
-        found = await connection.run_sync(resolve, person, identities=identities, client="shop", now=NOW)
+    found = await resolving("second", "oB")
     assert found is not None
     assert (found.user_id, found.consent) == ("42", "2026-01")

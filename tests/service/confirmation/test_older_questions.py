@@ -2,9 +2,11 @@
 
 import asyncio
 
-from harness import World
+from harness import ACCOUNT, World
 from questions import Make, asking, links, numbers, scanned
 
+from sandbox import pushes
+from sandbox.envelope import wrap
 from sandbox.faults import Fault
 
 
@@ -104,3 +106,38 @@ async def test_a_scan_that_asks_nothing_counts_however_late_it_comes(world: Worl
     await world.scan(person, second)
     assert held.delivery is not None
     assert (await first.until("confirmed"))["outcome"] == "bound"
+
+
+async def test_a_cancelled_code_that_asks_nothing_leaves_an_older_question_open(make: Make) -> None:
+    """Red when `_reply` opens a question for every ended ticket."""
+    world = await asking(make, {"login": "choose", "bind": "none"})
+    page, person, _, state = await scanned(world)
+    cancelled = await world.bind("42")
+    assert (await cancelled.raw("DELETE")).status == 204
+    assert "no longer valid" in (await world.scan(person, cancelled) or "")
+    await world.say(person, state["match"])
+    assert (await page.poll())["status"] == "confirmed"
+
+
+async def test_a_redelivered_scan_closes_an_older_question_though_its_ticket_has_ended(make: Make) -> None:
+    """Red when `_reply` opens no question for an ended ticket: a crash had kept the first delivery from it."""
+    world = await asking(make, {"login": "choose", "bind": "none"})
+    page, person, _, state = await scanned(world)
+    [asked] = await world.redis.keys("scanbind:q:*")
+    older = await world.redis.get(asked)
+    bind = await world.bind("42")
+    contact, now = world.sandbox.state().contact(person), world.clock.seconds()
+    fields = pushes.addressed(pushes.scan(world.sandbox.code(bind.made["qr_url"])), contact, ACCOUNT, now=now)
+    push = wrap(fields, ACCOUNT, now=now)
+
+    async def deliver() -> None:
+        headers = {"Content-Type": push.content_type}
+        answer = await world.call("POST", "/wechat/main", params=push.query, data=push.body, headers=headers)
+        assert answer.status == 200
+
+    await deliver()
+    await world.redis.set(asked, older)
+    await world.redis.delete(*await world.redis.keys("scanbind:d:*"))  # the reply
+    await deliver()
+    assert await world.say(person, state["match"]) is None
+    assert (await page.poll())["status"] == "scanned"

@@ -35,7 +35,7 @@ from service.doctor.finding import Finding
 from service.doctor.public_url import check_public_url
 from service.doctor.report import examine
 from service.identities import reencryption
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.rate_limiting.qr_quota import QrQuota
 from service.server.app import utcnow
@@ -135,7 +135,7 @@ async def test_people_who_are_not_sealed_with_the_newest_key_are_counted(
     async with database.connect(with_keys().database.url, data_dir=tmp_path) as sql:
         for keys, openid in (([], "oAnna"), ([old], "oBen"), ([new], "oCarl")):
             followers = Followers(sql, Identities(FieldCipher.of(keys)))
-            await followers.seen("main", OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
+            await followers.seen(Sender("main", OpenId(openid), datetime(2026, 3, 1, tzinfo=UTC)))
     [found] = about(await examine(with_keys(new, old)), "encryption.keys")
     message = "2 people are stored unencrypted or encrypted with an older key"
     assert found == Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
@@ -152,7 +152,7 @@ async def test_bindings_of_a_former_appid_or_a_lost_account_are_counted(
     async with database.connect("embedded", data_dir=config.data_dir) as sql:
         people = Identities(FieldCipher.of([]), {"main": "wxFormer"})
         for account, openid in (("main", "oAnna"), ("main", "oBen"), ("lost", "oCarl")):
-            await Followers(sql, people).seen(account, OpenId(openid), at=datetime(2026, 3, 1, tzinfo=UTC))
+            await Followers(sql, people).seen(Sender(account, OpenId(openid), datetime(2026, 3, 1, tzinfo=UTC)))
             async with sql.write() as connection:
                 person = await connection.run_sync(people.find, account, OpenId(openid))
                 assert person is not None

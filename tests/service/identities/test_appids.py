@@ -14,7 +14,7 @@ from models.errors import StoreUnavailable
 from models.events import OpenId
 from service.crypto.field_encryption import FieldCipher
 from service.identities import appids
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
 
@@ -26,10 +26,10 @@ async def test_each_without_an_appid_gets_that_of_its_account(
 ) -> None:
     monkeypatch.setattr(appids, "_BATCH", 2)
     for number in range(5):
-        await followers.seen("main", OpenId(f"o{number}"), at=NOW)
-    await followers.seen("second", OpenId("oSecond"), at=NOW)
+        await followers.seen(Sender("main", OpenId(f"o{number}"), NOW))
+    await followers.seen(Sender("second", OpenId("oSecond"), NOW))
     identities.appids = {"main": "wxOlder"}
-    await followers.seen("main", OpenId("oOlder"), at=NOW)
+    await followers.seen(Sender("main", OpenId("oOlder"), NOW))
     assert await appids.store(database, "main", "wxNow") == 5
     assert await appids.store(database, "main", "wxLater") == 0
     identities.appids = {}
@@ -49,7 +49,7 @@ async def test_sealed_followers_are_found_and_sealed_anew_as_before(database: Da
     """Red when the appid becomes part of what is encrypted: rows from before could not be decrypted."""
     key, newer = "an encryption key of the tests, long enough", "another encryption key of the tests, newer"
     before = Followers(database, Identities(FieldCipher.of([key])))
-    await before.seen("main", OpenId("oAnna"), at=NOW)
+    await before.seen(Sender("main", OpenId("oAnna"), NOW))
     await before.learned("main", OpenId("oAnna"), unionid="uAnna", lang=None, asked_at=NOW)
     await appids.store(database, "main", "wxNow")
     after = Followers(database, Identities(FieldCipher.of([newer, key]), {"main": "wxNow"}))
@@ -70,7 +70,7 @@ async def test_a_duplicate_person_does_not_block_the_others(
     """Red when `store` does not leave out those whose openid has the appid already."""
     monkeypatch.setattr(appids, "_BATCH", 1)
     for openid in ("oAnna", "oBen"):
-        await followers.seen("main", OpenId(openid), at=NOW)
+        await followers.seen(Sender("main", OpenId(openid), NOW))
     identities.appids = {"main": "wxNow"}
     async with database.write() as connection:  # as if at the same moment as an older process
         await connection.run_sync(identities.add, "main", OpenId("oAnna"), subscribed=True, followed_at=NOW)

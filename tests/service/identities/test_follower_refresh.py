@@ -13,11 +13,11 @@ from typing import Any, cast
 import pytest
 
 from models.errors import StoreUnavailable, WeChatUnavailable
-from models.events import OpenId, Subscribed
+from models.events import OpenId
 from models.language import Lang
 from service.identities import follower_refresh
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Follower
+from service.identities.followers import Follower, Sender
 from service.wechat.api import UserInfo
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ class Rows:
     """The table of followers; *failure* is raised when something is stored."""
 
     known: Follower | None = None
-    seen_: list[tuple[datetime, bool]] = field(default_factory=list)
+    seen_: list[Sender] = field(default_factory=list)
     learned_: list[dict[str, Any]] = field(default_factory=list)
     gone_: list[datetime] = field(default_factory=list)
     failure: Exception | None = None
@@ -56,9 +56,9 @@ class Rows:
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         return self.known
 
-    async def seen(self, account: str, openid: OpenId, *, at: datetime, followed: bool = False) -> Follower:
-        self.seen_.append((at, followed))
-        return self.known or Follower(account, openid, subscribed=True)
+    async def seen(self, sender: Sender) -> Follower:
+        self.seen_.append(sender)
+        return self.known or Follower(sender.account, sender.openid, subscribed=True)
 
     async def learned(self, account: str, openid: OpenId, **values: Any) -> None:
         failure, self.failure = self.failure, None
@@ -118,10 +118,10 @@ async def test_a_push_has_its_sender_fetched_once_a_day(asked_at: datetime | Non
     """Red when `refresh` does not compare `asked_at`."""
     api, rows = Api(), Rows(replace(NEW, lang=Lang.ZH, asked_at=asked_at))
     refresh = refreshing(api, rows)
-    push = Subscribed(ANNA, "gh_0123456789ab", 1_700_000_000, "k")
-    assert await refresh.store_sender("main", push, followed=True) is Lang.ZH
+    sender = Sender("main", ANNA, NOW, followed=True)
+    assert await refresh.store(sender) is Lang.ZH
     assert refresh._queue.qsize() == int(fetched)
-    assert rows.seen_ == [(datetime.fromtimestamp(1_700_000_000, UTC), True)]
+    assert rows.seen_ == [sender]
 
 
 async def test_a_full_queue_drops_the_follower_and_logs_no_openid(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,10 +18,11 @@ from models.language import Lang
 from models.tables.columns import to_millisecond
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.bindings.repository import Bindings, bind
-from service.identities.followers import Follower, Followers
+from service.identities.followers import Follower, Followers, Sender
 from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
+from service.storage.inserting import appending
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
@@ -38,20 +39,23 @@ def binding(database: Database, identities: Identities) -> Bind:
     """Bind a user of a client to a follower of an account."""
 
     async def run(client: str, account: str, user_id: str, openid: OpenId) -> None:
-        async with database.write() as connection:
-            person = await connection.run_sync(identities.find, account, openid)
+        def work(connection: sa.Connection) -> None:
+            person = identities.find(connection, account, openid)
             assert person is not None
-            user = UserId(user_id)
-            await connection.run_sync(
-                bind,
-                person,
-                identities=identities,
-                client=client,
-                user_id=user,
-                policy=Policy(),
-                source=ChangeSource.TICKET,
-                now=NOW,
-            )
+            with appending(connection) as rows:
+                bind(
+                    connection,
+                    person,
+                    rows=rows,
+                    identities=identities,
+                    client=client,
+                    user_id=UserId(user_id),
+                    policy=Policy(),
+                    source=ChangeSource.TICKET,
+                    now=NOW,
+                )
+
+        await database.attempt(work)
 
     return run
 
@@ -61,30 +65,30 @@ async def test_a_stranger_is_not_known(followers: Followers) -> None:
 
 
 async def test_who_scans_is_a_follower(followers: Followers) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
     assert await followers.get("second", ANNA) is None
 
 
 async def test_who_is_known_already_costs_no_write(followers: Followers, database: Database) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     begun: list[Any] = []
     sa.event.listen(writing_engine(database), "begin", begun.append)
-    await followers.seen("main", ANNA, at=LATER)
+    await followers.seen(Sender("main", ANNA, LATER))
     assert begun == []
-    await followers.seen("main", OpenId("oBen"), at=LATER)
+    await followers.seen(Sender("main", OpenId("oBen"), LATER))
     assert begun != []
 
 
 async def test_many_scans_of_a_new_person_at_once_are_one_follower(followers: Followers) -> None:
-    await asyncio.gather(*(followers.seen("main", ANNA, at=NOW) for _ in range(8)))
+    await asyncio.gather(*(followers.seen(Sender("main", ANNA, NOW)) for _ in range(8)))
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
 
 
 async def test_what_wechat_tells_is_kept_and_what_it_does_not_tell_takes_nothing_away(
     followers: Followers,
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await followers.learned("main", ANNA, unionid="uAnna", lang=Lang.EN, asked_at=NOW)
     assert await followers.get("main", ANNA) == Follower(
         "main", ANNA, subscribed=True, unionid="uAnna", lang=Lang.EN, asked_at=NOW
@@ -99,7 +103,7 @@ async def test_user_info_never_makes_a_follower_of_one_who_unsubscribed(
     followers: Followers, erasure: FollowerErasure
 ) -> None:
     """Red when `learned` stores a subscription."""
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await erasure.unfollowed("main", ANNA, at=LATER, erase=False, now=LATER)
     await followers.learned("main", ANNA, unionid="uAnna", lang=None, asked_at=LATER)
     assert await followers.get("main", ANNA) == Follower(
@@ -109,7 +113,7 @@ async def test_user_info_never_makes_a_follower_of_one_who_unsubscribed(
 
 async def test_a_missed_unsubscribe_is_older_than_a_later_subscribe(followers: Followers) -> None:
     """Red when `gone` does not compare `followed_at`."""
-    await followers.seen("main", ANNA, at=LATER, followed=True)
+    await followers.seen(Sender("main", ANNA, LATER, followed=True))
     await followers.gone("main", ANNA, since=NOW)
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True)
     await followers.gone("main", ANNA, since=LATER)
@@ -119,7 +123,7 @@ async def test_a_missed_unsubscribe_is_older_than_a_later_subscribe(followers: F
 async def test_a_late_answer_of_wechat_restores_no_erased_follower(
     followers: Followers, erasure: FollowerErasure
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     await followers.learned("main", ANNA, unionid="uAnna", lang=Lang.ZH, asked_at=LATER)
     assert await followers.get("main", ANNA) is None
@@ -128,19 +132,19 @@ async def test_a_late_answer_of_wechat_restores_no_erased_follower(
 async def test_who_left_and_is_kept_is_asked_about_again_when_they_return(
     followers: Followers, erasure: FollowerErasure
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await followers.learned("main", ANNA, unionid="uAnna", lang=None, asked_at=NOW)
     await erasure.unfollowed("main", ANNA, at=NOW, erase=False, now=NOW)
     left = await followers.get("main", ANNA)
     assert left == Follower("main", ANNA, subscribed=False, unionid="uAnna", asked_at=NOW)
-    await followers.seen("main", ANNA, at=LATER)
+    await followers.seen(Sender("main", ANNA, LATER))
     assert await followers.get("main", ANNA) == Follower("main", ANNA, subscribed=True, unionid="uAnna")
 
 
 async def test_keeping_leaves_the_bindings(
     followers: Followers, bindings: Bindings, binding: Bind, erasure: FollowerErasure
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await binding("shop", "main", "42", ANNA)
     await erasure.unfollowed("main", ANNA, at=LATER, erase=False, now=LATER)
     [standing] = await bindings.of_user("shop", UserId("42"))
@@ -155,7 +159,7 @@ async def test_an_erased_person_is_nowhere(  # noqa: PLR0917 - each is a store o
     dump: Callable[[], Awaitable[str]],
     erasure: FollowerErasure,
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await followers.learned("main", ANNA, unionid="uAnna", lang=Lang.EN, asked_at=NOW)
     await binding("shop", "main", "42", ANNA)
     await binding("forum", "main", "7", ANNA)
@@ -182,7 +186,7 @@ async def test_erasing_one_person_leaves_the_others(  # noqa: PLR0917 - each is 
 ) -> None:
     others = [("main", OpenId("oBen"), "1"), ("second", ANNA, "2")]
     for account, openid, user in others:
-        await followers.seen(account, openid, at=NOW)
+        await followers.seen(Sender(account, openid, NOW))
         await binding("shop", account, user, openid)
         await decisions.close(_ending(user, account, openid))
     await erasure.unfollowed("main", ANNA, at=LATER, erase=True, now=LATER)
@@ -199,7 +203,7 @@ async def test_erasing_one_person_leaves_the_others(  # noqa: PLR0917 - each is 
 async def test_the_code_of_an_erased_person_is_worth_nothing(
     followers: Followers, decisions: TicketDecisions, outcome: Outcome, erasure: FollowerErasure
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await decisions.close(_ending("t1", "main", ANNA, outcome))
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await decisions.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW) is None
@@ -208,7 +212,7 @@ async def test_the_code_of_an_erased_person_is_worth_nothing(
 async def test_the_registration_of_an_erased_person_is_worth_nothing(
     followers: Followers, decisions: TicketDecisions, bindings: Bindings, erasure: FollowerErasure
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     await decisions.close(_ending("t1", "main", ANNA, Outcome.REGISTER))
     assert await decisions.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)

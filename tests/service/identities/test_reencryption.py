@@ -25,7 +25,7 @@ from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, Settings, validate
 from service.crypto.field_encryption import FieldCipher
 from service.identities import reencryption
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import NAMES, Identities
 from service.privacy.erasure import FollowerErasure
 from service.server import app as service_app
@@ -50,12 +50,12 @@ class Process:
         self.followers = Followers(database, self.identities)
         self.bindings = Bindings(database, self.identities)
         endings = Endings(database, self.identities)
-        self.decisions = TicketDecisions(database, self.identities, endings)
+        self.decisions = TicketDecisions(database, self.identities, self.followers, endings)
         self.erasure = FollowerErasure(database, self.identities)
 
     async def confirm(self, openid: OpenId, user_id: str | None = None, *, account: str = "main") -> Ending | None:
         """Log in, or bind *user_id*, by a scan."""
-        await self.followers.seen(account, openid, at=NOW)
+        await self.followers.seen(Sender(account, openid, NOW))
         kind = Kind.BIND if user_id else Kind.LOGIN_PAGE
         head = TicketHeader(TicketId(f"t{next(TICKETS)}"), kind, Lang.ZH, EXPIRES)
         claim = Claim(head=head, client="shop", account=account, user_id=UserId(user_id) if user_id else None)
@@ -129,7 +129,7 @@ async def test_more_people_than_fit_one_transaction_are_all_sealed(
 ) -> None:
     monkeypatch.setattr(reencryption, "_BATCH", 3)
     for number in range(8):
-        await town.process().followers.seen("main", OpenId(f"o{number}"), at=NOW)
+        await town.process().followers.seen(Sender("main", OpenId(f"o{number}"), NOW))
     assert await town.encrypt(NEW) == "8 people encrypted, 0 left"
 
 
@@ -178,7 +178,7 @@ async def test_a_unionid_leads_to_the_same_user_while_rows_stand_under_different
     await town.process(bound_by).confirm(ANNA, "42")
     await town.process(bound_by).learned(ANNA, "uCanary")
     process = town.process(other_by, bound_by)
-    await process.followers.seen("second", BEN, at=NOW)
+    await process.followers.seen(Sender("second", BEN, NOW))
     await process.learned(BEN, "uCanary", account="second")
     assert len(await town.keys()) == 2
     ending = await process.confirm(BEN, account="second")
@@ -189,7 +189,7 @@ async def test_a_unionid_leads_to_the_same_user_while_rows_stand_under_different
 async def test_what_a_service_writes_while_a_row_is_being_sealed_stands(town: Town) -> None:
     """Red when `_move` does not look whether the row still is what was read."""
     process, newer = town.process(OLD), Identities(FieldCipher.of([NEW, OLD]))
-    await process.followers.seen("main", ANNA, at=NOW)
+    await process.followers.seen(Sender("main", ANNA, NOW))
     read = await reencryption._batch(town.database, FieldCipher.of([OLD]).newest, after=0)
     await process.learned(ANNA, "uAnna")
     assert await town.database.attempt(partial(reencryption._move, identities=newer, rows=read)) == 0
@@ -200,16 +200,16 @@ async def test_what_a_service_writes_while_a_row_is_being_sealed_stands(town: To
 
 
 async def test_who_stands_twice_is_left_and_does_not_keep_the_others_from_being_sealed(town: Town) -> None:
-    await town.process(NEW).followers.seen("main", ANNA, at=NOW)
+    await town.process(NEW).followers.seen(Sender("main", ANNA, NOW))
     for openid in (ANNA, BEN):
-        await town.process().followers.seen("main", openid, at=NOW)
+        await town.process().followers.seen(Sender("main", openid, NOW))
     assert await town.encrypt(NEW) == "1 people encrypted, 1 left"
 
 
 async def test_a_row_that_was_changed_is_left_and_does_not_keep_the_others_from_being_sealed(town: Town) -> None:
     """Red when `_move` gives up at what cannot be opened."""
     for openid in (ANNA, BEN):
-        await town.process(OLD).followers.seen("main", openid, at=NOW)
+        await town.process(OLD).followers.seen(Sender("main", openid, NOW))
     theirs = table.c.id == await _first(town)
     async with town.database.write() as connection:
         await connection.execute(sa.update(table).where(theirs).values(openid_sealed="AQ"))
@@ -234,7 +234,7 @@ async def test_two_processes_that_add_one_person_at_once_make_one_follower(
     processes = [town.process(*keys) for keys in pair]
     newcomers = [OpenId(f"oNew{number}") for number in range(20)]
     for openid in newcomers:
-        await asyncio.gather(*(process.followers.seen("main", openid, at=NOW) for process in processes * 2))
+        await asyncio.gather(*(process.followers.seen(Sender("main", openid, NOW)) for process in processes * 2))
     assert await town.names(processes[0].identities) == Counter(newcomers)
 
 

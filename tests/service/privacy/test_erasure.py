@@ -18,10 +18,11 @@ from models.tables.portal import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.audit.log import write_entries
 from service.bindings.repository import Bindings, bind
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.storage.database import Database
+from service.storage.inserting import appending
 from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
@@ -66,7 +67,7 @@ async def settled(
 ) -> None:
     """Anna is the user; Ben is another user; everything there is about both is in the tables."""
     for openid, user in ((ANNA, USER), (BEN, OTHER)):
-        await followers.seen("main", openid, at=NOW)
+        await followers.seen(Sender("main", openid, NOW))
         await followers.learned("main", openid, unionid=f"u{openid}", lang=None, asked_at=NOW)
         await bound(database, identities, openid, user)
         await decisions.close(ending(f"t-{user}", openid, user))
@@ -85,7 +86,8 @@ async def bound(
         person = identities.find(connection, "main", openid, hold=True)
         if person:
             how: dict[str, Any] = {"policy": Policy(), "source": ChangeSource.TICKET, "now": NOW}
-            bind(connection, person, identities=identities, client=client, user_id=user, **how)
+            with appending(connection) as rows:
+                bind(connection, person, rows=rows, identities=identities, client=client, user_id=user, **how)
 
     await database.attempt(work)
 
@@ -144,6 +146,15 @@ async def test_a_forgotten_user_is_in_no_table_and_others_are(
 
 
 @pytest.mark.usefixtures("settled")
+async def test_a_code_that_has_ended_is_not_said_to_be_cancelled(
+    forget: Forget, decisions: TicketDecisions
+) -> None:
+    """Red when `_cancel_requests` returns endings that could not be inserted."""
+    await decisions.close(ending(f"r-{USER}", ANNA, USER))
+    assert (await forget(user=USER)).cancelled == {}
+
+
+@pytest.mark.usefixtures("settled")
 async def test_who_is_bound_to_another_user_too_stays(
     forget: Forget, database: Database, identities: Identities, followers: Followers, bindings: Bindings
 ) -> None:
@@ -189,7 +200,7 @@ async def test_binding_and_erasing_at_once_leave_all_or_nothing(
     """Red when `forget_person` ends the bindings before it takes the person's row."""
     for number in range(6):
         openid = OpenId(f"oAnna-{number}")
-        await followers.seen("main", openid, at=NOW)
+        await followers.seen(Sender("main", openid, NOW))
         await asyncio.gather(
             *(bound(database, identities, openid, UserId(f"{number}-{one}")) for one in range(3)), forget(openid)
         )

@@ -22,7 +22,7 @@ from sandbox.people import Person
 from service.app_keys import FEED
 from service.cli.main import main
 from service.crypto.field_encryption import FieldCipher
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.server.runner import running
 from service.storage.database import connect
@@ -334,7 +334,7 @@ async def known(folder: Path, redis: str) -> None:
     (folder / "config.yaml").write_text(json.dumps(tree))
     async with connect("embedded", data_dir=folder) as database:
         await Followers(database, Identities(FieldCipher.of([]))).seen(
-            "main", OpenId("oAnna"), at=datetime.now(UTC)
+            Sender("main", OpenId("oAnna"), datetime.now(UTC))
         )
 
 

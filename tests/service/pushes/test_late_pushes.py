@@ -1,6 +1,6 @@
 """Late pushes about a person who has unsubscribed or subscribed again since have no effect.
 
-Covers: service.pushes.build, service.pushes.dispatcher, service.pushes.unfollow.
+Covers: service.pushes.build, service.pushes.unfollow.
 """
 
 import asyncio

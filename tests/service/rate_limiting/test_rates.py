@@ -177,6 +177,15 @@ async def test_the_first_scan_too_many_is_told_from_the_others(limits: Make) -> 
     assert answers == [None] * 5, "answers are of no ticket"
 
 
+async def test_scans_over_a_persons_limit_do_not_use_up_those_of_the_qr_code(limits: Make) -> None:
+    """Red when `scan` does not take back what it counted for the ticket."""
+    mine, ticket = limits(scans_per_openid=1, scans_per_ticket=2), TicketId("t")
+    scans = [await mine.scan(OpenId("oAnna"), ticket) for _ in range(5)]
+    assert [excess and excess.limit for excess in scans] == [None, *[Limit.SCANS_PER_OPENID] * 4]
+    assert await mine.scan(OpenId("oBen"), ticket) is None
+    assert await mine.scan(OpenId("oCleo"), ticket) == Excess(Limit.SCANS_PER_TICKET, first=True)
+
+
 async def test_no_counter_names_a_person(limits: Make, redis: Redis) -> None:
     openid = OpenId("oW2Jw5A-canary_0123456789abcd")
     await limits(scans_per_openid=5).scan(openid, None)

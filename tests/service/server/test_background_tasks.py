@@ -10,7 +10,7 @@ from models.events import OpenId
 from service.app_keys import FEED
 from service.crypto.field_encryption import FieldCipher
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.server import background_tasks
 from service.server.app import utcnow
@@ -73,7 +73,7 @@ async def test_nonsense_about_one_person_does_not_keep_the_others_unknown(
         followers = Followers(sql, Identities(FieldCipher.of([])))
         follower_refresh = FollowerRefresh(apis={"main": Odd()}, followers=followers, clock=utcnow)  # type: ignore[dict-item]  # a stand-in for WeChat
         for openid in (OpenId("first"), OpenId("second")):
-            follower_refresh.refresh(await followers.seen("main", openid, at=utcnow()))
+            follower_refresh.refresh(await followers.seen(Sender("main", openid, utcnow())))
         running = asyncio.create_task(follower_refresh.run())
         async with asyncio.timeout(60):
             while (known := await followers.get("main", OpenId("second"))) is None or known.unionid is None:

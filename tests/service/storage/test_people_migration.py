@@ -20,7 +20,7 @@ from models.tables.identities import followers as identities
 from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings, Entry
 from service.crypto.field_encryption import FieldCipher
-from service.identities.followers import Follower, Followers
+from service.identities.followers import Follower, Followers, Sender
 from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
@@ -184,7 +184,7 @@ async def test_a_migration_that_broke_off_begins_again(older: Database) -> None:
 
 async def test_sealed_people_are_not_taken_back_to_where_nothing_could_open_them(database: Database) -> None:
     sealed = Identities(FieldCipher.of([KEY]))
-    await Followers(database, sealed).seen("main", ANNA, at=NOW)
+    await Followers(database, sealed).seen(Sender("main", ANNA, NOW))
     await _step(database, command.downgrade, "0003")
     with pytest.raises(RuntimeError, match="openids are encrypted"):
         await _step(database, command.downgrade, "0002")

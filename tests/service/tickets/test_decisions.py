@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -21,12 +22,13 @@ from decided import (
     redeemed,
     register,
 )
+from writing import writing_engine
 
 from models.binding import Policy, UserId
 from models.events import OpenId
 from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.tickets.decisions import TicketDecisions
@@ -38,7 +40,7 @@ from service.tickets.endings import Endings
 async def test_a_refusal_stands_as_it_was_given(
     endings: Endings, decisions: TicketDecisions, followers: Followers
 ) -> None:
-    await followers.seen("main", ANNA, at=NOW)
+    await followers.seen(Sender("main", ANNA, NOW))
     refused = cancelled(
         status=Status.REJECTED, reason=Reason.WRONG_NUMBER, openid=ANNA, account="main", via=Via.PAGE, state="s"
     )
@@ -114,7 +116,7 @@ async def test_a_login_through_another_account_finds_the_same_person(
 ) -> None:
     await bound(confirm)
     for account, openid in (("main", ANNA), ("second", BEN)):
-        await followers.seen(account, openid, at=NOW)
+        await followers.seen(Sender(account, openid, NOW))
         await followers.learned(account, openid, unionid="uAnna", lang=None, asked_at=NOW)
     ending = await confirm(claim(account="second"), BEN)
     assert (ending.outcome, ending.user_id) == (Outcome.LOGIN, "42")
@@ -147,6 +149,32 @@ async def test_a_clients_policy_lets_a_bind_replace_and_move(bindings: Bindings,
     replacing = await confirm(claim("t1", "42"), BEN, Policy(rebind_replaces=True))
     moving = await confirm(claim("t2", "43"), BEN, Policy(takeover_moves=True))
     assert replacing.outcome is moving.outcome is Outcome.BOUND
+    assert await bindings.of_user("shop", USER) == []
+
+
+async def test_a_scan_stores_its_sender_and_confirms_in_one_transaction(
+    database: Database, decisions: TicketDecisions, followers: Followers
+) -> None:
+    """Red when `confirm_sender` stores the sender by `Followers.seen`."""
+    commits: list[sa.Connection] = []
+    sa.event.listen(writing_engine(database), "commit", commits.append)
+    how: dict[str, Any] = {"policy": Policy(), "state": None, "now": NOW}
+    ending, follower = await decisions.confirm_sender(claim(user_id="42"), Sender("main", ANNA, NOW), **how)
+    assert len(commits) == 1
+    assert (ending.outcome, ending.openid) == (Outcome.BOUND, ANNA)
+    assert await followers.get("main", ANNA) == follower
+
+
+async def test_an_earlier_ending_stands_and_the_sender_of_the_scan_is_stored(
+    decisions: TicketDecisions, followers: Followers, bindings: Bindings
+) -> None:
+    """Red when `confirm_sender` does not store the follower again, whose row was rolled back."""
+    first = await decisions.close(cancelled())
+    how: dict[str, Any] = {"policy": Policy(), "state": None, "now": NOW}
+    ending, follower = await decisions.confirm_sender(claim(user_id="42"), Sender("main", ANNA, NOW), **how)
+    assert ending == first
+    assert follower.subscribed
+    assert await followers.get("main", ANNA) == follower
     assert await bindings.of_user("shop", USER) == []
 
 
@@ -231,7 +259,7 @@ async def test_unsubscribing_while_a_bind_is_confirmed_leaves_no_binding(
 ) -> None:
     for number in range(6):
         openid, user = OpenId(f"o{number}"), UserId(str(number))
-        await followers.seen("main", openid, at=NOW)
+        await followers.seen(Sender("main", openid, NOW))
         ending, _ = await asyncio.gather(
             decisions.confirm(claim(f"t{number}", user), openid, policy=Policy(), state=None, now=NOW),
             erasure.unfollowed("main", openid, at=NOW, erase=True, now=NOW),

@@ -10,7 +10,7 @@ from models.binding import UserId
 from models.events import OpenId
 from models.tables.identities import followers as table
 from models.ticket import Ending, Reason, Status, TicketId
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
 from service.tickets.bind_requests import BindRequest, BindRequests
@@ -51,7 +51,7 @@ async def test_a_sealed_row_that_was_changed_keeps_no_other_ending_from_being_sh
 ) -> None:
     """Red when `unexpired` reads a row as everything else does."""
     for ticket, openid in (("t1", ANNA), ("t2", BEN)):
-        await followers.seen("main", openid, at=NOW)
+        await followers.seen(Sender("main", openid, NOW))
         given = {"status": Status.REJECTED, "reason": Reason.DECLINED, "account": "main", "openid": openid}
         await decisions.close(cancelled(ticket, **given))
     async with database.write() as connection:

@@ -162,3 +162,17 @@ async def test_a_redis_that_does_not_answer_is_named_as_such() -> None:
             await store.load(NEW.id)
         with pytest.raises(StoreUnavailable):
             await store.update(NEW, unchanged, expires_at=soon())
+
+
+async def test_a_ticket_written_by_another_version_is_changed_all_the_same(
+    store: TicketStore, redis: Redis
+) -> None:
+    """Red when `CasStore.change` does not go on from the value that Redis returns."""
+    text = json.dumps({"of another version": True, **json.loads(encode(replace(NEW, version=1)))})
+    await redis.set(f"scanbind:t:{NEW.id}", text)
+    known = await store.load(NEW.id)
+    assert known is not None
+    assert encode(known) != text
+    changed = await store.update(NEW, scan("oAnna"), expires_at=soon(), expected=known)
+    assert changed.openid == "oAnna"
+    assert await store.load(NEW.id) == changed

@@ -1,0 +1,117 @@
+"""Inserts that a constraint may forbid, and rows that are written at the end of a transaction.
+
+Red when `insert_unless_taken` raises a violation, when `AppendedRows.write` joins rows of one table in one
+statement or leaves out a table, and when `appending` writes after an error.
+"""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from writing import writing_engine
+
+from models.binding import Change, ChangeSource
+from models.tables.bindings import bindings, history
+from models.tables.commits import commit_marks
+from models.tables.identities import followers
+from service.storage.database import Database
+from service.storage.inserting import appending, insert_unless_taken
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ANNA = {"account": "main", "openid": "oAnna", "subscribed": True, "followed_at": NOW}
+SHOP = {"client": "shop", "account": "main"}
+
+
+def _change(user_id: str) -> dict[str, Any]:
+    made = {"change": Change.BOUND, "door": ChangeSource.TICKET, "at": NOW}
+    return {**SHOP, "user_id": user_id, "follower_id": None, **made}
+
+
+def _mark(name: str) -> dict[str, Any]:
+    return {"id": name, "at": NOW}
+
+
+async def _all(database: Database, *columns: sa.Column[Any]) -> list[Any]:
+    async with database.read() as connection:
+        return [tuple(row) for row in await connection.execute(sa.select(*columns).order_by(columns[0]))]
+
+
+async def test_an_insert_returns_the_key_of_its_row(database: Database) -> None:
+    number = await database.attempt(lambda it: insert_unless_taken(it, followers, ANNA))
+    assert await _all(database, followers.c.id) == [(number,)]
+
+
+async def test_an_insert_that_a_constraint_forbids_leaves_its_transaction_standing(database: Database) -> None:
+    await database.attempt(lambda it: insert_unless_taken(it, followers, ANNA))
+
+    def work(connection: sa.Connection) -> list[Any]:
+        numbers = [insert_unless_taken(connection, followers, ANNA | {"openid": it}) for it in ("oAnna", "oBen")]
+        connection.execute(sa.insert(commit_marks), _mark("standing"))
+        return numbers
+
+    taken, number = await database.attempt(work)
+    assert taken is None
+    assert await _all(database, followers.c.openid) == [("oAnna",), ("oBen",)]
+    assert (number,) in await _all(database, followers.c.id)
+    assert await _all(database, commit_marks.c.id) == [("standing",)]
+
+
+async def test_rows_of_one_table_get_ascending_ids(database: Database) -> None:
+    users = [f"user{number}" for number in range(20)]
+
+    def work(connection: sa.Connection) -> None:
+        with appending(connection) as rows:
+            rows.add(commit_marks, _mark("beside"))
+            for user in users:
+                rows.add(history, _change(user))
+
+    await database.attempt(work)
+    assert [user for _, user in await _all(database, history.c.id, history.c.user_id)] == users
+    assert await _all(database, commit_marks.c.id) == [("beside",)]
+
+
+async def test_single_rows_of_several_tables_are_one_statement_where_that_is_possible(database: Database) -> None:
+    statements: list[str] = []
+    engine = writing_engine(database)
+
+    def work(connection: sa.Connection) -> None:
+        sa.event.listen(connection, "before_cursor_execute", lambda *it: statements.append(it[2]))
+        with appending(connection) as rows:
+            rows.add(history, _change("42"))
+            rows.add(commit_marks, _mark("mark"))
+            rows.add(bindings, {**SHOP, "user_id": "42", "follower_id": 1, "bound_at": NOW})
+            assert statements == []
+
+    await database.attempt(work)
+    assert len(statements) == (1 if engine.dialect.name == "postgresql" else 3)
+    assert await _all(database, history.c.user_id, history.c.at) == [("42", NOW)]
+    assert await _all(database, commit_marks.c.id, commit_marks.c.at) == [("mark", NOW)]
+    assert await _all(database, bindings.c.user_id, bindings.c.bound_at) == [("42", NOW)]
+
+
+@pytest.mark.parametrize("fails_first", [False, True])
+async def test_a_forbidden_row_takes_back_the_others_with_it(database: Database, fails_first: bool) -> None:
+    await database.attempt(lambda it: insert_unless_taken(it, commit_marks, _mark("taken")))
+
+    def work(connection: sa.Connection) -> None:
+        with appending(connection) as rows:
+            added = [(commit_marks, _mark("taken")), (history, _change("42"))]
+            for table, row in added if fails_first else reversed(added):
+                rows.add(table, row)
+
+    with pytest.raises(IntegrityError):
+        await database.attempt(work)
+    assert await _all(database, history.c.id) == []
+
+
+async def test_an_error_of_the_transaction_is_raised_before_any_row_is_written(database: Database) -> None:
+    def work(connection: sa.Connection) -> None:
+        with suppress(KeyError), appending(connection) as rows:
+            rows.add(commit_marks, _mark("unwritten"))
+            raise KeyError
+
+    await database.attempt(work)
+    assert await _all(database, commit_marks.c.id) == []
