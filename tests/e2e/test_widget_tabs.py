@@ -134,10 +134,12 @@ async def test_a_change_that_another_tab_announced_is_asked_for_until_it_is_know
     anna = await town.person()
     made = await town.bind("42")
     address = site.put(BIND.format_map(made.made))
-    first, leader = [await opened(context, address) for _ in range(2)]
+    first, leader = await timed(context, address), await opened(context, address)
     await leader.shows_a_code()
     await until(lambda: len(between.holding) == 1)
-    await asyncio.sleep(2)  # the first tab has heard of the leader, and has made its last poll of its own
+    async with asyncio.timeout(30):
+        while await asked_during(between, first.page, 3):
+            continue  # the first tab has not heard of the leader yet, and polls by itself
     failed: list[str] = []
 
     async def fail_once(request: web.Request, _: Proxy) -> web.Response | None:

@@ -4,24 +4,39 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from models.binding import (
-    Binding,
-    BindResult,
-    Change,
-    ChangeSource,
-    Policy,
-    UserId,
-)
+import sqlalchemy as sa
+
+from models.binding import Binding, BindResult, Change, ChangeSource, Policy, UserId
 from models.events import OpenId
 from models.tables.columns import to_millisecond
-from service.bindings.repository import Bindings
+from service.bindings.repository import Bindings, bind
 from service.identities.followers import Followers, Sender
+from service.identities.repository import Identities
+from service.storage.inserting import appending
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
 REPLACE = Policy(rebind_replaces=True)
 MOVE = Policy(takeover_moves=True)
 
 Bind = Callable[..., Awaitable[BindResult]]
+
+
+def bind_in(
+    connection: sa.Connection,
+    identities: Identities,
+    openid: str,
+    user_id: str,
+    *,
+    account: str = "main",
+    **how: Any,
+) -> BindResult | None:
+    """Bind a user to a follower within a transaction, as `bind` does; None if there is no such follower."""
+    person = identities.find(connection, account, OpenId(openid), hold=True)
+    given = {"client": "shop", "policy": Policy(), "source": ChangeSource.TICKET, "now": NOW} | how
+    if person is None:
+        return None
+    with appending(connection) as rows:
+        return bind(connection, person, rows=rows, identities=identities, user_id=UserId(user_id), **given)
 
 
 def bound(user_id: str, openid: str, **changes: Any) -> Binding:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from binding_rows import bind_in
 from writing import writing_engine
 
 from models.audit import AuditEntry, AuditEvent
-from models.binding import ChangeSource, Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.tables.columns import to_millisecond
@@ -21,12 +21,10 @@ from models.ticket import TicketId
 from service.audit import log as auditing
 from service.audit.log import AuditLog, write_entries
 from service.audit.reader import AuditFilter, lines, read
-from service.bindings.repository import bind
 from service.config.settings import validate
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
-from service.storage.inserting import appending
 
 NOW = to_millisecond(datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC))
 OPENID = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
@@ -99,23 +97,8 @@ async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
 ) -> None:
     await followers.seen(Sender("main", OPENID, NOW))
 
-    def bound(connection: sa.Connection) -> None:
-        person = identities.find(connection, "main", OPENID)
-        assert person is not None
-        with appending(connection) as rows:
-            bind(
-                connection,
-                person,
-                rows=rows,
-                identities=identities,
-                client="shop",
-                user_id=UserId("42"),
-                policy=Policy(),
-                source=ChangeSource.TICKET,
-                now=NOW + timedelta(seconds=1),
-            )
-
-    await database.attempt(bound)
+    a_second_later = {"now": NOW + timedelta(seconds=1)}
+    assert await database.attempt(lambda it: bind_in(it, identities, OPENID, "42", **a_second_later))
     async with database.write() as connection:
         for second in (1, 2):
             at = NOW + timedelta(seconds=second)

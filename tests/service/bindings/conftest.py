@@ -4,17 +4,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from binding_rows import NOW, Bind, Resolve
+from binding_rows import NOW, Bind, Resolve, bind_in
 
 from models.binding import (
     Binding,
     BindResult,
-    ChangeSource,
     Policy,
-    UserId,
 )
 from models.events import OpenId
-from service.bindings.repository import bind, resolve
+from service.bindings.repository import resolve
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
@@ -30,22 +28,10 @@ def binding(database: Database, identities: Identities, followers: Followers) ->
     ) -> BindResult:
         if await followers.get(account, OpenId(openid)) is None:
             await followers.seen(Sender(account, OpenId(openid), NOW))
-        given: dict[str, Any] = {
-            "identities": identities,
-            "client": "shop",
-            "user_id": UserId(user_id),
-            "policy": policy or Policy(),
-            "source": ChangeSource.TICKET,
-            "now": NOW,
-        }
-
-        def work(connection: sa.Connection) -> BindResult:
-            person = identities.find(connection, account, OpenId(openid), hold=True)
-            assert person is not None
-            with appending(connection) as rows:
-                return bind(connection, person, rows=rows, **(given | changes))
-
-        return await database.attempt(work)
+        how = {"account": account, "policy": policy or Policy()} | changes
+        result = await database.attempt(lambda it: bind_in(it, identities, openid, user_id, **how))
+        assert result is not None
+        return result
 
     return run
 

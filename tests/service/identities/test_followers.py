@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from binding_rows import bind_in
 from writing import writing_engine
 
 from models.binding import Change, ChangeSource, Policy, UserId
@@ -17,12 +18,11 @@ from models.events import OpenId
 from models.language import Lang
 from models.tables.columns import to_millisecond
 from models.ticket import Ending, Outcome, Status, TicketId
-from service.bindings.repository import Bindings, bind
+from service.bindings.repository import Bindings
 from service.identities.followers import Follower, Followers, Sender
 from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
-from service.storage.inserting import appending
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
@@ -39,23 +39,8 @@ def binding(database: Database, identities: Identities) -> Bind:
     """Bind a user of a client to a follower of an account."""
 
     async def run(client: str, account: str, user_id: str, openid: OpenId) -> None:
-        def work(connection: sa.Connection) -> None:
-            person = identities.find(connection, account, openid)
-            assert person is not None
-            with appending(connection) as rows:
-                bind(
-                    connection,
-                    person,
-                    rows=rows,
-                    identities=identities,
-                    client=client,
-                    user_id=UserId(user_id),
-                    policy=Policy(),
-                    source=ChangeSource.TICKET,
-                    now=NOW,
-                )
-
-        await database.attempt(work)
+        how = {"account": account, "client": client, "now": NOW}
+        assert await database.attempt(lambda it: bind_in(it, identities, openid, user_id, **how))
 
     return run
 

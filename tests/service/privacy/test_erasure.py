@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from binding_rows import bind_in
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import ChangeSource, Policy, UserId
@@ -17,12 +18,11 @@ from models.tables.identities import followers as followers_table
 from models.tables.portal import portal_sessions
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.audit.log import write_entries
-from service.bindings.repository import Bindings, bind
+from service.bindings.repository import Bindings
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.storage.database import Database
-from service.storage.inserting import appending
 from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
@@ -82,14 +82,7 @@ async def settled(
 async def bound(
     database: Database, identities: Identities, openid: OpenId, user: UserId, *, client: str = "shop"
 ) -> None:
-    def work(connection: sa.Connection) -> None:
-        person = identities.find(connection, "main", openid, hold=True)
-        if person:
-            how: dict[str, Any] = {"policy": Policy(), "source": ChangeSource.TICKET, "now": NOW}
-            with appending(connection) as rows:
-                bind(connection, person, rows=rows, identities=identities, client=client, user_id=user, **how)
-
-    await database.attempt(work)
+    await database.attempt(lambda it: bind_in(it, identities, openid, user, client=client, now=NOW))
 
 
 def ending(ticket: str, openid: OpenId, user: UserId, outcome: Outcome = Outcome.LOGIN) -> Ending:
