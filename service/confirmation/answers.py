@@ -37,11 +37,11 @@ class AnswerHandler:
 
     async def _answered(self, account: str, message: TextMessage) -> str | None:
         questions = await self.questions.of(account, message.openid)
-        if not questions:
-            return None
+        if other := next((one for one in questions[1:] if one.answered_by == message.key), None):
+            return await self._repeat(account, message, other)
+        if not questions or message.created < questions[0].created - EARLY:
+            return None  # no question is open, or the message was sent before the scan and delayed
         newest, *others = questions
-        if message.created < newest.created - EARLY or message.key in {one.answered_by for one in others}:
-            return None  # sent before the scan, or the answer to an older question: delayed, or replayed
         context = await self._context(account, message, newest)
         if context is None:
             return None
@@ -57,6 +57,12 @@ class AnswerHandler:
         meant = nearly_answers(message.text) and number not in numbers and not (early and number)
         return await self.hints.hint(account, message) if meant else None
 
+    async def _repeat(self, account: str, message: TextMessage, asked: OpenQuestion) -> str | None:
+        """Return how the ticket of an older question ended, for a redelivery of its answer; None if it has not."""
+        context = await self._context(account, message, asked)
+        ending = await self.ticket_status.ending(context.claim.head) if context else None
+        return context.ending_text(ending) if context and ending else None
+
     async def _context(self, account: str, message: TextMessage, asked: OpenQuestion) -> ScanContext | None:
         scene = read(asked.scene)
         if scene is None:
@@ -66,17 +72,12 @@ class AnswerHandler:
     async def _apply(
         self, answer: Answer, context: ScanContext, asked: OpenQuestion, message: TextMessage
     ) -> str | None:
-        ticket = await self.ticket_status.read_afresh(context.claim.head)
-        if ticket.openid not in (None, message.openid):
-            return None
-        if ticket.status.final and asked.answered_by not in (None, message.key):
-            return None  # another message answered the question
-        until = context.claim.head.expires_at + READABLE_AFTER
-        await self.questions.answered(
-            context.claim.account, message.openid, asked.scene, by=message.key, until=until
-        )
-        if ticket.status.final:
-            return context.ending_text(ticket)  # a redelivery, or a first answer that came too late
+        claim = context.claim
+        ticket = await self.ticket_status.read_afresh(claim.head)
+        if ticket.status.final or ticket.openid not in (None, message.openid):
+            return context.ending_text(ticket)  # even after another answer, whose reply may have been lost
+        until = claim.head.expires_at + READABLE_AFTER
+        await self.questions.answered(claim.account, message.openid, asked.scene, by=message.key, until=until)
         ending = await self._conclude(answer, context, ticket)
         return context.ending_text(ending) if ending else None
 

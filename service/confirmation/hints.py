@@ -44,18 +44,16 @@ class AnswerHints:
 
     async def _hint(self, account: str, message: TextMessage) -> str | None:
         asked = next(iter(await self.questions.of(account, message.openid)), None)
-        scene = read(asked.scene) if asked and asked.answered_by is None else None
+        scene = read(asked.scene) if asked else None
         if asked is None or scene is None or message.created < asked.created - EARLY:
             return None
         context = await self.verifier.verify(scene, account=account, openid=message.openid, lang=asked.lang)
         if context is None or not context.usable or context.confirm is Confirm.NONE:
             return None
-        if not await self._take(account, message):
-            return None
         ticket = await self.ticket_status.read_afresh(scene.head)
         if ticket.status.final or ticket.openid not in (None, message.openid):
             return None
-        return context.hint_text()
+        return context.hint_text() if await self._take(account, message) else None
 
     async def _take(self, account: str, message: TextMessage) -> bool:
         """Return whether *message* is the one that gets the hint of this minute; a redelivery of it is, too."""

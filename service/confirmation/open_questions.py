@@ -26,7 +26,7 @@ class OpenQuestion:
     lang: Lang | None = None
     """Answers to it and hints are in this language, though WeChat may report another meanwhile."""
     answered_by: str | None = None
-    """Key of the push that answered: a redelivery of it has the same key, a new message another."""
+    """Key of the last push that answered it: a redelivery of it, which has the same key, answers no other one."""
 
 
 class OpenQuestions:
@@ -73,21 +73,23 @@ class OpenQuestions:
             known = _decode(held)
             if known and known[0].created > asked.created:
                 return held
-            others = [one for one in known if one.scene != asked.scene]
-            return _encode([asked, *others[: _KEPT - 1]])
+            earlier = next((one for one in known if one.scene == asked.scene), asked)
+            others = [one for one in known if one is not earlier]
+            return _encode([replace(asked, answered_by=earlier.answered_by), *others[: _KEPT - 1]])
 
         expected = None if known is None else _encode(known)
         changed = await self._cas.change(_key(account, openid), move, until=until, expected=expected)
         return _decode(changed)[0].scene == asked.scene
 
     async def answered(self, account: str, openid: OpenId, scene: str, *, by: str, until: datetime) -> None:
-        """Store which push answered the open question. Call this before committing its effect."""
+        """Store which push answered the question of *scene*, even if another has been opened meanwhile.
+
+        Call this before committing its effect.
+        """
 
         def move(held: str) -> str:
             known = _decode(held)
-            if not known or known[0].scene != scene:
-                return held
-            return _encode([replace(known[0], answered_by=by), *known[1:]])
+            return _encode([replace(one, answered_by=by) if one.scene == scene else one for one in known])
 
         await self._cas.change(_key(account, openid), move, until=until)
 

@@ -34,7 +34,9 @@ class CasStore:
     async def change(
         self, key: str, move: Callable[[str], str], *, until: datetime, expected: str | None = None
     ) -> str:
-        """Replace the value of *key* with what *move* returns for it, expiring at *until*; return the final value.
+        """Replace the value of *key* with what *move* returns for it; return the final value.
+
+        It expires at *until*, or when the old value would have, if that is later.
 
         *move* is called again if another caller changed the value in between. If it returns its argument, nothing
         is changed. *expected* is the value as far as the caller knows, which saves reading it.

@@ -70,6 +70,14 @@ class TicketStatus:
         """
         return await self._current(head, stored or await self._load(head))
 
+    async def ending(self, head: TicketHeader) -> Ending | None:
+        """Return the ticket's ending, if it has one, from SQL: Redis may lack it.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        return await self.endings.of(head.ticket)
+
     async def stored(self, head: TicketHeader) -> Ticket | None:
         """Return the ticket as Redis contains it, if it does; another store may know more.
 

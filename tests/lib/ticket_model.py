@@ -82,7 +82,6 @@ class Asked:
 
     ticket: str
     created: int
-    answered: bool = False
     doubtful: bool = False
     """They lost a race for the ticket: whether this counts as their newest is not known."""
 
@@ -169,15 +168,15 @@ class Model:
         )  # else it was said before it was asked
         unsure = there and created < asked[0].created
         answer = self._understood(asked, text, heard, unsure=unsure) if there else None
-        if ticket is None or answer is None or ticket.owner not in (None, openid):
-            open_ = there and ticket and ticket.confirm != NONE and not ticket.final and not asked[0].answered
+        if ticket is None or answer is None:
+            open_ = there and ticket and ticket.confirm != NONE and not ticket.final
             near = re.search("[0-9]|确认|是我", text) and not re.search(" [0-9A-Z]{4}$", text)
             demand(heard, None, *([HINT] if open_ and near else []))  # once a minute, which is not modelled
         elif ticket.final:
-            first, asked[0].answered = not asked[0].answered, True
-            demand(heard, *(self._told(ticket, openid) if first else [None]))
+            demand(heard, *self._told(ticket, openid))
+        elif ticket.owner not in (None, openid):
+            demand(heard, ELSE)
         else:
-            asked[0].answered = True
             if answer == "yes":
                 self._confirm(ticket, openid)
             else:

@@ -82,12 +82,19 @@ async def test_which_push_answered_is_remembered(questions: OpenQuestions) -> No
     assert await questions.of("main", ANNA) == [replace(TWO, answered_by="push"), ONE]
 
 
-async def test_only_the_open_question_is_marked_as_answered(questions: OpenQuestions) -> None:
+async def test_an_older_question_is_marked_as_answered_too(questions: OpenQuestions) -> None:
     await questions.answered("main", ANNA, ONE.scene, by="push", until=soon())
     assert await questions.of("main", ANNA) == []
     await ask(questions, ONE, TWO)
     await questions.answered("main", ANNA, ONE.scene, by="push", until=soon())
-    assert await questions.of("main", ANNA) == [TWO, ONE]
+    assert await questions.of("main", ANNA) == [TWO, replace(ONE, answered_by="push")]
+
+
+async def test_a_question_that_is_opened_again_keeps_which_push_answered(questions: OpenQuestions) -> None:
+    await ask(questions, ONE, TWO)
+    await questions.answered("main", ANNA, ONE.scene, by="push", until=soon())
+    await ask(questions, replace(ONE, created=2000))
+    assert await questions.of("main", ANNA) == [replace(ONE, created=2000, answered_by="push"), TWO]
 
 
 async def test_scans_at_once_leave_the_newest_open(questions: OpenQuestions) -> None:

@@ -28,6 +28,14 @@ async def test_a_clock_behind_that_of_redis_costs_nothing(redis: Redis, monkeypa
     assert 55_000 < await redis.pttl("key") <= 60_000
 
 
+async def test_no_change_makes_a_value_expire_earlier(redis: Redis) -> None:
+    """Red when the script does not ask for the time that is left: an older question is marked as answered."""
+    store = CasStore(redis)
+    await store.change("key", lambda _: "one", until=soon())
+    await store.change("key", lambda _: "two", until=soon() - timedelta(seconds=200))
+    assert 290_000 < await redis.pttl("key") <= 300_000
+
+
 @pytest.mark.parametrize("expected", ["", "older"])
 async def test_a_value_other_than_expected_is_changed_all_the_same(redis: Redis, expected: str) -> None:
     await redis.set("key", "newer")
