@@ -35,6 +35,7 @@ MARKS_KEPT: Final = timedelta(hours=1)
 _FILE: Final = "scanbind.sqlite3"
 _MARK_BYTES: Final = 16
 _MARK: Final = sa.insert(commit_marks)
+_USED: Final = "scanbind_used"
 _WAIT: Final = 2  # seconds for a connection, seconds for a lock
 _ANSWER: Final = 3  # seconds for a statement; pushes bound the sum to the 4.5 of contract.md 6
 _PAUSES: Final = (0.02, 0.1)  # seconds at most, before each retry
@@ -318,13 +319,16 @@ def _prepare(engine: sa.Engine) -> None:
     sa.event.listen(engine, "begin", _begin_sqlite)
 
 
-def _leave_closed(connection: Any, _: ConnectionPoolEntry, _proxied: PoolProxiedConnection) -> None:
-    """Make the pool replace a connection that the server has closed.
+def _leave_closed(connection: Any, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+    """Make the pool replace a connection that the server has closed since its last use.
 
     asyncpg notices that at once. `pool_pre_ping` of SQLAlchemy would ask the server, in three round trips.
     """
-    if connection.driver_connection.is_closed():
+    # A new one is not replaced: its first statement fails as any that the database does not answer, but a second
+    # replacement makes SQLAlchemy raise InvalidRequestError.
+    if entry.info.get(_USED) and connection.driver_connection.is_closed():
         raise exc.DisconnectionError
+    entry.info[_USED] = True
 
 
 def _embedded(data_dir: Path) -> sa.URL:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -335,3 +336,33 @@ async def test_connections_that_postgresql_has_closed_are_replaced_unnoticed(pos
         await postgres.attempt(_insert_ben)
         async with postgres.write() as connection:
             await connection.execute(sa.delete(followers))
+
+
+async def test_a_postgresql_that_closes_new_connections_at_once_does_not_answer(
+    postgres: Database, postgresql: str, tmp_path: Path
+) -> None:
+    """Red when `_leave_closed` refuses new connections as well: SQLAlchemy then raises `InvalidRequestError`."""
+    async with connect(postgresql, data_dir=tmp_path) as other:
+
+        async def end(connection: Any) -> None:
+            query = sa.text(f"SELECT pg_terminate_backend({connection.get_server_pid()})")
+            async with other.read() as ending, asyncio.timeout(20):
+                await ending.execute(query)
+                while not connection.is_closed():
+                    await asyncio.sleep(0.01)
+
+        def close(connection: Any, _: object) -> None:
+            await_only(end(connection.driver_connection))
+
+        pool = postgres._engine.sync_engine
+        async with postgres.read() as connection:
+            pooled = (await connection.get_raw_connection()).driver_connection
+        await end(pooled)
+        sa.event.listen(pool, "connect", close)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await postgres.ping()
+            with pytest.raises(StoreUnavailable):
+                await postgres.attempt(_insert_ben)
+        sa.event.remove(pool, "connect", close)
+    await postgres.attempt(_insert_ben)
