@@ -9,10 +9,12 @@ from chatting import message, pushed, spoken, typed
 from harness import World
 from questions import Make, asking, links, numbers, scanned
 
+from models.errors import StoreUnavailable
 from models.language import Lang
 from models.ticket import Confirm
 from sandbox.faults import Fault
 from service.confirmation import messages
+from service.tickets.decisions import TicketDecisions
 
 NUMBER, TAP = (messages.hint(confirm, lang=Lang.EN) for confirm in (Confirm.MATCH, Confirm.TAP))
 NEARLY = ["4", "147", "4 7", "47 please", "数字是47", "yes", "确认", "Yes, that is me", "是我"]
@@ -137,6 +139,23 @@ async def test_without_an_open_question_there_is_no_hint(make: Make) -> None:
     page, person, _, _ = await scanned(world)
     world.clock.advance(301)
     assert await typed(world, person, "147") is None
+
+
+async def test_an_answer_that_was_not_committed_leaves_the_question_open_for_a_hint(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when a question that is marked as answered gets no hint, though its ticket has not ended."""
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the database does not answer")
+
+    world = await asking(make, "match")
+    _, person, _, state = await scanned(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(TicketDecisions, "confirm", away)
+        with pytest.raises(AssertionError, match="store-unavailable"):
+            await typed(world, person, state["match"])
+    assert await typed(world, person, "147") == NUMBER
 
 
 async def test_a_scan_that_asks_nothing_has_no_hint(world: World) -> None:
