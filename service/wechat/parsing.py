@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError, fromstring
 
 import defusedxml.ElementTree as SafeTree
 
@@ -112,7 +112,10 @@ def understand(fields: Fields) -> Event:
 def _from_xml(text: str) -> Fields:
     if "&#" in text:  # rarely; looking for the references takes as long as parsing
         text = _XML_REFERENCE.sub(_readable, text)
-    root = SafeTree.fromstring(text, forbid_dtd=True)
+    # A body that begins with its root element, as WeChat's do, cannot declare what defusedxml forbids: XML 1.0
+    # allows declarations before the root only. The parser in C reads a scan in 16 us, defusedxml's in 40.
+    declares = not text.startswith("<xml")
+    root = SafeTree.fromstring(text, forbid_dtd=True) if declares else fromstring(text)  # noqa: S314
     if root.tag != "xml":
         raise ValueError("the root element is not xml")
     tags = [child.tag for child in root]

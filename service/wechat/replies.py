@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from wechatpy.replies import TextReply
-
 from models.events import Push
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Format
@@ -31,6 +29,11 @@ CONTENT_TYPES: Final = {Format.XML: "application/xml", Format.JSON: "application
 # not allowed in XML 1.0, not even escaped; with one such character WeChat shows its error text
 _UNSAYABLE: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_TEXT_XML: Final = (
+    "<xml><ToUserName><![CDATA[{ToUserName}]]></ToUserName>"
+    "<FromUserName><![CDATA[{FromUserName}]]></FromUserName><CreateTime>{CreateTime}</CreateTime>"
+    "<MsgType><![CDATA[{MsgType}]]></MsgType><Content><![CDATA[{Content}]]></Content></xml>"
+)
 _SEALED_XML: Final = (
     "<xml><Encrypt><![CDATA[{Encrypt}]]></Encrypt><MsgSignature><![CDATA[{MsgSignature}]]></MsgSignature>"
     "<TimeStamp>{TimeStamp}</TimeStamp><Nonce><![CDATA[{Nonce}]]></Nonce></xml>"
@@ -44,14 +47,14 @@ def sayable(text: str) -> str:
 
 def text_message(text: str, *, to: Push, form: Format, now: datetime) -> bytes:
     """Return a text cleaned by `sayable` as a reply to the push *to*, in *form* (wechat-protocol.md 3.4)."""
-    seconds = int(now.timestamp())
-    if form is Format.XML:
-        # wechatpy does not escape the content inside CDATA
-        content = text.replace("]]>", "]]]]><![CDATA[>")
-        reply = TextReply(target=to.openid, source=to.gh_id, time=seconds, content=content)
-        return str(reply.render()).encode()
-    reply = {"ToUserName": to.openid, "FromUserName": to.gh_id, "CreateTime": seconds, "MsgType": "text"}
-    return _json({**reply, "Content": text})
+    parts = {
+        "ToUserName": to.openid,
+        "FromUserName": to.gh_id,
+        "CreateTime": int(now.timestamp()),
+        "MsgType": "text",
+        "Content": text.replace("]]>", "]]]]><![CDATA[>") if form is Format.XML else text,
+    }
+    return _written(parts, form, _TEXT_XML)
 
 
 def sealed(
@@ -72,8 +75,9 @@ def sealed(
         "TimeStamp": seconds,
         "Nonce": nonce,
     }
-    return _SEALED_XML.format_map(parts).encode() if form is Format.XML else _json(parts)
+    return _written(parts, form, _SEALED_XML)
 
 
-def _json(values: Mapping[str, object]) -> bytes:
-    return json.dumps(values, ensure_ascii=False).encode()
+def _written(parts: Mapping[str, object], form: Format, template: str) -> bytes:
+    text = template.format_map(parts) if form is Format.XML else json.dumps(parts, ensure_ascii=False)
+    return text.encode()

@@ -258,6 +258,8 @@ UNREADABLE = {
     "a nested element's namesake twice": b"<xml><Event><a/></Event><Event>VIEW</Event></xml>",
     "entities": BOMB,
     "a dtd alone": b"<!DOCTYPE xml><xml></xml>",
+    "a dtd after the root began": b"<xml><!DOCTYPE xml [<!ENTITY a 'b'>]><Event>&a;</Event></xml>",
+    "a dtd after the root": b"<xml></xml><!DOCTYPE xml>",
     "an external entity": b'<!DOCTYPE xml [<!ENTITY a SYSTEM "file:///etc/passwd">]><xml><b>&a;</b></xml>',
     "an undefined entity": b"<xml><b>&nbsp;</b></xml>",
     "xml in utf-16": "<xml></xml>".encode("utf-16"),
@@ -295,6 +297,11 @@ def test_other_json_values_are_no_scene(value: object) -> None:
 def test_deep_xml_is_survived() -> None:
     body = as_xml(**pushed("SCAN", "x")).replace(b"</xml>", b"<a>" * 8000 + b"</a>" * 8000 + b"</xml>")
     assert isinstance(event(body), Scan)
+
+
+def test_a_body_that_begins_with_its_root_is_read_like_one_with_a_prolog() -> None:
+    body = as_xml(Content="<!DOCTYPE xml>&lt;").replace(b"</xml>", b"<a>b<c/></a><!-- d --><e>&#50;&lt;</e></xml>")
+    assert read(body) == read(b"<?xml version='1.0'?>" + body)
 
 
 @given(junk=st.one_of(st.binary(), st.binary().map(lambda raw: b"<xml>" + raw), st.text().map(str.encode)))
