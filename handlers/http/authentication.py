@@ -18,7 +18,6 @@ from models.errors import (
     Unauthorized,
     WrongCredentials,
 )
-from models.ip_address import parsed_address
 from models.portal import PortalSession
 from models.scene import TicketHeader, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
@@ -169,9 +168,8 @@ def throttle_address(request: web.Request) -> str | None:
 
     Loopback is not counted: behind a local proxy without `X-Forwarded-For`, all clients have that address.
     """
-    counted = address(request)
-    parsed = parsed_address(counted)
-    return None if parsed is None or parsed.is_loopback else counted
+    counted = forwarding.origin(request).address
+    return None if counted is None or counted.is_loopback else str(counted)
 
 
 def is_own_page(request: web.Request) -> bool:

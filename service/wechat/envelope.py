@@ -20,9 +20,9 @@ _BLOCK: Final = 32  # padding block; not the 16 bytes of AES, so the usual PKCS#
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One key of one account; `key` is 32 bytes."""
+    """The cipher of one key of one account."""
 
-    key: bytes = field(repr=False)
+    cipher: Cipher[modes.CBC] = field(repr=False)
     appid: str
 
     @classmethod
@@ -31,7 +31,8 @@ class Envelope:
         if not _KEY.fullmatch(aes_key):
             raise ValueError("an EncodingAESKey is 43 characters of A-Z a-z 0-9")
         # 43 characters are two bits too many, and real keys set them: a strict decoder would reject those
-        return cls(key=base64.b64decode(aes_key + "="), appid=appid)
+        key = base64.b64decode(aes_key + "=")
+        return cls(Cipher(algorithms.AES(key), modes.CBC(key[:16])), appid)
 
     def seal(self, message: bytes, *, random: bytes | None = None) -> str:
         """Return `Encrypt` for *message*; *random* is 16 bytes, generated if not given."""
@@ -40,7 +41,7 @@ class Envelope:
             raise ValueError("random must be 16 bytes")
         plain = salt + _LENGTH.pack(len(message)) + message + self.appid.encode()
         pad = _BLOCK - len(plain) % _BLOCK
-        encryptor = self._cipher().encryptor()
+        encryptor = self.cipher.encryptor()
         return base64.b64encode(encryptor.update(plain + bytes([pad]) * pad) + encryptor.finalize()).decode()
 
     def open(self, encrypt: str) -> bytes:
@@ -54,16 +55,13 @@ class Envelope:
         sealed = base64.b64decode(encrypt.strip(), validate=True)
         if not sealed or len(sealed) % _BLOCK:
             raise ValueError("not whole blocks")
-        decryptor = self._cipher().decryptor()
+        decryptor = self.cipher.decryptor()
         content = _unpad(decryptor.update(sealed) + decryptor.finalize())
         (length,) = _LENGTH.unpack_from(content, _RANDOM)
         message, appid = content[_HEADER : _HEADER + length], content[_HEADER + length :]
         if appid != self.appid.encode():
             raise Malformed("appid")
         return message
-
-    def _cipher(self) -> Cipher[modes.CBC]:
-        return Cipher(algorithms.AES(self.key), modes.CBC(self.key[:16]))
 
 
 def _unpad(padded: bytes) -> bytes:
