@@ -36,8 +36,7 @@ class AnswerHints:
     async def hint(self, account: str, message: TextMessage) -> str | None:
         """Return the hint for *message*, which is nearly an answer; None without an open question or too often."""
         try:
-            async with briefly():
-                return await self._hint(account, message)
+            return await briefly(self._hint(account, message))
         except StoreUnavailable as e:
             log.warning("hint: left a near-answer without a reply: %s", e)
             return None

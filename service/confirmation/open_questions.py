@@ -1,7 +1,7 @@
 """Open questions per person, in Redis. Only the newest scan's question can be answered (docs/adr/0004)."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -100,7 +100,8 @@ def _key(account: str, openid: OpenId) -> str:
 
 def _encode(asked: list[OpenQuestion]) -> str:
     """Encode the questions; none is an empty text, as Redis stores none."""
-    return json.dumps([asdict(one) for one in asked], separators=(",", ":")) if asked else ""
+    fields = [{name: getattr(one, name) for name in OpenQuestion.__slots__} for one in asked]
+    return json.dumps(fields, separators=(",", ":")) if asked else ""
 
 
 def _decode(held: str) -> list[OpenQuestion]:

@@ -99,8 +99,8 @@ class ScanHandler:
     ) -> Handled:
         ending, lang = await self.completion.confirm_scan(context, ticket, sender)
 
-        async def copy() -> None:
-            await asyncio.gather(
+        def copy() -> Awaitable[object]:
+            return asyncio.gather(
                 self.completion.projection.show(ending, known=ticket),
                 self._open(context, scan, questions),
             )

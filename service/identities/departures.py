@@ -5,9 +5,8 @@ Best effort: SQL compares times as well (service/identities/followers.py).
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import Awaitable, Mapping
+from typing import Final, TypeVar
 
 from redis.asyncio import Redis, RedisCluster
 
@@ -15,6 +14,8 @@ from models.errors import StoreUnavailable
 from models.events import OpenId, pseudonym
 from service.config.settings import Account
 from service.storage.redis import redis_errors
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 _MARGIN: Final = 60
@@ -39,8 +40,7 @@ class Departures:
     async def keep(self, account: str, key: str, value: str) -> None:
         """Store *value* for as long as pushes of the account are accepted. A Redis failure is only logged."""
         try:
-            async with briefly():
-                await self._redis.set(key, value, ex=self._seconds.get(account, _WITHOUT_WINDOW))
+            await briefly(self._redis.set(key, value, ex=self._seconds.get(account, _WITHOUT_WINDOW)))
         except StoreUnavailable as e:
             log.warning("push history: cannot write to Redis, a redelivered push may be handled again: %s", e)
 
@@ -50,12 +50,11 @@ def remembered(max_skew: int) -> int:
     return 2 * max_skew + _MARGIN if max_skew else _WITHOUT_WINDOW
 
 
-@asynccontextmanager
-async def briefly() -> AsyncIterator[None]:
-    """Run Redis commands with a timeout below one second. Raises StoreUnavailable."""
+async def briefly(commands: Awaitable[T]) -> T:
+    """Await Redis commands with a timeout below one second; return their result. Raises StoreUnavailable."""
     with redis_errors():
         async with asyncio.timeout(_PATIENCE):
-            yield
+            return await commands
 
 
 def left_mark(account: str, openid: OpenId) -> str:

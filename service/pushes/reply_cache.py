@@ -37,8 +37,7 @@ class ReplyCache:
         A push from before the person unsubscribed, delivered afterwards, gets no reply.
         """
         try:
-            async with briefly():
-                held, left = await self.redis.mget(_key(account, push), left_mark(account, push.openid))
+            held, left = await briefly(self.redis.mget(_key(account, push), left_mark(account, push.openid)))
         except StoreUnavailable as e:
             log.warning("reply cache: cannot read from Redis, handling the push as new: %s", e)
             return None
@@ -58,8 +57,7 @@ class ReplyCache:
 
     async def _left(self, account: str, push: Push) -> int | None:
         try:
-            async with briefly():
-                left = await self.redis.get(left_mark(account, push.openid))
+            left = await briefly(self.redis.get(left_mark(account, push.openid)))
         except StoreUnavailable as e:
             log.warning("reply cache: cannot read from Redis, a concurrent unsubscribe may be missed: %s", e)
             return None

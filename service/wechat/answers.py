@@ -7,6 +7,7 @@ from typing import Any, Final
 
 # Read as UTF-8, a character of GBK can end in a backslash, and so spoil what follows it.
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
+_LENIENT: Final = json.JSONDecoder(strict=False)
 _RID: Final = re.compile(r"rid: ([0-9a-f-]{1,40})")
 _IP: Final = re.compile(r"invalid ip ([0-9A-Fa-f.:]{2,45})")
 _VISIBLE: Final = re.compile(r"[!-~]+")
@@ -55,7 +56,7 @@ def word(answer: Mapping[str, Any], name: str, *, longest: int) -> str | None:
 def _decoded(body: bytes) -> dict[str, Any] | None:
     for encoding in _ENCODINGS:
         try:
-            answer = json.loads(body.decode(encoding, errors="replace"), strict=False)
+            answer = _LENIENT.decode(body.decode(encoding, errors="replace"))
         except (ValueError, RecursionError):
             continue
         return answer if isinstance(answer, dict) else None

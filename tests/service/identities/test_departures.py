@@ -49,5 +49,4 @@ async def test_an_unreachable_redis_is_logged_and_stops_nothing(caplog: pytest.L
 async def test_a_redis_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(departures, "_PATIENCE", 0.0)
     with pytest.raises(StoreUnavailable):
-        async with briefly():
-            await departures.asyncio.sleep(30)
+        await briefly(departures.asyncio.sleep(30))
