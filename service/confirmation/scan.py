@@ -36,8 +36,8 @@ class Handled:
     """The text of the reply, None for none."""
 
     text: str | None
-    copy: Callable[[], Awaitable[object]] | None = None
-    """Copies the result to Redis; called once with the storing of the reply."""
+    copies: tuple[Callable[[], Awaitable[object]], ...] = ()
+    """Each copies a part of the result to Redis; called once with the storing of the reply."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,16 +51,13 @@ class ScanHandler:
     follower_refresh: FollowerRefresh
     audit: AuditLog
 
-    async def known(self, account: str, scan: Scan, scene: Scene) -> KnownState:
-        """Read what `scanned` needs from Redis.
+    def known(self, account: str, scan: Scan, scene: Scene) -> Awaitable[tuple[Ticket | None, list[OpenQuestion]]]:
+        """Read the KnownState that `scanned` needs from Redis. Not a coroutine: that would take another task.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        ticket, questions = await asyncio.gather(
-            self.ticket_status.stored(scene.head), self.questions.kept(account, scan.openid)
-        )
-        return KnownState(ticket, questions)
+        return asyncio.gather(self.ticket_status.stored(scene.head), self.questions.kept(account, scan.openid))
 
     async def scanned(self, account: str, scan: Scan, scene: Scene, known: KnownState) -> Handled:
         """Handle a scan of *scene*. Another system's QR code gets no reply.
@@ -89,7 +86,7 @@ class ScanHandler:
         if ticket.status.final:
             # With `confirm: none` it may be a redelivery: the first delivery ended before it copied anything.
             unasked = context.confirm is Confirm.NONE and ticket.openid is not None
-            return Handled(context.ending_text(ticket), opening if unasked else None)
+            return Handled(context.ending_text(ticket), (opening,) if unasked else ())
         if not await opening():
             return Handled(context.notice_text(Notice.OUT_OF_DATE))
         return Handled(await self._ask(context))
@@ -98,14 +95,9 @@ class ScanHandler:
         self, context: ScanContext, scan: Scan, sender: Sender, ticket: Ticket, questions: list[OpenQuestion]
     ) -> Handled:
         ending, lang = await self.completion.confirm_scan(context, ticket, sender)
-
-        def copy() -> Awaitable[object]:
-            return asyncio.gather(
-                self.completion.projection.show(ending, known=ticket),
-                self._open(context, scan, questions),
-            )
-
-        return Handled(context.in_language(lang).ending_text(ending), copy)
+        showing = partial(self.completion.projection.show, ending, known=ticket)
+        opening = partial(self._open, context, scan, questions)
+        return Handled(context.in_language(lang).ending_text(ending), (showing, opening))
 
     def _note(self, context: ScanContext, ticket: Ticket) -> None:
         claim, by_another = context.claim, ticket.openid not in (None, context.openid)

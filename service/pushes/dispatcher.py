@@ -82,16 +82,19 @@ class PushDispatcher:
         """Return the stored reply to a redelivery and, for a scan of our own, what Redis knows of it."""
         recalling = self.reply_cache.recall(account, event)
         if isinstance(event, Scan) and scene:
-            return await asyncio.gather(recalling, self.scans.known(account, event, scene))
+            kept, known = await asyncio.gather(recalling, self.scans.known(account, event, scene))
+            return kept, KnownState(*known)
         return await recalling, None
 
     async def _remember(self, account: str, event: Push, handled: Handled) -> int | None:
         """Store the reply, copy the result; return when the person unsubscribed, if that was after this push."""
-        remembering = self.reply_cache.remember(account, event, CachedReply(handled.text))
-        if handled.copy is None:
-            return await remembering
-        # Sent in this order: an unsubscribe at the same time finds the copies, or is found after them.
-        _, left = await asyncio.gather(handled.copy(), remembering)
+        # In this order, which a cluster does not keep: an unsubscribe at the same time finds the copies and the
+        # reply, or is found after them. A reply that is stored too late expires by itself.
+        _, _, left = await asyncio.gather(
+            asyncio.gather(*(copy() for copy in handled.copies)),
+            self.reply_cache.remember(account, event, CachedReply(handled.text)),
+            self.reply_cache.left_since(account, event),
+        )
         return left
 
     async def _excess(self, event: Event, scene: Scene | None) -> Excess | None:

@@ -3,7 +3,6 @@
 Best effort: if Redis has lost the reply, the push is handled again, with the same result.
 """
 
-import asyncio
 import json
 import logging
 from dataclasses import dataclass
@@ -37,7 +36,8 @@ class ReplyCache:
         A push from before the person unsubscribed, delivered afterwards, gets no reply.
         """
         try:
-            held, left = await briefly(self.redis.mget(_key(account, push), left_mark(account, push.openid)))
+            mark = left_mark(account, push.openid)
+            held, left = await briefly(self.redis.mget(_key(mark, push), mark))
         except StoreUnavailable as e:
             log.warning("reply cache: cannot read from Redis, handling the push as new: %s", e)
             return None
@@ -45,17 +45,13 @@ class ReplyCache:
             return CachedReply(None)
         return CachedReply(json.loads(held)) if held else None
 
-    async def remember(self, account: str, push: Push, answered: CachedReply) -> int | None:
-        """Store the reply to a push; return when the person unsubscribed, if that was after this push."""
-        # In this order, which a cluster does not keep: an unsubscribe at the same time finds the reply, or is
-        # found here. A reply that is stored too late expires by itself.
-        _, left = await asyncio.gather(
-            self.departures.keep(account, _key(account, push), json.dumps(answered.text)),
-            self._left(account, push),
-        )
-        return left
+    async def remember(self, account: str, push: Push, answered: CachedReply) -> None:
+        """Store the reply to a push."""
+        key = _key(left_mark(account, push.openid), push)
+        await self.departures.keep(account, key, json.dumps(answered.text))
 
-    async def _left(self, account: str, push: Push) -> int | None:
+    async def left_since(self, account: str, push: Push) -> int | None:
+        """Return when the person unsubscribed, if that was after this push."""
         try:
             left = await briefly(self.redis.get(left_mark(account, push.openid)))
         except StoreUnavailable as e:
@@ -64,5 +60,5 @@ class ReplyCache:
         return int(left) if left and push.created < int(left) else None
 
 
-def _key(account: str, push: Push) -> str:
-    return f"{left_mark(account, push.openid)}:{push.key}"
+def _key(mark: str, push: Push) -> str:
+    return f"{mark}:{push.key}"
