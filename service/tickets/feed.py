@@ -176,6 +176,9 @@ class Feed:
         self._wake_all()
 
     def _receive(self, data: str) -> None:
+        # Every process receives every change, its own as well. To decode one takes 15 us, to ignore it 2.
+        if (named := store.named(data)) and self._ignores(*named):
+            return
         try:
             ticket = store.decode(data)
         except (ValueError, KeyError, TypeError):
@@ -183,8 +186,13 @@ class Feed:
                 "ticket feed: ignored a message that cannot be decoded; does another process run a newer version?"
             )
             return
-        if ticket.id in self._cache or ticket.id in self._waiting:
+        if not self._ignores(ticket.id, ticket.version):
             self.cache(ticket)
+
+    def _ignores(self, ticket: TicketId, version: int) -> bool:
+        """Tell whether this version of a ticket is cached already, or no caller in this process follows it."""
+        entry = self._cache.get(ticket)
+        return entry.ticket.version >= version if entry else ticket not in self._waiting
 
     def _wake(self, ticket: TicketId) -> None:
         for future in self._waiting.get(ticket, ()):

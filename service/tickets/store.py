@@ -1,6 +1,7 @@
 """Tickets in progress, in Redis. Losing Redis costs a new scan, never an ending (docs/adr/0001)."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ CHANNEL: Final = "scanbind:tickets"
 KEYS: Final = "scanbind:t:"
 """Prefix of the keys of tickets."""
 
+_NAMED: Final = re.compile(r'\{"id":"([A-Za-z0-9_-]+)","version":([0-9]+),')
 _KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
 
 
@@ -128,6 +130,12 @@ def decode(text: str) -> Ticket:
         answered_at=_moment(fields.get("answered_at")),
         requester=Requester(**fields.get("asker", {})),
     )
+
+
+def named(text: str) -> tuple[TicketId, int] | None:
+    """Return the id and the version in the output of `encode`; None if they do not come first."""
+    found = _NAMED.match(text)
+    return (TicketId(found[1]), int(found[2])) if found else None
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """Waiting requests are woken by changes, also after the Redis connection was lost."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from models.ticket import Signal, Status, Ticket, TicketId, advance
 from service.concurrency.tasks import cancel_and_wait
 from service.tickets import feed as feed_module
 from service.tickets.feed import Feed
-from service.tickets.store import TicketStore
+from service.tickets.store import TicketStore, encode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE = Ticket(TicketId("one"))
@@ -117,6 +118,26 @@ async def test_many_wait_on_one_connection(feed: Feed, store: TicketStore, redis
     assert len(listening) == 1
     await scanned(store, ONE)
     assert await woken(*tasks)
+
+
+def test_a_change_that_is_known_or_followed_by_no_caller_is_ignored() -> None:
+    """Red when `_receive` caches an unchanged ticket again, which drops its note."""
+    feed, made = Feed(Mock()), replace(ONE, version=2)
+    feed.cache(made)
+    feed.annotate(made, "note")
+    for text in (encode(made), encode(replace(ONE, version=1)), encode(replace(made, id=TicketId("other")))):
+        feed._receive(text)
+    assert feed.note(ONE.id) == "note"
+    assert list(feed._cache) == [ONE.id]
+
+
+def test_a_change_may_name_its_ticket_last() -> None:
+    """Red when `_receive` relies on the order of the fields, which another version may change."""
+    feed, made = Feed(Mock()), replace(ONE, version=2)
+    feed.cache(made)
+    fields = json.loads(encode(replace(made, status=Status.SCANNED, version=3)))
+    feed._receive(json.dumps(dict(reversed(fields.items()))))
+    assert feed._cache[ONE.id].ticket.status is Status.SCANNED
 
 
 async def test_who_goes_leaves_nothing_behind(feed: Feed) -> None:

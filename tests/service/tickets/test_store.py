@@ -14,7 +14,7 @@ from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.requester import Requester
 from models.ticket import READABLE_AFTER, Outcome, Reason, Signal, Status, Ticket, TicketId, advance
-from service.tickets.store import CHANNEL, TicketStore, decode, encode
+from service.tickets.store import CHANNEL, TicketStore, decode, encode, named
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NEW = Ticket(TicketId("t"), requester=Requester(browser="Chrome · Mac", state="xyz"))
@@ -48,6 +48,7 @@ def unchanged(ticket: Ticket) -> Ticket:
 @pytest.mark.parametrize("ticket", [replace(NEW, version=1), FULL, replace(FULL, code_used=False)])
 def test_a_ticket_is_read_as_it_was_written(ticket: Ticket) -> None:
     assert decode(encode(ticket)) == ticket
+    assert named(encode(ticket)) == (ticket.id, ticket.version)
 
 
 def test_little_is_written_of_a_new_ticket() -> None:
