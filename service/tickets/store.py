@@ -62,7 +62,7 @@ class TicketStore:
         expires_at: datetime,
         expected: Ticket | None = None,
     ) -> Ticket:
-        """Apply *move* to the stored ticket (to *ticket* if Redis has none) and return the result.
+        """Apply *move* to the stored ticket (to *expected* or *ticket* if Redis has none) and return the result.
 
         *move* returns its argument, the same object, when there is nothing to change. *expected* is the ticket as
         it was read before, which saves reading it again.
@@ -71,13 +71,13 @@ class TicketStore:
             StoreUnavailable: Redis does not answer.
         """
         held = encode(expected) if expected else None
-        return await self._swap(ticket, move, expires_at=expires_at, expected=held)
+        return await self._swap(expected or ticket, move, expires_at=expires_at, expected=held)
 
     async def _swap(
         self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime, expected: str | None
     ) -> Ticket:
         def swap(held: str) -> str:
-            before = decode(held) if held else ticket
+            before = ticket if held in ("", expected) else decode(held)
             after = move(before)
             if held and after is before:
                 return held

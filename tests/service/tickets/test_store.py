@@ -91,6 +91,16 @@ async def test_versions_grow_with_every_change_and_across_a_loss(store: TicketSt
     assert first.version < second.version < third.version
 
 
+async def test_a_ticket_that_redis_has_lost_since_it_was_read_is_stored_whole(
+    store: TicketStore, redis: Redis
+) -> None:
+    """Red when `update` begins with the blank ticket, although it was given the one that was read."""
+    known = await store.update(NEW, unchanged, expires_at=soon())
+    await redis.flushall()
+    changed = await store.update(Ticket(NEW.id), scan("oAnna"), expires_at=soon(), expected=known)
+    assert (changed.openid, changed.requester) == ("oAnna", NEW.requester)
+
+
 async def test_versions_grow_even_when_a_clock_was_ahead(store: TicketStore) -> None:
     ahead = replace(NEW, version=2**60)
     assert (await store.update(ahead, unchanged, expires_at=soon())).version == 2**60 + 1
