@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from redis.asyncio import Redis, RedisCluster
 
@@ -36,6 +36,15 @@ if ARGV[2] == '0' then return 0 end
 local count = redis.call('INCRBY', KEYS[1], ARGV[2])
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return count
+"""
+# ARGV: the seconds, then what is allowed for each key. Counts until one is over its limit; returns its number.
+_COUNT_EACH: Final = """
+for number, key in ipairs(KEYS) do
+  local count = redis.call('INCR', key)
+  if count == 1 then redis.call('EXPIRE', key, ARGV[1]) end
+  if count > tonumber(ARGV[number + 1]) then return number end
+end
+return 0
 """
 
 
@@ -69,11 +78,21 @@ class Excess:
     first: bool
 
 
+class _Count(NamedTuple):
+    """The name under which *limit* counts, and how many times the limit it has."""
+
+    limit: Limit
+    name: str
+    times: int = 1
+
+
 class RateLimits:
     """Counts per limit and per address, client, user, openid or ticket; 0 is no limit."""
 
     def __init__(self, redis: "Redis | RedisCluster", allowed: settings.Limits) -> None:
-        self._count = redis.register_script(_COUNT)
+        self._count, self._count_each = redis.register_script(_COUNT), redis.register_script(_COUNT_EACH)
+        # The keys of one script must be in one slot of a cluster, and those of an address and a client are not.
+        self._together = not isinstance(redis, RedisCluster)
         self._allowed: Mapping[Limit, int] = {limit: getattr(allowed, limit) for limit in Limit}
         self._minute, self._suspects = 0, dict[tuple[Limit, str | None, str], None]()
 
@@ -84,16 +103,15 @@ class RateLimits:
             RateLimited: too many in this minute; `retry_after` is the time until the next.
             StoreUnavailable: Redis does not answer, so the request cannot be counted.
         """
-        for name, times in shares(address):
-            await self._take(Limit.TICKETS_PER_ADDRESS, name, times=times, client=client)
-        await self._take(Limit.TICKETS_PER_CLIENT, client, client=client)
+        by_address = (_Count(Limit.TICKETS_PER_ADDRESS, name, times) for name, times in shares(address))
+        await self._take(*by_address, _Count(Limit.TICKETS_PER_CLIENT, client), client=client)
 
     async def fresh_bind(self, client: str, user_id: UserId) -> None:
         """Count a new bind ticket for a user, requested by the site or by the portal.
 
         Raises: as `page_starts`.
         """
-        await self._take(Limit.TICKETS_PER_USER, f"{client}:{user_id}", client=client, user_id=user_id)
+        await self._take(_Count(Limit.TICKETS_PER_USER, f"{client}:{user_id}"), client=client, user_id=user_id)
 
     async def scan(self, openid: OpenId, ticket: TicketId | None) -> Excess | None:
         """Count a scan or an answer; return the limit that it exceeds, if any.
@@ -156,12 +174,22 @@ class RateLimits:
             del self._suspects[next(iter(self._suspects))]
         self._suspects[limit, client, name] = None
 
-    async def _take(
-        self, limit: Limit, name: str, *, times: int = 1, client: str, user_id: UserId | None = None
-    ) -> None:
-        allowed = self._allowed[limit] * times
-        if allowed and await self._counted(limit, name) > allowed:
-            raise RateLimited(_DETAILS[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id)
+    async def _take(self, *counted: _Count, client: str, user_id: UserId | None = None) -> None:
+        """Count under each name, in order, until one is over its limit.
+
+        What one address is refused must not use up the limit of the client. One script does it in one round trip.
+        """
+        limited = [one for one in counted if self._allowed[one.limit]]
+        for group in filter(None, [limited] if self._together else ([one] for one in limited)):
+            allowed = [self._allowed[one.limit] * one.times for one in group]
+            with redis_errors():
+                keys = [_key(one.limit, one.name) for one in group]
+                over = int(await self._count_each(keys=keys, args=[2 * _WINDOW, *allowed]))
+            if over:
+                limit = group[over - 1].limit
+                raise RateLimited(
+                    _DETAILS[limit], limit=limit, retry_after=_now()[1], client=client, user_id=user_id
+                )
 
     async def _over(self, limit: Limit, name: str, *, times: int = 1, count: int = 1) -> int:
         """Add *count*; return the count minus what is allowed, or -1 if there is no limit or Redis fails.
@@ -179,14 +207,17 @@ class RateLimits:
             return -1
 
     async def _counted(self, limit: Limit, name: str, *, count: int = 1) -> int:
-        minute, _ = _now()
         with redis_errors():
-            key = f"scanbind:l:{limit}:{name}:{minute}"
-            return int(await self._count(keys=[key], args=[2 * _WINDOW, count]))
+            return int(await self._count(keys=[_key(limit, name)], args=[2 * _WINDOW, count]))
 
 
 def _excess(limit: Limit, over: int) -> Excess | None:
     return Excess(limit, first=over == 1) if over > 0 else None
+
+
+def _key(limit: Limit, name: str) -> str:
+    """Return the key under which *name* is counted in this minute."""
+    return f"scanbind:l:{limit}:{name}:{_now()[0]}"
 
 
 def _now() -> tuple[int, int]:

@@ -75,7 +75,10 @@ async def test_a_client_has_its_share_from_all_addresses(limits: Make) -> None:
 
 
 async def test_requests_over_a_limit_do_not_count_against_others(limits: Make) -> None:
-    """What one address is refused does not count against the client it asked for."""
+    """What one address is refused does not count against the client it asked for.
+
+    Red when the script of `_take` goes on after a count that is over its limit.
+    """
     mine = limits(per_address=2, per_client=4)
     assert await starts(mine, 10) == 2
     assert await starts(mine, 10, address="203.0.113.8") == 2
