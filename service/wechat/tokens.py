@@ -1,4 +1,8 @@
-"""Access tokens, shared by all processes. When one is due, one caller fetches it and the others wait."""
+"""Access tokens, shared by all processes. When one is due, one caller fetches it and the others wait.
+
+A process uses a token for half a minute before it reads Redis again. If WeChat does not accept it, the call is
+repeated with another (service/wechat/transport.py).
+"""
 
 import asyncio
 import logging
@@ -22,6 +26,8 @@ DUE: Final = 300
 LONGEST_TOKEN: Final = 2048
 """WeChat advises to reserve 512 characters (wechat-protocol.md 1)."""
 _LIFETIME: Final = 7200
+AT_HAND: Final = 30.0
+"""Seconds for which a process uses a token without reading Redis; far below DUE, so that it has not expired."""
 _WAIT: Final = 4.0
 REST: Final = 5.0
 """Seconds after a failure without another fetch: waiting callers fail at once, not one after the other."""
@@ -45,10 +51,14 @@ class TokenCache:
     prefix: str = "scanbind"
     _flights: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), init=False)
     _failures: dict[str, tuple[float, int | None]] = field(default_factory=dict, init=False)
+    _at_hand: dict[str, tuple[float, str]] = field(default_factory=dict, init=False)
 
     async def get(self, account: ApiAccount) -> str:
         """Return the account's token. Raises WeChatUnavailable, StoreUnavailable."""
-        return await self._cached(account) or await self._fetched(account, failed=None)
+        until, token = self._at_hand.get(account.appid, (0.0, ""))
+        if _now() < until:
+            return token
+        return self._took(account, await self._cached(account) or await self._fetched(account, failed=None))
 
     async def refetch(self, account: ApiAccount, failed: str) -> str:
         """Return a token in place of *failed*: the cached one if it was replaced already, else a new one.
@@ -56,7 +66,11 @@ class TokenCache:
         WeChat may return the same token again. A forced refresh would invalidate it for other programs of the
         account, so that is left to the operator. Raises WeChatUnavailable, StoreUnavailable.
         """
-        return await self._fetched(account, failed=failed)
+        return self._took(account, await self._fetched(account, failed=failed))
+
+    def _took(self, account: ApiAccount, token: str) -> str:
+        self._at_hand[account.appid] = _now() + AT_HAND, token
+        return token
 
     async def _fetched(self, account: ApiAccount, *, failed: str | None) -> str:
         lock = alone(self.redis, self._key(account, "token-lock"), patience=_WAIT)

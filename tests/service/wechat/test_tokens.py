@@ -97,9 +97,33 @@ async def test_a_token_at_hand_waits_for_no_lock(book: TokenCache, account: ApiA
         assert await book.get(account) == "token-0"
 
 
-async def test_a_lost_token_is_fetched_again(
-    book: TokenCache, wechat: Any, account: ApiAccount, redis: Redis
+async def test_a_token_is_used_for_half_a_minute_without_redis(
+    book: TokenCache, account: ApiAccount, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Red when `get` reads Redis each time, and when it never does again."""
+    now = module._now()
+    monkeypatch.setattr(module, "_now", lambda: now)
+    await book.get(account)
+    await redis.set(KEY, "token-of-another-process")
+    now += module.AT_HAND - 1
+    assert await book.get(account) == "token-1"
+    now += 1
+    assert await book.get(account) == "token-of-another-process"
+
+
+async def test_a_failed_token_is_not_used_again(
+    book: TokenCache, other_process: TokenCache, account: ApiAccount
+) -> None:
+    """Red when `refetch` leaves the failed token at hand."""
+    failed = await book.get(account)
+    await other_process.refetch(account, failed)
+    assert await book.refetch(account, failed) == await book.get(account) == "token-2"
+
+
+async def test_a_lost_token_is_fetched_again(
+    book: TokenCache, wechat: Any, account: ApiAccount, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_HAND", 0.0)
     await book.get(account)
     await redis.flushall()
     assert await book.get(account) == "token-2"
