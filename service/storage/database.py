@@ -24,6 +24,7 @@ from models.tables.commits import commit_marks
 from service.config import data_folder
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
+from service.storage import sqlite
 from service.storage.group_commit import GroupCommit, Work
 from service.storage.reasons import database_reason
 
@@ -46,7 +47,7 @@ _SETTLE_PAUSE: Final = 0.2
 
 # The timeouts of each driver: to connect, and (not when migrating) to run a statement.
 _CONNECTING: Final[dict[str, dict[str, Any]]] = {
-    "aiosqlite": {"timeout": _ANSWER},
+    "aiosqlite": {"timeout": sqlite.TIMEOUT},
     "asyncpg": {"timeout": _WAIT},
     "asyncmy": {"connect_timeout": _WAIT},
 }
@@ -54,11 +55,6 @@ _ANSWERING: Final[dict[str, dict[str, Any]]] = {
     "asyncpg": {"command_timeout": _ANSWER},
     "asyncmy": {"read_timeout": _ANSWER, "init_command": f"SET SESSION innodb_lock_wait_timeout={_WAIT}"},
 }
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA secure_delete=ON",  # overwrites deleted content on disk
-    "PRAGMA synchronous=FULL",  # WAL's usual NORMAL may lose the last commits when the power fails
-)
 _DISCREET: Final = {"hide_parameters": True}  # exceptions are logged, and openids must not be
 # How to lock and unlock against concurrent migrations. SQLite needs neither.
 _MIGRATING: Final = {
@@ -86,13 +82,15 @@ class Database:
     A read is a context. A write is a function of the connection, since it may have to run again.
     """
 
-    def __init__(self, engine: AsyncEngine, *, group: GroupCommit | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, group: GroupCommit | None = None, readers: sqlite.Readers | None = None
+    ) -> None:
         self._engine = engine
         # A transaction around a single SELECT would cost PostgreSQL two more round trips.
         single = engine.dialect.name == "postgresql"
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if single else engine
         self._writer = engine.execution_options(scanbind_writes=True)
-        self._group = group
+        self._group, self._readers = group, readers
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -104,6 +102,17 @@ class Database:
         with _translated(self._engine.url):
             async with self._reader.connect() as connection:
                 yield connection
+
+    async def look(self, work: Work[T]) -> T:
+        """Run *work*, which reads a few rows. For SQLite it runs as a whole in one thread.
+
+        Raises: as `read`.
+        """
+        with _translated(self._engine.url):
+            if self._readers:
+                return await self._readers.run(work)
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(work)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -221,14 +230,16 @@ async def connect(url: str, *, data_dir: Path, patient: bool = False) -> AsyncIt
         StoreUnavailable: the embedded database cannot be opened or migrated.
     """
     engine = _engine(url, data_dir=data_dir, limits={} if patient else _ANSWERING)
-    group = GroupCommit(_sqlite_writer(engine.url)) if engine.dialect.name == "sqlite" else None
+    group = GroupCommit(sqlite.writer(engine.url)) if engine.dialect.name == "sqlite" else None
+    readers = sqlite.Readers(engine.url) if group else None
     try:
-        database = Database(engine, group=group)
+        database = Database(engine, group=group, readers=readers)
         if url == EMBEDDED:
             await database.upgrade()
         yield database
     finally:
-        if group:
+        if group and readers:
+            await readers.close()
             await group.close()
         await engine.dispose()
 
@@ -302,21 +313,8 @@ def _engine(url: str, *, data_dir: Path, limits: dict[str, dict[str, Any]]) -> A
             sa.event.listen(engine.sync_engine, "checkout", _leave_closed)
         return engine
     engine = create_async_engine(address, pool_size=4, **common)
-    _prepare(engine.sync_engine)
+    sqlite.prepare(engine.sync_engine)
     return engine
-
-
-def _sqlite_writer(url: sa.URL) -> sa.Engine:
-    """Return an engine with one connection to the database at *url*, for `GroupCommit`."""
-    arguments = _CONNECTING["aiosqlite"] | {"check_same_thread": False}
-    engine = sa.create_engine(url.set(drivername="sqlite"), pool_size=1, connect_args=arguments, **_DISCREET)
-    _prepare(engine)
-    return engine.execution_options(scanbind_writes=True)
-
-
-def _prepare(engine: sa.Engine) -> None:
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
 
 
 def _leave_closed(connection: Any, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
@@ -337,20 +335,6 @@ def _embedded(data_dir: Path) -> sa.URL:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode
     return sa.URL.create("sqlite+aiosqlite", database=str(file))
-
-
-def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that starts as a reader cannot wait to write: SQLite fails it once another one has written.
-    writes = connection.get_execution_options().get("scanbind_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -9,6 +10,21 @@ from models.binding import UserId
 from models.tables.tickets import bind_requests, endings
 from models.ticket import TicketId
 from service.storage.database import Database
+
+_INSERT: Final = sa.insert(bind_requests)
+_OF: Final = sa.select(bind_requests).where(bind_requests.c.ticket == sa.bindparam("ticket"))
+_LIVE: Final = (
+    sa.select(bind_requests)
+    .outerjoin(endings, endings.c.ticket == bind_requests.c.ticket)
+    .where(
+        bind_requests.c.client == sa.bindparam("client"),
+        bind_requests.c.user_id == sa.bindparam("user_id"),
+        bind_requests.c.session == sa.bindparam("session"),
+        bind_requests.c.expires_at > sa.bindparam("now"),
+        endings.c.ticket.is_(None),
+    )
+    .order_by(bind_requests.c.created_at.desc(), bind_requests.c.ticket)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +50,20 @@ class BindRequests:
 
     async def save(self, request: BindRequest) -> None:
         def work(connection: sa.Connection) -> None:
-            connection.execute(sa.insert(bind_requests).values(asdict(request)))
+            connection.execute(_INSERT, asdict(request))
 
         await self.database.once(work)
 
     async def of(self, ticket: TicketId) -> BindRequest | None:
         """Return the request of a ticket; None for a login ticket, or if it was purged."""
-        async with self.database.read() as connection:
-            rows = await connection.execute(sa.select(bind_requests).where(bind_requests.c.ticket == ticket))
-            row = rows.mappings().one_or_none()
-        return BindRequest(**row) if row else None
+        found = await self.database.look(lambda connection: _found(connection, _OF, ticket=ticket))
+        return found[0] if found else None
 
     async def live(self, client: str, user_id: UserId, session: str, *, now: datetime) -> list[BindRequest]:
         """Return the requests of a user's session that have neither expired nor ended, newest first."""
-        query = (
-            sa.select(bind_requests)
-            .outerjoin(endings, endings.c.ticket == bind_requests.c.ticket)
-            .where(
-                bind_requests.c.client == client,
-                bind_requests.c.user_id == user_id,
-                bind_requests.c.session == session,
-                bind_requests.c.expires_at > now,
-                endings.c.ticket.is_(None),
-            )
-            .order_by(bind_requests.c.created_at.desc(), bind_requests.c.ticket)
-        )
-        async with self.database.read() as connection:
-            return [BindRequest(**row) for row in (await connection.execute(query)).mappings()]
+        whose = {"client": client, "user_id": user_id, "session": session, "now": now}
+        return await self.database.look(lambda connection: _found(connection, _LIVE, **whose))
+
+
+def _found(connection: sa.Connection, query: sa.Select[Any], **values: object) -> list[BindRequest]:
+    return [BindRequest(**row) for row in connection.execute(query, values).mappings()]

@@ -47,8 +47,7 @@ class Endings:
 
     async def with_person(self, ticket: TicketId) -> StoredEnding | None:
         """Return how a ticket ended and who answered; None if it has not ended, or was purged."""
-        async with self.database.read() as connection:
-            return await connection.run_sync(self.find, ticket)
+        return await self.database.look(lambda connection: self.find(connection, ticket))
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that are still readable (contract.md 4), ordered by ticket.

@@ -19,7 +19,7 @@ from tls import own_certificate
 from models.errors import StoreUnavailable
 from service.config.database_url import database_url
 from service.config.redis_url import redis_url
-from service.storage import database
+from service.storage import database, sqlite
 from service.storage import redis as storage_redis
 
 PASSWORD = "Xk9Vw3Jq8Zp5"
@@ -159,8 +159,8 @@ async def test_an_sqlite_file_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 async def test_an_sqlite_file_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pragmas = (*database._PRAGMAS, "PRAGMA max_page_count=1")
-    monkeypatch.setattr(database, "_PRAGMAS", pragmas)
+    pragmas = (*sqlite._PRAGMAS, "PRAGMA max_page_count=1")
+    monkeypatch.setattr(sqlite, "_PRAGMAS", pragmas)
     why = "database or disk is full"
     assert await said_by_database(f"sqlite:///{tmp_path}/a", tmp_path) == f"{tmp_path}/a: {why}"
 
