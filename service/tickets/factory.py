@@ -1,7 +1,8 @@
 """Makes tickets: signs the scene and requests its QR code from WeChat, within the daily quota."""
 
+import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,9 +54,18 @@ class TicketFactory:
         return account or accounts[0]
 
     async def make(
-        self, client: str, *, account: str | None, kind: Kind, lang: Lang | None, user_id: UserId | None = None
+        self,
+        client: str,
+        *,
+        account: str | None,
+        kind: Kind,
+        lang: Lang | None,
+        user_id: UserId | None = None,
+        meanwhile: Callable[[TicketHeader], Awaitable[None]],
     ) -> Issued:
-        """Make a ticket and its QR code.
+        """Make a ticket and its QR code; call *meanwhile* with the ticket beside the request to WeChat.
+
+        What *meanwhile* stores is left behind if WeChat creates no QR code: then the ticket is known to no caller.
 
         Raises:
             InvalidRequest: the client does not have this account.
@@ -77,7 +87,8 @@ class TicketFactory:
             key=keys.scene,
         )
         async with self.quota.code(account, kind.purpose):
-            code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
+            requested = self.apis[account].create_qr(scene.text, lifetime=lifetime)
+            code, _ = await asyncio.gather(requested, meanwhile(scene.head))
         return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
 
     def remake(self, request: BindRequest) -> Issued | None:

@@ -1,6 +1,5 @@
 """Use case: issue a ticket, or return a bind ticket that was issued before."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,8 +13,8 @@ from models.binding import UserId
 from models.language import Lang
 from models.portal import started_by_portal
 from models.requester import Requester
-from models.scene import Kind, bind_kind
-from models.ticket import Purpose, Status, Ticket, Via
+from models.scene import Kind, TicketHeader, bind_kind
+from models.ticket import Status, Ticket, Via
 from service.audit.log import AuditLog
 from service.rate_limiting.rates import RateLimits
 from service.storage.redis import alone
@@ -67,9 +66,22 @@ class TicketIssuer:
             WeChatUnavailable: WeChat did not create the QR code.
             StoreUnavailable: Redis does not answer.
         """
-        kind = Kind.LOGIN_PAGE if via is Via.PAGE else Kind.LOGIN_BACKEND
-        issued = await self.factory.make(client, account=account, kind=kind, lang=lang)
-        await self._start(issued, requester, client=client)
+        by_page = via is Via.PAGE
+
+        async def meanwhile(head: TicketHeader) -> None:
+            if by_page:
+                await self._store(head, requester)
+
+        issued = await self.factory.make(
+            client,
+            account=account,
+            kind=Kind.LOGIN_PAGE if by_page else Kind.LOGIN_BACKEND,
+            lang=lang,
+            meanwhile=meanwhile,
+        )
+        if not by_page:  # another page will show the QR code, and read it from the stored ticket
+            await self._store(issued.head, requester, qr_url=issued.qr_url)
+        self._note(issued, client=client)
         return issued
 
     async def bind(self, wanted: BindOrder) -> Issued:
@@ -114,6 +126,7 @@ class TicketIssuer:
             kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
             lang=wanted.lang,
             user_id=wanted.user_id,
+            meanwhile=lambda head: self._store(head, wanted.requester),
         )
         request = BindRequest(
             ticket=issued.head.ticket,
@@ -126,25 +139,21 @@ class TicketIssuer:
             created_at=issued.created_at,
             expires_at=issued.head.expires_at,
         )
-        starting = self._start(issued, wanted.requester, client=wanted.client, user_id=wanted.user_id)
-        await asyncio.gather(self.requests.save(request), starting)
+        await self.requests.save(request)
+        self._note(issued, client=wanted.client, user_id=wanted.user_id)
         return issued
 
-    async def _start(
-        self, issued: Issued, requester: Requester, *, client: str, user_id: UserId | None = None
-    ) -> None:
-        head = issued.head
-        # A page that starts a login has the QR code already, and that of a bind is in SQL.
-        kept = head.purpose is Purpose.LOGIN and head.via is Via.BACKEND
-        ticket = Ticket(head.ticket, requester=requester, qr_url=issued.qr_url if kept else None)
-        await self.store.add(ticket, expires_at=head.expires_at)
+    async def _store(self, head: TicketHeader, requester: Requester, *, qr_url: str | None = None) -> None:
+        await self.store.add(Ticket(head.ticket, requester=requester, qr_url=qr_url), expires_at=head.expires_at)
+
+    def _note(self, issued: Issued, *, client: str, user_id: UserId | None = None) -> None:
         self.audit.note(
             AuditEvent.TICKET_MADE,
             client=client,
             account=issued.account,
-            ticket=head.ticket,
+            ticket=issued.head.ticket,
             user_id=user_id,
-            detail=head.purpose,
+            detail=issued.head.purpose,
         )
 
     async def _reissued(self, request: BindRequest, wanted: BindOrder, now: datetime) -> Issued | None:

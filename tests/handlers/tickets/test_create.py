@@ -3,13 +3,22 @@
 Covers: handlers.tickets.routes, handlers.tickets.schemas.
 """
 
+import asyncio
 import json
 import re
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+import sqlalchemy as sa
 from aiohttp import ClientResponse
 from harness import ACCOUNT, ORIGIN, SECOND, World, basic, client, problem
+
+from models.audit import AuditEvent
+from models.tables.audit import audit
+from service.app_keys import AUDIT
+from service.tickets.store import KEYS
+from service.wechat.api import QrCode, WeChatApi
 
 LOGIN = {"purpose": "login", "client_id": "shop"}
 BIND = {"purpose": "bind", "user_id": "42"}
@@ -224,3 +233,32 @@ async def test_wechat_refusing_a_code_is_told_as_such(make: Any) -> None:
     await problem(response, 502, "wechat-unavailable")
     assert "not the secret" not in await response.text()
     assert ACCOUNT.appid not in await response.text()
+
+
+@pytest.mark.parametrize("wanted", [LOGIN, BIND], ids=["login", "bind"])
+async def test_a_ticket_is_stored_while_wechat_makes_its_code(
+    world: World, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, str]
+) -> None:
+    """Red when `make` awaits one after the other."""
+    create_qr = WeChatApi.create_qr
+
+    async def late(api: WeChatApi, scene: str, **how: Any) -> QrCode:
+        async with asyncio.timeout(20):
+            while not await world.redis.keys(f"{KEYS}*"):
+                await asyncio.sleep(0.01)
+        return await create_qr(api, scene, **how)
+
+    monkeypatch.setattr(WeChatApi, "create_qr", late)
+    headers = {"Origin": ORIGIN} if wanted is LOGIN else basic()
+    assert (await post(world, wanted, **headers)).status == 201
+
+
+async def test_a_ticket_without_a_code_is_known_to_no_caller_and_not_counted(make: Any) -> None:
+    """Red when the issuer notes the ticket before WeChat has made the code."""
+    world = await make(accounts={"main": {"secret": "not the secret"}})
+    await problem(await post(world, LOGIN, Origin=ORIGIN), 502, "wechat-unavailable")
+    await problem(await post(world, BIND), 502, "wechat-unavailable")
+    await world.app[AUDIT].flush()
+    noted = sa.select(audit).where(audit.c.event == AuditEvent.TICKET_MADE)
+    assert await world.app[AUDIT].database.look(lambda connection: connection.execute(noted).all()) == []
+    assert "scanbind_tickets_total{" not in await (await world.call("GET", "/metrics")).text()
