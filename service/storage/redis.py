@@ -54,13 +54,17 @@ async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) ->
     if not held:
         yield
         return
+    renewals: list[asyncio.Task[None]] = []
     released = asyncio.Event()
-    renewal = asyncio.create_task(_renew(lock, released))
+    # A timer, because most holders are done long before: a task for each would cost more than the lock.
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(_LEASE / 4, lambda: renewals.append(loop.create_task(_renew(lock, released))))
     try:
         yield
     finally:
+        timer.cancel()
         released.set()  # redis-py may swallow a cancellation, and the next one comes late
-        await cancel_and_wait(renewal)
+        await cancel_and_wait(*renewals)
         with suppress(*FAILURES):  # including LockError: the lock expires by itself
             await lock.release()
 
@@ -68,9 +72,9 @@ async def alone(redis: "Redis | RedisCluster", name: str, *, patience: float) ->
 async def _renew(lock: Lock, released: asyncio.Event) -> None:
     """Renew *lock* until *released* is set."""
     while not released.is_set():
-        await asyncio.sleep(_LEASE / 4)
         with suppress(*FAILURES):  # the next renewal may succeed in time; a lock of another holder is not touched
             await lock.reacquire()
+        await asyncio.sleep(_LEASE / 4)
 
 
 @asynccontextmanager
