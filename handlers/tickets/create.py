@@ -23,8 +23,9 @@ POLL_AFTER: Final = 2
 
 async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> TicketMade | Created:
     """Create a ticket: 201, or 200 for a bind ticket that is still pending."""
-    client, via = await _caller(request, wanted)
-    requester = _requester(request, wanted, via)
+    address = authentication.address(request)
+    client, via = await _caller(request, wanted, address)
+    requester = _requester(request, wanted, via, address)
     issuer = request.app[TICKET_ISSUER]
     match wanted:
         case LoginRequest():
@@ -67,7 +68,7 @@ def ticket_answer(request: web.Request, issued: Issued, *, client: str, via: Via
     return Created(made)
 
 
-async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> tuple[str, Via]:
+async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest, address: str) -> tuple[str, Via]:
     """Return the ticket's client, and whether its back end or page calls; credentials win over an origin."""
     client = authentication.basic_client(request)
     if client is not None:
@@ -80,16 +81,18 @@ async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest
     if wanted.client_id is None:
         raise InvalidRequest("client_id: is missing")
     client = authentication.require_origin(request, wanted.client_id)
-    await request.app[RATE_LIMITS].page_starts(client=client, address=authentication.address(request))
+    await request.app[RATE_LIMITS].page_starts(client=client, address=address)
     return client, Via.PAGE
 
 
-def _requester(request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via) -> Requester:
+def _requester(
+    request: web.Request, wanted: LoginRequest | BindTicketRequest, via: Via, address: str
+) -> Requester:
     if isinstance(wanted, LoginRequest) and via is Via.PAGE:
         if wanted.visitor:
             raise InvalidRequest("visitor: only a back end may send it")
         agent = request.headers.get("User-Agent")
-        return cleaned_requester(ip=authentication.address(request), user_agent=agent, state=wanted.state)
+        return cleaned_requester(ip=address, user_agent=agent, state=wanted.state)
     ip, agent = (wanted.visitor.ip, wanted.visitor.user_agent) if wanted.visitor else (None, None)
     if isinstance(wanted, LoginRequest):
         return cleaned_requester(ip=ip, user_agent=agent, state=wanted.state)
