@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import math
 import random
 import re
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from handlers.http import authentication
 from handlers.http.entity_tags import known_tags
@@ -28,9 +30,12 @@ _HEARTBEAT: Final = 14.0
 """Maximum seconds of silence on a stream; contract.md 4 allows 15."""
 _READING: Final = 1 / 14
 """Share of the heartbeat reserved for reading; during a longer read, comments are sent."""
+_TICK: Final = 0.25
+"""Streams act only at multiples of this, in seconds."""
 _AGAIN: Final = 1.0
 """Seconds that a stream waits after a failed read: Redis may refuse connections at once."""
 _COMMENT: Final = b":\n\n"
+_CHUNK_OF_COMMENT: Final = b"%x\r\n%b\r\n" % (len(_COMMENT), _COMMENT)
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
 _STREAMED: Final = {
     **UNALTERED,
@@ -90,7 +95,9 @@ async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
             sent = await _send(request, response, _view(request, head, keys, ticket))
             while not ticket.status.final and not draining.is_set():
                 due = asyncio.get_running_loop().time() + _HEARTBEAT
-                await status.changed(head, ticket, seconds=_time_to_next_read())
+                await status.changed(
+                    head, ticket, seconds=_time_to_next_read(), meanwhile=partial(_commented, request)
+                )
                 ticket = await _reread(request, response, head, ticket, due=due)
                 sent = await _send(request, response, _view(request, head, keys, ticket), sent=sent)
         except ConnectionError:
@@ -115,8 +122,25 @@ def _refuse_body(request: web.Request) -> None:
 
 
 def _time_to_next_read() -> float:
-    """Return random seconds until a stream reads again, so that streams started together do not read together."""
-    return random.uniform(_HEARTBEAT / 2, _HEARTBEAT * (1 - _READING))  # noqa: S311 - no secret
+    """Return random seconds until a stream acts again, so that streams started together do not act together.
+
+    They end at a tick of the loop's clock. To wake the process takes far longer than to write a comment, so it is
+    woken once for all streams that act at one tick.
+    """
+    now = asyncio.get_running_loop().time()
+    then = now + random.uniform(_HEARTBEAT / 2, _HEARTBEAT * (1 - _READING))  # noqa: S311 - no secret
+    return math.ceil(then / _TICK) * _TICK - now
+
+
+def _commented(request: web.Request) -> float:
+    """Write a comment, and return the seconds until the next; 0 if the browser has disconnected.
+
+    A timer calls this: waking the stream's task for each comment would take several times as long.
+    """
+    if request.transport is None or request.transport.is_closing():
+        return 0.0
+    request.transport.write(_CHUNK_OF_COMMENT if request.version >= HttpVersion11 else _COMMENT)
+    return _time_to_next_read()
 
 
 async def _reread(

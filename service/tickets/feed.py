@@ -42,6 +42,28 @@ class _Entry:
     note: Any = None
 
 
+class _Wait:
+    """A future and its timer. Kept small: there are thousands at once."""
+
+    __slots__ = ("_again", "future", "timer")
+
+    def __init__(self, again: Callable[[], float]) -> None:
+        self._again = again
+        self.future = asyncio.get_running_loop().create_future()
+
+    def start(self, seconds: float) -> None:
+        # A bare timer: with thousands of waiters asyncio.timeout costs more, and it cancels the task each time.
+        self.timer = asyncio.get_running_loop().call_later(seconds, self._lapse)
+
+    def _lapse(self) -> None:
+        if self.future.done():
+            return
+        if more := self._again():
+            self.start(more)
+        else:
+            _release(self.future)
+
+
 @dataclass(slots=True)
 class Feed:
     """Receives ticket changes of all processes. Run `run` and `probe` beside the server."""
@@ -98,22 +120,23 @@ class Feed:
         if before is None or before.ticket.version < ticket.version:
             self._wake(ticket.id)  # only if newer, or two concurrent readers would wake each other for ever
 
-    async def wait(self, ticket: Ticket, *, seconds: float) -> None:
-        """Wait until *ticket* may have changed, for at most *seconds*; return at once when closed."""
+    async def wait(self, ticket: Ticket, *, seconds: float, again: Callable[[], float] = lambda: 0.0) -> None:
+        """Wait until *ticket* may have changed, for at most *seconds*; return at once when closed.
+
+        *again* is called after *seconds*: the wait goes on for as long as it returns, and ends if that is 0.
+        """
         entry = self._cache.get(ticket.id)
         if self._closed or (entry and entry.ticket.version > ticket.version):
             return
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
+        wait = _Wait(again)
         waiters = self._waiting.setdefault(ticket.id, [])
-        waiters.append(future)
-        # A bare timer: with thousands of waiters asyncio.timeout costs more, and it cancels the task each time.
-        timer = loop.call_later(seconds, _release, future)
+        waiters.append(wait.future)
+        wait.start(seconds)
         try:
-            await future
+            await wait.future
         finally:
-            timer.cancel()
-            waiters.remove(future)
+            wait.timer.cancel()
+            waiters.remove(wait.future)
             if not waiters and self._waiting.get(ticket.id) is waiters:
                 del self._waiting[ticket.id]
 

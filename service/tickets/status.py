@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from models.errors import TicketFinished
@@ -109,12 +110,21 @@ class TicketStatus:
             ticket = await self.read(head)
         return ticket
 
-    async def changed(self, head: TicketHeader, ticket: Ticket, *, seconds: float) -> None:
-        """Wait until the ticket may have changed or expired, for at most *seconds*; queries no store."""
-        left = (head.expires_at - self.clock()).total_seconds()
-        if 0 < left < seconds and not ticket.status.final:
-            seconds = left
-        await self.feed.wait(ticket, seconds=seconds)
+    async def changed(
+        self,
+        head: TicketHeader,
+        ticket: Ticket,
+        *,
+        seconds: float,
+        meanwhile: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Wait until the ticket may have changed or expired, for at most *seconds*; queries no store.
+
+        If the ticket is known to be unchanged after *seconds*, *meanwhile* is called: the wait goes on for as long
+        as it returns, and ends if that is 0. So a stream can write comments without being woken.
+        """
+        again = partial(self._again, head, ticket, meanwhile)
+        await self.feed.wait(ticket, seconds=self._until_expiry(head, ticket, seconds), again=again)
 
     async def qr_url(self, head: TicketHeader) -> str | None:
         """Return the content of a ticket's QR code; None if it is not stored, as for logins that a page started.
@@ -194,6 +204,17 @@ class TicketStatus:
             reason=ticket.reason,
             code=_code(head, ticket, keys),
         )
+
+    def _again(self, head: TicketHeader, ticket: Ticket, meanwhile: Callable[[], float]) -> float:
+        known = self.known(head)
+        if known is None or known.version > ticket.version:
+            return 0.0
+        return self._until_expiry(head, ticket, meanwhile())
+
+    def _until_expiry(self, head: TicketHeader, ticket: Ticket, seconds: float) -> float:
+        """Return *seconds*, or the time until the ticket expires if that is shorter."""
+        left = (head.expires_at - self.clock()).total_seconds()
+        return left if 0 < left < seconds and not ticket.status.final else seconds
 
     async def _load(self, head: TicketHeader) -> Ticket:
         return await self.store.load(head.ticket) or await self._restore(head)

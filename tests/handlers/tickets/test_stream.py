@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from harness import World, client, problem
 from streams import block, event, stream
+from yarl import URL
 
+from handlers.tickets import status
 from service import app_keys
+from service.tickets.status import TicketStatus
 
 HEARTBEAT = 0.05
 
@@ -70,10 +73,47 @@ async def test_silence_is_filled_with_comments(world: World, monkeypatch: pytest
         assert (await event(response))["data"]["status"] == "cancelled"
 
 
-def test_the_silence_is_never_longer_than_promised() -> None:
-    from handlers.tickets import status
+async def test_a_comment_wakes_no_stream(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `again` of `Feed.wait` is not called."""
+    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr("handlers.tickets.status._TICK", HEARTBEAT)
+    page = await world.login()
+    async with stream(page) as response:
+        await event(response)
+        monkeypatch.setattr(TicketStatus, "read", None)
+        assert [await block(response) for _ in range(3)] == [":\n"] * 3
 
-    assert status._HEARTBEAT < 15
+
+async def test_a_browser_without_chunks_gets_comments_as_they_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `_commented` writes a chunk over HTTP/1.0."""
+    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
+    page, at = await world.login(), URL(world.url)
+    reader, writer = await asyncio.open_connection(at.host, at.port)
+    bearer = page.bearer["Authorization"]
+    writer.write(f"GET /v1/tickets/{page.id}/events HTTP/1.0\r\nAuthorization: {bearer}\r\n\r\n".encode())
+    async with asyncio.timeout(20):
+        head, first = [await reader.readuntil(b"\r\n\r\n"), await reader.readuntil(b"\n\n")]
+        assert (b"chunked" in head, first[:7]) == (False, b"event: ")
+        assert [await reader.readuntil(b"\n\n") for _ in range(3)] == [b":\n\n"] * 3
+    writer.close()
+
+
+async def test_a_lapse_is_told_in_time_after_a_comment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `_again` does not look at the expiry."""
+    pauses = iter([0.05])
+    monkeypatch.setattr("handlers.tickets.status._time_to_next_read", lambda: next(pauses, 3600.0))
+    page = await world.login()
+    world.clock.advance(298)
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "pending"
+        assert await block(response) == ":\n"
+        assert (await event(response))["data"]["status"] == "expired"
+
+
+def test_the_silence_is_never_longer_than_promised() -> None:
+    assert status._HEARTBEAT + status._TICK < 15
 
 
 async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
