@@ -1,11 +1,13 @@
 """Wraps every request: request id, errors as problems, access log, metrics."""
 
+import asyncio
 import itertools
 import logging
 import re
 import secrets
 import time
 from collections import Counter
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -59,7 +61,8 @@ def account(request: web.BaseRequest, status: int, route: str, seconds: float, *
     if log.isEnabledFor(level):  # polls are frequent: nothing is formatted for them in vain
         # The route, not the path or query: these may contain a ticket, a capability or a signed push.
         more = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
-        log.log(level, "%s %s %d", request.method, route, status, extra=more)
+        write = partial(log.log, level, "%s %s %d", request.method, route, status, extra=more)
+        asyncio.get_running_loop().call_soon(write)  # after the response: to format a line takes 0.15 ms
 
 
 def _refuse_repeated(request: web.Request) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
+from aiohttp.test_utils import make_mocked_request
 from harness import World, basic, problem
 from yarl import URL
 
+from handlers.http.middleware import account
 from handlers.http.operation import LONGEST_LINE
 from service.bindings.repository import Bindings
+from service.observability.metrics import Metrics
 
 
 async def test_every_answer_carries_an_id_of_its_own(world: World) -> None:
@@ -163,3 +166,13 @@ async def test_an_unknown_expectation_is_a_problem_and_not_a_500(
 async def test_who_expects_to_go_on_goes_on(world: World) -> None:
     response = await world.call("POST", "/v1/exchange", data=b"{}", headers=basic(), expect100=True)
     await problem(response, 415, "unsupported-media-type")
+
+
+async def test_the_access_log_is_written_after_the_response(caplog: pytest.LogCaptureFixture) -> None:
+    """Red when `account` writes it at once."""
+    request = make_mocked_request("POST", "/v1/tickets")
+    with caplog.at_level(logging.INFO, "scanbind.access"):
+        account(request, 201, "/v1/tickets", 0.002, metrics=Metrics())
+        assert caplog.records == []
+        await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == ["POST /v1/tickets 201"]
