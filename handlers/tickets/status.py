@@ -6,7 +6,7 @@ import math
 import random
 import re
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -95,9 +95,7 @@ async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
             sent = await _send(request, response, _view(request, head, keys, ticket))
             while not ticket.status.final and not draining.is_set():
                 due = asyncio.get_running_loop().time() + _HEARTBEAT
-                await status.changed(
-                    head, ticket, seconds=_time_to_next_read(), meanwhile=partial(_commented, request)
-                )
+                await status.changed(head, ticket, seconds=_time_to_next_read(), meanwhile=_Comment(request))
                 ticket = await _reread(request, response, head, ticket, due=due)
                 sent = await _send(request, response, _view(request, head, keys, ticket), sent=sent)
         except ConnectionError:
@@ -132,15 +130,21 @@ def _time_to_next_read() -> float:
     return math.ceil(then / _TICK) * _TICK - now
 
 
-def _commented(request: web.Request) -> float:
-    """Write a comment, and return the seconds until the next; 0 if the browser has disconnected.
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    """Writes a comment, and returns the seconds until the next; 0 if the browser has disconnected.
 
-    A timer calls this: waking the stream's task for each comment would take several times as long.
+    A timer calls it: waking the stream's task for each comment would take several times as long.
     """
-    if request.transport is None or request.transport.is_closing():
-        return 0.0
-    request.transport.write(_CHUNK_OF_COMMENT if request.version >= HttpVersion11 else _COMMENT)
-    return _time_to_next_read()
+
+    request: web.Request
+
+    def __call__(self) -> float:
+        transport = self.request.transport
+        if transport is None or transport.is_closing():
+            return 0.0
+        transport.write(_CHUNK_OF_COMMENT if self.request.version >= HttpVersion11 else _COMMENT)
+        return _time_to_next_read()
 
 
 async def _reread(

@@ -43,7 +43,7 @@ class _Entry:
 
 
 class _Wait:
-    """A future and its timer. Kept small: there are thousands at once."""
+    """A future, and the callback of its timer. Kept small: there are thousands at once."""
 
     __slots__ = ("_again", "future", "timer")
 
@@ -53,9 +53,9 @@ class _Wait:
 
     def start(self, seconds: float) -> None:
         # A bare timer: with thousands of waiters asyncio.timeout costs more, and it cancels the task each time.
-        self.timer = asyncio.get_running_loop().call_later(seconds, self._lapse)
+        self.timer = asyncio.get_running_loop().call_later(seconds, self)
 
-    def _lapse(self) -> None:
+    def __call__(self) -> None:
         if self.future.done():
             return
         if more := self._again():

@@ -1,10 +1,9 @@
 """Status of a ticket, for the page that shows its QR code. Read from memory, else Redis, else SQL."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 from models.errors import TicketFinished
@@ -110,21 +109,22 @@ class TicketStatus:
             ticket = await self.read(head)
         return ticket
 
-    async def changed(
+    def changed(
         self,
         head: TicketHeader,
         ticket: Ticket,
         *,
         seconds: float,
         meanwhile: Callable[[], float] = lambda: 0.0,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Wait until the ticket may have changed or expired, for at most *seconds*; queries no store.
 
         If the ticket is known to be unchanged after *seconds*, *meanwhile* is called: the wait goes on for as long
         as it returns, and ends if that is 0. So a stream can write comments without being woken.
         """
-        again = partial(self._again, head, ticket, meanwhile)
-        await self.feed.wait(ticket, seconds=self._until_expiry(head, ticket, seconds), again=again)
+        # Not a coroutine: thousands of streams wait inside, and each would keep one more frame.
+        again = _Again(self, head, ticket, meanwhile)
+        return self.feed.wait(ticket, seconds=again.until_expiry(seconds), again=again)
 
     async def qr_url(self, head: TicketHeader) -> str | None:
         """Return the content of a ticket's QR code; None if it is not stored, as for logins that a page started.
@@ -205,17 +205,6 @@ class TicketStatus:
             code=_code(head, ticket, keys),
         )
 
-    def _again(self, head: TicketHeader, ticket: Ticket, meanwhile: Callable[[], float]) -> float:
-        known = self.known(head)
-        if known is None or known.version > ticket.version:
-            return 0.0
-        return self._until_expiry(head, ticket, meanwhile())
-
-    def _until_expiry(self, head: TicketHeader, ticket: Ticket, seconds: float) -> float:
-        """Return *seconds*, or the time until the ticket expires if that is shorter."""
-        left = (head.expires_at - self.clock()).total_seconds()
-        return left if 0 < left < seconds and not ticket.status.final else seconds
-
     async def _load(self, head: TicketHeader) -> Ticket:
         return await self.store.load(head.ticket) or await self._restore(head)
 
@@ -256,6 +245,27 @@ class TicketStatus:
             return replace(ticket, checked_at=now)
 
         return await self.store.update(ticket, move, expires_at=head.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Decides for how long a wait goes on. Kept small: there are thousands at once."""
+
+    status: TicketStatus
+    head: TicketHeader
+    ticket: Ticket
+    meanwhile: Callable[[], float]
+
+    def __call__(self) -> float:
+        known = self.status.known(self.head)
+        if known is None or known.version > self.ticket.version:
+            return 0.0
+        return self.until_expiry(self.meanwhile())
+
+    def until_expiry(self, seconds: float) -> float:
+        """Return *seconds*, or the time until the ticket expires if that is shorter."""
+        left = (self.head.expires_at - self.status.clock()).total_seconds()
+        return left if 0 < left < seconds and not self.ticket.status.final else seconds
 
 
 def _code(head: TicketHeader, ticket: Ticket, keys: ClientKeys) -> str | None:

@@ -87,7 +87,7 @@ async def test_a_comment_wakes_no_stream(world: World, monkeypatch: pytest.Monke
 async def test_a_browser_without_chunks_gets_comments_as_they_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Red when `_commented` writes a chunk over HTTP/1.0."""
+    """Red when `_Comment` writes a chunk over HTTP/1.0."""
     monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
     page, at = await world.login(), URL(world.url)
     reader, writer = await asyncio.open_connection(at.host, at.port)
@@ -101,7 +101,7 @@ async def test_a_browser_without_chunks_gets_comments_as_they_are(
 
 
 async def test_a_lapse_is_told_in_time_after_a_comment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red when `_again` does not look at the expiry."""
+    """Red when `_Again` does not look at the expiry."""
     pauses = iter([0.05])
     monkeypatch.setattr("handlers.tickets.status._time_to_next_read", lambda: next(pauses, 3600.0))
     page = await world.login()

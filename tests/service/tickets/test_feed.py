@@ -320,7 +320,7 @@ async def test_memory_lets_go_of_what_is_old(feed: Feed, monkeypatch: pytest.Mon
 
 
 async def test_a_wait_goes_on_for_as_long_as_it_is_told() -> None:
-    """Red when `_lapse` ends the wait without asking, or asks no more after the first time."""
+    """Red when the timer ends the wait without asking, or asks no more after the first time."""
     feed, pauses = Feed(Mock(spec=Redis)), iter([0.01, 0.02, 0.0])
     async with asyncio.timeout(LONG):
         await feed.wait(ONE, seconds=0.01, again=lambda: next(pauses))
