@@ -83,8 +83,7 @@ async def read(sql: Database, identities: Identities, wanted: AuditFilter, *, li
         changes = _binding_changes(connection, identities, wanted, limit=limit)
         return sorted([*reversed(entries), *reversed(changes)], key=_sort_key)[-limit:]
 
-    async with sql.read() as connection:
-        return await connection.run_sync(both)
+    return await sql.read(both)
 
 
 def readable(entry: AuditEntry) -> str:

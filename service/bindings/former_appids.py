@@ -39,8 +39,10 @@ async def former_appids(database: Database, appids: Mapping[str, str]) -> list[F
     Raises:
         StoreUnavailable: the database does not answer.
     """
-    of, found = followers.c, list[FormerAppid]()
-    async with database.read() as connection:
+    of = followers.c
+
+    def work(connection: sa.Connection) -> list[FormerAppid]:
+        found = list[FormerAppid]()
         for account, now in appids.items():
             # Two ranges of the index, which leave out the many rows of the present appid.
             others = sa.or_(sa.and_(of.appid > UNKNOWN, of.appid < now), of.appid > now)
@@ -51,8 +53,10 @@ async def former_appids(database: Database, appids: Mapping[str, str]) -> list[F
                 .group_by(of.appid)
                 .order_by(of.appid)
             )
-            found += [FormerAppid(account, appid, now, count) for appid, count in await connection.execute(query)]
-    return found
+            found += [FormerAppid(account, appid, now, count) for appid, count in connection.execute(query)]
+        return found
+
+    return await database.read(work)
 
 
 async def unconfigured(database: Database, accounts: Mapping[str, str]) -> dict[str, int]:
@@ -63,5 +67,5 @@ async def unconfigured(database: Database, accounts: Mapping[str, str]) -> dict[
     """
     of = bindings.c
     query = sa.select(of.account, sa.func.count()).where(of.account.not_in(list(accounts))).group_by(of.account)
-    async with database.read() as connection:
-        return {row[0]: row[1] for row in await connection.execute(query)}
+    counts = await database.read(lambda connection: connection.execute(query).all())
+    return {row[0]: row[1] for row in counts}

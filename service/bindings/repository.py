@@ -216,8 +216,7 @@ class Bindings:
             .where(bindings.c.client == client, bindings.c.user_id == user_id)
             .order_by(bindings.c.account)
         )
-        async with self.database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self.database.read(lambda connection: connection.execute(query).mappings().all())
         return [_binding(_row(row), person) for row in rows if (person := self.identities.read(row))]
 
     async def disconnect(
@@ -251,8 +250,7 @@ class Bindings:
             .order_by(history.c.id.desc())
             .limit(limit)
         )
-        async with self.database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self.database.read(lambda connection: connection.execute(query).mappings().all())
         return [self._entry(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:

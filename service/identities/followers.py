@@ -59,8 +59,7 @@ class Followers:
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         """Return a follower; None if unknown."""
-        async with self.database.read() as connection:
-            found = await connection.run_sync(self._find, account, openid)
+        found = await self.database.read(lambda connection: self._find(connection, account, openid))
         return found[1] if found else None
 
     async def seen(self, sender: Sender) -> Follower:

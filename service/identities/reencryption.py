@@ -65,8 +65,8 @@ async def stale(database: Database, cipher: FieldCipher) -> int:
         StoreUnavailable: the database does not answer.
     """
     query = sa.select(_IT.sealed_by, sa.func.count()).group_by(_IT.sealed_by)
-    async with database.read() as connection:
-        return sum(count for by, count in await connection.execute(query) if by != cipher.newest)
+    counts = await database.read(lambda connection: connection.execute(query).all())
+    return sum(count for by, count in counts if by != cipher.newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,17 @@ async def encrypt(settings: Settings) -> Sealed:
 
 async def _used(database: Database) -> list[str]:
     """Return the ids of the keys in use, with one index lookup per key."""
-    found = [""]
-    async with database.read() as connection:
+
+    def work(connection: sa.Connection) -> list[str]:
+        found = [""]
         for _ in range(_KEYS):
             next_id = sa.select(sa.func.min(_IT.sealed_by)).where(_IT.sealed_by > found[-1])
-            if (by := await connection.scalar(next_id)) is None:
+            if (by := connection.scalar(next_id)) is None:
                 break
             found.append(by)
-    return found[1:]
+        return found[1:]
+
+    return await database.read(work)
 
 
 async def _move_all(database: Database, cipher: FieldCipher, by: str | None) -> int:
@@ -128,8 +131,7 @@ async def _move_all(database: Database, cipher: FieldCipher, by: str | None) -> 
 
 async def _batch(database: Database, by: str | None, *, after: int) -> Sequence[RowMapping]:
     query = sa.select(*NAMES).where(_IT.sealed_by == by, _IT.id > after).order_by(_IT.id).limit(_BATCH)
-    async with database.read() as connection:
-        return (await connection.execute(query)).mappings().all()
+    return await database.read(lambda connection: connection.execute(query).mappings().all())
 
 
 def _move(connection: sa.Connection, *, identities: Identities, rows: Sequence[RowMapping]) -> int:

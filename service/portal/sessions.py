@@ -158,8 +158,7 @@ class PortalSessions:
         kept = portal_sessions.c
         earlier = sa.and_(kept.user_id == session.user_id, kept.opened_at < session.opened_at)
         query = sa.select(sa.literal(1)).where(kept.client == session.client, earlier).limit(1)
-        async with self.database.read() as connection:
-            return await connection.scalar(query) is None
+        return await self.database.read(lambda connection: connection.scalar(query)) is None
 
     async def client_of(self, session_id: str) -> str | None:
         """Return the client of a session, None if unknown. The caller is not authenticated.
@@ -212,6 +211,5 @@ class PortalSessions:
         if not _ID.fullmatch(session_id):
             return None
         query = sa.select(portal_sessions).where(portal_sessions.c.id == session_id)
-        async with self.database.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
+        row = await self.database.read(lambda connection: connection.execute(query).mappings().one_or_none())
         return PortalSession(**row) if row else None

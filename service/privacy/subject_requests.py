@@ -137,8 +137,7 @@ class SubjectRequests:
             StoreUnavailable: the database does not answer.
         """
         would, user = await self.would_erase(), self._about.user
-        async with self._sql.read() as connection:
-            tables = await connection.run_sync(self._disclosed, would)
+        tables = await self._sql.read(lambda connection: self._disclosed(connection, would))
         try:
             tickets, keys = await self._redis_erasure.find(would, user=user, seconds=_SECONDS)
         except StoreUnavailable:

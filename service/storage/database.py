@@ -79,7 +79,8 @@ _PG_ENDED: Final = frozenset({"08", "57"})  # of these: the connection ended
 class Database:
     """The database, behind any of the supported drivers.
 
-    A read is a context. A write is a function of the connection, since it may have to run again.
+    Reads and writes are functions of the connection: a write may have to run again, and a read of SQLite runs as a
+    whole in one thread.
     """
 
     def __init__(
@@ -93,8 +94,8 @@ class Database:
         self._group, self._readers = group, readers
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection for reading.
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection for reading, to tests and migrations.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -103,10 +104,11 @@ class Database:
             async with self._reader.connect() as connection:
                 yield connection
 
-    async def look(self, work: Work[T]) -> T:
-        """Run *work*, which reads a few rows. For SQLite it runs as a whole in one thread.
+    async def read(self, work: Work[T]) -> T:
+        """Run *work*, which only reads, and return its result.
 
-        Raises: as `read`.
+        Raises:
+            StoreUnavailable: the database does not answer.
         """
         with _translated(self._engine.url):
             if self._readers:
@@ -115,8 +117,8 @@ class Database:
                 return await connection.run_sync(work)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection in a transaction, which is committed at the end and rolled back by any exception.
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection in a transaction to tests and migrations; any exception rolls it back.
 
         Raises:
             StoreUnavailable: the database does not answer, or the transaction lost a lock conflict.
@@ -182,8 +184,7 @@ class Database:
         Raises:
             StoreUnavailable: it does not.
         """
-        async with self.read() as connection:
-            await connection.execute(sa.text("SELECT 1"))
+        await self.read(lambda connection: connection.scalar(sa.text("SELECT 1")))
 
     async def check_schema(self) -> None:
         """Check that the schema is at the revision that this code requires.
@@ -191,8 +192,7 @@ class Database:
         Raises:
             StoreUnavailable: it is not, or the database does not answer.
         """
-        async with self.read() as connection:
-            revision = await connection.run_sync(migrations.current)
+        revision = await self.read(migrations.current)
         if revision != (head := migrations.head()):
             raise StoreUnavailable(
                 f"the database is at revision {revision or 'none'}, not {head}: run `scanbind migrate`"
@@ -204,14 +204,14 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer, or another migration takes too long.
         """
-        async with self._migrating(), self.write() as connection:
+        async with self._migrating(), self.writing() as connection:
             await connection.run_sync(migrations.upgrade)
 
     @asynccontextmanager
     async def _migrating(self) -> AsyncIterator[None]:
         # On a separate connection: MySQL commits at every DDL, and the lock must outlast the last commit.
         lock, unlock = _MIGRATING.get(self._engine.dialect.name, ("SELECT 1", "SELECT 1"))
-        async with self.read() as connection:
+        async with self.reading() as connection:
             if not await connection.scalar(sa.text(lock)):
                 raise StoreUnavailable("another migration is running; run this one again when it has ended")
             try:

@@ -17,7 +17,10 @@ _PRAGMAS: Final = (
     "PRAGMA secure_delete=ON",  # overwrites deleted content on disk
     "PRAGMA synchronous=FULL",  # WAL's usual NORMAL may lose the last commits when the power fails
 )
-_READERS: Final = 4
+READERS: Final = 4
+"""Reads that run at the same time."""
+WAIT: Final = 2.0
+"""Seconds that a read waits for its turn."""
 # Exceptions are logged, and openids must not be.
 _OPTIONS: Final[dict[str, Any]] = {
     "connect_args": {"timeout": TIMEOUT, "check_same_thread": False},
@@ -35,14 +38,26 @@ class Readers:
 
     def __init__(self, url: sa.URL) -> None:
         self._engine = sa.create_engine(
-            url.set(drivername="sqlite"), pool_size=_READERS, isolation_level="AUTOCOMMIT", **_OPTIONS
+            url.set(drivername="sqlite"), pool_size=READERS, isolation_level="AUTOCOMMIT", **_OPTIONS
         )
         sa.event.listen(self._engine, "connect", _prepare)
-        self._threads = ThreadPoolExecutor(_READERS, "sqlite-read")
+        self._threads = ThreadPoolExecutor(READERS, "sqlite-read")
+        self._free = asyncio.Semaphore(READERS)
 
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
-        """Run *work* without a transaction around its statements; return its result or raise its error."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+        """Run *work* without a transaction around its statements; return its result or raise its error.
+
+        Raises TimeoutError if other reads take too long.
+        """
+        if self._free.locked():
+            async with asyncio.timeout(WAIT):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()  # at once: a timer would take as long as some reads
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+        finally:
+            self._free.release()
 
     async def close(self) -> None:
         """Finish the reads that run or wait, and close the connections."""

@@ -56,13 +56,13 @@ class BindRequests:
 
     async def of(self, ticket: TicketId) -> BindRequest | None:
         """Return the request of a ticket; None for a login ticket, or if it was purged."""
-        found = await self.database.look(lambda connection: _found(connection, _OF, ticket=ticket))
+        found = await self.database.read(lambda connection: _found(connection, _OF, ticket=ticket))
         return found[0] if found else None
 
     async def live(self, client: str, user_id: UserId, session: str, *, now: datetime) -> list[BindRequest]:
         """Return the requests of a user's session that have neither expired nor ended, newest first."""
         whose = {"client": client, "user_id": user_id, "session": session, "now": now}
-        return await self.database.look(lambda connection: _found(connection, _LIVE, **whose))
+        return await self.database.read(lambda connection: _found(connection, _LIVE, **whose))
 
 
 def _found(connection: sa.Connection, query: sa.Select[Any], **values: object) -> list[BindRequest]:

@@ -47,7 +47,7 @@ class Endings:
 
     async def with_person(self, ticket: TicketId) -> StoredEnding | None:
         """Return how a ticket ended and who answered; None if it has not ended, or was purged."""
-        return await self.database.look(lambda connection: self.find(connection, ticket))
+        return await self.database.read(lambda connection: self.find(connection, ticket))
 
     async def unexpired(self, now: datetime, *, after: str = "", limit: int = 500) -> list[Ending]:
         """Return a page of the endings that are still readable (contract.md 4), ordered by ticket.
@@ -61,8 +61,7 @@ class Endings:
             .order_by(endings.c.ticket)
             .limit(limit)
         )
-        async with self.database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self.database.read(lambda connection: connection.execute(query).mappings().all())
         return [self._read_anonymous_if_broken(row) for row in rows]
 
     async def purge(self, before: datetime) -> int:

@@ -30,7 +30,7 @@ def frozen(pids: Iterable[int]) -> Iterator[None]:
 
 async def postgresql_pids(database: Database) -> list[int]:
     """Return the processes of a PostgreSQL on this machine: the postmaster, then all that it has started."""
-    async with database.read() as connection:
+    async with database.reading() as connection:
         folder = await connection.scalar(sa.text("SHOW data_directory"))
     try:
         postmaster = int((Path(str(folder)) / "postmaster.pid").read_text().split()[0])

@@ -32,7 +32,7 @@ def put_migrated(file: Path) -> None:
 async def empty_tables(database: Database) -> Database:
     """Migrate *database*, delete all rows, and return it."""
     await database.upgrade()
-    async with database.write() as connection:
+    async with database.writing() as connection:
         for table in metadata.sorted_tables:
             await connection.execute(sa.delete(table))
     return database

@@ -103,7 +103,7 @@ class _mariadb:  # noqa: N801 - used as a function
 
 
 async def _execute(url: str, *statements: str) -> None:
-    async with connect(url, data_dir=Path()) as database, database.write() as connection:
+    async with connect(url, data_dir=Path()) as database, database.writing() as connection:
         for statement in statements:
             await connection.execute(sa.text(statement))
 
@@ -170,7 +170,7 @@ def dump(database: Database) -> Any:
     """Return the content of all tables as text, to search it for what must not be stored."""
 
     async def read() -> str:
-        async with database.read() as connection:
+        async with database.reading() as connection:
             rows = [(await connection.execute(sa.select(it))).all() for it in metadata.sorted_tables]
         return repr(rows)
 

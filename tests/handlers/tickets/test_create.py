@@ -260,5 +260,5 @@ async def test_a_ticket_without_a_code_is_known_to_no_caller_and_not_counted(mak
     await problem(await post(world, BIND), 502, "wechat-unavailable")
     await world.app[AUDIT].flush()
     noted = sa.select(audit).where(audit.c.event == AuditEvent.TICKET_MADE)
-    assert await world.app[AUDIT].database.look(lambda connection: connection.execute(noted).all()) == []
+    assert await world.app[AUDIT].database.read(lambda connection: connection.execute(noted).all()) == []
     assert "scanbind_tickets_total{" not in await (await world.call("GET", "/metrics")).text()

@@ -84,7 +84,7 @@ async def test_lines_are_found_by_what_they_say(
 ) -> None:
     audit.note(AuditEvent.SCANNED, client="shop", ticket=TicketId("t1"), openid=OPENID, user_id="42")
     await audit.flush()
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.run_sync(
             write_entries,
             AuditEntry(NOW - timedelta(hours=1), AuditEvent.CANCELLED, "SHOP", ticket="T1", user_id="4"),
@@ -99,7 +99,7 @@ async def test_what_happened_to_bindings_stands_among_the_rest_by_time(
 
     a_second_later = {"now": NOW + timedelta(seconds=1)}
     assert await database.attempt(lambda it: bind_in(it, identities, OPENID, "42", **a_second_later))
-    async with database.write() as connection:
+    async with database.writing() as connection:
         for second in (1, 2):
             at = NOW + timedelta(seconds=second)
             await connection.run_sync(
@@ -150,7 +150,7 @@ async def test_audit_queries_have_no_statement_timeout(
     audit.note(AuditEvent.SCANNED)
     await audit.flush()
     settings = validate({"data_dir": str(tmp_path), "database": {"url": url}, "secret_key": "k" * 40})
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.execute(sa.text(_LOCKED[dialect]))
         reading = asyncio.create_task(lines(settings, AuditFilter(), limit=5, as_json=False))
         early, _ = await asyncio.wait({reading}, timeout=3.5)
@@ -172,7 +172,7 @@ async def test_a_long_record_does_not_keep_a_service_from_starting(audit: AuditL
 
     await audit.key_in_use("signing", "aa")
     [(query, values)] = [one for one in asked if one[0].startswith("SELECT")]
-    async with database.read() as connection:
+    async with database.reading() as connection:
         plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)).all()
     assert plan[0].detail == "SEARCH audit USING INDEX ix_audit_event_at (event=?)"
 
@@ -225,7 +225,7 @@ async def test_when_too_much_waits_the_oldest_go_and_are_counted(
 
 async def test_old_lines_go_with_their_age(database: Database, audit: AuditLog, recorded: Recorded) -> None:
     """Red when `AuditLog.purge` deletes nothing, or asks for another column."""
-    async with database.write() as connection:
+    async with database.writing() as connection:
         for days in (3, 2, 0):
             await connection.run_sync(
                 write_entries, AuditEntry(NOW - timedelta(days=days), AuditEvent.SCANNED, detail=str(days))

@@ -138,7 +138,7 @@ async def test_a_row_from_before_counts_as_of_the_present_appid(
 ) -> None:
     """As a process of the version before adds it beside this one; red when `them` leaves UNKNOWN out."""
     await binding("42", ANNA)
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert await connection.scalar(sa.select(identities_table.c.appid)) == ""
     assert [one.appid for one in await bindings.of_user("shop", UserId("42"))] == [None]
     identities.appids = OLD

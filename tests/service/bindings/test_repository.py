@@ -131,7 +131,7 @@ async def test_openids_that_differ_in_case_stay_distinct(
 ) -> None:
     for user, openid in (("1", "oAbC"), ("2", "oabc"), ("3", "oABC")):
         assert isinstance(await binding(user, openid), Bound)
-    async with database.read() as connection:
+    async with database.reading() as connection:
         person = await connection.run_sync(identities.find, "main", OpenId("oabc"))
         assert person is not None
         assert await connection.run_sync(owner, person, client="shop") == bound("2", "oabc")

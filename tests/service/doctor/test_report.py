@@ -153,7 +153,7 @@ async def test_bindings_of_a_former_appid_or_a_lost_account_are_counted(
         people = Identities(FieldCipher.of([]), {"main": "wxFormer"})
         for account, openid in (("main", "oAnna"), ("main", "oBen"), ("lost", "oCarl")):
             await Followers(sql, people).seen(Sender(account, OpenId(openid), datetime(2026, 3, 1, tzinfo=UTC)))
-            async with sql.write() as connection:
+            async with sql.writing() as connection:
                 person = await connection.run_sync(people.find, account, OpenId(openid))
                 assert person is not None
                 row = {"client": "shop", "account": account, "user_id": openid, "follower_id": person.id}

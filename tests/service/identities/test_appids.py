@@ -72,7 +72,7 @@ async def test_a_duplicate_person_does_not_block_the_others(
     for openid in ("oAnna", "oBen"):
         await followers.seen(Sender("main", OpenId(openid), NOW))
     identities.appids = {"main": "wxNow"}
-    async with database.write() as connection:  # as if at the same moment as an older process
+    async with database.writing() as connection:  # as if at the same moment as an older process
         await connection.run_sync(identities.add, "main", OpenId("oAnna"), subscribed=True, followed_at=NOW)
     assert await appids.store(database, "main", "wxNow") == 1
 

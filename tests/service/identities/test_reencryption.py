@@ -93,12 +93,12 @@ class Town:
         return str(await reencryption.encrypt(self.settings(*keys)))
 
     async def names(self, identities: Identities) -> Counter[str]:
-        async with self.database.read() as connection:
+        async with self.database.reading() as connection:
             rows = (await connection.execute(sa.select(*NAMES))).mappings().all()
         return Counter(person.openid for row in rows if (person := identities.read(row)))
 
     async def keys(self) -> set[str | None]:
-        async with self.database.read() as connection:
+        async with self.database.reading() as connection:
             return set(await connection.scalars(sa.select(table.c.sealed_by)))
 
 
@@ -162,7 +162,7 @@ async def test_a_tampered_row_is_not_returned(town: Town) -> None:
     process = town.process(NEW)
     await process.confirm(ANNA, "42")
     await process.confirm(BEN, "43")
-    async with town.database.write() as connection:
+    async with town.database.writing() as connection:
         query = sa.select(table.c.openid_sealed).order_by(table.c.id)
         anna, ben = (await connection.scalars(query)).all()
         await connection.execute(sa.update(table).where(table.c.openid_sealed == ben).values(openid_sealed=anna))
@@ -211,13 +211,13 @@ async def test_a_row_that_was_changed_is_left_and_does_not_keep_the_others_from_
     for openid in (ANNA, BEN):
         await town.process(OLD).followers.seen(Sender("main", openid, NOW))
     theirs = table.c.id == await _first(town)
-    async with town.database.write() as connection:
+    async with town.database.writing() as connection:
         await connection.execute(sa.update(table).where(theirs).values(openid_sealed="AQ"))
     assert await town.encrypt(NEW, OLD) == "1 people encrypted, 1 left"
 
 
 async def _first(town: Town) -> int | None:
-    async with town.database.read() as connection:
+    async with town.database.reading() as connection:
         return await connection.scalar(sa.select(sa.func.min(table.c.id)))
 
 

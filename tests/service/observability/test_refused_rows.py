@@ -18,11 +18,11 @@ TABLE = sa.Table("canaries", sa.MetaData(), sa.Column("person", sa.String(40), p
 @pytest.mark.parametrize("row", [OPENID, OPENID * 9, OPENID.encode()], ids=["twice", "too long", "bytes"])
 async def test_a_refused_row_is_not_quoted(database: Database, row: Any) -> None:
     """Red when `_Formatter.formatException` is the parent's: not on SQLite, which quotes nothing."""
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.run_sync(TABLE.create)
         await connection.execute(sa.insert(TABLE).values(person=OPENID))
     try:
-        async with database.write() as connection:
+        async with database.writing() as connection:
             await connection.execute(sa.text("INSERT INTO canaries VALUES (:row)"), {"row": row})
     except DBAPIError:
         record = logging.LogRecord("x", logging.ERROR, "x", 1, "failed", (), sys.exc_info())
@@ -30,5 +30,5 @@ async def test_a_refused_row_is_not_quoted(database: Database, row: Any) -> None
         assert OPENID not in line
         assert "sqlalchemy.exc." in line
     finally:
-        async with database.write() as connection:
+        async with database.writing() as connection:
             await connection.run_sync(TABLE.drop)

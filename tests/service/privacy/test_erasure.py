@@ -74,7 +74,7 @@ async def settled(
         await requests.save(request(f"r-{user}", user))
         visit = {"id": f"p-{user}", "client": "shop", "user_id": user, "only_login": False, "ends_at": LATER}
         line = AuditEntry(NOW, AuditEvent.SCANNED, "shop", "main", openid=shortened(openid), user_id=user)
-        async with database.write() as connection:
+        async with database.writing() as connection:
             await connection.execute(sa.insert(portal_sessions).values(visit | {"account_name": f"name-{user}"}))
             await connection.run_sync(write_entries, line)
 
@@ -199,5 +199,5 @@ async def test_binding_and_erasing_at_once_leave_all_or_nothing(
         )
     numbers = sa.select(followers_table.c.id)
     lost = sa.select(sa.func.count()).where(bindings_table.c.follower_id.not_in(numbers))
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert await connection.scalar(lost) == 0

@@ -17,7 +17,7 @@ from service.storage.database import Database, connect
 
 async def test_a_check_leaves_no_row(database: Database) -> None:
     await asyncio.gather(*(database_takes_writes(database) for _ in range(5)))
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert (await connection.execute(sa.select(commit_marks))).all() == []
 
 
@@ -56,7 +56,7 @@ async def test_a_postgresql_that_became_read_only_is_down_until_it_takes_writes(
     """Red when the check only reads."""
 
     async def read_only(word: str) -> None:
-        async with postgres.read() as connection:
+        async with postgres.reading() as connection:
             alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
             await alone.execute(sa.text(f"ALTER SYSTEM SET default_transaction_read_only = {word}"))
             await alone.execute(sa.text("SELECT pg_reload_conf()"))

@@ -39,7 +39,7 @@ def cipher(request: pytest.FixtureRequest) -> FieldCipher:
 
 
 async def step_back(database: Database) -> None:
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.run_sync(lambda it: command.downgrade(migrations.config(it), "0005"))
 
 
@@ -51,7 +51,7 @@ async def add_as_before(database: Database, cipher: FieldCipher, openid: OpenId)
 
 
 async def _execute(database: Database, statement: Any) -> None:
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.execute(statement)
 
 
@@ -66,7 +66,7 @@ async def test_followers_from_before_are_known_and_belong_to_the_configured_appi
     for openid in (ANNA, BEN):
         expected = Follower("main", openid, subscribed=True, unionid=f"u{openid}", appid="wxNow")
         assert await followers.get("main", openid) == expected
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert set(await connection.scalars(sa.select(table.c.appid))) == {""}
     await step_back(database)
     await database.upgrade()
@@ -76,13 +76,13 @@ async def test_followers_from_before_are_known_and_belong_to_the_configured_appi
 async def test_ids_of_erased_followers_stay_unused(database: Database, cipher: FieldCipher) -> None:
     for openid in (ANNA, BEN):
         await add_as_before(database, cipher, openid)
-    async with database.read() as connection:
+    async with database.reading() as connection:
         last = await connection.scalar(sa.select(sa.func.max(table.c.id)))
     await _execute(database, sa.delete(table).where(table.c.id == last))
     await step_back(database)
     await database.upgrade()
     await add_as_before(database, cipher, BEN)
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert (await connection.scalar(sa.select(sa.func.max(table.c.id))) or 0) > (last or 0)
 
 

@@ -35,7 +35,7 @@ def _mark(name: str) -> dict[str, Any]:
 
 
 async def _all(database: Database, *columns: sa.Column[Any]) -> list[Any]:
-    async with database.read() as connection:
+    async with database.reading() as connection:
         return [tuple(row) for row in await connection.execute(sa.select(*columns).order_by(columns[0]))]
 
 

@@ -32,17 +32,17 @@ async def proxy(server: str) -> AsyncIterator[DatabaseProxy]:
 async def database(proxy: DatabaseProxy, tmp_path: Path) -> AsyncIterator[Database]:
     async with connect(proxy.url, data_dir=tmp_path) as opened:
         await opened.upgrade()
-        async with opened.write() as connection:
+        async with opened.writing() as connection:
             for table in metadata.sorted_tables:
                 await connection.execute(sa.delete(table))
             await connection.execute(sa.text("DROP TABLE IF EXISTS counter"))
-        async with opened.write() as connection:
+        async with opened.writing() as connection:
             await connection.execute(sa.text("CREATE TABLE counter (n INTEGER)"))
             await connection.execute(sa.text("INSERT INTO counter VALUES (0)"))
         try:
             yield opened
         finally:
-            async with opened.write() as connection:
+            async with opened.writing() as connection:
                 await connection.execute(sa.text("DROP TABLE counter"))
 
 
@@ -61,7 +61,7 @@ async def test_work_is_done_once_when_an_answer_around_its_commit_is_lost(
     proxy.cuts = list(cuts)
     assert await database.once(count_one) == 1
     assert proxy.done == len(cuts)
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert await connection.scalar(sa.text("SELECT n FROM counter")) == 1
 
 

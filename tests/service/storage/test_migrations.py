@@ -26,19 +26,19 @@ def _downgrade(connection: sa.Connection) -> None:
 
 
 async def _empty(database: Database) -> None:
-    async with database.write() as connection:
+    async with database.writing() as connection:
         if await connection.run_sync(migrations.current):
             await connection.run_sync(_downgrade)
 
 
 async def test_the_steps_make_what_the_tables_say(database: Database) -> None:
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert await connection.run_sync(_difference) == []
 
 
 async def test_the_steps_can_be_taken_back(database: Database) -> None:
     await _empty(database)
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert await connection.run_sync(lambda it: sa.inspect(it).get_table_names()) == ["alembic_version"]
     await database.upgrade()
     await database.check_schema()

@@ -78,7 +78,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 
 async def _step(database: Database, way: Callable[[Config, str], None], revision: str) -> None:
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.run_sync(lambda it: way(migrations.config(it), revision))
 
 
@@ -86,7 +86,7 @@ async def _step(database: Database, way: Callable[[Config, str], None], revision
 async def older(database: Database) -> Database:
     """A database as it was before people had numbers, with one person in every table."""
     await _step(database, command.downgrade, "0002")
-    async with database.write() as connection:
+    async with database.writing() as connection:
         for name, rows in ROWS.items():
             for row in rows:
                 table = sa.table(name, *(sa.column(column) for column in row))
@@ -107,7 +107,7 @@ async def test_each_person_named_in_any_table_becomes_one_follower(older: Databa
     assert await followers.get("main", ANNA) == Follower("main", ANNA, False, "uAnna", Lang.EN, asked_at=NOW)
     for openid in (BEN, CARL, OpenId("oanna")):
         assert await followers.get("main", openid) == Follower("main", openid, subscribed=True)
-    async with older.read() as connection:
+    async with older.reading() as connection:
         assert await connection.scalar(sa.select(sa.func.count()).select_from(identities)) == 4
 
 
@@ -145,7 +145,7 @@ async def test_taken_back_the_rows_are_as_they_were(older: Database) -> None:
     await _step(older, command.downgrade, "0002")
     for name in ("bindings", "history", "endings"):
         table = sa.table(name, *(sa.column(column) for column in (*ROWS[name][0], "openid")))
-        async with older.read() as connection:
+        async with older.reading() as connection:
             rows = (
                 (await connection.execute(sa.select(table.c.openid).order_by(sa.text("openid")))).scalars().all()
             )
@@ -158,7 +158,7 @@ async def test_what_an_older_service_writes_meanwhile_is_not_lost(older: Databas
     """Red when `_set_aside` of 0003 does not lock the tables (PostgreSQL), or copies them (MariaDB)."""
     row = BOUND | {"user_id": "46", "openid": "oDora"}
     table = sa.table("bindings", *(sa.column(column) for column in row))
-    async with older.write() as connection:
+    async with older.writing() as connection:
         await connection.execute(sa.insert(table).values(_as_kept(row, older)))
         upgrade = asyncio.create_task(older.upgrade())
         early, _ = await asyncio.wait({upgrade}, timeout=0.5)
@@ -169,11 +169,11 @@ async def test_what_an_older_service_writes_meanwhile_is_not_lost(older: Databas
 
 async def test_a_migration_that_broke_off_begins_again(older: Database) -> None:
     """Red when `_set_aside` of 0003 does not look for what was set aside before (MariaDB)."""
-    async with older.write() as connection:
+    async with older.writing() as connection:
         await connection.execute(sa.text("CREATE TABLE audit (in_the_way INTEGER)"))
     with pytest.raises((DBAPIError, StoreUnavailable)):
         await older.upgrade()
-    async with older.write() as connection:
+    async with older.writing() as connection:
         await connection.execute(sa.text("DROP TABLE audit"))
     await older.upgrade()
     await older.check_schema()

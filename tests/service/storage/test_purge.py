@@ -25,7 +25,7 @@ MILLISECOND = timedelta(milliseconds=1)
 async def doubled(database: Database, line: AuditEntry, *, times: int) -> int:
     """Insert 2 ** *times* copies of *line*; return their number."""
     columns = [column for column in log.c if column is not log.c.id]
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.run_sync(write_entries, line)
         for _ in range(times):
             await connection.execute(sa.insert(log).from_select(columns, sa.select(*columns)))
@@ -45,12 +45,12 @@ async def test_one_purge_deletes_all_that_is_old_however_much(
     monkeypatch.setattr(purge, "_BATCH", 8)
     assert many > 250 * 8
     assert await audit.purge(NOW - timedelta(days=190)) == many
-    async with database.read() as connection:
+    async with database.reading() as connection:
         assert (await connection.scalars(sa.select(log.c.event))).all() == ["scanned"]
 
 
 async def test_a_row_of_the_very_moment_stays(database: Database) -> None:
-    async with database.write() as connection:
+    async with database.writing() as connection:
         await connection.run_sync(
             write_entries, *(AuditEntry(at, AuditEvent.SCANNED) for at in (NOW, NOW - MILLISECOND))
         )
@@ -69,7 +69,7 @@ async def test_others_write_to_sqlite_while_much_is_purged(
         purging = asyncio.create_task(AuditLog(here, clock=lambda: NOW).purge(NOW - timedelta(days=190)))
         for number in range(20):
             for database in (here, there):  # the second as another process has it: they share no queue
-                async with database.write() as connection:
+                async with database.writing() as connection:
                     await connection.run_sync(
                         write_entries, AuditEntry(NOW, AuditEvent.SCANNED, detail=str(number))
                     )

@@ -35,7 +35,7 @@ async def said_by_redis(url: str) -> str:
 async def said_by_database(url: str, data_dir: Path) -> str:
     async with database.connect(database_url(url), data_dir=data_dir) as opened:
         with pytest.raises(StoreUnavailable) as caught:
-            async with opened.write() as connection:
+            async with opened.writing() as connection:
                 await connection.execute(sa.text("CREATE TABLE unused (id INTEGER)"))
     return checked(caught.value)
 
@@ -173,7 +173,7 @@ async def role(postgresql: str, tmp_path: Path) -> AsyncIterator[str]:
     before = rules.read_text()
 
     async def execute(*statements: str) -> None:
-        async with database.connect(postgresql, data_dir=tmp_path) as opened, opened.write() as connection:
+        async with database.connect(postgresql, data_dir=tmp_path) as opened, opened.writing() as connection:
             for statement in statements:
                 await connection.execute(sa.text(statement))
 
@@ -211,7 +211,7 @@ async def test_the_reasons_of_mariadb(mariadb: str, tmp_path: Path) -> None:
 async def test_mariadb_accepts_a_password_in_utf_8(mariadb: str, tmp_path: Path) -> None:
     """Red when asyncmy encodes it, which takes Latin-1 and knows no Chinese."""
     place = mariadb.partition("unix_socket=")[2]
-    async with database.connect(mariadb, data_dir=tmp_path) as opened, opened.write() as connection:
+    async with database.connect(mariadb, data_dir=tmp_path) as opened, opened.writing() as connection:
         for statement in (
             "CREATE USER someone@localhost IDENTIFIED BY 'é密 %'",
             "GRANT ALL ON scanbind.* TO someone@localhost",
@@ -222,5 +222,5 @@ async def test_mariadb_accepts_a_password_in_utf_8(mariadb: str, tmp_path: Path)
         async with database.connect(url, data_dir=tmp_path) as opened:
             await opened.ping()
     finally:
-        async with database.connect(mariadb, data_dir=tmp_path) as opened, opened.write() as connection:
+        async with database.connect(mariadb, data_dir=tmp_path) as opened, opened.writing() as connection:
             await connection.execute(sa.text("DROP USER someone@localhost"))

@@ -1,6 +1,7 @@
 """Short reads of SQLite: in threads, of what is committed, several at once.
 
-Red when `Readers` runs work in the event loop's thread or one at a time, and when it keeps a transaction open.
+Red when `Readers` runs work in the event loop's thread or one at a time, keeps a transaction open, or lets a read
+wait for its turn without a limit.
 """
 
 import asyncio
@@ -60,6 +61,22 @@ async def test_reads_run_at_once_and_beside_the_event_loop(group: GroupCommit, r
     two = asyncio.gather(readers.run(work), readers.run(work))
     await asyncio.to_thread(meet.wait, 20)
     assert await two == [[], []]
+
+
+async def test_more_reads_than_threads_wait_and_then_fail(
+    group: GroupCommit, readers: sqlite.Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    holding = [asyncio.create_task(readers.run(lambda _: over.wait(20))) for _ in range(sqlite.READERS)]
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(readers.run(_numbers))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(sqlite, "WAIT", 0.05)
+    with pytest.raises(TimeoutError):
+        await readers.run(_numbers)
+    over.set()
+    assert await waiting == []
+    assert all(await asyncio.gather(*holding))
 
 
 async def test_a_read_does_not_keep_a_writer_waiting(group: GroupCommit, readers: sqlite.Readers) -> None:

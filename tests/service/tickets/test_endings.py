@@ -54,7 +54,7 @@ async def test_a_sealed_row_that_was_changed_keeps_no_other_ending_from_being_sh
         await followers.seen(Sender("main", openid, NOW))
         given = {"status": Status.REJECTED, "reason": Reason.DECLINED, "account": "main", "openid": openid}
         await decisions.close(cancelled(ticket, **given))
-    async with database.write() as connection:
+    async with database.writing() as connection:
         theirs = identities.with_openid(ANNA)
         await connection.execute(sa.update(table).where(theirs).values(openid_sealed="AQ"))
     told = {it.ticket: it.openid for it in await endings.unexpired(NOW)}
