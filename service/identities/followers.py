@@ -120,7 +120,7 @@ class Followers:
             them, values = self.identities.them(account, openid)
             connection.execute(sa.update(followers).where(them).values(news), values)
 
-        await self.database.attempt(work)
+        await self.database.attempt(work, single=True)
 
     async def gone(self, account: str, openid: OpenId, *, since: datetime) -> None:
         """Store that a person does not follow the account, whose unsubscribe was missed.
@@ -133,4 +133,4 @@ class Followers:
         def work(connection: sa.Connection) -> None:
             connection.execute(earlier.values(subscribed=False), values)
 
-        await self.database.attempt(work)
+        await self.database.attempt(work, single=True)

@@ -127,9 +127,10 @@ class Database:
             async with self._writer.begin() as connection:
                 yield connection
 
-    async def attempt(self, work: Work[T]) -> T:
+    async def attempt(self, work: Work[T], *, single: bool = False) -> T:
         """Run *work* in a write transaction. After a lock conflict, run it again from its start.
 
+        *single* says that *work* executes one statement: PostgreSQL then needs one round trip instead of three.
         It also runs again if the answer to its commit was lost, perhaps after the commit succeeded: a constraint
         must then keep it from taking effect twice. Use `once` if none does.
 
@@ -137,13 +138,15 @@ class Database:
             StoreUnavailable: the database does not answer, or all attempts failed.
         """
         retries = _Retries()
+        autocommits = single and self._reader is not self._engine
         with _translated(self._engine.url):
             while True:
                 finished = False
                 try:
                     if self._group:
                         return await self._group.run(work)
-                    async with self._writer.begin() as connection:
+                    async with self._reader.connect() if autocommits else self._writer.begin() as connection:
+                        finished = autocommits  # then the lost answer of the statement is that of a commit
                         result = await connection.run_sync(work)
                         finished = True
                 except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:

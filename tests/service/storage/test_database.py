@@ -43,6 +43,22 @@ async def test_a_write_stands_when_its_block_ends(database: Database) -> None:
     assert await _openids(database) == ["oAnna"]
 
 
+async def test_a_single_statement_stands_when_it_returns(database: Database) -> None:
+    """Red when it runs in a connection that neither commits by itself nor is told to."""
+    tries = 0
+
+    def work(connection: sa.Connection) -> None:
+        nonlocal tries
+        tries += 1
+        connection.execute(sa.insert(followers).values(ANNA))
+
+    await database.attempt(work, single=True)
+    assert (await _openids(database), tries) == (["oAnna"], 1)
+    with pytest.raises(IntegrityError):
+        await database.attempt(work, single=True)
+    assert (await _openids(database), tries) == (["oAnna"], 2)
+
+
 async def test_an_exception_takes_back_the_whole_write(database: Database) -> None:
     def work(connection: sa.Connection) -> None:
         connection.execute(sa.insert(followers).values(ANNA))
