@@ -30,7 +30,7 @@ _HEARTBEAT: Final = 14.0
 """Maximum seconds of silence on a stream; contract.md 4 allows 15."""
 _READING: Final = 1 / 14
 """Share of the heartbeat reserved for reading; during a longer read, comments are sent."""
-_TICK: Final = 0.25
+_TICK: Final = 0.1
 """Streams act only at multiples of this, in seconds."""
 _AGAIN: Final = 1.0
 """Seconds that a stream waits after a failed read: Redis may refuse connections at once."""
