@@ -29,6 +29,7 @@ from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
 from service.identities import appids, reencryption
 from service.identities.build import build_identities
+from service.methods.scan import ScanMethod
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
@@ -122,7 +123,8 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     settings, database, metrics = base.settings, base.stores.database, base.metrics
     limits = build_limits(base)
     people = build_identities(base, apis=apis)
-    tickets = build_tickets(base, apis=apis, limits=limits, people=people)
+    method = ScanMethod(apis=apis, quota=limits.quota)
+    tickets = build_tickets(base, method=method, limits=limits.rates, people=people)
     records = tickets.records
     confirmation = build_confirmation(base, people=people, records=records)
     pushes = build_pushes(

@@ -1,12 +1,11 @@
 """Builds the services that issue, read and end tickets and exchange their codes."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
-from service.rate_limiting.build import UsageLimits
+from service.rate_limiting.rates import RateLimits
 from service.tickets.bind_requests import BindRequests
 from service.tickets.code_exchange import CodeExchange
 from service.tickets.decisions import TicketDecisions
@@ -14,10 +13,10 @@ from service.tickets.endings import Endings
 from service.tickets.factory import TicketFactory
 from service.tickets.feed import Feed
 from service.tickets.issuer import TicketIssuer
+from service.tickets.method import SignInMethod
 from service.tickets.projection import Projection
 from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
-from service.wechat.api import WeChatApi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class TicketServices:
 
 
 def build_tickets(
-    base: Foundation, *, apis: Mapping[str, WeChatApi], limits: UsageLimits, people: IdentityServices
+    base: Foundation, *, method: SignInMethod, limits: RateLimits, people: IdentityServices
 ) -> TicketServices:
     """Build the services of this package."""
     clients, records = base.settings.clients, _records(base, people)
@@ -51,8 +50,7 @@ def build_tickets(
         clients=clients,
         lifetimes=base.settings.tickets,
         keyring=base.keyring,
-        apis=apis,
-        quota=limits.quota,
+        method=method,
         clock=base.clock,
     )
     issuer = TicketIssuer(
@@ -61,7 +59,7 @@ def build_tickets(
         store=records.store,
         requests=records.requests,
         ticket_status=records.status,
-        limits=limits.rates,
+        limits=limits,
         audit=base.audit,
         clock=base.clock,
     )

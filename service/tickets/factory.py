@@ -1,4 +1,4 @@
-"""Makes tickets: signs the scene and requests its QR code from WeChat, within the daily quota."""
+"""Makes tickets: signs the scene, and has the method make what the browser shows for it."""
 
 import asyncio
 import secrets
@@ -13,9 +13,8 @@ from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make
 from models.ticket import Purpose
 from service.config.settings import Client, Tickets
 from service.crypto.keyring import Keyring
-from service.rate_limiting.qr_quota import QrQuota
 from service.tickets.bind_requests import BindRequest
-from service.wechat.api import WeChatApi
+from service.tickets.method import SignInMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,7 @@ class TicketFactory:
     clients: Mapping[str, Client]
     lifetimes: Tickets
     keyring: Keyring
-    apis: Mapping[str, WeChatApi]
-    quota: QrQuota
+    method: SignInMethod
     clock: Callable[[], datetime]
 
     def account(self, client: str, account: str | None) -> str:
@@ -63,15 +61,13 @@ class TicketFactory:
         user_id: UserId | None = None,
         meanwhile: Callable[[TicketHeader], Awaitable[None]],
     ) -> Issued:
-        """Make a ticket and its QR code; call *meanwhile* with the ticket beside the request to WeChat.
+        """Make a ticket and what is shown for it; call *meanwhile* with the ticket while the method works.
 
-        What *meanwhile* stores is left behind if WeChat creates no QR code: then the ticket is known to no caller.
+        What *meanwhile* stores is left behind if the method fails: then the ticket is known to no caller.
 
         Raises:
             InvalidRequest: the client does not have this account.
-            RateLimited: the daily quota of QR codes for this purpose is used up.
-            WeChatUnavailable: WeChat did not create the QR code.
-            StoreUnavailable: Redis does not answer.
+            Also as `SignInMethod.show`.
         """
         account = self.account(client, account)
         keys, lifetime = self.keyring.newest(client), self._lifetime(kind.purpose)
@@ -86,10 +82,9 @@ class TicketFactory:
             user_id=user_id,
             key=keys.scene,
         )
-        async with self.quota.code(account, kind.purpose):
-            requested = self.apis[account].create_qr(scene.text, lifetime=lifetime)
-            code, _ = await asyncio.gather(requested, meanwhile(scene.head))
-        return Issued(scene.head, keys.secret(scene.head.ticket), account, code.url, now, fresh=True)
+        showing = self.method.show(scene, account=account, lifetime=lifetime)
+        shown, _ = await asyncio.gather(showing, meanwhile(scene.head))
+        return Issued(scene.head, keys.secret(scene.head.ticket), account, shown.qr_url, now, fresh=True)
 
     def remake(self, request: BindRequest) -> Issued | None:
         """Rebuild the ticket of *request*; None if none of the current keys made it."""

@@ -4,7 +4,7 @@ The model stands in tests/lib/ticket_model.py. HYPOTHESIS_PROFILE=long searches 
 the default run is the same each time.
 
 Covers: service.tickets.build, service.tickets.code_exchange, service.tickets.factory, service.tickets.issuer,
-service.tickets.status.
+service.tickets.method, service.tickets.status.
 """
 
 import asyncio

@@ -1,0 +1,30 @@
+"""Sign in by scanning an Official Account's QR code. WeChat's signed push of the scan names the person.
+
+Pushes reach the ticket through service/pushes/ and service/confirmation/.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models.scene import Scene
+from service.rate_limiting.qr_quota import QrQuota
+from service.tickets.method import Shown
+from service.wechat.api import WeChatApi
+
+
+@dataclass(slots=True, kw_only=True)
+class ScanMethod:
+    """Requests QR codes from WeChat, within the daily quota of each account."""
+
+    apis: Mapping[str, WeChatApi]
+    quota: QrQuota
+
+    async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
+        """Return a new temporary QR code whose scene is *scene* (wechat-protocol.md 2).
+
+        Raises: as `SignInMethod.show`.
+        """
+        async with self.quota.code(account, scene.head.purpose):
+            code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
+        return Shown(code.url)

@@ -1,0 +1,54 @@
+"""Drives a way to sign in as a person with a phone does. Each method has one driver; one suite runs them all."""
+
+from typing import Any, Protocol
+
+from harness import Page, World, client
+
+from models.confirmation import Answer
+from sandbox.people import Person
+
+
+class Driver(Protocol):
+    """What people do with one method. Tickets ask for the page's number (`confirm: match`) unless changed."""
+
+    name: str
+
+    def configuration(self, **changes: Any) -> dict[str, Any]:
+        """Return the configuration of a world with the client `shop`, which offers this method."""
+
+    async def identify(self, world: World, person: Person, page: Page) -> str | None:
+        """Use what the page shows, so that the service learns who the person is; return what they are told."""
+
+    async def answer(
+        self, world: World, person: Person, page: Page, answer: Answer, *, match: str | None = None
+    ) -> str | None:
+        """Answer the question that `identify` opened, rightly or wrongly; return what the person is told.
+
+        *match* is the page's number, if it does not show it any more.
+        """
+
+
+class ScanDriver:
+    """The code of an Official Account: scanned with WeChat, answered in its chat."""
+
+    name = "scan"
+
+    def configuration(self, **changes: Any) -> dict[str, Any]:
+        return {"clients": {"shop": client("shop", **({"confirm": "match"} | changes))}}
+
+    async def identify(self, world: World, person: Person, page: Page) -> str | None:
+        return await world.scan(person, page)
+
+    async def answer(
+        self, world: World, person: Person, page: Page, answer: Answer, *, match: str | None = None
+    ) -> str | None:
+        shown = match or (await page.until("scanned"))["match"]
+        said = {
+            Answer.YES: shown,
+            Answer.NOT_ME: "Not me",
+            Answer.WRONG_NUMBER: "10" if shown != "10" else "11",
+        }
+        return await world.say(person, said[answer])
+
+
+DRIVERS: tuple[Driver, ...] = (ScanDriver(),)
