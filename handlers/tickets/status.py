@@ -141,7 +141,7 @@ class _Comment:
 
     def __call__(self) -> float:
         transport = self.request.transport
-        if transport is None or transport.is_closing():
+        if transport is None:
             return 0.0
         transport.write(_CHUNK_OF_COMMENT if self.request.version >= HttpVersion11 else _COMMENT)
         return _time_to_next_read()

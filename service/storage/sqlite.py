@@ -1,4 +1,4 @@
-"""Opens the connections of an SQLite database, and runs its short reads in threads."""
+"""Opens the connections of an SQLite database, and runs its reads in threads."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,22 +30,20 @@ _OPTIONS: Final[dict[str, Any]] = {
 
 
 class Readers:
-    """Runs short reads of the database at *url* in threads.
+    """Runs reads of the database at *url* in threads.
 
     aiosqlite goes to its thread and back for each step of a statement, seven times for one read. This takes three
     times as long as the read itself.
     """
 
     def __init__(self, url: sa.URL) -> None:
-        self._engine = sa.create_engine(
-            url.set(drivername="sqlite"), pool_size=READERS, isolation_level="AUTOCOMMIT", **_OPTIONS
-        )
-        sa.event.listen(self._engine, "connect", _prepare)
+        self._engine = sa.create_engine(url.set(drivername="sqlite"), pool_size=READERS, **_OPTIONS)
+        prepare(self._engine)
         self._threads = ThreadPoolExecutor(READERS, "sqlite-read")
         self._free = asyncio.Semaphore(READERS)
 
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
-        """Run *work* without a transaction around its statements; return its result or raise its error.
+        """Run *work* on one snapshot of the database; return its result or raise its error.
 
         Raises TimeoutError if other reads take too long.
         """

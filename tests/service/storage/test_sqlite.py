@@ -1,4 +1,4 @@
-"""Short reads of SQLite: in threads, of what is committed, several at once.
+"""Reads of SQLite: in threads, of what is committed, several at once.
 
 Red when `Readers` runs work in the event loop's thread or one at a time, keeps a transaction open, or lets a read
 wait for its turn without a limit.
@@ -49,6 +49,20 @@ async def test_a_read_sees_what_was_committed_before_it(group: GroupCommit, read
     for number in range(12):  # more than there are connections
         await group.run(lambda connection, n=number: _do(connection, f"INSERT INTO number VALUES ({n})"))
         assert await readers.run(_numbers) == list(range(number + 1))
+
+
+async def test_the_statements_of_a_read_see_one_state(group: GroupCommit, readers: sqlite.Readers) -> None:
+    """Red when the engine begins no transaction."""
+    loop = asyncio.get_running_loop()
+
+    def work(connection: sa.Connection) -> tuple[list[int], list[int]]:
+        before = _numbers(connection)
+        adding = group.run(lambda writer: _do(writer, "INSERT INTO number VALUES (1)"))
+        asyncio.run_coroutine_threadsafe(adding, loop).result(20)
+        return before, _numbers(connection)
+
+    assert await readers.run(work) == ([], [])
+    assert await readers.run(_numbers) == [1]
 
 
 async def test_reads_run_at_once_and_beside_the_event_loop(group: GroupCommit, readers: sqlite.Readers) -> None:
