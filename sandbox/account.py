@@ -36,6 +36,8 @@ class OfficialAccount:
     strict_scene: bool = True
     """False: temporary QR codes accept scenes out of range, as was observed (wechat-protocol.md 2)."""
     daily_codes: int = 100_000
+    open_platform: str | None = None
+    """The Open Platform account that it is bound to, as a word; those with the same word share unionids."""
 
 
 def default_account(callback_url: str) -> OfficialAccount:
@@ -59,4 +61,5 @@ def default_account(callback_url: str) -> OfficialAccount:
         gh_id=f"gh_{derived('gh_id').hex()[:12]}",
         callback_url=callback_url,
         name="Sandbox 公众号",
+        open_platform="sandbox",
     )

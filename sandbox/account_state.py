@@ -6,17 +6,19 @@ from sandbox.errors import Refused
 from sandbox.people import Contact, Person
 from sandbox.quota import MONTH, Quota
 from sandbox.tokens import TokenStore
+from sandbox.unionids import UnionIds
 
 
 class AccountState:
     """The state of one account in the emulated WeChat."""
 
-    def __init__(self, account: OfficialAccount) -> None:
+    def __init__(self, account: OfficialAccount, unionids: UnionIds) -> None:
         self.account = account
         self.tokens = TokenStore(account)
         self.codes = CodeBook(account)
         self.lag = 0.0
         """Seconds in which `user/info` does not know a new follower yet (wechat-protocol.md 4)."""
+        self._unionids = unionids
         self._clearings = Quota(10, period=MONTH, errcode=48006)
         self._contacts: dict[str, Contact] = {}
 
@@ -39,20 +41,24 @@ class AccountState:
             raise Refused(40003)
         return contact
 
+    def unionid(self, person: Person) -> str | None:
+        """Return the person's unionid as this account is told it; None when it is told none."""
+        return self._unionids.of(person, self.account.open_platform)
+
     def user_info(self, openid: object, *, now: float) -> dict[str, object]:
         """Answer `user/info`: no nickname or photo, and little about a non-follower (wechat-protocol.md 4)."""
         contact = self.by_openid(openid)
         if not contact.following or now < contact.since + self.lag:
             return {"subscribe": 0, "openid": contact.openid, "tagid_list": []}
-        person = contact.person
+        unionid = self.unionid(contact.person)
         return {
             "subscribe": 1,
             "openid": contact.openid,
             "nickname": "",
             "sex": 0,
-            "language": person.language,
+            "language": contact.person.language,
             "subscribe_time": int(contact.since),
-            **({"unionid": person.unionid} if person.unionid else {}),
+            **({"unionid": unionid} if unionid else {}),
             "remark": "",
             "groupid": 0,
             "tagid_list": [],

@@ -81,12 +81,24 @@ async def _accounts(sandbox: Sandbox, _ask: Ask) -> Json:
 async def _point(sandbox: Sandbox, ask: Ask) -> Json:
     """POST callback {"url","account"?} -> the account: set the address that pushes are sent to."""
     sandbox.point(ask.text("url"), account=ask.account)
-    return serializers.account(sandbox.state(ask.account).account)
+    return _account(sandbox, ask)
 
 
 async def _verify(sandbox: Sandbox, ask: Ask) -> Json:
     """POST verify {"account"?} -> {"flaw"}: verify the callback address as the console does; null on success."""
     return {"flaw": await sandbox.verify(account=ask.account)}
+
+
+async def _bind_open_platform(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST bind_open_platform {"open_platform","account"?} -> the account, bound to this word and to no other."""
+    sandbox.bind_open_platform(ask.text("open_platform"), account=ask.account)
+    return _account(sandbox, ask)
+
+
+async def _unbind_open_platform(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST unbind_open_platform {"account"?} -> the account, bound to no Open Platform account."""
+    sandbox.unbind_open_platform(account=ask.account)
+    return _account(sandbox, ask)
 
 
 async def _users(sandbox: Sandbox, _ask: Ask) -> Json:
@@ -95,11 +107,38 @@ async def _users(sandbox: Sandbox, _ask: Ask) -> Json:
 
 
 async def _create_user(sandbox: Sandbox, ask: Ask) -> Json:
-    """POST users {"nickname","language"?,"unionid"?} -> the new user, who follows no account."""
+    """POST users {"nickname","language"?,"unionid"?,"account"?} -> the new user, who follows no account.
+
+    `unionid`: theirs in the Open Platform account of `account`; default: derived from their id.
+    """
     person = await sandbox.create_user(
-        ask.text("nickname"), language=ask.maybe("language") or "zh_CN", unionid=ask.maybe("unionid")
+        ask.text("nickname"),
+        language=ask.maybe("language") or "zh_CN",
+        unionid=ask.maybe("unionid"),
+        account=ask.account,
     )
     return serializers.person(person)
+
+
+async def _withhold_unionid(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST withhold_unionid {"user","account"?} -> {"unionid"}: null, until disclose_unionid.
+
+    It holds for all accounts that are bound to the same Open Platform account; so do the next two.
+    """
+    sandbox.withhold_unionid(ask.text("user"), account=ask.account)
+    return _unionid(sandbox, ask)
+
+
+async def _disclose_unionid(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST disclose_unionid {"user","account"?} -> {"unionid"}: what was withheld appears."""
+    sandbox.disclose_unionid(ask.text("user"), account=ask.account)
+    return _unionid(sandbox, ask)
+
+
+async def _change_unionid(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST change_unionid {"user","unionid"?,"account"?} -> {"unionid"}: another one, by default a random one."""
+    sandbox.change_unionid(ask.text("user"), ask.maybe("unionid"), account=ask.account)
+    return _unionid(sandbox, ask)
 
 
 async def _codes(sandbox: Sandbox, ask: Ask) -> Json:
@@ -208,15 +247,26 @@ async def _deliveries(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _phone(sandbox: Sandbox, ask: Ask) -> Json:
-    """GET phone?user=[&account=] -> the user's contact with the account, and its `messages`, oldest first."""
+    """GET phone?user=[&account=] -> the user's contact with the account.
+
+    `messages`: oldest first. `unionid`: what user/info tells of a follower, or null.
+    """
     contact = sandbox.contact(ask.text("user"), account=ask.account)
     messages = [serializers.message(message) for message in contact.messages]
-    return {**serializers.contact(contact), "messages": messages}
+    return {**serializers.contact(contact), **_unionid(sandbox, ask), "messages": messages}
 
 
 async def _tricks(_sandbox: Sandbox, _ask: Ask) -> Json:
     """GET tricks -> {"mischief":[...],"noise":[...]}: the values of `mischief` and of noise's `kind`."""
     return {"mischief": list(Fault), "noise": list(NOISE)}
+
+
+def _account(sandbox: Sandbox, ask: Ask) -> Json:
+    return serializers.account(sandbox.state(ask.account).account)
+
+
+def _unionid(sandbox: Sandbox, ask: Ask) -> Json:
+    return {"unionid": sandbox.state(ask.account).unionid(sandbox.people.get(ask.text("user")))}
 
 
 _LOCAL_ONLY: Final = frozenset({_point})
@@ -260,6 +310,11 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("POST", "users", _create_user),
     ("POST", "callback", _point),
     ("POST", "verify", _verify),
+    ("POST", "bind_open_platform", _bind_open_platform),
+    ("POST", "unbind_open_platform", _unbind_open_platform),
+    ("POST", "withhold_unionid", _withhold_unionid),
+    ("POST", "disclose_unionid", _disclose_unionid),
+    ("POST", "change_unionid", _change_unionid),
     ("POST", "scan", _scan),
     ("POST", "follow", _follow),
     ("POST", "dismiss", _dismiss),

@@ -18,10 +18,11 @@ from sandbox.codes import Code
 from sandbox.customer_message_quota import Action
 from sandbox.errors import Impossible, Refused, Unknown
 from sandbox.faults import FORGERIES, Fault
-from sandbox.people import Contact, People, Person
+from sandbox.people import Contact, People, Person, newcomer
 from sandbox.push_delivery import Delivery
 from sandbox.push_format import Fields
 from sandbox.push_queue import PushQueue
+from sandbox.unionids import UnionIds, checked
 
 LONGEST_TEXT: Final = 2048
 _SAYABLE: Final = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
@@ -59,7 +60,8 @@ class Sandbox:
         self.clock = clock
         self.people = People()
         self.post = PushQueue(clock=clock, retry_interval=retry_interval, answer_within=answer_within)
-        self._states = {account.appid: AccountState(account) for account in accounts}
+        self._unionids = UnionIds()
+        self._states = {account.appid: AccountState(account, self._unionids) for account in accounts}
 
     async def __aenter__(self) -> Self:
         self.post.open()
@@ -125,11 +127,50 @@ class Sandbox:
         """Verify the callback address as the console does; return what is wrong, or None."""
         return await self.post.courier.verify(self.state(account).account)
 
+    # -- the Open Platform --------------------------------------------------------------------------------------
+
+    def bind_open_platform(self, open_platform: str, *, account: str | None = None) -> None:
+        """Bind the account to this Open Platform account and to no other."""
+        state = self.state(account)
+        state.account = replace(state.account, open_platform=checked("open_platform", open_platform))
+
+    def unbind_open_platform(self, *, account: str | None = None) -> None:
+        """Bind the account to no Open Platform account."""
+        state = self.state(account)
+        state.account = replace(state.account, open_platform=None)
+
+    def withhold_unionid(self, user: Person | str, *, account: str | None = None) -> None:
+        """Answer `user/info` without the user's unionid, for all accounts bound to the same as this one."""
+        self._unionids.withhold(self.people.get(user), self._open_platform(account))
+
+    def disclose_unionid(self, user: Person | str, *, account: str | None = None) -> None:
+        """End `withhold_unionid`."""
+        self._unionids.disclose(self.people.get(user), self._open_platform(account))
+
+    def change_unionid(self, user: Person | str, to: str | None = None, *, account: str | None = None) -> None:
+        """Change the user's unionid in the account's Open Platform account, to a random one when `to` is None."""
+        self._unionids.change(self.people.get(user), self._open_platform(account), to=to)
+
+    def _open_platform(self, account: str | None) -> str:
+        word = self.state(account).account.open_platform
+        if word is None:
+            raise Impossible("the account is bound to no Open Platform account: bind it with bind_open_platform")
+        return word
+
     # -- actions of people --------------------------------------------------------------------------------------
 
-    async def create_user(self, nickname: str, *, language: str = "zh_CN", unionid: str | None = None) -> Person:
-        """Create a WeChat user, who follows no account."""
-        return self.people.add(_sayable(nickname), language=language, unionid=unionid)
+    async def create_user(
+        self, nickname: str, *, language: str = "zh_CN", unionid: str | None = None, account: str | None = None
+    ) -> Person:
+        """Create a WeChat user, who follows no account.
+
+        A given `unionid` is theirs in the Open Platform account of `account`.
+        """
+        person = newcomer(_sayable(nickname), language=language)
+        if unionid is not None:
+            self._unionids.change(person, self._open_platform(account), to=unionid)
+        self.people.add(person)
+        return person
 
     async def scan(
         self,

@@ -23,12 +23,17 @@ class Person:
     """The id in the control API; it is never sent to an account."""
     nickname: str
     language: str = "zh_CN"
-    unionid: str | None = None
-    """Sent to accounts only when set, as if they were bound to an Open Platform account."""
 
     def openid(self, appid: str) -> str:
         """Return the person's openid for the account: always the same, and different for each account."""
-        digest = hashlib.sha256(f"{appid} {self.id}".encode()).digest()
+        return self._derived(appid)
+
+    def unionid(self, open_platform: str) -> str:
+        """Return the person's unionid in the Open Platform account until it is changed: different in each."""
+        return self._derived(f"open platform {open_platform}")
+
+    def _derived(self, scope: str) -> str:
+        digest = hashlib.sha256(f"{scope} {self.id}".encode()).digest()
         return "o" + base64.urlsafe_b64encode(digest).decode()[:27]
 
 
@@ -71,17 +76,19 @@ class Contact:
         raise Unknown(f"no link {name!r} in the chat")
 
 
+def newcomer(nickname: str, *, language: str) -> Person:
+    """Return a new person. The id is random, so that no person inherits the bindings of an earlier run."""
+    return Person(f"u_{secrets.token_hex(6)}", nickname, language)
+
+
 class People:
     """All WeChat users."""
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
 
-    def add(self, nickname: str, *, language: str, unionid: str | None) -> Person:
-        """Create a person. The id is random, so that no person inherits the bindings of an earlier run."""
-        person = Person(f"u_{secrets.token_hex(6)}", nickname, language, unionid)
+    def add(self, person: Person) -> None:
         self._people[person.id] = person
-        return person
 
     def get(self, user: Person | str) -> Person:
         """Return the person; raise Unknown."""

@@ -14,12 +14,12 @@ Json = dict[str, object]
 
 def account(value: OfficialAccount) -> Json:
     """Return an account without its secrets, because the page reads it."""
-    names: Final = ("appid", "name", "gh_id", "mode", "format", "callback_url")
+    names: Final = ("appid", "name", "gh_id", "mode", "format", "callback_url", "open_platform")
     return {name: getattr(value, name) for name in names}
 
 
 def person(value: Person) -> Json:
-    return {"id": value.id, "nickname": value.nickname, "language": value.language, "unionid": value.unionid}
+    return {"id": value.id, "nickname": value.nickname, "language": value.language}
 
 
 def code(value: Code) -> Json:

@@ -56,9 +56,9 @@ export function closeNewcomer() {
   $("add").setAttribute("aria-expanded", "false");
 }
 
-/** Create a user from the form, and return it. */
-export function createUser() {
-  const fields = { nickname: $("nickname").value, language: $("language").value };
+/** Create a user from the form, and return it. A unionid is theirs in the Open Platform account of `account`. */
+export function createUser(account) {
+  const fields = { nickname: $("nickname").value, language: $("language").value, account };
   if ($("unionid").value) fields.unionid = $("unionid").value;
   return post("users", fields);
 }

@@ -174,7 +174,7 @@ function cancelNewUser() {
 
 async function addUser() {
   try {
-    const user = await createUser();
+    const user = await createUser(here.account);
     created += 1;
     here.users = [...here.users, user];
     chooseUser(user.id);

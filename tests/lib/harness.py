@@ -200,9 +200,12 @@ class World:
         assert response.status == 200
         return list((await response.json())["bindings"])
 
-    async def person(self, *, following: bool = True, language: str = "en", **about: Any) -> Person:
-        """Make a person with a phone."""
-        person = await self.sandbox.create_user(f"Person {len(self.people)}", language=language, **about)
+    async def person(self, *, following: bool = True, language: str = "en", unionid: str | None = None) -> Person:
+        """Make a person with a phone; for one with a unionid, bind all accounts to one Open Platform account."""
+        if unionid is not None:
+            for official in self.sandbox.accounts:
+                self.sandbox.bind_open_platform("acme", account=official.appid)
+        person = await self.sandbox.create_user(f"Person {len(self.people)}", language=language, unionid=unionid)
         self.people.append(person)
         if following:
             for official in self.sandbox.accounts:

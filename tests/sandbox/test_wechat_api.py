@@ -133,6 +133,7 @@ async def test_what_is_no_ticket_has_no_image(client: TestClient, token: str, ti
 
 
 async def test_user_info_tells_of_a_follower(client: TestClient, sandbox: Sandbox, token: str) -> None:
+    sandbox.bind_open_platform("acme")
     user = await sandbox.create_user("Anna", language="en", unionid="union")
     code = await answer(client, "POST", f"qrcode/create?access_token={token}", json=TEMPORARY)
     await sandbox.scan(user, code["url"])
@@ -150,6 +151,7 @@ async def test_user_info_tells_of_a_follower(client: TestClient, sandbox: Sandbo
 
 
 async def test_user_info_says_little_of_who_left(client: TestClient, sandbox: Sandbox, token: str) -> None:
+    sandbox.bind_open_platform("acme")
     user = await sandbox.create_user("Anna", unionid="union")
     await sandbox.follow(user)
     await sandbox.unfollow(user)
