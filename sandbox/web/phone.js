@@ -92,6 +92,7 @@ function showPhone(phone) {
   $("standing").textContent = t(phone.following ? "following" : "stranger");
   $("unfollow").hidden = !phone.following;
   $("leave").disabled = !phone.following;
+  $("unionid-told").textContent = phone.unionid ?? t("noUnionid");
   $("stranger").hidden = phone.following;
   $("text").disabled = !phone.following;
   $("text").placeholder = t(phone.following ? "message" : "cannotWrite");
@@ -211,6 +212,9 @@ on("write", "submit", () => {
 on("mischief", "change", showArmed);
 on("disarm", "click", () => { disarm(); $("text").focus(); });
 on("noise-form", "submit", () => act("noise", { kind: $("noise").value }, { withFault: false }));
+for (const what of ["withhold", "disclose", "change"]) {
+  on(what, "click", () => act(`${what}_unionid`, {}, { withFault: false }));
+}
 on("verify", "click", async () => {
   const verified = await act("verify", {}, { withFault: false });
   if (verified) toast(verified.flaw ? t("badCallback", { flaw: verified.flaw }) : t("verified"));

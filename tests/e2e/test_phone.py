@@ -182,6 +182,24 @@ async def test_a_push_held_back_goes_out_after_the_next(running: Demo, context: 
     await expect(held).to_have_attribute("data-state", "answered")
 
 
+async def test_a_unionid_is_given_withheld_and_changed(running: Demo, context: BrowserContext) -> None:
+    """Red when the form drops the unionid, or a button of the drawer does not call the endpoint of its name."""
+    page = await follower(context, running, "Zoe")
+    await page.get_by_test_id("drawer").locator("summary").first.click()
+    await page.get_by_test_id("add-user").click()
+    await page.locator("#more summary").click()
+    await page.get_by_test_id("new-user-unionid").fill("u-1")
+    await begin(page, "Una")
+    told = page.get_by_test_id("unionid-told")
+    await expect(told).to_have_text("u-1")
+    await page.get_by_test_id("unionid-withhold").click()
+    await expect(told).to_have_text("none")
+    await page.get_by_test_id("unionid-disclose").click()
+    await expect(told).to_have_text("u-1")
+    await page.get_by_test_id("unionid-change").click()
+    await expect(told).to_have_text(re.compile(r"^o[\w-]{27}$"))
+
+
 # -- accessibility ---------------------------------------------------------------------------------
 
 
