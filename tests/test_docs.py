@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from handlers.http.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
 from service.cli.main import _COMMANDS
-from service.config.settings import Account, Client, Settings, load, validate
+from service.config.accounts import Account
+from service.config.clients import Client
+from service.config.settings import Settings, load, validate
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

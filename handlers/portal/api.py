@@ -19,7 +19,7 @@ from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_sess
 from models.requester import cleaned_requester
 from models.ticket import Via
 from service.app_keys import BINDINGS, CLOCK, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
-from service.config.settings import Account
+from service.config.accounts import Account
 from service.tickets.issuer import BindOrder
 
 _RECENT: Final = 10

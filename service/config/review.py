@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from service.config.accounts import Account
 from service.config.addresses import is_local
-from service.config.settings import Account, ConfigError, Settings
+from service.config.settings import ConfigError, Settings
 
 
 def check_complete(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from models.portal import portal_confirm, started_by_portal
 from models.requester import Requester
 from models.scene import Claim, Kind, Scene
 from models.ticket import Confirm, Ending, Ticket
-from service.config.settings import Client
+from service.config.clients import Client
 from service.confirmation import messages
 from service.confirmation.messages import Notice
 from service.crypto.keyring import ClientKeys, Keyring

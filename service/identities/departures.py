@@ -12,7 +12,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
 from models.events import OpenId, pseudonym
-from service.config.settings import Account
+from service.config.accounts import Account
 from service.storage.redis import redis_errors
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from models.tables.columns import to_millisecond
 from models.tables.portal import portal_sessions
 from models.web_origin import origin_of
 from service.audit.log import AuditLog
-from service.config.settings import Client
+from service.config.clients import Client
 from service.config.types import LONGEST_LIFETIME
 from service.crypto.keyring import Keyring
 from service.storage.database import Database

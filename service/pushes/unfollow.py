@@ -10,7 +10,7 @@ from models.binding import ChangeSource
 from models.errors import StoreUnavailable
 from models.events import OpenId, Revoked
 from service.audit.log import AuditLog
-from service.config.settings import Account
+from service.config.accounts import Account
 from service.identities.departures import Departures
 from service.privacy.erasure import FollowerErasure
 from service.privacy.redis_erasure import RedisErasure

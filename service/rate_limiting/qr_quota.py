@@ -15,7 +15,7 @@ from wechatpy.constants import WeChatErrorCode
 
 from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
-from service.config.settings import Account
+from service.config.accounts import Account
 from service.observability.metrics import Metrics
 from service.storage.redis import redis_errors
 

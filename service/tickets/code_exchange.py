@@ -12,7 +12,7 @@ from models.errors import AccountNotConfigured, BindingConflict, InvalidCode
 from models.scene import TicketHeader, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit.log import AuditLog
-from service.config.settings import Client
+from service.config.clients import Client
 from service.crypto.keyring import Keyring
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Follower

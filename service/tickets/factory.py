@@ -11,7 +11,8 @@ from models.errors import InvalidRequest
 from models.language import Lang
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
 from models.ticket import Purpose
-from service.config.settings import Client, Tickets
+from service.config.clients import Client
+from service.config.settings import Tickets
 from service.crypto.keyring import Keyring
 from service.tickets.bind_requests import BindRequest
 from service.tickets.method import SignInMethod

@@ -1,6 +1,6 @@
 """Settings: defaults, and every fault named by its path.
 
-Covers: service.config.fault_lines.
+Covers: service.config.fault_lines, service.config.section, service.config.clients.
 """
 
 from pathlib import Path

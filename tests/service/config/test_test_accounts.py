@@ -2,6 +2,8 @@
 
 Red when `kind` sets no default, when a key beside it is not compared with it, and when an empty AES key counts as
 one.
+
+Covers: service.config.accounts.
 """
 
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 from config_files import KEY, faults, tree
 
+from service.config.accounts import Account
 from service.config.review import cautions
-from service.config.settings import Account, Settings, validate
+from service.config.settings import Settings, validate
 
 TEST = {"kind": "test", "appid": "wx0123456789abcdef", "secret": "s", "token": "t"}
 PLAIN = {**TEST, "kind": "official", "mode": "plain", "allow_unsigned_body": True}

@@ -14,7 +14,7 @@ from models.errors import InvalidRequest, SessionNotFound
 from models.language import Lang
 from models.portal import LINK_LIVES, SESSION_LIVES
 from service.audit.log import AuditLog
-from service.config.settings import Client
+from service.config.clients import Client
 from service.crypto.keyring import Keyring
 from service.portal.sessions import OpenedSession, PortalLink, PortalSessions
 from service.storage.database import Database

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from models.errors import RateLimited, StoreUnavailable, WeChatUnavailable
 from models.ticket import Purpose
-from service.config.settings import Account
+from service.config.accounts import Account
 from service.observability.metrics import Metrics
 from service.rate_limiting.qr_quota import QrQuota
 
