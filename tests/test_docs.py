@@ -14,6 +14,7 @@ from handlers.http.problems import INTERNAL, PROBLEMS
 from handlers.routes import ROUTES
 from service.cli.main import _COMMANDS
 from service.config.accounts import Account
+from service.config.apps import KINDS
 from service.config.clients import Client
 from service.config.settings import Settings, load, validate
 
@@ -130,6 +131,11 @@ def test_the_configuration_of_the_contract_names_every_key_with_its_default() ->
     written = yaml.safe_load(block)
     named = {
         "accounts": {"main": _only(written["accounts"]["main"], "appid", "secret", "token", "aes_key")},
+        "apps": {
+            "site": _only(written["apps"]["site"], "kind", "appid", "secret"),
+            "mini": _only(written["apps"]["mini"], "kind", "appid", "secret", "page"),
+            "corp": _only(written["apps"]["corp"], "kind", "corpid", "agentid", "secret"),
+        },
         "clients": {"shop": _only(written["clients"]["shop"], "name", "secret", "accounts", "origins")},
     }
     assert [path for path in _keys(Settings, "") if not _is_set(written, path)] == []
@@ -141,11 +147,13 @@ def _only(values: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _is_set(tree: Any, path: str) -> bool:
+    above, named, key = path.partition(".NAME.")
+    if named:
+        return any(_is_set(one, key) for one in tree[above].values())
     for step in path.split("."):
-        key = next(iter(tree)) if step == "NAME" else step
-        if key not in tree:
+        if step not in tree:
             return False
-        tree = tree[key]
+        tree = tree[step]
     return True
 
 
@@ -204,11 +212,12 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
 
 
 def _keys(part: type[BaseModel], above: str) -> Iterator[str]:
-    parts: dict[str, Any] = {"accounts": Account, "clients": Client}
+    parts: dict[str, Any] = {"accounts": [Account], "apps": KINDS.values(), "clients": [Client]}
     for name, field in part.model_fields.items():
         kind = field.annotation
         if name in parts and part is Settings:
-            yield from _keys(parts[name], f"{name}.NAME.")
+            for one in parts[name]:
+                yield from _keys(one, f"{name}.NAME.")
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _keys(kind, f"{name}.")
         else:

@@ -56,7 +56,7 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
     """Return the user's bindings, the accounts that can be bound, and the recent history."""
     bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
-    client = request.app[SETTINGS].clients[session.client]
+    client, accounts = request.app[SETTINGS].clients[session.client], request.app[SETTINGS].accounts
     return schemas.PortalView(
         site=schemas.SiteName(zh=client.name[Lang.ZH], en=client.name[Lang.EN]),
         account_name=session.account_name,
@@ -65,8 +65,8 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
         lang=session.lang,
         expires_in=seconds_left(session.ends_at, request.app[CLOCK]()),
         first_visit=await request.app[PORTAL_SESSIONS].is_first(session),
-        accounts=list(client.accounts),
-        bindings=[_shown(one, request.app[SETTINGS].accounts.get(one.account)) for one in bindings],
+        accounts=[name for name in client.accounts if accounts[name].api],
+        bindings=[_shown(one, accounts.get(one.account)) for one in bindings],
         history=[schemas.PortalEntry.model_validate(one) for one in history],
     )
 

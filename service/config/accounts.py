@@ -6,9 +6,24 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from service.config.fault import Fault
+from service.config.pictures import Picture
 from service.config.proxies import ProxyUrl, proxy_of_environment
 from service.config.section import Section
-from service.config.types import AesKeys, Allowance, AppId, GhId, Limit, Secret, Skew, Tokens, WebAddress
+from service.config.types import (
+    WECHAT_API,
+    WECHAT_PAGES,
+    AesKeys,
+    Allowance,
+    AppId,
+    GhId,
+    Limit,
+    OpenPlatform,
+    SafeWebAddress,
+    Secret,
+    Skew,
+    Tokens,
+    WebAddress,
+)
 
 
 def _is_test(account: Mapping[str, Any]) -> bool:
@@ -21,7 +36,10 @@ class Account(Section):
     kind: Literal["official", "test"] = "official"
     """A test account (测试号) has only plain mode, no AES key and fewer QR codes (wechat-protocol.md 2, 8)."""
     appid: AppId
-    secret: Secret
+    api: bool = True
+    """False: an account without API permissions, as a person's 公众号 is. It is never called."""
+    secret: Secret | None = None
+    """None only if `api` is false."""
     token: Tokens
     mode: Literal["safe", "compatible", "plain"] = Field(
         default_factory=lambda known: "plain" if _is_test(known) else "safe"
@@ -32,7 +50,14 @@ class Account(Section):
     """Seconds; 0 accepts any timestamp."""
     gh_id: GhId = ""
     """The original id that pushes must be addressed to; empty: not checked."""
-    api_base: WebAddress = "https://api.weixin.qq.com"
+    open_platform: OpenPlatform = ""
+    """Accounts and apps of the same Open Platform account (开放平台账号) share unionids; empty: not named."""
+    oauth: Literal["none", "base", "userinfo"] = "none"
+    """What the account's web authorization may ask for."""
+    picture: Picture = None
+    """A file with the account's own QR code."""
+    api_base: WebAddress = WECHAT_API
+    open_base: SafeWebAddress = WECHAT_PAGES
     proxy: ProxyUrl = Field(default="", repr=False)
     """For calls to `api_base` alone; if empty, that of HTTPS_PROXY. May contain a password."""
     unfollow: Literal["erase", "keep"] = "erase"
@@ -40,6 +65,22 @@ class Account(Section):
     """WeChat's daily quota of QR codes for the account (wechat-protocol.md 2)."""
     codes_for_binds: Limit = 5000
     """The part of the quota that is reserved for binds."""
+
+    @field_validator("secret", mode="before")
+    @classmethod
+    def _require_secret(cls, value: object, info: ValidationInfo) -> object:
+        if not info.data.get("api", True):
+            return None if value == "" else value
+        if value is None:
+            raise Fault("is missing")
+        return value
+
+    @field_validator("oauth")
+    @classmethod
+    def _check_permission(cls, value: str, info: ValidationInfo) -> str:
+        if value != "none" and not info.data.get("api", True):
+            raise Fault("must be none or left out with api false, which stands for no web authorization")
+        return value
 
     @field_validator("proxy")
     @classmethod

@@ -4,6 +4,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
+from yarl import URL
+
 from models.web_origin import origin_of
 from service.config.fault import Fault
 
@@ -11,9 +13,12 @@ HOST: Final = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]
 PORT: Final = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 HOST_PORT: Final = rf"{HOST}(?::{PORT})?"
 
-_PATH: Final = r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
+_CHARACTER: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})"
+_PATH: Final = rf"(?:/{_CHARACTER}*)?"
 # Port 0 stands in the default of server.public_url while server.port is 0.
 _WEB: Final = re.compile(rf"(?i:https?)://({HOST})(?::(?:0|{PORT}))?{_PATH}")
+_RETURN_URL: Final = re.compile(rf"https?://({HOST})(?::{PORT})?{_PATH}(?:\?(?:{_CHARACTER}|\?)*)?")
+_LONGEST_RETURN_URL: Final = 2000
 _ORIGIN: Final = re.compile(rf"https?://({HOST})(?::0*{PORT})?")
 _LOCAL_NAMES: Final = re.compile(r"[^.]+|.+\.(?:localhost|local|internal|lan|home\.arpa)\.?", re.IGNORECASE)
 _LOCAL: Final = tuple(
@@ -57,6 +62,12 @@ def is_local(host: str) -> bool:
     return any(address in block for block in _LOCAL)
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether *host*, with or without brackets, is this machine."""
+    address = _ip(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
 def listening_host(value: str) -> str:
     """Check an address to listen on. Raises Fault."""
     named = re.fullmatch(HOST, value) and is_host(value)
@@ -76,6 +87,25 @@ def web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def safe_web_address(value: str) -> str:
+    """Check an address as `web_address` does, and that it is https or on this machine. Raises Fault."""
+    address = web_address(value)
+    _check_encrypted(address)
+    return address
+
+
+def return_url(value: str) -> str:
+    """Check an address to which browsers return; it is compared as text, query and all. Raises Fault."""
+    found = _RETURN_URL.fullmatch(value) if len(value) <= _LONGEST_RETURN_URL else None
+    if not (found and is_host(found[1])):
+        raise Fault(
+            "must be an address such as https://shop.example/login/done, without user, password and fragment, "
+            f"of {_LONGEST_RETURN_URL} characters at most"
+        )
+    _check_encrypted(value)
+    return value
+
+
 def origin(value: str) -> str:
     """Serialize an origin as browsers do, because it is compared as text. Raises Fault."""
     found = _ORIGIN.fullmatch(value.lower()) if value.isascii() else None
@@ -83,6 +113,12 @@ def origin(value: str) -> str:
     if serialized is None:
         raise Fault("must be an origin such as https://shop.example: scheme, host and port, nothing after them")
     return serialized
+
+
+def _check_encrypted(address: str) -> None:
+    url = URL(address)
+    if url.scheme != "https" and not is_loopback(url.host or ""):
+        raise Fault("must be https: only an address of this machine may be http")
 
 
 def _ip(host: str) -> IPv4Address | IPv6Address | None:

@@ -6,13 +6,16 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from models.language import Lang
+from models.method import AVAILABLE, Method
 from models.ticket import Confirm, Purpose
 from service.config.fault import Fault
+from service.config.methods import Means, lacking
 from service.config.section import Section
-from service.config.types import Both, ClientSecrets, Name, Origin, SecretHashes, Title, Version, filled
+from service.config.types import Both, ClientSecrets, Name, Origin, ReturnUrl, SecretHashes, Title, Version, filled
 
 MOST_SECRETS: Final = 2
 """Maximum number of secrets, and of hashes, of one client: the new and the old one while rotating."""
+MOST_RETURN_URLS: Final = 32
 CONFIRM: Final = {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
 
 
@@ -24,10 +27,17 @@ class Client(Section):
     """Hashes from `scanbind keys new client`, so that the configuration contains no secret; two while rotating."""
     secret: ClientSecrets = ()
     """16 characters or more each, newest first; two while rotating. Optional if there is a hash."""
-    accounts: tuple[Name, ...]
-    """At least one; the first is the default."""
+    apps: tuple[Name, ...] = ()
+    accounts: tuple[Name, ...] = ()
+    """The first is the default. Empty only if there are apps."""
     origins: tuple[Origin, ...] = ()
     """As browsers serialize them."""
+    return_urls: tuple[ReturnUrl, ...] = ()
+    """Where browsers may return to; compared as text."""
+    methods: tuple[Method, ...] = (Method.SCAN,)
+    """In the order in which they are offered."""
+    profile: bool = False
+    """Whether to ask for a person's name and picture where a method can give them."""
     confirm: Annotated[
         Mapping[Purpose, Confirm],
         Both(tuple(Purpose)),
@@ -53,14 +63,56 @@ class Client(Section):
             raise Fault("is missing: set secret or secret_hash")
         return value
 
+    @field_validator("apps", "accounts", "return_urls", "methods")
+    @classmethod
+    def _check_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise Fault("must not contain duplicates")
+        return value
+
+    @field_validator("apps", "accounts")
+    @classmethod
+    def _check_names(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = (info.context or {}).get(info.field_name, value)
+        if unknown := [name for name in value if name not in known]:
+            raise Fault(f"must be names under {info.field_name}; missing there: {', '.join(unknown)}")
+        return value
+
     @field_validator("accounts")
     @classmethod
-    def _check_accounts(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        known = (info.context or {}).get("accounts", value)
-        if not value:
+    def _require_account(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not value and not info.data.get("apps", True):
             raise Fault("must name at least one account")
-        if len(set(value)) < len(value):
-            raise Fault("must not name an account twice")
-        if unknown := [name for name in value if name not in known]:
-            raise Fault(f"must be names under accounts; missing there: {', '.join(unknown)}")
         return value
+
+    @field_validator("return_urls")
+    @classmethod
+    def _check_number(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > MOST_RETURN_URLS:
+            raise Fault(f"must not be more than {MOST_RETURN_URLS}")
+        return value
+
+    @field_validator("methods")
+    @classmethod
+    def _check_methods(cls, value: tuple[Method, ...], info: ValidationInfo) -> tuple[Method, ...]:
+        if not value:
+            raise Fault("must name at least one method")
+        faults = [f"{method} is not available in this version" for method in value if method not in AVAILABLE]
+        if means := _means(info):
+            lacks = {method: list(lacking(method, means)) for method in value if method in AVAILABLE}
+            faults += [f"{method} needs {' and '.join(what)}" for method, what in lacks.items() if what]
+        if faults:
+            raise Fault("; ".join(faults))
+        return value
+
+
+def _means(info: ValidationInfo) -> Means | None:
+    """Return what the client may use; None if a part of it has faults of its own."""
+    valid, client = (info.context or {}).get("valid", {}), info.data
+    if not ({"accounts", "apps"} <= valid.keys() and {"accounts", "apps", "return_urls"} <= client.keys()):
+        return None
+    return Means(
+        accounts=[valid["accounts"][name] for name in client["accounts"]],
+        apps=[valid["apps"][name] for name in client["apps"]],
+        return_urls=client["return_urls"],
+    )

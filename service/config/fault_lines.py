@@ -7,12 +7,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from service.config import sources
+from service.config.apps import kinds_with
 from service.config.fault import Fault
 from service.config.yaml_file import Steps, is_key, shown, shown_path
 
 _MESSAGES: Final = {
     "missing": "is missing",
-    "extra_forbidden": "unknown key",
     "invalid_key": "must be a string; quote it",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
@@ -32,25 +32,39 @@ def fault_lines(error: ValidationError, variables: Mapping[Steps, str]) -> Itera
             continue
         fault = item.get("ctx", {}).get("error")
         below = fault.below if isinstance(fault, Fault) else ()
-        steps = (*(str(step) for step in item["loc"] if step != "[key]"), *below)
+        steps = (*_steps(item), *below)
         variable = _variable_at(steps, variables)
         origin = f" ({shown(variable)})" if variable else ""
         yield f"{shown_path(steps) or sources.PREFIX}: {_message(item)}{origin}"
+
+
+def _steps(item: ErrorDetails) -> Steps:
+    steps = tuple(str(step) for step in item["loc"] if step != "[key]")
+    # pydantic puts the kind of an app after its name.
+    return steps[:2] + steps[3:] if steps[:1] == ("apps",) else steps
 
 
 def _message(item: ErrorDetails) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if isinstance(context.get("error"), Fault):
         return str(context["error"])
-    if kind == "extra_forbidden" and not is_key(str(item["loc"][-1])):
-        return "unknown key; write a colon and a space between key and value"
+    if kind == "extra_forbidden":
+        return _unknown_key(item["loc"])
     if kind == "enum" and item["loc"][-1] == "[key]":
-        return _MESSAGES["extra_forbidden"]
+        return "unknown key"
     if kind in ("enum", "literal_error"):
         return "must be " + str(context["expected"]).replace("'", "")
     if kind == "string_type":
         return "must be a string" if isinstance(item["input"], list | dict) else "must be a string; quote it"
     return _MESSAGES.get(kind, "is not valid")
+
+
+def _unknown_key(place: tuple[int | str, ...]) -> str:
+    key = str(place[-1])
+    if not is_key(key):
+        return "unknown key; write a colon and a space between key and value"
+    kinds = kinds_with(key) if place[0] == "apps" else []
+    return f"is for kind {' or '.join(kinds)}" if kinds else "unknown key"
 
 
 def _variable_at(steps: Steps, variables: Mapping[Steps, str]) -> str | None:

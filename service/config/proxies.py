@@ -9,6 +9,7 @@ from pydantic import AfterValidator
 from yarl import URL
 
 from models.ip_address import parsed_address
+from service.config.addresses import is_loopback
 from service.config.fault import Fault
 
 _VISIBLE: Final = re.compile(r"[!-~]+")
@@ -34,7 +35,7 @@ def proxy_of_environment(environ: Mapping[str, str], address: str) -> str:
     Only https to another machine goes through it. Raises Fault if HTTPS_PROXY is malformed.
     """
     url, proxy = URL(address), _variable(environ, "https_proxy")
-    if not proxy or url.scheme != "https" or _is_loopback(url.host or ""):
+    if not proxy or url.scheme != "https" or is_loopback(url.host or ""):
         return ""
     if proxy_bypass_environment(f"{url.host}:{url.port}", {"no": _variable(environ, "no_proxy")}):
         return ""
@@ -67,8 +68,3 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
 
 def _is_host(host: str) -> bool:
     return _HOST.fullmatch(host) is not None or parsed_address(host) is not None
-
-
-def _is_loopback(host: str) -> bool:
-    address = parsed_address(host)
-    return host == "localhost" if address is None else address.is_loopback

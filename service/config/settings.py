@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 
 from service.config import sources
 from service.config.accounts import Account
+from service.config.apps import App, WeCom
 from service.config.clients import Client
 from service.config.fault import Fault
 from service.config.fault_lines import fault_lines
@@ -31,6 +32,8 @@ from service.config.types import (
     RedisUrl,
     Secrets,
     VaultKeys,
+    VerifyContent,
+    VerifyName,
     WebAddress,
 )
 from service.config.yaml_file import UnreadableError
@@ -116,7 +119,11 @@ class Settings(Section):
     secret_key: Secrets = ()
     """As configured, newest first. Use `resolve_secret_keys`, which also reads the key file."""
     encryption: Encryption = Field(default_factory=Encryption)
+    verify_files: Mapping[VerifyName, VerifyContent] = Field(default_factory=dict)
+    """Files that prove to WeChat who owns the host, served at its root: the content by the name."""
     accounts: Mapping[Name, Account] = Field(default_factory=dict)
+    apps: Mapping[Name, App] = Field(default_factory=dict)
+    """Other WeChat applications; no account has the name of one."""
     clients: Mapping[Name, Client] = Field(default_factory=dict)
     tickets: Tickets = Field(default_factory=Tickets)
     limits: Limits = Field(default_factory=Limits)
@@ -127,13 +134,34 @@ class Settings(Section):
         """The appid of each account."""
         return {name: account.appid for name, account in self.accounts.items()}
 
-    @field_validator("accounts")
+    @field_validator("apps")
     @classmethod
-    def _check_appids(cls, value: Mapping[str, Account]) -> Mapping[str, Account]:
-        first: dict[str, str] = {}
-        for name, account in value.items():
-            if (other := first.setdefault(account.appid, name)) != name:
-                raise Fault(f"is the appid of accounts.{other} as well", below=(name, "appid"))
+    def _check_names(cls, value: Mapping[str, App], info: ValidationInfo) -> Mapping[str, App]:
+        for name in value:
+            if name in info.data.get("accounts", {}):
+                raise Fault("is a name under accounts as well: choose another", below=(name,))
+        return value
+
+    @field_validator("accounts", "apps")
+    @classmethod
+    def _check_appids(
+        cls, value: Mapping[str, Account | App], info: ValidationInfo
+    ) -> Mapping[str, Account | App]:
+        first = {account.appid: f"accounts.{name}" for name, account in info.data.get("accounts", {}).items()}
+        for name, one in value.items():
+            if isinstance(one, WeCom):
+                continue  # several applications of an enterprise share its CorpID
+            place = f"{info.field_name}.{name}"
+            if (other := first.setdefault(one.appid, place)) != place:
+                raise Fault(f"is the appid of {other} as well", below=(name, "appid"))
+        return value
+
+    @field_validator("clients", mode="before")
+    @classmethod
+    def _show_sections(cls, value: object, info: ValidationInfo) -> object:
+        """Let the checks of each client see the accounts and apps, so that its faults are reported at once."""
+        if info.context is not None:
+            info.context["valid"] = info.data
         return value
 
     @field_validator("secret_key")
@@ -171,9 +199,8 @@ def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProx
 
 
 def _validated(tree: sources.Tree, environ: Mapping[str, str]) -> Settings:
-    accounts = tree.values.get("accounts")
-    known = {} if accounts is None else accounts
-    context = {"environ": environ} | ({"accounts": known} if isinstance(known, Mapping) else {})
+    named = {part: tree.values.get(part) or {} for part in ("accounts", "apps")}
+    context = {"environ": environ} | {part: names for part, names in named.items() if isinstance(names, Mapping)}
     try:
         settings = Settings.model_validate(tree.values, context=context)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """Derives from the settings model how a variable's text is parsed where the setting is a list or a mapping.
 
-Supports the containers that the settings use: models, tuples, and mappings of these.
+Supports the containers that the settings use: models, unions of models, tuples, and mappings of these.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,9 +28,15 @@ def shapes_of(model: type[BaseModel]) -> Shapes:
 def _names_in(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield name
-        for inner in (field.annotation, *get_args(field.annotation)):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                yield from _names_in(inner)
+        for inner in _models_in(field.annotation):
+            yield from _names_in(inner)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
 
 
 _Containers = Iterator[tuple[Steps, type, Sequence[object]]]
@@ -50,6 +56,7 @@ def _containers_at(place: Steps, annotation: Any, marks: Sequence[object]) -> _C
     elif get_origin(annotation) is Mapping:
         yield place, dict, marks
         yield from _containers_at((*place, "*"), get_args(annotation)[1], ())
-    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    elif models := list(_models_in(annotation)):  # one, or several of which a tag chooses
         yield place, dict, marks
-        yield from _containers_in(annotation, place)
+        for model in models:
+            yield from _containers_in(model, place)

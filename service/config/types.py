@@ -11,13 +11,17 @@ from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, Secr
 from pydantic_core import CoreSchema, core_schema
 
 from models.language import Lang
-from service.config.addresses import listening_host, origin, web_address
+from service.config.addresses import listening_host, origin, return_url, safe_web_address, web_address
 from service.config.database_url import database_url
 from service.config.fault import Fault
 from service.config.redis_url import redis_url
 
 EMBEDDED: Final = "embedded"
 """The value of `database.url` and `redis.url` for a store that the service runs itself, in `data_dir`."""
+
+WECHAT_API: Final = "https://api.weixin.qq.com"
+WECHAT_PAGES: Final = "https://open.weixin.qq.com"
+"""Where WeChat shows its pages of authorization."""
 
 LONGEST_LIFETIME: Final = 1800
 """Maximum lifetime of a ticket, in seconds (contract.md 1)."""
@@ -57,7 +61,8 @@ def _unspaced(value: str) -> str:
     return value
 
 
-def _folder(value: object) -> object:
+def file_path(value: object) -> object:
+    """Check a path as the configuration has it, before it becomes a Path."""
     if isinstance(value, str) and "\0" in _unspaced(value):
         raise Fault("must not contain a NUL")
     return value
@@ -109,8 +114,8 @@ def _several(value: object) -> object:
     return many
 
 
-def _unless_embedded(check: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda value: value if value == EMBEDDED else check(value)
+def _unless(word: str, check: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: value if value == word else check(value)
 
 
 def _distinct(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -155,6 +160,15 @@ _name = _matching(
 _app_id = _matching(
     r"wx[A-Za-z0-9]{16}", "must be an AppID, wx and 16 letters or digits; gh_... is the original id, gh_id"
 )
+_corp_id = _matching(r"ww[A-Za-z0-9]{16}", "must be a CorpID, ww and 16 letters or digits")
+_page = _matching(
+    r"(?!/)[A-Za-z0-9_/-]{1,128}(?<!/)",
+    "must be the path of a page such as pages/scan/index, without a slash at either end and without parameters",
+)
+_verify_name = _matching(
+    r"[A-Za-z0-9_]{1,64}\.txt", "must be the name of a file, 1 to 64 of A-Z a-z 0-9 _ and then .txt"
+)
+_verify_content = _matching(r"[ -~]{1,128}", "must be 1 to 128 printable ASCII characters")
 _gh_id = _matching(r"[A-Za-z0-9_-]{0,64}", "must be an original id such as gh_0123456789ab")
 _aes_key = _matching(r"[A-Za-z0-9]{43}", "must be 43 characters of A-Z a-z 0-9")
 # 43 characters have two bits more than the hash: these are zero in every hash.
@@ -179,11 +193,13 @@ _SecretList = Annotated[
     AfterValidator(_distinct),
 ]
 
+AgentId = Annotated[int, _whole(1)]
 Allowance = Annotated[int, _whole(1)]
 AesKeys = Annotated[_SecretList, _hidden(_aes_key)]
 AppId = Annotated[str, AfterValidator(_unspaced), AfterValidator(_app_id)]
-DatabaseUrl = Annotated[str, AfterValidator(_unless_embedded(database_url))]
-Folder = Annotated[Path, BeforeValidator(_folder)]
+CorpId = Annotated[str, AfterValidator(_unspaced), AfterValidator(_corp_id)]
+DatabaseUrl = Annotated[str, AfterValidator(_unless(EMBEDDED, database_url))]
+Folder = Annotated[Path, BeforeValidator(file_path)]
 Days = Annotated[int, _whole(1, 36_500)]
 GhId = Annotated[str, AfterValidator(_gh_id)]
 ListeningHost = Annotated[str, AfterValidator(_unspaced), AfterValidator(listening_host)]
@@ -191,9 +207,13 @@ Lifetime = Annotated[int, _whole(30, LONGEST_LIFETIME)]
 Limit = Annotated[int, _whole(0)]
 Name = Annotated[str, AfterValidator(_name)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+OpenPlatform = Annotated[str, AfterValidator(_unless("", _name))]
 Origin = Annotated[str, AfterValidator(origin)]
+Page = Annotated[str, AfterValidator(_unspaced), AfterValidator(_page)]
 Port = Annotated[int, _whole(0, 65535)]
-RedisUrl = Annotated[str, AfterValidator(_unless_embedded(redis_url))]
+RedisUrl = Annotated[str, AfterValidator(_unless(EMBEDDED, redis_url))]
+ReturnUrl = Annotated[str, AfterValidator(return_url)]
+SafeWebAddress = Annotated[str, AfterValidator(safe_web_address)]
 Secret = Annotated[SecretStr, _hidden(_unspaced)]
 SecretHashes = Annotated[_SecretList, _hidden(_secret_hash)]
 Secrets = Annotated[_SecretList, WithCommas]
@@ -202,5 +222,7 @@ Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
 Title = Annotated[str, AfterValidator(_title)]
 Tokens = _SecretList
 VaultKeys = Annotated[_SecretList, _hidden(_vault_key)]
+VerifyContent = Annotated[str, AfterValidator(_unspaced), AfterValidator(_verify_content)]
+VerifyName = Annotated[str, AfterValidator(_verify_name)]
 Version = Annotated[str, AfterValidator(_version)]
 WebAddress = Annotated[str, AfterValidator(web_address)]

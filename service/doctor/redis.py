@@ -46,6 +46,8 @@ async def _codes(settings: Settings, client: "Redis | RedisCluster") -> AsyncIte
     """Report how many QR codes were requested from WeChat today."""
     quota = QrQuota(client, accounts=settings.accounts, clock=lambda: datetime.now(UTC))
     for name, account in settings.accounts.items():
+        if not account.api:
+            continue
         subject, used, total = f"accounts.{name}.codes_per_day", await quota.used(name), account.codes_per_day
         message = f"{used} of {total} QR codes were requested from WeChat today"
         if await quota.has_ended(name):

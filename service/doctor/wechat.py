@@ -37,8 +37,13 @@ _REFUSALS: Final = {
 
 async def check_accounts(settings: Settings) -> AsyncIterator[Finding]:
     async with aiohttp.ClientSession() as http:
-        for name, account in build_api_accounts(settings).items():
-            yield await _token(http, f"accounts.{name}", account)
+        accounts = build_api_accounts(settings)
+        for name in settings.accounts:
+            subject = f"accounts.{name}"
+            if account := accounts.get(name):
+                yield await _token(http, subject, account)
+            else:
+                yield Finding(True, subject, "WeChat is not called, as api is false")
 
 
 async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount) -> Finding:
@@ -78,7 +83,8 @@ def _refused(subject: str, account: ApiAccount, refusal: Refused) -> Finding:
 async def check_clock(settings: Settings) -> AsyncIterator[Finding]:
     """Compare this machine's clock with the `Date` of WeChat's answers: late or early pushes are refused."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
-        for base, proxy in sorted({(account.api_base, account.proxy) for account in settings.accounts.values()}):
+        accounts = build_api_accounts(settings).values()
+        for base, proxy in sorted({(account.api_base, account.proxy) for account in accounts}):
             try:
                 async with http.head(base, allow_redirects=False, proxy=proxy or None) as response:
                     theirs = parsedate_to_datetime(response.headers["Date"]).replace(tzinfo=UTC)

@@ -40,6 +40,7 @@ class FollowerRefresh:
     """Keeps followers' unionid, language and subscription up to date. Run `run` beside the server."""
 
     apis: Mapping[str, WeChatApi]
+    """Of the accounts that have one."""
     followers: Followers
     clock: Callable[[], datetime]
     _queue: asyncio.Queue[_Fetch] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
@@ -57,14 +58,15 @@ class FollowerRefresh:
         return follower.lang
 
     def refresh(self, follower: Follower) -> None:
-        """Queue a fetch, unless the last one is less than a day ago or the queue is full."""
-        if follower.asked_at and self.clock() - follower.asked_at < _FRESH:
+        """Queue a fetch, if the account has an API, the last one is a day ago and the queue is not full."""
+        recent = follower.asked_at is not None and self.clock() - follower.asked_at < _FRESH
+        if recent or follower.account not in self.apis:
             return
         _put(self._queue, _Fetch(follower, self.clock()))
 
     async def known(self, follower: Follower) -> Follower:
         """Return the follower; if never fetched, fetch now, for at most two seconds."""
-        if follower.asked_at:
+        if follower.asked_at or follower.account not in self.apis:
             return follower
         try:
             async with asyncio.timeout(_PATIENCE):

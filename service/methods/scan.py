@@ -18,7 +18,12 @@ class ScanMethod:
     """Requests QR codes from WeChat, within the daily quota of each account."""
 
     apis: Mapping[str, WeChatApi]
+    """Of the accounts that have one."""
     quota: QrQuota
+
+    def can_use(self, account: str) -> bool:
+        """Tell whether *account* has API permissions, and so can make QR codes."""
+        return account in self.apis
 
     async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
         """Return a new temporary QR code whose scene is *scene* (wechat-protocol.md 2).

@@ -42,15 +42,19 @@ class TicketFactory:
     clock: Callable[[], datetime]
 
     def account(self, client: str, account: str | None) -> str:
-        """Return the account that a ticket is for: *account*, or the client's first.
+        """Return the account that a ticket is for: *account*, or the first of the client's that the method can use.
 
         Raises:
-            InvalidRequest: the client does not have this account.
+            InvalidRequest: the client does not have this account, or the method cannot use it.
         """
         accounts = self.clients[client].accounts
-        if account is not None and account not in accounts:
+        if account is None:
+            return next(filter(self.method.can_use, accounts))
+        if account not in accounts:
             raise InvalidRequest("account: not one of this client's accounts")
-        return account or accounts[0]
+        if not self.method.can_use(account):
+            raise InvalidRequest("account: has no API permissions, so it makes no QR codes")
+        return account
 
     async def make(
         self,

@@ -18,6 +18,9 @@ class Shown:
 class SignInMethod(Protocol):
     """A way to learn which person holds the phone."""
 
+    def can_use(self, account: str) -> bool:
+        """Tell whether *account*, one of a client's, has what this method needs."""
+
     async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
         """Return what the browser shows for *scene*, which names the ticket to this method.
 

@@ -24,8 +24,9 @@ def build_push_accounts(settings: Settings) -> dict[str, PushAccount]:
 
 
 def build_api_accounts(settings: Settings) -> dict[str, ApiAccount]:
-    """Return the API credentials of each account, by its name."""
+    """Return the API credentials of each account that may call the API, by its name."""
     return {
         name: ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base, account.proxy)
         for name, account in settings.accounts.items()
+        if account.api and account.secret
     }

@@ -1,11 +1,21 @@
 """Hosts, web addresses and origins: what passes is what browsers, resolvers and aiohttp make of it."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from service.config.addresses import is_host, is_local, listening_host, origin, web_address
+from service.config.addresses import (
+    is_host,
+    is_local,
+    listening_host,
+    origin,
+    return_url,
+    safe_web_address,
+    web_address,
+)
 from service.config.fault import Fault
 
 ADDRESSES = st.builds(
@@ -66,3 +76,58 @@ def test_what_is_no_address_to_listen_on(host: str) -> None:
 def test_private_and_own_addresses_are_local() -> None:
     assert all(map(is_local, ["10.1.2.3", "::1", "fe80::1", "100.64.0.1", "nas", "a.localhost", "a.home.arpa"]))
     assert not any(map(is_local, ["8.8.8.8", "203.0.113.7", "2001:db8::1", "login.example", "172.32.0.1"]))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.example",
+        "https://shop.example/",
+        "https://Shop.Example:8443/done;a?x=1&y=%20?/@:",
+        "http://localhost:3000/done",
+        "http://127.0.0.1",
+        "http://[::1]:8080/done",
+        "https://shop.example/" + "x" * 1979,
+    ],
+)
+def test_an_address_to_return_to_is_kept_letter_by_letter(url: str) -> None:
+    assert return_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/done",
+        "ftp://shop.example/",
+        "javascript:alert(1)",
+        "https:///done",
+        "https://a..b/",
+        "https://u:p@shop.example/",
+        "https://shop.example@evil.example/",
+        "https://shop.example/#top",
+        "https://shop.example/#",
+        "https://shop.example/a b",
+        "https://shop.example\\@evil.example/",
+        "https://shop.example/\n",
+        "https://shop.example:0/",
+        "https://shop.example:99999/",
+        "https://商城.example/",
+        "https://shop.example/%zz",
+        "https://shop.example/" + "x" * 1980,
+    ],
+)
+def test_what_browsers_may_read_otherwise_is_no_address_to_return_to(url: str) -> None:
+    with pytest.raises(Fault, match="must be an address such as"):
+        return_url(url)
+
+
+@pytest.mark.parametrize("check", [return_url, safe_web_address])
+@pytest.mark.parametrize(
+    "host", ["shop.example", "10.0.0.1", "nas.local", "localhost.example", "127.0.0.1.example", "[2001:db8::1]"]
+)
+def test_only_this_machine_is_reached_over_http(check: Callable[[str], str], host: str) -> None:
+    """Red when a private network counts as this machine."""
+    assert check(f"https://{host}/a") == f"https://{host}/a"
+    with pytest.raises(Fault, match="must be https"):
+        check(f"http://{host}/a")

@@ -1,6 +1,6 @@
 """Each fault of a configuration is one line with its path, by the real command; no part of a secret is printed.
 
-Covers: service.config.review, service.config.store_url, service.config.fault.
+Covers: service.config.methods, service.config.review, service.config.store_url, service.config.fault.
 """
 
 import json
@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 from bad_configurations import FILES, URLS, VALUES, Bad
+from bad_methods import METHODS
 from config_files import tree
 
 from service.cli.main import main
 
 ROOT = Path(__file__).parents[3]
-TABLE = URLS | VALUES | FILES
+TABLE = URLS | VALUES | FILES | METHODS
 
 Checked = Callable[[str, str], tuple[int, str, str]]
 

@@ -54,7 +54,7 @@ def test_every_container_in_the_schema_of_the_settings_has_its_place() -> None:
             yield from containers(below, (*place, name))
         if isinstance(below := node.get("additionalProperties"), dict):
             yield from containers(below, (*place, "*"))
-        for choice in node.get("anyOf", ()):
+        for choice in (*node.get("anyOf", ()), *node.get("oneOf", ())):
             yield from containers(choice, place)
 
     kinds = {"array": list, "object": dict}

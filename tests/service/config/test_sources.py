@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args, get_origin
 
 import pytest
 import yaml
@@ -169,9 +169,10 @@ def test_variables_know_every_list_and_mapping_of_the_settings() -> None:
             elif "Mapping[" in text:
                 yield (*place, name), dict
                 inner = get_args(field.annotation)[1]
-                if isinstance(inner, type) and issubclass(inner, BaseModel):
-                    yield (*place, name, "*"), dict
-                    yield from shapes(inner, (*place, name, "*"))
+                for kind in get_args(get_args(inner)[0]) if get_origin(inner) is Annotated else (inner,):
+                    if isinstance(kind, type) and issubclass(kind, BaseModel):
+                        yield (*place, name, "*"), dict
+                        yield from shapes(kind, (*place, name, "*"))
 
     written = {place: list if kind is tuple else kind for place, kind in _SHAPES.kinds.items()}
     assert dict(shapes(Settings, ())) == written

@@ -2,8 +2,6 @@
 
 Red when `kind` sets no default, when a key beside it is not compared with it, and when an empty AES key counts as
 one.
-
-Covers: service.config.accounts.
 """
 
 from pathlib import Path

@@ -124,6 +124,18 @@ async def test_a_push_has_its_sender_fetched_once_a_day(asked_at: datetime | Non
     assert rows.seen_ == [sender]
 
 
+async def test_a_follower_of_an_account_without_api_is_stored_and_never_fetched() -> None:
+    """Red when `refresh` queues such a follower, or when `known` asks the API that the account does not have."""
+    api, rows = Api(), Rows()
+    refresh = refreshing(api, rows)
+    sender = Sender("own", ANNA, NOW, followed=True)
+    assert await refresh.store(sender) is None
+    assert rows.seen_ == [sender]
+    assert refresh._queue.empty()
+    assert await refresh.look_up("own", ANNA, ask=True) == Follower("own", ANNA, subscribed=True)
+    assert api.asked == []
+
+
 async def test_a_full_queue_drops_the_follower_and_logs_no_openid(caplog: pytest.LogCaptureFixture) -> None:
     refresh = refreshing(Api(), Rows())
     refresh._queue = asyncio.Queue(1)

@@ -1,0 +1,81 @@
+"""The settings of WeChat applications that are no Official Accounts."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from service.config.fault import Fault
+from service.config.section import Section
+from service.config.types import (
+    WECHAT_API,
+    WECHAT_PAGES,
+    AgentId,
+    AppId,
+    CorpId,
+    OpenPlatform,
+    Page,
+    SafeWebAddress,
+    Secret,
+)
+
+
+class Website(Section):
+    """A website application (网站应用) of an Open Platform account."""
+
+    kind: Literal["website"]
+    appid: AppId
+    secret: Secret
+    open_platform: OpenPlatform = ""
+    """As of accounts; empty: its unionid joins nothing."""
+    api_base: SafeWebAddress = WECHAT_API
+    open_base: SafeWebAddress = WECHAT_PAGES
+
+
+class MiniProgram(Section):
+    """A mini program (小程序)."""
+
+    kind: Literal["miniprogram"]
+    appid: AppId
+    secret: Secret
+    open_platform: OpenPlatform = ""
+    """As of accounts; empty: its unionid joins nothing."""
+    page: Page
+    """The page that its codes open."""
+    env_version: Literal["release", "trial", "develop"] = "release"
+    api_base: SafeWebAddress = WECHAT_API
+    open_base: SafeWebAddress = WECHAT_PAGES
+
+
+class WeCom(Section):
+    """An application of an enterprise in WeCom (企业微信)."""
+
+    kind: Literal["wecom"]
+    corpid: CorpId
+    agentid: AgentId
+    secret: Secret
+    outsiders: Literal["refuse", "allow"] = "refuse"
+    """Persons who scan but are no members of the enterprise."""
+    api_base: SafeWebAddress = "https://qyapi.weixin.qq.com"
+    open_base: SafeWebAddress = "https://login.work.weixin.qq.com"
+
+
+KINDS: Final[Mapping[str, type[Section]]] = {"website": Website, "miniprogram": MiniProgram, "wecom": WeCom}
+
+
+def kinds_with(key: str) -> list[str]:
+    """Return the kinds that have a setting named *key*."""
+    return [kind for kind, model in KINDS.items() if key in model.model_fields]
+
+
+def _of_known_kind(value: object) -> object:
+    if not isinstance(value, Mapping | None):
+        raise Fault("must be a mapping")
+    if (value or {}).get("kind") not in tuple(KINDS):
+        raise Fault("must be website, miniprogram or wecom", below=("kind",))
+    return value
+
+
+App = Annotated[
+    Annotated[Website | MiniProgram | WeCom, Field(discriminator="kind")], BeforeValidator(_of_known_kind)
+]

@@ -1,0 +1,127 @@
+"""Clients: the methods that a site offers, and what each of them needs.
+
+Red when a method's need is not looked for among the client's own accounts and apps, when an account without
+permissions counts for the scan, and when a redirect needs no address to return to.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bad_methods import MINI, WEBSITE, WECOM
+from config_files import ACCOUNT, faults, tree
+
+from models.method import Method
+from service.config import clients
+from service.config.clients import MOST_RETURN_URLS
+from service.config.settings import validate
+
+DONE = "https://shop.example/login/done?from=wechat"
+APPS = {"site": WEBSITE, "mini": MINI, "corp": WECOM}
+OTHER = {**ACCOUNT, "appid": "wx00000000000000dd"}
+OAUTH, API = "an account with oauth base or userinfo", "an account with api true"
+NEEDS = {
+    Method.SCAN: API,
+    Method.LINK: OAUTH,
+    Method.MINIPROGRAM: "an app of kind miniprogram",
+    Method.PASSCODE: "an account",
+    Method.WEBSITE: "an app of kind website and return_urls",
+    Method.H5: f"{OAUTH} and return_urls",
+    Method.WECOM: "an app of kind wecom and return_urls",
+}
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that has every method."""
+    monkeypatch.setattr(clients, "AVAILABLE", frozenset(Method))
+
+
+def configured(**shop: Any) -> dict[str, Any]:
+    """All kinds of accounts and apps, of which the shop has those that *shop* names."""
+    values = tree(apps=APPS, **{f"clients__shop__{name}": value for name, value in shop.items()})
+    values["accounts"] |= {
+        "pages": {**OTHER, "oauth": "base"},
+        "own": {**ACCOUNT, "appid": "wx00000000000000ee", "api": False},
+    }
+    return values
+
+
+def test_a_client_of_today_offers_the_scan() -> None:
+    client = validate(tree()).clients["shop"]
+    assert client.methods == (Method.SCAN,)
+    assert (client.apps, client.return_urls, client.profile) == ((), (), False)
+
+
+def test_apps_may_be_named_before_a_method_uses_them() -> None:
+    client = validate(configured(apps=["corp", "site"], return_urls=[DONE], profile=True)).clients["shop"]
+    assert (client.apps, client.return_urls, client.profile) == (("corp", "site"), (DONE,), True)
+
+
+def test_lists_are_read_from_variables() -> None:
+    environ = {
+        "SCANBIND_CLIENTS__SHOP__APPS": "corp, site",
+        "SCANBIND_CLIENTS__SHOP__METHODS": "scan",
+        "SCANBIND_CLIENTS__SHOP__RETURN_URLS": f'["{DONE}","{DONE},"]',
+        "SCANBIND_CLIENTS__SHOP__PROFILE": "true",
+    }
+    client = validate(configured(), environ).clients["shop"]
+    assert (client.apps, client.methods) == (("corp", "site"), (Method.SCAN,))
+    assert (client.return_urls, client.profile) == ((DONE, f"{DONE},"), True)
+
+
+def test_one_account_with_permissions_is_enough_for_the_scan() -> None:
+    assert validate(configured(accounts=["own", "main"])).clients["shop"].accounts == ("own", "main")
+
+
+@pytest.mark.usefixtures("later")
+def test_a_client_with_all_kinds_may_offer_every_method_in_its_order() -> None:
+    methods = tuple(reversed(Method))
+    given = configured(accounts=["pages"], apps=list(APPS), methods=list(map(str, methods)), return_urls=[DONE])
+    assert validate(given).clients["shop"].methods == methods
+
+
+@pytest.mark.usefixtures("later")
+@pytest.mark.parametrize(
+    ("method", "means"),
+    [
+        ("scan", {"accounts": ["main"]}),
+        ("link", {"accounts": ["pages"]}),
+        ("miniprogram", {"accounts": [], "apps": ["mini"]}),
+        ("passcode", {"accounts": ["own"]}),
+        ("website", {"accounts": [], "apps": ["site"], "return_urls": [DONE]}),
+        ("h5", {"accounts": ["pages"], "return_urls": [DONE]}),
+        ("wecom", {"accounts": [], "apps": ["corp"], "return_urls": [DONE]}),
+    ],
+)
+def test_each_method_needs_no_more_than_this(method: str, means: dict[str, Any]) -> None:
+    assert validate(configured(methods=[method], **means)).clients["shop"].methods == (method,)
+
+
+@pytest.mark.usefixtures("later")
+@pytest.mark.parametrize("method", [method for method in Method if method is not Method.PASSCODE])
+def test_what_others_have_does_not_help(method: Method, tmp_path: Path) -> None:
+    told = faults(configured(accounts=["own"], methods=[method.value]), folder=tmp_path)
+    assert told == [f"clients.shop.methods: {method} needs {NEEDS[method]}"]
+
+
+@pytest.mark.usefixtures("later")
+def test_all_methods_that_lack_something_are_named_at_once(tmp_path: Path) -> None:
+    told = faults(configured(accounts=[], apps=["mini"], methods=list(map(str, Method))), folder=tmp_path)
+    lacking = [f"{method} needs {needs}" for method, needs in NEEDS.items() if method is not Method.MINIPROGRAM]
+    assert told == [f"clients.shop.methods: {'; '.join(lacking)}"]
+
+
+def test_faults_of_a_client_are_reported_beside_faults_of_its_accounts(tmp_path: Path) -> None:
+    values = configured(accounts=["own", "none"], methods=["scan", "h5"])
+    values["accounts"]["own"]["appid"] = "gh_1"
+    assert [line.partition(":")[0] for line in faults(values, folder=tmp_path)] == [
+        "accounts.own.appid",
+        "clients.shop.accounts",
+        "clients.shop.methods",
+    ]
+
+
+def test_there_may_be_this_many_addresses_to_return_to() -> None:
+    urls = [f"{DONE}&{number}" for number in range(MOST_RETURN_URLS)]
+    assert validate(configured(return_urls=urls)).clients["shop"].return_urls == tuple(urls)
