@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers import assets, health, openapi
+from handlers import assets, health, openapi, verify_files
 from handlers.bindings import routes as bindings
 from handlers.http import cors
 from handlers.http.operation import OPERATIONS, CrossOrigin, Operation
@@ -19,6 +19,7 @@ _FEATURES: Final = (
     *portal.OPERATIONS,
     *wechat.OPERATIONS,
     *assets.OPERATIONS,
+    *verify_files.OPERATIONS,
     *health.OPERATIONS,
     *openapi.OPERATIONS,
 )

@@ -58,7 +58,7 @@ async def _places(service: Service, http: ClientSession) -> list[flood.Place]:
     async with http.get(f"{service.url}/openapi.json") as response:
         document = await response.json()
     sure = {"ticket": address.rpartition("/")[2], "session": session, "token": token, "account": "main"}
-    sure |= {"user_id": "42", "capability": "x", "script": "widget", "version": "0"}
+    sure |= {"user_id": "42", "capability": "x", "script": "widget", "version": "0", "file": "none"}
     proofs = {
         "site": site,
         "page": {"Origin": ORIGIN},
