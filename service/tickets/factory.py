@@ -42,7 +42,7 @@ class TicketFactory:
     clock: Callable[[], datetime]
 
     def account(self, client: str, account: str | None) -> str:
-        """Return the account that a ticket is for: *account*, or the first of the client's that the method can use.
+        """Return the account of a ticket: *account*, or the first of the client's that the method can use.
 
         Raises:
             InvalidRequest: the client does not have this account, or the method cannot use it.
@@ -53,7 +53,7 @@ class TicketFactory:
         if account not in accounts:
             raise InvalidRequest("account: not one of this client's accounts")
         if not self.method.can_use(account):
-            raise InvalidRequest("account: has no API permissions, so it makes no QR codes")
+            raise InvalidRequest("account: creates no QR codes, because it has no API permissions")
         return account
 
     async def make(
