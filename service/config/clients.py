@@ -29,7 +29,7 @@ class Client(Section):
     """16 characters or more each, newest first; two while rotating. Optional if there is a hash."""
     apps: tuple[Name, ...] = ()
     accounts: tuple[Name, ...] = ()
-    """The first is the default. Empty only if there are apps."""
+    """The first with `api` is the default. Empty only if there are apps."""
     origins: tuple[Origin, ...] = ()
     """As browsers serialize them."""
     return_urls: tuple[ReturnUrl, ...] = ()

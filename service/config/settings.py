@@ -199,8 +199,11 @@ def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProx
 
 
 def _validated(tree: sources.Tree, environ: Mapping[str, str]) -> Settings:
-    named = {part: tree.values.get(part) or {} for part in ("accounts", "apps")}
-    context = {"environ": environ} | {part: names for part, names in named.items() if isinstance(names, Mapping)}
+    context: dict[str, Any] = {"environ": environ}
+    for part in ("accounts", "apps"):
+        given = tree.values.get(part)
+        if given is None or isinstance(given, Mapping):
+            context[part] = given or {}
     try:
         settings = Settings.model_validate(tree.values, context=context)
     except ValidationError as error:

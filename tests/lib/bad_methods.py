@@ -69,6 +69,10 @@ APPS = {
         {"apps": {"corp": {**WECOM, "appid": "Xk9Vw3Jq8Zp5"}}},
         ("apps.corp.appid: is for kind website or miniprogram",),
     ),
+    "a word for all apps": Bad(
+        {"apps": "", "clients__shop__apps": ["site"]},
+        ("apps: must be a mapping",),
+    ),
     "an account's key": Bad({"apps": {"site": {**WEBSITE, "token": "t"}}}, ("apps.site.token: unknown key",)),
     "an app's key without a space": Bad(
         {"apps": {"site": {**WEBSITE, "corpid:Xk9Vw3Jq8Zp5": None}}},

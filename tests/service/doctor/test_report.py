@@ -355,9 +355,11 @@ async def test_a_days_codes_that_run_short_are_warned_of(
     assert bool(finding.remedy) is (ok is None)
 
 
-async def test_an_account_without_api_is_not_called(tmp_path: Path, official: OfficialAccount) -> None:
+async def test_an_account_without_api_is_not_called(
+    tmp_path: Path, official: OfficialAccount, wechat: str
+) -> None:
     """Red when its token is fetched, its host is asked for the time, or its QR codes are counted."""
-    config = settings(tmp_path, official, "http://127.0.0.1:9", main={"api": False}, clients={})
+    config = settings(tmp_path, official, wechat, main={"api": False}, clients={})
     findings = await examine(config)
     told = [str(finding) for finding in findings if finding.subject.startswith("accounts")]
     assert told == ["good     accounts.main: WeChat is not called, as api is false"]
