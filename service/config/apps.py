@@ -20,31 +20,28 @@ from service.config.types import (
 )
 
 
-class Website(Section):
+class _OfOpenPlatform(Section):
+    appid: AppId
+    secret: Secret
+    open_platform: OpenPlatform = ""
+    """As of accounts; empty: its unionid joins nothing."""
+    api_base: SafeWebAddress = WECHAT_API
+    open_base: SafeWebAddress = WECHAT_PAGES
+
+
+class Website(_OfOpenPlatform):
     """A website application (网站应用) of an Open Platform account."""
 
     kind: Literal["website"]
-    appid: AppId
-    secret: Secret
-    open_platform: OpenPlatform = ""
-    """As of accounts; empty: its unionid joins nothing."""
-    api_base: SafeWebAddress = WECHAT_API
-    open_base: SafeWebAddress = WECHAT_PAGES
 
 
-class MiniProgram(Section):
+class MiniProgram(_OfOpenPlatform):
     """A mini program (小程序)."""
 
     kind: Literal["miniprogram"]
-    appid: AppId
-    secret: Secret
-    open_platform: OpenPlatform = ""
-    """As of accounts; empty: its unionid joins nothing."""
     page: Page
     """The page that its codes open."""
     env_version: Literal["release", "trial", "develop"] = "release"
-    api_base: SafeWebAddress = WECHAT_API
-    open_base: SafeWebAddress = WECHAT_PAGES
 
 
 class WeCom(Section):

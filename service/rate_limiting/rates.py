@@ -31,20 +31,17 @@ _MOST_SUSPECTS: Final = 10_000
 
 The oldest is dropped first, and is added again by its next failure.
 """
+# ARGV: the seconds, what is added to each count, then what is allowed for each key. Counts until one is over its
+# limit; returns its number, or 0, and the last count. One script, so that Redis has it after the first request.
 _COUNT: Final = """
-if ARGV[2] == '0' then return 0 end
-local count = redis.call('INCRBY', KEYS[1], ARGV[2])
-if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return count
-"""
-# ARGV: the seconds, then what is allowed for each key. Counts until one is over its limit; returns its number.
-_COUNT_EACH: Final = """
+if ARGV[2] == '0' then return {0, 0} end
+local count
 for number, key in ipairs(KEYS) do
-  local count = redis.call('INCR', key)
-  if count == 1 then redis.call('EXPIRE', key, ARGV[1]) end
-  if count > tonumber(ARGV[number + 1]) then return number end
+  count = redis.call('INCRBY', key, ARGV[2])
+  if redis.call('TTL', key) < 0 then redis.call('EXPIRE', key, ARGV[1]) end
+  if count > tonumber(ARGV[number + 2]) then return {number, count} end
 end
-return 0
+return {0, count}
 """
 
 
@@ -90,7 +87,7 @@ class RateLimits:
     """Counts per limit and per address, client, user, openid or ticket; 0 is no limit."""
 
     def __init__(self, redis: "Redis | RedisCluster", allowed: settings.Limits) -> None:
-        self._count, self._count_each = redis.register_script(_COUNT), redis.register_script(_COUNT_EACH)
+        self._count = redis.register_script(_COUNT)
         # The keys of one script must be in one slot of a cluster, and those of an address and a client are not.
         self._together = not isinstance(redis, RedisCluster)
         self._allowed: Mapping[Limit, int] = {limit: getattr(allowed, limit) for limit in Limit}
@@ -181,10 +178,7 @@ class RateLimits:
         """
         limited = [one for one in counted if self._allowed[one.limit]]
         for group in filter(None, [limited] if self._together else ([one] for one in limited)):
-            allowed = [self._allowed[one.limit] * one.times for one in group]
-            with redis_errors():
-                keys = [_key(one.limit, one.name) for one in group]
-                over = int(await self._count_each(keys=keys, args=[2 * _WINDOW, *allowed]))
+            over, _ = await self._counted(*group)
             if over:
                 limit = group[over - 1].limit
                 raise RateLimited(
@@ -201,14 +195,19 @@ class RateLimits:
             return -1
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._counted(limit, name, count=count) - allowed
+                _, counted = await self._counted(_Count(limit, name, times), add=count)
+                return counted - allowed
         except (StoreUnavailable, TimeoutError):
             log.warning("rate limit %s: Redis does not answer, one request is not counted", limit)
             return -1
 
-    async def _counted(self, limit: Limit, name: str, *, count: int = 1) -> int:
+    async def _counted(self, *counted: _Count, add: int = 1) -> tuple[int, int]:
+        """Run the script; return the number of the count that is over its limit, or 0, and the last count."""
+        keys = [_key(one.limit, one.name) for one in counted]
+        allowed = [self._allowed[one.limit] * one.times for one in counted]
         with redis_errors():
-            return int(await self._count(keys=[_key(limit, name)], args=[2 * _WINDOW, count]))
+            over, last = await self._count(keys=keys, args=[2 * _WINDOW, add, *allowed])
+        return int(over), int(last)
 
 
 def _excess(limit: Limit, over: int) -> Excess | None:
