@@ -20,6 +20,8 @@ class AuditEvent(StrEnum):
     KEY_ROTATED = "key_rotated"
     DATA_EXPORTED = "data_exported"
     DATA_ERASED = "data_erased"
+    PERSON_CONFLICT = "person_conflict"
+    """Two persons with bindings to different users of a client turned out to be one: an entry for each binding."""
 
 
 @dataclass(frozen=True, slots=True)

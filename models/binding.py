@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NewType
 
 from models.events import OpenId
+from models.method import Method
 
 UserId = NewType("UserId", str)
 """A site's own id of its user: 1-128 printable code points, kept exactly as given."""
@@ -51,6 +52,8 @@ class Binding:
     consent: str | None = None
     appid: str | None = None
     """The appid that the openid belongs to; None if not known."""
+    method: Method = Method.SCAN
+    """How it was bound."""
 
     @property
     def label(self) -> str:

@@ -100,16 +100,18 @@ class Instant(TypeDecorator[datetime]):
 
 
 # SQLite assigns row ids only to a key that is declared INTEGER.
-_NUMBER: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+NUMBER: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def serial() -> sa.Column[int]:
-    return sa.Column("id", _NUMBER, primary_key=True, autoincrement=True)
+    return sa.Column("id", NUMBER, primary_key=True, autoincrement=True)
 
 
-def follower(*, nullable: bool) -> sa.Column[int]:
+def follower(*, nullable: bool, primary_key: bool = False) -> sa.Column[int]:
     # No foreign key: erasure itself deletes or clears what refers to a follower (service/privacy/erasure.py).
-    return sa.Column("follower_id", _NUMBER, nullable=nullable, index=True)
+    return sa.Column(
+        "follower_id", NUMBER, nullable=nullable, primary_key=primary_key, autoincrement=False, index=True
+    )
 
 
 metadata: Final = sa.MetaData(

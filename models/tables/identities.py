@@ -1,4 +1,4 @@
-"""The table of followers, with their openids and unionids in the clear or encrypted."""
+"""The table of identities, named followers: openids and unionids, in the clear or encrypted."""
 
 from typing import Final
 
@@ -9,6 +9,7 @@ from models.tables.columns import (
     APPID,
     KEY_ID,
     NAME,
+    NUMBER,
     OPENID,
     SEALED,
     Choice,
@@ -32,11 +33,18 @@ followers: Final = sa.Table(
     sa.Column("unionid", Identifier(OPENID), index=True),
     sa.Column("unionid_sealed", Identifier(SEALED)),
     sa.Column("sealed_by", Identifier(KEY_ID)),
+    # Set once the unionid was joined: the person, and where (service/identities/persons.py).
+    sa.Column("person_id", NUMBER, index=True),
+    sa.Column("open_platform", Identifier(NAME)),
+    # The lookup value of the unionid, in one of the rows that have this unionid.
+    sa.Column("anchor", Identifier(OPENID)),
     sa.Column("subscribed", sa.Boolean, nullable=False),
     sa.Column("lang", Choice(Lang)),
     sa.Column("asked_at", Instant),
     sa.Column("followed_at", Instant, nullable=False),
     sa.UniqueConstraint("account", "appid", "openid"),
+    # Of two identities that learn the same unionid at once, the second waits for the first, and finds it.
+    sa.Index(None, "open_platform", "anchor", unique=True),
     sa.Index(None, "sealed_by", "id"),
     sqlite_autoincrement=True,  # the id of an erased follower is never used again
 )

@@ -134,6 +134,12 @@ class Settings(Section):
         """The appid of each account."""
         return {name: account.appid for name, account in self.accounts.items()}
 
+    @property
+    def open_platforms(self) -> dict[str, str | None]:
+        """The Open Platform account of each account and app; None: its unionids join nothing (contract.md 1.1)."""
+        of_apps = {name: getattr(app, "open_platform", "") or None for name, app in self.apps.items()}
+        return {name: account.open_platform for name, account in self.accounts.items()} | of_apps
+
     @field_validator("apps")
     @classmethod
     def _check_names(cls, value: Mapping[str, App], info: ValidationInfo) -> Mapping[str, App]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.language import Lang
-from models.ticket import Ending, Purpose, Reason, Status, Ticket
+from models.ticket import Ending, Reason, Status, Ticket
 from service.confirmation.scan_context import ScanContext
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers, Sender
@@ -31,9 +31,7 @@ class TicketCompletion:
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
         """
-        if _needs_unionid(context) and (
-            follower := await self.followers.get(context.claim.account, context.openid)
-        ):
+        if _several(context) and (follower := await self.followers.get(context.claim.account, context.openid)):
             await self.follower_refresh.known(follower)
         ending = await self.decisions.confirm(
             context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self.clock()
@@ -50,7 +48,7 @@ class TicketCompletion:
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
         """
-        if _needs_unionid(context):
+        if _several(context):
             await self.follower_refresh.known(await self.followers.seen(sender))
         ending, follower = await self.decisions.confirm_sender(
             context.claim,
@@ -96,6 +94,6 @@ class TicketCompletion:
         self.metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
 
 
-def _needs_unionid(context: ScanContext) -> bool:
-    """Tell whether the unionid must be known before a bind: the person may be bound in another account."""
-    return context.claim.head.purpose is Purpose.BIND and len(context.client.accounts) > 1
+def _several(context: ScanContext) -> bool:
+    """Tell whether the person may be bound by another identity: then the unionid must be known before."""
+    return len(context.client.accounts) + len(context.client.apps) > 1

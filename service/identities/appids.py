@@ -1,38 +1,17 @@
 """Gives followers from before appids were stored the appid that their account has now (docs/adr/0023)."""
 
 import asyncio
-import logging
-from collections.abc import Mapping
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
-from models.errors import StoreUnavailable
 from models.tables.identities import followers
 from service.identities.repository import UNKNOWN
 from service.storage.database import Database
 
-log = logging.getLogger(__name__)
-_EVERY: Final = 3600.0
-"""Seconds between two rounds: a process of an older version beside this one may have added followers."""
 _BATCH: Final = 500  # rows per transaction
 
 _IT: Final = followers.c
-
-
-async def run(database: Database, appids: Mapping[str, str]) -> None:
-    """Now and every hour, store the appids of all followers that have none, until cancelled."""
-    while True:
-        try:
-            for account, appid in appids.items():
-                if stored := await store(database, account, appid):
-                    log.info("appids: stored that of account %s with %d earlier followers", account, stored)
-        except (StoreUnavailable, IntegrityError) as e:
-            log.warning(
-                "appids: cannot store those of earlier followers, retrying in an hour: %s", type(e).__name__
-            )
-        await asyncio.sleep(_EVERY)
 
 
 async def store(database: Database, account: str, appid: str) -> int:

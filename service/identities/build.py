@@ -7,7 +7,7 @@ from service.foundation import Foundation
 from service.identities import reencryption
 from service.identities.departures import Departures
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Followers
+from service.identities.followers import Followers, Joined
 from service.identities.repository import Identities
 from service.wechat.api import WeChatApi
 
@@ -22,10 +22,10 @@ class IdentityServices:
     departures: Departures
 
 
-def build_identities(base: Foundation, *, apis: Mapping[str, WeChatApi]) -> IdentityServices:
-    """Build the services of this package."""
-    identities = Identities(reencryption.cipher(base.settings), base.settings.appids)
-    followers = Followers(base.stores.database, identities)
+def build_identities(base: Foundation, *, apis: Mapping[str, WeChatApi], on_joined: Joined) -> IdentityServices:
+    """Build the services of this package; *on_joined* is told of persons who turn out to be one."""
+    identities = Identities(reencryption.cipher(base.settings), base.settings.appids, base.settings.open_platforms)
+    followers = Followers(base.stores.database, identities, on_joined)
     return IdentityServices(
         identities=identities,
         followers=followers,

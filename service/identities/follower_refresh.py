@@ -58,8 +58,11 @@ class FollowerRefresh:
         return follower.lang
 
     def refresh(self, follower: Follower) -> None:
-        """Queue a fetch, if the account has an API, the last one is a day ago and the queue is not full."""
-        recent = follower.asked_at is not None and self.clock() - follower.asked_at < _FRESH
+        """Queue a fetch, if the account has an API and the queue is not full.
+
+        Only once a day if the unionid is known: it may become known later (contract.md 8.5).
+        """
+        recent = follower.asked_at is not None and self.clock() - follower.asked_at < _FRESH and follower.unionid
         if recent or follower.account not in self.apis:
             return
         _put(self._queue, _Fetch(follower, self.clock()))
@@ -113,7 +116,7 @@ class FollowerRefresh:
         info = await self.apis[account].user_info(openid)
         lagging = not info.subscribed and asked_at - fetch.seen_at < _LAG
         news: dict[str, Any] = {
-            "unionid": info.unionid,
+            "unionid": info.unionid if info.unionid != follower.unionid else None,
             "lang": (Lang.ZH if info.language.startswith("zh") else Lang.EN) if info.language else None,
             "asked_at": None if lagging else self.clock(),
         }

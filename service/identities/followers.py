@@ -4,8 +4,11 @@ A follower who unsubscribes is erased unless configured otherwise (wechat-protoc
 A late answer of WeChat about an erased follower does not add them again.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import sqlalchemy as sa
@@ -14,6 +17,7 @@ from models.errors import StoreUnavailable
 from models.events import OpenId, Push
 from models.language import Lang
 from models.tables.identities import followers
+from service.identities import persons
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 
@@ -37,6 +41,10 @@ class Follower:
     """The appid that the openid belongs to; None if not known."""
 
 
+Joined = Callable[[sa.Connection, Identities, int], None]
+"""Called in the transaction that made one person of several, with that person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """The sender of a push, who follows the account at that moment, WeChat's CreateTime."""
@@ -56,6 +64,7 @@ class Sender:
 class Followers:
     database: Database
     identities: Identities
+    on_joined: Joined = lambda *_: None
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         """Return a follower; None if unknown."""
@@ -111,16 +120,37 @@ class Followers:
         follow the account is not updated: signed pushes report that, and `user/info` lags behind them.
         """
         news: dict[str, Any] = {"asked_at": asked_at} if asked_at else {}
-        news |= self.identities.names(account, openid, unionid) if unionid else {}
         news |= {"lang": lang} if lang else {}
-        if not news:
-            return
 
-        def work(connection: sa.Connection) -> None:
+        def note(connection: sa.Connection) -> None:
             them, values = self.identities.them(account, openid)
             connection.execute(sa.update(followers).where(them).values(news), values)
 
-        await self.database.attempt(work, single=True)
+        def learn(connection: sa.Connection, unionid: str) -> None:
+            if (identity := self.identities.find(connection, account, openid, hold=True)) is None:
+                return
+            names = dict[str, Any](news)
+            if unionid != identity.unionid:
+                names |= self.identities.names(account, openid, unionid) | {"open_platform": None, "anchor": None}
+                identity = replace(identity, unionid=unionid, open_platform=None)
+            self.join(connection, identity, names=names)
+
+        if unionid:
+            await self.database.attempt(partial(learn, unionid=unionid))
+        elif news:
+            await self.database.attempt(note, single=True)
+
+    def join(
+        self, connection: sa.Connection, identity: Identity, *, names: Mapping[str, Any] = MappingProxyType({})
+    ) -> Identity:
+        """Return the identity with its person, within the caller's transaction, which locks its row.
+
+        *names* are columns to store with it. Raises: as `persons.join`.
+        """
+        joined, others = persons.join(connection, self.identities, identity, names=names)
+        if others and joined.person is not None:
+            self.on_joined(connection, self.identities, joined.person)
+        return joined
 
     async def gone(self, account: str, openid: OpenId, *, since: datetime) -> None:
         """Store that a person does not follow the account, whose unsubscribe was missed.

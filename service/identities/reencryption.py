@@ -142,7 +142,7 @@ def _move(connection: sa.Connection, *, identities: Identities, rows: Sequence[R
         with suppress(StoreUnavailable, IntegrityError):
             if person := identities.read(row):
                 unchanged = [column == row[column] for column in (_IT.id, _IT.openid, _IT.unionid, _IT.sealed_by)]
-                names = identities.names(person.account, person.openid, person.unionid)
+                names = identities.names(person.account, person.openid, person.unionid) | {"anchor": None}
                 with connection.begin_nested():
                     done = connection.execute(sa.update(followers).where(*unchanged).values(names))
                     moved += done.rowcount

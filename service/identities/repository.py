@@ -1,6 +1,6 @@
 """Repository of identities: the only access to openids and unionids in SQL. Other tables contain an id."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -19,14 +19,14 @@ UNKNOWN: Final = ""
 """The appid of a row from before it was stored: that of its account, until it is known (docs/adr/0023)."""
 NAMES: Final = (
     *(_IT.id, _IT.account, _IT.appid, _IT.openid, _IT.openid_sealed, _IT.unionid, _IT.unionid_sealed),
-    *(_IT.sealed_by, _IT.subscribed),
+    *(_IT.sealed_by, _IT.subscribed, _IT.person_id, _IT.open_platform),
 )
 """The columns that `Identities.read` needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person in one account: the id used in other tables, and the openid and unionid."""
+    """A person in one account or app: the id used in other tables, and the openid and unionid."""
 
     id: int
     account: str
@@ -35,6 +35,10 @@ class Identity:
     subscribed: bool
     appid: str | None = None
     """The appid that the openid belongs to; None if not known."""
+    person: int | None = None
+    """The person that all identities with this unionid belong to; None until the unionid was joined."""
+    open_platform: str | None = None
+    """Where the unionid was joined."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class Identities:
     cipher: FieldCipher
     appids: Mapping[str, str] = field(default_factory=dict)
     """The configured appid of each account. Of an account that is not listed, people of any appid are found."""
+    open_platforms: Mapping[str, str | None] = field(default_factory=dict)
+    """The Open Platform account of each account and app; None of those whose unionids join nothing."""
 
     def them(self, account: str, openid: OpenId) -> tuple[sa.ColumnElement[bool], dict[str, Any]]:
         """Return the condition that finds a person, with any of the keys, and its parameters.
@@ -59,9 +65,33 @@ class Identities:
         """Return the condition that finds an openid in any account: it is unique across all."""
         return _among(_IT.openid, self.cipher.forms(openid, Column.OPENID))
 
-    def with_unionid(self, unionid: str) -> sa.ColumnElement[bool]:
-        """Return the condition that finds a person in all accounts."""
-        return _among(_IT.unionid, self.cipher.forms(unionid, Column.UNIONID))
+    def with_unionid(self, unionid: str, open_platform: str) -> sa.ColumnElement[bool]:
+        """Return the condition that finds all identities with a unionid inside one Open Platform account."""
+        sharing = [name for name, word in self.open_platforms.items() if word == open_platform]
+        inside = sa.or_(_IT.account.in_(sharing), _IT.open_platform == open_platform)
+        return sa.and_(_among(_IT.unionid, self.cipher.forms(unionid, Column.UNIONID)), inside)
+
+    def anchor(self, unionid: str) -> str:
+        """Return the lookup value of a unionid that all processes agree on while its key is rotated."""
+        return _agreed(self.cipher.forms(unionid, Column.UNIONID), unionid)
+
+    def select(self, connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Identity]:
+        """Return the identities that *where* selects, ordered by id."""
+        rows = connection.execute(sa.select(*NAMES).where(where).order_by(_IT.id)).mappings()
+        return [identity for row in rows if (identity := self.read(row))]
+
+    def persons(
+        self, connection: sa.Connection, where: sa.ColumnElement[bool], *, lock: bool = False
+    ) -> list[Identity]:
+        """Return all identities of the persons that have one of *where*; *lock* locks them."""
+        some = connection.execute(sa.select(_IT.id, _IT.person_id).where(where)).all()
+        whole = sa.or_(
+            _IT.id.in_([row.id for row in some]),
+            _IT.person_id.in_({row.person_id for row in some if row.person_id}),
+        )
+        if lock:
+            hold(connection, connection.scalars(sa.select(_IT.id).where(whole)).all())
+        return self.select(connection, whole)
 
     def read(self, row: RowMapping) -> Identity | None:
         """Decrypt a row with the columns `NAMES`; None if an outer join found no person.
@@ -79,7 +109,16 @@ class Identities:
             return self.cipher.open(kept, column, account=account, by=by)
 
         unionid = None if row[_IT.unionid] is None else text(Column.UNIONID)
-        return Identity(row[_IT.id], account, OpenId(text(Column.OPENID)), unionid, row[_IT.subscribed], appid)
+        return Identity(
+            id=row[_IT.id],
+            account=account,
+            openid=OpenId(text(Column.OPENID)),
+            unionid=unionid,
+            subscribed=row[_IT.subscribed],
+            appid=appid,
+            person=row[_IT.person_id],
+            open_platform=row[_IT.open_platform],
+        )
 
     def names(self, account: str, openid: OpenId, unionid: str | None) -> dict[str, str | None]:
         """Return the columns of openid and unionid, encrypted with the newest key. Write all of them."""
@@ -132,8 +171,7 @@ class Identities:
         row = {"account": account, "appid": self.appids.get(account, UNKNOWN), **names, **values}
         if self.cipher.forms_each == 1:
             return insert_unless_taken(connection, followers, row)
-        blind = (form for form in self.cipher.forms(openid, Column.OPENID) if form.startswith(BLIND))
-        first = min(blind, default=openid)
+        first = _agreed(self.cipher.forms(openid, Column.OPENID), openid)
         with connection.begin_nested() as point:
             number: int | None = insert_unless_taken(connection, followers, row | {"openid": first})
             them, values = self.them(account, openid)
@@ -145,6 +183,13 @@ class Identities:
                 this = sa.update(followers).where(_IT.id == number)
                 connection.execute(this.values(openid=names["openid"]))
         return number
+
+
+def hold(connection: sa.Connection, numbers: Iterable[int]) -> None:
+    """Lock identities in the order of their ids, until the transaction ends."""
+    for number in sorted(numbers):
+        # One by one: for several, MariaDB may read the whole table and wait for every row that is locked.
+        connection.execute(sa.select(_IT.id).where(_IT.id == number).with_for_update())
 
 
 @cache
@@ -163,6 +208,10 @@ def _them(forms: int, *, any_appid: bool) -> sa.ColumnElement[bool]:
 def _finding(them: sa.ColumnElement[bool], more: tuple[sa.Column[Any], ...], *, hold: bool) -> sa.Select[Any]:
     query = sa.select(*NAMES, *more).where(them)
     return query.with_for_update() if hold else query
+
+
+def _agreed(forms: Sequence[str], plain: str) -> str:
+    return min((form for form in forms if form.startswith(BLIND)), default=plain)
 
 
 def _among(column: sa.Column[str], forms: Sequence[str]) -> sa.ColumnElement[bool]:

@@ -15,13 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from models.binding import ChangeSource, UserId
 from models.events import OpenId, shortened
 from models.tables.audit import audit
-from models.tables.bindings import bindings, history
+from models.tables.bindings import bindings, history, separations
 from models.tables.identities import followers
 from models.tables.portal import portal_sessions
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings.repository import erase
-from service.identities.repository import NAMES, Identities, Identity
+from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.inserting import appending
 from service.tickets.endings import append_ending
@@ -130,12 +130,9 @@ def forget_user(
 
 
 def _bound_to(connection: sa.Connection, identities: Identities, client: str, user_id: UserId) -> list[Identity]:
-    """Return the people bound to a user, and lock their rows."""
+    """Return all identities of the people bound to a user, and lock their rows."""
     bound = sa.select(bindings.c.follower_id).where(bindings.c.client == client, bindings.c.user_id == user_id)
-    numbers = connection.scalars(bound).all()
-    query = sa.select(*NAMES).where(followers.c.id.in_(numbers)).order_by(followers.c.id).with_for_update()
-    rows = connection.execute(query).mappings()
-    return [person for row in rows if (person := identities.read(row))]
+    return identities.persons(connection, followers.c.id.in_(bound), lock=True)
 
 
 def _forget_number(
@@ -150,6 +147,8 @@ def _forget_number(
     whose = bindings.c.follower_id == number
     with appending(connection) as rows:
         erased.deleted["bindings"] += erase(connection, whose, rows=rows, source=source, now=now)
+    apart = connection.execute(sa.delete(separations).where(separations.c.follower_id == number))
+    erased.deleted["separations"] += apart.rowcount
     _unname(connection, erased, history, number)
 
 

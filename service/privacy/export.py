@@ -11,19 +11,23 @@ import sqlalchemy as sa
 from models.binding import UserId
 from models.events import OpenId, shortened
 from models.tables.audit import audit
-from models.tables.bindings import bindings, history
+from models.tables.bindings import bindings, history, separations
 from models.tables.identities import followers
 from models.tables.portal import portal_sessions
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ticket
 from models.timestamps import rfc3339
-from service.identities.repository import NAMES, Identities, Identity
+from service.identities.repository import Identities, Identity
 
-_OURS: Final = ("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by")
+_OURS: Final = (
+    *("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by"),
+    *("person", "open_platform", "primary_of", "primary_in"),
+)
 """Internal columns, not exported: they contain no personal data."""
 _TABLES: Final = {
     "bindings": bindings,
     "history": history,
+    "separations": separations,
     "endings": endings,
     "bind_requests": bind_requests,
     "portal_sessions": portal_sessions,
@@ -43,16 +47,16 @@ def persons(
     account: str | None,
     user: User | None,
 ) -> list[Identity]:
-    """Return the known people with an openid, or those bound to a user."""
-    query = sa.select(*NAMES).order_by(followers.c.id)
-    if openid:
-        query = query.where(identities.with_openid(openid))
-        query = query.where(followers.c.account == account) if account else query
-    if user:
-        bound = sa.select(bindings.c.follower_id).where(*_of_user(bindings, user))
-        query = query.where(followers.c.id.in_(bound))
-    rows = connection.execute(query).mappings()
-    return [person for row in rows if (person := identities.read(row))]
+    """Return the known people with an openid, or those bound to a user: all identities of each.
+
+    An *account* limits it to the identity there.
+    """
+    if openid and account:
+        return identities.select(
+            connection, sa.and_(identities.with_openid(openid), followers.c.account == account)
+        )
+    bound = sa.select(bindings.c.follower_id).where(*_of_user(bindings, user)) if user else ()
+    return identities.persons(connection, identities.with_openid(openid) if openid else followers.c.id.in_(bound))
 
 
 def disclose(
@@ -101,14 +105,15 @@ def _plain(value: Any) -> Any:
 
 def _wanted(numbers: Sequence[int], names: Iterable[tuple[str, OpenId]], user: User | None) -> Wanted:
     conditions: dict[str, list[sa.ColumnElement[bool]]] = {name: [] for name in _TABLES}
-    for name in ("bindings", "history", "endings") if numbers else ():
+    for name in ("bindings", "history", "separations", "endings") if numbers else ():
         conditions[name].append(_TABLES[name].c.follower_id.in_(numbers))
     for account, openid in names:
         them = sa.and_(audit.c.account == account, audit.c.openid == shortened(openid))
         conditions["record"].append(them)
     if user:
         for name, table in _TABLES.items():
-            conditions[name].append(sa.and_(*_of_user(table, user)))
+            if "user_id" in table.c:
+                conditions[name].append(sa.and_(*_of_user(table, user)))
         client, user_id = user
         conditions["endings"].append(sa.and_(endings.c.client == client, endings.c.registered_to == user_id))
     return conditions

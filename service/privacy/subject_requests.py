@@ -211,20 +211,20 @@ class SubjectRequests:
     def _forget(self, connection: sa.Connection, *, also: frozenset[tuple[str, OpenId]] = frozenset()) -> Erased:
         now, user, openid = datetime.now(UTC), self._about.user, self._about.openid
         erased = forget_user(connection, self._identities, *user, now=now) if user else Erased()
-        names = {(account, openid) for account in self._accounts(connection)} if openid else set()
+        names = self._names(connection, openid) if openid else set()
         for account, one in sorted(names | also):
             erased.add(
                 forget_person(connection, self._identities, account, one, source=ChangeSource.PRIVACY, now=now)
             )
         return erased
 
-    def _accounts(self, connection: sa.Connection) -> set[str]:
-        """Return the given account, or all that are configured or contain the openid."""
+    def _names(self, connection: sa.Connection, openid: OpenId) -> set[tuple[str, OpenId]]:
+        """Return the openid in the given account, or in all; then with the person's other identities."""
         if self._about.account:
-            return {self._about.account}
-        openid = self._about.openid
+            return {(self._about.account, openid)}
         known = persons(connection, self._identities, openid=openid, account=None, user=None)
-        return {*self._settings.accounts, *(person.account for person in known)}
+        everywhere = {(account, openid) for account in self._settings.accounts}
+        return everywhere | {(person.account, person.openid) for person in known}
 
     async def _receipt(self, event: AuditEvent, **details: Any) -> dict[str, Any]:
         receipt, now, shown = secrets.token_urlsafe(9), datetime.now(UTC), self._about.shown()

@@ -18,6 +18,7 @@ from models.portal import VISITS_KEPT
 from models.tables.commits import commit_marks
 from service import app_keys
 from service.audit.log import AuditLog
+from service.bindings import conflicts
 from service.bindings.former_appids import REMEDY, former_appids
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
@@ -27,7 +28,7 @@ from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
-from service.identities import appids, reencryption
+from service.identities import reencryption, upkeep
 from service.identities.build import build_identities
 from service.methods.scan import ScanMethod
 from service.observability.metrics import Metrics
@@ -122,7 +123,7 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
     limits = build_limits(base)
-    people = build_identities(base, apis=apis)
+    people = build_identities(base, apis=apis, on_joined=partial(conflicts.report, clock=base.clock))
     method = ScanMethod(apis=apis, quota=limits.quota)
     tickets = build_tickets(base, method=method, limits=limits.rates, people=people)
     records = tickets.records
@@ -143,9 +144,9 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings)
-    storing = partial(appids.run, database, settings.appids)
+    completing = partial(upkeep.run, upkeep.steps(people.followers))
     feeding = (feed.run, feed.probe)
-    return [*feeding, records.projection.run, people.follower_refresh.run, base.audit.run, storing, cleaning]
+    return [*feeding, records.projection.run, people.follower_refresh.run, base.audit.run, completing, cleaning]
 
 
 def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:

@@ -16,7 +16,7 @@ from models.events import OpenId
 from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit.log import write_entries
-from service.bindings.repository import bind, logged_in, owner, resolve
+from service.bindings.rules import bind, logged_in, owner, resolve
 from service.identities.followers import Follower, Followers, Sender
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
@@ -120,12 +120,12 @@ class TicketDecisions:
                 return None
             if found.ending.registered_to is not None:
                 return _registered_again(connection, found.ending, person, user_id)
+            person = self.followers.join(connection, person)
             with appending(connection) as rows:
                 result = bind(
                     connection,
                     person,
                     rows=rows,
-                    identities=self.identities,
                     client=client,
                     user_id=user_id,
                     policy=replace(policy, takeover_moves=False),
@@ -175,7 +175,8 @@ class TicketDecisions:
             via=claim.head.via,
             state=state,
         )
-        how: dict[str, Any] = {"identities": self.identities, "client": claim.client, "now": now}
+        person = self.followers.join(connection, person)
+        how: dict[str, Any] = {"client": claim.client, "now": now}
         with appending(connection) as rows:
             if claim.head.purpose is Purpose.LOGIN:
                 known = resolve(connection, person, rows=rows, **how)

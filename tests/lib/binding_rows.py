@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from models.binding import Binding, BindResult, Change, ChangeSource, Policy, UserId
 from models.events import OpenId
 from models.tables.columns import to_millisecond
-from service.bindings.repository import Bindings, bind
+from service.bindings.repository import Bindings
+from service.bindings.rules import bind
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.inserting import appending
@@ -36,7 +37,7 @@ def bind_in(
     if person is None:
         return None
     with appending(connection) as rows:
-        return bind(connection, person, rows=rows, identities=identities, user_id=UserId(user_id), **given)
+        return bind(connection, person, rows=rows, user_id=UserId(user_id), **given)
 
 
 def bound(user_id: str, openid: str, **changes: Any) -> Binding:

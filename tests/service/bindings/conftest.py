@@ -12,7 +12,7 @@ from models.binding import (
     Policy,
 )
 from models.events import OpenId
-from service.bindings.repository import resolve
+from service.bindings.rules import resolve
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
@@ -43,7 +43,7 @@ def resolving(database: Database, identities: Identities) -> Resolve:
             person = identities.find(connection, account, OpenId(openid))
             assert person is not None
             with appending(connection) as rows:
-                return resolve(connection, person, rows=rows, identities=identities, client="shop", now=NOW)
+                return resolve(connection, person, rows=rows, client="shop", now=NOW)
 
         return await database.attempt(work)
 

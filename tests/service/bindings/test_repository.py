@@ -26,7 +26,8 @@ from models.binding import (
 )
 from models.events import OpenId
 from models.tables.columns import to_millisecond
-from service.bindings.repository import Bindings, Entry, owner
+from service.bindings.repository import Bindings, Entry
+from service.bindings.rules import owner
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database

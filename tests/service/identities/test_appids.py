@@ -3,14 +3,10 @@
 Red when `store` touches rows that have an appid, or those of another account.
 """
 
-import asyncio
-import logging
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from models.errors import StoreUnavailable
 from models.events import OpenId
 from service.crypto.field_encryption import FieldCipher
 from service.identities import appids
@@ -75,24 +71,3 @@ async def test_a_duplicate_person_does_not_block_the_others(
     async with database.writing() as connection:  # as if at the same moment as an older process
         await connection.run_sync(identities.add, "main", OpenId("oAnna"), subscribed=True, followed_at=NOW)
     assert await appids.store(database, "main", "wxNow") == 1
-
-
-async def test_an_unreachable_database_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(appids, "_EVERY", 0.001)
-    tried, twice = list[str](), asyncio.Event()
-
-    class Away:
-        async def attempt(self, _work: Any) -> int:
-            tried.append("")
-            if len(tried) == 2:
-                twice.set()
-            raise StoreUnavailable("the database does not answer")
-
-    with caplog.at_level(logging.WARNING):
-        running = asyncio.create_task(appids.run(Away(), {"main": "wxNow"}))  # type: ignore[arg-type]  # all it calls
-        async with asyncio.timeout(10):
-            await twice.wait()
-        running.cancel()
-    assert caplog.messages[0].startswith("appids: ")

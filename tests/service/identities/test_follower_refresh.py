@@ -111,12 +111,19 @@ async def test_a_person_who_is_not_stored_is_looked_up_only_on_demand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked_at", "fetched"),
-    [(None, True), (NOW - timedelta(days=1), True), (NOW - timedelta(hours=23), False)],
+    ("asked_at", "unionid", "fetched"),
+    [
+        (None, None, True),
+        (NOW - timedelta(days=1), "u-1", True),
+        (NOW - timedelta(hours=23), "u-1", False),
+        (NOW - timedelta(hours=23), None, True),
+    ],
 )
-async def test_a_push_has_its_sender_fetched_once_a_day(asked_at: datetime | None, fetched: bool) -> None:
-    """Red when `refresh` does not compare `asked_at`."""
-    api, rows = Api(), Rows(replace(NEW, lang=Lang.ZH, asked_at=asked_at))
+async def test_a_push_has_its_sender_fetched_once_a_day_or_until_the_unionid_is_known(
+    asked_at: datetime | None, unionid: str | None, fetched: bool
+) -> None:
+    """Red when `refresh` does not compare `asked_at`, or compares it alone."""
+    api, rows = Api(), Rows(replace(NEW, lang=Lang.ZH, asked_at=asked_at, unionid=unionid))
     refresh = refreshing(api, rows)
     sender = Sender("main", ANNA, NOW, followed=True)
     assert await refresh.store(sender) is Lang.ZH

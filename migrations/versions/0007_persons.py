@@ -1,0 +1,75 @@
+"""Let identities belong to a person, bindings to a method, and remember identities disconnected alone.
+
+A process of the version before may run beside it: it goes on without the new columns, which are nullable or have a
+default. MySQL and MariaDB cannot roll DDL back, so each step is left out if an interrupted migration took it.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.types import TypeEngine
+
+revision = "0007"
+down_revision = "0006"
+
+
+def _text(length: int) -> TypeEngine[str]:
+    return (
+        sa.String(length)
+        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+        .with_variant(mysql.VARBINARY(4 * length), "mysql", "mariadb")
+    )
+
+
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_COLUMNS = (
+    ("followers", "person_id", _NUMBER),
+    ("followers", "open_platform", _text(64)),
+    ("followers", "anchor", _text(64)),
+    ("bindings", "primary_of", _NUMBER),
+    ("bindings", "primary_in", _text(64)),
+)
+_INDEXES = (
+    ("followers", ("person_id",), False),
+    ("followers", ("open_platform", "anchor"), True),
+    ("bindings", ("client", "primary_of"), True),
+    ("bindings", ("client", "primary_in", "user_id"), True),
+)
+
+
+def upgrade() -> None:
+    inspector = sa.inspect(op.get_bind())
+    present = {
+        (table, column["name"]) for table in ("followers", "bindings") for column in inspector.get_columns(table)
+    }
+    columns = [(table, sa.Column(name, kind)) for table, name, kind in _COLUMNS]
+    columns.append(("bindings", sa.Column("method", _text(16), nullable=False, server_default="scan")))
+    for table, column in columns:
+        if (table, column.name) not in present:
+            op.add_column(table, column)
+    indexed = {index["name"] for table in ("followers", "bindings") for index in inspector.get_indexes(table)}
+    for table, names, unique in _INDEXES:
+        if _index(table, names) not in indexed:
+            op.create_index(_index(table, names), table, list(names), unique=unique)
+    if "separations" not in inspector.get_table_names():
+        op.create_table(
+            "separations",
+            sa.Column("client", _text(64), nullable=False),
+            sa.Column("follower_id", _NUMBER, nullable=False, autoincrement=False),
+            sa.Column("at", sa.BigInteger, nullable=False),
+            sa.PrimaryKeyConstraint("client", "follower_id", name="pk_separations"),
+            sa.Index("ix_separations_follower_id", "follower_id"),
+        )
+
+
+def downgrade() -> None:
+    op.drop_table("separations")
+    for table, names, _ in reversed(_INDEXES):
+        op.drop_index(_index(table, names), table)
+    for table, name, _ in _COLUMNS:
+        op.drop_column(table, name)
+    op.drop_column("bindings", "method")
+
+
+def _index(table: str, names: tuple[str, ...]) -> str:
+    return f"ix_{table}_{'_'.join(names)}"

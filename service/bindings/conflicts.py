@@ -1,0 +1,67 @@
+"""Finds and reports persons who are bound to several users of one client: each identity keeps its own user.
+
+It happens when two identities that were bound before turn out to be those of one person (contract.md 5).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+import sqlalchemy as sa
+
+from models.audit import AuditEntry, AuditEvent
+from models.binding import Binding
+from models.events import shortened
+from models.tables.bindings import bindings
+from models.tables.identities import followers
+from service.audit.log import write_entries
+from service.bindings.rows import COLUMNS, read_row, shown
+from service.identities.repository import NAMES, Identities
+
+
+@dataclass(frozen=True, slots=True)
+class PersonConflict:
+    """The bindings of one person at one client, to several users; the oldest first."""
+
+    client: str
+    bindings: Sequence[Binding]
+
+
+def find(
+    connection: sa.Connection, identities: Identities, *, client: str | None = None, person: int | None = None
+) -> list[PersonConflict]:
+    """Return the conflicts of one client or of all, of one person or of all."""
+    of, theirs = bindings.c, followers.c.person_id
+    wanted = [theirs.is_not(None) if person is None else theirs == person]
+    wanted += [] if client is None else [of.client == client]
+    joined = sa.join(bindings, followers, followers.c.id == of.follower_id)
+    several = sa.select(of.client, theirs).select_from(joined).where(*wanted).group_by(of.client, theirs)
+    of_several = several.having(sa.func.count(of.user_id.distinct()) > 1).subquery()
+    same = sa.and_(of_several.c.client == of.client, of_several.c.person_id == theirs)
+    query = sa.select(*COLUMNS, *NAMES).select_from(joined.join(of_several, same))
+    rows = connection.execute(query.order_by(of.client, theirs, of.bound_at, of.id)).mappings().all()
+    return [
+        PersonConflict(at, [shown(read_row(row), it) for row in group if (it := identities.read(row))])
+        for (at, _), group in groupby(rows, lambda row: (row[of.client], row[theirs]))
+    ]
+
+
+def report(
+    connection: sa.Connection, identities: Identities, person: int, *, clock: Callable[[], datetime]
+) -> None:
+    """Write the conflicts of a person to the audit log, within the transaction that made one of several."""
+    entries = [
+        AuditEntry(
+            clock(),
+            AuditEvent.PERSON_CONFLICT,
+            it.client,
+            it.account,
+            openid=shortened(it.openid),
+            user_id=it.user_id,
+        )
+        for conflict in find(connection, identities, person=person)
+        for it in conflict.bindings
+    ]
+    if entries:
+        write_entries(connection, *entries)

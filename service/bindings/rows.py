@@ -1,0 +1,146 @@
+"""Rows of the table of bindings. Each change is written to the history in the same transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
+
+from models.binding import Binding, Change, ChangeSource, UserId
+from models.method import Method
+from models.tables.bindings import bindings, history, separations
+from models.tables.identities import followers
+from service.identities.repository import Identity
+from service.storage.inserting import AppendedRows, insert_unless_taken
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table of bindings, with the follower's id."""
+
+    client: str
+    account: str
+    user_id: UserId
+    follower_id: int
+    bound_at: datetime
+    last_login_at: datetime | None = None
+    consent: str | None = None
+    method: Method = Method.SCAN
+    primary_of: int | None = None
+    """The person, in one of their rows: the constraints decide by it which user is theirs."""
+    primary_in: str | None = None
+    """The Open Platform account, in the same row: there the user has no other person."""
+    person: int | None = None
+    """The person of the follower; not in this table."""
+
+
+_STORED: Final = [name for name in Row.__slots__ if name != "person"]
+COLUMNS: Final = [*(bindings.c[name] for name in _STORED), followers.c.person_id]
+
+
+def read_row(row: RowMapping) -> Row:
+    return Row(*(row[column] for column in COLUMNS))
+
+
+def select_rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Row]:
+    """Return the bindings that *where* selects, the oldest first. It may name columns of followers."""
+    query = (
+        sa.select(*COLUMNS)
+        .outerjoin_from(bindings, followers, followers.c.id == bindings.c.follower_id)
+        .where(*where)
+        .order_by(bindings.c.bound_at, bindings.c.id)
+    )
+    return [read_row(row) for row in connection.execute(query).mappings()]
+
+
+def hold_row(connection: sa.Connection, it: Row) -> bool:
+    """Lock a binding that was just read; False if another transaction removed it."""
+    return connection.scalar(sa.select(bindings.c.id).where(_this_row(it)).with_for_update()) is not None
+
+
+def change_row(connection: sa.Connection, it: Row, **values: Any) -> Row:
+    """Update columns that are no part of the binding's identity; return the changed row."""
+    connection.execute(sa.update(bindings).where(_this_row(it)).values(values))
+    return replace(it, **values)
+
+
+def add_row(
+    connection: sa.Connection, it: Row, *, rows: AppendedRows, source: ChangeSource, now: datetime
+) -> bool:
+    """Insert a binding; False, with nothing changed, if a constraint forbids it."""
+    taken = insert_unless_taken(connection, bindings, _values(it)) is None
+    if not taken:
+        _record(rows, it, Change.BOUND, source=source, now=now)
+    return not taken
+
+
+def remove_row(
+    connection: sa.Connection,
+    it: Row,
+    change: Change,
+    *,
+    rows: AppendedRows,
+    source: ChangeSource,
+    now: datetime,
+    alone: bool = False,
+) -> bool:
+    """Remove a binding that was just read; False if another transaction was first.
+
+    *alone* keeps the identity from being bound again through its person; any other removal permits it again.
+    """
+    if not connection.execute(sa.delete(bindings).where(_this_row(it))).rowcount:
+        return False
+    _record(rows, it, change, source=source, now=now)
+    if alone:
+        row = {"client": it.client, "follower_id": it.follower_id, "at": now}
+        insert_unless_taken(connection, separations, row)
+    else:
+        theirs = sa.and_(separations.c.client == it.client, separations.c.follower_id == it.follower_id)
+        connection.execute(sa.delete(separations).where(theirs))
+    return True
+
+
+def shown(row: Row, person: Identity) -> Binding:
+    """Return the binding of *row* and its identity."""
+    return Binding(
+        client=row.client,
+        account=row.account,
+        user_id=row.user_id,
+        openid=person.openid,
+        bound_at=row.bound_at,
+        last_login_at=row.last_login_at,
+        consent=row.consent,
+        method=row.method,
+        unionid=person.unionid,
+        subscribed=person.subscribed,
+        appid=person.appid,
+    )
+
+
+def _this_row(it: Row) -> sa.ColumnElement[bool]:
+    """Return the condition that finds *it* while it is the same binding."""
+    return sa.and_(
+        bindings.c.client == it.client,
+        bindings.c.account == it.account,
+        bindings.c.user_id == it.user_id,
+        bindings.c.follower_id == it.follower_id,
+    )
+
+
+def _values(it: Row) -> Mapping[str, Any]:
+    return {name: getattr(it, name) for name in _STORED}
+
+
+def _record(rows: AppendedRows, it: Row, change: Change, *, source: ChangeSource, now: datetime) -> None:
+    entry = {
+        "client": it.client,
+        "account": it.account,
+        "user_id": it.user_id,
+        "follower_id": it.follower_id,
+        "change": change,
+        "door": source,
+        "at": now,
+    }
+    rows.add(history, entry)

@@ -1,0 +1,222 @@
+"""Decides whether a WeChat can be bound to a user. Constraints decide between concurrent transactions.
+
+A client has one user for a person and, of each Open Platform account, one person for a user. One of the person's
+bindings at the client says so in two unique columns; their other bindings there rely on it (docs/adr/0029).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from models.binding import (
+    AlreadyBound,
+    Binding,
+    BindResult,
+    Bound,
+    Change,
+    ChangeSource,
+    Conflict,
+    ConflictReason,
+    Policy,
+    UserId,
+)
+from models.errors import StoreUnavailable
+from models.method import Method
+from models.tables.bindings import bindings, separations
+from models.tables.columns import to_millisecond
+from models.tables.identities import followers
+from service.bindings.rows import Row, add_row, change_row, hold_row, remove_row, select_rows, shown
+from service.identities.repository import Identity
+from service.storage.inserting import AppendedRows
+
+# A round fails only if another transaction bound or unbound the same user or WeChat in between.
+_ROUNDS: Final = 8
+
+
+def bind(
+    connection: sa.Connection,
+    identity: Identity,
+    *,
+    rows: AppendedRows,
+    client: str,
+    user_id: UserId,
+    policy: Policy,
+    method: Method = Method.SCAN,
+    source: ChangeSource,
+    now: datetime,
+) -> BindResult:
+    """Bind a WeChat to a user, within the caller's transaction; with a Conflict nothing was changed.
+
+    The entries of the history are added to *rows*, which the caller writes. The bindings of the person to another
+    user in other accounts conflict as well, and so do those of the user to another person.
+
+    Raises:
+        StoreUnavailable: concurrent transactions kept changing the same bindings.
+    """
+    wanted = _row(identity, client=client, user_id=user_id, consent=policy.consent, method=method, now=now)
+    # What is bound in its own account is read only if the insert fails. A person may have more elsewhere.
+    standing = _standing(connection, wanted, identity) if identity.person else []
+    for _ in range(_ROUNDS):
+        if same := [it for it in standing if it.user_id == user_id and it.follower_id == identity.id]:
+            return AlreadyBound(shown(_agreed(connection, same[0], policy), identity))
+        conflicting = [it for it in standing if not _goes_with(it, wanted, identity)]
+        if reason := _refusal(conflicting, wanted, policy):
+            return Conflict(reason)
+        for it in _with_others(connection, conflicting, wanted, identity):
+            change = Change.REPLACED if it.user_id == user_id else Change.MOVED
+            remove_row(connection, it, change, rows=rows, source=source, now=now)
+        relying = [it for it in standing if it not in conflicting]
+        if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
+            return Bound(shown(placed, identity))
+        standing = _standing(connection, wanted, identity)
+    raise StoreUnavailable("the binding is being changed by concurrent requests")
+
+
+def owner(connection: sa.Connection, identity: Identity, *, client: str) -> Binding | None:
+    """Return the binding of an identity at a client."""
+    of = bindings.c
+    found = select_rows(
+        connection, of.client == client, of.account == identity.account, of.follower_id == identity.id
+    )
+    return shown(found[0], identity) if found else None
+
+
+def resolve(
+    connection: sa.Connection,
+    identity: Identity,
+    *,
+    rows: AppendedRows,
+    client: str,
+    method: Method = Method.SCAN,
+    now: datetime,
+) -> Binding | None:
+    """Return the binding of an identity at a client; if it has none, that of its person, to which it is added.
+
+    The person's oldest binding counts, should there be two users. Never across clients. None also if the identity
+    was disconnected alone, or that user has another WeChat in this account.
+
+    Raises:
+        StoreUnavailable: concurrent transactions kept changing the same bindings.
+    """
+    if found := owner(connection, identity, client=client):
+        return found
+    for _ in range(_ROUNDS if identity.person else 0):
+        standing = _of_person(connection, identity, client=client)
+        if not standing:
+            return None
+        # A binding in this very account is that of an appid of before: the new openid takes its place.
+        known = min(standing, key=lambda it: it.account != identity.account)
+        here = _at(client, identity.account)
+        former = select_rows(connection, *here, bindings.c.user_id == known.user_id)
+        if former and known not in former:
+            return None
+        source = ChangeSource.UNIONID
+        for it in former:
+            remove_row(connection, it, Change.REPLACED, rows=rows, source=source, now=now)
+        wanted = _row(
+            identity, client=client, user_id=known.user_id, consent=known.consent, method=method, now=now
+        )
+        relying = [it for it in standing if it not in former]
+        if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
+            return shown(placed, identity)
+    if identity.person:
+        raise StoreUnavailable("the binding is being changed by concurrent requests")
+    return None
+
+
+def logged_in(
+    connection: sa.Connection, identity: Identity, *, client: str, user_id: UserId, now: datetime
+) -> Binding | None:
+    """Store the time of a login on its binding; None if the binding was removed."""
+    theirs = sa.and_(bindings.c.user_id == user_id, bindings.c.follower_id == identity.id)
+    this = sa.update(bindings).where(*_at(client, identity.account), theirs)
+    if not connection.execute(this.values(last_login_at=now)).rowcount:
+        return None
+    return owner(connection, identity, client=client)
+
+
+def _row(
+    identity: Identity, *, client: str, user_id: UserId, consent: str | None, method: Method, now: datetime
+) -> Row:
+    bound_at = to_millisecond(now)
+    return Row(client, identity.account, user_id, identity.id, bound_at, consent=consent, method=method)
+
+
+def _at(client: str, account: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return bindings.c.client == client, bindings.c.account == account
+
+
+def _standing(connection: sa.Connection, wanted: Row, identity: Identity) -> list[Row]:
+    """Return the client's bindings of this user or WeChat that may be in the way, or go with the wanted one."""
+    of, person = bindings.c, followers.c.person_id
+    theirs = sa.or_(of.user_id == wanted.user_id, of.follower_id == wanted.follower_id)
+    either = [sa.and_(of.account == wanted.account, theirs)]
+    if identity.person:
+        another = sa.and_(followers.c.open_platform == identity.open_platform, person != identity.person)
+        either += [person == identity.person, sa.and_(of.user_id == wanted.user_id, another)]
+    return select_rows(connection, of.client == wanted.client, sa.or_(*either))
+
+
+def _of_person(connection: sa.Connection, identity: Identity, *, client: str) -> list[Row]:
+    """Return the person's bindings at a client; none if this identity was disconnected alone."""
+    alone = sa.exists().where(separations.c.client == client, separations.c.follower_id == identity.id)
+    return select_rows(connection, bindings.c.client == client, followers.c.person_id == identity.person, ~alone)
+
+
+def _goes_with(it: Row, wanted: Row, identity: Identity) -> bool:
+    """Return whether a binding is that of the same person to the same user, in another account."""
+    same_person = identity.person is not None and it.person == identity.person
+    return same_person and it.user_id == wanted.user_id and it.account != wanted.account
+
+
+def _refusal(conflicting: Sequence[Row], wanted: Row, policy: Policy) -> ConflictReason | None:
+    """Return why the client's policy forbids replacing the conflicting bindings; WECHAT takes precedence."""
+    if not policy.takeover_moves and any(it.user_id != wanted.user_id for it in conflicting):
+        return ConflictReason.WECHAT
+    if not policy.rebind_replaces and any(it.user_id == wanted.user_id for it in conflicting):
+        return ConflictReason.USER
+    return None
+
+
+def _with_others(
+    connection: sa.Connection, conflicting: Sequence[Row], wanted: Row, identity: Identity
+) -> Sequence[Row]:
+    """Return the bindings to remove: with the conflicting ones, those of the same persons to the same users."""
+    whose = {(it.person, it.user_id) for it in conflicting if it.person}
+    if not whose:
+        return conflicting
+    persons = followers.c.person_id.in_({person for person, _ in whose})
+    found = select_rows(connection, bindings.c.client == wanted.client, persons)
+    others = [it for it in found if (it.person, it.user_id) in whose and not _goes_with(it, wanted, identity)]
+    return [*conflicting, *(it for it in others if it not in conflicting)]
+
+
+def _place(
+    connection: sa.Connection,
+    wanted: Row,
+    identity: Identity,
+    relying: Sequence[Row],
+    *,
+    rows: AppendedRows,
+    source: ChangeSource,
+    now: datetime,
+) -> Row | None:
+    """Insert a binding that goes with *relying*; None if another transaction changed what it relies on."""
+    if identity.person:
+        primary = next((it for it in relying if it.primary_of == identity.person), None)
+        if primary is None:
+            for it in relying:  # of a person who was joined to this one since
+                if it.primary_of is not None:
+                    change_row(connection, it, primary_of=None, primary_in=None)
+            wanted = replace(wanted, primary_of=identity.person, primary_in=identity.open_platform)
+        elif not hold_row(connection, primary):
+            return None
+    return wanted if add_row(connection, wanted, rows=rows, source=source, now=now) else None
+
+
+def _agreed(connection: sa.Connection, it: Row, policy: Policy) -> Row:
+    """Store the version of the consent notice that was accepted now, if there is one and it differs."""
+    return it if policy.consent in (None, it.consent) else change_row(connection, it, consent=policy.consent)

@@ -1,0 +1,46 @@
+"""Completes rows that an earlier version stored, and those that a process of that version adds beside this one."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final
+
+from sqlalchemy.exc import IntegrityError
+
+from models.errors import StoreUnavailable
+from service.identities import appids, joining
+from service.identities.followers import Followers
+
+log = logging.getLogger(__name__)
+_EVERY: Final = 3600.0
+
+Step = Callable[[], Awaitable[int]]
+"""Completes all rows that need it; returns how many."""
+
+
+def steps(followers: Followers) -> Mapping[str, Step]:
+    """Return what is to be done, by what is stored."""
+    configured = followers.identities
+    storing = {
+        f"the appid of account {account}": partial(appids.store, followers.database, account, appid)
+        for account, appid in configured.appids.items()
+    }
+    joining_ = {
+        f"the persons of {name}": partial(joining.join_all, followers, name, word)
+        for name, word in configured.open_platforms.items()
+        if word is not None
+    }
+    return storing | joining_
+
+
+async def run(steps: Mapping[str, Step]) -> None:
+    """Now and every hour, take all steps, until cancelled."""
+    while True:
+        for what, step in steps.items():
+            try:
+                if done := await step():
+                    log.info("upkeep: stored %s with %d earlier followers", what, done)
+            except (StoreUnavailable, IntegrityError) as e:
+                log.warning("upkeep: cannot store %s, retrying in an hour: %s", what, type(e).__name__)
+        await asyncio.sleep(_EVERY)
