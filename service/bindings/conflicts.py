@@ -3,9 +3,11 @@
 It happens when two identities that were bound before turn out to be those of one person (contract.md 5).
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -15,9 +17,13 @@ from models.binding import Binding
 from models.events import shortened
 from models.tables.bindings import bindings
 from models.tables.identities import followers
+from models.timestamps import rfc3339
 from service.audit.log import write_entries
 from service.bindings.rows import COLUMNS, read_row, shown
+from service.config.settings import Settings
+from service.identities import reencryption
 from service.identities.repository import NAMES, Identities
+from service.storage.stores import open_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,14 @@ class PersonConflict:
 
     client: str
     bindings: Sequence[Binding]
+
+    def __str__(self) -> str:
+        users = (
+            f"user {json.dumps(it.user_id, ensure_ascii=False)} "
+            f"({it.account}, {shortened(it.openid)}, bound {rfc3339(it.bound_at)})"
+            for it in self.bindings
+        )
+        return f"{self.client}: one person, {', '.join(users)}"
 
 
 def find(
@@ -45,6 +59,18 @@ def find(
         PersonConflict(at, [shown(read_row(row), it) for row in group if (it := identities.read(row))])
         for (at, _), group in groupby(rows, lambda row: (row[of.client], row[theirs]))
     ]
+
+
+async def lines(settings: Settings, *, client: str | None) -> list[str]:
+    """Return a line for each conflict of one client or of all.
+
+    Raises:
+        StoreUnavailable: the database does not answer, or its tables are not current.
+    """
+    async with open_database(settings, patient=True) as database:
+        identities = Identities(reencryption.cipher(settings))
+        found = await database.read(partial(find, identities=identities, client=client))
+    return [str(one) for one in found]
 
 
 def report(

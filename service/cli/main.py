@@ -13,6 +13,7 @@ from typing import Final
 from models.errors import ServiceError
 from service.cli.arguments import FAILED, WRONG, Commands, add_commands, config_option, fail
 from service.cli.audit import audit_options, print_audit_log
+from service.cli.bindings import binding_commands
 from service.cli.keys import key_commands
 from service.cli.privacy import privacy_commands
 from service.cli.serve import demo_options, run_demo_site, run_sandbox, run_service, sandbox_options, serve_options
@@ -50,6 +51,7 @@ _COMMANDS: Final[Commands] = {
     "check-config": (check_configuration, config_option, "check the configuration and list every fault"),
     "widget": (print_widget_tags, config_option, "print script tags that pin the elements by their hash"),
     "audit": (print_audit_log, audit_options, "print the audit log"),
+    "bindings": (None, binding_commands, "list persons who are bound to several users of a site"),
     "keys": (None, key_commands, "create keys and rotate them"),
     "privacy": (None, privacy_commands, "export or erase the data of a person or a user"),
     "doctor": (

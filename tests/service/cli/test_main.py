@@ -1,6 +1,6 @@
 """The command line: output, where it is printed, and exit status of every command.
 
-Covers: service.cli.audit, service.cli.keys, service.cli.privacy, service.cli.serve,
+Covers: service.cli.audit, service.cli.bindings, service.cli.keys, service.cli.privacy, service.cli.serve,
 service.cli.setup.
 """
 
