@@ -1,4 +1,4 @@
-"""Methods: the ways in which a ticket learns who holds the phone."""
+"""Methods: the ways in which a ticket learns who holds the phone; and what the identities belong to."""
 
 from enum import StrEnum
 from typing import Final
@@ -11,6 +11,15 @@ class Method(StrEnum):
     PASSCODE = "passcode"
     WEBSITE = "website"
     H5 = "h5"
+    WECOM = "wecom"
+
+
+class IdentityKind(StrEnum):
+    """What an identity belongs to (contract.md 8.5)."""
+
+    OFFICIAL_ACCOUNT = "official_account"
+    WEBSITE = "website"
+    MINIPROGRAM = "miniprogram"
     WECOM = "wecom"
 
 

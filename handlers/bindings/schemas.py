@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from handlers.http.schemas import Moment, RequestBody, Token, UnionId, UserId
+from handlers.http.schemas import Identity, Moment, RequestBody, Token, UserId
 
 
 class BindingRequest(RequestBody):
@@ -10,13 +10,9 @@ class BindingRequest(RequestBody):
     registration: Token
 
 
-class Binding(BaseModel):
-    """A WeChat that is bound to a user and logs them in."""
+class Binding(Identity):
+    """A WeChat that is bound to a user and logs them in. A person may have one for each account and app."""
 
-    account: str
-    appid: str | None = Field(description="The appid that the openid belongs to. Null if it is not known.")
-    openid: str
-    unionid: UnionId
     subscribed: bool
     bound_at: Moment
     last_login_at: Moment | None

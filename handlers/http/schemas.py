@@ -17,6 +17,7 @@ from pydantic import (
 from handlers.http import patterns
 from models.binding import ConflictReason
 from models.language import Lang
+from models.method import IdentityKind, Method
 from models.timestamps import rfc3339
 from service.tickets.code_exchange import LONGEST_TOKEN
 
@@ -31,6 +32,26 @@ Path = Annotated[str, Field(pattern="^/", description="Relative to the service's
 UnionId = Annotated[
     str | None, Field(description="The same in all accounts of one Open Platform account; null if unknown.")
 ]
+
+
+class Profile(BaseModel):
+    """A person's name and picture in WeChat."""
+
+    nickname: str
+    picture: str | None
+
+
+class Identity(BaseModel):
+    """What WeChat calls a person in one account or app."""
+
+    method: Annotated[Method, Field(description="How the person signed in.")]
+    kind: IdentityKind | None = Field(description="Null if the account is not configured any more.")
+    account: Annotated[str, Field(description="The name of the account or app.")]
+    appid: str | None = Field(description="The appid that the openid belongs to. Null if it is not known.")
+    openid: str | None = Field(description="Null for members of an enterprise in WeCom.")
+    unionid: UnionId
+    userid: str | None = Field(description="Of a member of an enterprise in WeCom; else null.")
+    profile: Profile | None = Field(description="Null unless the client asks for profiles and the method has one.")
 
 
 def _user_id(value: str) -> str:

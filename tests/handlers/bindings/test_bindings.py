@@ -55,6 +55,7 @@ async def test_a_binding_is_told_whole(world: World) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", binding.pop("bound_at"))
     openid = world.sandbox.contact(person).openid
     wanted = {"account": "main", "appid": ACCOUNT.appid, "openid": openid, "unionid": None}
+    wanted |= {"method": "scan", "kind": "official_account", "userid": None, "profile": None}
     assert binding == {**wanted, "subscribed": True, "last_login_at": None, "consent": None}
 
 
@@ -101,7 +102,8 @@ async def test_a_registration_binds_once_and_again_for_the_same_user(world: Worl
     assert first.status == 201
     made = await first.json()
     assert made.keys() == {
-        "user_id", "account", "appid", "openid", "unionid", "subscribed", "bound_at", "last_login_at", "consent",
+        "user_id", "method", "kind", "account", "appid", "openid", "unionid", "userid", "profile", "subscribed",
+        "bound_at", "last_login_at", "consent",
     }  # fmt: skip
     assert (made["user_id"], made["account"], made["unionid"]) == ("77", "main", "u-1")
     again = await register(world, "77", token)
