@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import sqlalchemy as sa
 
 from models.errors import StoreUnavailable
-from models.events import OpenId, Push
+from models.events import OpenId, Scan, Subscribed
 from models.language import Lang
 from models.tables.identities import followers
 from service.identities import persons
@@ -56,8 +56,14 @@ class Sender:
     """They subscribed at that moment, not earlier."""
 
     @classmethod
-    def of(cls, account: str, push: Push, *, followed: bool) -> Self:
+    def of(cls, account: str, push: Scan | Subscribed) -> Self:
+        followed = isinstance(push, Subscribed) or push.followed
         return cls(account, push.openid, datetime.fromtimestamp(push.created, UTC), followed)
+
+    @property
+    def created(self) -> int:
+        """CreateTime, in whole seconds since 1970."""
+        return int(self.at.timestamp())
 
 
 @dataclass(slots=True)

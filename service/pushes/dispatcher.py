@@ -68,7 +68,7 @@ class PushDispatcher:
             self.audit.limit_hit(excess.limit, account=account, openid=event.openid)
             handled = Handled(too_often() if excess.first else None)
         elif isinstance(event, Scan) and scene and known:
-            handled = await self.scans.scanned(account, event, scene, known)
+            handled = await self.scans.scanned(Sender.of(account, event), scene, known)
         else:
             handled = Handled(await self._handle_other(account, event))
         if left := await self._remember(account, event, handled):
@@ -82,7 +82,7 @@ class PushDispatcher:
         """Return the stored reply to a redelivery and, for a scan of our own, what Redis knows of it."""
         recalling = self.reply_cache.recall(account, event)
         if isinstance(event, Scan) and scene:
-            kept, known = await asyncio.gather(recalling, self.scans.known(account, event, scene))
+            kept, known = await asyncio.gather(recalling, self.scans.known(Sender.of(account, event), scene))
             return kept, KnownState(*known)
         return await recalling, None
 
@@ -111,8 +111,7 @@ class PushDispatcher:
             case TextMessage():
                 return await self.answers.answered(account, event)
             case Scan() | Subscribed():
-                followed = isinstance(event, Subscribed) or event.followed
-                await self.follower_refresh.store(Sender.of(account, event, followed=followed))
+                await self.follower_refresh.store(Sender.of(account, event))
             case Unsubscribed():
                 await self.unfollow.left(account, event.openid, event.created)
             case Revoked():
