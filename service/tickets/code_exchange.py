@@ -23,7 +23,7 @@ from service.tickets.projection import Projection
 
 LONGEST_TOKEN: Final = 72
 """Maximum characters of a login code or registration: ticket, dot, MAC (service/crypto/keyring.py)."""
-_TOKEN: Final = re.compile(r"(?P<ticket>[A-Za-z0-9_-]{28,39})\.[A-Za-z0-9_-]{32}")
+_TOKEN: Final = re.compile(r"(?P<ticket>[\w-]{28}|[\w-]{32}|[\w-]{39})\.[\w-]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from models.binding import UserId
 from models.errors import InvalidRequest
 from models.language import Lang
+from models.method import Method
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
 from models.ticket import Purpose
 from service.config.clients import Client
@@ -78,10 +79,11 @@ class TicketFactory:
         keys, lifetime = self.keyring.newest(client), self._lifetime(kind.purpose)
         now = self.clock().replace(microsecond=0)  # a header has whole seconds
         scene = make(
+            method=Method.SCAN,
             kind=kind,
             lang=lang,
             expires_at=now + lifetime,
-            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH[kind])),
+            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH)),
             client=client,
             account=account,
             user_id=user_id,

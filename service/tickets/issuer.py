@@ -11,6 +11,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.audit import AuditEvent
 from models.binding import UserId
 from models.language import Lang
+from models.method import Method
 from models.portal import started_by_portal
 from models.requester import Requester
 from models.scene import Kind, TicketHeader, bind_kind
@@ -123,7 +124,7 @@ class TicketIssuer:
             wanted.client,
             account=wanted.account,
             # For binds of the portal: a scan reads from SQL that the portal started it (scan_context.py).
-            kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
+            kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(Method.SCAN, wanted.user_id),
             lang=wanted.lang,
             user_id=wanted.user_id,
             meanwhile=lambda head: self._store(head, wanted.requester),
