@@ -17,6 +17,7 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
     person: dict[str, Any] = {
         "openid": follower.openid,
         "unionid": follower.unionid,
+        "method": redeemed.method,
         "account": follower.account,
         "appid": redeemed.appid,
         "subscribed": follower.subscribed,

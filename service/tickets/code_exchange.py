@@ -9,6 +9,7 @@ from typing import Final
 from models.audit import AuditEvent
 from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
 from models.errors import AccountNotConfigured, BindingConflict, InvalidCode
+from models.method import Method
 from models.scene import TicketHeader, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit.log import AuditLog
@@ -30,6 +31,7 @@ _TOKEN: Final = re.compile(r"(?P<ticket>[\w-]{28}|[\w-]{32}|[\w-]{39})\.[\w-]{32
 class Redeemed:
     """Result of an exchange: the binding of a known user, or a registration for a new one."""
 
+    method: Method
     ending: Ending
     follower: Follower
     appid: str
@@ -67,7 +69,7 @@ class CodeExchange:
             raise
 
     async def _exchange(self, client: str, code: str) -> Redeemed:
-        confirmed, person = await self._ending(client, code)
+        head, confirmed, person = await self._ending(client, code)
         ticket, answered_at, openid = confirmed.ticket, confirmed.answered_at, person.openid
         if not self.keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
             raise InvalidCode
@@ -87,15 +89,15 @@ class CodeExchange:
         if ending.outcome is Outcome.REGISTER and ending.code_used_at:
             keys = self.keyring.newest(client)
             registration = keys.registration(ending.ticket, openid, ending.code_used_at)
-        return Redeemed(ending, follower, appid, binding, registration)
+        return Redeemed(head.method, ending, follower, appid, binding, registration)
 
-    async def _ending(self, client: str, token: str) -> tuple[Ending, Identity]:
-        """Return the ending that *token* names and its person. The caller must still verify the token."""
+    async def _ending(self, client: str, token: str) -> tuple[TicketHeader, Ending, Identity]:
+        """Return the ticket that *token* names, its ending and person. The caller must still verify the token."""
         head = _head(token)
         found = await self.endings.with_person(head.ticket) if head else None
-        if found is None or found.ending.client != client or found.person is None:
+        if head is None or found is None or found.ending.client != client or found.person is None:
             raise InvalidCode
-        return found.ending, found.person
+        return head, found.ending, found.person
 
     def _appid(self, client: str, person: Identity) -> str:
         """Return the appid of the person's account. Raises AccountNotConfigured if it is not what it was."""
@@ -116,7 +118,7 @@ class CodeExchange:
             BindingConflict: another binding prevents it; the registration can still be used.
             StoreUnavailable: the database does not answer.
         """
-        ending, person = await self._ending(client, registration)
+        _, ending, person = await self._ending(client, registration)
         ticket, used_at, openid = ending.ticket, ending.code_used_at, person.openid
         if not used_at:
             raise InvalidCode

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness import ACCOUNT, Page, World, client, problem
 
-PERSON = {"outcome", "openid", "unionid", "account", "appid", "subscribed", "state", "via"}
+PERSON = {"outcome", "openid", "unionid", "method", "account", "appid", "subscribed", "state", "via"}
 
 
 async def confirmed(world: World, person: Any, **fields: Any) -> str:
@@ -27,6 +27,7 @@ async def test_a_login_is_told_whole(world: World) -> None:
         "outcome": "login",
         "user_id": "42",
         "unionid": None,
+        "method": "scan",
         "account": "main",
         "appid": ACCOUNT.appid,
     }
