@@ -22,6 +22,7 @@ from bench import figures
 from bench.result import Result
 from handlers.http import authentication
 from models.errors import ServiceError
+from models.method import Method
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, make
 from models.ticket import TicketId
 from service import app_keys
@@ -118,10 +119,11 @@ def _app() -> web.Application:
 
 def _ticket(ring: Keyring) -> TicketId:
     return make(
+        method=Method.SCAN,
         kind=Kind.LOGIN_PAGE,
         lang=None,
         expires_at=datetime.now(UTC) + timedelta(days=1),
-        nonce="n" * NONCE_LENGTH[Kind.LOGIN_PAGE],
+        nonce="n" * NONCE_LENGTH,
         client="shop",
         account="main",
         key=ring.newest("shop").scene,

@@ -20,7 +20,7 @@ from handlers.assets import SCRIPTS
 
 _CLIENT: Final = "club"
 """It asks nothing after a scan, so codes can be made for it."""
-_FIXED: Final = {"account": "safe", "client_id": _CLIENT, "return_url": f"{ORIGIN}/account"}
+_FIXED: Final = {"method": "scan", "account": "safe", "client_id": _CLIENT, "return_url": f"{ORIGIN}/account"}
 """Fields whose accepted values are in the configuration."""
 _ISSUED: Final = {
     "ticket": ("ticket", "secret"),

@@ -1,16 +1,19 @@
 """The scene string in a QR code: a signed claim that is verified without a lookup.
 
-Layout (at most 64 characters of `A-Z a-z 0-9 _ -`, wechat-protocol.md 2; decision: docs/adr/0001):
+Layout (at most 64 characters of `A-Z a-z 0-9 _ -`, wechat-protocol.md 2; decisions: docs/adr/0001, 0028):
 
-    kind 1 | expiry 6 | nonce 5 or 16 | tag 16 | the user id, when it is short enough
-    `---------------- head ----------------'
+    version 0, of the scan:   first 1 |            expiry 6 | nonce 5 or 16 | tag 16 | the user id, if it is short
+    version 1, of the others: first 1 | method 1 | expiry 6 | nonce 8       | tag 16
+                              `--------------------- head ------------------------'
 
-The head is the ticket. The tag is a MAC over the other fields of the head, the client, the account and the user
-id. Each client has its own key, so the key that verifies the tag identifies the client. Tags and tickets are
-compared as text, because several base64 texts can decode to the same bytes.
+The first character is version, language and kind. The head is the ticket. The tag is a MAC over the other fields
+of the head, the client, the account and the user id. Each client has its own key, so the key that verifies the tag
+identifies the client. Tags and tickets are compared as text, because several base64 texts can decode to the same
+bytes.
 """
 
 import hmac
+import itertools
 import re
 import string
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from typing import Final
 
 from models.binding import UserId
 from models.language import Lang
+from models.method import Method
 from models.ticket import Purpose, TicketId, Via
 
 ALPHABET: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
@@ -28,7 +32,8 @@ _SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _CHARACTERS: Final = ALPHABET.encode() * 4
 """The character of each byte: that of its lower six bits."""
 _EXPIRY, _TAG = 6, 16
-_VERSION: Final = 0
+NONCE_LENGTH: Final = 16
+"""Random characters for the longest nonce; other headers use the first of them."""
 
 
 class Kind(IntEnum):
@@ -39,19 +44,50 @@ class Kind(IntEnum):
     BIND = 2
     """A bind with the user id in the scene."""
     BIND_KEPT = 3
-    """A bind with the user id in SQL, because it does not fit or the portal started the bind."""
+    """A bind with the user id in SQL: it does not fit, the portal started the bind, or it is no scan."""
 
     @property
     def purpose(self) -> Purpose:
         return Purpose.LOGIN if self in (Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND) else Purpose.BIND
 
 
-NONCE_LENGTH: Final = {Kind.LOGIN_PAGE: 16, Kind.LOGIN_BACKEND: 16, Kind.BIND: 5, Kind.BIND_KEPT: 5}
 _LANGS: Final = (None, Lang.ZH, Lang.EN)
+_LETTERS: Final = {
+    Method.LINK: "L",
+    Method.MINIPROGRAM: "M",
+    Method.PASSCODE: "P",
+    Method.WEBSITE: "W",
+    Method.H5: "H",
+    Method.WECOM: "C",
+}
+"""The second character of version 1. The scan has none: it is written as version 0 alone."""
 
 
-def _head_length(kind: Kind) -> int:
-    return 1 + _EXPIRY + NONCE_LENGTH[kind] + _TAG
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What all headers that begin with *prefix* have in common; lengths in characters."""
+
+    prefix: str
+    method: Method
+    kind: Kind
+    lang: Lang | None
+    nonce: int
+    length: int
+
+
+def _form(method: Method, kind: Kind, lang: Lang | None) -> _Form:
+    version, letter = (0, "") if method is Method.SCAN else (1, _LETTERS[method])
+    prefix = ALPHABET[version << 4 | _LANGS.index(lang) << 2 | kind] + letter
+    nonce = 8 if version else 5 if kind.purpose is Purpose.BIND else NONCE_LENGTH
+    return _Form(prefix, method, kind, lang, nonce, len(prefix) + _EXPIRY + nonce + _TAG)
+
+
+_FORMS: Final = {
+    (method, kind, lang): _form(method, kind, lang)
+    for method, kind, lang in itertools.product(Method, Kind, _LANGS)
+    if method is Method.SCAN or kind is not Kind.BIND  # version 1 has no room for a user id (docs/adr/0028)
+}
+_BY_PREFIX: Final = {form.prefix: form for form in _FORMS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +95,7 @@ class TicketHeader:
     """The fields of a ticket. Untrusted until its tag or its secret is verified."""
 
     ticket: TicketId
+    method: Method
     kind: Kind
     lang: Lang | None
     expires_at: datetime
@@ -101,6 +138,7 @@ class Claim:
 
 def make(
     *,
+    method: Method,
     kind: Kind,
     lang: Lang | None,
     expires_at: datetime,
@@ -110,43 +148,50 @@ def make(
     user_id: UserId | None = None,
     key: bytes,
 ) -> Scene:
-    """Create and sign a scene; *nonce* is NONCE_LENGTH[kind] random characters of ALPHABET."""
-    first = ALPHABET[_VERSION << 4 | _LANGS.index(lang) << 2 | kind]
-    body = first + _encode(int(expires_at.timestamp())) + nonce
+    """Create and sign a scene; *nonce* is NONCE_LENGTH random characters of ALPHABET.
+
+    BIND is a kind of the scan alone.
+    """
+    form = _FORMS[method, kind, lang]
+    body = form.prefix + _encode(int(expires_at.timestamp())) + nonce[: form.nonce]
     ticket = TicketId(body + _tag(body, client=client, account=account, user_id=user_id, key=key))
-    return Scene(_head(ticket, kind, lang), user_id if kind is Kind.BIND else None)
+    return Scene(_head(ticket, form), user_id if kind is Kind.BIND else None)
 
 
-def bind_kind(user_id: UserId) -> Kind:
+def bind_kind(method: Method, user_id: UserId) -> Kind:
     """Return the kind of a bind: with the user id in the scene if it fits, else in SQL."""
-    fits = _SHAPE.fullmatch(user_id) and len(user_id) <= MAX_LENGTH - _head_length(Kind.BIND)
+    form = _FORMS.get((method, Kind.BIND, None))
+    fits = form and _SHAPE.fullmatch(user_id) and len(user_id) <= MAX_LENGTH - form.length
     return Kind.BIND if fits else Kind.BIND_KEPT
 
 
 def read(text: str) -> Scene | None:
     """Parse a scene without verifying it; None if it is not well formed."""
-    if len(text) > MAX_LENGTH or not _SHAPE.fullmatch(text):
+    form = _form_of(text)
+    if form is None or len(text) < form.length:
         return None
-    version, lang, kind = (bits := ALPHABET.index(text[0])) >> 4, bits >> 2 & 3, Kind(bits & 3)
-    length = _head_length(kind)
-    if version != _VERSION or lang >= len(_LANGS) or len(text) < length:
+    ticket, user_id = TicketId(text[: form.length]), UserId(text[form.length :])
+    if bool(user_id) is not (form.kind is Kind.BIND):
         return None
-    if (len(text) > length) is not (kind is Kind.BIND):
-        return None
-    head = _head(TicketId(text[:length]), kind, _LANGS[lang])
-    return Scene(head, UserId(text[length:]) if kind is Kind.BIND else None)
+    return Scene(_head(ticket, form), user_id or None)
 
 
 def read_ticket(text: str) -> TicketHeader | None:
     """Parse a ticket without verifying it; None if it is not well formed."""
-    if not 0 < len(text) <= MAX_LENGTH:
+    form = _form_of(text)
+    return _head(TicketId(text), form) if form and len(text) == form.length else None
+
+
+def _form_of(text: str) -> _Form | None:
+    if len(text) > MAX_LENGTH or not _SHAPE.fullmatch(text):
         return None
-    scene = read(text + "-" if ALPHABET.find(text[0]) & 3 == Kind.BIND else text)
-    return scene.head if scene and scene.head.ticket == text else None
+    return _BY_PREFIX.get(text[0]) or _BY_PREFIX.get(text[:2])
 
 
-def _head(ticket: TicketId, kind: Kind, lang: Lang | None) -> TicketHeader:
-    return TicketHeader(ticket, kind, lang, datetime.fromtimestamp(_decode(ticket[1 : 1 + _EXPIRY]), UTC))
+def _head(ticket: TicketId, form: _Form) -> TicketHeader:
+    expiry = ticket[len(form.prefix) :][:_EXPIRY]
+    expires_at = datetime.fromtimestamp(_decode(expiry), UTC)
+    return TicketHeader(ticket, form.method, form.kind, form.lang, expires_at)
 
 
 def _tag(body: str, *, client: str, account: str, user_id: UserId | None, key: bytes) -> str:

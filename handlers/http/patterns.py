@@ -1,7 +1,7 @@
 """What the texts that callers send look like, as ECMA-262 patterns without anchors, for /openapi.json.
 
 They describe; each text is judged where it is used (tests/handlers/test_openapi.py compares both). They use only
-what every regular expression engine reads alike: classes, ranges, groups and counts.
+what every regular expression engine reads alike: classes, ranges, groups, counts and alternatives.
 """
 
 from typing import Final
@@ -23,8 +23,8 @@ ADDRESS: Final = r"[Hh][Tt][Tt][Pp][Ss]?://[!-\[\]-~]+"
 _CHARACTER: Final = "[A-Za-z0-9_-]"
 _MAC: Final = f"{_CHARACTER}{{32}}"
 """As service/crypto/keyring.py writes them."""
-TICKET: Final = f"{_CHARACTER}{{28}}(?:{_CHARACTER}{{11}})?"
-"""A bind's or a login's (models/scene.py)."""
+TICKET: Final = f"(?:{_CHARACTER}{{28}}|{_CHARACTER}{{32}}|{_CHARACTER}{{39}})"
+"""A bind by scan, a ticket of another method, or a login by scan (models/scene.py)."""
 CODE: Final = rf"{TICKET}\.{_MAC}"
 """A one-time code or a registration."""
 SESSION: Final = f"{_CHARACTER}{{22}}"

@@ -91,6 +91,7 @@ Name = Annotated[str, Field(max_length=64), documented(patterns.NAME)]
 UserName = Annotated[str, Field(max_length=256)]
 """The site's name for its user, shown to the person."""
 AskedLang = Annotated[Lang, Field(strict=False)]
+AskedMethod = Annotated[Method, Field(strict=False)]
 Flag = StrictBool
 Token = Annotated[str, documented(patterns.CODE, maxLength=LONGEST_TOKEN)]
 """A code or a registration; any other text is refused as `invalid-code`, like any wrong one (contract.md 4)."""

@@ -30,13 +30,19 @@ async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest)
     match wanted:
         case LoginRequest():
             issued = await issuer.login(
-                client, account=wanted.account, via=via, lang=wanted.lang, requester=requester
+                client,
+                method=wanted.method,
+                account=wanted.account,
+                via=via,
+                lang=wanted.lang,
+                requester=requester,
             )
         case BindTicketRequest():
             issued = await issuer.bind(
                 BindOrder(
                     client,
                     UserId(wanted.user_id),
+                    method=wanted.method,
                     account=wanted.account,
                     session=wanted.session,
                     refresh=wanted.refresh,
@@ -54,6 +60,7 @@ def ticket_answer(request: web.Request, issued: Issued, *, client: str, via: Via
         ticket=head.ticket,
         secret=issued.secret,
         purpose=head.purpose,
+        method=head.method,
         status="pending",
         account=issued.account,
         **qr_code.addresses(request, issued.qr_url, head.expires_at),

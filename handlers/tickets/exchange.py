@@ -7,7 +7,7 @@ from aiohttp import web
 from handlers.tickets.schemas import ExchangeRequest, LoggedIn, Registers
 from models.errors import InvalidCode
 from models.ticket import REGISTRATION_LIVES
-from service.app_keys import CODE_EXCHANGE
+from service.app_keys import CODE_EXCHANGE, SETTINGS
 
 
 async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -> LoggedIn | Registers:
@@ -15,10 +15,14 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
     redeemed = await request.app[CODE_EXCHANGE].exchange(client, wanted.code)
     follower, ending = redeemed.follower, redeemed.ending
     person: dict[str, Any] = {
-        "openid": follower.openid,
-        "unionid": follower.unionid,
+        "method": redeemed.method,
+        "kind": request.app[SETTINGS].kinds.get(follower.account),
         "account": follower.account,
         "appid": redeemed.appid,
+        "openid": follower.openid,
+        "unionid": follower.unionid,
+        "userid": None,
+        "profile": None,
         "subscribed": follower.subscribed,
         "state": ending.state,
         "via": ending.via,

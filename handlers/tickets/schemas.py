@@ -6,7 +6,9 @@ from pydantic import BaseModel, Field
 
 from handlers.http.schemas import (
     AskedLang,
+    AskedMethod,
     Flag,
+    Identity,
     Moment,
     Name,
     Opaque,
@@ -14,10 +16,10 @@ from handlers.http.schemas import (
     RequestBody,
     Seconds,
     Token,
-    UnionId,
     UserId,
     UserName,
 )
+from models.method import Method
 from models.ticket import REGISTRATION_LIVES, Outcome, Purpose, Reason, Status, Via
 
 
@@ -31,6 +33,7 @@ class Visitor(RequestBody):
 class LoginRequest(RequestBody):
     purpose: Literal["login"]
     client_id: Name | None = None
+    method: AskedMethod | None = None
     account: Name | None = None
     lang: AskedLang | None = None
     state: Annotated[Opaque, Field(max_length=256)] | None = None
@@ -41,6 +44,7 @@ class BindTicketRequest(RequestBody):
     purpose: Literal["bind"]
     client_id: Name | None = None
     user_id: UserId
+    method: AskedMethod | None = None
     account: Name | None = None
     lang: AskedLang | None = None
     account_name: UserName | None = None
@@ -62,6 +66,7 @@ class TicketMade(BaseModel):
     ticket: Annotated[str, Field(description="Useless without the secret; may be logged.")]
     secret: Annotated[str, Field(description="Allows reading and cancelling the ticket. Never put it into a URL.")]
     purpose: Purpose
+    method: Method
     status: Literal["pending"]
     account: str
     qr_url: Annotated[str, Field(description="The content of the QR code.")]
@@ -90,6 +95,7 @@ class TicketState(BaseModel):
 
     ticket: str
     purpose: Purpose
+    method: Method
     status: Status
     match: Annotated[str, Field(pattern="^[1-9][0-9]$")] | None = Field(
         description="The digits to show in large type while the chat asks for them."
@@ -102,10 +108,7 @@ class TicketState(BaseModel):
     poll_after: Seconds
 
 
-class _Person(BaseModel):
-    openid: str
-    unionid: UnionId
-    account: str
+class _Person(Identity):
     appid: str
     subscribed: bool
     state: Annotated[

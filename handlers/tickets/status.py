@@ -215,6 +215,7 @@ def _state(request: web.Request, view: TicketView) -> TicketState:
     return TicketState(
         ticket=head.ticket,
         purpose=head.purpose,
+        method=head.method,
         status=view.status,
         match=view.match,
         outcome=view.outcome,

@@ -44,7 +44,7 @@ def bind(
     client: str,
     user_id: UserId,
     policy: Policy,
-    method: Method = Method.SCAN,
+    method: Method,
     source: ChangeSource,
     now: datetime,
 ) -> BindResult:
@@ -90,7 +90,7 @@ def resolve(
     *,
     rows: AppendedRows,
     client: str,
-    method: Method = Method.SCAN,
+    method: Method,
     now: datetime,
 ) -> Binding | None:
     """Return the binding of an identity at a client; if it has none, that of its person, to which it is added.

@@ -6,6 +6,7 @@ Pushes reach the ticket through service/pushes/ and service/confirmation/.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from models.scene import Scene
 from service.rate_limiting.qr_quota import QrQuota
@@ -20,6 +21,7 @@ class ScanMethod:
     apis: Mapping[str, WeChatApi]
     """Of the accounts that have one."""
     quota: QrQuota
+    needs: ClassVar[str] = "API permissions"
 
     def can_use(self, account: str) -> bool:
         """Tell whether *account* has API permissions, and so can make QR codes."""

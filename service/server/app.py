@@ -14,6 +14,7 @@ from redis.asyncio import Redis, RedisCluster
 from handlers.http.middleware import frame, mark
 from handlers.routes import install
 from models.errors import StoreUnavailable
+from models.method import Method
 from models.portal import VISITS_KEPT
 from models.tables.commits import commit_marks
 from service import app_keys
@@ -124,8 +125,8 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     settings, database, metrics = base.settings, base.stores.database, base.metrics
     limits = build_limits(base)
     people = build_identities(base, apis=apis, on_joined=partial(conflicts.report, clock=base.clock))
-    method = ScanMethod(apis=apis, quota=limits.quota)
-    tickets = build_tickets(base, method=method, limits=limits.rates, people=people)
+    methods = {Method.SCAN: ScanMethod(apis=apis, quota=limits.quota)}
+    tickets = build_tickets(base, methods=methods, limits=limits.rates, people=people)
     records = tickets.records
     confirmation = build_confirmation(base, people=people, records=records)
     pushes = build_pushes(

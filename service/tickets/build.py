@@ -1,8 +1,10 @@
 """Builds the services that issue, read and end tickets and exchange their codes."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.method import Method
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.rate_limiting.rates import RateLimits
@@ -42,7 +44,7 @@ class TicketServices:
 
 
 def build_tickets(
-    base: Foundation, *, method: SignInMethod, limits: RateLimits, people: IdentityServices
+    base: Foundation, *, methods: Mapping[Method, SignInMethod], limits: RateLimits, people: IdentityServices
 ) -> TicketServices:
     """Build the services of this package."""
     clients, records = base.settings.clients, _records(base, people)
@@ -50,7 +52,7 @@ def build_tickets(
         clients=clients,
         lifetimes=base.settings.tickets,
         keyring=base.keyring,
-        method=method,
+        methods=methods,
         clock=base.clock,
     )
     issuer = TicketIssuer(

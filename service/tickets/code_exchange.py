@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from models.audit import AuditEvent
 from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
 from models.errors import AccountNotConfigured, BindingConflict, InvalidCode
+from models.method import Method
 from models.scene import TicketHeader, read_ticket
 from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
 from service.audit.log import AuditLog
@@ -23,13 +24,14 @@ from service.tickets.projection import Projection
 
 LONGEST_TOKEN: Final = 72
 """Maximum characters of a login code or registration: ticket, dot, MAC (service/crypto/keyring.py)."""
-_TOKEN: Final = re.compile(r"(?P<ticket>[A-Za-z0-9_-]{28,39})\.[A-Za-z0-9_-]{32}")
+_TOKEN: Final = re.compile(r"(?P<ticket>[\w-]{28}|[\w-]{32}|[\w-]{39})\.[\w-]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
     """Result of an exchange: the binding of a known user, or a registration for a new one."""
 
+    method: Method
     ending: Ending
     follower: Follower
     appid: str
@@ -67,7 +69,7 @@ class CodeExchange:
             raise
 
     async def _exchange(self, client: str, code: str) -> Redeemed:
-        confirmed, person = await self._ending(client, code)
+        head, confirmed, person = await self._ending(client, code)
         ticket, answered_at, openid = confirmed.ticket, confirmed.answered_at, person.openid
         if not self.keyring.made(code, client, lambda keys: keys.code(ticket, openid, answered_at)):
             raise InvalidCode
@@ -87,15 +89,15 @@ class CodeExchange:
         if ending.outcome is Outcome.REGISTER and ending.code_used_at:
             keys = self.keyring.newest(client)
             registration = keys.registration(ending.ticket, openid, ending.code_used_at)
-        return Redeemed(ending, follower, appid, binding, registration)
+        return Redeemed(head.method, ending, follower, appid, binding, registration)
 
-    async def _ending(self, client: str, token: str) -> tuple[Ending, Identity]:
-        """Return the ending that *token* names and its person. The caller must still verify the token."""
+    async def _ending(self, client: str, token: str) -> tuple[TicketHeader, Ending, Identity]:
+        """Return the ticket that *token* names, its ending and person. The caller must still verify the token."""
         head = _head(token)
         found = await self.endings.with_person(head.ticket) if head else None
-        if found is None or found.ending.client != client or found.person is None:
+        if head is None or found is None or found.ending.client != client or found.person is None:
             raise InvalidCode
-        return found.ending, found.person
+        return head, found.ending, found.person
 
     def _appid(self, client: str, person: Identity) -> str:
         """Return the appid of the person's account. Raises AccountNotConfigured if it is not what it was."""
@@ -116,7 +118,7 @@ class CodeExchange:
             BindingConflict: another binding prevents it; the registration can still be used.
             StoreUnavailable: the database does not answer.
         """
-        ending, person = await self._ending(client, registration)
+        head, ending, person = await self._ending(client, registration)
         ticket, used_at, openid = ending.ticket, ending.code_used_at, person.openid
         if not used_at:
             raise InvalidCode
@@ -128,7 +130,8 @@ class CodeExchange:
         self._appid(client, person)
         site = self.clients[client]
         policy = Policy(rebind_replaces=site.rebind == "replace", consent=site.consent or None)
-        match await self.decisions.register(ending.ticket, client=client, user_id=user_id, policy=policy, now=now):
+        how: dict[str, Any] = {"client": client, "user_id": user_id, "policy": policy, "now": now}
+        match await self.decisions.register(ticket, method=head.method, **how):
             case Bound(binding):
                 return binding, True
             case AlreadyBound(binding):

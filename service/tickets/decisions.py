@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from models.audit import AuditEvent
 from models.binding import AlreadyBound, Binding, BindResult, Bound, ChangeSource, Conflict, Policy, UserId
 from models.events import OpenId
+from models.method import Method
 from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit.log import write_entries
@@ -100,7 +101,7 @@ class TicketDecisions:
         return await self.database.once(work)
 
     async def register(
-        self, ticket: TicketId, *, client: str, user_id: UserId, policy: Policy, now: datetime
+        self, ticket: TicketId, *, client: str, user_id: UserId, method: Method, policy: Policy, now: datetime
     ) -> BindResult | None:
         """Bind the WeChat of a redeemed registration to the user that the site signed up.
 
@@ -129,6 +130,7 @@ class TicketDecisions:
                     client=client,
                     user_id=user_id,
                     policy=replace(policy, takeover_moves=False),
+                    method=method,
                     source=ChangeSource.REGISTRATION,
                     now=now,
                 )
@@ -176,7 +178,7 @@ class TicketDecisions:
             state=state,
         )
         person = self.followers.join(connection, person)
-        how: dict[str, Any] = {"client": claim.client, "now": now}
+        how: dict[str, Any] = {"client": claim.client, "method": claim.head.method, "now": now}
         with appending(connection) as rows:
             if claim.head.purpose is Purpose.LOGIN:
                 known = resolve(connection, person, rows=rows, **how)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from models.binding import UserId
 from models.errors import InvalidRequest
 from models.language import Lang
+from models.method import Method
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
 from models.ticket import Purpose
 from service.config.clients import Client
@@ -38,56 +39,59 @@ class TicketFactory:
     clients: Mapping[str, Client]
     lifetimes: Tickets
     keyring: Keyring
-    method: SignInMethod
+    methods: Mapping[Method, SignInMethod]
     clock: Callable[[], datetime]
 
-    def account(self, client: str, account: str | None) -> str:
-        """Return the account of a ticket: *account*, or the first of the client's that the method can use.
+    def choose(self, client: str, method: Method | None, account: str | None) -> tuple[Method, str]:
+        """Return the method and the account of a ticket: those asked for, or the client's first that fit.
 
         Raises:
-            InvalidRequest: the client does not have this account, or the method cannot use it.
+            InvalidRequest: the client does not have this method or account, or the method cannot use the account.
         """
-        accounts = self.clients[client].accounts
+        methods, accounts = self.clients[client].methods, self.clients[client].accounts
+        method = method or methods[0]
+        if method not in methods:
+            raise InvalidRequest("method: not one of this client's methods")
+        chosen = self.methods[method]
         if account is None:
-            return next(filter(self.method.can_use, accounts))
+            return method, next(filter(chosen.can_use, accounts))
         if account not in accounts:
             raise InvalidRequest("account: not one of this client's accounts")
-        if not self.method.can_use(account):
-            raise InvalidRequest("account: creates no QR codes, because it has no API permissions")
-        return account
+        if not chosen.can_use(account):
+            raise InvalidRequest(f"account: has no {chosen.needs}, which the method {method} needs")
+        return method, account
 
     async def make(
         self,
         client: str,
         *,
-        account: str | None,
+        method: Method,
+        account: str,
         kind: Kind,
         lang: Lang | None,
         user_id: UserId | None = None,
         meanwhile: Callable[[TicketHeader], Awaitable[None]],
     ) -> Issued:
-        """Make a ticket and what is shown for it; call *meanwhile* with the ticket while the method works.
+        """Make a ticket and what is shown for it; call *meanwhile* with the ticket while *method* works.
 
         What *meanwhile* stores is left behind if the method fails: then the ticket is known to no caller.
 
-        Raises:
-            InvalidRequest: the client does not have this account.
-            Also as `SignInMethod.show`.
+        Raises: as `SignInMethod.show`.
         """
-        account = self.account(client, account)
         keys, lifetime = self.keyring.newest(client), self._lifetime(kind.purpose)
         now = self.clock().replace(microsecond=0)  # a header has whole seconds
         scene = make(
+            method=method,
             kind=kind,
             lang=lang,
             expires_at=now + lifetime,
-            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH[kind])),
+            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH)),
             client=client,
             account=account,
             user_id=user_id,
             key=keys.scene,
         )
-        showing = self.method.show(scene, account=account, lifetime=lifetime)
+        showing = self.methods[method].show(scene, account=account, lifetime=lifetime)
         shown, _ = await asyncio.gather(showing, meanwhile(scene.head))
         return Issued(scene.head, keys.secret(scene.head.ticket), account, shown.qr_url, now, fresh=True)
 

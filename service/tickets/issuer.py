@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.audit import AuditEvent
 from models.binding import UserId
 from models.language import Lang
+from models.method import Method
 from models.portal import started_by_portal
 from models.requester import Requester
 from models.scene import Kind, TicketHeader, bind_kind
@@ -35,6 +36,7 @@ class BindOrder:
 
     client: str
     user_id: UserId
+    method: Method | None = None
     account: str | None = None
     session: str = ""
     refresh: bool = False
@@ -56,16 +58,24 @@ class TicketIssuer:
     clock: Callable[[], datetime]
 
     async def login(
-        self, client: str, *, account: str | None, via: Via, lang: Lang | None, requester: Requester
+        self,
+        client: str,
+        *,
+        method: Method | None,
+        account: str | None,
+        via: Via,
+        lang: Lang | None,
+        requester: Requester,
     ) -> Issued:
         """Make a login ticket.
 
         Raises:
-            InvalidRequest: the client does not have this account.
+            InvalidRequest: as `TicketFactory.choose`.
             RateLimited: the daily quota of QR codes for logins is used up.
             WeChatUnavailable: WeChat did not create the QR code.
             StoreUnavailable: Redis does not answer.
         """
+        method, account = self.factory.choose(client, method, account)
         by_page = via is Via.PAGE
 
         async def meanwhile(head: TicketHeader) -> None:
@@ -74,6 +84,7 @@ class TicketIssuer:
 
         issued = await self.factory.make(
             client,
+            method=method,
             account=account,
             kind=Kind.LOGIN_PAGE if by_page else Kind.LOGIN_BACKEND,
             lang=lang,
@@ -88,22 +99,22 @@ class TicketIssuer:
         """Make a bind ticket, or return the pending one of this user and session.
 
         Raises:
-            InvalidRequest: the client does not have this account.
+            InvalidRequest: as `TicketFactory.choose`.
             RateLimited: a new ticket is needed, and the user's limit per minute or the daily quota of QR codes
                 is used up; an earlier ticket stays valid.
             WeChatUnavailable: WeChat did not create the QR code; an earlier ticket stays valid.
             StoreUnavailable: Redis or the database does not answer.
         """
-        wanted = replace(wanted, account=self.factory.account(wanted.client, wanted.account))
+        method, account = self.factory.choose(wanted.client, wanted.method, wanted.account)
         # Two tabs opened at the same time must show the same QR code.
         async with alone(self.redis, _lock(wanted), patience=_PATIENCE):
             now = self.clock()
             earlier = await self.requests.live(wanted.client, wanted.user_id, wanted.session, now=now)
             for request in earlier:
-                if not wanted.refresh and (again := await self._reissued(request, wanted, now)):
+                if not wanted.refresh and (again := await self._reissued(request, method, account, now)):
                     return again
             await self.limits.fresh_bind(wanted.client, wanted.user_id)
-            issued = await self._bind(wanted)
+            issued = await self._bind(wanted, method, account)
             for request in earlier:
                 await self.ticket_status.cancel_request(request, now)
             return issued
@@ -118,12 +129,13 @@ class TicketIssuer:
         for request in await self.requests.live(client, user_id, session, now=now):
             await self.ticket_status.cancel_request(request, now)
 
-    async def _bind(self, wanted: BindOrder) -> Issued:
+    async def _bind(self, wanted: BindOrder, method: Method, account: str) -> Issued:
         issued = await self.factory.make(
             wanted.client,
-            account=wanted.account,
+            method=method,
+            account=account,
             # For binds of the portal: a scan reads from SQL that the portal started it (scan_context.py).
-            kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(wanted.user_id),
+            kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(method, wanted.user_id),
             lang=wanted.lang,
             user_id=wanted.user_id,
             meanwhile=lambda head: self._store(head, wanted.requester),
@@ -156,12 +168,14 @@ class TicketIssuer:
             detail=issued.head.purpose,
         )
 
-    async def _reissued(self, request: BindRequest, wanted: BindOrder, now: datetime) -> Issued | None:
+    async def _reissued(self, request: BindRequest, method: Method, account: str, now: datetime) -> Issued | None:
         """Return the ticket of an earlier request; None if it cannot be reused."""
-        if request.account != wanted.account or request.expires_at - now < REUSED_WITH_LEFT:
+        if request.account != account or request.expires_at - now < REUSED_WITH_LEFT:
             return None
         issued = self.factory.remake(request)
-        if issued is None or (await self.ticket_status.read_afresh(issued.head)).status is not Status.PENDING:
+        if issued is None or issued.head.method is not method:
+            return None
+        if (await self.ticket_status.read_afresh(issued.head)).status is not Status.PENDING:
             return None
         return issued
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from models.scene import Scene
 
@@ -17,6 +17,9 @@ class Shown:
 
 class SignInMethod(Protocol):
     """A way to learn which person holds the phone."""
+
+    needs: ClassVar[str]
+    """What an account must have, for the answer to a caller who names one without it."""
 
     def can_use(self, account: str) -> bool:
         """Tell whether *account*, one of a client's, has what this method needs."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from harness import World, client
 
-from models.scene import ALPHABET, NONCE_LENGTH, Kind
+from models.scene import ALPHABET
 from models.ticket import TicketId
 from sandbox.chat import pieces
 from service.app_keys import FEED
@@ -21,8 +21,8 @@ MANY = 20_000
 def tickets(count: int) -> list[TicketId]:
     """Return tickets as they are made within the same second, the same ones in every run."""
     draw = random.Random(1)
-    nonces = ("".join(draw.choices(ALPHABET, k=NONCE_LENGTH[Kind.BIND] + 16)) for _ in range(count))
-    return [TicketId(f"CBrAFkA{nonce}") for nonce in nonces]
+    nonces_and_tags = ("".join(draw.choices(ALPHABET, k=5 + 16)) for _ in range(count))
+    return [TicketId(f"CBrAFkA{drawn}") for drawn in nonces_and_tags]
 
 
 @pytest.fixture(scope="module")

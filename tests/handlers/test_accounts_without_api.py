@@ -35,7 +35,7 @@ async def test_a_ticket_is_for_the_first_account_that_creates_qr_codes(own: Worl
 async def test_a_ticket_for_the_other_is_refused_with_the_reason(own: World, fields: dict[str, str]) -> None:
     response = await own.site("POST", PATH, {**fields, "account": "own"})
     told = await problem(response, 400, "invalid-request")
-    assert told["detail"] == "account: creates no QR codes, because it has no API permissions"
+    assert told["detail"] == "account: has no API permissions, which the method scan needs"
 
 
 async def test_the_portal_offers_the_accounts_that_can_be_bound(own: World) -> None:

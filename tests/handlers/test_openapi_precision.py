@@ -17,6 +17,7 @@ BODIES: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
         "purpose": (["bind"], ["steal", None]),
         "client_id": (["shop", None], ["Shop", "x" * 65, 1]),
         "user_id": (USER_IDS[0], [*USER_IDS[1], "", ".", "..", None]),
+        "method": (["scan", None], ["face", "Scan", "", 1]),
         "account": (["main", None], ["Main", "main ", "x" * 65]),
         "lang": (["zh", "en", None], ["fr", "ZH", ""]),
         "account_name": (["n" * 256, "", None], ["n" * 257]),

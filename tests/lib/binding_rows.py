@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from models.binding import Binding, BindResult, Change, ChangeSource, Policy, UserId
 from models.events import OpenId
+from models.method import Method
 from models.tables.columns import to_millisecond
 from service.bindings.repository import Bindings
 from service.bindings.rules import bind
@@ -33,7 +34,14 @@ def bind_in(
 ) -> BindResult | None:
     """Bind a user to a follower within a transaction, as `bind` does; None if there is no such follower."""
     person = identities.find(connection, account, OpenId(openid), hold=True)
-    given = {"client": "shop", "policy": Policy(), "source": ChangeSource.TICKET, "now": NOW} | how
+    given = {
+        "client": "shop",
+        "policy": Policy(),
+        "method": Method.SCAN,
+        "source": ChangeSource.TICKET,
+        "now": NOW,
+    }
+    given |= how
     if person is None:
         return None
     with appending(connection) as rows:

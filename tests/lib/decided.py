@@ -7,6 +7,7 @@ from typing import Any
 from models.binding import Policy, UserId
 from models.events import OpenId
 from models.language import Lang
+from models.method import Method
 from models.scene import Claim, Kind, TicketHeader
 from models.tables.columns import to_millisecond
 from models.ticket import Ending, Outcome, Status, TicketId
@@ -24,7 +25,7 @@ Confirm = Callable[..., Awaitable[Ending]]
 
 def claim(ticket: str = "t1", user_id: str | None = None, **changes: Any) -> Claim:
     kind = Kind.LOGIN_PAGE if user_id is None else Kind.BIND
-    head = TicketHeader(TicketId(ticket), kind, Lang.ZH, EXPIRES)
+    head = TicketHeader(TicketId(ticket), Method.SCAN, kind, Lang.ZH, EXPIRES)
     return Claim(**({"head": head, "client": "shop", "account": "main", "user_id": user_id} | changes))
 
 
@@ -47,5 +48,5 @@ async def redeemed(decisions: TicketDecisions, confirm: Confirm) -> TicketId:
 
 
 async def register(decisions: TicketDecisions, ticket: TicketId, **changes: Any) -> Any:
-    given = {"client": "shop", "user_id": USER, "policy": Policy(), "now": NOW}
+    given = {"client": "shop", "user_id": USER, "method": Method.SCAN, "policy": Policy(), "now": NOW}
     return await decisions.register(ticket, **(given | changes))

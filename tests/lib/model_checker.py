@@ -16,7 +16,7 @@ from two_services import Push, Town, kind_of, links_of
 from sandbox.people import Contact
 
 SHOWN: Final = {
-    *("ticket", "purpose", "status", "match", "outcome", "reason"),
+    *("ticket", "purpose", "method", "status", "match", "outcome", "reason"),
     *("code", "expires_at", "expires_in", "poll_after"),
 }
 OTHERS: Final = [str(number) for number in range(10, 40)]

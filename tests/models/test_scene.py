@@ -1,8 +1,11 @@
 """A scene is signed: a change of one character, client, account or user makes it invalid.
 
+Red when the tag leaves out a field of the head, when version 1 has a bind with the user id in the scene, a letter
+that is no method's, or one for the scan, or when a ticket can be longer or shorter than its first characters say.
 Covers: models.language.
 """
 
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from models.binding import UserId
 from models.language import Lang
+from models.method import Method
 from models.scene import (
     ALPHABET,
     MAX_LENGTH,
@@ -47,13 +51,15 @@ class Sample:
         return scene.belongs(client="shop", account="main", user_id=user_id, key=KEY)
 
 
-def _sample(kind: Kind, user_id: UserId | None = None, *, lang: Lang | None = None) -> Sample:
-    nonce = ("n0-_" * 4)[: NONCE_LENGTH[kind]]
+def _sample(
+    kind: Kind, user_id: UserId | None = None, *, method: Method = Method.SCAN, lang: Lang | None = None
+) -> Sample:
     scene = make(
+        method=method,
         kind=kind,
         lang=lang,
         expires_at=EXPIRES,
-        nonce=nonce,
+        nonce="n0-_" * 4,
         client="shop",
         account="main",
         user_id=user_id,
@@ -68,7 +74,11 @@ SAMPLES = [
     _sample(Kind.BIND, UserId("42"), lang=Lang.ZH),
     _sample(Kind.BIND, UUID),
     _sample(Kind.BIND_KEPT, KEPT),
+    _sample(Kind.LOGIN_PAGE, method=Method.LINK),
+    _sample(Kind.LOGIN_BACKEND, method=Method.MINIPROGRAM, lang=Lang.ZH),
+    _sample(Kind.BIND_KEPT, UserId("42"), method=Method.WECOM, lang=Lang.EN),
 ]
+OTHERS = [method for method in Method if method is not Method.SCAN]
 each = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.scene.text)
 short_ids = st.text(ALPHABET, min_size=1, max_size=36).map(UserId)
 
@@ -80,31 +90,68 @@ def test_a_scene_comes_back_as_it_was_made(sample: Sample) -> None:
 
 
 @given(
-    kind=st.sampled_from([Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND, Kind.BIND]),
+    method=st.sampled_from(Method),
+    kind=st.sampled_from([Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND, None]),
     lang=st.sampled_from([None, *Lang]),
     seconds=st.integers(0, 2**36 - 1),
-    user_id=short_ids,
-    data=st.data(),
+    user_id=st.one_of(short_ids, st.text(min_size=1).map(UserId)),
+    nonce=st.text(ALPHABET, min_size=NONCE_LENGTH, max_size=NONCE_LENGTH),
 )
 def test_any_scene_comes_back(
-    kind: Kind, lang: Lang | None, seconds: int, user_id: UserId, data: st.DataObject
+    *, method: Method, kind: Kind | None, lang: Lang | None, seconds: int, user_id: UserId, nonce: str
 ) -> None:
-    carried = user_id if kind is Kind.BIND else None
-    length = NONCE_LENGTH[kind]
+    kind, bound = (kind, None) if kind is not None else (bind_kind(method, user_id), user_id)
     made = make(
+        method=method,
         kind=kind,
         lang=lang,
         expires_at=datetime.fromtimestamp(seconds, UTC),
-        nonce=data.draw(st.text(ALPHABET, min_size=length, max_size=length)),
+        nonce=nonce,
         client="shop",
         account="main",
-        user_id=carried,
+        user_id=bound,
         key=KEY,
     )
+    head = made.head
+    assert (head.method, head.kind, head.lang, head.expires_at.timestamp()) == (method, kind, lang, seconds)
     assert read(made.text) == made
-    assert read_ticket(made.head.ticket) == made.head
+    assert read_ticket(head.ticket) == head
     assert len(made.text) <= MAX_LENGTH
-    assert made.belongs(client="shop", account="main", user_id=carried, key=KEY)
+    assert made.belongs(client="shop", account="main", user_id=bound, key=KEY)
+
+
+@pytest.mark.parametrize("method", OTHERS)
+@pytest.mark.parametrize("kind", [Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND, Kind.BIND_KEPT])
+def test_a_ticket_of_another_method_is_a_scene_that_fits_a_mini_program(method: Method, kind: Kind) -> None:
+    scene = _sample(kind, UserId("42") if kind is Kind.BIND_KEPT else None, method=method).scene
+    assert (len(scene.text), scene.text, scene.head.method) == (32, scene.head.ticket, method)
+
+
+def test_a_first_character_and_a_letter_name_one_kind_of_one_method() -> None:
+    """What the first two characters can say is what `make` writes, and nothing else."""
+    rest = "A" * 30
+    heads = [read_ticket(f"{first}{letter}{rest}") for first, letter in itertools.product(ALPHABET, repeat=2)]
+    said = [(head.method, head.kind, head.lang) for head in heads if head]
+    kinds = [Kind.LOGIN_PAGE, Kind.LOGIN_BACKEND, Kind.BIND_KEPT]
+    assert len(said) == len(set(said))
+    assert set(said) == set(itertools.product(OTHERS, kinds, [None, *Lang]))
+
+
+def test_a_user_id_behind_a_ticket_of_another_method_is_no_scene() -> None:
+    for sample in SAMPLES:
+        if sample.scene.head.method is not Method.SCAN:
+            assert read(f"{sample.scene.text}42") is None
+
+
+def test_a_scan_is_written_as_before_there_were_other_methods() -> None:
+    """An older process beside this one reads these texts, and tickets that it made stay valid."""
+    assert [sample.scene.text for sample in SAMPLES[:5]] == [
+        "ABppCpAn0-_n0-_n0-_n0-_LxrOszMltqN_ZtOv",
+        "JBppCpAn0-_n0-_n0-_n0-_GbRbwpFNbBPVIrTP",
+        "GBppCpAn0-_ngXFuFDYKS9bFk2RC42",
+        "CBppCpAn0-_nTj-iYmZmm4pdlDzB123e4567-e89b-12d3-a456-426614174000",
+        "DBppCpAn0-_nxE-_oGk4AelY5yCR",
+    ]
 
 
 @each
@@ -164,7 +211,8 @@ def test_a_uuid_fills_the_scene_to_its_last_character() -> None:
     ],
 )
 def test_only_a_short_and_simple_user_id_stands_in_the_scene(user_id: str, kind: Kind) -> None:
-    assert bind_kind(UserId(user_id)) is kind
+    assert bind_kind(Method.SCAN, UserId(user_id)) is kind
+    assert {bind_kind(method, UserId(user_id)) for method in OTHERS} == {Kind.BIND_KEPT}
 
 
 def test_a_kept_user_id_does_not_show() -> None:
@@ -198,6 +246,7 @@ def test_a_ticket_alone_is_no_bind_scene() -> None:
 
 def test_times_are_cut_to_whole_seconds() -> None:
     made = make(
+        method=Method.SCAN,
         kind=Kind.LOGIN_PAGE,
         lang=None,
         expires_at=EXPIRES + timedelta(milliseconds=999),
@@ -221,7 +270,9 @@ def test_times_are_cut_to_whole_seconds() -> None:
         SAMPLES[0].scene.text + "\n",
         SAMPLES[0].scene.text + "=",
         " " + SAMPLES[0].scene.text,
-        "m" + "A" * 38,  # a version to come
+        "g" + "A" * 38,  # a version to come
+        "Q" + "L" + "A" * 37,  # a login of another method, as long as the scan's
+        "S" + "L" + "A" * 30 + "42",  # a bind of another method with a user id
         "M" + "A" * 38,  # no language of ours
         SAMPLES[0].scene.text.replace("n", "ñ", 1),
     ],

@@ -23,7 +23,7 @@ from service.wechat.api import QrCode, WeChatApi
 LOGIN = {"purpose": "login", "client_id": "shop"}
 BIND = {"purpose": "bind", "user_id": "42"}
 SHAPE = {
-    "ticket", "secret", "purpose", "status", "account", "qr_url", "qr_svg", "qr_png",
+    "ticket", "secret", "purpose", "method", "status", "account", "qr_url", "qr_svg", "qr_png",
     "created_at", "expires_at", "expires_in", "poll_after",
 }  # fmt: skip
 JSON = "application/json"
@@ -58,7 +58,8 @@ async def test_a_page_gets_a_login_ticket_of_the_promised_shape(world: World) ->
     assert response.headers["Cache-Control"] == "no-store"
     made = await response.json()
     assert made.keys() == SHAPE
-    assert (made["purpose"], made["status"], made["account"]) == ("login", "pending", "main")
+    assert (made["purpose"], made["method"]) == ("login", "scan")
+    assert (made["status"], made["account"]) == ("pending", "main")
     assert made["qr_url"].startswith("http://weixin.qq.com/q/")
     assert re.fullmatch(r"/v1/qr/[A-Za-z0-9_-]+\.svg", made["qr_svg"])
     assert made["qr_png"] == made["qr_svg"].removesuffix("svg") + "png"
@@ -78,11 +79,11 @@ async def test_a_back_end_gets_login_and_bind_tickets_without_naming_itself(worl
 
 async def test_every_optional_field_may_be_given(world: World) -> None:
     visitor = {"ip": "203.0.113.7", "user_agent": "Mozilla/5.0 Firefox/140.0"}
-    full = {"client_id": "shop", "account": "main", "lang": "zh", "visitor": visitor}
+    full = {"client_id": "shop", "method": "scan", "account": "main", "lang": "zh", "visitor": visitor}
     assert (await post(world, {"purpose": "login", "state": "s" * 256, **full})).status == 201
     more = {"account_name": "安娜 <anna@shop.example>", "session": "x" * 128, "refresh": True}
     assert (await post(world, {**BIND, **more, **full})).status == 201
-    nothing = dict.fromkeys(("client_id", "account", "lang", "visitor"))
+    nothing = dict.fromkeys(("client_id", "method", "account", "lang", "visitor"))
     assert (await post(world, {"purpose": "login", "state": None, **nothing})).status == 201
     assert (await post(world, {**BIND, "account_name": None, **nothing})).status == 201
 

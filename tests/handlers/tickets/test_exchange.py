@@ -5,7 +5,8 @@ from typing import Any
 
 from harness import ACCOUNT, Page, World, client, problem
 
-PERSON = {"outcome", "openid", "unionid", "account", "appid", "subscribed", "state", "via"}
+IDENTITY = {"method", "kind", "account", "appid", "openid", "unionid", "userid", "profile"}
+PERSON = {"outcome", "subscribed", "state", "via"} | IDENTITY
 
 
 async def confirmed(world: World, person: Any, **fields: Any) -> str:
@@ -27,6 +28,10 @@ async def test_a_login_is_told_whole(world: World) -> None:
         "outcome": "login",
         "user_id": "42",
         "unionid": None,
+        "userid": None,
+        "profile": None,
+        "method": "scan",
+        "kind": "official_account",
         "account": "main",
         "appid": ACCOUNT.appid,
     }

@@ -12,7 +12,8 @@ from harness import ORIGIN, SECRETS, Page, World, basic, client, problem
 from service import app_keys
 
 SHAPE = {
-    "ticket", "purpose", "status", "match", "outcome", "reason", "code", "expires_at", "expires_in", "poll_after",
+    "ticket", "purpose", "method", "status", "match", "outcome", "reason", "code",
+    "expires_at", "expires_in", "poll_after",
 }  # fmt: skip
 UNLIKE = ("date", "x-request-id")
 TOO_SOON = 0.25
@@ -47,6 +48,7 @@ async def test_a_poll_has_the_promised_shape(world: World) -> None:
     state = await response.json()
     assert state.keys() == SHAPE
     assert (state["ticket"], state["purpose"], state["status"]) == (page.id, "login", "pending")
+    assert state["method"] == "scan"
     assert [state[name] for name in ("match", "outcome", "reason", "code")] == [None] * 4
     assert (state["expires_at"], state["poll_after"]) == (page.made["expires_at"], 2)
     assert 298 <= state["expires_in"] <= 300

@@ -12,6 +12,7 @@ from models.binding import (
     Policy,
 )
 from models.events import OpenId
+from models.method import Method
 from service.bindings.rules import resolve
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
@@ -43,7 +44,7 @@ def resolving(database: Database, identities: Identities) -> Resolve:
             person = identities.find(connection, account, OpenId(openid))
             assert person is not None
             with appending(connection) as rows:
-                return resolve(connection, person, rows=rows, client="shop", now=NOW)
+                return resolve(connection, person, rows=rows, client="shop", method=Method.SCAN, now=NOW)
 
         return await database.attempt(work)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from models.binding import UserId
 from models.events import OpenId
-from models.scene import Kind, Scene, make
+from models.method import Method
+from models.scene import NONCE_LENGTH, Kind, Scene, make
 from models.ticket import TicketId
 from service.crypto.keyring import ClientKeys, Keyring
 
@@ -162,10 +163,11 @@ def rotated() -> Keyring:
 
 def scene_of(keys: ClientKeys, user_id: UserId) -> Scene:
     return make(
+        method=Method.SCAN,
         kind=Kind.BIND,
         lang=None,
         expires_at=NOW,
-        nonce="A" * 5,
+        nonce="A" * NONCE_LENGTH,
         client=keys.client,
         account="main",
         user_id=user_id,

@@ -16,6 +16,7 @@ from writing import writing_engine
 from models.binding import Change, ChangeSource, Policy, UserId
 from models.events import OpenId
 from models.language import Lang
+from models.method import Method
 from models.tables.columns import to_millisecond
 from models.ticket import Ending, Outcome, Status, TicketId
 from service.bindings.repository import Bindings
@@ -202,7 +203,12 @@ async def test_the_registration_of_an_erased_person_is_worth_nothing(
     assert await decisions.redeem(TicketId("t1"), answered_after=NOW - timedelta(60), now=NOW)
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     user = UserId("42")
-    assert await decisions.register(TicketId("t1"), client="shop", user_id=user, policy=Policy(), now=NOW) is None
+    assert (
+        await decisions.register(
+            TicketId("t1"), client="shop", user_id=user, method=Method.SCAN, policy=Policy(), now=NOW
+        )
+        is None
+    )
     assert await bindings.of_user("shop", user) == []
 
 

@@ -18,6 +18,7 @@ from models.binding import Policy, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.language import Lang
+from models.method import Method
 from models.scene import Claim, Kind, TicketHeader
 from models.tables.identities import followers as table
 from models.ticket import Ending, Outcome, TicketId
@@ -57,7 +58,7 @@ class Process:
         """Log in, or bind *user_id*, by a scan."""
         await self.followers.seen(Sender(account, openid, NOW))
         kind = Kind.BIND if user_id else Kind.LOGIN_PAGE
-        head = TicketHeader(TicketId(f"t{next(TICKETS)}"), kind, Lang.ZH, EXPIRES)
+        head = TicketHeader(TicketId(f"t{next(TICKETS)}"), Method.SCAN, kind, Lang.ZH, EXPIRES)
         claim = Claim(head=head, client="shop", account=account, user_id=UserId(user_id) if user_id else None)
         return await self.decisions.confirm(claim, openid, policy=Policy(), state=None, now=NOW)
 

@@ -52,6 +52,7 @@ async def test_a_bound_person_logs_in(make: Make, method: Driver) -> None:
     assert ended["outcome"] == "login"
     told = await redeemed(world, ended)
     assert (told["outcome"], told["user_id"], told["state"]) == ("login", "anna", "xyz")
+    assert (ended["method"], told["method"]) == (method.name, method.name)
     await problem(await world.exchange(ended["code"]), 400, "invalid-code")
 
 

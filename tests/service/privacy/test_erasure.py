@@ -13,6 +13,7 @@ from binding_rows import bind_in
 from models.audit import AuditEntry, AuditEvent
 from models.binding import ChangeSource, Policy, UserId
 from models.events import OpenId, shortened
+from models.method import Method
 from models.tables.bindings import bindings as bindings_table
 from models.tables.identities import followers as followers_table
 from models.tables.portal import portal_sessions
@@ -179,7 +180,7 @@ async def test_a_registration_of_an_erased_user_makes_no_binding(
     ticket, new = TicketId("reg"), UserId("new-user")
     await decisions.close(ending(ticket, ANNA, new, Outcome.REGISTER))
     await decisions.redeem(ticket, answered_after=NOW - timedelta(60), now=NOW)
-    how: dict[str, Any] = {"client": "shop", "policy": Policy(), "now": NOW}
+    how: dict[str, Any] = {"client": "shop", "method": Method.SCAN, "policy": Policy(), "now": NOW}
     await forget(user=USER)
     assert await decisions.register(ticket, user_id=new, **how)
     await forget(user=new)

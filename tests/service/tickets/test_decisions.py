@@ -26,6 +26,7 @@ from writing import writing_engine
 
 from models.binding import Policy, UserId
 from models.events import OpenId
+from models.method import Method
 from models.ticket import Ending, Outcome, Reason, Status, TicketId, Via
 from service.bindings.repository import Bindings
 from service.identities.followers import Followers, Sender
@@ -300,4 +301,7 @@ async def test_a_follower_who_unsubscribed_confirms_and_registers_nothing(
     await erasure.unfollowed("main", ANNA, at=NOW, erase=True, now=NOW)
     assert await decisions.confirm(claim("t2", "42"), ANNA, policy=Policy(), state=None, now=NOW) is None
     assert await endings.of(TicketId("t2")) is None
-    assert await decisions.register(ticket, client="shop", user_id=USER, policy=Policy(), now=NOW) is None
+    assert (
+        await decisions.register(ticket, client="shop", user_id=USER, method=Method.SCAN, policy=Policy(), now=NOW)
+        is None
+    )

@@ -1,0 +1,131 @@
+"""A client may offer several methods: a ticket is made by one of them, and says by which.
+
+The second method here shows the QR code of the scan, for one of the accounts. Red when a ticket is not of the
+client's first method unless asked otherwise, when a method that the client does not have is taken, when another
+method's bind ticket is returned again, when another method shows it, and when the method is lost with Redis.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from harness import World, problem
+from portal_client import visit
+from streams import event, stream
+
+from models.method import Method
+from models.scene import Scene
+from service.app_keys import TICKET_ISSUER
+from service.tickets.method import Shown, SignInMethod
+
+LOGIN = {"purpose": "login"}
+BIND = {"purpose": "bind", "user_id": "42"}
+
+
+@dataclass
+class Link:
+    """Stands for a method to come, which only the account `second` can use."""
+
+    scan: SignInMethod
+    needs: ClassVar[str] = "web page"
+    shown: list[str] = field(default_factory=list)
+    """The tickets that it was called for."""
+
+    def can_use(self, account: str) -> bool:
+        return account == "second"
+
+    async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
+        self.shown.append(scene.head.ticket)
+        return await self.scan.show(scene, account=account, lifetime=lifetime)
+
+
+@pytest.fixture
+async def linking(two: World) -> World:
+    """A world whose shop offers a link, then a scan; the club offers a scan alone."""
+    factory = two.app[TICKET_ISSUER].factory
+    shop = factory.clients["shop"].model_copy(update={"methods": (Method.LINK, Method.SCAN)})
+    factory.clients = {**factory.clients, "shop": shop}
+    factory.methods = {**factory.methods, Method.LINK: Link(factory.methods[Method.SCAN])}
+    return two
+
+
+async def refused(world: World, body: dict[str, Any], *, client: str = "shop") -> str:
+    """Return why *body* is refused; a refusal makes no code."""
+    before = len(world.sandbox.codes())
+    told = await problem(await world.site("POST", "/v1/tickets", body, client=client), 400, "invalid-request")
+    assert len(world.sandbox.codes()) == before
+    return str(told["detail"])
+
+
+def named(made: dict[str, Any]) -> tuple[str, str]:
+    return made["method"], made["account"]
+
+
+async def test_the_clients_first_method_and_its_first_account_are_the_default(linking: World) -> None:
+    pages = [await linking.login(), await linking.login(method=None), await linking.bind("42")]
+    pages.append(await (await visit(linking)).bind())
+    assert [named(page.made) for page in pages] == [("link", "second")] * 4
+    link = linking.app[TICKET_ISSUER].factory.methods[Method.LINK]
+    assert isinstance(link, Link)
+    assert link.shown == [page.id for page in pages]
+
+
+async def test_another_method_of_the_client_can_be_asked_for(linking: World) -> None:
+    pages = [await linking.login(method="scan"), await linking.bind("42", method="scan")]
+    pages.append(await linking.bind("43", method="scan", account="second"))
+    assert [named(page.made) for page in pages] == [("scan", "main"), ("scan", "main"), ("scan", "second")]
+
+
+@pytest.mark.parametrize("body", [LOGIN, BIND], ids=["login", "bind"])
+async def test_a_method_that_is_not_the_clients_is_refused(linking: World, body: dict[str, Any]) -> None:
+    expected = "method: not one of this client's methods"
+    assert await refused(linking, {**body, "method": "link"}, client="club") == expected
+    assert await refused(linking, {**body, "method": "passcode"}) == expected
+    for unknown in ("face", "SCAN", "", 1, ["scan"]):
+        assert (await refused(linking, {**body, "method": unknown})).startswith("method: ")
+
+
+async def test_an_account_that_the_method_cannot_use_is_refused(linking: World) -> None:
+    reason = "account: has no web page, which the method link needs"
+    assert await refused(linking, {**BIND, "account": "main"}) == reason
+
+
+@pytest.mark.parametrize("method", ["link", "scan"])
+async def test_a_ticket_says_its_method_to_the_end_also_without_redis(linking: World, method: str) -> None:
+    page, person = await linking.login(method=method), await linking.person()
+    await linking.redis.flushall()
+    assert [(await page.poll())["method"] for _ in range(3)] == [method] * 3
+    async with stream(page) as response:
+        assert (await event(response))["data"]["method"] == method
+    await linking.scan(person, page)
+    ended = await page.until("confirmed")
+    await linking.redis.flushall()
+    told = await (await linking.exchange(ended["code"])).json()
+    assert (ended["method"], told["method"], told["outcome"]) == (method, method, "register")
+    body = {"user_id": "42", "registration": told["registration"]}
+    assert (await linking.site("POST", "/v1/bindings", body)).status == 201
+
+
+async def test_the_tag_of_a_state_is_the_same_for_all_methods(linking: World) -> None:
+    pages = [await linking.login(method=method) for method in ("link", "scan")]
+    assert len({(await page.raw()).headers["ETag"] for page in pages}) == 1
+
+
+async def test_a_bind_ticket_is_given_out_again_for_its_own_method_alone(linking: World) -> None:
+    first = await linking.bind("42", session="s", account="second")
+    again = await linking.bind("42", session="s", account="second", method="link")
+    assert (again.status, again.id) == (200, first.id)
+    other = await linking.bind("42", session="s", account="second", method="scan")
+    assert (other.status, other.made["method"]) == (201, "scan")
+    assert [(await page.poll())["status"] for page in (first, other)] == ["cancelled", "pending"]
+
+
+async def test_a_bind_by_another_method_keeps_the_user_id_out_of_the_code(linking: World) -> None:
+    page, person = await linking.bind("42"), await linking.person()
+    *_, code = linking.sandbox.codes()
+    assert code.scene == page.id
+    assert len(page.id) == 32
+    await linking.scan(person, page)
+    assert (await page.poll())["outcome"] == "bound"
+    assert [one["account"] for one in await linking.bindings("42")] == ["second"]
