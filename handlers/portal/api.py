@@ -19,7 +19,7 @@ from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_sess
 from models.requester import cleaned_requester
 from models.ticket import Via
 from service.app_keys import BINDINGS, CLOCK, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
-from service.config.accounts import Account
+from service.config.settings import Settings
 from service.tickets.issuer import BindOrder
 
 _RECENT: Final = 10
@@ -56,7 +56,8 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
     """Return the user's bindings, the accounts that can be bound, and the recent history."""
     bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
-    client, accounts = request.app[SETTINGS].clients[session.client], request.app[SETTINGS].accounts
+    settings = request.app[SETTINGS]
+    client = settings.clients[session.client]
     return schemas.PortalView(
         site=schemas.SiteName(zh=client.name[Lang.ZH], en=client.name[Lang.EN]),
         account_name=session.account_name,
@@ -65,14 +66,16 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
         lang=session.lang,
         expires_in=seconds_left(session.ends_at, request.app[CLOCK]()),
         first_visit=await request.app[PORTAL_SESSIONS].is_first(session),
-        accounts=[name for name in client.accounts if accounts[name].api],
-        bindings=[_shown(one, accounts.get(one.account)) for one in bindings],
+        accounts=[name for name in client.accounts if settings.accounts[name].api],
+        bindings=[_shown(one, settings) for one in bindings],
         history=[schemas.PortalEntry.model_validate(one) for one in history],
     )
 
 
-def _shown(binding: Binding, account: Account | None) -> schemas.PortalBinding:
+def _shown(binding: Binding, settings: Settings) -> schemas.PortalBinding:
+    account = settings.accounts.get(binding.account)
     return schemas.PortalBinding(
+        kind=settings.kinds.get(binding.account),
         account=binding.account,
         label=binding.label,
         bound_at=binding.bound_at,

@@ -8,6 +8,7 @@ from handlers.http import patterns
 from handlers.http.schemas import AskedLang, Flag, Moment, Name, RequestBody, Seconds, UserId, UserName, documented
 from models.binding import Change
 from models.language import Lang
+from models.method import IdentityKind
 from models.portal import LINK_LIVES, SESSION_LIVES
 
 
@@ -45,8 +46,9 @@ class SiteName(BaseModel):
 
 
 class PortalBinding(BaseModel):
-    """A binding as its owner reads it, without openid and unionid."""
+    """A binding as its owner reads it, without openid and unionid; one for each identity."""
 
+    kind: IdentityKind | None = Field(description="Null if the account is not configured any more.")
     account: str
     label: Annotated[str, Field(description="Tells one WeChat from another; of four characters.")]
     bound_at: Moment

@@ -49,8 +49,10 @@ async def scan(world: World, page: Page, *, at: OfficialAccount = ACCOUNT) -> Pe
     return person
 
 
-async def disconnect(page: Page) -> None:
-    await page.get_by_test_id("portal-disconnect").click()
+async def disconnect(page: Page, account: str = "") -> None:
+    """Disconnect the only WeChat, or the one of *account*."""
+    row = page.locator(f'[data-account="{account}"]') if account else page
+    await row.get_by_test_id("portal-disconnect").click()
     await page.get_by_test_id("portal-confirm-yes").click()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness import ACCOUNT, SECOND, World, client
+from harness import ACCOUNT, SECOND, Page, World, client
 from pages import Site
 from playwright.async_api import BrowserContext, expect
 from portal_page import FAILED, SESSION, bound, disconnect, enter, focused, scan, sound
@@ -193,6 +193,33 @@ async def test_each_account_has_its_row_and_one_code_is_shown_at_a_time(
     assert await focused(page) == "No WeChat connected · second"
     await scan(world, page, at=SECOND)
     await expect(page.get_by_test_id("portal-binding")).to_have_count(2)
+
+
+async def test_the_identities_of_one_person_are_disconnected_one_by_one(
+    world: World, context: BrowserContext
+) -> None:
+    person = await world.person(unionid="u-1")
+    await world.scan(person, await world.bind("42", client="club"))
+
+    async def outcome() -> str:
+        """Log in by the other account."""
+        made = await world.site("POST", "/v1/tickets", {"purpose": "login", "account": "second"}, client="club")
+        login = Page(world, await made.json(), made.status)
+        await world.scan(person, login)
+        return str((await login.until("confirmed"))["outcome"])
+
+    assert await outcome() == "login"
+    page = await context.new_page()
+    await enter(world, page, client="club")
+    rows = page.get_by_test_id("portal-binding")
+    await expect(rows).to_have_count(2)
+    await sound(page)
+    await disconnect(page, "second")
+    await expect(rows).to_have_count(1)
+    await expect(rows).to_contain_text("WeChat connected · main")
+    assert await outcome() == "register"
+    await page.reload()
+    await expect(rows).to_have_count(1)
 
 
 async def test_a_wechat_of_an_account_that_the_site_gave_up_can_still_be_disconnected(

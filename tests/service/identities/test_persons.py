@@ -70,6 +70,16 @@ async def test_a_unionid_counts_inside_one_open_platform_account_only(
     assert len({found[name] for name in ("main", "other", "old")}) == 3
 
 
+async def test_an_app_that_is_taken_out_of_its_open_platform_account_joins_no_more(
+    followers: Followers, identities: Identities
+) -> None:
+    identities.open_platforms = {"site": "acme"}
+    await learn(followers, "oA", "uAnna", account="site")
+    identities.open_platforms = {"site": None}
+    known = await identity(followers, "oA", account="site")
+    assert await followers.database.attempt(lambda connection: followers.join(connection, known)) == known
+
+
 async def test_a_changed_unionid_joins_the_new_and_splits_nothing(followers: Followers) -> None:
     await learn(followers, "oA", "uOld")
     await learn(followers, "oB", "uOld", account="second")
