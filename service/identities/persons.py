@@ -38,13 +38,11 @@ def join(
             connection.execute(sa.update(followers).where(this).values(names))
         return identity, frozenset()
     anchor = identities.anchor(identity.unionid)
-    anchored = sa.select(_IT.id).where(_IT.open_platform == word, _IT.anchor == anchor).with_for_update()
+    anchored = sa.select(_IT.id).where(_IT.open_platform == word, _IT.anchor == anchor)
     claim = {**names, "person_id": _PERSON, "open_platform": word, "anchor": anchor}
     claimed = connection.scalar(anchored) is None and _claim(connection, this, claim)
-    if not claimed:
-        connection.scalar(anchored)  # again, should it have been claimed in between
-        if names:
-            connection.execute(sa.update(followers).where(this).values(names))
+    if names and not claimed:
+        connection.execute(sa.update(followers).where(this).values(names))
     same = sa.and_(~this, identities.with_unionid(identity.unionid, word))
     numbers = connection.scalars(sa.select(_IT.id).where(same)).all()
     if claimed and not numbers:

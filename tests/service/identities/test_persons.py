@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from lock_waits import a_lock_is_waited_for
 
 from models.events import OpenId
 from models.tables.identities import followers as table
@@ -116,6 +117,34 @@ async def test_two_identities_that_learn_one_unionid_at_once_are_one_person(
         assert len(found) == 1
         assert None not in found
     assert await anchors(database) == 5
+
+
+async def test_an_identity_that_joins_a_person_who_is_just_united_with_another_is_not_left_behind(
+    followers: Followers, database: Database
+) -> None:
+    """Red when `join` does not `hold` the identities it found, or `_unite` does not look again."""
+    await learn(followers, "oOlder", "uOther")
+    await learn(followers, "oHere", "uOne")
+    for unionid in ("uOne", "uTwo"):  # of the same person as before, and not found by it any more
+        await learn(followers, "oThere", unionid, account="second")
+    await learn(followers, "oLate", "uOne", account="third")
+    late = sa.update(table).where(table.c.account == "third")
+    async with database.writing() as connection:
+        await connection.execute(late.values(person_id=None, open_platform=None))
+    known = await identity(followers, "oLate", account="third")
+    async with database.writing() as connection:
+        await connection.run_sync(lambda it: followers.join(it, known))
+        uniting = asyncio.create_task(
+            followers.learned("second", OpenId("oThere"), unionid="uOther", lang=None, asked_at=NOW)
+        )
+        try:
+            await a_lock_is_waited_for(database)
+        except BaseException:
+            uniting.cancel()
+            raise
+    await uniting
+    places = (("main", "oOlder"), ("main", "oHere"), ("second", "oThere"), ("third", "oLate"))
+    assert len({await person(followers, openid, account=account) for account, openid in places}) == 1
 
 
 async def anchors(database: Database) -> int:
