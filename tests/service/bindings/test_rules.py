@@ -208,17 +208,31 @@ async def test_a_user_may_hold_a_person_of_each_open_platform_account(
     assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oB")]
 
 
-async def test_persons_joined_after_both_were_bound_to_one_user_can_bind_more(
+async def test_a_person_joined_to_an_older_one_of_the_same_user_can_bind_more(
     binding: Bind, resolving: Resolve, bindings: Bindings, followers: Followers, database: Database
 ) -> None:
     """Red when `_place` leaves the primary mark of the person that is no more: the insert would fail for ever."""
-    await known_follower(followers, "main", "oA", "uOne")
-    await binding("42", "oB", account="second")
     await binding("42", "oA")
-    await known_follower(followers, "second", "oB", "uTwo")
-    await known_follower(followers, "third", "oC", "uTwo")  # the younger person, who joins the older
-    assert await primaries(database) == 1
-    await known_follower(followers, "main", "oA", "uTwo")
+    await known_follower(followers, "second", "oB", "uAnna")
+    await binding("42", "oB", account="second")
+    await known_follower(followers, "main", "oA", "uAnna")
+    await known_follower(followers, "third", "oC", "uAnna")
     assert await resolving("third", "oC") is not None
     assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oB"), ("42", "oC")]
     assert await primaries(database) == 1
+
+
+@pytest.mark.usefixtures("anna")
+async def test_a_new_openid_in_an_account_takes_the_place_of_the_former_and_of_no_other(
+    binding: Bind, resolving: Resolve, bindings: Bindings, followers: Followers
+) -> None:
+    """Red when `resolve` prefers a binding elsewhere, or `_with_others` takes one that goes with the new one."""
+    await binding("42", "oB", account="second", now=NOW - timedelta(days=1))
+    await resolving("main", "oA")
+    await known_follower(followers, "main", "oNew", "uAnna")
+    found = await resolving("main", "oNew")
+    assert found is not None
+    assert await pairs(bindings, "42") == [("42", "oNew"), ("42", "oB")]
+    await known_follower(followers, "main", "oNewer", "uAnna")
+    assert isinstance(await binding("42", "oNewer", REPLACE), Bound)
+    assert await pairs(bindings, "42") == [("42", "oNewer"), ("42", "oB")]

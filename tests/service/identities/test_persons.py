@@ -92,6 +92,15 @@ async def test_a_changed_unionid_joins_the_new_and_splits_nothing(followers: Fol
     assert await person(followers, "oD", account="fourth") == await person(followers, "oC", account="third")
 
 
+async def test_a_unionid_that_changed_is_kept_nowhere(followers: Followers, database: Database) -> None:
+    """Red when `learned` leaves the anchor of the former unionid."""
+    await learn(followers, "oA", "uNew")
+    await learn(followers, "oB", "uOld", account="second")
+    assert await anchors(database) == 2
+    await followers.learned("second", OpenId("oB"), unionid="uNew", lang=None, asked_at=NOW)
+    assert await anchors(database) == 1
+
+
 async def test_an_identity_without_data_of_wechat_keeps_its_person(followers: Followers) -> None:
     await learn(followers, "oA", "uAnna")
     known = await identity(followers, "oA")

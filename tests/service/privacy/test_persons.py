@@ -1,0 +1,95 @@
+"""Erasure and export of a person with several identities.
+
+Red when `SubjectRequests` erases one identity of several, an unsubscribe more than one, or separations stay.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from harness import ACCOUNT, SECOND, World, client
+
+from models.tables.bindings import bindings, separations
+from models.tables.identities import followers
+from sandbox.people import Person
+from service.cli.main import main
+from service.storage.database import connect
+
+ACCOUNTS = {"main": replace(ACCOUNT, open_platform="acme"), "second": replace(SECOND, open_platform="acme")}
+
+
+class Town:
+    """A service with a person who is bound by two accounts, and was disconnected from one at another site."""
+
+    def __init__(self, world: World, person: Person) -> None:
+        self.world, self.person = world, person
+
+    @property
+    def openid(self) -> str:
+        return self.world.sandbox.contact(self.person, account=ACCOUNT.appid).openid
+
+    async def counts(self) -> dict[str, int]:
+        """Return the number of rows of each table."""
+        async with (
+            connect("embedded", data_dir=self.world.settings.data_dir) as database,
+            database.reading() as sql,
+        ):
+            tables = (followers, bindings, separations)
+            return {table.name: len((await sql.execute(table.select())).all()) for table in tables}
+
+    async def privacy(self, *command: str) -> int:
+        config = str(self.world.settings.data_dir / "config.yaml")
+        return await asyncio.to_thread(main, ["privacy", *command, "--config", config])
+
+
+@pytest.fixture
+async def town(make: Callable[..., Any]) -> Town:
+    clients = {name: client(name, accounts=[*ACCOUNTS]) for name in ("shop", "club")}
+    world: World = await make(official=ACCOUNTS, clients=clients)
+    person = await world.person()
+    for site, account in (("shop", "main"), ("club", "main"), ("shop", "second"), ("club", "second")):
+        page = await world.bind("42", client=site, account=account)
+        await world.scan(person, page)
+        assert (await page.poll())["outcome"] == "bound"
+    assert (await world.site("DELETE", "/v1/bindings/42?account=second", client="club")).status == 204
+    town = Town(world, person)
+    assert await town.counts() == {"followers": 2, "bindings": 3, "separations": 1}
+    return town
+
+
+async def test_a_person_is_erased_with_all_identities(town: Town) -> None:
+    assert await town.privacy("erase", "--openid", town.openid, "--yes") == 0
+    assert await town.counts() == {"followers": 0, "bindings": 0, "separations": 0}
+
+
+async def test_a_user_is_erased_with_all_identities_that_no_other_user_has(town: Town) -> None:
+    assert await town.privacy("erase", "--user", "42", "--client", "shop", "--yes") == 0
+    assert await town.counts() == {"followers": 1, "bindings": 1, "separations": 0}, "the club has one still"
+
+
+async def test_one_account_can_be_erased_alone_as_by_an_unsubscribe(town: Town) -> None:
+    assert await town.privacy("erase", "--openid", town.openid, "--account", "main", "--yes") == 0
+    assert await town.counts() == {"followers": 1, "bindings": 1, "separations": 1}
+    await town.world.sandbox.unfollow(town.person, account=SECOND.appid)
+    assert await town.counts() == {"followers": 0, "bindings": 0, "separations": 0}
+
+
+async def test_an_export_has_all_identities_and_no_inner_number(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await town.privacy("export", "--openid", town.openid) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["account"] for one in told["people"]] == ["main", "second"]
+    assert [(one["client"], one["account"]) for one in told["bindings"]] == [
+        ("shop", "main"),
+        ("club", "main"),
+        ("shop", "second"),
+    ]
+    assert [one["client"] for one in told["separations"]] == ["club"]
+    inner = {"id", "person", "follower_id", "primary_of", "primary_in", "open_platform"}
+    assert not inner & {
+        name for table in ("people", "bindings", "separations") for row in told[table] for name in row
+    }
