@@ -63,6 +63,23 @@ async def test_unfollowing_may_keep_the_binding(make: Make) -> None:
 
 
 @pytest.mark.parametrize("confirm", ["none", "tap"])
+async def test_a_person_who_follows_a_second_account_just_now_is_recognised_there(
+    make: Make, confirm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when a login is confirmed without asking for a unionid that was never asked for."""
+    monkeypatch.setattr(FollowerRefresh, "refresh", lambda *_: None)  # it may come too late
+    official = {"main": ACCOUNT, "second": SECOND}
+    clients = {"shop": client("shop", accounts=[*official], confirm=confirm)}
+    world = await make(official=official, clients=clients)
+    person = await world.person(following=False, unionid="u-1")
+    for account, page in (("main", await world.bind("42")), ("second", await world.login(account="second"))):
+        asked = await world.scan(person, page)
+        if confirm == "tap":
+            await world.say(person, links(asked)[0], account=official[account].appid)
+    assert (await page.poll())["outcome"] == "login"
+
+
+@pytest.mark.parametrize("confirm", ["none", "tap"])
 async def test_a_second_account_takes_no_person_bound_in_the_first(
     make: Make, confirm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
