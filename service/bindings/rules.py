@@ -207,14 +207,25 @@ def _place(
     """Insert a binding that goes with *relying*; None if another transaction changed what it relies on."""
     if identity.person:
         primary = next((it for it in relying if it.primary_of == identity.person), None)
-        if primary is None:
+        # `bind` leaves the user no other person; only at a login the user may have two.
+        if primary is None and source is ChangeSource.UNIONID and _is_taken(connection, wanted, identity):
+            primary = next(iter(relying), None)
+        elif primary is None:
             for it in relying:  # of a person who was joined to this one since
                 if it.primary_of is not None:
                     change_row(connection, it, primary_of=None, primary_in=None)
             wanted = replace(wanted, primary_of=identity.person, primary_in=identity.open_platform)
-        elif not hold_row(connection, primary):
+        if primary and not hold_row(connection, primary):
             return None
     return wanted if add_row(connection, wanted, rows=rows, source=source, now=now) else None
+
+
+def _is_taken(connection: sa.Connection, wanted: Row, identity: Identity) -> bool:
+    """Return whether the user's primary binding is that of another person, who was not known to be another."""
+    of = bindings.c
+    theirs = sa.and_(of.user_id == wanted.user_id, of.primary_in == identity.open_platform)
+    another = followers.c.person_id != identity.person
+    return bool(select_rows(connection, of.client == wanted.client, theirs, another))
 
 
 def _agreed(connection: sa.Connection, it: Row, policy: Policy) -> Row:

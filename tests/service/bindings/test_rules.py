@@ -222,3 +222,20 @@ async def test_persons_joined_after_both_were_bound_to_one_user_can_bind_more(
     assert await resolving("third", "oC") is not None
     assert await pairs(bindings, "42") == [("42", "oA"), ("42", "oB"), ("42", "oC")]
     assert await primaries(database) == 1
+
+
+async def test_a_user_of_two_persons_is_recognised_at_the_other_identities_of_each(
+    binding: Bind, resolving: Resolve, bindings: Bindings, followers: Followers
+) -> None:
+    """Red when `_place` makes a second primary binding for a user who has one: the login would fail for ever."""
+    await binding("42", "oA")
+    await known_follower(followers, "second", "oB", "uBen")
+    await binding("42", "oB", account="second")
+    await known_follower(followers, "main", "oA", "uAnna")  # known only now to be two persons
+    await known_follower(followers, "third", "oC", "uAnna")
+    await known_follower(followers, "fourth", "oD", "uBen")
+    for account, openid in (("third", "oC"), ("fourth", "oD")):
+        found = await resolving(account, openid)
+        assert found is not None
+        assert found.user_id == "42"
+    assert await bindings.disconnect("shop", UserId("42"), now=NOW) == 4
