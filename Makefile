@@ -9,7 +9,7 @@ N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-openapi prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-openapi prove-persons prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -59,6 +59,9 @@ prove-kills: .venv/dev.stamp
 
 prove-openapi: .venv/tools.stamp
 	$(BIN)/python -m fuzz.openapi --seed $(SEED)
+
+prove-persons: .venv/dev.stamp
+	PERSONS=$(N) $(BIN)/pytest --numprocesses $(WORKERS) tests/service/bindings/test_person_model.py
 
 prove-tickets: .venv/dev.stamp
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/service/tickets/test_stateful.py

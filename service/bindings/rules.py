@@ -109,8 +109,8 @@ def resolve(
             return None
         # A binding in this very account is that of an appid of before: the new openid takes its place.
         known = min(standing, key=lambda it: it.account != identity.account)
-        here = _at(client, identity.account)
-        former = select_rows(connection, *here, bindings.c.user_id == known.user_id)
+        of_user = select_rows(connection, bindings.c.client == client, bindings.c.user_id == known.user_id)
+        former = [it for it in of_user if it.account == identity.account]
         if former and known not in former:
             return None
         source = ChangeSource.UNIONID
@@ -119,7 +119,8 @@ def resolve(
         wanted = _row(
             identity, client=client, user_id=known.user_id, consent=known.consent, method=method, now=now
         )
-        relying = [it for it in standing if it not in former]
+        # The user may be bound to another person too, who was not known to be another.
+        relying = [it for it in (*standing, *of_user) if it not in former]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return shown(placed, identity)
     if identity.person:
@@ -206,15 +207,21 @@ def _place(
 ) -> Row | None:
     """Insert a binding that goes with *relying*; None if another transaction changed what it relies on."""
     if identity.person:
-        primary = next((it for it in relying if it.primary_of == identity.person), None)
+        primary = next((it for it in relying if _is_primary(it, wanted, identity)), None)
         if primary is None:
-            for it in relying:  # of a person who was joined to this one since
-                if it.primary_of is not None:
+            for it in relying:
+                if it.person == identity.person and it.primary_of is not None:  # of one who was joined to it since
                     change_row(connection, it, primary_of=None, primary_in=None)
             wanted = replace(wanted, primary_of=identity.person, primary_in=identity.open_platform)
         elif not hold_row(connection, primary):
             return None
     return wanted if add_row(connection, wanted, rows=rows, source=source, now=now) else None
+
+
+def _is_primary(it: Row, wanted: Row, identity: Identity) -> bool:
+    """Return whether a binding has one of the two marks that *wanted* would need to be primary."""
+    of_another = it.user_id == wanted.user_id and it.person != identity.person
+    return it.primary_of == identity.person or (of_another and it.primary_in == identity.open_platform)
 
 
 def _agreed(connection: sa.Connection, it: Row, policy: Policy) -> Row:

@@ -236,3 +236,20 @@ async def test_a_new_openid_in_an_account_takes_the_place_of_the_former_and_of_n
     await known_follower(followers, "main", "oNewer", "uAnna")
     assert isinstance(await binding("42", "oNewer", REPLACE), Bound)
     assert await pairs(bindings, "42") == [("42", "oNewer"), ("42", "oB")]
+
+
+async def test_a_user_of_two_persons_is_recognised_at_the_other_identities_of_each(
+    binding: Bind, resolving: Resolve, bindings: Bindings, followers: Followers
+) -> None:
+    """Red when `_place` makes a second primary binding for a user who has one: the login would fail for ever."""
+    await binding("42", "oA")
+    await known_follower(followers, "second", "oB", "uBen")
+    await binding("42", "oB", account="second")
+    await known_follower(followers, "main", "oA", "uAnna")  # known only now to be two persons
+    await known_follower(followers, "third", "oC", "uAnna")
+    await known_follower(followers, "fourth", "oD", "uBen")
+    for account, openid in (("third", "oC"), ("fourth", "oD")):
+        found = await resolving(account, openid)
+        assert found is not None
+        assert found.user_id == "42"
+    assert await bindings.disconnect("shop", UserId("42"), now=NOW) == 4
