@@ -16,6 +16,7 @@ from person_model import Identity
 
 from models.binding import ChangeSource, Conflict, Policy, UserId
 from models.events import OpenId
+from models.method import Method
 from models.tables.columns import metadata
 from models.ticket import Ending
 from service.bindings import conflicts
@@ -103,7 +104,7 @@ class Store:
         if ending.user_id is not None:
             return ending.user_id
         await self.decisions.redeem(ending.ticket, answered_after=_BEGIN - timedelta(1), now=self.now)
-        how: dict[str, Any] = {"client": client, "user_id": UserId(user), "now": self.now}
+        how: dict[str, Any] = {"client": client, "user_id": UserId(user), "method": Method.SCAN, "now": self.now}
         result = await self.decisions.register(ending.ticket, policy=Policy(rebind_replaces=replace), **how)
         return str(result.reason) if isinstance(result, Conflict) else "bound"
 
@@ -128,7 +129,9 @@ class Store:
             told: dict[Identity, str | None] = {}
             for it in mine.select(connection, sa.true()):
                 point = connection.begin_nested()
-                found = resolve(connection, it, rows=AppendedRows(), client=client, now=self.now)
+                found = resolve(
+                    connection, it, rows=AppendedRows(), client=client, method=Method.SCAN, now=self.now
+                )
                 told[Identity(it.account, it.openid)] = found and found.user_id
                 point.rollback()
             return told
