@@ -59,15 +59,17 @@ def bind(
     wanted = _row(identity, client=client, user_id=user_id, consent=policy.consent, method=method, now=now)
     # What is bound in its own account is read only if the insert fails. A person may have more elsewhere.
     standing = _standing(connection, wanted, identity) if identity.person else []
+    removed = False
     for _ in range(_ROUNDS):
         if same := [it for it in standing if it.user_id == user_id and it.follower_id == identity.id]:
             return AlreadyBound(shown(_agreed(connection, same[0], policy), identity))
         conflicting = [it for it in standing if not _goes_with(it, wanted, identity)]
         if reason := _refusal(conflicting, wanted, policy):
+            if removed:  # by then it was permitted: only the error takes it back
+                break
             return Conflict(reason)
-        for it in _with_others(connection, conflicting, wanted, identity):
-            change = Change.REPLACED if it.user_id == user_id else Change.MOVED
-            remove_row(connection, it, change, rows=rows, source=source, now=now)
+        _remove_with_others(connection, conflicting, wanted, identity, rows=rows, source=source, now=now)
+        removed |= bool(conflicting)
         relying = [it for it in standing if it not in conflicting]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return Bound(shown(placed, identity))
@@ -122,6 +124,8 @@ def resolve(
         relying = [it for it in standing if it not in former]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return shown(placed, identity)
+        if former:  # only the error takes back that they were removed
+            break
     if identity.person:
         raise StoreUnavailable("the binding is being changed by concurrent requests")
     return None
@@ -181,17 +185,28 @@ def _refusal(conflicting: Sequence[Row], wanted: Row, policy: Policy) -> Conflic
     return None
 
 
-def _with_others(
-    connection: sa.Connection, conflicting: Sequence[Row], wanted: Row, identity: Identity
-) -> Sequence[Row]:
-    """Return the bindings to remove: with the conflicting ones, those of the same persons to the same users."""
+def _remove_with_others(
+    connection: sa.Connection,
+    conflicting: Sequence[Row],
+    wanted: Row,
+    identity: Identity,
+    *,
+    rows: AppendedRows,
+    source: ChangeSource,
+    now: datetime,
+) -> None:
+    """Remove the conflicting bindings, and with them those of the same persons to the same users."""
     whose = {(it.person, it.user_id) for it in conflicting if it.person}
-    if not whose:
-        return conflicting
-    persons = followers.c.person_id.in_({person for person, _ in whose})
-    found = select_rows(connection, bindings.c.client == wanted.client, persons)
-    others = [it for it in found if (it.person, it.user_id) in whose and not _goes_with(it, wanted, identity)]
-    return [*conflicting, *(it for it in others if it not in conflicting)]
+    of_persons = followers.c.person_id.in_({person for person, _ in whose})
+    while conflicting:
+        for it in conflicting:
+            change = Change.REPLACED if it.user_id == wanted.user_id else Change.MOVED
+            remove_row(connection, it, change, rows=rows, source=source, now=now)
+        # Again: while this waited for a row, a login may have added one that relies on it.
+        found = select_rows(connection, bindings.c.client == wanted.client, of_persons) if whose else ()
+        conflicting = [
+            it for it in found if (it.person, it.user_id) in whose and not _goes_with(it, wanted, identity)
+        ]
 
 
 def _place(
@@ -207,13 +222,15 @@ def _place(
     """Insert a binding that goes with *relying*; None if another transaction changed what it relies on."""
     if identity.person:
         primary = next((it for it in relying if it.primary_of == identity.person), None)
+        same = (it for it in relying if it.person == identity.person and it.user_id == wanted.user_id)
+        # One is enough: a transaction that removes them all waits for it, and then finds the new one.
+        if (held := next(same, primary)) and not hold_row(connection, held):
+            return None
         if primary is None:
             for it in relying:  # of a person who was joined to this one since
                 if it.primary_of is not None:
                     change_row(connection, it, primary_of=None, primary_in=None)
             wanted = replace(wanted, primary_of=identity.person, primary_in=identity.open_platform)
-        elif not hold_row(connection, primary):
-            return None
     return wanted if add_row(connection, wanted, rows=rows, source=source, now=now) else None
 
 
