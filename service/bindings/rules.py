@@ -98,7 +98,8 @@ def resolve(
     """Return the binding of an identity at a client; if it has none, that of its person, to which it is added.
 
     The person's oldest binding counts, should there be two users. Never across clients. None also if the identity
-    was disconnected alone, or that user has another WeChat in this account.
+    was disconnected alone, or that user has another WeChat in this account. It is added beside another person of
+    that user, who was bound before both were known.
 
     Raises:
         StoreUnavailable: concurrent transactions kept changing the same bindings.
@@ -111,8 +112,8 @@ def resolve(
             return None
         # A binding in this very account is that of an appid of before: the new openid takes its place.
         known = min(standing, key=lambda it: it.account != identity.account)
-        here = _at(client, identity.account)
-        former = select_rows(connection, *here, bindings.c.user_id == known.user_id)
+        theirs = select_rows(connection, bindings.c.client == client, bindings.c.user_id == known.user_id)
+        former = [it for it in theirs if it.account == identity.account]
         if former and known not in former:
             return None
         source = ChangeSource.UNIONID
@@ -121,7 +122,7 @@ def resolve(
         wanted = _row(
             identity, client=client, user_id=known.user_id, consent=known.consent, method=method, now=now
         )
-        relying = [it for it in standing if it not in former]
+        relying = [it for it in dict.fromkeys([*standing, *theirs]) if it not in former]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return shown(placed, identity)
         if former:  # only the error takes back that they were removed
@@ -227,11 +228,23 @@ def _place(
         if (held := next(same, primary)) and not hold_row(connection, held):
             return None
         if primary is None:
-            for it in relying:  # of a person who was joined to this one since
-                if it.primary_of is not None:
+            for it in relying:  # of a person who was joined to this one since, or another one of the same user
+                if it.primary_in == identity.open_platform:
                     change_row(connection, it, primary_of=None, primary_in=None)
             wanted = replace(wanted, primary_of=identity.person, primary_in=identity.open_platform)
-    return wanted if add_row(connection, wanted, rows=rows, source=source, now=now) else None
+    if add_row(connection, wanted, rows=rows, source=source, now=now):
+        return wanted
+    if wanted.primary_in is not None:
+        _unmark_moved(connection, wanted)
+    return None
+
+
+def _unmark_moved(connection: sa.Connection, wanted: Row) -> None:
+    """Let a binding of the user be primary no more if its account is in another Open Platform account now."""
+    of, word = bindings.c, wanted.primary_in
+    theirs = (of.client == wanted.client, of.primary_in == word, of.user_id == wanted.user_id)
+    still = sa.exists().where(followers.c.id == of.follower_id, followers.c.open_platform == word)
+    connection.execute(sa.update(bindings).where(*theirs, ~still).values(primary_of=None, primary_in=None))
 
 
 def _agreed(connection: sa.Connection, it: Row, policy: Policy) -> Row:
