@@ -59,15 +59,17 @@ def bind(
     wanted = _row(identity, client=client, user_id=user_id, consent=policy.consent, method=method, now=now)
     # What is bound in its own account is read only if the insert fails. A person may have more elsewhere.
     standing = _standing(connection, wanted, identity) if identity.person else []
+    removed = False
     for _ in range(_ROUNDS):
         if same := [it for it in standing if it.user_id == user_id and it.follower_id == identity.id]:
             return AlreadyBound(shown(_agreed(connection, same[0], policy), identity))
         conflicting = [it for it in standing if not _goes_with(it, wanted, identity)]
         if reason := _refusal(conflicting, wanted, policy):
+            if removed:  # by then it was permitted: only the error takes it back
+                break
             return Conflict(reason)
-        for it in _with_others(connection, conflicting, wanted, identity):
-            change = Change.REPLACED if it.user_id == user_id else Change.MOVED
-            remove_row(connection, it, change, rows=rows, source=source, now=now)
+        _remove_with_others(connection, conflicting, wanted, identity, rows=rows, source=source, now=now)
+        removed |= bool(conflicting)
         relying = [it for it in standing if it not in conflicting]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return Bound(shown(placed, identity))
@@ -96,7 +98,8 @@ def resolve(
     """Return the binding of an identity at a client; if it has none, that of its person, to which it is added.
 
     The person's oldest binding counts, should there be two users. Never across clients. None also if the identity
-    was disconnected alone, or that user has another WeChat in this account.
+    was disconnected alone, or that user has another WeChat in this account. It is added beside another person of
+    that user, who was bound before both were known.
 
     Raises:
         StoreUnavailable: concurrent transactions kept changing the same bindings.
@@ -109,8 +112,8 @@ def resolve(
             return None
         # A binding in this very account is that of an appid of before: the new openid takes its place.
         known = min(standing, key=lambda it: it.account != identity.account)
-        of_user = select_rows(connection, bindings.c.client == client, bindings.c.user_id == known.user_id)
-        former = [it for it in of_user if it.account == identity.account]
+        theirs = select_rows(connection, bindings.c.client == client, bindings.c.user_id == known.user_id)
+        former = [it for it in theirs if it.account == identity.account]
         if former and known not in former:
             return None
         source = ChangeSource.UNIONID
@@ -119,10 +122,11 @@ def resolve(
         wanted = _row(
             identity, client=client, user_id=known.user_id, consent=known.consent, method=method, now=now
         )
-        # The user may be bound to another person too, who was not known to be another.
-        relying = [it for it in (*standing, *of_user) if it not in former]
+        relying = [it for it in dict.fromkeys([*standing, *theirs]) if it not in former]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return shown(placed, identity)
+        if former:  # only the error takes back that they were removed
+            break
     if identity.person:
         raise StoreUnavailable("the binding is being changed by concurrent requests")
     return None
@@ -182,17 +186,28 @@ def _refusal(conflicting: Sequence[Row], wanted: Row, policy: Policy) -> Conflic
     return None
 
 
-def _with_others(
-    connection: sa.Connection, conflicting: Sequence[Row], wanted: Row, identity: Identity
-) -> Sequence[Row]:
-    """Return the bindings to remove: with the conflicting ones, those of the same persons to the same users."""
+def _remove_with_others(
+    connection: sa.Connection,
+    conflicting: Sequence[Row],
+    wanted: Row,
+    identity: Identity,
+    *,
+    rows: AppendedRows,
+    source: ChangeSource,
+    now: datetime,
+) -> None:
+    """Remove the conflicting bindings, and with them those of the same persons to the same users."""
     whose = {(it.person, it.user_id) for it in conflicting if it.person}
-    if not whose:
-        return conflicting
-    persons = followers.c.person_id.in_({person for person, _ in whose})
-    found = select_rows(connection, bindings.c.client == wanted.client, persons)
-    others = [it for it in found if (it.person, it.user_id) in whose and not _goes_with(it, wanted, identity)]
-    return [*conflicting, *(it for it in others if it not in conflicting)]
+    of_persons = followers.c.person_id.in_({person for person, _ in whose})
+    while conflicting:
+        for it in conflicting:
+            change = Change.REPLACED if it.user_id == wanted.user_id else Change.MOVED
+            remove_row(connection, it, change, rows=rows, source=source, now=now)
+        # Again: while this waited for a row, a login may have added one that relies on it.
+        found = select_rows(connection, bindings.c.client == wanted.client, of_persons) if whose else ()
+        conflicting = [
+            it for it in found if (it.person, it.user_id) in whose and not _goes_with(it, wanted, identity)
+        ]
 
 
 def _place(
@@ -207,21 +222,29 @@ def _place(
 ) -> Row | None:
     """Insert a binding that goes with *relying*; None if another transaction changed what it relies on."""
     if identity.person:
-        primary = next((it for it in relying if _is_primary(it, wanted, identity)), None)
+        primary = next((it for it in relying if it.primary_of == identity.person), None)
+        same = (it for it in relying if it.person == identity.person and it.user_id == wanted.user_id)
+        # One is enough: a transaction that removes them all waits for it, and then finds the new one.
+        if (held := next(same, primary)) and not hold_row(connection, held):
+            return None
         if primary is None:
-            for it in relying:
-                if it.person == identity.person and it.primary_of is not None:  # of one who was joined to it since
+            for it in relying:  # of a person who was joined to this one since, or another one of the same user
+                if it.primary_in == identity.open_platform:
                     change_row(connection, it, primary_of=None, primary_in=None)
             wanted = replace(wanted, primary_of=identity.person, primary_in=identity.open_platform)
-        elif not hold_row(connection, primary):
-            return None
-    return wanted if add_row(connection, wanted, rows=rows, source=source, now=now) else None
+    if add_row(connection, wanted, rows=rows, source=source, now=now):
+        return wanted
+    if wanted.primary_in is not None:
+        _unmark_moved(connection, wanted)
+    return None
 
 
-def _is_primary(it: Row, wanted: Row, identity: Identity) -> bool:
-    """Return whether a binding has one of the two marks that *wanted* would need to be primary."""
-    of_another = it.user_id == wanted.user_id and it.person != identity.person
-    return it.primary_of == identity.person or (of_another and it.primary_in == identity.open_platform)
+def _unmark_moved(connection: sa.Connection, wanted: Row) -> None:
+    """Let a binding of the user be primary no more if its account is in another Open Platform account now."""
+    of, word = bindings.c, wanted.primary_in
+    theirs = (of.client == wanted.client, of.primary_in == word, of.user_id == wanted.user_id)
+    still = sa.exists().where(followers.c.id == of.follower_id, followers.c.open_platform == word)
+    connection.execute(sa.update(bindings).where(*theirs, ~still).values(primary_of=None, primary_in=None))
 
 
 def _agreed(connection: sa.Connection, it: Row, policy: Policy) -> Row:

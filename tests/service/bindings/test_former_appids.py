@@ -1,6 +1,6 @@
 """An openid belongs to the appid it was seen under: to another appid of the same account it is a stranger's.
 
-Red when `Identities.them` finds an openid under any appid, `Identities.add` stores none, `_same_person` looks in
+Red when `Identities.them` finds an openid under any appid, `Identities.add` stores none, `resolve` looks in
 other accounts only, or `former_appids` counts the present appid.
 """
 
@@ -97,7 +97,7 @@ async def test_a_unionid_recognises_the_person_under_the_new_appid(
 async def test_a_person_known_by_unionid_is_taken_under_the_new_appid_too(
     old: Identities, binding: Bind, followers: Followers
 ) -> None:
-    """Red when `_elsewhere` looks in other accounts only."""
+    """Red when `_standing` looks in other accounts only."""
     await binding("42", ANNA)
     await known_follower(followers, "main", ANNA, "uAnna")
     old.appids = NEW

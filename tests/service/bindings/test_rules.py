@@ -175,7 +175,7 @@ async def test_what_two_persons_were_bound_to_stays_when_they_turn_out_to_be_one
 async def test_replacing_a_wechat_replaces_all_identities_of_its_person(
     binding: Bind, resolving: Resolve, bindings: Bindings, followers: Followers
 ) -> None:
-    """Red when `_with_others` returns the conflicting bindings alone."""
+    """Red when `_remove_with_others` removes the conflicting bindings alone."""
     await binding("42", "oA")
     await resolving("second", "oB")
     await followers.seen(Sender("main", OpenId("oBert"), NOW))  # without a unionid
@@ -226,7 +226,7 @@ async def test_a_person_joined_to_an_older_one_of_the_same_user_can_bind_more(
 async def test_a_new_openid_in_an_account_takes_the_place_of_the_former_and_of_no_other(
     binding: Bind, resolving: Resolve, bindings: Bindings, followers: Followers
 ) -> None:
-    """Red when `resolve` prefers a binding elsewhere, or `_with_others` takes one that goes with the new one."""
+    """Red when `resolve` prefers a binding elsewhere, or `_remove_with_others` takes what may stay."""
     await binding("42", "oB", account="second", now=NOW - timedelta(days=1))
     await resolving("main", "oA")
     await known_follower(followers, "main", "oNew", "uAnna")

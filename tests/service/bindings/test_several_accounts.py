@@ -153,7 +153,7 @@ async def test_what_was_bound_before_the_unionid_was_known_stays_bound(
 async def test_one_person_bound_to_two_users_in_two_accounts_at_once_has_one(
     binding: Bind, bindings: Bindings, followers: Followers
 ) -> None:
-    """Red when `_elsewhere` does not hold the person's first row: both would see nothing and insert."""
+    """Red when `_place` makes no binding primary: both would see nothing and insert."""
     await one_person_in_two_accounts(followers)
     places = [("42", "oA", "main"), ("43", "oB", "second")] * 4
     results = await asyncio.gather(*(binding(user, openid, account=account) for user, openid, account in places))

@@ -1,0 +1,118 @@
+"""Two transactions change the bindings of one person or one user, the second while the first is not committed yet.
+
+Red when `_place` locks the primary binding alone, `_remove_with_others` looks once, or `bind` returns a conflict
+after it removed a binding.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from binding_rows import MOVE, NOW, REPLACE, Bind, bind_in, known_follower, pairs
+from lock_waits import a_lock_is_waited_for
+
+from models.binding import Bound, Conflict, ConflictReason, UserId
+from models.errors import StoreUnavailable
+from models.events import OpenId
+from models.method import Method
+from service.bindings.repository import Bindings
+from service.bindings.rules import resolve
+from service.identities.followers import Followers
+from service.identities.repository import Identities
+from service.storage.database import Database
+from service.storage.inserting import appending
+
+ANNA = (("main", "oA"), ("second", "oB"), ("third", "oC"))
+During = Callable[[Callable[[sa.Connection], Any], Awaitable[Any]], Awaitable[Any]]
+
+
+@pytest.fixture
+def during(database: Database) -> During:
+    """Return what *second* returns, which is started while the transaction of *first* stays open."""
+
+    async def run(first: Callable[[sa.Connection], Any], second: Awaitable[Any]) -> Any:
+        async with database.writing() as connection:
+            await connection.run_sync(first)
+            waiting = asyncio.ensure_future(second)
+            try:
+                await a_lock_is_waited_for(database)
+            except BaseException:
+                waiting.cancel()
+                raise
+        return await waiting
+
+    return run
+
+
+def logging_in(identities: Identities, account: str, openid: str) -> Callable[[sa.Connection], Any]:
+    def work(connection: sa.Connection) -> None:
+        person = identities.find(connection, account, OpenId(openid), hold=True)
+        assert person is not None
+        with appending(connection) as rows:
+            resolve(connection, person, rows=rows, client="shop", method=Method.SCAN, now=NOW)
+
+    return work
+
+
+@pytest.fixture
+async def anna(followers: Followers) -> None:
+    for account, openid in ANNA:
+        await known_follower(followers, account, openid, "uAnna")
+
+
+async def test_a_disconnect_waits_for_a_login_that_relies_on_a_binding_from_before_the_unionid_was_known(
+    binding: Bind, bindings: Bindings, followers: Followers, identities: Identities, during: During
+) -> None:
+    await binding("42", "oA")
+    for account, openid in ANNA:
+        await known_follower(followers, account, openid, "uAnna")
+    disconnecting = bindings.disconnect("shop", UserId("42"), now=NOW)
+    assert await during(logging_in(identities, "second", "oB"), disconnecting) == 2
+    assert await pairs(bindings, "42") == []
+
+
+@pytest.mark.usefixtures("anna")
+async def test_a_takeover_takes_along_what_a_login_adds_at_the_same_time(
+    binding: Bind, bindings: Bindings, identities: Identities, during: During
+) -> None:
+    await binding("42", "oA")
+    result = await during(logging_in(identities, "second", "oB"), binding("43", "oC", MOVE, account="third"))
+    assert isinstance(result, Bound)
+    assert await pairs(bindings, "42", "43") == [("43", "oC")]
+
+
+@pytest.mark.usefixtures("anna")
+@pytest.mark.parametrize("unionid", ["uBert", None])
+async def test_a_replacement_takes_along_what_a_login_adds_at_the_same_time(
+    binding: Bind,
+    bindings: Bindings,
+    followers: Followers,
+    identities: Identities,
+    during: During,
+    *,
+    unionid: str | None,
+) -> None:
+    await binding("42", "oA")
+    if unionid:
+        await known_follower(followers, "main", "oBert", unionid)
+    result = await during(logging_in(identities, "second", "oB"), binding("42", "oBert", REPLACE))
+    assert isinstance(result, Bound)
+    assert await pairs(bindings, "42") == [("42", "oBert")]
+
+
+async def test_a_takeover_that_is_refused_in_the_end_takes_nothing(
+    binding: Bind, bindings: Bindings, identities: Identities, followers: Followers, during: During
+) -> None:
+    await known_follower(followers, "main", "oA", "uAnna")
+    await binding("43", "oA")
+    await known_follower(followers, "main", "oBert", "uBert")
+
+    def first(connection: sa.Connection) -> Any:
+        return bind_in(connection, identities, "oBert", "42")
+
+    with suppress(StoreUnavailable):  # or a conflict: the request can be repeated
+        assert await during(first, binding("42", "oA", MOVE)) == Conflict(ConflictReason.USER)
+    assert await pairs(bindings, "42", "43") == [("42", "oBert"), ("43", "oA")]
