@@ -34,6 +34,7 @@ _INDEXES = (
     ("followers", ("open_platform", "anchor"), True),
     ("bindings", ("client", "primary_of"), True),
     ("bindings", ("client", "primary_in", "user_id"), True),
+    ("separations", ("follower_id",), False),
 )
 
 
@@ -47,10 +48,6 @@ def upgrade() -> None:
     for table, column in columns:
         if (table, column.name) not in present:
             op.add_column(table, column)
-    indexed = {index["name"] for table in ("followers", "bindings") for index in inspector.get_indexes(table)}
-    for table, names, unique in _INDEXES:
-        if _index(table, names) not in indexed:
-            op.create_index(_index(table, names), table, list(names), unique=unique)
     if "separations" not in inspector.get_table_names():
         op.create_table(
             "separations",
@@ -58,14 +55,19 @@ def upgrade() -> None:
             sa.Column("follower_id", _NUMBER, nullable=False, autoincrement=False),
             sa.Column("at", sa.BigInteger, nullable=False),
             sa.PrimaryKeyConstraint("client", "follower_id", name="pk_separations"),
-            sa.Index("ix_separations_follower_id", "follower_id"),
         )
+    inspector.clear_cache()
+    tables = {table for table, *_ in _INDEXES}
+    indexed = {index["name"] for table in tables for index in inspector.get_indexes(table)}
+    for table, names, unique in _INDEXES:
+        if _index(table, names) not in indexed:
+            op.create_index(_index(table, names), table, list(names), unique=unique)
 
 
 def downgrade() -> None:
-    op.drop_table("separations")
     for table, names, _ in reversed(_INDEXES):
         op.drop_index(_index(table, names), table)
+    op.drop_table("separations")
     for table, name, _ in _COLUMNS:
         op.drop_column(table, name)
     op.drop_column("bindings", "method")
