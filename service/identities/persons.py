@@ -18,7 +18,7 @@ from service.identities.repository import Identities, Identity, hold
 _ROUNDS: Final = 16
 
 _IT: Final = followers.c
-_PERSON: Final = sa.func.coalesce(_IT.person_id, _IT.id).label("person")
+PERSON: Final = sa.func.coalesce(_IT.person_id, _IT.id).label("person")
 
 
 def join(
@@ -39,18 +39,18 @@ def join(
         return identity, frozenset()
     anchor = identities.anchor(identity.unionid)
     anchored = sa.select(_IT.id).where(_IT.open_platform == word, _IT.anchor == anchor).with_for_update()
-    claim = {**names, "person_id": _PERSON, "open_platform": word, "anchor": anchor}
+    claim = {**names, "person_id": PERSON, "open_platform": word, "anchor": anchor}
     claimed = connection.scalar(anchored) is None and _claim(connection, this, claim)
     if not claimed:
         connection.scalar(anchored)  # again, should it have been claimed in between
         if names:
             connection.execute(sa.update(followers).where(this).values(names))
-    same = sa.and_(~this, identities.with_unionid(identity.unionid, word))
+    same = sa.and_(~this, identities.with_unionid(identity.unionid, open_platform=word))
     numbers = connection.scalars(sa.select(_IT.id).where(same)).all()
     if claimed and not numbers:
         return replace(identity, person=identity.person or identity.id, open_platform=word), frozenset()
     hold(connection, numbers)
-    query = sa.select(_IT.id, _PERSON, _IT.open_platform).where(_IT.id.in_([identity.id, *numbers]))
+    query = sa.select(_IT.id, PERSON, _IT.open_platform).where(_IT.id.in_([identity.id, *numbers]))
     rows = connection.execute(query).all()
     person, *others = sorted({row.person for row in rows})
     if joining := [row.id for row in rows if row.open_platform != word]:

@@ -22,6 +22,7 @@ NAMES: Final = (
     *(_IT.sealed_by, _IT.subscribed, _IT.person_id, _IT.open_platform),
 )
 """The columns that `Identities.read` needs."""
+_HOLD: Final = sa.select(_IT.id).where(_IT.id == sa.bindparam("number")).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,12 @@ class Identities:
         """Return the condition that finds an openid in any account: it is unique across all."""
         return _among(_IT.openid, self.cipher.forms(openid, Column.OPENID))
 
-    def with_unionid(self, unionid: str, open_platform: str) -> sa.ColumnElement[bool]:
-        """Return the condition that finds all identities with a unionid inside one Open Platform account."""
+    def with_unionid(self, *unionids: str, open_platform: str) -> sa.ColumnElement[bool]:
+        """Return the condition that finds all identities with these unionids inside one Open Platform account."""
         sharing = [name for name, word in self.open_platforms.items() if word == open_platform]
         inside = sa.or_(_IT.account.in_(sharing), _IT.open_platform == open_platform)
-        return sa.and_(_among(_IT.unionid, self.cipher.forms(unionid, Column.UNIONID)), inside)
+        forms = [form for unionid in unionids for form in self.cipher.forms(unionid, Column.UNIONID)]
+        return sa.and_(_among(_IT.unionid, forms), inside)
 
     def anchor(self, unionid: str) -> str:
         """Return the lookup value of a unionid that all processes agree on while its key is rotated."""
@@ -189,7 +191,7 @@ def hold(connection: sa.Connection, numbers: Iterable[int]) -> None:
     """Lock identities in the order of their ids, until the transaction ends."""
     for number in sorted(numbers):
         # One by one: for several, MariaDB may read the whole table and wait for every row that is locked.
-        connection.execute(sa.select(_IT.id).where(_IT.id == number).with_for_update())
+        connection.execute(_HOLD, {"number": number})
 
 
 @cache

@@ -4,6 +4,7 @@ Red when 0007 gives `method` no default or a new column NOT NULL, does not look 
 or when neither `TicketDecisions` nor `join_all` joins what was stored without a person.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -165,6 +166,25 @@ async def interrupted(database: Database, *, after: int) -> bool:
 
 def difference(connection: sa.Connection) -> list[Any]:
     return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+async def test_a_request_that_reads_one_table_after_the_other_and_those_behind_it_go_on(
+    database: Database, cipher: FieldCipher
+) -> None:
+    """Red when 0007 does not lock the tables together, or waits for them without end (PostgreSQL)."""
+    if database._engine.dialect.name != "postgresql":
+        pytest.skip("the others lock no table while they wait for another")
+    await older.step_back(database)
+    async with database.writing() as connection:
+        await connection.execute(sa.select(older.BINDINGS))
+        upgrade = asyncio.create_task(database.upgrade())
+        await asyncio.sleep(0.3)
+        await connection.execute(sa.select(older.FOLLOWERS))
+        async with asyncio.timeout(1.5):
+            await known(database, cipher, "Anna")
+        assert not upgrade.done()
+    await upgrade
+    await database.check_schema()
 
 
 async def test_what_an_older_process_stores_is_joined_at_the_next_login(
