@@ -41,10 +41,10 @@ ENDINGS: Final = _known(endings, *_ENDING, "answered_at", "expires_at")
 TABLES: Final = (FOLLOWERS, BINDINGS, HISTORY, ENDINGS)
 
 
-async def step_back(database: Database) -> None:
-    """Take the tables back to what that version worked with."""
+async def step_back(database: Database, revision: str = REVISION) -> None:
+    """Take the tables back to what that version worked with, or one before it."""
     async with database.writing() as connection:
-        await connection.run_sync(lambda it: command.downgrade(migrations.config(it), REVISION))
+        await connection.run_sync(lambda it: command.downgrade(migrations.config(it), revision))
         if connection.dialect.name in ("mysql", "mariadb"):
             # Copied: MariaDB counts dropped columns to the size of a row until the table is, and refuses new ones.
             for table in (FOLLOWERS, BINDINGS):
