@@ -11,7 +11,7 @@ from typing import Any
 
 import older_version as older
 from sqlalchemy.exc import SQLAlchemyError
-from upgrade_people import NOW, SEALED, Town
+from upgrade_people import NOW, SEALED, Place, Stored, Town
 
 from models.errors import StoreUnavailable
 from service.storage.database import Database
@@ -42,7 +42,7 @@ class OlderProcess:
             for worker in range(WORKERS):
                 group.create_task(self._work(worker, known))
 
-    async def _work(self, worker: int, known: list[Any]) -> None:
+    async def _work(self, worker: int, known: list[Stored]) -> None:
         rng = Random(worker)
         for number in itertools.count():
             if self.ended:
@@ -67,9 +67,8 @@ class OlderProcess:
                 assert user == await self._do(older.log_in, SEALED.cipher, "shop", account, f"o{name}", at=NOW)
             self.town.know(account, f"o{name}", f"u{name}", {"shop": user})
         if number % 4 == 1:
-            [place] = list(self.town.know("main", f"o{name}", f"u{name}", {"shop": name}).places)
             await self._do(older.disconnect, "shop", "main", name, at=NOW)
-            del self.town.users[place]
+            del self.town.users[Place("shop", "main", f"o{name}")]
 
     async def _do(self, work: Callable[..., Any], *args: Any, reads: bool = False, **how: Any) -> Any:
         begun, run = time.monotonic(), self.database.read if reads else self.database.attempt

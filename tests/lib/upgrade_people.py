@@ -1,7 +1,7 @@
 """The people of a database before an upgrade, and which user each of them must have after it."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -48,7 +48,7 @@ class Stored:
 
 @dataclass
 class Town:
-    """Everyone who is stored, and what must be found at the end; traffic adds to it."""
+    """All who are stored, and what must be found at the end; traffic adds to it."""
 
     stored: list[Stored] = field(default_factory=list)
     users: dict[Place, str] = field(default_factory=dict)
@@ -78,7 +78,9 @@ def settle(bindings: int, rng: Random) -> Town:
     Some are bound to two users. Of one in ten only the first identity is bound.
     """
     town = Town()
-    for number in _until(lambda: len(town.users) >= bindings):
+    for number in itertools.count():
+        if len(town.users) >= bindings:
+            break
         accounts = rng.sample(list(PLATFORMS), rng.choice((1, 2, 2, 3)))
         unionid = f"u{number}" if rng.random() < 0.8 else None
         clients = CLIENTS if rng.random() < 0.1 else (CLIENTS[number % 2],)
@@ -88,13 +90,6 @@ def settle(bindings: int, rng: Random) -> Town:
             bound = clients if at == 0 or not first_only else ()
             town.stored.append(town.know(account, f"o{number}", unionid, dict.fromkeys(bound, user)))
     return town
-
-
-def _until(ended: Any) -> Iterator[int]:
-    number = 0
-    while not ended():
-        yield number
-        number += 1
 
 
 async def store(database: Database, people: list[Stored], rng: Random) -> None:

@@ -158,7 +158,6 @@ async def check(it: Upgrade) -> None:
     assert None not in unionids
     known = await it.database.read(lambda connection: conflicts.find(connection, SEALED))
     several = {(one.client, frozenset(str(binding.user_id) for binding in one.bindings)) for one in known}
-    # All identities of a person count as one here, also those that another Open Platform account knows apart.
     assert several == it.town.conflicts
     it.figures["bindings at the end"] = f"{len(found):,}"
     it.figures["persons with two users"] = f"{len(several)}"
