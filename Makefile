@@ -9,7 +9,7 @@ N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-openapi prove-persons prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-persons prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -56,6 +56,9 @@ prove-codes: .venv/dev.stamp
 
 prove-kills: .venv/dev.stamp
 	KILLS=$(N) SEED=$(SEED) $(BIN)/pytest -rP --numprocesses $(WORKERS) tests/attacks/test_kills.py
+
+prove-migration: .venv/dev.stamp
+	MIGRATED=$(N) SEED=$(SEED) $(BIN)/pytest -rP tests/service/storage/test_upgrade.py
 
 prove-openapi: .venv/tools.stamp
 	$(BIN)/python -m fuzz.openapi --seed $(SEED)

@@ -33,7 +33,9 @@ def current(connection: Connection) -> str:
     return ", ".join(MigrationContext.configure(connection).get_current_heads())
 
 
-def upgrade(connection: Connection) -> None:
-    """Migrate the database to `head()` within the caller's transaction. Does nothing if it is there already."""
-    if current(connection) != head():
-        command.upgrade(config(connection), "head")
+def upgrade(connection: Connection) -> bool:
+    """Take the next step to `head()` within the caller's transaction; return whether there was one."""
+    if current(connection) == head():
+        return False
+    command.upgrade(config(connection), "+1")
+    return True

@@ -14,6 +14,7 @@ from service.identities.followers import Followers
 
 log = logging.getLogger(__name__)
 _EVERY: Final = 3600.0
+_AGAIN: Final = 60.0  # seconds after a failure, such as a lock that a busy database did not give in time
 
 Step = Callable[[], Awaitable[int]]
 """Completes all rows that need it; returns how many."""
@@ -35,12 +36,14 @@ def steps(followers: Followers) -> Mapping[str, Step]:
 
 
 async def run(steps: Mapping[str, Step]) -> None:
-    """Now and every hour, take all steps, until cancelled."""
+    """Now and every hour, or a minute after one failed, take all steps, until cancelled."""
     while True:
+        pause = _EVERY
         for what, step in steps.items():
             try:
                 if done := await step():
                     log.info("upkeep: stored %s with %d earlier followers", what, done)
             except (StoreUnavailable, IntegrityError) as e:
-                log.warning("upkeep: cannot store %s, retrying in an hour: %s", what, type(e).__name__)
-        await asyncio.sleep(_EVERY)
+                log.warning("upkeep: cannot store %s, retrying in a minute: %s", what, type(e).__name__)
+                pause = _AGAIN
+        await asyncio.sleep(pause)

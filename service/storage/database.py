@@ -207,8 +207,14 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer, or another migration takes too long.
         """
-        async with self._migrating(), self.writing() as connection:
-            await connection.run_sync(migrations.upgrade)
+        async with self._migrating():
+            # A transaction each: a step must not wait for a table while an earlier one keeps another locked.
+            while await self._step():
+                pass
+
+    async def _step(self) -> bool:
+        async with self.writing() as connection:
+            return await connection.run_sync(migrations.upgrade)
 
     @asynccontextmanager
     async def _migrating(self) -> AsyncIterator[None]:

@@ -17,7 +17,8 @@ def _content() -> bytes:
         file = Path(folder) / "sqlite3"
         engine = sa.create_engine(f"sqlite:///{file}")
         with engine.begin() as connection:
-            migrations.upgrade(connection)
+            while migrations.upgrade(connection):
+                pass
         engine.dispose()
         return file.read_bytes()
 

@@ -1,6 +1,7 @@
-"""Rows of an earlier version are completed now and every hour, whatever one step fails of.
+"""Rows of an earlier version are completed now and every hour, and soon again if a step fails.
 
-Red when `run` ends at a failure, or leaves out the steps after it, or `steps` leaves out an account or app.
+Red when `run` ends at a failure, waits an hour after it or leaves out the steps after it, or when `steps` leaves
+out an account or app.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from service.storage.database import Database
 async def test_an_unreachable_database_is_tried_again_and_stops_no_other_step(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(upkeep, "_EVERY", 0.001)
+    monkeypatch.setattr(upkeep, "_AGAIN", 0.001)
     rounds, twice = list[str](), asyncio.Event()
 
     async def away() -> int:
@@ -37,7 +38,7 @@ async def test_an_unreachable_database_is_tried_again_and_stops_no_other_step(
             await twice.wait()
         running.cancel()
     assert caplog.messages[:2] == [
-        "upkeep: cannot store the first, retrying in an hour: StoreUnavailable",
+        "upkeep: cannot store the first, retrying in a minute: StoreUnavailable",
         "upkeep: stored the second with 7 earlier followers",
     ]
 
