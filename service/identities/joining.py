@@ -13,7 +13,7 @@ from models.tables.identities import followers as table
 from service.identities.followers import Followers
 from service.identities.repository import hold
 
-_BATCH: Final = 50  # rows per transaction
+_BATCH: Final = 10  # rows per transaction, which logins may wait for
 
 _IT: Final = table.c
 
