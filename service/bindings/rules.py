@@ -104,9 +104,10 @@ def resolve(
     Raises:
         StoreUnavailable: concurrent transactions kept changing the same bindings.
     """
-    if found := owner(connection, identity, client=client):
+    found = owner(connection, identity, client=client)
+    if found or identity.person is None:
         return found
-    for _ in range(_ROUNDS if identity.person else 0):
+    for _ in range(_ROUNDS):
         standing = _of_person(connection, identity, client=client)
         if not standing:
             return None
@@ -127,9 +128,7 @@ def resolve(
             return shown(placed, identity)
         if former:  # only the error takes back that they were removed
             break
-    if identity.person:
-        raise StoreUnavailable("the binding is being changed by concurrent requests")
-    return None
+    raise StoreUnavailable("the binding is being changed by concurrent requests")
 
 
 def logged_in(
