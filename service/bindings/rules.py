@@ -113,8 +113,8 @@ def resolve(
             return None
         # A binding in this very account is that of an appid of before: the new openid takes its place.
         known = min(standing, key=lambda it: it.account != identity.account)
-        theirs = select_rows(connection, bindings.c.client == client, bindings.c.user_id == known.user_id)
-        former = [it for it in theirs if it.account == identity.account]
+        theirs = bindings.c.user_id == known.user_id
+        former = select_rows(connection, *_at(client, identity.account), theirs)
         if former and known not in former:
             return None
         source = ChangeSource.UNIONID
@@ -123,7 +123,9 @@ def resolve(
         wanted = _row(
             identity, client=client, user_id=known.user_id, consent=known.consent, method=method, now=now
         )
-        relying = [it for it in dict.fromkeys([*standing, *theirs]) if it not in former]
+        here = bindings.c.primary_in == identity.open_platform
+        primary = select_rows(connection, bindings.c.client == client, here, theirs)  # perhaps another person's
+        relying = [it for it in dict.fromkeys([*standing, *primary]) if it not in former]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return shown(placed, identity)
         if former:  # only the error takes back that they were removed
