@@ -104,16 +104,17 @@ def resolve(
     Raises:
         StoreUnavailable: concurrent transactions kept changing the same bindings.
     """
-    if found := owner(connection, identity, client=client):
+    found = owner(connection, identity, client=client)
+    if found or identity.person is None:
         return found
-    for _ in range(_ROUNDS if identity.person else 0):
+    for _ in range(_ROUNDS):
         standing = _of_person(connection, identity, client=client)
         if not standing:
             return None
         # A binding in this very account is that of an appid of before: the new openid takes its place.
         known = min(standing, key=lambda it: it.account != identity.account)
-        theirs = select_rows(connection, bindings.c.client == client, bindings.c.user_id == known.user_id)
-        former = [it for it in theirs if it.account == identity.account]
+        theirs = bindings.c.user_id == known.user_id
+        former = select_rows(connection, *_at(client, identity.account), theirs)
         if former and known not in former:
             return None
         source = ChangeSource.UNIONID
@@ -122,14 +123,14 @@ def resolve(
         wanted = _row(
             identity, client=client, user_id=known.user_id, consent=known.consent, method=method, now=now
         )
-        relying = [it for it in dict.fromkeys([*standing, *theirs]) if it not in former]
+        here = bindings.c.primary_in == identity.open_platform
+        primary = select_rows(connection, bindings.c.client == client, here, theirs)  # perhaps another person's
+        relying = [it for it in dict.fromkeys([*standing, *primary]) if it not in former]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return shown(placed, identity)
         if former:  # only the error takes back that they were removed
             break
-    if identity.person:
-        raise StoreUnavailable("the binding is being changed by concurrent requests")
-    return None
+    raise StoreUnavailable("the binding is being changed by concurrent requests")
 
 
 def logged_in(

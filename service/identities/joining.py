@@ -18,8 +18,8 @@ _BATCH: Final = 10  # rows per transaction, which logins may wait for
 _IT: Final = table.c
 
 
-async def join_all(followers: Followers, account: str, open_platform: str) -> int:
-    """Join all followers of an account whose unionid was not joined there; return how many.
+async def join_all(followers: Followers, whose: sa.ColumnElement[bool], open_platform: str) -> int:
+    """Join the followers that *whose* selects if their unionid was not joined there; return how many.
 
     Leaves half of the time to other writers. A row that none of the keys decrypts is left out.
 
@@ -28,7 +28,7 @@ async def join_all(followers: Followers, account: str, open_platform: str) -> in
     """
     clock, joined, last = asyncio.get_running_loop().time, 0, 0
     elsewhere = sa.or_(_IT.open_platform.is_(None), _IT.open_platform != open_platform)
-    apart = sa.and_(_IT.account == account, _IT.unionid.is_not(None), elsewhere)
+    apart = sa.and_(whose, _IT.unionid.is_not(None), elsewhere)
     while True:
         query = sa.select(_IT.id).where(apart, _IT.id > last).order_by(_IT.id).limit(_BATCH)
         ids = await followers.database.read(partial(_ids, query=query))

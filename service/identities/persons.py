@@ -4,7 +4,7 @@ A person has no row: it is a number that all its identities have, the id of the 
 are joined and never split; a unionid counts only inside the Open Platform account that made it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -37,10 +37,10 @@ def join(
         if names:
             connection.execute(sa.update(followers).where(this).values(names))
         return identity, frozenset()
-    anchor = identities.anchor(identity.unionid)
-    anchored = sa.select(_IT.id).where(_IT.open_platform == word, _IT.anchor == anchor)
-    claim = {**names, "person_id": _PERSON, "open_platform": word, "anchor": anchor}
-    claimed = connection.scalar(anchored) is None and _claim(connection, this, claim)
+    anchors = identities.anchors(identity.unionid)
+    anchored = sa.select(_IT.id).where(_IT.open_platform == word, _IT.anchor.in_(anchors)).limit(1)
+    claim = {**names, "person_id": _PERSON, "open_platform": word}
+    claimed = connection.scalar(anchored) is None and _claim(connection, this, claim, anchors)
     if names and not claimed:
         connection.execute(sa.update(followers).where(this).values(names))
     same = sa.and_(~this, identities.with_unionid(identity.unionid, word))
@@ -59,11 +59,14 @@ def join(
     return replace(identity, person=person, open_platform=word), frozenset(others)
 
 
-def _claim(connection: sa.Connection, this: sa.ColumnElement[bool], values: Mapping[str, Any]) -> bool:
+def _claim(
+    connection: sa.Connection, this: sa.ColumnElement[bool], values: Mapping[str, Any], anchors: Sequence[str]
+) -> bool:
     """Make this the row with the unionid's anchor; False, after its transaction, if another row became it."""
     try:
         with connection.begin_nested():
-            connection.execute(sa.update(followers).where(this).values(values))
+            for anchor in anchors:
+                connection.execute(sa.update(followers).where(this).values({**values, "anchor": anchor}))
     except IntegrityError:
         return False
     return True

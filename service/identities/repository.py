@@ -68,12 +68,20 @@ class Identities:
     def with_unionid(self, unionid: str, open_platform: str) -> sa.ColumnElement[bool]:
         """Return the condition that finds all identities with a unionid inside one Open Platform account."""
         sharing = [name for name, word in self.open_platforms.items() if word == open_platform]
-        inside = sa.or_(_IT.account.in_(sharing), _IT.open_platform == open_platform)
-        return sa.and_(_among(_IT.unionid, self.cipher.forms(unionid, Column.UNIONID)), inside)
+        inside = [_IT.account.in_(sharing), _IT.open_platform == open_platform]
+        if not open_platform:
+            inside.append(sa.and_(_IT.open_platform.is_(None), self.not_configured))
+        return sa.and_(_among(_IT.unionid, self.cipher.forms(unionid, Column.UNIONID)), sa.or_(*inside))
 
-    def anchor(self, unionid: str) -> str:
-        """Return the lookup value of a unionid that all processes agree on while its key is rotated."""
-        return _agreed(self.cipher.forms(unionid, Column.UNIONID), unionid)
+    @property
+    def not_configured(self) -> sa.ColumnElement[bool]:
+        """The condition of followers whose account is not configured: their unionids join as without a word."""
+        return _IT.account.not_in(list(self.open_platforms))
+
+    def anchors(self, unionid: str) -> list[str]:
+        """Return the lookup values of a unionid to claim, one after the other: see `add`."""
+        forms = self.cipher.forms(unionid, Column.UNIONID)
+        return list(dict.fromkeys([_agreed(forms, unionid), forms[0]]))
 
     def select(self, connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Identity]:
         """Return the identities that *where* selects, ordered by id."""

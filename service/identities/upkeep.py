@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from models.errors import StoreUnavailable
+from models.tables.identities import followers as table
 from service.identities import appids, joining
 from service.identities.followers import Followers
 
@@ -28,10 +30,12 @@ def steps(followers: Followers) -> Mapping[str, Step]:
         for account, appid in configured.appids.items()
     }
     joining_ = {
-        f"the persons of {name}": partial(joining.join_all, followers, name, word)
+        f"the persons of {name}": partial(joining.join_all, followers, table.c.account == name, word)
         for name, word in configured.open_platforms.items()
         if word is not None
     }
+    others = sa.and_(configured.not_configured, table.c.open_platform.is_(None))
+    joining_["the persons of accounts no longer configured"] = partial(joining.join_all, followers, others, "")
     return storing | joining_
 
 

@@ -75,7 +75,9 @@ class OlderProcess:
         try:
             return await run(lambda connection: work(connection, *args, **how))
         except (StoreUnavailable, SQLAlchemyError) as e:
-            self.failures.append(f"{work.__name__} after {time.monotonic() - begun:.1f} s: {e!r} {getattr(e, 'reason', '')}")
+            self.failures.append(
+                f"{work.__name__} after {time.monotonic() - begun:.1f} s: {e!r} {getattr(e, 'reason', '')}"
+            )
             raise _FailedError from e
         finally:
             self.done += 1

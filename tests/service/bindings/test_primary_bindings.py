@@ -1,6 +1,6 @@
 """A primary binding that says too much, of another person or place, keeps no other from being made for ever.
 
-Red when `resolve` passes only the person's own bindings to `_place`, or `_unmark_moved` is left out.
+Red when `resolve` passes only the bindings of the person to `_place`, or `_unmark_moved` is left out.
 """
 
 import sqlalchemy as sa

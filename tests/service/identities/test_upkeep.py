@@ -50,4 +50,5 @@ async def test_each_account_has_its_steps_and_an_app_that_joins_nothing_has_none
         "the appid of account main",
         "the persons of main",
         "the persons of site",
+        "the persons of accounts no longer configured",
     ]

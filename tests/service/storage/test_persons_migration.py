@@ -209,10 +209,10 @@ async def test_what_an_older_process_stores_is_joined_in_the_background(
     """Red when `join_all` leaves out rows."""
     numbers = [await known(database, cipher, "Anna", account=account, user="42") for account in BOTH]
     other = await known(database, cipher, "Ben")
-    assert [await joining.join_all(followers, account, "") for account in BOTH] == [2, 0]
+    assert [await joining.join_all(followers, table.c.account == account, "") for account in BOTH] == [2, 0]
     assert await persons_of(database, *numbers) == {numbers[0]}
     third = await known(database, cipher, "Anna", account="third")  # by the process that still runs
-    assert await joining.join_all(followers, "third", "") == 1
+    assert await joining.join_all(followers, table.c.account == "third", "") == 1
     assert await persons_of(database, *numbers, third) == {numbers[0]}
     assert await persons_of(database, other) == {other}
     assert await users(bindings, "42") == list(BOTH)
@@ -239,7 +239,7 @@ async def test_rows_of_an_older_process_undo_no_single_disconnect(
     assert await bindings.disconnect("shop", UserId("42"), account="second", now=NOW) == 1
     await known(database, cipher, "Anna", account="third", user="42")
     for account in (*BOTH, "third"):
-        await joining.join_all(followers, account, "")
+        await joining.join_all(followers, table.c.account == account, "")
     assert await log_in(decisions, "Anna", account="second") is None
     assert await users(bindings, "42") == ["main", "third"]
 
