@@ -36,6 +36,7 @@ _COLUMNS = (
 _INDEXES = (
     ("followers", ("person_id",), False),
     ("followers", ("open_platform", "anchor"), True),
+    ("bindings", ("client", "user_id"), False),
     ("bindings", ("client", "primary_of"), True),
     ("bindings", ("client", "primary_in", "user_id"), True),
     ("separations", ("follower_id",), False),

@@ -37,6 +37,7 @@ bindings: Final = sa.Table(
     # These constraints, not a check in code, decide whether a binding can be made.
     sa.UniqueConstraint("client", "account", "user_id"),
     sa.UniqueConstraint("client", "account", "follower_id"),
+    sa.Index(None, "client", "user_id"),
     sa.Index(None, "client", "primary_of", unique=True),
     sa.Index(None, "client", "primary_in", "user_id", unique=True),
 )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from models.audit import AuditEntry, AuditEvent
 from models.binding import Binding
+from models.errors import StoreUnavailable
 from models.events import shortened
 from models.tables.bindings import bindings
 from models.tables.identities import followers
@@ -77,6 +78,10 @@ def report(
     connection: sa.Connection, identities: Identities, person: int, *, clock: Callable[[], datetime]
 ) -> None:
     """Write the conflicts of a person to the audit log, within the transaction that made one of several."""
+    try:
+        found = find(connection, identities, person=person)
+    except StoreUnavailable:
+        return  # a row that none of the keys decrypts must not keep the person from signing in
     entries = [
         AuditEntry(
             clock(),
@@ -86,7 +91,7 @@ def report(
             openid=shortened(it.openid),
             user_id=it.user_id,
         )
-        for conflict in find(connection, identities, person=person)
+        for conflict in found
         for it in conflict.bindings
     ]
     if entries:

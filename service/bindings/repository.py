@@ -46,7 +46,7 @@ def erase(
     now: datetime,
 ) -> int:
     """Remove the bindings that *whose* selects, for an erasure; return how many."""
-    found = select_rows(connection, whose)
+    found = select_rows(connection, whose, erased=True)
     return sum([remove_row(connection, it, Change.ERASED, rows=rows, source=source, now=now) for it in found])
 
 

@@ -33,22 +33,26 @@ class Row:
     primary_in: str | None = None
     """The Open Platform account, in the same row: there the user has no other person."""
     person: int | None = None
-    """The person of the follower; not in this table."""
+    """The person of the follower, and below where they were joined; not in this table."""
+    joined_in: str | None = None
 
 
-_STORED: Final = [name for name in Row.__slots__ if name != "person"]
-COLUMNS: Final = [*(bindings.c[name] for name in _STORED), followers.c.person_id]
+_STORED: Final = Row.__slots__[:-2]
+COLUMNS: Final = [*(bindings.c[name] for name in _STORED), followers.c.person_id, followers.c.open_platform]
 
 
 def read_row(row: RowMapping) -> Row:
     return Row(*(row[column] for column in COLUMNS))
 
 
-def select_rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Row]:
-    """Return the bindings that *where* selects, the oldest first. It may name columns of followers."""
+def select_rows(connection: sa.Connection, *where: sa.ColumnElement[bool], erased: bool = False) -> list[Row]:
+    """Return the bindings that *where* selects, the oldest first. It may name columns of followers.
+
+    With *erased*, also those whose follower was deleted before.
+    """
     query = (
         sa.select(*COLUMNS)
-        .outerjoin_from(bindings, followers, followers.c.id == bindings.c.follower_id)
+        .join_from(bindings, followers, followers.c.id == bindings.c.follower_id, isouter=erased)
         .where(*where)
         .order_by(bindings.c.bound_at, bindings.c.id)
     )

@@ -68,8 +68,9 @@ def bind(
             if removed:  # by then it was permitted: only the error takes it back
                 break
             return Conflict(reason)
-        _remove_with_others(connection, conflicting, wanted, identity, rows=rows, source=source, now=now)
-        removed |= bool(conflicting)
+        if conflicting:
+            _remove_with_others(connection, conflicting, wanted, identity, rows=rows, source=source, now=now)
+            removed = True
         relying = [it for it in standing if it not in conflicting]
         if placed := _place(connection, wanted, identity, relying, rows=rows, source=source, now=now):
             return Bound(shown(placed, identity))
@@ -157,19 +158,26 @@ def _at(client: str, account: str) -> tuple[sa.ColumnElement[bool], sa.ColumnEle
 
 def _standing(connection: sa.Connection, wanted: Row, identity: Identity) -> list[Row]:
     """Return the client's bindings of this user or WeChat that may be in the way, or go with the wanted one."""
-    of, person = bindings.c, followers.c.person_id
-    theirs = sa.or_(of.user_id == wanted.user_id, of.follower_id == wanted.follower_id)
-    either = [sa.and_(of.account == wanted.account, theirs)]
-    if identity.person:
-        another = sa.and_(followers.c.open_platform == identity.open_platform, person != identity.person)
-        either += [person == identity.person, sa.and_(of.user_id == wanted.user_id, another)]
-    return select_rows(connection, of.client == wanted.client, sa.or_(*either))
+    of, at = bindings.c, bindings.c.client == wanted.client
+    # Two queries: no database uses an index for columns of two tables of which one must match.
+    of_user = [
+        it
+        for it in select_rows(connection, at, of.user_id == wanted.user_id)
+        if it.account == wanted.account or (identity.person and it.joined_in == identity.open_platform)
+    ]
+    whose = followers.c.person_id == identity.person if identity.person else of.follower_id == identity.id
+    return list(dict.fromkeys([*of_user, *_of_followers(connection, whose, client=wanted.client)]))
 
 
 def _of_person(connection: sa.Connection, identity: Identity, *, client: str) -> list[Row]:
     """Return the person's bindings at a client; none if this identity was disconnected alone."""
     alone = sa.exists().where(separations.c.client == client, separations.c.follower_id == identity.id)
-    return select_rows(connection, bindings.c.client == client, followers.c.person_id == identity.person, ~alone)
+    return _of_followers(connection, followers.c.person_id == identity.person, ~alone, client=client)
+
+
+def _of_followers(connection: sa.Connection, *whose: sa.ColumnElement[bool], client: str) -> list[Row]:
+    # The client is compared here: told to, SQLite would read all bindings of the client.
+    return [it for it in select_rows(connection, *whose) if it.client == client]
 
 
 def _goes_with(it: Row, wanted: Row, identity: Identity) -> bool:
@@ -200,15 +208,18 @@ def _remove_with_others(
     """Remove the conflicting bindings, and with them those of the same persons to the same users."""
     whose = {(it.person, it.user_id) for it in conflicting if it.person}
     of_persons = followers.c.person_id.in_({person for person, _ in whose})
-    while conflicting:
+    for _ in range(_ROUNDS):
         for it in conflicting:
             change = Change.REPLACED if it.user_id == wanted.user_id else Change.MOVED
             remove_row(connection, it, change, rows=rows, source=source, now=now)
         # Again: while this waited for a row, a login may have added one that relies on it.
-        found = select_rows(connection, bindings.c.client == wanted.client, of_persons) if whose else ()
+        found = _of_followers(connection, of_persons, client=wanted.client) if whose else ()
         conflicting = [
             it for it in found if (it.person, it.user_id) in whose and not _goes_with(it, wanted, identity)
         ]
+        if not conflicting:
+            return
+    raise StoreUnavailable("the binding is being changed by concurrent requests")
 
 
 def _place(

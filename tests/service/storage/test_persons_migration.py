@@ -135,7 +135,7 @@ async def test_a_run_that_was_interrupted_after_any_statement_is_finished(
         assert await database.read(difference) == []
         if finished:
             break
-    assert most == 12, "statements of 0007"
+    assert most == 13, "statements of 0007"
     assert [len(rows) for rows in await stored(database)] == [1, 1, 1, 0]
 
 
