@@ -164,7 +164,9 @@ async function answerLogin(name) {
 const scanItem = (item) => (item.scope ? scanLogin(item.id) : scan(item.id));
 
 function offerPage(address) {
-  if (owner()) askPage(address);
+  if (!owner()) return;
+  toast("");
+  askPage(address);
 }
 
 /** Scan what a QR code says: a code of this sandbox, the login of a website, or a page. */
@@ -270,7 +272,7 @@ watchPictures({
   begun: () => toast(t("looking")),
   found: ({ code, consent }) => { toast(""); if (code) scan(code.id); else scanLogin(consent); },
   several: (codes) => { toast(""); here.choice = codes; openCamera(); },
-  failed: (error) => { if (error.answer?.url) { toast(""); offerPage(error.answer.url); } else showError(error); },
+  failed: (error) => { if (error.answer?.url) offerPage(error.answer.url); else showError(error); },
   text: scanAddress,
 });
 
