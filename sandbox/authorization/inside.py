@@ -7,10 +7,10 @@ some minutes, pages in other windows of that browser count as inside WeChat, too
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sandbox.authorization.requests import is_web_address
 from sandbox.errors import Unknown
 from sandbox.people import Person
 from sandbox.wechat_api import SANDBOX
@@ -43,7 +43,7 @@ def person_inside(request: web.Request) -> Person | None:
 async def open_page(request: web.Request) -> web.Response:
     """GET open?user=&url= -> redirect to the page, opened inside the user's WeChat; url is http or https."""
     url, user = request.query.get("url", ""), request.query.get("user", "")
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not is_web_address(url):
         return web.json_response({"error": "url: must begin with http:// or https://"}, status=400)
     try:
         person = request.app[SANDBOX].people.get(user)

@@ -13,10 +13,11 @@ Scope = Literal["snsapi_login", "snsapi_base", "snsapi_userinfo"]
 _ORDER: Final = ("appid", "redirect_uri", "response_type", "scope", "state")
 _EMPTY: Final = {"appid": 10012, "redirect_uri": 10011, "scope": 10010}
 _STATE: Final = re.compile(r"[A-Za-z0-9]{0,128}")
-_SCOPES: Final[Mapping[str, Mapping[str, Scope]]] = {
-    "none": {},
-    "base": {"snsapi_base": "snsapi_base"},
-    "userinfo": {"snsapi_base": "snsapi_base", "snsapi_userinfo": "snsapi_userinfo"},
+_ADDRESS: Final = re.compile(r"https?://[^\x00-\x20\x7f\\]+")
+_SCOPES: Final[Mapping[str, tuple[Scope, ...]]] = {
+    "none": (),
+    "base": ("snsapi_base",),
+    "userinfo": ("snsapi_base", "snsapi_userinfo"),
 }
 
 
@@ -79,7 +80,7 @@ def read_inside(query: str, apps: Mapping[str, App]) -> Request:
         raise Unusable("AppID 参数错误")
     if asked.get("response_type") != "code":
         raise Unusable("response_type 参数错误")
-    scope = _SCOPES[app.oauth].get(asked["scope"])
+    scope = next((scope for scope in _SCOPES[app.oauth] if scope == asked["scope"]), None)
     if scope is None:
         raise Unusable("该公众号没有这些 scope 的权限", 10005)
     if not _is_at(asked["redirect_uri"], app.oauth_domain):
@@ -96,6 +97,13 @@ def _in_order(names: list[str]) -> bool:
     return names[: len(known)] == known and not set(names[len(known) :]) & set(known)
 
 
+def is_web_address(text: str) -> bool:
+    """Return whether a browser can be sent to this text."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def _is_at(address: str, domain: str) -> bool:
-    parts = urlsplit(address)
-    return parts.scheme in ("http", "https") and parts.hostname == domain
+    try:
+        return is_web_address(address) and urlsplit(address).hostname == domain
+    except ValueError:  # such as an unclosed bracket
+        return False

@@ -18,12 +18,14 @@ from playwright.async_api import BrowserContext, Page, expect
 from serving import listening
 
 from sandbox.app import SANDBOX, make_app
+from sandbox.emulator import Sandbox
 
 
 @dataclass
 class Town:
     """An emulated WeChat, and a site that shows a login in a frame and tells what came back."""
 
+    sandbox: Sandbox
     wechat: str
     site: str
 
@@ -60,7 +62,7 @@ async def town() -> AsyncIterator[Town]:
     site.router.add_get("/back", _back)
     async with listening(wechat) as theirs, listening(site) as ours:
         wechat[SANDBOX].public_url = theirs
-        yield Town(theirs, ours)
+        yield Town(wechat[SANDBOX], theirs, ours)
 
 
 async def phone(context: BrowserContext, town: Town, nickname: str = "Anna") -> Page:
@@ -137,6 +139,16 @@ async def test_a_scanned_page_opens_inside_wechat_and_asks(
     await faultless(page, "asked by an account")
     await page.get_by_test_id(answer).tap()
     await expect(page.get_by_text(told, exact=True)).to_be_visible()
+
+
+async def test_a_link_in_the_chat_opens_inside_wechat(town: Town, hand: BrowserContext) -> None:
+    anna = await phone(hand, town)
+    contact = town.sandbox.contact(await anna.get_by_test_id("user-select").input_value())
+    link = f'<a href="{town.inside("snsapi_base")}">Log in</a>'
+    contact.write("account", link, now=town.sandbox.clock())
+    async with hand.expect_page() as opened:
+        await anna.get_by_test_id("chat-page-link").tap()
+    await (await opened.value).wait_for_url(f"{town.site}/back?code=**")
 
 
 async def test_another_browser_is_not_inside_wechat(town: Town, context: BrowserContext) -> None:

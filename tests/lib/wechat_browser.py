@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiohttp import ClientResponse, ClientSession, CookieJar, DummyCookieJar
+from aiohttp import ClientResponse, ClientSession, CookieJar
 from harness import World
 from yarl import URL
 
@@ -45,10 +45,9 @@ class Browser:
 
     world: World
     http: ClientSession
-    agent: str
     at: Visit | None = None
 
-    async def open(self, address: str, **headers: str) -> Visit:
+    async def open(self, address: str) -> Visit:
         """Go to an address, and where it leads; a path is one of the service."""
         way: list[str] = []
         url = URL(address if "://" in address else self.world.url + address, encoded=True)
@@ -58,8 +57,7 @@ class Browser:
                 return self._arrive(Visit(url, way=tuple(way)))
             if str(url.origin()) == self.world.wechat and url.path == AUTHORIZE:
                 assert url.fragment == "wechat_redirect", "WeChat demands it (wechat-protocol.md 6)"
-            sent = {"User-Agent": self.agent, **{name.replace("_", "-"): text for name, text in headers.items()}}
-            async with self.http.get(url, headers=sent, allow_redirects=False) as response:
+            async with self.http.get(url, allow_redirects=False) as response:
                 if 300 <= response.status < 400:
                     url = url.join(URL(response.headers["Location"], encoded=True))
                     continue
@@ -95,10 +93,9 @@ async def _page(url: URL, response: ClientResponse, way: list[str]) -> Visit:
 
 
 @asynccontextmanager
-async def browsing(
-    world: World, person: Person | None = None, *, agent: str = "Mozilla/5.0", cookies: bool = True
-) -> AsyncIterator[Browser]:
-    """Give a new browser; with *person* it is the one inside their WeChat; without *cookies* it keeps none."""
-    jar = CookieJar(unsafe=True) if cookies else DummyCookieJar()  # unsafe: hosts are addresses
-    async with ClientSession(cookie_jar=jar) as http:
-        yield Browser(world, http, user_agent(person) if person else agent)
+async def browsing(world: World, person: Person | None = None) -> AsyncIterator[Browser]:
+    """Give a new browser; with *person* it is the one inside their WeChat."""
+    agent = user_agent(person) if person else "Mozilla/5.0"
+    jar = CookieJar(unsafe=True)  # hosts are addresses
+    async with ClientSession(cookie_jar=jar, headers={"User-Agent": agent}) as http:
+        yield Browser(world, http)

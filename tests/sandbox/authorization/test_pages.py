@@ -4,14 +4,17 @@ Red when `requests.py` no longer checks the domain, the scope or the order of pa
 at a website redirects.
 """
 
+from dataclasses import replace
 from urllib.parse import quote, urlencode
 
 import pytest
 from authorizing import BACK, SITE, WeChat, answered
 
+from sandbox.account import WebAuthorizationScope
 from sandbox.authorization.inside import user_agent
 
 INSIDE = "oauth2/authorize"
+SCOPES = ("snsapi_base", "snsapi_userinfo")
 
 
 async def state(wechat: WeChat, consent: str) -> tuple[int, str | None]:
@@ -76,6 +79,9 @@ async def test_the_order_of_a_websites_parameters_is_free(wechat: WeChat) -> Non
         ({"redirect_uri": "https://login.test.evil.example/"}, "redirect_uri 参数错误"),
         ({"redirect_uri": "https://login.test@evil.example/"}, "redirect_uri 参数错误"),
         ({"redirect_uri": "javascript://login.test/%0aalert(1)"}, "redirect_uri 参数错误"),
+        ({"redirect_uri": "https://evil.example\\@login.test/"}, "redirect_uri 参数错误"),
+        ({"redirect_uri": "https://login.test/\r\nSet-Cookie:a=b"}, "redirect_uri 参数错误"),
+        ({"redirect_uri": "https://[/"}, "redirect_uri 参数错误"),
         ({"redirect_uri": None}, "redirect_uri 参数错误"),
         ({"scope": "snsapi_userinfo"}, "Scope 参数错误"),
         ({"response_type": "token"}, "response_type 参数错误"),
@@ -158,6 +164,15 @@ async def test_a_wrong_page_inside_wechat_shows_why(
 ) -> None:
     response = await wechat.get(INSIDE, await wechat.anna(), **changes)
     assert (response.status, reason in await response.text()) == (200, True)
+
+
+@pytest.mark.parametrize(("oauth", "scopes"), [("none", 0), ("base", 1), ("userinfo", 2)])
+async def test_an_account_asks_for_the_scopes_it_has(
+    wechat: WeChat, oauth: WebAuthorizationScope, scopes: int
+) -> None:
+    wechat.sandbox.state().account = replace(wechat.account, oauth=oauth)
+    pages = [await wechat.get(INSIDE, await wechat.anna(), scope=scope) for scope in SCOPES]
+    assert ["错误码：10005" not in await page.text() for page in pages].count(True) == scopes
 
 
 @pytest.mark.parametrize(
