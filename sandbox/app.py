@@ -15,11 +15,21 @@ from sandbox import camera_api, control_api, phone_page, wechat_api
 from sandbox.access import guard
 from sandbox.account import App, OfficialAccount, Website, default_account, default_website
 from sandbox.authorization import consent_api, pages, pictures, sns_api
-from sandbox.authorization.web_authorization import AUTHORIZATION, WebAuthorization
+from sandbox.authorization.sns_api import AUTHORIZATION
+from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
 from sandbox.wechat_api import SANDBOX
 
-__all__ = ["SANDBOX", "OfficialAccount", "Sandbox", "default_account", "default_website", "make_app", "serve"]
+__all__ = [
+    "AUTHORIZATION",
+    "SANDBOX",
+    "OfficialAccount",
+    "Sandbox",
+    "default_account",
+    "default_website",
+    "make_app",
+    "serve",
+]
 
 _PARTS: Final = (wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api)
 

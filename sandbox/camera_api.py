@@ -13,7 +13,7 @@ from aiohttp import web
 
 from sandbox import serializers
 from sandbox.access import CONTROL
-from sandbox.authorization.web_authorization import AUTHORIZATION
+from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.codes import Code
 from sandbox.emulator import Sandbox
 from sandbox.errors import Unknown

@@ -12,7 +12,8 @@ from sandbox.access import CONTROL
 from sandbox.account import Website
 from sandbox.authorization.consents import Consent
 from sandbox.authorization.inside import open_page
-from sandbox.authorization.web_authorization import AUTHORIZATION, WebAuthorization
+from sandbox.authorization.sns_api import AUTHORIZATION
+from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.control_requests import Ask, endpoint
 from sandbox.faults import SnsFault
 from sandbox.serializers import Json

@@ -9,7 +9,7 @@ from aiohttp import web
 from sandbox.authorization.consents import Consent
 from sandbox.authorization.inside import AUTHORIZE, person_inside
 from sandbox.authorization.requests import Unusable, read_inside, read_website
-from sandbox.authorization.web_authorization import AUTHORIZATION
+from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.words import ASKS, LOGIN
 from sandbox.errors import Impossible, Unknown
 from sandbox.phone_page import WEB

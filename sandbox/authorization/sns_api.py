@@ -8,9 +8,11 @@ from typing import Final
 
 from aiohttp import web
 
-from sandbox.authorization.web_authorization import AUTHORIZATION, WebAuthorization
+from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.errors import Refused
 from sandbox.faults import SNS_REFUSALS, SnsFault
+
+AUTHORIZATION: Final = web.AppKey("authorization", WebAuthorization)
 
 _Answer = Callable[[WebAuthorization, web.Request], dict[str, object]]
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from aiohttp import web
-
 from sandbox.account import App, Website
 from sandbox.authorization.consents import CONFIRM, Consent, Consents, State
 from sandbox.authorization.grants import Grant, Grants
@@ -161,6 +159,3 @@ class WebAuthorization:
 
 def _virtual(person: Person) -> Person:
     return replace(person, id=f"snapshot {person.id}")
-
-
-AUTHORIZATION: Final = web.AppKey("authorization", WebAuthorization)

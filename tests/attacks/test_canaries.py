@@ -18,8 +18,7 @@ from serving import Service, listening, serving
 
 from sandbox import pushes
 from sandbox.account import OfficialAccount
-from sandbox.app import SANDBOX, make_app
-from sandbox.authorization.web_authorization import AUTHORIZATION
+from sandbox.app import AUTHORIZATION, SANDBOX, make_app
 from sandbox.envelope import wrap
 from sandbox.faults import FORGERIES
 from sandbox.push_format import Fields

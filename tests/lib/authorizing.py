@@ -8,9 +8,8 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from sandbox.account import App, Website
-from sandbox.app import SANDBOX
+from sandbox.app import AUTHORIZATION, SANDBOX
 from sandbox.authorization.inside import user_agent
-from sandbox.authorization.web_authorization import AUTHORIZATION
 from sandbox.people import Person
 
 SITE = Website(appid="wxsite", secret="a" * 32, domain="login.test", name="Shop <1>", open_platform="acme")

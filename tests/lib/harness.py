@@ -17,8 +17,8 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.ticket import TicketId
 from sandbox.account import OfficialAccount, Website
-from sandbox.app import SANDBOX, make_app
-from sandbox.authorization.web_authorization import AUTHORIZATION, WebAuthorization
+from sandbox.app import AUTHORIZATION, SANDBOX, make_app
+from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
 from sandbox.people import Person
 from service.config.settings import Settings, validate

@@ -16,8 +16,7 @@ from PIL import Image
 
 from sandbox import camera_api
 from sandbox.account import OfficialAccount
-from sandbox.app import SANDBOX, make_app
-from sandbox.authorization.web_authorization import AUTHORIZATION
+from sandbox.app import AUTHORIZATION, SANDBOX, make_app
 from sandbox.phone_page import WEB
 
 PNG = {"Content-Type": "image/png"}
