@@ -117,6 +117,7 @@ async def test_a_refused_login_stays_and_says_so(
     source = await site.locator("main").get_attribute("data-consent")
     await anna.goto(f"{town.wechat}/connect/confirm?uuid={source}")
     await anna.get_by_test_id("code-item").first.tap()
+    await expect(anna.get_by_test_id("consent-allow")).to_be_focused()
     await anna.keyboard.press("Escape")
     await expect(site.locator("[data-state]:visible")).to_contain_text("You have cancelled this login")
     assert urlsplit(site.url).path == "/connect/qrconnect"
