@@ -1,16 +1,20 @@
-"""The Official Accounts that the sandbox emulates. Values only."""
+"""The Official Accounts and website applications that the sandbox emulates. Values only."""
 
 import base64
 import hashlib
 import platform
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
 Mode = Literal["plain", "compatible", "safe"]
 """How pushes are encrypted (wechat-protocol.md 3.3)."""
 
 Format = Literal["xml", "json"]
 """The format of pushes; replies must use the same."""
+
+WebAuthorizationScope = Literal["none", "base", "userinfo"]
+"""What the web authorization (H5) of an account may ask for; `userinfo` includes `base`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,26 @@ class OfficialAccount:
     daily_codes: int = 100_000
     open_platform: str | None = None
     """The Open Platform account that it is bound to, as a word; those with the same word share unionids."""
+    oauth: WebAuthorizationScope = "none"
+    oauth_domain: str = ""
+    """The host that addresses of its web authorization must have; their port does not matter here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Website:
+    """A website application (网站应用) of an Open Platform account."""
+
+    appid: str
+    secret: str = field(repr=False)
+    """32 hex digits, as in WeChat."""
+    domain: str
+    """The host that redirect_uri must have; its port does not matter here."""
+    name: str = "Website"
+    open_platform: str | None = None
+    """As of Official Accounts."""
+
+
+App = OfficialAccount | Website
 
 
 def default_account(callback_url: str) -> OfficialAccount:
@@ -46,20 +70,47 @@ def default_account(callback_url: str) -> OfficialAccount:
     Its credentials are the same at each start on one machine, so that a configuration file keeps working. They
     differ between machines, so that the source contains none of them.
     """
-
-    def derived(what: str) -> bytes:
-        return hashlib.sha256(f"{what} {platform.node()} {callback_url}".encode()).digest()
-
-    def letters(what: str) -> str:
-        return base64.b64encode(derived(what), altchars=b"xz").decode().rstrip("=")
-
+    derived = _Derived(callback_url)
     return OfficialAccount(
-        appid=f"wx{derived('appid').hex()[:16]}",
-        secret=derived("secret").hex()[:32],
-        token=letters("token")[:24],
-        aes_key=letters("aes_key"),
+        appid=derived.appid("appid"),
+        secret=derived.secret("secret"),
+        token=derived.letters("token")[:24],
+        aes_key=derived.letters("aes_key"),
         gh_id=f"gh_{derived('gh_id').hex()[:12]}",
         callback_url=callback_url,
         name="Sandbox 公众号",
         open_platform="sandbox",
+        oauth="userinfo",
+        oauth_domain=urlsplit(callback_url).hostname or "",
     )
+
+
+def default_website(callback_url: str) -> Website:
+    """Return the website application that belongs to `default_account`, with the same host and unionids."""
+    derived = _Derived(callback_url)
+    return Website(
+        appid=derived.appid("website appid"),
+        secret=derived.secret("website secret"),
+        domain=urlsplit(callback_url).hostname or "",
+        name="Sandbox 网站",
+        open_platform="sandbox",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """Bytes that are the same at each start on one machine for one callback address."""
+
+    callback_url: str
+
+    def __call__(self, what: str) -> bytes:
+        return hashlib.sha256(f"{what} {platform.node()} {self.callback_url}".encode()).digest()
+
+    def appid(self, what: str) -> str:
+        return f"wx{self(what).hex()[:16]}"
+
+    def secret(self, what: str) -> str:
+        return self(what).hex()[:32]
+
+    def letters(self, what: str) -> str:
+        return base64.b64encode(self(what), altchars=b"xz").decode().rstrip("=")

@@ -7,27 +7,43 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from aiohttp import web
 
 from sandbox import camera_api, control_api, phone_page, wechat_api
 from sandbox.access import guard
-from sandbox.account import OfficialAccount, default_account
+from sandbox.account import App, OfficialAccount, Website, default_account, default_website
+from sandbox.authorization import consent_api, pages, pictures, sns_api
+from sandbox.authorization.sns_api import AUTHORIZATION
+from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
 from sandbox.wechat_api import SANDBOX
 
-__all__ = ["SANDBOX", "OfficialAccount", "Sandbox", "default_account", "make_app", "serve"]
+__all__ = [
+    "AUTHORIZATION",
+    "SANDBOX",
+    "OfficialAccount",
+    "Sandbox",
+    "default_account",
+    "default_website",
+    "make_app",
+    "serve",
+]
+
+_PARTS: Final = (wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api)
 
 
 def make_app(
     accounts: Sequence[OfficialAccount],
+    websites: Sequence[Website] = (),
     *,
     public_url: str,
     clock: Callable[[], float] = time.time,
     retry_interval: float = 5.0,
     answer_within: float = 5.0,
 ) -> web.Application:
-    """Return the application; `app[SANDBOX]` controls it from the same process.
+    """Return the application; `app[SANDBOX]` and `app[AUTHORIZATION]` control it from the same process.
 
     QR codes contain addresses below `public_url`; `clock` returns seconds since 1970. `retry_interval`: seconds
     between the deliveries of a push. `answer_within`: the timeout of one delivery, in seconds.
@@ -40,8 +56,9 @@ def make_app(
         retry_interval=retry_interval,
         answer_within=answer_within,
     )
-    for module in (wechat_api, control_api, camera_api, phone_page):
-        module.add_routes(app)
+    app[AUTHORIZATION] = WebAuthorization(app[SANDBOX], websites)
+    for part in _PARTS:
+        part.add_routes(app)
     app.cleanup_ctx.append(_opened)
     return app
 
@@ -51,7 +68,14 @@ async def _opened(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def serve(*, host: str, port: int, accounts: Sequence[OfficialAccount], public_url: str | None) -> None:
+async def serve(
+    *,
+    host: str,
+    port: int,
+    accounts: Sequence[OfficialAccount],
+    websites: Sequence[Website] = (),
+    public_url: str | None,
+) -> None:
     """Serve until SIGINT, SIGTERM or cancellation; once listening, print the address and what to configure.
 
     `port` 0 takes a free one. Raises OSError when the address is in use.
@@ -59,32 +83,47 @@ async def serve(*, host: str, port: int, accounts: Sequence[OfficialAccount], pu
     # A parent process may send a signal as soon as it has read the announcement.
     with _stop_signals() as stop, _listen(host, port) as sock:
         address = public_url or f"http://{_bracketed(host)}:{sock.getsockname()[1]}"
-        runner = web.AppRunner(make_app(accounts, public_url=address), access_log=None, shutdown_timeout=2)
+        runner = web.AppRunner(
+            make_app(accounts, websites, public_url=address), access_log=None, shutdown_timeout=2
+        )
         await runner.setup()
         try:
             await web.SockSite(runner, sock).start()
-            sys.stdout.write(announcement(accounts, address=address))
+            sys.stdout.write(announcement(accounts, websites, address=address))
             sys.stdout.flush()
             await stop.wait()
         finally:
             await runner.cleanup()
 
 
-def announcement(accounts: Sequence[OfficialAccount], *, address: str) -> str:
-    """Return what `serve` prints: the phone's address, and `accounts` for the config.yaml of a local service."""
+def announcement(accounts: Sequence[OfficialAccount], websites: Sequence[Website] = (), *, address: str) -> str:
+    """Return what `serve` prints: the phone's address, and `accounts` and `apps` of a service's config.yaml."""
     lines = [f"WeChat sandbox is ready: {address}/", "", "config.yaml of the service to try:", "", "accounts:"]
     for number, account in enumerate(accounts, start=1):
         lines += [
             f"  {'main' if number == 1 else f'sandbox{number}'}:  # pushes go to {account.callback_url}",
-            f"    appid: {account.appid}",
-            f'    secret: "{account.secret}"',
+            *_credentials(account),
             f'    token: "{account.token}"',
             f'    aes_key: "{account.aes_key}"',
             f"    mode: {account.mode}",
             *(["    allow_unsigned_body: true"] if account.mode == "plain" else []),
-            f"    api_base: {address}",
+            f"    oauth: {account.oauth}",
+            *_bases(address),
         ]
+    lines += ["", "apps:"] if websites else []
+    for number, website in enumerate(websites, start=1):
+        name = "site" if number == 1 else f"site{number}"
+        lines += [f"  {name}:", "    kind: website", *_credentials(website), *_bases(address)]
     return "\n".join(lines) + "\n"
+
+
+def _credentials(app: App) -> list[str]:
+    joined = [f"    open_platform: {app.open_platform}"] if app.open_platform else []
+    return [f"    appid: {app.appid}", f'    secret: "{app.secret}"', *joined]
+
+
+def _bases(address: str) -> list[str]:
+    return [f"    open_base: {address}", f"    api_base: {address}"]
 
 
 def _listen(host: str, port: int) -> socket.socket:

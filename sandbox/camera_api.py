@@ -1,7 +1,9 @@
 """The camera of the control API: reads a QR code from an uploaded picture.
 
 POST picture with a PNG, JPEG or WebP body -> {"code"}: this sandbox's QR code in it; other QR codes are ignored.
-Failures are `{"error": text, "reason": word}` with a key of FAULTS; `several_codes` also returns the `codes`.
+Of a website's login it is {"consent"}, its id.
+Failures are `{"error": text, "reason": word}` with a key of FAULTS; `several_codes` also returns the `codes`, and
+`foreign_code` the `url` when the QR code opens a page.
 """
 
 import asyncio
@@ -11,11 +13,13 @@ from aiohttp import web
 
 from sandbox import serializers
 from sandbox.access import CONTROL
+from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.codes import Code
 from sandbox.emulator import Sandbox
 from sandbox.errors import Unknown
 from sandbox.qr_decoder import FORMATS, MOST_PIXELS, BadPicture
 from sandbox.qr_reader import LOOKS_FOR, PLACES, Full, QrReader
+from sandbox.serializers import Json
 from sandbox.wechat_api import SANDBOX
 
 LARGEST: Final = 8 * 1024 * 1024
@@ -44,25 +48,24 @@ _READER: Final = web.AppKey("qr_reader", QrReader)
 class _NoCode(Exception):
     """The request yields no single QR code; `reason` is a key of FAULTS."""
 
-    def __init__(self, reason: str, codes: list[Code] | None = None) -> None:
+    def __init__(self, reason: str, **found: object) -> None:
         super().__init__(reason)
         self.reason: Final = reason
-        self.codes: Final = codes
+        self.found: Final = found
+        """What the answer tells besides."""
 
 
 async def _picture(request: web.Request) -> web.Response:
     try:
-        code = await _read_code(request)
+        found = await _read_code(request)
     except (BadPicture, _NoCode) as e:
         status, error = FAULTS[e.reason]
-        codes = e.codes if isinstance(e, _NoCode) else None
-        several = {"codes": [serializers.code(code) for code in codes]} if codes else {}
-        body = {"error": error, "reason": e.reason, **several}
+        body = {"error": error, "reason": e.reason, **(e.found if isinstance(e, _NoCode) else {})}
         return web.json_response(body, status=status, headers=_RETRY_AFTER.get(e.reason))
-    return web.json_response({"code": serializers.code(code)}, headers={"Cache-Control": "no-store"})
+    return web.json_response(found, headers={"Cache-Control": "no-store"})
 
 
-async def _read_code(request: web.Request) -> Code:
+async def _read_code(request: web.Request) -> Json:
     # A second guard beside access.guard: other sites can post forms, but no images, without a CORS preflight.
     if request.content_type not in FORMATS:
         raise _NoCode("wrong_type")
@@ -70,11 +73,16 @@ async def _read_code(request: web.Request) -> Code:
     if not texts:
         raise _NoCode("no_code")
     own = [code for text in texts if (code := _own(request.app[SANDBOX], text))]
-    if not own:
-        raise _NoCode("foreign_code")
     if len(own) > 1:
-        raise _NoCode("several_codes", own)
-    return own[0]
+        raise _NoCode("several_codes", codes=[serializers.code(code) for code in own])
+    if own:
+        return {"code": serializers.code(own[0])}
+    consents = request.app[AUTHORIZATION].open_consents()
+    logins = {request.app[AUTHORIZATION].address(consent): consent.id for consent in consents}
+    if known := [logins[text] for text in texts if text in logins]:
+        return {"consent": known[0]}
+    pages = [text for text in texts if text.startswith(("https://", "http://"))]
+    raise _NoCode("foreign_code", **({"url": pages[0]} if pages else {}))
 
 
 async def _texts(request: web.Request) -> list[str]:

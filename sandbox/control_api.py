@@ -8,69 +8,20 @@ Failures are `{"error": text}`: 400 malformed, 403 from a page of another site (
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from sandbox import serializers
-from sandbox.access import CONTROL, is_near
-from sandbox.codes import read_object
+from sandbox.access import CONTROL
+from sandbox.control_requests import Ask, endpoint
 from sandbox.emulator import Sandbox
-from sandbox.errors import Impossible, Refused, Unknown
 from sandbox.faults import Fault
 from sandbox.pushes import NOISE
 from sandbox.serializers import Json
 from sandbox.wechat_api import SANDBOX
 
-_Act = Callable[[Sandbox, "Ask"], Awaitable[Json]]
-_STATUS: Final = {Unknown: 404, Impossible: 409}
-
-
-class _Malformed(Exception):
-    """The request has a missing or invalid field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The fields of a request: from the body of a POST, from the query of a GET."""
-
-    fields: Json
-
-    def text(self, name: str) -> str:
-        """Return a required field; raise _Malformed when it is missing or not a string."""
-        value = self.maybe(name)
-        if value is None:
-            raise _Malformed(f"{name}: is required")
-        return value
-
-    def maybe(self, name: str) -> str | None:
-        """Return an optional field, None when absent; raise _Malformed when it is not a string."""
-        value = self.fields.get(name)
-        if value is not None and not isinstance(value, str):
-            raise _Malformed(f"{name}: must be a string")
-        return value
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        value = self.fields.get(name, default)
-        if not isinstance(value, bool):
-            raise _Malformed(f"{name}: must be true or false")
-        return value
-
-    @property
-    def account(self) -> str | None:
-        return self.maybe("account")
-
-    @property
-    def wait(self) -> bool:
-        return self.flag("wait", default=True)
-
-    @property
-    def fault(self) -> Fault | None:
-        name = self.maybe("mischief")
-        if name is not None and name not in list(Fault):
-            raise _Malformed(f"mischief: must be one of {', '.join(Fault)}")
-        return Fault(name) if name else None
+_Act = Callable[[Sandbox, Ask], Awaitable[Json]]
 
 
 async def _accounts(sandbox: Sandbox, _ask: Ask) -> Json:
@@ -274,31 +225,6 @@ _LOCAL_ONLY: Final = frozenset({_point})
 could use that to read what only this machine can reach."""
 
 
-def _endpoint(act: _Act) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(request: web.Request) -> web.Response:
-        if act in _LOCAL_ONLY and not is_near(request):
-            error = "allowed only from the machine that the sandbox runs on"
-            return web.json_response({"error": error}, status=403)
-        try:
-            body = await act(request.app[SANDBOX], await _read(request))
-        except (Refused, _Malformed) as e:
-            return web.json_response({"error": str(e)}, status=400)
-        except (Unknown, Impossible) as e:
-            return web.json_response({"error": str(e)}, status=_STATUS[type(e)])
-        return web.json_response(body, headers={"Cache-Control": "no-store"})
-
-    return handler
-
-
-async def _read(request: web.Request) -> Ask:
-    if request.method == "GET":
-        return Ask(dict(request.query))
-    # A second guard beside access.guard: pages of other sites cannot post JSON without a CORS preflight.
-    if request.content_type != "application/json":
-        raise _Malformed("the body must be application/json")
-    return Ask(read_object(await request.read()))
-
-
 _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("GET", "accounts", _accounts),
     ("GET", "users", _users),
@@ -331,4 +257,4 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
 def add_routes(app: web.Application) -> None:
     """Add the control API under /sandbox/api/."""
     for method, name, act in _ENDPOINTS:
-        app.router.add_route(method, CONTROL + name, _endpoint(act))
+        app.router.add_route(method, CONTROL + name, endpoint(SANDBOX, act, local=act in _LOCAL_ONLY))

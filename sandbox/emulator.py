@@ -60,8 +60,8 @@ class Sandbox:
         self.clock = clock
         self.people = People()
         self.post = PushQueue(clock=clock, retry_interval=retry_interval, answer_within=answer_within)
-        self._unionids = UnionIds()
-        self._states = {account.appid: AccountState(account, self._unionids) for account in accounts}
+        self.unionids = UnionIds()
+        self._states = {account.appid: AccountState(account, self.unionids) for account in accounts}
 
     async def __aenter__(self) -> Self:
         self.post.open()
@@ -141,15 +141,15 @@ class Sandbox:
 
     def withhold_unionid(self, user: Person | str, *, account: str | None = None) -> None:
         """Answer `user/info` without the user's unionid, for all accounts bound to the same as this one."""
-        self._unionids.withhold(self.people.get(user), self._open_platform(account))
+        self.unionids.withhold(self.people.get(user), self._open_platform(account))
 
     def disclose_unionid(self, user: Person | str, *, account: str | None = None) -> None:
         """End `withhold_unionid`."""
-        self._unionids.disclose(self.people.get(user), self._open_platform(account))
+        self.unionids.disclose(self.people.get(user), self._open_platform(account))
 
     def change_unionid(self, user: Person | str, to: str | None = None, *, account: str | None = None) -> None:
         """Change the user's unionid in the account's Open Platform account, to a random one when `to` is None."""
-        self._unionids.change(self.people.get(user), self._open_platform(account), to=to)
+        self.unionids.change(self.people.get(user), self._open_platform(account), to=to)
 
     def _open_platform(self, account: str | None) -> str:
         word = self.state(account).account.open_platform
@@ -168,7 +168,7 @@ class Sandbox:
         """
         person = newcomer(_sayable(nickname), language=language)
         if unionid is not None:
-            self._unionids.change(person, self._open_platform(account), to=unionid)
+            self.unionids.change(person, self._open_platform(account), to=unionid)
         self.people.add(person)
         return person
 

@@ -4,19 +4,28 @@ import secrets
 from typing import Final
 
 STEMS: Final = {
+    -1: "system error",
     40001: "invalid credential, access_token is invalid or not latest",
     40002: "invalid grant_type",
     40003: "invalid openid",
     40008: "invalid message type",
     40013: "invalid appid",
     40014: "invalid access_token",
+    40029: "invalid code",
+    40030: "invalid refresh_token",
     40052: "invalid action name",
     40053: "invalid action info",
     40125: "invalid appsecret",
+    40163: "code been used",
     41001: "access_token missing",
     41002: "appid missing",
     41004: "appsecret missing",
+    41003: "refresh_token missing",
+    41008: "missing code",
+    41009: "missing openid",
     42001: "access_token expired",
+    42002: "refresh_token expired",
+    42003: "code expired",
     43001: "require GET method",
     43002: "require POST method",
     44004: "empty content",
@@ -29,7 +38,7 @@ STEMS: Final = {
     48001: "api unauthorized",
     48006: "forbid to clear quota because of reaching the limit",
 }
-"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 8)."""
+"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 5, 8)."""
 
 
 class Refused(Exception):

@@ -1,4 +1,4 @@
-"""Faults that the sandbox can inject into the delivery of a push (wechat-protocol.md 9, emulator checklist)."""
+"""Faults that the sandbox can inject into pushes and `sns` calls (wechat-protocol.md 9, emulator checklist)."""
 
 from enum import StrEnum
 from typing import Final
@@ -36,3 +36,24 @@ FORGERIES: Final = frozenset(
 """Pushes that WeChat would never send: delivered once, without effect on the chat."""
 
 NEEDS_ENCRYPTION: Final = frozenset({Fault.WRONG_KEY, Fault.WRONG_APPID, Fault.PLAINTEXT})
+
+
+class SnsFault(StrEnum):
+    """What happens to all calls of `/sns/...` while it is switched on."""
+
+    BUSY = "busy"
+    """Answered with errcode -1."""
+    DAY_QUOTA = "day_quota"
+    """Answered with errcode 45009."""
+    MINUTE_QUOTA = "minute_quota"
+    """Answered with errcode 45011."""
+    SLOW = "slow"
+    """Done, but answered late."""
+    AWAY = "away"
+    """The connection is closed before anything is done."""
+    CUT = "cut"
+    """Done, but the connection is closed without an answer: a code is used up."""
+
+
+SNS_REFUSALS: Final = {SnsFault.BUSY: -1, SnsFault.DAY_QUOTA: 45009, SnsFault.MINUTE_QUOTA: 45011}
+"""Fault -> errcode."""

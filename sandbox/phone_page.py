@@ -6,6 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
+from sandbox.authorization.consents import CONFIRM
+
 WEB: Final = Path(__file__).parent / "web"
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -26,9 +28,10 @@ def _file(name: str) -> Callable[[web.Request], Awaitable[web.FileResponse]]:
 
 
 def add_routes(app: web.Application) -> None:
-    """Add `/` and `/q/{code}`; both serve the phone page, which reads the QR code's id from its own address."""
+    """Add `/` and the addresses in QR codes; all serve the phone page, which reads its own address."""
     app.router.add_get("/", _file("phone.html"))
     app.router.add_get("/q/{code:02[0-9A-Za-z]+}", _file("phone.html"))
+    app.router.add_get(CONFIRM, _file("phone.html"))
     for path in sorted(WEB.glob("*.*")):
         if path.suffix != ".html":
             app.router.add_get(f"/sandbox/web/{path.name}", _file(path.name))

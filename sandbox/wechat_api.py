@@ -1,10 +1,8 @@
 """Emulates WeChat's HTTP API (wechat-protocol.md 1, 2, 4, 8). Errors are JSON with status 200."""
 
-import io
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import segno
 from aiohttp import web
 
 from sandbox.account_state import AccountState
@@ -12,6 +10,7 @@ from sandbox.chat import menu_link
 from sandbox.codes import read_object
 from sandbox.emulator import Sandbox
 from sandbox.errors import Refused, Unknown
+from sandbox.qr_image import png
 
 SANDBOX: Final = web.AppKey("sandbox", Sandbox)
 
@@ -126,9 +125,7 @@ async def _show_code(request: web.Request) -> web.Response:
         raise web.HTTPNotFound from e
     if code.ticket != ticket:
         raise web.HTTPNotFound
-    image = io.BytesIO()
-    segno.make(code.url, error="m", micro=False).save(image, kind="png", scale=10, border=4)
-    return web.Response(body=image.getvalue(), content_type="image/png")
+    return web.Response(body=png(code.url), content_type="image/png")
 
 
 def add_routes(app: web.Application) -> None:

@@ -1,4 +1,4 @@
-// Client of the sandbox's control API (sandbox/control_api.py, sandbox/camera_api.py).
+// Client of the sandbox's control API (sandbox/control_api.py, camera_api.py, authorization/consent_api.py).
 
 const BASE = "/sandbox/api/";
 const TIMEOUT = 40_000; // ms
@@ -22,9 +22,12 @@ async function ask(name, options = {}) {
 
 export const get = (name, params = {}) => ask(`${name}?${new URLSearchParams(params)}`);
 
+/** Return the address that opens the page `url` inside the WeChat of `user`. */
+export const inside = (user, url) => `${BASE}open?${new URLSearchParams({ user, url })}`;
+
 export const post = (name, body) =>
   ask(name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-/** Read the QR code in a picture; `picture` is a Blob of an image type. */
+/** Read the QR code in a picture, a Blob of an image type; return its `code`, or the id of the login as `consent`. */
 export const readPicture = (picture) =>
   ask("picture", { method: "POST", headers: { "Content-Type": picture.type }, body: picture });

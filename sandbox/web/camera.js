@@ -1,13 +1,21 @@
 // The camera: the QR codes that can be scanned, one of them in the middle of the view.
+//
+// A code of an Official Account comes from GET codes, the login of a website from GET consents.
 
 import { $, changed, el } from "./dom.js";
 import { clock, language, t } from "./words.js";
 
 let items = new Map();
 
+/** Return the id of the QR code with this address, null if it is another address. */
+export const codeIn = (address) => address.match(/\/q\/(02[0-9A-Za-z]+)/)?.[1] ?? null;
+
+/** Return the id of the website's login with this address, null if it is another address. */
+export const loginIn = (address) => address.match(/\/connect\/confirm\?uuid=([\w-]+)/)?.[1] ?? null;
+
 /**
  * Show QR codes. `names`: account names by appid. `aimed`: the id of the QR code that the visitor opened, or null.
- * `choice`: the QR codes found in a picture, or null. `scan` is called with the id of the chosen QR code.
+ * `choice`: the QR codes found in a picture, or null. `scan` is called with the chosen one.
  */
 export function showCodes(codes, { names, aimed, choice, scan }) {
   if (!changed("codes", [codes, [...names], aimed, choice, language()])) return;
@@ -39,24 +47,26 @@ function sight(inView, { aimed, choice }) {
 }
 
 function item(code, names, scan) {
-  const name = names.get(code.appid) ?? code.appid;
+  const name = code.name ?? names.get(code.appid);
+  const about = code.scene ?? t("websiteLogin");
   const times = { time: clock(code.created_at), name };
   const until = code.expires_at === null ? t("forever") : t("until", { time: clock(code.expires_at) });
   return el(
     "button",
     {
-      type: "button", onclick: () => scan(code.id), "aria-label": t("code", times),
-      "data-testid": "code-item", "data-code": code.id, "data-scene": code.scene,
+      type: "button", onclick: () => scan(code), "aria-label": t("code", times),
+      "data-testid": "code-item", "data-code": code.id, "data-scene": about,
     },
     el("span", { className: "finder" }, el("img", { src: image(code), alt: "" })),
     el(
       "span", { className: "about" },
       el("strong", { textContent: name }),
       el("span", { textContent: `${times.time} · ${until}` }),
-      el("span", { className: "scene", textContent: code.scene }),
+      el("span", { className: "scene", textContent: about }),
     ),
     el("span", { className: "go", textContent: t("scan") }),
   );
 }
 
-const image = (code) => `/cgi-bin/showqrcode?ticket=${encodeURIComponent(code.ticket)}`;
+const image = ({ id, ticket }) =>
+  (ticket ? `/cgi-bin/showqrcode?ticket=${encodeURIComponent(ticket)}` : `/connect/qrcode/${id}`);

@@ -1,5 +1,6 @@
 // The chat of one user with one account. New messages are appended; elements already shown keep their focus.
 
+import { inside } from "./api.js";
 import { $, el, face, icon } from "./dom.js";
 import { language, moment, t } from "./words.js";
 
@@ -56,7 +57,7 @@ function bubble(message, follows, { person, account, tap, following }) {
   const who = own ? person : account;
   const avatar = el("span", { className: own ? "face" : "face account", "aria-hidden": "true" });
   const speaker = el("span", { className: "hidden", textContent: `${own ? t("you") : who.name}: ` });
-  const pieces = message.pieces.map((part) => piece(part, following, tap));
+  const pieces = message.pieces.map((part) => piece(part, { person, following, tap }));
   return el(
     "li",
     { className: `${message.side}${follows ? " follows" : ""}`, "data-testid": "chat-line", "data-side": message.side },
@@ -65,10 +66,10 @@ function bubble(message, follows, { person, account, tap, following }) {
   );
 }
 
-function piece(part, following, tap) {
+function piece(part, { person, following, tap }) {
   if (part.href) {
     return el("a", {
-      className: "link", href: part.href, target: "_blank", rel: "noopener noreferrer",
+      className: "link", href: inside(person.id, part.href), target: "_blank", rel: "noopener noreferrer",
       textContent: part.text, "data-testid": "chat-page-link",
     });
   }

@@ -1,7 +1,8 @@
 // The phone page: polls the sandbox about once a second and shows what has changed.
 
-import { get, post } from "./api.js";
-import { showCodes } from "./camera.js";
+import { get, inside, post } from "./api.js";
+import { askLogin, askPage, closeLogin, closePage } from "./asks.js";
+import { codeIn, loginIn, showCodes } from "./camera.js";
 import { showChat, watchChat } from "./chat.js";
 import { $, changed, face, fill, option } from "./dom.js";
 import { disarm, loadTricks, offerTricks, showArmed, takeFault } from "./drawer.js";
@@ -23,7 +24,7 @@ let toastTimer = 0;
 let created = 0; // how many users this page has created
 
 function codeInAddress() {
-  return location.pathname.match(/^\/q\/(02[0-9A-Za-z]+)$/)?.[1] ?? null;
+  return codeIn(location.href) ?? loginIn(location.href);
 }
 
 function toast(text) {
@@ -56,13 +57,19 @@ async function pollOnce() {
   showUsers(users);
   showAccounts(accounts);
   const [codes, phone, log] = await Promise.all([
-    isOpen("camera") ? get("codes") : null,
+    isOpen("camera") ? inView() : null,
     owner() ? get("phone", { user: here.user, account: here.account }) : null,
     owner() && $("desk").open ? get("deliveries", { user: here.user }) : null,
   ]);
-  if (codes) showCodes(codes.codes, { names: here.accounts, aimed: here.aimed, choice: here.choice, scan });
+  if (codes) showCodes(codes, { names: here.accounts, aimed: here.aimed, choice: here.choice, scan: scanItem });
   if (phone && phone.user === here.user && phone.appid === here.account) showPhone(phone);
   if (log) showLog(log.deliveries);
+}
+
+async function inView() {
+  const [{ codes }, { consents }] = await Promise.all([get("codes"), get("consents")]);
+  const logins = consents.filter((one) => one.scope === "snsapi_login" && [null, here.user].includes(one.user));
+  return [...codes, ...logins].sort((one, other) => other.created_at - one.created_at);
 }
 
 function showUsers(users) {
@@ -127,19 +134,47 @@ async function scan(code) {
   if (!owner()) return;
   const result = await act("scan", { code, account: undefined }, { absent: "unknownCode" });
   if (!result) return;
-  here.choice = null;
+  forgetAim();
   here.account = result.code.appid;
-  here.aimed = null;
-  if (location.pathname !== "/") history.replaceState(null, "", "/");
   if (result.outcome === "expired") toast(t("expired"));
   else closeCamera();
   poll();
 }
 
+function forgetAim() {
+  here.choice = null;
+  here.aimed = null;
+  if (location.pathname !== "/") history.replaceState(null, "", "/");
+}
+
+async function scanLogin(consent) {
+  if (!owner()) return;
+  const login = await act("scan_consent", { consent }, { withFault: false, absent: "unknownCode" });
+  if (!login) return;
+  forgetAim();
+  closeCamera();
+  askLogin(login);
+}
+
+async function answerLogin(name) {
+  const consent = closeLogin();
+  if (await act(name, { consent }, { withFault: false })) toast(t(name === "allow" ? "back" : "refusedLogin"));
+}
+
+const scanItem = (item) => (item.scope ? scanLogin(item.id) : scan(item.id));
+
+function offerPage(address) {
+  if (!owner()) return;
+  toast("");
+  askPage(address);
+}
+
+/** Scan what a QR code says: a code of this sandbox, the login of a website, or a page. */
 function scanAddress(text) {
-  const id = text.match(/\/q\/(02[0-9A-Za-z]+)/)?.[1];
-  if (id) scan(id);
-  else toast(t("unknownCode"));
+  if (codeIn(text)) scan(codeIn(text));
+  else if (loginIn(text)) scanLogin(loginIn(text));
+  else if (/^https?:\/\//.test(text)) offerPage(text);
+  else scan(text);
 }
 
 function openCamera() {
@@ -198,7 +233,11 @@ on("newcomer-form", "submit", addUser);
 on("keep", "click", cancelNewUser);
 on("open", "click", openCamera);
 on("close", "click", closeCamera);
-on("paste", "submit", () => { if ($("address").value.trim()) scan($("address").value); $("address").value = ""; });
+on("paste", "submit", () => { if ($("address").value.trim()) scanAddress($("address").value.trim()); $("address").value = ""; });
+on("allow", "click", () => answerLogin("allow"));
+on("refuse", "click", () => answerLogin("refuse"));
+on("visit-open", "click", () => open(inside(here.user, closePage()), "_blank", "noopener"));
+on("visit-close", "click", closePage);
 on("follow", "click", () => act("follow"));
 on("dismiss", "click", () => act("dismiss", {}, { withFault: false }));
 on("search", "click", () => act("follow", { by_search: true }));
@@ -224,14 +263,16 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) poll
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (isTop("newcomer")) cancelNewUser();
+  else if (isTop("visit")) closePage();
+  else if (isTop("consent")) answerLogin("refuse");
   else if (isTop("prompt")) act("dismiss", {}, { withFault: false });
   else if (isTop("camera")) closeCamera();
 });
 watchPictures({
   begun: () => toast(t("looking")),
-  found: (code) => { toast(""); scan(code.id); },
+  found: ({ code, consent }) => { toast(""); if (code) scan(code.id); else scanLogin(consent); },
   several: (codes) => { toast(""); here.choice = codes; openCamera(); },
-  failed: showError,
+  failed: (error) => { if (error.answer?.url) offerPage(error.answer.url); else showError(error); },
   text: scanAddress,
 });
 

@@ -24,13 +24,14 @@ const holdsFiles = (transfer) => [...(transfer?.types ?? [])].includes("Files");
 
 /**
  * Listen for pictures and for pasted addresses of QR codes. Calls `begun` before reading a picture, then `found` with
- * its QR code, `several` with its QR codes if there are more, or `failed` with the error; `text` with a pasted address.
+ * what readPicture found, `several` with QR codes if there are more, or `failed` with the error; `text` with a pasted
+ * address.
  */
 export function watchPictures({ begun, found, several, failed, text }) {
   async function read(file) {
     begun();
     try {
-      found((await readPicture(await prepared(file))).code);
+      found(await readPicture(await prepared(file)));
     } catch (error) {
       if (error.answer?.codes) several(error.answer.codes);
       else failed(error);
@@ -40,7 +41,7 @@ export function watchPictures({ begun, found, several, failed, text }) {
   function take(event, transfer) {
     const file = transfer?.files?.[0];
     const words = transfer?.getData("text/plain") ?? "";
-    if (!file && !/\/q\/02[0-9A-Za-z]+/.test(words)) return;
+    if (!file && !/\/q\/02[0-9A-Za-z]+|^https?:/.test(words)) return;
     event.preventDefault();
     if (file) read(file);
     else text(words);

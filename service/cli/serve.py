@@ -32,11 +32,16 @@ def run_demo_site(arguments: Arguments) -> int:
 
 
 def run_sandbox(arguments: Arguments) -> int:
-    from sandbox.app import default_account, serve  # noqa: PLC0415 - only what runs is imported
+    from sandbox.app import default_account, default_website, serve  # noqa: PLC0415 - only what runs is imported
 
-    accounts = [default_account(arguments.callback)]
     asyncio.run(
-        serve(host=arguments.host, port=arguments.port, accounts=accounts, public_url=arguments.public_url)
+        serve(
+            host=arguments.host,
+            port=arguments.port,
+            accounts=[default_account(arguments.callback)],
+            websites=[default_website(arguments.callback)],
+            public_url=arguments.public_url,
+        )
     )
     return GOOD
 

@@ -18,7 +18,7 @@ from serving import Service, listening, serving
 
 from sandbox import pushes
 from sandbox.account import OfficialAccount
-from sandbox.app import SANDBOX, make_app
+from sandbox.app import AUTHORIZATION, SANDBOX, make_app
 from sandbox.envelope import wrap
 from sandbox.faults import FORGERIES
 from sandbox.push_format import Fields
@@ -105,7 +105,8 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
         http = await stack.enter_async_context(ClientSession())
         redis = await losing.enter_async_context(Redis.from_url(redis_url, decode_responses=True))
         await service.ready(http)
-        town = Town(service.url, http, wechat[SANDBOX], redis, None, None, Clock())  # type: ignore[arg-type]  # another process has them
+        parts = wechat[SANDBOX], wechat[AUTHORIZATION]
+        town = Town(service.url, http, here, *parts, redis, None, None, Clock())  # type: ignore[arg-type]  # another process has them
         town.sandbox.point(f"{service.url}/wechat/main")
         yield town, service, losing
 

@@ -52,7 +52,7 @@ async def test_a_photograph_of_another_kind_is_drawn_anew_and_scanned(
     [
         (b"no picture", "cannot be read as a picture"),
         (blank(), "no QR code in the picture"),
-        (drawn("https://elsewhere.example/"), "in the picture does not belong to this sandbox"),
+        (drawn("elsewhere"), "in the picture does not belong to this sandbox"),
     ],
     ids=["no picture", "no code", "foreign code"],
 )

@@ -16,8 +16,9 @@ from migrated import put_migrated
 from redis.asyncio import Redis, RedisCluster
 
 from models.ticket import TicketId
-from sandbox.account import OfficialAccount
-from sandbox.app import SANDBOX, make_app
+from sandbox.account import OfficialAccount, Website
+from sandbox.app import AUTHORIZATION, SANDBOX, make_app
+from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
 from sandbox.people import Person
 from service.config.settings import Settings, validate
@@ -33,6 +34,7 @@ ACCOUNT = OfficialAccount(
     aes_key="abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     gh_id="gh_0123456789ab",
     callback_url="",
+    oauth_domain="127.0.0.1",
 )
 SECOND = OfficialAccount(
     appid="wxfedcba9876543210",
@@ -41,7 +43,9 @@ SECOND = OfficialAccount(
     aes_key="ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq",
     gh_id="gh_ba9876543210",
     callback_url="",
+    oauth_domain="127.0.0.1",
 )
+WEBSITE = Website(appid="wx00112233445566aa", secret="7" * 32, domain="127.0.0.1", open_platform="acme")
 
 
 class Clock:
@@ -88,8 +92,21 @@ def account(official: OfficialAccount, *, api_base: str, **changes: Any) -> dict
         "secret": official.secret,
         "token": official.token,
         "aes_key": official.aes_key,
+        "oauth": official.oauth,
         "api_base": api_base,
+        "open_base": api_base,
         **changes,
+    }
+
+
+def website(app: Website, *, wechat: str) -> dict[str, Any]:
+    return {
+        "kind": "website",
+        "appid": app.appid,
+        "secret": app.secret,
+        "open_platform": app.open_platform or "",
+        "api_base": wechat,
+        "open_base": wechat,
     }
 
 
@@ -156,7 +173,10 @@ class World:
 
     url: str
     http: ClientSession
+    wechat: str
+    """The address of the emulated WeChat."""
     sandbox: Sandbox
+    authorization: WebAuthorization
     redis: Redis | RedisCluster
     settings: Settings
     app: web.Application
@@ -244,19 +264,27 @@ async def world(
     accounts: dict[str, dict[str, Any]] | None = None,
     database_url: str = "embedded",
     official: dict[str, OfficialAccount] | None = None,
+    apps: dict[str, Website] | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """Run the service beside its sandbox; *accounts* changes accounts' configuration, *clients* replaces all."""
+    """Run the service beside its sandbox; *accounts* changes accounts' configuration, *clients* replaces all.
+
+    *official* are the accounts, with their web authorization, and *apps* the websites, both by name.
+    """
     clock = Clock()
-    official = official or {"main": ACCOUNT}
+    official, apps = official or {"main": ACCOUNT}, apps or {}
     wechat = make_app(
-        list(official.values()), public_url="http://weixin.qq.com", clock=clock.seconds, retry_interval=0.05
+        list(official.values()),
+        list(apps.values()),
+        public_url="http://weixin.qq.com",
+        clock=clock.seconds,
+        retry_interval=0.05,
     )
     runner = web.AppRunner(wechat, access_log=None, shutdown_timeout=1)
     await runner.setup()
     with free_port() as theirs, free_port() as ours:
         await web.SockSite(runner, theirs).start()
-        url = f"http://127.0.0.1:{ours.getsockname()[1]}"
+        url, emulated = (f"http://127.0.0.1:{sock.getsockname()[1]}" for sock in (ours, theirs))
         tree = {
             "server": {"public_url": url},
             "data_dir": str(data_dir),
@@ -264,13 +292,10 @@ async def world(
             "redis": {"url": redis_url},
             "secret_key": "k" * 40,
             "accounts": {
-                name: account(
-                    one,
-                    api_base=f"http://127.0.0.1:{theirs.getsockname()[1]}",
-                    **(accounts or {}).get(name, {}),
-                )
+                name: account(one, api_base=emulated, **(accounts or {}).get(name, {}))
                 for name, one in official.items()
             },
+            "apps": {name: website(one, wechat=emulated) for name, one in apps.items()},
             "clients": clients or {"shop": client("shop"), "club": client("club")},
             **settings,
         }
@@ -285,7 +310,8 @@ async def world(
             ClientSession() as http,
             connect(redis_url) as redis,
         ):
-            yield World(url, http, wechat[SANDBOX], redis, loaded, service.app, clock)
+            parts = wechat[SANDBOX], wechat[AUTHORIZATION]
+            yield World(url, http, emulated, *parts, redis, loaded, service.app, clock)
         await runner.cleanup()
     web_app._cached_build_middleware.cache_clear()  # aiohttp would keep every application of the run in memory
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from sandbox.account import OfficialAccount, default_account
+from sandbox.account import OfficialAccount, default_account, default_website
 from sandbox.app import announcement, serve
 from sandbox.crypto import Sealer
 
@@ -34,17 +34,34 @@ def test_the_default_account_is_the_same_at_the_next_start() -> None:
     assert default_account("http://a.test").secret != default_account("http://b.test").secret
 
 
+def test_the_default_website_belongs_to_the_default_account() -> None:
+    account, site = (make("http://a.test/wechat/main") for make in (default_account, default_website))
+    assert re.fullmatch(r"wx[0-9a-f]{16}", site.appid)
+    assert site.appid != account.appid
+    assert site.secret not in (account.secret, repr(site))
+    assert (
+        (site.domain, site.open_platform) == (account.oauth_domain, account.open_platform) == ("a.test", "sandbox")
+    )
+
+
 def test_the_announcement_says_what_to_configure(account: OfficialAccount) -> None:
-    text = announcement([account, replace(account, mode="plain")], address="http://127.0.0.1:9")
+    site = default_website("http://127.0.0.1:8080/wechat/main")
+    text = announcement([account, replace(account, mode="plain")], [site], address="http://127.0.0.1:9")
     assert text.startswith("WeChat sandbox is ready: http://127.0.0.1:9/\n")
     for line in (
         f"    appid: {account.appid}",
         "    mode: safe",
         "    api_base: http://127.0.0.1:9",
         "  sandbox2:",
+        "    oauth: none",
+        "apps:",
+        "    kind: website",
+        f"    appid: {site.appid}",
+        "    open_platform: sandbox",
     ):
         assert line in text
     assert text.count("allow_unsigned_body: true") == 1
+    assert text.count("    open_base: http://127.0.0.1:9\n    api_base: http://127.0.0.1:9\n") == 3
 
 
 @pytest.mark.parametrize("stop", ["signal", "cancel"])

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import segno
 from aiohttp.test_utils import TestClient
+from authorizing import BACK, SITE
 from PIL import Image
 
 from sandbox import camera_api
 from sandbox.account import OfficialAccount
-from sandbox.app import SANDBOX, make_app
+from sandbox.app import AUTHORIZATION, SANDBOX, make_app
 from sandbox.phone_page import WEB
 
 PNG = {"Content-Type": "image/png"}
@@ -23,7 +24,7 @@ PNG = {"Content-Type": "image/png"}
 
 @pytest.fixture
 async def client(aiohttp_client: Any, account: OfficialAccount, clock: Any) -> Any:
-    return await aiohttp_client(make_app([account], public_url="http://phone.test", clock=clock))
+    return await aiohttp_client(make_app([account], [SITE], public_url="http://phone.test", clock=clock))
 
 
 def picture(*texts: str, kind: str = "PNG") -> bytes:
@@ -71,6 +72,15 @@ async def test_a_foreign_code_is_none_of_ours(client: TestClient, show: Callable
     code = show(client.app[SANDBOX], "bind_x")
     status, answer = await look(client, picture(text.format(code=code)))
     assert (status, answer["reason"]) == (404, "foreign_code")
+    assert answer.get("url") == (text.format(code=code) if text.startswith("http") else None)
+
+
+async def test_the_code_of_a_websites_login_is_its_consent(client: TestClient) -> None:
+    query = {"appid": SITE.appid, "redirect_uri": BACK, "scope": "snsapi_login"}
+    await client.get("/connect/qrconnect", params=query | {"response_type": "code"})
+    (consent,) = client.app[AUTHORIZATION].open_consents()
+    address = client.app[AUTHORIZATION].address(consent)
+    assert await look(client, picture("https://elsewhere.example", address)) == (200, {"consent": consent.id})
 
 
 async def test_a_picture_without_a_code_says_so(client: TestClient) -> None:

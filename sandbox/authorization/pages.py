@@ -1,0 +1,122 @@
+"""WeChat's pages of `open.weixin.qq.com` (wechat-protocol.md 5, 6): they ask a person, or say what is wrong."""
+
+import html
+from string import Template
+from typing import Final
+
+from aiohttp import web
+
+from sandbox.authorization.consents import Consent
+from sandbox.authorization.inside import AUTHORIZE, person_inside
+from sandbox.authorization.requests import Unusable, read_inside, read_website
+from sandbox.authorization.sns_api import AUTHORIZATION
+from sandbox.authorization.words import ASKS, LOGIN
+from sandbox.errors import Impossible, Unknown
+from sandbox.phone_page import WEB
+from sandbox.qr_image import png
+
+_HEADERS: Final = {
+    # The pages may be framed. A form-action would also forbid the redirect to the site.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_NUMBERS: Final = {"waiting": 408, "scanned": 404, "allowed": 405, "refused": 403, "expired": 402}
+"""By which WeChat's page learns the state of a login (wechat-protocol.md 5)."""
+_NOT_INSIDE: Final = "请在微信客户端打开链接"
+_BAD_LINK: Final = "该链接无法访问"
+
+
+async def _login(request: web.Request) -> web.Response:
+    """Show the QR code of a website's login; `style`, `href` and the other looks are accepted and ignored."""
+    authorization = request.app[AUTHORIZATION]
+    try:
+        asked = read_website(request.rel_url.raw_query_string, authorization.apps)
+    except Unusable as e:
+        return _fault(e)
+    consent = authorization.ask(asked)
+    target = "self" if request.query.get("self_redirect") == "true" else "top"
+    words = LOGIN["en" if request.query.get("lang") == "en" else "zh"]
+    return _page("login", **words, name=asked.app.name, consent=consent.id, target=target)
+
+
+async def _login_code(request: web.Request) -> web.Response:
+    consent = _consent(request, request.match_info["consent"])
+    return web.Response(body=png(request.app[AUTHORIZATION].address(consent)), content_type="image/png")
+
+
+async def _login_state(request: web.Request) -> web.Response:
+    """Tell the page its state, and where it goes; WeChat answers the same as a script that sets two variables."""
+    consent = _consent(request, request.query.get("uuid", ""))
+    state = request.app[AUTHORIZATION].state(consent)
+    body = {"wx_errcode": _NUMBERS[state], "address": consent.address}
+    return web.json_response(body, headers={"Cache-Control": "no-store"})
+
+
+async def _authorize(request: web.Request) -> web.Response:
+    """Go back to an account's page at once, or ask the person first."""
+    authorization, person = request.app[AUTHORIZATION], person_inside(request)
+    if person is None:
+        return _page("notice", title=_NOT_INSIDE, reason="")
+    try:
+        asked = read_inside(request.rel_url.raw_query_string, authorization.apps)
+    except Unusable as e:
+        return _fault(e)
+    answer = authorization.enter(asked, person)
+    if isinstance(answer, str):
+        return _redirect(answer)
+    words = ASKS["zh" if person.language.startswith("zh") else "en"]
+    about = {"name": asked.app.name, "nickname": person.nickname, "consent": answer.id}
+    return _page("authorize", **words, **about, path=AUTHORIZE)
+
+
+async def _answer(request: web.Request) -> web.Response:
+    """Take the person's answer to `_authorize`."""
+    given, person = await request.post(), person_inside(request)
+    if person is None:
+        return _page("notice", title=_NOT_INSIDE, reason="")
+    authorization, consent = request.app[AUTHORIZATION], _consent(request, str(given.get("consent")))
+    decide = authorization.allow if given.get("answer") == "allow" else authorization.refuse
+    try:
+        address = decide(person, consent).address
+    except Impossible as e:
+        return _page("notice", title=_BAD_LINK, reason=str(e))
+    return _redirect(address) if address else _page("notice", title=_BAD_LINK, reason="")
+
+
+def _consent(request: web.Request, text: str) -> Consent:
+    try:
+        return request.app[AUTHORIZATION].consent(text)
+    except Unknown as e:
+        raise web.HTTPNotFound from e
+
+
+def _fault(fault: Unusable) -> web.Response:
+    number = f"，错误码：{fault.number}" if fault.number else ""
+    return _page("notice", title=_BAD_LINK, reason=fault.reason + number)
+
+
+def _page(template: str, /, **words: str) -> web.Response:
+    """Fill in the page; WeChat's status is 200 also when something is wrong."""
+    filled = Template((WEB / f"{template}.html").read_text("utf-8")).substitute(
+        {key: html.escape(word) for key, word in words.items()}
+    )
+    return web.Response(text=filled, content_type="text/html", headers=_HEADERS)
+
+
+def _redirect(address: str) -> web.Response:
+    # HTTPFound would write the address in another way than the site did.
+    return web.Response(status=302, headers={"Location": address, "Cache-Control": "no-store"})
+
+
+def add_routes(app: web.Application) -> None:
+    """Add the pages, and what they load and send."""
+    app.router.add_get("/connect/qrconnect", _login)
+    app.router.add_get("/connect/qrcode/{consent}", _login_code)
+    app.router.add_get("/connect/l/qrconnect", _login_state)
+    app.router.add_get(AUTHORIZE, _authorize)
+    app.router.add_post(AUTHORIZE, _answer)
