@@ -104,7 +104,8 @@ async def test_a_ticket_says_its_method_to_the_end_also_without_redis(linking: W
     told = await (await linking.exchange(ended["code"])).json()
     assert (ended["method"], told["method"], told["outcome"]) == (method, method, "register")
     body = {"user_id": "42", "registration": told["registration"]}
-    assert (await linking.site("POST", "/v1/bindings", body)).status == 201
+    made = await linking.site("POST", "/v1/bindings", body)
+    assert (made.status, (await made.json())["method"]) == (201, method)
 
 
 async def test_the_tag_of_a_state_is_the_same_for_all_methods(linking: World) -> None:
@@ -128,4 +129,4 @@ async def test_a_bind_by_another_method_keeps_the_user_id_out_of_the_code(linkin
     assert len(page.id) == 32
     await linking.scan(person, page)
     assert (await page.poll())["outcome"] == "bound"
-    assert [one["account"] for one in await linking.bindings("42")] == ["second"]
+    assert [named(one) for one in await linking.bindings("42")] == [("link", "second")]
