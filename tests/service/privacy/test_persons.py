@@ -70,6 +70,12 @@ async def test_a_user_is_erased_with_all_identities_that_no_other_user_has(town:
     assert await town.counts() == {"followers": 1, "bindings": 1, "separations": 0}, "the club has one still"
 
 
+async def test_a_user_is_erased_with_the_identities_that_are_bound_no_more(town: Town) -> None:
+    assert (await town.world.site("DELETE", "/v1/bindings/42?account=second")).status == 204
+    assert await town.privacy("erase", "--user", "42", "--client", "shop", "--yes") == 0
+    assert await town.counts() == {"followers": 1, "bindings": 1, "separations": 0}, "of the club's account"
+
+
 async def test_one_account_can_be_erased_alone_as_by_an_unsubscribe(town: Town) -> None:
     assert await town.privacy("erase", "--openid", town.openid, "--account", "main", "--yes") == 0
     assert await town.counts() == {"followers": 1, "bindings": 1, "separations": 1}
