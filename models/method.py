@@ -1,5 +1,6 @@
 """Methods: the ways in which a ticket learns who holds the phone; and what the identities belong to."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -23,6 +24,16 @@ class IdentityKind(StrEnum):
     WECOM = "wecom"
 
 
+KINDS: Final[Mapping[Method, IdentityKind]] = {
+    Method.SCAN: IdentityKind.OFFICIAL_ACCOUNT,
+    Method.LINK: IdentityKind.OFFICIAL_ACCOUNT,
+    Method.MINIPROGRAM: IdentityKind.MINIPROGRAM,
+    Method.PASSCODE: IdentityKind.OFFICIAL_ACCOUNT,
+    Method.WEBSITE: IdentityKind.WEBSITE,
+    Method.H5: IdentityKind.OFFICIAL_ACCOUNT,
+    Method.WECOM: IdentityKind.WECOM,
+}
+"""What the identities belong to that each method learns."""
 AVAILABLE: Final = frozenset({Method.SCAN})
 """The methods that this version has."""
 REDIRECTS: Final = frozenset({Method.WEBSITE, Method.H5, Method.WECOM})

@@ -11,7 +11,8 @@ from handlers.http.operation import Created
 from handlers.http.schemas import USER_ID
 from models.binding import Binding, UserId
 from models.errors import BindingNotFound, InvalidRequest
-from service.app_keys import BINDINGS, CLOCK, CODE_EXCHANGE, SETTINGS
+from models.method import KINDS
+from service.app_keys import BINDINGS, CLOCK, CODE_EXCHANGE
 
 _NO_BINDING: Final = "this user has no such binding"
 
@@ -21,7 +22,7 @@ async def create(
 ) -> schemas.BindingMade | Created:
     """Bind the WeChat of a registration to a user: 201, or 200 when the same call is repeated."""
     binding, fresh = await request.app[CODE_EXCHANGE].register(client, UserId(wanted.user_id), wanted.registration)
-    made = schemas.BindingMade(user_id=binding.user_id, **dict(_shown(request, binding)))
+    made = schemas.BindingMade(user_id=binding.user_id, **dict(_shown(binding)))
     return Created(made) if fresh else made
 
 
@@ -29,7 +30,7 @@ async def read(request: web.Request, client: str) -> schemas.Bindings:
     """List a user's bindings; the list may be empty."""
     user_id = _user_id(request)
     bindings = await request.app[BINDINGS].of_user(client, user_id)
-    return schemas.Bindings(user_id=user_id, bindings=[_shown(request, binding) for binding in bindings])
+    return schemas.Bindings(user_id=user_id, bindings=[_shown(binding) for binding in bindings])
 
 
 async def delete(request: web.Request, client: str) -> None:
@@ -53,10 +54,10 @@ def _user_id(request: web.Request) -> UserId:
     return UserId(request_body.check(USER_ID, text, name="user_id"))
 
 
-def _shown(request: web.Request, binding: Binding) -> schemas.Binding:
+def _shown(binding: Binding) -> schemas.Binding:
     return schemas.Binding(
         method=binding.method,
-        kind=request.app[SETTINGS].kinds.get(binding.account),
+        kind=KINDS[binding.method],
         account=binding.account,
         appid=binding.appid,
         openid=binding.openid,

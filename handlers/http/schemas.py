@@ -45,7 +45,7 @@ class Identity(BaseModel):
     """What WeChat calls a person in one account or app."""
 
     method: Annotated[Method, Field(description="How the person signed in.")]
-    kind: IdentityKind | None = Field(description="Null if the account is not configured any more.")
+    kind: IdentityKind
     account: Annotated[str, Field(description="The name of the account or app.")]
     appid: str | None = Field(description="The appid that the openid belongs to. Null if it is not known.")
     openid: str | None = Field(description="Null for members of an enterprise in WeCom.")

@@ -15,6 +15,7 @@ from handlers.tickets.schemas import TicketMade
 from models.binding import Binding, ChangeSource, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
 from models.language import Lang
+from models.method import KINDS
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.requester import cleaned_requester
 from models.ticket import Via
@@ -75,7 +76,7 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
 def _shown(binding: Binding, settings: Settings) -> schemas.PortalBinding:
     account = settings.accounts.get(binding.account)
     return schemas.PortalBinding(
-        kind=settings.kinds.get(binding.account),
+        kind=KINDS[binding.method],
         account=binding.account,
         label=binding.label,
         bound_at=binding.bound_at,

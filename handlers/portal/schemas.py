@@ -48,7 +48,7 @@ class SiteName(BaseModel):
 class PortalBinding(BaseModel):
     """A binding as its owner reads it, without openid and unionid; one for each identity."""
 
-    kind: IdentityKind | None = Field(description="Null if the account is not configured any more.")
+    kind: IdentityKind
     account: str
     label: Annotated[str, Field(description="Tells one WeChat from another; of four characters.")]
     bound_at: Moment

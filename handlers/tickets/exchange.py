@@ -6,8 +6,9 @@ from aiohttp import web
 
 from handlers.tickets.schemas import ExchangeRequest, LoggedIn, Registers
 from models.errors import InvalidCode
+from models.method import KINDS
 from models.ticket import REGISTRATION_LIVES
-from service.app_keys import CODE_EXCHANGE, SETTINGS
+from service.app_keys import CODE_EXCHANGE
 
 
 async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -> LoggedIn | Registers:
@@ -16,7 +17,7 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
     follower, ending = redeemed.follower, redeemed.ending
     person: dict[str, Any] = {
         "method": redeemed.method,
-        "kind": request.app[SETTINGS].kinds.get(follower.account),
+        "kind": KINDS[redeemed.method],
         "account": follower.account,
         "appid": redeemed.appid,
         "openid": follower.openid,

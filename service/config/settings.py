@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
-from models.method import IdentityKind
 from service.config import sources
 from service.config.accounts import Account
 from service.config.apps import App, WeCom
@@ -134,12 +133,6 @@ class Settings(Section):
     def appids(self) -> dict[str, str]:
         """The appid of each account."""
         return {name: account.appid for name, account in self.accounts.items()}
-
-    @property
-    def kinds(self) -> dict[str, IdentityKind]:
-        """What each account and app is."""
-        of_apps = {name: IdentityKind(app.kind) for name, app in self.apps.items()}
-        return dict.fromkeys(self.accounts, IdentityKind.OFFICIAL_ACCOUNT) | of_apps
 
     @property
     def open_platforms(self) -> dict[str, str | None]:
