@@ -1,7 +1,9 @@
-"""Wait until a transaction of the database waits for another one's lock."""
+"""Run two transactions of which the second waits for a lock of the first."""
 
 import asyncio
-from typing import Final
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from typing import Any, Final
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +17,21 @@ _WAITING: Final = {
 }
 
 
-async def a_lock_is_waited_for(database: Database) -> None:
+async def overlapping(
+    database: Database, first: Callable[[sa.Connection], Any], second: Coroutine[Any, Any, Any]
+) -> Any:
+    """Return what *second* returns, which is started in the open transaction of *first* and has to wait for it."""
+    async with database.writing() as connection:
+        await connection.run_sync(first)
+        waiting = asyncio.ensure_future(second)
+        with ExitStack() as otherwise:
+            otherwise.callback(waiting.cancel)
+            await _a_lock_is_waited_for(database)
+            otherwise.pop_all()
+    return await waiting
+
+
+async def _a_lock_is_waited_for(database: Database) -> None:
     """Return once a transaction waits; skip the test on SQLite, which has one writer at a time."""
     query = _WAITING.get(database._engine.dialect.name)
     if query is None:

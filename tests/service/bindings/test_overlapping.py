@@ -4,15 +4,14 @@ Red when `_place` locks the primary binding alone, `_remove_with_others` looks o
 after it removed a binding.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from binding_rows import MOVE, NOW, REPLACE, Bind, bind_in, known_follower, pairs
-from lock_waits import a_lock_is_waited_for
+from lock_waits import overlapping
 
 from models.binding import Bound, Conflict, ConflictReason, UserId
 from models.errors import StoreUnavailable
@@ -26,25 +25,6 @@ from service.storage.database import Database
 from service.storage.inserting import appending
 
 ANNA = (("main", "oA"), ("second", "oB"), ("third", "oC"))
-During = Callable[[Callable[[sa.Connection], Any], Awaitable[Any]], Awaitable[Any]]
-
-
-@pytest.fixture
-def during(database: Database) -> During:
-    """Return what *second* returns, which is started while the transaction of *first* stays open."""
-
-    async def run(first: Callable[[sa.Connection], Any], second: Awaitable[Any]) -> Any:
-        async with database.writing() as connection:
-            await connection.run_sync(first)
-            waiting = asyncio.ensure_future(second)
-            try:
-                await a_lock_is_waited_for(database)
-            except BaseException:
-                waiting.cancel()
-                raise
-        return await waiting
-
-    return run
 
 
 def logging_in(identities: Identities, account: str, openid: str) -> Callable[[sa.Connection], Any]:
@@ -64,22 +44,24 @@ async def anna(followers: Followers) -> None:
 
 
 async def test_a_disconnect_waits_for_a_login_that_relies_on_a_binding_from_before_the_unionid_was_known(
-    binding: Bind, bindings: Bindings, followers: Followers, identities: Identities, during: During
+    binding: Bind, bindings: Bindings, followers: Followers, identities: Identities, database: Database
 ) -> None:
     await binding("42", "oA")
     for account, openid in ANNA:
         await known_follower(followers, account, openid, "uAnna")
     disconnecting = bindings.disconnect("shop", UserId("42"), now=NOW)
-    assert await during(logging_in(identities, "second", "oB"), disconnecting) == 2
+    assert await overlapping(database, logging_in(identities, "second", "oB"), disconnecting) == 2
     assert await pairs(bindings, "42") == []
 
 
 @pytest.mark.usefixtures("anna")
 async def test_a_takeover_takes_along_what_a_login_adds_at_the_same_time(
-    binding: Bind, bindings: Bindings, identities: Identities, during: During
+    binding: Bind, bindings: Bindings, identities: Identities, database: Database
 ) -> None:
     await binding("42", "oA")
-    result = await during(logging_in(identities, "second", "oB"), binding("43", "oC", MOVE, account="third"))
+    result = await overlapping(
+        database, logging_in(identities, "second", "oB"), binding("43", "oC", MOVE, account="third")
+    )
     assert isinstance(result, Bound)
     assert await pairs(bindings, "42", "43") == [("43", "oC")]
 
@@ -91,20 +73,20 @@ async def test_a_replacement_takes_along_what_a_login_adds_at_the_same_time(
     bindings: Bindings,
     followers: Followers,
     identities: Identities,
-    during: During,
+    database: Database,
     *,
     unionid: str | None,
 ) -> None:
     await binding("42", "oA")
     if unionid:
         await known_follower(followers, "main", "oBert", unionid)
-    result = await during(logging_in(identities, "second", "oB"), binding("42", "oBert", REPLACE))
+    result = await overlapping(database, logging_in(identities, "second", "oB"), binding("42", "oBert", REPLACE))
     assert isinstance(result, Bound)
     assert await pairs(bindings, "42") == [("42", "oBert")]
 
 
 async def test_a_takeover_that_is_refused_in_the_end_takes_nothing(
-    binding: Bind, bindings: Bindings, identities: Identities, followers: Followers, during: During
+    binding: Bind, bindings: Bindings, identities: Identities, followers: Followers, database: Database
 ) -> None:
     await known_follower(followers, "main", "oA", "uAnna")
     await binding("43", "oA")
@@ -114,5 +96,5 @@ async def test_a_takeover_that_is_refused_in_the_end_takes_nothing(
         return bind_in(connection, identities, "oBert", "42")
 
     with suppress(StoreUnavailable):  # or a conflict: the request can be repeated
-        assert await during(first, binding("42", "oA", MOVE)) == Conflict(ConflictReason.USER)
+        assert await overlapping(database, first, binding("42", "oA", MOVE)) == Conflict(ConflictReason.USER)
     assert await pairs(bindings, "42", "43") == [("42", "oBert"), ("43", "oA")]

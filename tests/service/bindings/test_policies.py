@@ -1,15 +1,16 @@
 """Conflicts of bindings, and unsubscribing, as each is configured."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from harness import ACCOUNT, SECOND, World, client
+from harness import ACCOUNT, SECOND, Page, World, client
 from questions import links
 
 from service.identities.follower_refresh import FollowerRefresh
 
 Make = Callable[..., Any]
+Ask = tuple[World, Callable[[Page], Awaitable[dict[str, Any]]]]
 
 
 async def test_a_taken_wechat_is_told_and_rejected(world: World) -> None:
@@ -62,38 +63,35 @@ async def test_unfollowing_may_keep_the_binding(make: Make) -> None:
     assert [one["subscribed"] for one in await world.bindings("42")] == [False]
 
 
-@pytest.mark.parametrize("confirm", ["none", "tap"])
-async def test_a_person_who_follows_a_second_account_just_now_is_recognised_there(
-    make: Make, confirm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=["none", "tap"])
+async def two_accounts(make: Make, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Return a function that scans a ticket of one of two accounts, and says yes, if asked, as a new follower."""
+    monkeypatch.setattr(FollowerRefresh, "refresh", lambda *_: None)  # it may come too late
+    official = {"main": ACCOUNT, "second": SECOND}
+    clients = {"shop": client("shop", accounts=[*official], confirm=request.param)}
+    world = await make(official=official, clients=clients)
+    person = await world.person(following=False, unionid="u-1")
+
+    async def ask(page: Page) -> dict[str, Any]:
+        asked = await world.scan(person, page)
+        if request.param == "tap":
+            await world.say(person, links(asked)[0], account=official[page.made["account"]].appid)
+        return await page.poll()
+
+    return world, ask
+
+
+async def test_a_person_who_follows_a_second_account_just_now_is_recognised_there(two_accounts: Ask) -> None:
     """Red when a login is confirmed without asking for a unionid that was never asked for."""
-    monkeypatch.setattr(FollowerRefresh, "refresh", lambda *_: None)  # it may come too late
-    official = {"main": ACCOUNT, "second": SECOND}
-    clients = {"shop": client("shop", accounts=[*official], confirm=confirm)}
-    world = await make(official=official, clients=clients)
-    person = await world.person(following=False, unionid="u-1")
-    for account, page in (("main", await world.bind("42")), ("second", await world.login(account="second"))):
-        asked = await world.scan(person, page)
-        if confirm == "tap":
-            await world.say(person, links(asked)[0], account=official[account].appid)
-    assert (await page.poll())["outcome"] == "login"
+    world, ask = two_accounts
+    assert (await ask(await world.bind("42", account="main")))["outcome"] == "bound"
+    assert (await ask(await world.login(account="second")))["outcome"] == "login"
 
 
-@pytest.mark.parametrize("confirm", ["none", "tap"])
-async def test_a_second_account_takes_no_person_bound_in_the_first(
-    make: Make, confirm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_second_account_takes_no_person_bound_in_the_first(two_accounts: Ask) -> None:
     """Red when `confirm_scan`, or `confirm`, binds without asking for a unionid that was never asked for."""
-    monkeypatch.setattr(FollowerRefresh, "refresh", lambda *_: None)  # it may come too late
-    official = {"main": ACCOUNT, "second": SECOND}
-    clients = {"shop": client("shop", accounts=[*official], confirm=confirm)}
-    world = await make(official=official, clients=clients)
-    person = await world.person(following=False, unionid="u-1")
+    world, ask = two_accounts
     for user, account, reason in (("42", "main", None), ("43", "second", "wechat_taken")):
-        page = await world.bind(user, account=account)
-        asked = await world.scan(person, page)
-        if confirm == "tap":
-            await world.say(person, links(asked)[0], account=official[account].appid)
-        assert (await page.poll())["reason"] == reason
+        assert (await ask(await world.bind(user, account=account)))["reason"] == reason
     assert len(await world.bindings("42")) == 1
     assert await world.bindings("43") == []
