@@ -85,9 +85,7 @@ class Account(Section):
     @field_validator("proxy")
     @classmethod
     def _use_environment(cls, value: str, info: ValidationInfo) -> str:
-        return value or proxy_of_environment(
-            (info.context or {}).get("environ", {}), info.data.get("api_base", "")
-        )
+        return value or proxy_of_environment(info, info.data.get("api_base", ""))
 
     @field_validator("codes_for_binds")
     @classmethod

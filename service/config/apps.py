@@ -1,11 +1,12 @@
 """The settings of WeChat applications that are no Official Accounts."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
 from service.config.fault import Fault
+from service.config.proxies import proxy_of_environment
 from service.config.section import Section
 from service.config.types import (
     WECHAT_API,
@@ -33,6 +34,17 @@ class Website(_OfOpenPlatform):
     """A website application (网站应用) of an Open Platform account."""
 
     kind: Literal["website"]
+    _proxy: str = PrivateAttr("")
+
+    @property
+    def proxy(self) -> str:
+        """Return the proxy of HTTPS_PROXY for calls to `api_base`, as of accounts. May contain a password."""
+        return self._proxy
+
+    @model_validator(mode="after")
+    def _use_environment(self, info: ValidationInfo) -> Self:
+        self._proxy = proxy_of_environment(info, self.api_base)
+        return self
 
 
 class MiniProgram(_OfOpenPlatform):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed does not know it
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 from yarl import URL
 
 from models.ip_address import parsed_address
@@ -29,11 +29,13 @@ def _proxy_url(value: str) -> str:
 ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 
 
-def proxy_of_environment(environ: Mapping[str, str], address: str) -> str:
+def proxy_of_environment(info: ValidationInfo, address: str) -> str:
     """Return the proxy that HTTPS_PROXY and NO_PROXY name for *address*, in either case; an empty string for none.
 
-    Only https to another machine goes through it. Raises Fault if HTTPS_PROXY is malformed.
+    The environment is that of the validation's context. Only https to another machine goes through the proxy.
+    Raises Fault if HTTPS_PROXY is malformed.
     """
+    environ = (info.context or {}).get("environ", {})
     url, proxy = URL(address), _variable(environ, "https_proxy")
     if not proxy or url.scheme != "https" or is_loopback(url.host or ""):
         return ""

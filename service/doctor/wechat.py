@@ -12,7 +12,7 @@ from service.doctor.finding import Finding
 from service.wechat.answers import Refused
 from service.wechat.build import build_api_accounts
 from service.wechat.tokens import ENDPOINT
-from service.wechat.transport import TOKEN, ApiAccount, exchange, insist
+from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, exchange, insist
 
 _CLOCK_OFF: Final = 30
 """Seconds by which this machine's clock may differ from WeChat's."""
@@ -54,7 +54,7 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount)
         return await exchange(http, account, "post", ENDPOINT, body=request)
 
     try:
-        answer = await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
+        answer = await insist(attempt, endpoint=ENDPOINT, remedies=WITHOUT_RENEWAL)
     except Refused as refusal:
         return _refused(subject, account, refusal)
     if "access_token" not in answer:

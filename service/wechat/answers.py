@@ -15,6 +15,9 @@ _OPAQUE: Final = re.compile(r"[\w.%+/=-]{20,}", re.ASCII)
 """A run of characters that may be a token, a secret or an openid: an error page may quote the request."""
 _BEGINNING: Final = 60
 
+LONGEST_ID: Final = 64
+"""Maximum characters in an openid or unionid; WeChat's have 28."""
+
 
 class Refused(Exception):
     """A call failed. `errcode` is None if WeChat sent none or did not answer. Its text is safe to log.
@@ -51,6 +54,14 @@ def word(answer: Mapping[str, Any], name: str, *, longest: int) -> str | None:
     """Return a value of visible ASCII; None if it is absent, empty, longer than *longest* or anything else."""
     value = answer.get(name)
     return value if isinstance(value, str) and len(value) <= longest and _VISIBLE.fullmatch(value) else None
+
+
+def unionid(answer: Mapping[str, Any]) -> str | None:
+    """Return the unionid, None if there is none. Raises Refused for what cannot be one."""
+    found = word(answer, "unionid", longest=LONGEST_ID)
+    if found is None and answer.get("unionid"):
+        raise Refused(None, "no unionid where one should be in the answer")
+    return found
 
 
 def _decoded(body: bytes) -> dict[str, Any] | None:

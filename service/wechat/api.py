@@ -1,7 +1,5 @@
 """Calls to WeChat's API: wechatpy builds the requests, aiohttp sends them. A failure is WeChatUnavailable."""
 
-import asyncio
-import logging
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,22 +11,13 @@ import aiohttp
 from redis.asyncio import Redis, RedisCluster
 from wechatpy import WeChatClient
 
-from models.errors import WeChatUnavailable
 from models.events import OpenId
-from service.wechat.answers import Refused, word
+from service.wechat.answers import Refused, unionid, word
 from service.wechat.tokens import TokenCache
-from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, exchange, insist
-
-log = logging.getLogger(__name__)
-
-DEADLINE: Final = 8.0
-"""Total timeout of a call in seconds, including the wait for the token and all retries."""
+from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, exchange, insist, wrapping_errors
 
 LONGEST_URL: Final = 512
 """Maximum characters in a QR code. WeChat's contain about 45; rendered images are cached in memory."""
-
-LONGEST_ID: Final = 64
-"""Maximum characters in a unionid; WeChat's have 28."""
 
 _IDEMPOTENT: Final = frozenset({("post", "qrcode/create")})
 
@@ -110,28 +99,13 @@ class WeChatApi:
             "action_name": "QR_STR_SCENE",
             "action_info": {"scene": {"scene_str": scene}},
         }
-        async with self._wrapping_errors("qrcode/create", failing="WeChat did not create the QR code"):
+        async with wrapping_errors(self._account, "qrcode/create", failing="WeChat did not create the QR code"):
             return _qr_code(await self._client.qrcode.create(request), asked=seconds)
 
     async def user_info(self, openid: OpenId) -> UserInfo:
         """Fetch WeChat's data about a person (wechat-protocol.md 4)."""
-        async with self._wrapping_errors("user/info", failing="WeChat returned no data about the person"):
+        async with wrapping_errors(self._account, "user/info", failing="WeChat returned no data about the person"):
             return _follower(await self._client.user.get(openid))
-
-    @asynccontextmanager
-    async def _wrapping_errors(self, endpoint: str, *, failing: str) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(DEADLINE):
-                yield
-        except (Refused, TimeoutError) as fault:
-            errcode = fault.errcode if isinstance(fault, Refused) else None
-            log.warning(
-                "WeChat API: %s failed for %s: %s",
-                endpoint,
-                self._account.appid,
-                str(fault) or f"no answer in time{self._account.way}",
-            )
-            raise WeChatUnavailable(failing, errcode=errcode) from fault
 
 
 @asynccontextmanager
@@ -154,7 +128,9 @@ def _qr_code(answer: Mapping[str, Any], *, asked: int) -> QrCode:
 
 
 def _follower(answer: Mapping[str, Any]) -> UserInfo:
-    subscribe, unionid = answer.get("subscribe"), word(answer, "unionid", longest=LONGEST_ID)
-    if type(subscribe) is not int or subscribe not in (0, 1) or (answer.get("unionid") and unionid is None):
+    subscribe = answer.get("subscribe")
+    if type(subscribe) is not int or subscribe not in (0, 1):
         raise Refused(None, "no person in the answer")
-    return UserInfo(subscribed=subscribe == 1, unionid=unionid, language=word(answer, "language", longest=16))
+    return UserInfo(
+        subscribed=subscribe == 1, unionid=unionid(answer), language=word(answer, "language", longest=16)
+    )

@@ -1,7 +1,10 @@
 """Builds, from the configuration, the accounts' push settings and API credentials."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
+from service.config.accounts import Account
+from service.config.apps import Website
 from service.config.settings import Settings
 from service.wechat.push_account import Mode, PushAccount
 from service.wechat.transport import ApiAccount
@@ -25,8 +28,19 @@ def build_push_accounts(settings: Settings) -> dict[str, PushAccount]:
 
 def build_api_accounts(settings: Settings) -> dict[str, ApiAccount]:
     """Return the API credentials of each account that may call the API, by its name."""
+    return _credentials({name: account for name, account in settings.accounts.items() if account.api})
+
+
+def build_web_accounts(settings: Settings) -> dict[str, ApiAccount]:
+    """Return the API credentials of all that has web authorization, by its name: accounts and websites."""
+    accounts = {name: account for name, account in settings.accounts.items() if account.oauth != "none"}
+    websites = {name: app for name, app in settings.apps.items() if isinstance(app, Website)}
+    return _credentials({**accounts, **websites})
+
+
+def _credentials(called: Mapping[str, Account | Website]) -> dict[str, ApiAccount]:
     return {
-        name: ApiAccount(account.appid, account.secret.get_secret_value(), account.api_base, account.proxy)
-        for name, account in settings.accounts.items()
-        if account.api and account.secret
+        name: ApiAccount(one.appid, one.secret.get_secret_value(), one.api_base, one.proxy)
+        for name, one in called.items()
+        if one.secret
     }

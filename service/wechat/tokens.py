@@ -16,7 +16,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.errors import WeChatUnavailable
 from service.storage.redis import alone, redis_errors
 from service.wechat.answers import Refused, word
-from service.wechat.transport import TOKEN, ApiAccount, exchange, insist
+from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, exchange, insist
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ REST: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class AccessToken:
     """An access token; `lifetime` in whole seconds."""
 
     token: str
@@ -79,29 +79,29 @@ class TokenCache:
             if cached not in (None, failed):
                 return cached
             self._check_rest(account)
-            grant = await self._fetch(account)
-            await self._keep(account, grant)
-            return grant.token
+            fetched = await self._fetch(account)
+            await self._keep(account, fetched)
+            return fetched.token
 
     async def _cached(self, account: ApiAccount) -> str | None:
         with redis_errors():
             token = await self.redis.get(self._key(account, "token"))
         return token.decode() if isinstance(token, bytes) else token
 
-    async def _keep(self, account: ApiAccount, grant: Grant) -> None:
+    async def _keep(self, account: ApiAccount, fetched: AccessToken) -> None:
         # expires by Redis's clock, so the clocks of the processes may differ
-        seconds = max(min(grant.lifetime, _LIFETIME) - DUE, 1)
+        seconds = max(min(fetched.lifetime, _LIFETIME) - DUE, 1)
         with redis_errors():
-            await self.redis.set(self._key(account, "token"), grant.token, ex=seconds)
+            await self.redis.set(self._key(account, "token"), fetched.token, ex=seconds)
 
-    async def _fetch(self, account: ApiAccount) -> Grant:
+    async def _fetch(self, account: ApiAccount) -> AccessToken:
         request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
 
-        async def attempt() -> Grant:
-            return _grant(await exchange(self.http, account, "post", ENDPOINT, body=request))
+        async def attempt() -> AccessToken:
+            return _access_token(await exchange(self.http, account, "post", ENDPOINT, body=request))
 
         try:
-            return await insist(attempt, endpoint=ENDPOINT, remedies=TOKEN)
+            return await insist(attempt, endpoint=ENDPOINT, remedies=WITHOUT_RENEWAL)
         except Refused as refusal:
             log.warning("WeChat API: %s failed for %s: %s", ENDPOINT, account.appid, refusal)
             self._failures[account.appid] = _now() + REST, refusal.errcode
@@ -116,11 +116,11 @@ class TokenCache:
         return f"{self.prefix}:{{{account.appid}}}:{name}"  # braces: one cluster slot per account
 
 
-def _grant(answer: dict[str, Any]) -> Grant:
+def _access_token(answer: dict[str, Any]) -> AccessToken:
     token, lifetime = word(answer, "access_token", longest=LONGEST_TOKEN), answer.get("expires_in")
     if token is None or type(lifetime) is not int:
         raise Refused(None, "no token in the answer")
-    return Grant(token, lifetime)
+    return AccessToken(token, lifetime)
 
 
 def _now() -> float:

@@ -4,7 +4,8 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -12,11 +13,15 @@ import aiohttp
 from wechatpy.constants import WeChatErrorCode
 from yarl import URL
 
+from models.errors import WeChatUnavailable
 from service.wechat.answers import Refused, understood
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+DEADLINE: Final = 8.0
+"""Total timeout of a call in seconds, including the wait for the token and all retries."""
 
 PER_TRY: Final = aiohttp.ClientTimeout(total=3)
 LONGEST_ANSWER: Final = 64 * 1024
@@ -25,7 +30,7 @@ LONGEST_ANSWER: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ApiAccount:
-    """API credentials of an Official Account, and the way to WeChat's API; an empty `proxy` is none."""
+    """API credentials of an Official Account or app, and the way to WeChat's API; an empty `proxy` is none."""
 
     appid: str
     secret: str = field(repr=False)
@@ -34,7 +39,9 @@ class ApiAccount:
     """May contain a password."""
 
     def url(self, endpoint: str) -> str:
-        return f"{self.api_base.rstrip('/')}/cgi-bin/{endpoint}"
+        """Return the address of `sns/...`; any other endpoint is below cgi-bin."""
+        path = endpoint if endpoint.startswith("sns/") else f"cgi-bin/{endpoint}"
+        return f"{self.api_base.rstrip('/')}/{path}"
 
     @property
     def way(self) -> str:
@@ -69,8 +76,8 @@ ONCE: Final[Remedies] = {
 REPEATABLE: Final[Remedies] = {**ONCE, None: Remedy(tries=2, pause=0.1)}
 """For idempotent calls."""
 
-TOKEN: Final[Remedies] = {code: remedy for code, remedy in REPEATABLE.items() if not remedy.new_token}
-"""For fetching the token: there 40001 means a wrong secret."""
+WITHOUT_RENEWAL: Final[Remedies] = {code: remedy for code, remedy in REPEATABLE.items() if not remedy.new_token}
+"""For idempotent calls without a token of the TokenCache: there 40001 means a wrong secret or token."""
 
 
 async def exchange(
@@ -82,7 +89,7 @@ async def exchange(
     params: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Send one request to an endpoint below cgi-bin, *body* as JSON; return the decoded answer. Raises Refused."""
+    """Send one request, *body* as JSON, and never twice; return the decoded answer. Raises Refused."""
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
     sending = http.request(
         method,
@@ -93,6 +100,7 @@ async def exchange(
         timeout=PER_TRY,
         allow_redirects=False,
         proxy=account.proxy or None,
+        middlewares=(_send_once,),
     )
     try:
         async with sending as response:
@@ -109,6 +117,14 @@ async def exchange(
         why = type(fault).__name__
     # raised outside of `except`, without a cause: aiohttp's errors contain the URL, and so the token
     raise Refused(None, why + account.way)
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Replace the errors after which aiohttp repeats a GET: it may have been executed, and `insist` decides."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectionError as fault:
+        raise Refused(None, type(fault).__name__) from fault
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -144,3 +160,20 @@ async def insist(
         await asyncio.sleep(remedy.pause * 2 ** (used[remedy] - 1))
         if remedy.new_token and renew is not None:
             await renew()
+
+
+@asynccontextmanager
+async def wrapping_errors(account: ApiAccount, endpoint: str, *, failing: str) -> AsyncIterator[None]:
+    """Run one call within DEADLINE. Log its failure in one line, and raise WeChatUnavailable with *failing*."""
+    try:
+        async with asyncio.timeout(DEADLINE):
+            yield
+    except (Refused, TimeoutError) as fault:
+        errcode = fault.errcode if isinstance(fault, Refused) else None
+        log.warning(
+            "WeChat API: %s failed for %s: %s",
+            endpoint,
+            account.appid,
+            str(fault) or f"no answer in time{account.way}",
+        )
+        raise WeChatUnavailable(failing, errcode=errcode) from fault

@@ -75,6 +75,7 @@ def wechat() -> FakeWeChat:
 @pytest.fixture
 async def account(wechat: FakeWeChat, aiohttp_server: Any) -> ApiAccount:
     app = web.Application()
-    app.router.add_route("*", "/cgi-bin/{endpoint:.+}", wechat.answer)
+    for path in ("/cgi-bin/{endpoint:.+}", "/{endpoint:sns/.+}"):
+        app.router.add_route("*", path, wechat.answer)
     server = await aiohttp_server(app)
     return ApiAccount(appid="wx0123456789abcdef", secret="the-secret", api_base=str(server.make_url("/")))

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from models.errors import WeChatUnavailable
 from models.events import OpenId
-from service.wechat import api as module
+from service.wechat import transport
 from service.wechat.answers import Refused
 from service.wechat.api import QrCode, Transport, UserInfo, WeChatApi, open_apis
 from service.wechat.tokens import TokenCache
@@ -137,7 +137,7 @@ async def test_a_cut_connection_is_tried_once_more(api: WeChatApi, wechat: Any) 
 
 
 async def test_a_question_may_be_asked_twice(api: WeChatApi, wechat: Any) -> None:
-    wechat.script["user/info"] = [b"<html>", FOLLOWS]  # a cut connection aiohttp itself would try again
+    wechat.script["user/info"] = [b"<html>", FOLLOWS]
     assert (await api.user_info(PERSON)).subscribed
 
 
@@ -217,7 +217,7 @@ async def test_another_http_status_is_a_failure(
 async def test_a_call_ends_at_its_deadline(
     api: WeChatApi, wechat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "DEADLINE", 0.2)
+    monkeypatch.setattr(transport, "DEADLINE", 0.2)
     wechat.script[QR], wechat.hold = [CODE], asyncio.Event()
     with pytest.raises(WeChatUnavailable) as caught:
         await api.create_qr("bind_x", lifetime=MINUTES)
