@@ -11,8 +11,9 @@ from service.doctor.finding import Finding
 async def check_configuration(settings: Settings) -> AsyncIterator[Finding]:
     resolve_secret_keys(settings)
     yield Finding(True, "configuration", "good")
-    if not settings.accounts:
-        yield Finding(None, "accounts", "none is configured, so no QR code can be created", "add an account")
+    if not (settings.accounts or settings.apps):
+        message = "none is configured, nor an app, so no person can sign in"
+        yield Finding(None, "accounts", message, "add an account or an app")
     if not settings.clients:
         yield Finding(None, "clients", "none is configured, so no site can use the service", "add a client")
     for caution in cautions(settings):

@@ -167,7 +167,7 @@ VALUES = {
     "nothing at all": Bad(
         "",
         (
-            "accounts: is empty, so no QR code can be created: add one as docs/configuration.md shows",
+            "accounts: is empty, as is apps, so no person can sign in: add one as docs/configuration.md shows",
             "clients: is empty, so no site can use the service: add one as docs/configuration.md shows",
         ),
     ),

@@ -272,7 +272,7 @@ async def world(
     *official* are the accounts, with their web authorization, and *apps* the websites, both by name.
     """
     clock = Clock()
-    official, apps = official or {"main": ACCOUNT}, apps or {}
+    official, apps = {"main": ACCOUNT} if official is None else official, apps or {}
     wechat = make_app(
         list(official.values()),
         list(apps.values()),

@@ -1,6 +1,6 @@
 """Each fault of a configuration is one line with its path, by the real command; no part of a secret is printed.
 
-Covers: service.config.methods, service.config.review, service.config.store_url, service.config.fault.
+Covers: service.config.methods, service.config.store_url, service.config.fault.
 """
 
 import json
