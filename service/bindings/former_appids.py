@@ -1,4 +1,4 @@
-"""Finds bindings whose openids belong to an appid that their account no longer has."""
+"""Finds bindings whose openids belong to an appid that their account or app no longer has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ REMEDY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FormerAppid:
-    """An appid that an account had before, and how many bindings were made under it."""
+    """An appid that an account or app had before, and how many bindings were made under it."""
 
     account: str
     appid: str
@@ -34,7 +34,7 @@ class FormerAppid:
 
 
 async def former_appids(database: Database, appids: Mapping[str, str]) -> list[FormerAppid]:
-    """Return the former appids of the configured accounts that still have bindings.
+    """Return the former appids of the configured accounts and apps that still have bindings.
 
     Raises:
         StoreUnavailable: the database does not answer.
@@ -60,7 +60,7 @@ async def former_appids(database: Database, appids: Mapping[str, str]) -> list[F
 
 
 async def unconfigured(database: Database, accounts: Mapping[str, str]) -> dict[str, int]:
-    """Return how many bindings belong to accounts that are not among *accounts*.
+    """Return how many bindings belong to accounts and apps that are not among *accounts*.
 
     Raises:
         StoreUnavailable: the database does not answer.

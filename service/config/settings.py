@@ -131,8 +131,15 @@ class Settings(Section):
 
     @property
     def appids(self) -> dict[str, str]:
-        """The appid of each account."""
-        return {name: account.appid for name, account in self.accounts.items()}
+        """The appid of each account and app; of WeCom, the CorpID."""
+        of_apps = {name: app.corpid if isinstance(app, WeCom) else app.appid for name, app in self.apps.items()}
+        return {name: account.appid for name, account in self.accounts.items()} | of_apps
+
+    def appid_path(self, name: str) -> str:
+        """Return where the appid of this account or app is configured."""
+        if name in self.accounts:
+            return f"accounts.{name}.appid"
+        return f"apps.{name}.{'corpid' if isinstance(self.apps[name], WeCom) else 'appid'}"
 
     @property
     def open_platforms(self) -> dict[str, str | None]:

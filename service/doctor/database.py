@@ -28,7 +28,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
             message = f"{left:,} people are stored unencrypted or encrypted with an older key"
             yield Finding(None, "encryption.keys", message, "run `scanbind keys encrypt`")
         for former in await former_appids(sql, settings.appids):
-            yield Finding(None, f"accounts.{former.account}.appid", str(former), REMEDY)
+            yield Finding(None, settings.appid_path(former.account), str(former), REMEDY)
         for account, count in (await unconfigured(sql, settings.appids)).items():
             message = f"is not configured; bindings that belong to it: {count:,}. These people cannot log in"
             yield Finding(

@@ -47,7 +47,7 @@ class Identities:
 
     cipher: FieldCipher
     appids: Mapping[str, str] = field(default_factory=dict)
-    """The configured appid of each account. Of an account that is not listed, people of any appid are found."""
+    """The configured appid of each account and app. Of one that is not listed, people of any appid are found."""
     open_platforms: Mapping[str, str | None] = field(default_factory=dict)
     """The Open Platform account of each account and app; None of those whose unionids join nothing."""
 

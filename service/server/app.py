@@ -166,7 +166,7 @@ def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
 async def _warn_of_former_appids(sql: Database, settings: Settings) -> None:
     try:
         for former in await former_appids(sql, settings.appids):
-            log.warning("accounts.%s.appid: %s; %s", former.account, former, REMEDY)
+            log.warning("%s: %s; %s", settings.appid_path(former.account), former, REMEDY)
     except StoreUnavailable as e:
         log.warning("accounts: cannot look for bindings of former appids: %s", e.detail)
 

@@ -57,6 +57,17 @@ def test_two_applications_of_one_enterprise_share_its_corpid() -> None:
     assert validate(tree(apps={"one": WECOM, "two": {**WECOM, "agentid": 7}})).apps.keys() == {"one", "two"}
 
 
+def test_the_appid_of_each_app_is_known_with_its_place_in_the_configuration() -> None:
+    settings = validate(tree(apps={"site": WEBSITE, "corp": WECOM}))
+    assert settings.appids == {
+        "main": settings.accounts["main"].appid,
+        "site": WEBSITE["appid"],
+        "corp": WECOM["corpid"],
+    }
+    places = [settings.appid_path(name) for name in settings.appids]
+    assert places == ["accounts.main.appid", "apps.site.appid", "apps.corp.corpid"]
+
+
 def test_no_secret_is_shown() -> None:
     assert "site-secret" not in repr(validate(tree(apps={"one": WEBSITE})))
 
