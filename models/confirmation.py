@@ -9,13 +9,31 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from models.ticket import Confirm
+from models.method import REDIRECTS, Method
+from models.portal import portal_confirm
+from models.ticket import Confirm, Purpose
 from models.typed_text import two_digits, words
 
 EARLY: Final = 5
 """Seconds by which the CreateTime of an answer may be before that of its scan: WeChat's front ends may differ."""
 _FIRST, _COUNT = 10, 90
 _MARK_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without look-alikes: 0 O, 1 I L
+
+
+def confirmation(method: Method, purpose: Purpose, configured: Confirm, *, by_portal: bool) -> Confirm:
+    """Return what a ticket asks, of what its client configured for this purpose.
+
+    A redirect asks nothing: the browser that answers is the one that shows the ticket. The scan asks what is
+    configured. Every other cross-device method always asks, and for a bind the page's number: whoever obtains
+    its code can pass it on, so that a yes alone would bind another person's WeChat to the user.
+    """
+    if method in REDIRECTS:
+        return Confirm.NONE
+    if method is Method.SCAN:
+        return portal_confirm(configured) if by_portal else configured
+    if purpose is Purpose.BIND and configured in (Confirm.NONE, Confirm.TAP):
+        return Confirm.MATCH
+    return Confirm.TAP if configured is Confirm.NONE else configured
 
 
 @dataclass(frozen=True, slots=True)

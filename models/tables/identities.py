@@ -1,5 +1,6 @@
 """The table of identities, named followers: openids and unionids, in the clear or encrypted."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -18,6 +19,9 @@ from models.tables.columns import (
     metadata,
     serial,
 )
+
+NEVER: Final = datetime.fromtimestamp(0, UTC)
+"""`followed_at` of a person who never followed: every unsubscribe and revocation is later."""
 
 followers: Final = sa.Table(
     "followers",

@@ -49,6 +49,10 @@ class Client(Section):
     consent: Version = ""
     """The current version of the notice that users agree to; stored with each binding unless it is empty."""
 
+    def has(self, name: str) -> bool:
+        """Tell whether this is the name of one of its accounts or apps."""
+        return name in self.accounts or name in self.apps
+
     @field_validator("secret", "secret_hash")
     @classmethod
     def _check_count(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:

@@ -8,7 +8,7 @@ from models.language import Lang
 from models.ticket import Ending, Reason, Status, Ticket
 from service.confirmation.scan_context import ScanContext
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Followers, Sender
+from service.identities.followers import Arrival, Authorized, Followers, Sender
 from service.observability.metrics import Metrics
 from service.tickets.decisions import TicketDecisions
 from service.tickets.projection import Projection
@@ -38,10 +38,10 @@ class TicketCompletion:
         )
         return await self._publish(context, ending) if ending else None
 
-    async def confirm_scan(
-        self, context: ScanContext, ticket: Ticket, sender: Sender
+    async def confirm_arrival(
+        self, context: ScanContext, ticket: Ticket, arrival: Arrival
     ) -> tuple[Ending, Lang | None]:
-        """Store the sender of a scan and confirm the ticket, in one transaction; return their language if known.
+        """Store the person and confirm the ticket, in one transaction; return their language if known.
 
         The ending is not copied to Redis yet.
 
@@ -49,10 +49,10 @@ class TicketCompletion:
             StoreUnavailable: the database does not answer; nothing was done.
         """
         if _several(context):
-            await self.follower_refresh.known(await self.followers.seen(sender))
-        ending, follower = await self.decisions.confirm_sender(
+            await self._fetch_unionid(arrival)
+        ending, follower = await self.decisions.confirm_arrival(
             context.claim,
-            sender,
+            arrival,
             policy=context.policy,
             state=ticket.requester.state,
             now=self.clock(),
@@ -83,6 +83,17 @@ class TicketCompletion:
             )
         )
         return await self._publish(context, ending)
+
+    async def _fetch_unionid(self, arrival: Arrival) -> None:
+        """Fetch the unionid of a follower, unless the authorization told it."""
+        follower = None
+        match arrival:
+            case Sender():
+                follower = await self.followers.seen(arrival)
+            case Authorized(unionid=None):
+                follower = await self.followers.get(arrival.account, arrival.openid)
+        if follower:
+            await self.follower_refresh.known(follower)
 
     async def _publish(self, context: ScanContext, ending: Ending) -> Ending:
         self._count(context, ending)

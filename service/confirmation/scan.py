@@ -100,7 +100,7 @@ class ScanHandler:
     async def _confirm(
         self, context: ScanContext, sender: Sender, scene: Scene, ticket: Ticket, questions: list[OpenQuestion]
     ) -> Handled:
-        ending, lang = await self.completion.confirm_scan(context, ticket, sender)
+        ending, lang = await self.completion.confirm_arrival(context, ticket, sender)
         showing = partial(self.completion.projection.show, ending, known=ticket)
         opening = partial(self._open, context, sender, scene, questions)
         return Handled(context.in_language(lang).ending_text(ending), (showing, opening))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from models.binding import Policy, wechat_label
-from models.confirmation import Question
+from models.confirmation import Question, confirmation
 from models.events import OpenId
 from models.language import Lang
-from models.portal import portal_confirm, started_by_portal
+from models.portal import started_by_portal
 from models.requester import Requester
 from models.scene import Claim, Kind, Scene
 from models.ticket import Confirm, Ending, Ticket
@@ -31,7 +31,7 @@ class ScanContext:
     by_portal: bool
     """Whether the portal started the ticket."""
     usable: bool
-    """Whether the client still has the account."""
+    """Whether the client still has the account or app."""
 
     def in_language(self, lang: Lang | None) -> Self:
         """Return the context with replies in *lang*, if it is given."""
@@ -39,8 +39,8 @@ class ScanContext:
 
     @property
     def confirm(self) -> Confirm:
-        configured = self.client.confirm[self.claim.head.purpose]
-        return portal_confirm(configured) if self.by_portal else configured
+        head = self.claim.head
+        return confirmation(head.method, head.purpose, self.client.confirm[head.purpose], by_portal=self.by_portal)
 
     @property
     def policy(self) -> Policy:
@@ -110,7 +110,7 @@ class SceneVerifier:
             if keys := self.keyring.maker(scene, client=name, account=account, user_id=user_id):
                 claim = Claim(scene.head, name, account, user_id)
                 chosen = lang or scene.head.lang or client.lang
-                return ScanContext(claim, client, keys, openid, chosen, by_portal, account in client.accounts)
+                return ScanContext(claim, client, keys, openid, chosen, by_portal, client.has(account))
         return None
 
     async def _request(self, scene: Scene) -> BindRequest | None:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from models.errors import StoreUnavailable, WeChatUnavailable
 from models.events import OpenId
 from models.language import Lang
-from service.identities.followers import Follower, Followers, Sender
+from service.identities.followers import Arrival, Follower, Followers
 from service.wechat.api import WeChatApi
 
 T = TypeVar("T")
@@ -47,29 +47,32 @@ class FollowerRefresh:
     _later: asyncio.Queue[tuple[float, _Fetch]] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
     """Fetches to repeat, each with its time on the loop's clock, earliest first."""
 
-    async def store(self, sender: Sender) -> Lang | None:
-        """Store the sender of a push as a follower; return their language if known.
+    async def store(self, arrival: Arrival) -> Lang | None:
+        """Store a person; return their language if known.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        follower = await self.followers.seen(sender)
+        follower = await self.followers.seen(arrival)
         self.refresh(follower)
         return follower.lang
 
     def refresh(self, follower: Follower) -> None:
-        """Queue a fetch, if the account has an API and the queue is not full.
+        """Queue a fetch, if they follow the account, it has an API and the queue is not full.
 
         Only once a day if the unionid is known: it may become known later (contract.md 8.5).
         """
         recent = follower.asked_at is not None and self.clock() - follower.asked_at < _FRESH and follower.unionid
-        if recent or follower.account not in self.apis:
-            return
-        _put(self._queue, _Fetch(follower, self.clock()))
+        if not recent and self._can_ask(follower):
+            _put(self._queue, _Fetch(follower, self.clock()))
+
+    def _can_ask(self, follower: Follower) -> bool:
+        # Of a person who does not follow, WeChat tells nothing (wechat-protocol.md 4).
+        return follower.subscribed and follower.account in self.apis
 
     async def known(self, follower: Follower) -> Follower:
         """Return the follower; if never fetched, fetch now, for at most two seconds."""
-        if follower.asked_at or follower.account not in self.apis:
+        if follower.asked_at or not self._can_ask(follower):
             return follower
         try:
             async with asyncio.timeout(_PATIENCE):

@@ -1,4 +1,4 @@
-"""Repository of followers, in SQL. Contains only what WeChat returns about them.
+"""Repository of followers, and of others who signed in, in SQL. Contains only what WeChat returns about them.
 
 A follower who unsubscribes is erased unless configured otherwise (wechat-protocol.md 3.3: WeChat demands it).
 A late answer of WeChat about an erased follower does not add them again.
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from models.errors import StoreUnavailable
 from models.events import OpenId, Scan, Subscribed
 from models.language import Lang
-from models.tables.identities import followers
+from models.tables.identities import NEVER, followers
 from service.identities import persons
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
@@ -28,7 +28,7 @@ _ROUNDS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """A follower of one account."""
+    """A person in one account or app, who follows it if `subscribed`."""
 
     account: str
     openid: OpenId
@@ -66,6 +66,21 @@ class Sender:
         return int(self.at.timestamp())
 
 
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """A person whom a web authorization named (docs/wechat-protocol.md 5, 6). Says nothing about following."""
+
+    account: str
+    """The name of an account or app."""
+    openid: OpenId
+    unionid: str | None
+    """None: WeChat did not say."""
+
+
+Arrival = Sender | Authorized
+"""A person who signs in, as WeChat named them."""
+
+
 @dataclass(slots=True)
 class Followers:
     database: Database
@@ -77,34 +92,45 @@ class Followers:
         found = await self.database.read(lambda connection: self._find(connection, account, openid))
         return found[1] if found else None
 
-    async def seen(self, sender: Sender) -> Follower:
-        """Store that the sender follows the account; return the follower. Writes only if something changed."""
-        known = await self.get(sender.account, sender.openid)
-        if known and known.subscribed and not sender.followed:
+    async def seen(self, arrival: Arrival) -> Follower:
+        """Store a person as `store` does, and return them. Writes only if something changed."""
+        known = await self.get(arrival.account, arrival.openid)
+        if known and _tells_nothing_new(arrival, known):
             return known
-        return (await self.database.attempt(lambda connection: self.store(connection, sender)))[1]
+        return (await self.database.attempt(lambda connection: self.store(connection, arrival)))[1]
 
-    def store(self, connection: sa.Connection, sender: Sender) -> tuple[Identity, Follower]:
-        """Store that the sender follows the account, within the caller's transaction, and lock their row.
+    def store(self, connection: sa.Connection, arrival: Arrival) -> tuple[Identity, Follower]:
+        """Store a person within the caller's transaction, and lock their row.
+
+        The sender of a push follows the account. A web authorization says nothing about that, but may tell a
+        unionid, which is joined.
 
         Raises:
-            StoreUnavailable: concurrent transactions add and erase this person.
+            StoreUnavailable: concurrent transactions add and erase this person, or join the same persons.
         """
-        account, openid = sender.account, sender.openid
+        person, follower = self._stored(connection, arrival)
+        if isinstance(arrival, Authorized) and arrival.unionid:
+            person = self._learn(connection, person, arrival.unionid)
+            follower = replace(follower, unionid=arrival.unionid)
+        return person, follower
+
+    def _stored(self, connection: sa.Connection, arrival: Arrival) -> tuple[Identity, Follower]:
+        account, openid, follows = arrival.account, arrival.openid, isinstance(arrival, Sender)
         # Fetch their data again: it may have changed while they were not subscribed.
-        news = {"subscribed": True, "asked_at": None, "followed_at": sender.at}
+        at = arrival.at if isinstance(arrival, Sender) else NEVER
+        news = {"subscribed": follows, "asked_at": None, "followed_at": at}
         for _ in range(_ROUNDS):
             if found := self._find(connection, account, openid, hold=True):
                 person, follower = found
-                if follower.subscribed and not sender.followed:
+                if not follows or _tells_nothing_new(arrival, follower):
                     return found
-                older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < sender.at)
+                older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
                 connection.execute(sa.update(followers).where(followers.c.id == person.id, older).values(news))
                 return replace(person, subscribed=True), replace(follower, subscribed=True, asked_at=None)
             if (number := self.identities.add(connection, account, openid, **news)) is not None:
                 appid = self.identities.appids.get(account)
-                person = Identity(number, account, openid, unionid=None, subscribed=True, appid=appid)
-                return person, Follower(account, openid, subscribed=True, appid=appid)
+                person = Identity(number, account, openid, unionid=None, subscribed=follows, appid=appid)
+                return person, Follower(account, openid, subscribed=follows, appid=appid)
         raise StoreUnavailable("the follower is being changed by concurrent requests")
 
     def _find(
@@ -133,18 +159,28 @@ class Followers:
             connection.execute(sa.update(followers).where(them).values(news), values)
 
         def learn(connection: sa.Connection, unionid: str) -> None:
-            if (identity := self.identities.find(connection, account, openid, hold=True)) is None:
-                return
-            names = dict[str, Any](news)
-            if unionid != identity.unionid:
-                names |= self.identities.names(account, openid, unionid) | {"open_platform": None, "anchor": None}
-                identity = replace(identity, unionid=unionid, open_platform=None)
-            self.join(connection, identity, names=names)
+            if identity := self.identities.find(connection, account, openid, hold=True):
+                self._learn(connection, identity, unionid, news)
 
         if unionid:
             await self.database.attempt(partial(learn, unionid=unionid))
         elif news:
             await self.database.attempt(note, single=True)
+
+    def _learn(
+        self,
+        connection: sa.Connection,
+        identity: Identity,
+        unionid: str,
+        news: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Identity:
+        """Store the unionid of an identity, whose row the transaction locks, with *news*; return it joined."""
+        names = dict(news)
+        if unionid != identity.unionid:
+            names |= self.identities.names(identity.account, identity.openid, unionid)
+            names |= {"open_platform": None, "anchor": None}
+            identity = replace(identity, unionid=unionid, open_platform=None)
+        return self.join(connection, identity, names=names)
 
     def join(
         self, connection: sa.Connection, identity: Identity, *, names: Mapping[str, Any] = MappingProxyType({})
@@ -170,3 +206,9 @@ class Followers:
             connection.execute(earlier.values(subscribed=False), values)
 
         await self.database.attempt(work, single=True)
+
+
+def _tells_nothing_new(arrival: Arrival, known: Follower) -> bool:
+    if isinstance(arrival, Sender):
+        return known.subscribed and not arrival.followed
+    return arrival.unionid in (None, known.unionid)

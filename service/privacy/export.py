@@ -12,7 +12,7 @@ from models.binding import UserId
 from models.events import OpenId, shortened
 from models.tables.audit import audit
 from models.tables.bindings import bindings, history, separations
-from models.tables.identities import followers
+from models.tables.identities import NEVER, followers
 from models.tables.portal import portal_sessions
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ticket
@@ -71,6 +71,8 @@ def disclose(
     about = sa.select(*(followers.c[name] for name in ("id", "lang", "asked_at", "followed_at")))
     rows = connection.execute(about.where(followers.c.id.in_(numbers))).mappings()
     more = {row["id"]: {name: row[name] for name in row if name != "id"} for row in rows}
+    for one in more.values():
+        one["followed_at"] = None if one["followed_at"] == NEVER else one["followed_at"]
     tables = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in identities]}
     for name, conditions in _wanted(list(numbers), names, user).items():
         table = _TABLES[name]

@@ -223,7 +223,7 @@ class SubjectRequests:
         if self._about.account:
             return {(self._about.account, openid)}
         known = persons(connection, self._identities, openid=openid, account=None, user=None)
-        everywhere = {(account, openid) for account in self._settings.accounts}
+        everywhere = {(account, openid) for account in self._settings.appids}
         return everywhere | {(person.account, person.openid) for person in known}
 
     async def _receipt(self, event: AuditEvent, **details: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from models.confirmation import could_answer
 from models.events import Event, Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
+from models.method import Method
 from models.scene import Scene, read
 from service.audit.log import AuditLog
 from service.confirmation.answers import AnswerHandler
@@ -59,7 +60,7 @@ class PushDispatcher:
     async def _handle(self, account: str, event: Event) -> str | None:
         if isinstance(event, Other):
             return None
-        scene = read(event.scene) if isinstance(event, Scan) else None
+        scene = _scanned(event) if isinstance(event, Scan) else None
         kept, known = await self._recall(account, event, scene)
         if kept:
             return kept.text
@@ -117,3 +118,10 @@ class PushDispatcher:
             case Revoked():
                 await self.unfollow.revoked(account, event)
         return None
+
+
+def _scanned(push: Scan) -> Scene | None:
+    """Return the scene of our own QR code that was scanned; None for another system's."""
+    scene = read(push.scene)
+    # A ticket may be known, as it is logged: one of another method must not become a scan.
+    return scene if scene and scene.head.method is Method.SCAN else None

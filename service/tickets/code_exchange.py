@@ -100,9 +100,13 @@ class CodeExchange:
         return head, found.ending, found.person
 
     def _appid(self, client: str, person: Identity) -> str:
-        """Return the appid of the person's account. Raises AccountNotConfigured if it is not what it was."""
+        """Return the appid of the person's account or app.
+
+        Raises:
+            AccountNotConfigured: the client does not have it any more, or it has another appid.
+        """
         name = person.account
-        appid = self.appids.get(name) if name in self.clients[client].accounts else None
+        appid = self.appids.get(name) if self.clients[client].has(name) else None
         if appid is None:
             raise AccountNotConfigured(f"the account {name} is not configured for this client any more")
         if appid != person.appid:

@@ -18,7 +18,7 @@ from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit.log import write_entries
 from service.bindings.rules import bind, logged_in, owner, resolve
-from service.identities.followers import Follower, Followers, Sender
+from service.identities.followers import Arrival, Follower, Followers
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.group_commit import Work
@@ -67,18 +67,18 @@ class TicketDecisions:
 
         return await self._decide(claim.head.ticket, work)
 
-    async def confirm_sender(
-        self, claim: Claim, sender: Sender, *, policy: Policy, state: str | None, now: datetime
+    async def confirm_arrival(
+        self, claim: Claim, arrival: Arrival, *, policy: Policy, state: str | None, now: datetime
     ) -> tuple[Ending, Follower]:
-        """Store the sender of a scan as a follower and `confirm` the ticket, in one transaction."""
+        """Store the person and `confirm` the ticket, in one transaction."""
 
         def work(connection: sa.Connection) -> tuple[Ending, Follower]:
-            person, follower = self.followers.store(connection, sender)
+            person, follower = self.followers.store(connection, arrival)
             return self._confirm(connection, claim, person, policy=policy, state=state, now=now), follower
 
         decided = await self._decide(claim.head.ticket, work)
-        # With an earlier ending all was rolled back, and the follower as well.
-        return (decided, await self.followers.seen(sender)) if isinstance(decided, Ending) else decided
+        # With an earlier ending all was rolled back, and the person as well.
+        return (decided, await self.followers.seen(arrival)) if isinstance(decided, Ending) else decided
 
     async def redeem(
         self, ticket: TicketId, *, answered_after: datetime, now: datetime

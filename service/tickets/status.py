@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from models.confirmation import confirmation
 from models.errors import TicketFinished
 from models.events import OpenId
-from models.portal import portal_confirm
 from models.requester import Requester
 from models.scene import Kind, TicketHeader
 from models.tables.columns import to_millisecond
@@ -193,8 +193,9 @@ class TicketStatus:
 
     def view(self, head: TicketHeader, ticket: Ticket, *, keys: ClientKeys, confirm: Confirm) -> TicketView:
         """Return the fields of *ticket* that the page may read; *confirm* is the client's setting."""
-        # With `none` only the portal's tickets reach `scanned`, and their user id is in SQL (BIND_KEPT).
-        asked = portal_confirm(confirm) if head.kind is Kind.BIND_KEPT else confirm
+        # Of scans with `none` only the portal's reach `scanned`, and their user id is in SQL (BIND_KEPT).
+        by_portal = head.kind is Kind.BIND_KEPT
+        asked = confirmation(head.method, head.purpose, confirm, by_portal=by_portal)
         shows_number = ticket.status is Status.SCANNED and asked in (Confirm.CHOOSE, Confirm.MATCH)
         return TicketView(
             head=head,

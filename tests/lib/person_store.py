@@ -116,7 +116,7 @@ class Store:
         self.tickets += 1
         wanted = claim(f"t{self.tickets}", user, client=client, account=identity.account)
         how: dict[str, Any] = {"policy": policy, "state": None, "now": self.now}
-        return (await self.decisions.confirm_sender(wanted, self._sender(identity), **how))[0]
+        return (await self.decisions.confirm_arrival(wanted, self._sender(identity), **how))[0]
 
     def _sender(self, identity: Identity) -> Sender:
         return Sender(identity.account, OpenId(identity.openid), self.now)

@@ -13,6 +13,7 @@ from models.confirmation import (
     Answer,
     Numbers,
     Question,
+    confirmation,
     could_answer,
     mark,
     nearly_answers,
@@ -21,7 +22,8 @@ from models.confirmation import (
     read_answer,
     yes_text,
 )
-from models.ticket import Confirm
+from models.method import REDIRECTS, Method
+from models.ticket import Confirm, Purpose
 from models.typed_text import two_digits, words
 
 NUMBERS = Numbers("47", ("12", "47", "83"))
@@ -225,3 +227,25 @@ def test_what_answers_has_the_form_of_an_answer(text: str) -> None:
     """Red when `could_answer`, which is asked first, knows a form less than `read_answer`."""
     for asked in (TAP, CHOOSE, MATCH):
         assert could_answer(text) or read_answer(text, asked) is None
+
+
+NONE, TAP_, CHOOSE_, MATCH_ = Confirm
+
+
+@pytest.mark.parametrize("by_portal", [False, True])
+@pytest.mark.parametrize("method", Method)
+def test_each_method_asks_what_its_way_back_requires(method: Method, by_portal: bool) -> None:
+    """Red when one of the rules of `confirmation` is left out."""
+    asked = {
+        purpose: [confirmation(method, purpose, configured, by_portal=by_portal) for configured in Confirm]
+        for purpose in Purpose
+    }
+    if method in REDIRECTS:
+        assert asked == {purpose: [NONE] * 4 for purpose in Purpose}
+    elif method is Method.SCAN:
+        assert asked == {purpose: [MATCH_ if by_portal else NONE, TAP_, CHOOSE_, MATCH_] for purpose in Purpose}
+    else:
+        assert asked == {
+            Purpose.LOGIN: [TAP_, TAP_, CHOOSE_, MATCH_],
+            Purpose.BIND: [MATCH_, MATCH_, CHOOSE_, MATCH_],
+        }

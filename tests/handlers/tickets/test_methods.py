@@ -1,22 +1,28 @@
 """A client may offer several methods: a ticket is made by one of them, and says by which.
 
-The second method here shows the QR code of the scan, for one of the accounts. Red when a ticket is not of the
-client's first method unless asked otherwise, when a method that the client does not have is taken, when another
-method's bind ticket is returned again, when another method shows it, and when the method is lost with Redis.
+The second method here shows a QR code of one of the accounts, and confirms as methods to come do. Red when a
+ticket is not of the client's first method unless asked otherwise, when a method that the client does not have is
+taken, when another method's bind ticket is returned again, when another method shows it, and when the method is
+lost with Redis.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from harness import World, problem
+from arriving import arrive, redirecting
+from harness import SECOND, Page, World, client, problem
 from portal_client import visit
 from streams import event, stream
 
+from models.events import OpenId
 from models.method import Method
-from models.scene import Scene
-from service.app_keys import TICKET_ISSUER
+from models.scene import Scene, read_ticket
+from sandbox.people import Person
+from service.app_keys import TICKET_ISSUER, TICKET_STATUS
+from service.identities.followers import Authorized
 from service.tickets.method import Shown, SignInMethod
 
 LOGIN = {"purpose": "login"}
@@ -48,6 +54,14 @@ async def linking(two: World) -> World:
     factory.clients = {**factory.clients, "shop": shop}
     factory.methods = {**factory.methods, Method.LINK: Link(factory.methods[Method.SCAN])}
     return two
+
+
+async def confirm(world: World, person: Person, page: Page) -> None:
+    """Confirm by a scan, or as a person whom the account `second` named."""
+    if page.made["method"] == "scan":
+        await world.scan(person, page)
+    else:
+        await arrive(world, page, Authorized("second", OpenId(person.openid(SECOND.appid)), None))
 
 
 async def refused(world: World, body: dict[str, Any], *, client: str = "shop") -> str:
@@ -98,7 +112,7 @@ async def test_a_ticket_says_its_method_to_the_end_also_without_redis(linking: W
     assert [(await page.poll())["method"] for _ in range(3)] == [method] * 3
     async with stream(page) as response:
         assert (await event(response))["data"]["method"] == method
-    await linking.scan(person, page)
+    await confirm(linking, person, page)
     ended = await page.until("confirmed")
     await linking.redis.flushall()
     told = await (await linking.exchange(ended["code"])).json()
@@ -127,6 +141,35 @@ async def test_a_bind_by_another_method_keeps_the_user_id_out_of_the_code(linkin
     *_, code = linking.sandbox.codes()
     assert code.scene == page.id
     assert len(page.id) == 32
-    await linking.scan(person, page)
+    await confirm(linking, person, page)
     assert (await page.poll())["outcome"] == "bound"
     assert [named(one) for one in await linking.bindings("42")] == [("link", "second")]
+
+
+@pytest.mark.parametrize("purpose", ["login", "bind"])
+async def test_a_scan_confirms_no_ticket_of_another_method(linking: World, purpose: str) -> None:
+    """Red when the dispatcher takes every scene of our own for that of a scan."""
+    page = await (linking.login() if purpose == "login" else linking.bind("42"))
+    assert await linking.scan(await linking.person(), page) is None
+    assert (await page.poll())["status"] == "pending"
+    assert await linking.bindings("42") == []
+
+
+async def scanned(world: World, page: Page) -> str | None:
+    """Mark the ticket of *page* scanned; return the number that it shows."""
+    head = read_ticket(page.id)
+    assert head
+    await world.app[TICKET_STATUS].mark_scanned(head, OpenId("oAnna"))
+    return (await page.poll())["match"]
+
+
+async def test_the_number_is_shown_where_it_is_asked_for(linking: World) -> None:
+    """Red when `view` asks of all methods what is configured: here, of none."""
+    assert await scanned(linking, await linking.login()) is None
+    assert await scanned(linking, await linking.bind("42")) is not None
+
+
+async def test_a_redirect_shows_no_number(make: Callable[..., Any]) -> None:
+    world = await make(clients={"shop": client("shop", confirm="match")})
+    assert await scanned(world, await redirecting(world, "main")) is None
+    assert await scanned(world, await world.login()) is not None

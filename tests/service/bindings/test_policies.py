@@ -89,7 +89,7 @@ async def test_a_person_who_follows_a_second_account_just_now_is_recognised_ther
 
 
 async def test_a_second_account_takes_no_person_bound_in_the_first(two_accounts: Ask) -> None:
-    """Red when `confirm_scan`, or `confirm`, binds without asking for a unionid that was never asked for."""
+    """Red when `confirm_arrival`, or `confirm`, binds without asking for a unionid that was never asked for."""
     world, ask = two_accounts
     for user, account, reason in (("42", "main", None), ("43", "second", "wechat_taken")):
         assert (await ask(await world.bind(user, account=account)))["reason"] == reason

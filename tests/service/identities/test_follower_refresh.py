@@ -17,7 +17,7 @@ from models.events import OpenId
 from models.language import Lang
 from service.identities import follower_refresh
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Follower, Sender
+from service.identities.followers import Arrival, Authorized, Follower, Sender
 from service.wechat.api import UserInfo
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ class Rows:
     """The table of followers; *failure* is raised when something is stored."""
 
     known: Follower | None = None
-    seen_: list[Sender] = field(default_factory=list)
+    seen_: list[Arrival] = field(default_factory=list)
     learned_: list[dict[str, Any]] = field(default_factory=list)
     gone_: list[datetime] = field(default_factory=list)
     failure: Exception | None = None
@@ -56,7 +56,7 @@ class Rows:
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         return self.known
 
-    async def seen(self, sender: Sender) -> Follower:
+    async def seen(self, sender: Arrival) -> Follower:
         self.seen_.append(sender)
         return self.known or Follower(sender.account, sender.openid, subscribed=True)
 
@@ -140,6 +140,16 @@ async def test_a_follower_of_an_account_without_api_is_stored_and_never_fetched(
     assert rows.seen_ == [sender]
     assert refresh._queue.empty()
     assert await refresh.look_up("own", ANNA, ask=True) == Follower("own", ANNA, subscribed=True)
+    assert api.asked == []
+
+
+async def test_who_does_not_follow_is_never_fetched() -> None:
+    """Red when `_can_ask` does not look at `subscribed`: of them, `user/info` tells nothing else."""
+    api, stranger = Api(), Follower("main", ANNA, subscribed=False)
+    refresh = refreshing(api, Rows(stranger))
+    assert await refresh.look_up("main", ANNA, ask=True) == stranger
+    assert await refresh.store(Authorized("main", ANNA, None)) is None
+    assert refresh._queue.empty()
     assert api.asked == []
 
 

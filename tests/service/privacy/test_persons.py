@@ -10,12 +10,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from harness import ACCOUNT, SECOND, World, client
+from arriving import arrive, redirecting
+from harness import ACCOUNT, SECOND, WEBSITE, World, client
 
+from models.audit import AuditEvent
+from models.events import OpenId
 from models.tables.bindings import bindings, separations
 from models.tables.identities import followers
 from sandbox.people import Person
+from service.app_keys import AUDIT
 from service.cli.main import main
+from service.identities.followers import Authorized
 from service.storage.database import connect
 
 ACCOUNTS = {"main": replace(ACCOUNT, open_platform="acme"), "second": replace(SECOND, open_platform="acme")}
@@ -99,3 +104,21 @@ async def test_an_export_has_all_identities_and_no_inner_number(
     assert not inner & {
         name for table in ("people", "bindings", "separations") for row in told[table] for name in row
     }
+
+
+async def test_a_person_of_an_app_is_exported_and_erased(
+    make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Red when `_names` leaves out apps, where the person of an audit entry is not stored any more."""
+    world: World = await make(apps={"site": WEBSITE}, clients={"shop": client("shop", apps=["site"])})
+    town, [known, gone] = Town(world, await world.person()), [OpenId("oKnown-in-app"), OpenId("oErased-in-app")]
+    await arrive(world, await redirecting(world, "site"), Authorized("site", known, "u-1"))
+    world.app[AUDIT].note(AuditEvent.SCANNED, client="shop", account="site", openid=gone)
+    await world.app[AUDIT].flush()
+    assert await town.privacy("export", "--openid", known) == 0
+    [person] = json.loads(capsys.readouterr().out)["people"]
+    assert (person["account"], person["appid"], person["unionid"]) == ("site", WEBSITE.appid, "u-1")
+    assert (person["subscribed"], person["followed_at"]) == (False, None)
+    for openid in (known, gone):
+        assert await town.privacy("erase", "--openid", openid, "--yes") == 0
+        assert await town.privacy("export", "--openid", openid) == 1

@@ -63,7 +63,7 @@ async def test_who_unsubscribes_between_the_commit_of_their_scan_and_its_copies_
     world: World, dispatcher: PushDispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, person = await world.bind("42"), await world.person()
-    scan, confirm = _scan(world, person, page), TicketDecisions.confirm_sender
+    scan, confirm = _scan(world, person, page), TicketDecisions.confirm_arrival
     left = Unsubscribed(scan.openid, scan.gh_id, scan.created + 1, key="left")
 
     async def overtaken(*arguments: Any, **options: Any) -> Any:
@@ -71,7 +71,7 @@ async def test_who_unsubscribes_between_the_commit_of_their_scan_and_its_copies_
         await dispatcher.handle("main", left)
         return confirmed
 
-    monkeypatch.setattr(TicketDecisions, "confirm_sender", overtaken)
+    monkeypatch.setattr(TicketDecisions, "confirm_arrival", overtaken)
     assert await dispatcher.handle("main", scan) is None
     assert await world.bindings("42") == []
     assert scan.openid not in str(await world.redis.get(f"scanbind:t:{page.id}"))

@@ -53,13 +53,13 @@ async def test_a_push_whose_caller_gave_up_is_handled_before_the_stores_are_clos
     redis: Redis, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when the stop does not wait for `PushDispatcher.finish`."""
-    confirm = TicketDecisions.confirm_sender
+    confirm = TicketDecisions.confirm_arrival
 
     async def slow(*arguments: Any, **options: Any) -> Any:
         await asyncio.sleep(0.5)
         return await confirm(*arguments, **options)
 
-    monkeypatch.setattr(TicketDecisions, "confirm_sender", slow)
+    monkeypatch.setattr(TicketDecisions, "confirm_arrival", slow)
     async with make_world(redis_url, tmp_path) as world:
         page, person = await world.login(), await world.person()
         scene, now = world.sandbox.code(page.made["qr_url"]).scene, int(world.clock.seconds())

@@ -156,11 +156,11 @@ async def test_a_clients_policy_lets_a_bind_replace_and_move(bindings: Bindings,
 async def test_a_scan_stores_its_sender_and_confirms_in_one_transaction(
     database: Database, decisions: TicketDecisions, followers: Followers
 ) -> None:
-    """Red when `confirm_sender` stores the sender by `Followers.seen`."""
+    """Red when `confirm_arrival` stores the sender by `Followers.seen`."""
     commits: list[sa.Connection] = []
     sa.event.listen(writing_engine(database), "commit", commits.append)
     how: dict[str, Any] = {"policy": Policy(), "state": None, "now": NOW}
-    ending, follower = await decisions.confirm_sender(claim(user_id="42"), Sender("main", ANNA, NOW), **how)
+    ending, follower = await decisions.confirm_arrival(claim(user_id="42"), Sender("main", ANNA, NOW), **how)
     assert len(commits) == 1
     assert (ending.outcome, ending.openid) == (Outcome.BOUND, ANNA)
     assert await followers.get("main", ANNA) == follower
@@ -169,10 +169,10 @@ async def test_a_scan_stores_its_sender_and_confirms_in_one_transaction(
 async def test_an_earlier_ending_stands_and_the_sender_of_the_scan_is_stored(
     decisions: TicketDecisions, followers: Followers, bindings: Bindings
 ) -> None:
-    """Red when `confirm_sender` does not store the follower again, whose row was rolled back."""
+    """Red when `confirm_arrival` does not store the follower again, whose row was rolled back."""
     first = await decisions.close(cancelled())
     how: dict[str, Any] = {"policy": Policy(), "state": None, "now": NOW}
-    ending, follower = await decisions.confirm_sender(claim(user_id="42"), Sender("main", ANNA, NOW), **how)
+    ending, follower = await decisions.confirm_arrival(claim(user_id="42"), Sender("main", ANNA, NOW), **how)
     assert ending == first
     assert follower.subscribed
     assert await followers.get("main", ANNA) == follower
