@@ -8,15 +8,20 @@ _MARKS: Final = {True: "good", None: "warning", False: "failed"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result; `ok` is None for a warning."""
+    """One result; `ok` is None for a warning.
+
+    `untested` is what cannot be tested from here: then `message` says so, and `remedy` what to check by hand.
+    """
 
     ok: bool | None
     subject: str
     message: str
     remedy: str = ""
+    untested: bool = False
 
     def __str__(self) -> str:
-        found = f"{_MARKS[self.ok]:<9}{self.subject}: {self.message}"
+        mark = "note" if self.untested else _MARKS[self.ok]
+        found = f"{mark:<9}{self.subject}: {self.message}"
         return f"{found}\n{'':9}remedy: {self.remedy}" if self.remedy else found
 
 

@@ -14,6 +14,7 @@ from service.doctor.database import check_database
 from service.doctor.finding import REACH, Finding
 from service.doctor.public_url import check_public_url
 from service.doctor.redis import check_redis
+from service.doctor.web_authorization import check_web_authorization
 from service.doctor.wechat import check_accounts, check_clock
 
 PATIENCE: Final = 15.0
@@ -22,7 +23,7 @@ _REPAIR: Final = "repair it or restore a backup, or set the address of another o
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Check the configuration, Redis, the database, the public address, every account and the clock."""
+    """Check the configuration, the stores, the public address, every account and app, and the clock."""
     findings = []
     for subject, check in _CHECKS.items():
         try:
@@ -50,5 +51,6 @@ _CHECKS: Final[dict[str, _Check]] = {
     "database": check_database,
     "server.public_url": check_public_url,
     "accounts": check_accounts,
+    "web authorization": check_web_authorization,
     "clock": check_clock,
 }

@@ -19,7 +19,7 @@ _CLOCK_OFF: Final = 30
 # By errcode (wechat-protocol.md 1).
 _REFUSALS: Final = {
     40001: "correct {0}.secret: it does not belong to this appid",
-    40013: "correct {0}.appid: WeChat has no account with this appid",
+    40013: "correct {0}.appid: WeChat knows no such appid",
     40125: "correct {0}.secret: it does not belong to this appid",
     40164: (
         "add {1} to the IP whitelist in WeChat's console; where that address is not fixed, let a machine that has "
@@ -56,7 +56,7 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount)
     try:
         answer = await insist(attempt, endpoint=ENDPOINT, remedies=WITHOUT_RENEWAL)
     except Refused as refusal:
-        return _refused(subject, account, refusal)
+        return refused(subject, account, refusal, failing="WeChat issues no access token")
     if "access_token" not in answer:
         return Finding(
             False,
@@ -67,13 +67,15 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount)
     return Finding(True, subject, f"WeChat issues an access token{account.way}")
 
 
-def _refused(subject: str, account: ApiAccount, refusal: Refused) -> Finding:
+def refused(subject: str, account: ApiAccount, refusal: Refused, *, failing: str) -> Finding:
+    """Return the finding of a call that WeChat refused or did not answer."""
     if refusal.errcode is None:
         remedy = f"check that {account.api_base} is reachable from here"
         if account.proxy:
-            remedy = f"correct {subject}.proxy or HTTPS_PROXY, or check that the proxy reaches {account.api_base}"
+            named = f"{subject}.proxy or HTTPS_PROXY" if subject.startswith("accounts.") else "HTTPS_PROXY"
+            remedy = f"correct {named}, or check that the proxy reaches {account.api_base}"
         return Finding(False, subject, f"WeChat does not answer: {refusal.why}", remedy)
-    message = f"WeChat issues no access token: errcode {refusal.errcode}{account.way}"
+    message = f"{failing}: errcode {refusal.errcode}{account.way}"
     if refusal.ip:
         message += f"; it saw the address {refusal.ip}"
     remedy = _REFUSALS.get(refusal.errcode, "look it up in WeChat's list of return codes (全局返回码)")

@@ -20,7 +20,7 @@ LONGEST_NICKNAME: Final = 64
 """Characters of a nickname that are kept; WeChat allows half as many."""
 LONGEST_PICTURE: Final = 512
 """Maximum characters in the address of a picture; WeChat's have about 150."""
-_EXCHANGE: Final = "sns/oauth2/access_token"
+EXCHANGE: Final = "sns/oauth2/access_token"
 _USERINFO: Final = "sns/userinfo"
 _LANGUAGES: Final = {Lang.ZH: "zh_CN", Lang.EN: "en"}
 
@@ -57,14 +57,8 @@ class WebAuthorization:
 
     async def exchange(self, code: str) -> Grant:
         """Exchange a code. It is sent once: without an answer it may have been used up (wechat-protocol.md 5)."""
-        request = {
-            "appid": self._account.appid,
-            "secret": self._account.secret,
-            "code": code,
-            "grant_type": "authorization_code",
-        }
-        async with wrapping_errors(self._account, _EXCHANGE, failing="WeChat did not exchange the code"):
-            return _grant(await exchange(self._http, self._account, "get", _EXCHANGE, params=request))
+        async with wrapping_errors(self._account, EXCHANGE, failing="WeChat did not exchange the code"):
+            return _grant(await send_code(self._http, self._account, code))
 
     async def profile(self, grant: Grant, *, lang: Lang) -> WebProfile:
         """Fetch nickname and picture. WeChat refuses it under snsapi_base: errcode 48001."""
@@ -89,6 +83,12 @@ async def open_web_authorizations(
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
         yield {name: WebAuthorization(account, http=http) for name, account in accounts.items()}
+
+
+async def send_code(http: aiohttp.ClientSession, account: ApiAccount, code: str) -> dict[str, Any]:
+    """Send a code to be exchanged; return the answer. Raises Refused."""
+    request = {"appid": account.appid, "secret": account.secret, "code": code, "grant_type": "authorization_code"}
+    return await exchange(http, account, "get", EXCHANGE, params=request)
 
 
 def _grant(answer: Mapping[str, Any]) -> Grant:

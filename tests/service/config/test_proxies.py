@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from bad_methods import WEBSITE
 from config_files import faults, tree
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,9 +123,10 @@ def test_the_environment_proxies_no_http_and_no_loopback(base: str) -> None:
 
 @pytest.mark.parametrize("value", ["socks5://p.example:1", "http://anna:hunter#2@p.example:1", "http://"])
 def test_a_malformed_variable_is_named_unless_no_call_would_use_it(value: str, tmp_path: Path) -> None:
-    [fault] = faults(tree(), {"HTTPS_PROXY": value}, folder=tmp_path)
-    assert fault.startswith("accounts.main.proxy: HTTPS_PROXY must be the address of a proxy")
-    assert "hunter" not in fault
+    told = faults(tree(apps={"site": WEBSITE}), {"HTTPS_PROXY": value}, folder=tmp_path)
+    for path, fault in zip(("accounts.main.proxy", "apps.site"), told, strict=True):
+        assert fault.startswith(f"{path}: HTTPS_PROXY must be the address of a proxy")
+        assert "hunter" not in fault
     assert proxy({"HTTPS_PROXY": value, "NO_PROXY": "qq.com"}) == ""
 
 
