@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers.assets import WEB
-from handlers.http import authentication, security_headers
+from handlers.http import authentication, navigation, security_headers
 from handlers.http.entity_tags import known_tags
 from handlers.portal import cookie
 from models.errors import ForbiddenOrigin, StoreUnavailable
@@ -29,13 +29,10 @@ _BACK: Final = Template(
     '<p class="back"><a href="$url" data-testid="portal-return">'
     '<span lang="zh">返回$zh</span> · <span lang="en">Back to $en</span></a></p>'
 )
-_TOP_LEVEL: Final = "document"
-_FRAME: Final = "iframe"
 _SAME_SITE: Final = ("same-origin", "same-site")
 """`Sec-Fetch-Site` of pages of the service's own site: browsers send our cookie from frames in them."""
 _CROSS_SITE: Final = (None, "cross-site")
 """`Sec-Fetch-Site`, if any, of a navigation that a page of another site began."""
-_PREFETCH_HEADERS: Final = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 async def enter(request: web.Request) -> web.Response:
@@ -57,15 +54,14 @@ async def go_on(request: web.Request) -> web.Response:
 
 async def _visit(request: web.Request, *, intended: Callable[[web.Request, PortalSession], bool]) -> web.Response:
     """Open the link if *intended* allows it, else return a page that explains why not."""
-    prefetched = any("prefetch" in request.headers.get(name, "").lower() for name in _PREFETCH_HEADERS)
-    dest = request.headers.get("Sec-Fetch-Dest", _TOP_LEVEL)
-    if prefetched or dest not in (_TOP_LEVEL, _FRAME):
+    dest = navigation.destination(request)
+    if dest not in (navigation.WINDOW, navigation.FRAME):
         raise ForbiddenOrigin("this link works once: only a navigation opens it, no prefetch and no subresource")
     portal = request.app[PORTAL_SESSIONS]
     session = await portal.linked(request.match_info["token"])
     if session is None:
         return _gone_page(request, None)
-    if dest == _FRAME and request.headers.get("Sec-Fetch-Site") not in _SAME_SITE:
+    if dest == navigation.FRAME and request.headers.get("Sec-Fetch-Site") not in _SAME_SITE:
         return _framed_page(request, session)
     if session.waits(request.app[CLOCK]()) and not intended(request, session):
         return _confirmation_page(request, session)
@@ -83,7 +79,7 @@ async def _visit(request: web.Request, *, intended: Callable[[web.Request, Porta
 async def show(request: web.Request) -> web.Response:
     """Return the portal's page, which fetches its data with the cookie."""
     asked = request.query.get("lang")
-    lang = Lang(asked) if asked in list(Lang) else _browser_lang(request) or Lang.EN
+    lang = Lang(asked) if asked in list(Lang) else navigation.browser_lang(request) or Lang.EN
     session = request.match_info["session"]
     values = {"lang": lang, "session_id": session, "base": "../"}
     return security_headers.page(_filled(_PAGE, values), framers=await _framers(request, session))
@@ -140,7 +136,7 @@ def _framed_page(request: web.Request, session: PortalSession) -> web.Response:
 def _gone_page(request: web.Request, session: PortalSession | None) -> web.Response:
     """Return the page of an unknown or used link; a genuine one also gets a link back to its site."""
     if session is None:
-        values = {"lang": _browser_lang(request) or Lang.EN, "base": "../../"}
+        values = {"lang": navigation.browser_lang(request) or Lang.EN, "base": "../../"}
         return security_headers.page(_filled(_GONE, values), status=404)
     client = request.app[SETTINGS].clients[session.client]
     names = {lang.value: escape(name) for lang, name in client.name.items()}
@@ -160,13 +156,7 @@ async def _framers(request: web.Request, session_id: str) -> Collection[str]:
 
 def _lang(request: web.Request, session: PortalSession) -> Lang:
     """Return the language of a visit: the site's choice, else the browser's, else the client's default."""
-    return session.lang or _browser_lang(request) or request.app[SETTINGS].clients[session.client].lang
-
-
-def _browser_lang(request: web.Request) -> Lang | None:
-    """Return the first language of `Accept-Language` that the pages have."""
-    wanted = request.headers.get("Accept-Language", "").lower().replace(" ", "").split(",")
-    return next((lang for one in wanted for lang in Lang if one.startswith(lang)), None)
+    return session.lang or navigation.browser_lang(request) or request.app[SETTINGS].clients[session.client].lang
 
 
 def _filled(page: Template, values: Mapping[str, str], *, back: str = "") -> str:
