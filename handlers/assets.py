@@ -62,7 +62,9 @@ class Script:
         )
 
 
-SCRIPTS: Final = {name: Script(name, (WEB / f"{name}.js").read_bytes()) for name in ("widget", "portal")}
+EMBEDDED: Final = ("widget", "portal")
+"""The scripts that sites include."""
+SCRIPTS: Final = {name: Script(name, (WEB / f"{name}.js").read_bytes()) for name in (*EMBEDDED, "sign-in")}
 
 
 async def latest(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from handlers import assets, health, openapi, verify_files
 from handlers.bindings import routes as bindings
 from handlers.http import cors
 from handlers.http.operation import OPERATIONS, CrossOrigin, Operation
+from handlers.methods import routes as methods
 from handlers.portal import routes as portal
 from handlers.tickets import routes as tickets
 from handlers.wechat import routes as wechat
@@ -16,6 +17,7 @@ from handlers.wechat import routes as wechat
 _FEATURES: Final = (
     *tickets.OPERATIONS,
     *bindings.OPERATIONS,
+    *methods.OPERATIONS,
     *portal.OPERATIONS,
     *wechat.OPERATIONS,
     *assets.OPERATIONS,

@@ -12,6 +12,7 @@ from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
+from service.methods.visits import Visits
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
 from service.pushes.dispatcher import PushDispatcher
@@ -42,5 +43,6 @@ TICKET_ISSUER: Final = web.AppKey("ticket_issuer", TicketIssuer)
 TICKET_STATUS: Final = web.AppKey("ticket_status", TicketStatus)
 PUSH_DISPATCHER: Final = web.AppKey("push_dispatcher", PushDispatcher)
 CODE_EXCHANGE: Final = web.AppKey("code_exchange", CodeExchange)
+VISITS: Final = web.AppKey("visits", Visits)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
 PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)

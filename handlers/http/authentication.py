@@ -26,7 +26,7 @@ from service.app_keys import CLIENT_SECRETS, CLOCK, KEYRING, PORTAL_SESSIONS, RA
 from service.crypto.keyring import ClientKeys
 
 PORTAL_COOKIE: Final = "scanbind_portal"
-_HOST_PREFIX: Final = "__Host-"
+HOST_PREFIX: Final = "__Host-"
 """Browsers accept a cookie with this prefix only if the exact host set it, over https and with path `/`."""
 _parse_verified: Final = lru_cache(maxsize=20_000)(read_ticket)
 """Parses a ticket whose secret was verified; cached, because a page polls the same ticket repeatedly.
@@ -150,7 +150,7 @@ def portal_cookie(request: web.Request, session_id: str) -> str:
 
     Over https only the `__Host-` name is read: otherwise a sibling host could plant the secret of its own session.
     """
-    return f"{_HOST_PREFIX if is_https(request) else ''}{PORTAL_COOKIE}_{session_id}"
+    return f"{HOST_PREFIX if is_https(request) else ''}{PORTAL_COOKIE}_{session_id}"
 
 
 def is_https(request: web.Request) -> bool:

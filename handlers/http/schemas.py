@@ -29,6 +29,7 @@ Moment = Annotated[
 ]
 """RFC 3339 in UTC, to the second."""
 Path = Annotated[str, Field(pattern="^/", description="Relative to the service's own address.")]
+Url = Annotated[str, Field(pattern="^https?://")]
 UnionId = Annotated[
     str | None, Field(description="The same in all accounts of one Open Platform account; null if unknown.")
 ]

@@ -13,6 +13,7 @@ from models.binding import UserId
 from models.errors import InvalidRequest, Unauthorized
 from models.requester import Requester, cleaned_requester
 from models.ticket import Via
+from models.web_authorization import ReturnTo
 from service.app_keys import CLOCK, METRICS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
 from service.tickets.factory import Issued
 from service.tickets.issuer import BindOrder
@@ -34,6 +35,7 @@ async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest)
                 method=wanted.method,
                 account=wanted.account,
                 via=via,
+                back=_return(request, wanted, client),
                 lang=wanted.lang,
                 requester=requester,
             )
@@ -46,6 +48,7 @@ async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest)
                     account=wanted.account,
                     session=wanted.session,
                     refresh=wanted.refresh,
+                    back=_return(request, wanted, client),
                     lang=wanted.lang,
                     requester=requester,
                 )
@@ -63,7 +66,8 @@ def ticket_answer(request: web.Request, issued: Issued, *, client: str, via: Via
         method=head.method,
         status="pending",
         account=issued.account,
-        **qr_code.addresses(request, issued.qr_url, head.expires_at),
+        methods=list(request.app[SETTINGS].clients[client].methods),
+        **qr_code.shown(request, issued.shown, head.expires_at),
         created_at=issued.created_at,
         expires_at=head.expires_at,
         expires_in=seconds_left(head.expires_at, issued.created_at if issued.fresh else request.app[CLOCK]()),
@@ -90,6 +94,20 @@ async def _caller(request: web.Request, wanted: LoginRequest | BindTicketRequest
     client = authentication.require_origin(request, wanted.client_id)
     await request.app[RATE_LIMITS].page_starts(client=client, address=address)
     return client, Via.PAGE
+
+
+def _return(request: web.Request, wanted: LoginRequest | BindTicketRequest, client: str) -> ReturnTo | None:
+    """Return where a redirect comes back to; None if the caller does not say that, as scans need not.
+
+    Raises:
+        InvalidRequest: the client does not list the address, or a bind has a state without one.
+    """
+    url, state = wanted.return_url, wanted.state
+    if url is None and state is not None and isinstance(wanted, BindTicketRequest):
+        raise InvalidRequest("state: of a bind, only together with return_url")
+    if url is not None and url not in request.app[SETTINGS].clients[client].return_urls:
+        raise InvalidRequest("return_url: not one of this client's return_urls")
+    return ReturnTo(url, state) if url and state else None
 
 
 def _requester(

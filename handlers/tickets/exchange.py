@@ -4,14 +4,15 @@ from typing import Any
 
 from aiohttp import web
 
-from handlers.tickets.schemas import ExchangeRequest, LoggedIn, Registers
+from handlers.tickets import schemas
+from handlers.tickets.schemas import BoundByExchange, ExchangeRequest, LoggedIn, Registers
 from models.errors import InvalidCode
 from models.method import KINDS
-from models.ticket import REGISTRATION_LIVES
+from models.ticket import REGISTRATION_LIVES, Outcome
 from service.app_keys import CODE_EXCHANGE
 
 
-async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -> LoggedIn | Registers:
+async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -> schemas.Redeemed:
     """Exchange a one-time code, exactly once, for a user or a registration."""
     redeemed = await request.app[CODE_EXCHANGE].exchange(client, wanted.code)
     follower, ending = redeemed.follower, redeemed.ending
@@ -29,7 +30,11 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
         "via": ending.via,
     }
     if (binding := redeemed.binding) is not None:
-        return LoggedIn(outcome="login", user_id=binding.user_id, bound_at=binding.bound_at, **person)
+        person |= {"user_id": binding.user_id, "bound_at": binding.bound_at}
+        match ending.outcome:
+            case Outcome.BOUND | Outcome.ALREADY_BOUND as outcome:
+                return BoundByExchange(outcome=outcome, **person)
+        return LoggedIn(outcome="login", **person)
     if redeemed.registration is None:
         raise InvalidCode
     expires_in = int(REGISTRATION_LIVES.total_seconds())

@@ -5,23 +5,28 @@ import math
 import re
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import segno
 from aiohttp import web
 
 from handlers.http.responses import seconds_left
-from handlers.tickets.schemas import Code
+from handlers.tickets.schemas import Code, Panel
 from models.errors import InvalidRequest, NotFound
 from models.scene import TicketHeader
-from service.app_keys import CLOCK, KEYRING, TICKET_STATUS
+from service.app_keys import CLOCK, KEYRING, TICKET_ISSUER
 from service.crypto.keyring import ClientKeys
+from service.tickets.method import Shown
 
 _SMALLEST, _LARGEST, _USUAL = 128, 1024, 360
 _BORDER: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _CODES_KEPT: Final = 256
 """5 KB each, and 38 KB for the longest URL that WeChat may return (service/wechat/api.py): 10 MB at most."""
+_PANEL_MAY: Final = "local-network-access; loopback-network"
+"""WeChat's page asks the WeChat on this computer to sign in without a scan (wechat-protocol.md 5)."""
+_PANEL_SANDBOX: Final = "allow-scripts allow-same-origin"
+"""No navigation of the site's page: WeChat's page returns within the frame."""
 _PNGS_KEPT: Final = 4096
 """A kilobyte each, 3.3 KB at most: 14 MB.
 
@@ -29,28 +34,36 @@ Drawing one takes as long as thirty other requests, so a caller must not be able
 
 
 async def code(request: web.Request, holder: tuple[TicketHeader, ClientKeys]) -> Code:
-    """Return the addresses of a ticket's QR code, for a page whose back end created the ticket.
+    """Return what a ticket shows, for a page whose back end created the ticket.
 
     Until the ticket expires, even if it has ended: a page reads from its status whether scanning still helps.
     """
-    head, _ = holder
-    qr_url = await request.app[TICKET_STATUS].qr_url(head)
+    head, keys = holder
+    what = await request.app[TICKET_ISSUER].shown(head, keys)
     left = seconds_left(head.expires_at, request.app[CLOCK]())
-    if qr_url is None or not left:
+    if not left or what == Shown():
         raise NotFound("the ticket has expired, or its QR code is known only to the page that created it")
     return Code(
         ticket=head.ticket,
         purpose=head.purpose,
-        **addresses(request, qr_url, head.expires_at),
+        method=head.method,
+        **shown(request, what, head.expires_at),
         expires_at=head.expires_at,
         expires_in=left,
     )
 
 
-def addresses(request: web.Request, qr_url: str, expires_at: datetime) -> dict[str, str]:
-    """Return *qr_url* and the paths of its pictures, which work until *expires_at*."""
-    picture = f"/v1/qr/{request.app[KEYRING].seal_qr(qr_url, expires_at)}"
-    return {"qr_url": qr_url, "qr_svg": f"{picture}.svg", "qr_png": f"{picture}.png"}
+def shown(request: web.Request, what: Shown, expires_at: datetime) -> dict[str, Any]:
+    """Return the fields of `schemas.Shown`; the paths of pictures work until *expires_at*."""
+    fields: dict[str, Any] = {}
+    if what.qr_url:
+        picture = f"/v1/qr/{request.app[KEYRING].seal_qr(what.qr_url, expires_at)}"
+        fields |= {"qr_url": what.qr_url, "qr_svg": f"{picture}.svg", "qr_png": f"{picture}.png"}
+    if what.authorize_url:
+        fields["authorize_url"] = what.authorize_url
+    if what.panel_url:
+        fields["panel"] = Panel(src=what.panel_url, allow=_PANEL_MAY, sandbox=_PANEL_SANDBOX)
+    return fields
 
 
 async def svg(request: web.Request) -> web.Response:

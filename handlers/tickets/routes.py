@@ -133,6 +133,6 @@ OPERATIONS: Final = (
         caller=CLIENT,
         body=schemas.ExchangeRequest,
         answers={200: json_body("A user of the site, or a registration.", schemas.Redeemed)},
-        refuses=(errors.InvalidCode, errors.AccountNotConfigured),
+        refuses=(errors.InvalidCode, errors.BindingConflict, errors.AccountNotConfigured),
     ),
 )

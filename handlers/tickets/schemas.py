@@ -16,6 +16,7 @@ from handlers.http.schemas import (
     RequestBody,
     Seconds,
     Token,
+    Url,
     UserId,
     UserName,
 )
@@ -30,27 +31,27 @@ class Visitor(RequestBody):
     user_agent: Annotated[str, Field(max_length=1024)] | None = None
 
 
-class LoginRequest(RequestBody):
-    purpose: Literal["login"]
+class _TicketRequest(RequestBody):
     client_id: Name | None = None
     method: AskedMethod | None = None
     account: Name | None = None
     lang: AskedLang | None = None
+    return_url: Annotated[str, Field(max_length=2048)] | None = None
+    """One of the client's `return_urls`."""
     state: Annotated[Opaque, Field(max_length=256)] | None = None
     visitor: Visitor | None = None
 
 
-class BindTicketRequest(RequestBody):
+class LoginRequest(_TicketRequest):
+    purpose: Literal["login"]
+
+
+class BindTicketRequest(_TicketRequest):
     purpose: Literal["bind"]
-    client_id: Name | None = None
     user_id: UserId
-    method: AskedMethod | None = None
-    account: Name | None = None
-    lang: AskedLang | None = None
     account_name: UserName | None = None
     session: Annotated[Opaque, Field(max_length=128)] = ""
     refresh: Flag = False
-    visitor: Visitor | None = None
 
 
 TicketRequest = Annotated[LoginRequest | BindTicketRequest, Field(discriminator="purpose")]
@@ -60,7 +61,28 @@ class ExchangeRequest(RequestBody):
     code: Token
 
 
-class TicketMade(BaseModel):
+class Panel(BaseModel):
+    """A frame in which people sign in without leaving the site's page."""
+
+    src: Url
+    allow: Annotated[str, Field(description="The frame's `allow` attribute.")]
+    sandbox: Annotated[str, Field(description="The frame's `sandbox` attribute.")]
+
+
+class Shown(BaseModel):
+    """What the browser shows for a ticket: a QR code or, with redirect methods, the way to WeChat."""
+
+    qr_url: Annotated[str, Field(description="The content of the QR code.")] | None = None
+    qr_svg: Path | None = None
+    qr_png: Path | None = None
+    authorize_url: (
+        Annotated[Url, Field(description="Where to send the browser. Belongs to the first browser that opens it.")]
+        | None
+    ) = None
+    panel: Annotated[Panel, Field(description="The same for a frame, if the method has one.")] | None = None
+
+
+class TicketMade(Shown):
     """A new ticket, or the pending bind ticket of this user and session."""
 
     ticket: Annotated[str, Field(description="Useless without the secret; may be logged.")]
@@ -68,24 +90,20 @@ class TicketMade(BaseModel):
     purpose: Purpose
     method: Method
     status: Literal["pending"]
+    methods: Annotated[list[Method], Field(description="All that the client offers, in its order.")]
     account: str
-    qr_url: Annotated[str, Field(description="The content of the QR code.")]
-    qr_svg: Path
-    qr_png: Path
     created_at: Moment
     expires_at: Moment
     expires_in: Seconds
     poll_after: Seconds
 
 
-class Code(BaseModel):
-    """The QR code of a ticket."""
+class Code(Shown):
+    """What a page shows for a ticket."""
 
     ticket: str
     purpose: Purpose
-    qr_url: Annotated[str, Field(description="The content of the QR code.")]
-    qr_svg: Path
-    qr_png: Path
+    method: Method
     expires_at: Moment
     expires_in: Seconds
 
@@ -134,4 +152,12 @@ class Registers(_Person):
     expires_in: Annotated[int, Field(ge=0, examples=[int(REGISTRATION_LIVES.total_seconds())])]
 
 
-Redeemed = Annotated[LoggedIn | Registers, Field(discriminator="outcome")]
+class BoundByExchange(_Person):
+    """The person's WeChat was bound by this exchange, of a redirect."""
+
+    outcome: Literal[Outcome.BOUND, Outcome.ALREADY_BOUND]
+    user_id: str
+    bound_at: Moment
+
+
+Redeemed = Annotated[LoggedIn | Registers | BoundByExchange, Field(discriminator="outcome")]

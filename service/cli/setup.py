@@ -23,11 +23,11 @@ def check_configuration(arguments: Arguments) -> int:
 
 
 def print_widget_tags(arguments: Arguments) -> int:
-    from handlers.assets import SCRIPTS  # noqa: PLC0415 - only what runs is imported
+    from handlers.assets import EMBEDDED, SCRIPTS  # noqa: PLC0415 - only what runs is imported
 
     public_url = load_settings(arguments).server.public_url
-    for script in SCRIPTS.values():
-        print(script.tag(public_url))
+    for name in EMBEDDED:
+        print(SCRIPTS[name].tag(public_url))
     return GOOD
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
+from models.binding import Policy
 from models.language import Lang
 from models.method import AVAILABLE, Method
 from models.ticket import Confirm, Purpose
@@ -52,6 +53,15 @@ class Client(Section):
     def has(self, name: str) -> bool:
         """Tell whether this is the name of one of its accounts or apps."""
         return name in self.accounts or name in self.apps
+
+    @property
+    def policy(self) -> Policy:
+        """What a bind may change."""
+        return Policy(
+            rebind_replaces=self.rebind == "replace",
+            takeover_moves=self.takeover == "move",
+            consent=self.consent or None,
+        )
 
     @field_validator("secret", "secret_hash")
     @classmethod

@@ -96,6 +96,7 @@ class Limits(Section):
     scans_per_ticket: Limit = 300
     failures_per_address: Limit = 120
     bad_signatures_per_address: Limit = 120
+    visits_per_address: Limit = 300
     waiting_per_address: Limit = 256
     waiting: Limit = 50_000
     connections_per_address: Limit = 512

@@ -86,6 +86,6 @@ class AnswerHandler:
             case Answer.YES:
                 return await self.completion.confirm(context, ticket)
             case Answer.NOT_ME:
-                return await self.completion.refuse(context, Reason.DECLINED)
+                return await self.completion.refuse(context.claim, Reason.DECLINED, openid=context.openid)
             case Answer.WRONG_NUMBER:
-                return await self.completion.refuse(context, Reason.WRONG_NUMBER)
+                return await self.completion.refuse(context.claim, Reason.WRONG_NUMBER, openid=context.openid)

@@ -15,9 +15,11 @@ from service.tickets.build import TicketRecords
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationServices:
-    """The handlers of scans and answers, and the open questions that both use."""
+    """The handlers of scans and answers, and what they use."""
 
+    verifier: SceneVerifier
     questions: OpenQuestions
+    completion: TicketCompletion
     scans: ScanHandler
     answers: AnswerHandler
 
@@ -54,4 +56,6 @@ def build_confirmation(
         completion=completion,
         hints=hints,
     )
-    return ConfirmationServices(questions=questions, scans=scans, answers=answers)
+    return ConfirmationServices(
+        verifier=verifier, questions=questions, completion=completion, scans=scans, answers=answers
+    )

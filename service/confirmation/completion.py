@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.events import OpenId
 from models.language import Lang
+from models.scene import Claim
 from models.ticket import Ending, Reason, Status, Ticket
 from service.confirmation.scan_context import ScanContext
 from service.identities.follower_refresh import FollowerRefresh
@@ -34,9 +36,13 @@ class TicketCompletion:
         if _several(context) and (follower := await self.followers.get(context.claim.account, context.openid)):
             await self.follower_refresh.known(follower)
         ending = await self.decisions.confirm(
-            context.claim, context.openid, policy=context.policy, state=ticket.requester.state, now=self.clock()
+            context.claim,
+            context.openid,
+            policy=context.client.policy,
+            state=ticket.requester.state,
+            now=self.clock(),
         )
-        return await self._publish(context, ending) if ending else None
+        return await self._publish(context.claim, ending) if ending else None
 
     async def confirm_arrival(
         self, context: ScanContext, ticket: Ticket, arrival: Arrival
@@ -53,36 +59,36 @@ class TicketCompletion:
         ending, follower = await self.decisions.confirm_arrival(
             context.claim,
             arrival,
-            policy=context.policy,
+            policy=context.client.policy,
             state=ticket.requester.state,
             now=self.clock(),
         )
         self.follower_refresh.refresh(follower)
-        self._count(context, ending)
+        self._count(context.claim, ending)
         return ending, follower.lang
 
-    async def refuse(self, context: ScanContext, reason: Reason) -> Ending:
-        """End the ticket as rejected on the phone.
+    async def refuse(self, claim: Claim, reason: Reason, *, openid: OpenId | None = None) -> Ending:
+        """End the ticket as rejected on the phone, by *openid* if that is known.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was done.
         """
-        head = context.claim.head
+        head = claim.head
         ending = await self.decisions.close(
             Ending(
                 ticket=head.ticket,
-                client=context.claim.client,
-                account=context.claim.account,
+                client=claim.client,
+                account=claim.account,
                 status=Status.REJECTED,
                 reason=reason,
-                openid=context.openid,
-                user_id=context.claim.user_id,
+                openid=openid,
+                user_id=claim.user_id,
                 via=head.via,
                 answered_at=self.clock(),
                 expires_at=head.expires_at,
             )
         )
-        return await self._publish(context, ending)
+        return await self._publish(claim, ending)
 
     async def _fetch_unionid(self, arrival: Arrival) -> None:
         """Fetch the unionid of a follower, unless the authorization told it."""
@@ -95,14 +101,14 @@ class TicketCompletion:
         if follower:
             await self.follower_refresh.known(follower)
 
-    async def _publish(self, context: ScanContext, ending: Ending) -> Ending:
-        self._count(context, ending)
+    async def _publish(self, claim: Claim, ending: Ending) -> Ending:
+        self._count(claim, ending)
         await self.projection.show(ending)
         return ending
 
-    def _count(self, context: ScanContext, ending: Ending) -> None:
+    def _count(self, claim: Claim, ending: Ending) -> None:
         ended = ending.outcome or ending.reason or ending.status
-        self.metrics.endings.labels(context.claim.client, context.claim.head.purpose, ended).inc()
+        self.metrics.endings.labels(claim.client, claim.head.purpose, ended).inc()
 
 
 def _several(context: ScanContext) -> bool:

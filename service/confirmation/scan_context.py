@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from models.binding import Policy, wechat_label
+from models.binding import wechat_label
 from models.confirmation import Question, confirmation
 from models.events import OpenId
 from models.language import Lang
@@ -41,14 +41,6 @@ class ScanContext:
     def confirm(self) -> Confirm:
         head = self.claim.head
         return confirmation(head.method, head.purpose, self.client.confirm[head.purpose], by_portal=self.by_portal)
-
-    @property
-    def policy(self) -> Policy:
-        return Policy(
-            rebind_replaces=self.client.rebind == "replace",
-            takeover_moves=self.client.takeover == "move",
-            consent=self.client.consent or None,
-        )
 
     @property
     def question(self) -> Question:
@@ -103,14 +95,29 @@ class SceneVerifier:
         Raises:
             StoreUnavailable: the user id is stored in SQL, and the database does not answer.
         """
+        if (found := await self._find(scene, account)) is None:
+            return None
+        claim, keys, by_portal = found
+        client = self.clients[claim.client]
+        chosen = lang or scene.head.lang or client.lang
+        return ScanContext(claim, client, keys, openid, chosen, by_portal, client.has(account))
+
+    async def claim(self, scene: Scene, *, account: str) -> Claim | None:
+        """Return the claim of a scene, as `verify` does, where nobody is known yet.
+
+        Raises: as `verify`.
+        """
+        found = await self._find(scene, account)
+        return found[0] if found else None
+
+    async def _find(self, scene: Scene, account: str) -> tuple[Claim, ClientKeys, bool] | None:
+        """Return the claim, the keys that signed it, and whether the portal started the ticket."""
         request = await self._request(scene)
         user_id = request.user_id if request else scene.user_id
         by_portal = request is not None and started_by_portal(request.session)
-        for name, client in self.clients.items():
+        for name in self.clients:
             if keys := self.keyring.maker(scene, client=name, account=account, user_id=user_id):
-                claim = Claim(scene.head, name, account, user_id)
-                chosen = lang or scene.head.lang or client.lang
-                return ScanContext(claim, client, keys, openid, chosen, by_portal, client.has(account))
+                return Claim(scene.head, name, account, user_id), keys, by_portal
         return None
 
     async def _request(self, scene: Scene) -> BindRequest | None:

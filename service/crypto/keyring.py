@@ -6,9 +6,10 @@ Each key in secret_key is a generation: the newest one signs, all verify (docs/a
 import hashlib
 import hmac
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from models import base64url
 from models.binding import UserId
@@ -20,6 +21,14 @@ from service.crypto.derivation import derive
 
 _HINT = 4
 _FINGERPRINT = 8
+
+
+class Capability(StrEnum):
+    """What an address of ours permits whoever has it. Each is signed under a context of its own."""
+
+    AUTHORIZE = "authorize"
+    PANEL = "panel"
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,6 +45,8 @@ class ClientKeys:
     _question: bytes
     _portal_link: bytes
     _portal_secret: bytes
+    _answer: bytes
+    _capabilities: Mapping[Capability, bytes]
 
     def secret(self, ticket: TicketId) -> str:
         """Return the ticket's secret, which authorizes reading its status and cancelling it."""
@@ -56,6 +67,14 @@ class ClientKeys:
     def portal_secret(self, session: str, opened_at: datetime) -> str:
         """Return the secret of an opened portal session, stored in its cookie."""
         return _mac(self._portal_secret, session, _instant(opened_at))
+
+    def capability(self, what: Capability, ticket: TicketId) -> str:
+        """Return the part of an address that permits *what* with the ticket."""
+        return f"{ticket}.{self.hint}{_mac(self._capabilities[what], ticket)}"
+
+    def answer_token(self, ticket: TicketId, openid: OpenId, browser: str) -> str:
+        """Return the proof in a page's form that this page asked *openid* in this browser."""
+        return _mac(self._answer, ticket, openid, browser)
 
     @staticmethod
     def same(given: str, expected: str) -> bool:
@@ -115,6 +134,14 @@ class Keyring:
                 return keys
         return None
 
+    def permitted(self, what: Capability, given: str) -> tuple[TicketId, ClientKeys] | None:
+        """Return the ticket with which *given* permits *what*, and the keys that signed it; None if none did."""
+        ticket, _, proof = given.partition(".")
+        for keys in self._by_hint.get(proof[:_HINT], ()):
+            if keys.same(given, keys.capability(what, TicketId(ticket))):
+                return TicketId(ticket), keys
+        return None
+
     def seal_qr(self, url: str, expires_at: datetime) -> str:
         """Return a signed path segment that allows drawing the QR code of *url* until *expires_at*."""
         payload = base64url.encode(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
@@ -143,6 +170,8 @@ def _client_keys(secret_key: str, client: str) -> ClientKeys:
         _question=key("question"),
         _portal_link=key("portal"),
         _portal_secret=key("portal session"),
+        _answer=key("answer"),
+        _capabilities={what: key(what) for what in Capability},
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from models.scene import Scene
+from models.scene import Scene, TicketHeader
+from service.crypto.keyring import ClientKeys
 from service.rate_limiting.qr_quota import QrQuota
 from service.tickets.method import Shown
 from service.wechat.api import WeChatApi
@@ -27,7 +28,14 @@ class ScanMethod:
         """Tell whether *account* has API permissions, and so can make QR codes."""
         return account in self.apis
 
-    async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
+    async def show(
+        self,
+        scene: Scene,
+        keys: ClientKeys,  # noqa: ARG002 - of the interface
+        *,
+        account: str,
+        lifetime: timedelta,
+    ) -> Shown:
         """Return a new temporary QR code whose scene is *scene* (wechat-protocol.md 2).
 
         Raises: as `SignInMethod.show`.
@@ -35,3 +43,7 @@ class ScanMethod:
         async with self.quota.code(account, scene.head.purpose):
             code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
         return Shown(code.url)
+
+    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:  # noqa: ARG002 - of the interface
+        """Return the QR code that was stored."""
+        return Shown(qr_url)

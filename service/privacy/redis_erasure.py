@@ -10,13 +10,15 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.binding import UserId
-from models.events import pseudonym
+from models.events import OpenId, pseudonym
 from models.scene import read, read_ticket
 from models.ticket import Ending, Ticket, TicketId, forget, settle
 from service.confirmation.open_questions import OpenQuestions
 from service.identities.departures import left_mark
+from service.methods import visits
 from service.privacy.erasure import Erased
 from service.storage.redis import redis_errors
+from service.tickets import redirects
 from service.tickets.store import KEYS, TicketStore
 
 _PAGE: Final = 1000  # keys per SCAN call
@@ -97,8 +99,18 @@ class RedisErasure:
         theirs = [it for it in loaded if it.id in erased.tickets or it.openid in openids]
         theirs = [it for it in theirs if it != forget(it) or (it.id in erased.cancelled and not it.status.final)]
         keys = {key for pattern in _patterns(erased, user) async for key in self._keys(pattern)}
+        if everywhere:
+            keys |= {key async for key in self._naming(openids)}
         stay = {left_mark(account, openid) for account, openid in erased.identities}
         return TicketTraces(theirs, sorted(keys - stay))
+
+    async def _naming(self, openids: set[OpenId]) -> AsyncIterator[str]:
+        """Yield the keys of web authorizations that contain one of *openids*; they expire within minutes."""
+        for prefix in (redirects.PREFIX, visits.PREFIX):
+            async for key in self._keys(f"{prefix}*"):
+                value = str(await self.redis.get(key) or "")
+                if any(f'"{openid}"' in value for openid in openids):
+                    yield key
 
     async def _keys(self, pattern: str) -> AsyncIterator[str]:
         async for key in self.redis.scan_iter(match=pattern, count=_PAGE):

@@ -55,6 +55,7 @@ class Limit(StrEnum):
     SCANS_PER_TICKET = "scans_per_ticket"
     FAILURES_PER_ADDRESS = "failures_per_address"
     BAD_SIGNATURES_PER_ADDRESS = "bad_signatures_per_address"
+    VISITS_PER_ADDRESS = "visits_per_address"
 
 
 _CODES: Final = "too many QR codes were requested; wait a minute"
@@ -63,6 +64,7 @@ _DETAILS: Final[Mapping[Limit, str]] = {
     Limit.TICKETS_PER_CLIENT: _CODES,
     Limit.TICKETS_PER_USER: _CODES,
     Limit.FAILURES_PER_ADDRESS: "too many wrong passwords for this client from this address; wait a minute",
+    Limit.VISITS_PER_ADDRESS: "too many pages were opened from this address; wait a minute",
     Limit.BAD_SIGNATURES_PER_ADDRESS: "too many wrong signatures from this address; wait a minute",
 }
 
@@ -102,6 +104,13 @@ class RateLimits:
         """
         by_address = (_Count(Limit.TICKETS_PER_ADDRESS, name, times) for name, times in shares(address))
         await self._take(*by_address, _Count(Limit.TICKETS_PER_CLIENT, client), client=client)
+
+    async def visit(self, address: str) -> None:
+        """Count the visit of a page on the way to WeChat and back.
+
+        Raises: as `page_starts`.
+        """
+        await self._take(*(_Count(Limit.VISITS_PER_ADDRESS, name, times) for name, times in shares(address)))
 
     async def fresh_bind(self, client: str, user_id: UserId) -> None:
         """Count a new bind ticket for a user, requested by the site or by the portal.
@@ -171,7 +180,7 @@ class RateLimits:
             del self._suspects[next(iter(self._suspects))]
         self._suspects[limit, client, name] = None
 
-    async def _take(self, *counted: _Count, client: str, user_id: UserId | None = None) -> None:
+    async def _take(self, *counted: _Count, client: str | None = None, user_id: UserId | None = None) -> None:
         """Count under each name, in order, until one is over its limit.
 
         What one address is refused must not use up the limit of the client. One script does it in one round trip.

@@ -14,7 +14,6 @@ from redis.asyncio import Redis, RedisCluster
 from handlers.http.middleware import frame, mark
 from handlers.routes import install
 from models.errors import StoreUnavailable
-from models.method import Method
 from models.portal import VISITS_KEPT
 from models.tables.commits import commit_marks
 from service import app_keys
@@ -31,7 +30,7 @@ from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
 from service.identities import reencryption, upkeep
 from service.identities.build import build_identities
-from service.methods.scan import ScanMethod
+from service.methods.build import build_methods, build_visits
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
@@ -49,7 +48,8 @@ from service.storage.stores import Stores, open_database, open_redis
 from service.tickets.build import build_tickets
 from service.tickets.endings import Endings
 from service.wechat.api import WeChatApi, open_apis
-from service.wechat.build import build_api_accounts, build_push_accounts
+from service.wechat.build import build_api_accounts, build_push_accounts, build_web_accounts
+from service.wechat.web_authorization import WebAuthorization, open_web_authorizations
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))
         wechat = open_apis(build_api_accounts(settings), redis=redis)
         apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
+        web_authorizations = await stack.enter_async_context(open_web_authorizations(build_web_accounts(settings)))
         audit = app[app_keys.AUDIT] = AuditLog(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         keyring = Keyring.derive(resolve_secret_keys(settings), settings.clients)
@@ -100,7 +101,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             metrics=app[app_keys.METRICS],
             clock=app[app_keys.CLOCK],
         )
-        work = _compose(app, base, apis)
+        work = _compose(app, base, apis, web_authorizations)
         await _warn_of_former_appids(sql, settings)
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
@@ -120,12 +121,17 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatApi]) -> list[Work]:
+def _compose(
+    app: web.Application,
+    base: Foundation,
+    apis: Mapping[str, WeChatApi],
+    web_authorizations: Mapping[str, WebAuthorization],
+) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
     limits = build_limits(base)
     people = build_identities(base, apis=apis, on_joined=partial(conflicts.report, clock=base.clock))
-    methods = {Method.SCAN: ScanMethod(apis=apis, quota=limits.quota)}
+    methods = build_methods(base, apis=apis, quota=limits.quota)
     tickets = build_tickets(base, methods=methods, limits=limits.rates, people=people)
     records = tickets.records
     confirmation = build_confirmation(base, people=people, records=records)
@@ -142,6 +148,9 @@ def _compose(app: web.Application, base: Foundation, apis: Mapping[str, WeChatAp
     app[app_keys.TICKET_ISSUER] = tickets.issuer
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = pushes
+    app[app_keys.VISITS] = build_visits(
+        base, web=web_authorizations, people=people, records=records, confirmation=confirmation
+    )
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings)

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.method import Method
+from models.web_authorization import Redirect
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.rate_limiting.rates import RateLimits
+from service.storage.records import RecordStore
+from service.tickets.bind_exchange import BindExchange
 from service.tickets.bind_requests import BindRequests
 from service.tickets.code_exchange import CodeExchange
 from service.tickets.decisions import TicketDecisions
@@ -17,6 +20,7 @@ from service.tickets.feed import Feed
 from service.tickets.issuer import TicketIssuer
 from service.tickets.method import SignInMethod
 from service.tickets.projection import Projection
+from service.tickets.redirects import PREFIX, Redirects
 from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
 
@@ -30,6 +34,7 @@ class TicketRecords:
     endings: Endings
     decisions: TicketDecisions
     requests: BindRequests
+    redirects: Redirects
     projection: Projection
     status: TicketStatus
 
@@ -59,10 +64,22 @@ def build_tickets(
         factory=factory,
         redis=base.stores.redis,
         store=records.store,
+        redirects=records.redirects,
         requests=records.requests,
         ticket_status=records.status,
         limits=limits,
         audit=base.audit,
+        clock=base.clock,
+    )
+    binds = BindExchange(
+        clients=clients,
+        appids=base.settings.appids,
+        keyring=base.keyring,
+        redirects=records.redirects,
+        requests=records.requests,
+        decisions=records.decisions,
+        projection=records.projection,
+        metrics=base.metrics,
         clock=base.clock,
     )
     exchange = CodeExchange(
@@ -70,6 +87,7 @@ def build_tickets(
         appids=base.settings.appids,
         keyring=base.keyring,
         endings=records.endings,
+        binds=binds,
         decisions=records.decisions,
         follower_refresh=people.follower_refresh,
         projection=records.projection,
@@ -102,6 +120,7 @@ def _records(base: Foundation, people: IdentityServices) -> TicketRecords:
         endings=endings,
         decisions=decisions,
         requests=requests,
+        redirects=Redirects(RecordStore(redis, PREFIX, Redirect)),
         projection=projection,
         status=status,
     )

@@ -7,17 +7,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from models.audit import AuditEvent
-from models.binding import AlreadyBound, Binding, Bound, Conflict, Policy, UserId
+from models.binding import AlreadyBound, Binding, Bound, Conflict, UserId
 from models.errors import AccountNotConfigured, BindingConflict, InvalidCode
-from models.method import Method
+from models.method import REDIRECTS, Method
 from models.scene import TicketHeader, read_ticket
-from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome
+from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome, Purpose
 from service.audit.log import AuditLog
 from service.config.clients import Client
 from service.crypto.keyring import Keyring
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Follower
 from service.identities.repository import Identity
+from service.tickets.bind_exchange import BindExchange, appid_of
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 from service.tickets.projection import Projection
@@ -47,6 +48,7 @@ class CodeExchange:
     appids: Mapping[str, str]
     keyring: Keyring
     endings: Endings
+    binds: BindExchange
     decisions: TicketDecisions
     follower_refresh: FollowerRefresh
     projection: Projection
@@ -54,17 +56,22 @@ class CodeExchange:
     clock: Callable[[], datetime]
 
     async def exchange(self, client: str, code: str) -> Redeemed:
-        """Use up a login code, exactly once, within CODE_LIVES of the confirmation.
+        """Use up a code, exactly once, within CODE_LIVES of the confirmation; that of a redirect bind binds.
 
         Raises:
             InvalidCode: it is unknown, used, expired or another client's, or its binding was removed.
+            BindingConflict: another binding prevents the bind; the code can still be used.
             AccountNotConfigured: the client does not have its account any more; the code can still be used.
             StoreUnavailable: the database does not answer.
         """
+        head = _head(code)
         try:
+            if head and head.purpose is Purpose.BIND and head.method in REDIRECTS:
+                bound = await self.binds.exchange(client, head, code)
+                appid = self.appids[bound.follower.account]
+                return Redeemed(head.method, bound.ending, bound.follower, appid, bound.binding, None)
             return await self._exchange(client, code)
         except (InvalidCode, AccountNotConfigured):
-            head = _head(code)
             self.audit.note(AuditEvent.EXCHANGE_REFUSED, client=client, ticket=head.ticket if head else None)
             raise
 
@@ -100,17 +107,10 @@ class CodeExchange:
         return head, found.ending, found.person
 
     def _appid(self, client: str, person: Identity) -> str:
-        """Return the appid of the person's account or app.
-
-        Raises:
-            AccountNotConfigured: the client does not have it any more, or it has another appid.
-        """
-        name = person.account
-        appid = self.appids.get(name) if self.clients[client].has(name) else None
-        if appid is None:
-            raise AccountNotConfigured(f"the account {name} is not configured for this client any more")
+        """Return the appid of the person's account or app. Raises AccountNotConfigured if it has another now."""
+        appid = appid_of(client, person.account, clients=self.clients, appids=self.appids)
         if appid != person.appid:
-            raise AccountNotConfigured(f"the account {name} has another appid since the person scanned")
+            raise AccountNotConfigured(f"the account {person.account} has another appid since the person scanned")
         return appid
 
     async def register(self, client: str, user_id: UserId, registration: str) -> tuple[Binding, bool]:
@@ -132,8 +132,7 @@ class CodeExchange:
         if now >= used_at + REGISTRATION_LIVES:
             raise InvalidCode
         self._appid(client, person)
-        site = self.clients[client]
-        policy = Policy(rebind_replaces=site.rebind == "replace", consent=site.consent or None)
+        policy = self.clients[client].policy
         how: dict[str, Any] = {"client": client, "user_id": user_id, "policy": policy, "now": now}
         match await self.decisions.register(ticket, method=head.method, **how):
             case Bound(binding):

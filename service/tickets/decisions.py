@@ -5,7 +5,7 @@ A binding is committed in one transaction with the ending that made it.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -18,14 +18,23 @@ from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit.log import write_entries
 from service.bindings.rules import bind, logged_in, owner, resolve
-from service.identities.followers import Arrival, Follower, Followers
+from service.identities.followers import Arrival, Authorized, Follower, Followers
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.group_commit import Work
-from service.storage.inserting import appending
+from service.storage.inserting import AppendedRows, appending
 from service.tickets.endings import Endings, append_ending, audit_entry, use_registration
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundByRedirect:
+    """A committed bind."""
+
+    ending: Ending
+    follower: Follower
+    binding: Binding
 
 
 @dataclass(slots=True)
@@ -79,6 +88,32 @@ class TicketDecisions:
         decided = await self._decide(claim.head.ticket, work)
         # With an earlier ending all was rolled back, and the person as well.
         return (decided, await self.followers.seen(arrival)) if isinstance(decided, Ending) else decided
+
+    async def bind_by_redirect(
+        self, claim: Claim, person: Authorized, *, policy: Policy, state: str | None, now: datetime
+    ) -> BoundByRedirect | Conflict | None:
+        """Bind the person who came back, and end the ticket, in one transaction; None if it has ended already.
+
+        A Conflict ends nothing: the site may try again.
+        """
+
+        def work(connection: sa.Connection) -> BoundByRedirect | Conflict:
+            identity, follower = self.followers.store(connection, person)
+            identity = self.followers.join(connection, identity)
+            ending = _confirmed(claim, identity, state=state, now=now)
+            with appending(connection) as rows:
+                result = _bind(connection, claim, identity, rows=rows, policy=policy, now=now)
+                if isinstance(result, Conflict):
+                    return result
+                used = replace(_bound(ending, result), code_used_at=now)
+                return BoundByRedirect(append_ending(rows, used, identity), follower, result.binding)
+
+        try:
+            return await self.database.once(work)
+        except IntegrityError:
+            if await self.endings.of(claim.head.ticket) is None:
+                raise
+            return None
 
     async def redeem(
         self, ticket: TicketId, *, answered_after: datetime, now: datetime
@@ -166,30 +201,55 @@ class TicketDecisions:
         now: datetime,
     ) -> Ending:
         """Log in or bind, and end the ticket, within the transaction that locks *person*."""
-        ending = Ending(
-            ticket=claim.head.ticket,
-            client=claim.client,
-            status=Status.CONFIRMED,
-            answered_at=now,
-            expires_at=claim.head.expires_at,
-            account=claim.account,
-            openid=person.openid,
-            via=claim.head.via,
-            state=state,
-        )
+        ending = _confirmed(claim, person, state=state, now=now)
         person = self.followers.join(connection, person)
-        how: dict[str, Any] = {"client": claim.client, "method": claim.head.method, "now": now}
         with appending(connection) as rows:
             if claim.head.purpose is Purpose.LOGIN:
-                known = resolve(connection, person, rows=rows, **how)
+                method = claim.head.method
+                known = resolve(connection, person, rows=rows, client=claim.client, method=method, now=now)
                 ended = _logged_in(ending, known)
-            elif claim.user_id is None:
-                raise ValueError("a bind claim without a user id")
             else:
-                how |= {"user_id": claim.user_id, "policy": policy, "source": ChangeSource.TICKET}
-                result = bind(connection, person, rows=rows, **how)
-                ended = _bound(replace(ending, user_id=claim.user_id), result)
+                ended = _bound(ending, _bind(connection, claim, person, rows=rows, policy=policy, now=now))
             return append_ending(rows, ended, person)
+
+
+def _confirmed(claim: Claim, person: Identity, *, state: str | None, now: datetime) -> Ending:
+    return Ending(
+        ticket=claim.head.ticket,
+        client=claim.client,
+        status=Status.CONFIRMED,
+        answered_at=now,
+        expires_at=claim.head.expires_at,
+        account=claim.account,
+        openid=person.openid,
+        user_id=claim.user_id,
+        via=claim.head.via,
+        state=state,
+    )
+
+
+def _bind(
+    connection: sa.Connection,
+    claim: Claim,
+    person: Identity,
+    *,
+    rows: AppendedRows,
+    policy: Policy,
+    now: datetime,
+) -> BindResult:
+    if claim.user_id is None:
+        raise ValueError("a bind claim without a user id")
+    return bind(
+        connection,
+        person,
+        rows=rows,
+        client=claim.client,
+        user_id=claim.user_id,
+        policy=policy,
+        method=claim.head.method,
+        source=ChangeSource.TICKET,
+        now=now,
+    )
 
 
 def _logged_in(ending: Ending, known: Binding | None) -> Ending:

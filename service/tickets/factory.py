@@ -2,21 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models.binding import UserId
 from models.errors import InvalidRequest
 from models.language import Lang
-from models.method import Method
+from models.method import REDIRECTS, Method
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
 from models.ticket import Purpose
 from service.config.clients import Client
 from service.config.settings import Tickets
-from service.crypto.keyring import Keyring
+from service.crypto.keyring import ClientKeys, Keyring
 from service.tickets.bind_requests import BindRequest
-from service.tickets.method import SignInMethod
+from service.tickets.method import Shown, SignInMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Issued:
     head: TicketHeader
     secret: str
     account: str
-    qr_url: str
+    shown: Shown
     created_at: datetime
     fresh: bool
     """False when an existing ticket was returned again."""
@@ -43,12 +43,12 @@ class TicketFactory:
     clock: Callable[[], datetime]
 
     def choose(self, client: str, method: Method | None, account: str | None) -> tuple[Method, str]:
-        """Return the method and the account of a ticket: those asked for, or the client's first that fit.
+        """Return the method and the account or app of a ticket: those asked for, or the client's first that fit.
 
         Raises:
             InvalidRequest: the client does not have this method or account, or the method cannot use the account.
         """
-        methods, accounts = self.clients[client].methods, self.clients[client].accounts
+        methods, accounts = self.clients[client].methods, self.accounts(client)
         method = method or methods[0]
         if method not in methods:
             raise InvalidRequest("method: not one of this client's methods")
@@ -60,6 +60,21 @@ class TicketFactory:
         if not chosen.can_use(account):
             raise InvalidRequest(f"account: has no {chosen.needs}, which the method {method} needs")
         return method, account
+
+    def fallbacks(self, client: str, method: Method, account: str | None) -> Iterator[tuple[Method, str]]:
+        """Yield the methods, with an account, that take the place of *method* while its code cannot be had.
+
+        These are the client's later cross-device methods (contract.md 8.2), with *account* if the caller named it.
+        """
+        methods = self.clients[client].methods
+        for other in methods[methods.index(method) + 1 :]:
+            accounts = filter(self.methods[other].can_use, [account] if account else self.accounts(client))
+            if not {method, other} & REDIRECTS and (usable := next(accounts, None)):
+                yield other, usable
+
+    def accounts(self, client: str) -> tuple[str, ...]:
+        """Return the names of the client's accounts and apps."""
+        return (*self.clients[client].accounts, *self.clients[client].apps)
 
     async def make(
         self,
@@ -91,9 +106,9 @@ class TicketFactory:
             user_id=user_id,
             key=keys.scene,
         )
-        showing = self.methods[method].show(scene, account=account, lifetime=lifetime)
+        showing = self.methods[method].show(scene, keys, account=account, lifetime=lifetime)
         shown, _ = await asyncio.gather(showing, meanwhile(scene.head))
-        return Issued(scene.head, keys.secret(scene.head.ticket), account, shown.qr_url, now, fresh=True)
+        return Issued(scene.head, keys.secret(scene.head.ticket), account, shown, now, fresh=True)
 
     def remake(self, request: BindRequest) -> Issued | None:
         """Rebuild the ticket of *request*; None if none of the current keys made it."""
@@ -106,7 +121,12 @@ class TicketFactory:
         if keys is None:
             return None
         secret = keys.secret(head.ticket)
-        return Issued(head, secret, request.account, request.qr_url, request.created_at, fresh=False)
+        shown = self.shown(head, keys, request.qr_url)
+        return Issued(head, secret, request.account, shown, request.created_at, fresh=False)
+
+    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:
+        """Return what the browser shows for a ticket; *qr_url* is its QR code as stored, if it has one."""
+        return self.methods[head.method].shown(head, keys, qr_url)
 
     def _lifetime(self, purpose: Purpose) -> timedelta:
         login = purpose is Purpose.LOGIN

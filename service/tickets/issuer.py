@@ -1,26 +1,33 @@
 """Use case: issue a ticket, or return a bind ticket that was issued before."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from redis.asyncio import Redis, RedisCluster
 
 from models.audit import AuditEvent
 from models.binding import UserId
+from models.errors import InvalidRequest, RateLimited, WeChatUnavailable
 from models.language import Lang
-from models.method import Method
+from models.method import REDIRECTS, Method
 from models.portal import started_by_portal
 from models.requester import Requester
 from models.scene import Kind, TicketHeader, bind_kind
 from models.ticket import Status, Ticket, Via
+from models.web_authorization import ReturnTo
 from service.audit.log import AuditLog
+from service.crypto.keyring import ClientKeys
 from service.rate_limiting.rates import RateLimits
 from service.storage.redis import alone
 from service.tickets.bind_requests import BindRequest, BindRequests
 from service.tickets.factory import Issued, TicketFactory
+from service.tickets.method import Shown
+from service.tickets.redirects import Redirects
 from service.tickets.status import TicketStatus
 from service.tickets.store import TicketStore
 
@@ -40,6 +47,7 @@ class BindOrder:
     account: str | None = None
     session: str = ""
     refresh: bool = False
+    back: ReturnTo | None = None
     lang: Lang | None = None
     requester: Requester = field(default_factory=Requester)
 
@@ -51,6 +59,7 @@ class TicketIssuer:
     factory: TicketFactory
     redis: "Redis | RedisCluster"
     store: TicketStore
+    redirects: Redirects
     requests: BindRequests
     ticket_status: TicketStatus
     limits: RateLimits
@@ -64,34 +73,38 @@ class TicketIssuer:
         method: Method | None,
         account: str | None,
         via: Via,
+        back: ReturnTo | None = None,
         lang: Lang | None,
         requester: Requester,
     ) -> Issued:
         """Make a login ticket.
 
         Raises:
-            InvalidRequest: as `TicketFactory.choose`.
+            InvalidRequest: as `TicketFactory.choose`, or a redirect is not told where to return to.
             RateLimited: the daily quota of QR codes for logins is used up.
             WeChatUnavailable: WeChat did not create the QR code.
             StoreUnavailable: Redis does not answer.
         """
-        method, account = self.factory.choose(client, method, account)
         by_page = via is Via.PAGE
 
-        async def meanwhile(head: TicketHeader) -> None:
-            if by_page:
-                await self._store(head, requester)
+        async def make(method: Method, account: str) -> Issued:
+            async def meanwhile(head: TicketHeader) -> None:
+                if by_page:
+                    await self._store(head, account, requester, back)
 
-        issued = await self.factory.make(
-            client,
-            method=method,
-            account=account,
-            kind=Kind.LOGIN_PAGE if by_page else Kind.LOGIN_BACKEND,
-            lang=lang,
-            meanwhile=meanwhile,
-        )
-        if not by_page:  # another page will show the QR code, and read it from the stored ticket
-            await self._store(issued.head, requester, qr_url=issued.qr_url)
+            issued = await self.factory.make(
+                client,
+                method=method,
+                account=account,
+                kind=Kind.LOGIN_PAGE if by_page else Kind.LOGIN_BACKEND,
+                lang=lang,
+                meanwhile=meanwhile,
+            )
+            if not by_page:  # another page will show the QR code, and read it from the stored ticket
+                await self._store(issued.head, account, requester, back, qr_url=issued.shown.qr_url or None)
+            return issued
+
+        issued = await self._first_that_works(client, method, account, back, make)
         self._note(issued, client=client)
         return issued
 
@@ -99,25 +112,39 @@ class TicketIssuer:
         """Make a bind ticket, or return the pending one of this user and session.
 
         Raises:
-            InvalidRequest: as `TicketFactory.choose`.
+            InvalidRequest: as `login`.
             RateLimited: a new ticket is needed, and the user's limit per minute or the daily quota of QR codes
                 is used up; an earlier ticket stays valid.
             WeChatUnavailable: WeChat did not create the QR code; an earlier ticket stays valid.
             StoreUnavailable: Redis or the database does not answer.
         """
         method, account = self.factory.choose(wanted.client, wanted.method, wanted.account)
+        _check_return(method, wanted.back)
+        usable = [(method, account)]
+        if wanted.method is None:  # an earlier ticket may be of another method, which was shown in its place
+            usable += self.factory.fallbacks(wanted.client, method, wanted.account)
         # Two tabs opened at the same time must show the same QR code.
         async with alone(self.redis, _lock(wanted), patience=_PATIENCE):
             now = self.clock()
             earlier = await self.requests.live(wanted.client, wanted.user_id, wanted.session, now=now)
             for request in earlier:
-                if not wanted.refresh and (again := await self._reissued(request, method, account, now)):
+                if not wanted.refresh and (again := await self._reissued(request, usable, wanted.back, now)):
                     return again
             await self.limits.fresh_bind(wanted.client, wanted.user_id)
-            issued = await self._bind(wanted, method, account)
+            issued = await self._first_that_works(
+                wanted.client, method, wanted.account, wanted.back, partial(self._bind, wanted)
+            )
             for request in earlier:
                 await self.ticket_status.cancel_request(request, now)
             return issued
+
+    async def shown(self, head: TicketHeader, keys: ClientKeys) -> Shown:
+        """Return again what the browser shows for a ticket, as far as that is known.
+
+        Raises:
+            StoreUnavailable: Redis or the database does not answer.
+        """
+        return self.factory.shown(head, keys, await self.ticket_status.qr_url(head) or "")
 
     async def withdraw(self, client: str, user_id: UserId, session: str) -> None:
         """Cancel all open bind tickets of this user and session.
@@ -129,6 +156,23 @@ class TicketIssuer:
         for request in await self.requests.live(client, user_id, session, now=now):
             await self.ticket_status.cancel_request(request, now)
 
+    async def _first_that_works(
+        self,
+        client: str,
+        method: Method | None,
+        account: str | None,
+        back: ReturnTo | None,
+        make: Callable[[Method, str], Awaitable[Issued]],
+    ) -> Issued:
+        """Make a ticket of *method*, or of the first that takes its place while its code cannot be had."""
+        chosen = self.factory.choose(client, method, account)
+        _check_return(chosen[0], back)
+        *choices, last = [chosen, *self.factory.fallbacks(client, chosen[0], account)]
+        for choice in choices:
+            with suppress(RateLimited, WeChatUnavailable):  # logged where it was raised
+                return await make(*choice)
+        return await make(*last)
+
     async def _bind(self, wanted: BindOrder, method: Method, account: str) -> Issued:
         issued = await self.factory.make(
             wanted.client,
@@ -138,7 +182,7 @@ class TicketIssuer:
             kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(method, wanted.user_id),
             lang=wanted.lang,
             user_id=wanted.user_id,
-            meanwhile=lambda head: self._store(head, wanted.requester),
+            meanwhile=lambda head: self._store(head, account, wanted.requester, wanted.back),
         )
         request = BindRequest(
             ticket=issued.head.ticket,
@@ -147,7 +191,7 @@ class TicketIssuer:
             user_id=wanted.user_id,
             session=wanted.session,
             account_name=wanted.requester.account_name,
-            qr_url=issued.qr_url,
+            qr_url=issued.shown.qr_url,
             created_at=issued.created_at,
             expires_at=issued.head.expires_at,
         )
@@ -155,7 +199,17 @@ class TicketIssuer:
         self._note(issued, client=wanted.client, user_id=wanted.user_id)
         return issued
 
-    async def _store(self, head: TicketHeader, requester: Requester, *, qr_url: str | None = None) -> None:
+    async def _store(
+        self,
+        head: TicketHeader,
+        account: str,
+        requester: Requester,
+        back: ReturnTo | None,
+        *,
+        qr_url: str | None = None,
+    ) -> None:
+        if back and head.method in REDIRECTS:
+            await self.redirects.add(head, account, back)
         await self.store.add(Ticket(head.ticket, requester=requester, qr_url=qr_url), expires_at=head.expires_at)
 
     def _note(self, issued: Issued, *, client: str, user_id: UserId | None = None) -> None:
@@ -168,16 +222,26 @@ class TicketIssuer:
             detail=issued.head.purpose,
         )
 
-    async def _reissued(self, request: BindRequest, method: Method, account: str, now: datetime) -> Issued | None:
+    async def _reissued(
+        self, request: BindRequest, usable: list[tuple[Method, str]], back: ReturnTo | None, now: datetime
+    ) -> Issued | None:
         """Return the ticket of an earlier request; None if it cannot be reused."""
-        if request.account != account or request.expires_at - now < REUSED_WITH_LEFT:
+        if request.expires_at - now < REUSED_WITH_LEFT:
             return None
         issued = self.factory.remake(request)
-        if issued is None or issued.head.method is not method:
+        if issued is None or (issued.head.method, request.account) not in usable:
             return None
         if (await self.ticket_status.read_afresh(issued.head)).status is not Status.PENDING:
             return None
+        if issued.head.method in REDIRECTS:
+            redirect = await self.redirects.of(issued.head)
+            return issued if redirect and redirect.back == back else None
         return issued
+
+
+def _check_return(method: Method, back: ReturnTo | None) -> None:
+    if method in REDIRECTS and back is None:
+        raise InvalidRequest(f"return_url: is missing, or state is: the method {method} needs both")
 
 
 def _lock(wanted: BindOrder) -> str:

@@ -2,29 +2,35 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Protocol
+from typing import Protocol
 
-from models.scene import Scene
+from models.scene import Scene, TicketHeader
+from service.crypto.keyring import ClientKeys
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the browser shows for a ticket."""
+    """What the browser shows for a ticket: a QR code, or the way to WeChat."""
 
-    qr_url: str
+    qr_url: str = ""
     """The content of the QR code."""
+    authorize_url: str = ""
+    """Where the browser goes."""
+    panel_url: str = ""
+    """The same for a frame, if the method has one."""
 
 
 class SignInMethod(Protocol):
     """A way to learn which person holds the phone."""
 
-    needs: ClassVar[str]
-    """What an account must have, for the answer to a caller who names one without it."""
+    @property
+    def needs(self) -> str:
+        """What an account or app must have, for the answer to a caller who names one without it."""
 
     def can_use(self, account: str) -> bool:
-        """Tell whether *account*, one of a client's, has what this method needs."""
+        """Tell whether *account*, the name of a client's account or app, has what this method needs."""
 
-    async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
+    async def show(self, scene: Scene, keys: ClientKeys, *, account: str, lifetime: timedelta) -> Shown:
         """Return what the browser shows for *scene*, which names the ticket to this method.
 
         Raises:
@@ -32,3 +38,6 @@ class SignInMethod(Protocol):
             WeChatUnavailable: WeChat did not make what is shown.
             StoreUnavailable: Redis does not answer.
         """
+
+    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:
+        """Return again what the browser shows for a ticket; *qr_url* is its QR code as stored with it."""

@@ -9,6 +9,7 @@ from typing import Final
 from models.confirmation import confirmation
 from models.errors import TicketFinished
 from models.events import OpenId
+from models.method import REDIRECTS
 from models.requester import Requester
 from models.scene import Kind, TicketHeader
 from models.tables.columns import to_millisecond
@@ -270,6 +271,8 @@ class _Again:
 
 
 def _code(head: TicketHeader, ticket: Ticket, keys: ClientKeys) -> str | None:
+    if head.method in REDIRECTS:
+        return None  # the browser that came back has it, and it may not be the one that polls
     redeemable = ticket.outcome in (Outcome.LOGIN, Outcome.REGISTER) and not ticket.code_used
     if not redeemable or ticket.openid is None or ticket.answered_at is None:
         return None

@@ -27,7 +27,8 @@ BODIES: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
             [{}, {"ip": "i" * 64, "user_agent": "u" * 1024}, None],
             [{"ip": "i" * 65}, {"user_agent": "u" * 1025}, {"name": "anna"}],
         ),
-        "state": ([], ["a bind has none"]),
+        "return_url": ([None], ["u" * 2049, 1]),
+        "state": ([None], ["s" * 257, "\0"]),
     },
     "createPortalSession": {
         "user_id": (USER_IDS[0], [*USER_IDS[1], "", ".", ".."]),

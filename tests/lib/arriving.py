@@ -1,7 +1,6 @@
-"""Confirms tickets of methods to come as people whom a web authorization named, without asking WeChat."""
+"""Confirms tickets as people whom a web authorization named, without asking WeChat."""
 
-from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from harness import Page, World
 
@@ -10,25 +9,11 @@ from models.scene import Kind, Scene, read_ticket
 from models.ticket import Ending
 from service.app_keys import KEYRING, PUSH_DISPATCHER, TICKET_ISSUER
 from service.identities.followers import Authorized
-from service.tickets.method import Shown
-
-
-class _Redirect:
-    """Stands for a redirect to WeChat, which any account or app can do."""
-
-    needs: ClassVar[str] = "nothing"
-
-    def can_use(self, account: str) -> bool:
-        return True
-
-    async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
-        return Shown("https://open.weixin.qq.com/")
 
 
 async def redirecting(world: World, account: str) -> Page:
     """Make a login ticket of the client `shop` whose browser is sent to the website app *account*."""
     factory = world.app[TICKET_ISSUER].factory
-    factory.methods = {**factory.methods, Method.WEBSITE: _Redirect()}
 
     async def meanwhile(_: object) -> None:
         pass

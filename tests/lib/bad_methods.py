@@ -164,13 +164,13 @@ CLIENTS = {
         ("clients.shop.methods.1: must be scan, link, miniprogram, passcode, website, h5 or wecom",),
     ),
     "methods of later versions": Bad(
-        {"clients__shop__methods": ["scan", "website", "passcode"]},
-        (f"clients.shop.methods: website {LATER}; passcode {LATER}",),
+        {"clients__shop__methods": ["scan", "miniprogram", "passcode"]},
+        (f"clients.shop.methods: miniprogram {LATER}; passcode {LATER}",),
     ),
     "such a method by a variable": Bad(
         {},
-        (f"clients.shop.methods: link {LATER} (SCANBIND_CLIENTS__SHOP__METHODS)",),
-        {"SCANBIND_CLIENTS__SHOP__METHODS": "scan, link"},
+        (f"clients.shop.methods: wecom {LATER} (SCANBIND_CLIENTS__SHOP__METHODS)",),
+        {"SCANBIND_CLIENTS__SHOP__METHODS": "scan, wecom"},
     ),
     "a scan without permissions": Bad(
         {"accounts__main__api": False}, ("clients.shop.methods: scan needs an account with api true",)
@@ -185,13 +185,13 @@ CLIENTS = {
             "clients__shop__secret": "Xk9Vw3Jq8Zp5",
             "clients__shop__return_urls": ["http://shop.example/", "https://shop.example/#Xk9V"],
             "clients__shop__profile": "perhaps",
-            "clients__shop__methods": ["h5"],
+            "clients__shop__methods": ["passcode"],
         },
         (
             "clients.shop.secret: must be 16 characters or more",
             f"clients.shop.return_urls.0: {HTTPS}",
             f"clients.shop.return_urls.1: {RETURN_URL}",
-            f"clients.shop.methods: h5 {LATER}",
+            f"clients.shop.methods: passcode {LATER}",
             "clients.shop.profile: must be true or false",
         ),
     ),

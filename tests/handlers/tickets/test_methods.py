@@ -19,9 +19,10 @@ from streams import event, stream
 
 from models.events import OpenId
 from models.method import Method
-from models.scene import Scene, read_ticket
+from models.scene import Scene, TicketHeader, read_ticket
 from sandbox.people import Person
 from service.app_keys import TICKET_ISSUER, TICKET_STATUS
+from service.crypto.keyring import ClientKeys
 from service.identities.followers import Authorized
 from service.tickets.method import Shown, SignInMethod
 
@@ -35,15 +36,18 @@ class Link:
 
     scan: SignInMethod
     needs: ClassVar[str] = "web page"
-    shown: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     """The tickets that it was called for."""
 
     def can_use(self, account: str) -> bool:
         return account == "second"
 
-    async def show(self, scene: Scene, *, account: str, lifetime: timedelta) -> Shown:
-        self.shown.append(scene.head.ticket)
-        return await self.scan.show(scene, account=account, lifetime=lifetime)
+    async def show(self, scene: Scene, keys: ClientKeys, *, account: str, lifetime: timedelta) -> Shown:
+        self.asked.append(scene.head.ticket)
+        return await self.scan.show(scene, keys, account=account, lifetime=lifetime)
+
+    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:
+        return self.scan.shown(head, keys, qr_url)
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ async def test_the_clients_first_method_and_its_first_account_are_the_default(li
     assert [named(page.made) for page in pages] == [("link", "second")] * 4
     link = linking.app[TICKET_ISSUER].factory.methods[Method.LINK]
     assert isinstance(link, Link)
-    assert link.shown == [page.id for page in pages]
+    assert link.asked == [page.id for page in pages]
 
 
 async def test_another_method_of_the_client_can_be_asked_for(linking: World) -> None:

@@ -1,0 +1,69 @@
+"""Builds the ways to sign in, and the use case that takes browsers to WeChat and back."""
+
+from collections.abc import Mapping
+
+from models.method import Method
+from models.web_authorization import Authorization
+from service.config.apps import Website
+from service.confirmation.build import ConfirmationServices
+from service.crypto.keyring import Capability
+from service.foundation import Foundation
+from service.identities.build import IdentityServices
+from service.methods.addresses import AddressMethod
+from service.methods.scan import ScanMethod
+from service.methods.visits import PREFIX, Visits
+from service.rate_limiting.qr_quota import QrQuota
+from service.storage.records import RecordStore
+from service.tickets.build import TicketRecords
+from service.tickets.method import SignInMethod
+from service.wechat.api import WeChatApi
+from service.wechat.web_authorization import WebAuthorization
+
+
+def build_methods(
+    base: Foundation, *, apis: Mapping[str, WeChatApi], quota: QrQuota
+) -> Mapping[Method, SignInMethod]:
+    """Build the methods that this version has."""
+    settings, url = base.settings, base.settings.server.public_url
+    inside = [name for name, account in settings.accounts.items() if account.oauth != "none"]
+    websites = [name for name, app in settings.apps.items() if isinstance(app, Website)]
+    oauth, website = "oauth base or userinfo", "kind website"
+    to_wechat = {"authorize_url": Capability.AUTHORIZE}
+    return {
+        Method.SCAN: ScanMethod(apis=apis, quota=quota),
+        Method.H5: AddressMethod(accounts=inside, needs=oauth, public_url=url, shows=to_wechat),
+        Method.WEBSITE: AddressMethod(
+            accounts=websites,
+            needs=website,
+            public_url=url,
+            shows={**to_wechat, "panel_url": Capability.PANEL},
+        ),
+    }
+
+
+def build_visits(
+    base: Foundation,
+    *,
+    web: Mapping[str, WebAuthorization],
+    people: IdentityServices,
+    records: TicketRecords,
+    confirmation: ConfirmationServices,
+) -> Visits:
+    """Build the use case that takes browsers to WeChat and back."""
+    settings = base.settings
+    websites = {name: app for name, app in settings.apps.items() if isinstance(app, Website)}
+    return Visits(
+        targets={**settings.accounts, **websites},
+        web=web,
+        clients=settings.clients,
+        public_url=settings.server.public_url,
+        keyring=base.keyring,
+        authorizations=RecordStore(base.stores.redis, PREFIX, Authorization),
+        redirects=records.redirects,
+        verifier=confirmation.verifier,
+        ticket_status=records.status,
+        completion=confirmation.completion,
+        followers=people.followers,
+        audit=base.audit,
+        clock=base.clock,
+    )

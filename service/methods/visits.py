@@ -1,0 +1,316 @@
+"""Use case: take a browser to WeChat's web authorization and back (contract.md 8.3, 8.4).
+
+The browser that opened an address has a cookie, and the address of WeChat a random `state`. What comes back counts
+only with both. WeChat's code is exchanged once: the first request with it does that, and the same browser gets the
+same outcome again for ten minutes.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from models.audit import AuditEvent
+from models.errors import StoreUnavailable, WeChatUnavailable
+from models.language import Lang
+from models.method import REDIRECTS
+from models.scene import Scene, TicketHeader, read_ticket
+from models.ticket import Purpose, Reason, Status
+from models.web_authorization import (
+    DONE,
+    MORE,
+    OVER,
+    REPLAYED_FOR,
+    SNAPSHOT,
+    Authorization,
+    CookieMissing,
+    ReturnError,
+    Scope,
+    UnusableAuthorization,
+    Way,
+    browser_of,
+    digest_of,
+    error_of,
+)
+from service.audit.log import AuditLog
+from service.config.accounts import Account
+from service.config.apps import Website
+from service.config.clients import Client
+from service.confirmation.completion import TicketCompletion
+from service.confirmation.scan_context import ScanContext, SceneVerifier
+from service.crypto.keyring import Capability, Keyring
+from service.identities.followers import Authorized, Followers
+from service.storage.records import RecordStore
+from service.tickets.redirects import Redirects
+from service.tickets.status import TicketStatus
+from service.wechat import authorize_url
+from service.wechat.web_authorization import Grant, WebAuthorization
+
+log = logging.getLogger(__name__)
+
+Target = Account | Website
+PREFIX: Final = "scanbind:w:"
+WAYS: Final[Mapping[Capability, Way]] = {
+    Capability.AUTHORIZE: Way.REDIRECT,
+    Capability.PANEL: Way.PANEL,
+    Capability.LINK: Way.LINK,
+}
+_OF_WAY: Final = {way: what for what, way in WAYS.items()}
+_PATIENCE: Final = 12.0
+"""Seconds that a repeated request waits for the outcome of the first: longer than a call to WeChat may take."""
+_PAUSE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What came of an authorization. `fields` are for the site: code or error, and its state."""
+
+    head: TicketHeader
+    client: str
+    way: Way
+    outcome: str
+    state: str
+    """The name of the authorization."""
+    return_url: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Visits:
+    """Opens addresses that lead to WeChat, and takes what WeChat returns. All methods raise StoreUnavailable."""
+
+    targets: Mapping[str, Target]
+    """The accounts and website applications that authorize, by name."""
+    web: Mapping[str, WebAuthorization]
+    clients: Mapping[str, Client]
+    public_url: str
+    keyring: Keyring
+    authorizations: RecordStore[Authorization]
+    redirects: Redirects
+    verifier: SceneVerifier
+    ticket_status: TicketStatus
+    completion: TicketCompletion
+    followers: Followers
+    audit: AuditLog
+    clock: Callable[[], datetime]
+
+    async def open(
+        self, what: Capability, given: str, *, cookie: str, lang: Lang | None, scope: Scope | None = None
+    ) -> str:
+        """Return the address at WeChat for a browser that opened an address of ours, which ends in *given*.
+
+        A redirect ticket belongs to the first browser. *scope* overrides what WeChat is asked for.
+
+        Raises:
+            UnusableAuthorization: the address is not genuine, the ticket is over, or another browser was first.
+        """
+        head, client = self.holder(what, given)
+        if (await self.ticket_status.read(head)).status.final:
+            raise UnusableAuthorization
+        way, browser = WAYS[what], browser_of(head.ticket, cookie)
+        account = (await self.redirects.claim(head, way, browser)).account
+        target = self.targets[account]
+        default = Scope.LOGIN if isinstance(target, Website) else Scope.BASE
+        begun = Authorization(head.ticket, client, account, way, scope or default, browser)
+        return await self._leave(head, begun, lang or head.lang or self.clients[client].lang)
+
+    def address(self, returned: Returned) -> str:
+        """Return the address of ours that the browser opened before."""
+        what, keys = _OF_WAY[returned.way], self.keyring.newest(returned.client)
+        return f"{self.public_url}/{what}/{keys.capability(what, returned.head.ticket)}"
+
+    def holder(self, what: Capability, given: str) -> tuple[TicketHeader, str]:
+        """Return the ticket and the client of an address of ours.
+
+        Raises:
+            UnusableAuthorization: it is not genuine.
+        """
+        permitted = self.keyring.permitted(what, given)
+        head = read_ticket(permitted[0]) if permitted else None
+        if permitted is None or head is None:
+            raise UnusableAuthorization
+        return head, permitted[1].client
+
+    async def _leave(self, head: TicketHeader, begun: Authorization, lang: Lang) -> str:
+        state = secrets.token_hex(16)
+        await self.authorizations.add(state, begun, until=head.expires_at + REPLAYED_FOR)
+        target, back = self.targets[begun.account], f"{self.public_url}/oauth/{begun.account}"
+        if isinstance(target, Website):
+            return authorize_url.website_login(
+                target.open_base,
+                appid=target.appid,
+                redirect_uri=back,
+                state=state,
+                lang=lang,
+                in_frame=begun.way is Way.PANEL,
+            )
+        return authorize_url.inside_wechat(
+            target.open_base, appid=target.appid, redirect_uri=back, scope=begun.scope, state=state
+        )
+
+    async def returned(self, account: str, *, state: str, code: str, cookies: Mapping[Way, str]) -> Returned:
+        """Take what WeChat returned for *account*; an empty *code* is a refusal.
+
+        Raises:
+            UnusableAuthorization: the state is unknown, another browser's, or came back with another code, or the
+                ticket is over. Nothing was used up.
+            CookieMissing: the same, for a panel without any cookie.
+        """
+        held, head = await self._of(account, state, cookies)
+        if held.code is None and (await self.ticket_status.read(head)).status.final:
+            raise UnusableAuthorization
+        digest, now, first = digest_of(code), self.clock(), False
+
+        def take(found: Authorization) -> Authorization:
+            nonlocal first
+            first = found.code is None
+            return replace(found, code=digest, answered_at=now) if first else found
+
+        held = await self._change(head, state, take)
+        if held.code != digest or held.answered_at is None or now >= held.answered_at + REPLAYED_FOR:
+            raise UnusableAuthorization
+        if first:
+            held = await self._decided(head, held, code)
+            await self._change(head, state, lambda _: held)
+        elif held.outcome is None:
+            held = await self._outcome(state, held)
+        return await self._told(head, state, held)
+
+    async def _of(
+        self, account: str, state: str, cookies: Mapping[Way, str]
+    ) -> tuple[Authorization, TicketHeader]:
+        held = await self.authorizations.load(state) if state.isalnum() and state.isascii() else None
+        head = read_ticket(held.ticket) if held else None
+        if held is None or head is None or held.account != account:
+            raise UnusableAuthorization
+        cookie = cookies[held.way]
+        if held.way is Way.PANEL and not cookie:
+            raise CookieMissing(client=held.client)
+        if held.browser != browser_of(head.ticket, cookie):
+            raise UnusableAuthorization
+        return held, head
+
+    async def _change(
+        self, head: TicketHeader, state: str, move: Callable[[Authorization], Authorization]
+    ) -> Authorization:
+        held = await self.authorizations.change(state, move, until=head.expires_at + REPLAYED_FOR)
+        if held is None:
+            raise UnusableAuthorization
+        return held
+
+    async def _outcome(self, state: str, held: Authorization) -> Authorization:
+        """Wait for the outcome of another request with the same code; a crash may have left it without one."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _PATIENCE
+        while held.outcome is None and loop.time() < until:
+            await asyncio.sleep(_PAUSE)
+            held = await self.authorizations.load(state) or held
+        return replace(held, outcome=held.outcome or ReturnError.TEMPORARILY_UNAVAILABLE)
+
+    async def _decided(self, head: TicketHeader, held: Authorization, code: str) -> Authorization:
+        """Exchange WeChat's code and do what the ticket is for; return the authorization with its outcome."""
+        try:
+            if not code:
+                return replace(held, outcome=await self._refused(head, held))
+            grant = await self.web[held.account].exchange(code)
+            return await self._identified(head, held, grant)
+        except WeChatUnavailable as e:
+            outcome = error_of(e.errcode)
+        except StoreUnavailable as e:
+            log.warning("web authorization: a store is away, the visitor must start again: %s", e)
+            outcome = ReturnError.TEMPORARILY_UNAVAILABLE
+        except Exception:
+            log.exception("web authorization: unexpected error")
+            outcome = ReturnError.SERVER_ERROR
+        return replace(held, outcome=outcome)
+
+    async def _refused(self, head: TicketHeader, held: Authorization) -> str:
+        claim = await self.verifier.claim(Scene(head), account=held.account)
+        if claim is None:
+            return OVER
+        if held.way is not Way.LINK:
+            await self.completion.refuse(claim, Reason.DECLINED)
+        return ReturnError.ACCESS_DENIED
+
+    async def _identified(self, head: TicketHeader, held: Authorization, grant: Grant) -> Authorization:
+        if grant.snapshot:
+            if held.way is Way.REDIRECT:
+                await self.redirects.release(head, held.way)
+            return replace(held, outcome=SNAPSHOT)
+        context = await self.verifier.verify(Scene(head), account=held.account, openid=grant.openid, lang=None)
+        if context is None or not context.usable:
+            return replace(held, outcome=OVER)
+        if await self._needs_more(held, grant, context.client):
+            return replace(held, outcome=MORE)
+        unionid = grant.unionid
+        if unionid is None and self.targets[held.account].open_platform and held.scope is not Scope.BASE:
+            unionid = (await self.web[held.account].profile(grant, lang=context.lang)).unionid
+        person = Authorized(held.account, grant.openid, unionid)
+        outcome = await self._done(held, context, person)
+        return replace(held, outcome=outcome, openid=person.openid, unionid=unionid)
+
+    async def _needs_more(self, held: Authorization, grant: Grant, client: Client) -> bool:
+        """Tell whether to ask for more than the openid, of `h5` alone (contract.md 8.3)."""
+        target = self.targets[held.account]
+        if held.way is not Way.REDIRECT or held.scope is not Scope.BASE or not isinstance(target, Account):
+            return False
+        if target.oauth != "userinfo":
+            return False
+        if client.profile:
+            return True
+        return bool(target.open_platform) and await self.followers.get(held.account, grant.openid) is None
+
+    async def _done(self, held: Authorization, context: ScanContext, person: Authorized) -> str:
+        """Log in, or keep the person for the exchange or for the question; return the outcome."""
+        head = context.claim.head
+        ticket = await self.ticket_status.read_afresh(head)
+        self._note(context, ticket.status)
+        if ticket.status.final or ticket.openid not in (None, person.openid):
+            return OVER
+        if held.way is Way.LINK:
+            return DONE
+        if head.purpose is Purpose.LOGIN:
+            ending, _ = await self.completion.confirm_arrival(context, ticket, person)
+            await self.completion.projection.show(ending, known=ticket)
+            own = ending.status is Status.CONFIRMED and ending.openid == person.openid
+            return DONE if own else OVER
+        if (await self.ticket_status.mark_scanned(head, person.openid)).openid != person.openid:
+            return OVER
+        await self.redirects.returned(head, person.openid, person.unionid, now=self.clock())
+        return DONE
+
+    def _note(self, context: ScanContext, status: Status) -> None:
+        claim = context.claim
+        self.audit.note(
+            AuditEvent.SCANNED,
+            client=claim.client,
+            account=claim.account,
+            ticket=claim.head.ticket,
+            openid=context.openid,
+            detail=status,
+        )
+
+    async def _told(self, head: TicketHeader, state: str, held: Authorization) -> Returned:
+        """Return what the browser is shown, or what its site is told."""
+        if held.outcome in (None, OVER):
+            raise UnusableAuthorization
+        told = Returned(head, held.client, held.way, str(held.outcome), state)
+        if held.outcome in (SNAPSHOT, MORE) or head.method not in REDIRECTS:
+            return told
+        redirect = await self.redirects.of(head)
+        if redirect is None:
+            raise UnusableAuthorization
+        fields = {"state": redirect.back.state}
+        if held.outcome != DONE:
+            return replace(told, return_url=redirect.back.url, fields={"error": str(held.outcome), **fields})
+        openid, at = redirect.openid, redirect.returned_at
+        if head.purpose is Purpose.LOGIN:
+            ending = await self.ticket_status.ending(head)
+            openid, at = (ending.openid, ending.answered_at) if ending else (None, None)
+        if openid is None or at is None or openid != held.openid:  # erased, or another person's
+            raise UnusableAuthorization
+        code = self.keyring.newest(held.client).code(head.ticket, openid, at)
+        return replace(told, return_url=redirect.back.url, fields={"code": code, **fields})
