@@ -75,6 +75,9 @@ class ReturnTo:
 
     url: str
     state: str
+    """Empty for the portal, whose session proves the browser."""
+    portal: str = ""
+    """The portal session that bound, if one did: then the bind needs no exchange."""
 
 
 @dataclass(frozen=True, slots=True)

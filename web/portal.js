@@ -632,10 +632,10 @@ export class ScanbindPortal extends HTMLElement {
     return place;
   }
 
-  async _ticket(account, { signal } = {}) {
+  async _ticket(account, { method, signal } = {}) {
     const session = this._session;
     try {
-      return await (await session.call("POST", "/tickets", { body: { account }, signal })).json();
+      return await (await session.call("POST", "/tickets", { body: { account, method }, signal })).json();
     } catch (error) {
       if (error.isFinal && this._lifetime && session === this._session) this._end();
       throw error;

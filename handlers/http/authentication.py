@@ -111,9 +111,9 @@ async def require_portal_session(request: web.Request) -> PortalSession:
         SessionNotFound: the session is unknown or has expired, or the secret is another session's.
         StoreUnavailable: the database does not answer.
     """
-    # A proxy in front of the service may use Basic for itself, so only Bearer counts.
-    bears = request.headers.get("Authorization", "").lower().startswith("bearer")
-    cookie = None if bears else request.cookies.get(portal_cookie(request, request.match_info["session"]))
+    cookie = (
+        None if has_bearer(request) else request.cookies.get(portal_cookie(request, request.match_info["session"]))
+    )
     if cookie is not None:
         cors.only(request, ())
         _require_own_page(request)
@@ -124,6 +124,19 @@ async def require_portal_session(request: web.Request) -> PortalSession:
     return session
 
 
+async def has_portal_cookie(request: web.Request, session_id: str) -> bool:
+    """Tell whether the browser has the cookie of an open portal session, for a navigation that the portal began.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    cookie = request.cookies.get(portal_cookie(request, session_id))
+    try:
+        return cookie is not None and bool(await request.app[PORTAL_SESSIONS].enter(session_id, cookie))
+    except SessionNotFound:
+        return False
+
+
 async def require_link_token(request: web.Request) -> str:
     """Return the token of a portal link; the handler looks it up.
 
@@ -131,6 +144,11 @@ async def require_link_token(request: web.Request) -> str:
         Unauthorized: there is no bearer token.
     """
     return bearer(request, "the link's token")
+
+
+def has_bearer(request: web.Request) -> bool:
+    """Tell whether the request has a bearer token; a proxy in front of the service may use Basic for itself."""
+    return request.headers.get("Authorization", "").lower().startswith("bearer")
 
 
 def bearer(request: web.Request, what: str) -> str:

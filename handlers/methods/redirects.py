@@ -1,7 +1,7 @@
 """Takes a browser to WeChat, in a window or in a frame, and takes what it brings back (contract.md 8.3)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -73,7 +73,12 @@ async def _leave(request: web.Request, what: Capability, way: Way, *, scope: Sco
     mark = cookie.read(request, way) or cookie.new()
     lang = navigation.browser_lang(request)
     address = await request.app[VISITS].open(
-        what, request.match_info["capability"], cookie=mark, lang=lang, scope=scope
+        what,
+        request.match_info["capability"],
+        cookie=mark,
+        in_session=partial(authentication.has_portal_cookie, request),
+        lang=lang,
+        scope=scope,
     )
     response = web.Response(status=302, headers={**security_headers.PRIVATE, "Location": address})
     cookie.put(request, response, way, mark)

@@ -15,10 +15,11 @@ from handlers.tickets.schemas import TicketMade
 from models.binding import Binding, ChangeSource, UserId
 from models.errors import BindingNotFound, InvalidRequest, SessionNotFound
 from models.language import Lang
-from models.method import KINDS
+from models.method import KINDS, REDIRECTS
 from models.portal import LINK_LIVES, SESSION_LIVES, PortalSession, request_session
 from models.requester import cleaned_requester
 from models.ticket import Via
+from models.web_authorization import ReturnTo
 from service.app_keys import BINDINGS, CLOCK, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
 from service.config.settings import Settings
 from service.tickets.issuer import BindOrder
@@ -89,20 +90,32 @@ def _shown(binding: Binding, settings: Settings) -> schemas.PortalBinding:
 async def bind(
     request: web.Request, session: PortalSession, wanted: schemas.PortalTicketRequest
 ) -> TicketMade | Created:
-    """Create a bind ticket for the page to show: 201, or 200 for one that is still pending."""
+    """Create a bind ticket for the page to show: 201, or 200 for one that is still pending.
+
+    Redirects are for the portal's own page: its cookie proves the browser that goes to WeChat.
+    """
     address, agent = authentication.address(request), request.headers.get("User-Agent")
     await request.app[RATE_LIMITS].page_starts(client=session.client, address=address)
+    settings, hosted = request.app[SETTINGS], not authentication.has_bearer(request)
+    offered = settings.clients[session.client].methods
+    methods = [method for method in offered if hosted or method not in REDIRECTS]
+    if not methods or (wanted.method or methods[0]) not in methods:
+        raise InvalidRequest("method: not one of those that this page can use")
+    instead = None if methods[0] is offered[0] else methods[0]
+    home = f"{settings.server.public_url}/portal/{session.id}"
     issued = await request.app[TICKET_ISSUER].bind(
         BindOrder(
             session.client,
             session.user_id,
+            method=wanted.method or instead,
             account=wanted.account,
             session=request_session(session.id),
+            back=ReturnTo(home, "", portal=session.id) if hosted else None,
             lang=session.lang,
             requester=cleaned_requester(ip=address, user_agent=agent, account_name=session.account_name),
         )
     )
-    return ticket_answer(request, issued, client=session.client, via=Via.PAGE)
+    return ticket_answer(request, issued, client=session.client, via=Via.PAGE, methods=methods)
 
 
 async def disconnect(request: web.Request, session: PortalSession) -> None:

@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from handlers.http import patterns
-from handlers.http.schemas import AskedLang, Flag, Moment, Name, RequestBody, Seconds, UserId, UserName, documented
+from handlers.http.schemas import (
+    AskedLang,
+    AskedMethod,
+    Flag,
+    Moment,
+    Name,
+    RequestBody,
+    Seconds,
+    UserId,
+    UserName,
+    documented,
+)
 from models.binding import Change
 from models.language import Lang
 from models.method import IdentityKind
@@ -22,6 +33,7 @@ class PortalRequest(RequestBody):
 
 class PortalTicketRequest(RequestBody):
     purpose: Literal["bind"] = "bind"
+    method: AskedMethod | None = None
     account: Name | None = None
 
 

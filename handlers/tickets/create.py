@@ -1,5 +1,6 @@
 """Creates tickets, for a site's back end or its page (contract.md 4)."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from handlers.tickets import qr_code
 from handlers.tickets.schemas import BindTicketRequest, LoginRequest, TicketMade
 from models.binding import UserId
 from models.errors import InvalidRequest, Unauthorized
+from models.method import Method
 from models.requester import Requester, cleaned_requester
 from models.ticket import Via
 from models.web_authorization import ReturnTo
@@ -53,11 +55,14 @@ async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest)
                     requester=requester,
                 )
             )
-    return ticket_answer(request, issued, client=client, via=via)
+    methods = request.app[SETTINGS].clients[client].methods
+    return ticket_answer(request, issued, client=client, via=via, methods=methods)
 
 
-def ticket_answer(request: web.Request, issued: Issued, *, client: str, via: Via) -> TicketMade | Created:
-    """Return the answer with a ticket and its secret; count the ticket if it is new."""
+def ticket_answer(
+    request: web.Request, issued: Issued, *, client: str, via: Via, methods: Iterable[Method]
+) -> TicketMade | Created:
+    """Return the answer with a ticket, its secret and the *methods* offered; count the ticket if it is new."""
     head = issued.head
     made = TicketMade(
         ticket=head.ticket,
@@ -66,7 +71,7 @@ def ticket_answer(request: web.Request, issued: Issued, *, client: str, via: Via
         method=head.method,
         status="pending",
         account=issued.account,
-        methods=list(request.app[SETTINGS].clients[client].methods),
+        methods=list(methods),
         **qr_code.shown(request, issued.shown, head.expires_at),
         created_at=issued.created_at,
         expires_at=head.expires_at,

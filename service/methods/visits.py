@@ -8,7 +8,7 @@ same outcome again for ten minutes.
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -27,6 +27,7 @@ from models.web_authorization import (
     SNAPSHOT,
     Authorization,
     CookieMissing,
+    Redirect,
     ReturnError,
     Scope,
     UnusableAuthorization,
@@ -98,18 +99,30 @@ class Visits:
     clock: Callable[[], datetime]
 
     async def open(
-        self, what: Capability, given: str, *, cookie: str, lang: Lang | None, scope: Scope | None = None
+        self,
+        what: Capability,
+        given: str,
+        *,
+        cookie: str,
+        in_session: Callable[[str], Awaitable[bool]],
+        lang: Lang | None,
+        scope: Scope | None = None,
     ) -> str:
         """Return the address at WeChat for a browser that opened an address of ours, which ends in *given*.
 
-        A redirect ticket belongs to the first browser. *scope* overrides what WeChat is asked for.
+        A redirect ticket belongs to the first browser; one of the portal, to the browser that has its session, as
+        *in_session* tells. *scope* overrides what WeChat is asked for.
 
         Raises:
-            UnusableAuthorization: the address is not genuine, the ticket is over, or another browser was first.
+            UnusableAuthorization: the address is not genuine, the ticket is over, or another browser's.
         """
         head, client = self.holder(what, given)
         if (await self.ticket_status.read(head)).status.final:
             raise UnusableAuthorization
+        if head.purpose is Purpose.BIND:
+            found = await self.redirects.of(head)
+            if found and found.back.portal and not await in_session(found.back.portal):
+                raise UnusableAuthorization
         way, browser = WAYS[what], browser_of(head.ticket, cookie)
         account = (await self.redirects.claim(head, way, browser)).account
         target = self.targets[account]
@@ -272,15 +285,19 @@ class Visits:
             return OVER
         if held.way is Way.LINK:
             return DONE
-        if head.purpose is Purpose.LOGIN:
+        if head.purpose is Purpose.LOGIN or await self._by_portal(head):
             ending, _ = await self.completion.confirm_arrival(context, ticket, person)
             await self.completion.projection.show(ending, known=ticket)
-            own = ending.status is Status.CONFIRMED and ending.openid == person.openid
-            return DONE if own else OVER
+            return DONE if ending.openid == person.openid else OVER
         if (await self.ticket_status.mark_scanned(head, person.openid)).openid != person.openid:
             return OVER
         await self.redirects.returned(head, person.openid, person.unionid, now=self.clock())
         return DONE
+
+    async def _by_portal(self, head: TicketHeader) -> bool:
+        """Tell whether the portal made this bind, and so proved the browser when it left for WeChat."""
+        redirect = await self.redirects.of(head)
+        return redirect is not None and bool(redirect.back.portal)
 
     def _note(self, context: ScanContext, status: Status) -> None:
         claim = context.claim
@@ -303,14 +320,21 @@ class Visits:
         redirect = await self.redirects.of(head)
         if redirect is None:
             raise UnusableAuthorization
-        fields = {"state": redirect.back.state}
-        if held.outcome != DONE:
-            return replace(told, return_url=redirect.back.url, fields={"error": str(held.outcome), **fields})
-        openid, at = redirect.openid, redirect.returned_at
-        if head.purpose is Purpose.LOGIN:
-            ending = await self.ticket_status.ending(head)
-            openid, at = (ending.openid, ending.answered_at) if ending else (None, None)
+        if held.outcome == DONE:
+            fields = await self._result(head, held, redirect)
+        else:
+            fields = {"error": str(held.outcome)}
+        if redirect.back.state:
+            fields["state"] = redirect.back.state
+        return replace(told, return_url=redirect.back.url, fields=fields)
+
+    async def _result(self, head: TicketHeader, held: Authorization, redirect: Redirect) -> dict[str, str]:
+        """Return the one-time code for the site, or how a bind of the portal ended."""
+        committed = head.purpose is Purpose.LOGIN or redirect.back.portal
+        ending = await self.ticket_status.ending(head) if committed else None
+        openid, at = (ending.openid, ending.answered_at) if ending else (redirect.openid, redirect.returned_at)
         if openid is None or at is None or openid != held.openid:  # erased, or another person's
             raise UnusableAuthorization
-        code = self.keyring.newest(held.client).code(head.ticket, openid, at)
-        return replace(told, return_url=redirect.back.url, fields={"code": code, **fields})
+        if ending and redirect.back.portal:
+            return {"ended": ending.outcome or ending.reason or ending.status}
+        return {"code": self.keyring.newest(held.client).code(head.ticket, openid, at)}
