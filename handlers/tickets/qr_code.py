@@ -23,8 +23,11 @@ _BORDER: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _CODES_KEPT: Final = 256
 """5 KB each, and 38 KB for the longest URL that WeChat may return (service/wechat/api.py): 10 MB at most."""
-_PANEL_MAY: Final = "local-network-access; loopback-network"
-"""WeChat's page asks the WeChat on this computer to sign in without a scan (wechat-protocol.md 5)."""
+_PANEL_MAY: Final = "local-network-access *; loopback-network *"
+"""WeChat's page asks the WeChat on this computer to sign in without a scan (wechat-protocol.md 5).
+
+With `*`, because the frame begins at our address: without it, only our origin would get the permission.
+"""
 _PANEL_SANDBOX: Final = "allow-scripts allow-same-origin"
 """No navigation of the site's page: WeChat's page returns within the frame."""
 _PNGS_KEPT: Final = 4096
