@@ -125,7 +125,8 @@ class Visits:
                 raise UnusableAuthorization
         way, browser = WAYS[what], browser_of(head.ticket, cookie)
         account = (await self.redirects.claim(head, way, browser)).account
-        target = self.targets[account]
+        if (target := self.targets.get(account)) is None:
+            raise UnusableAuthorization  # taken out of the configuration
         default = Scope.LOGIN if isinstance(target, Website) else Scope.BASE
         begun = Authorization(head.ticket, client, account, way, scope or default, browser)
         return await self._leave(head, begun, lang or head.lang or self.clients[client].lang)

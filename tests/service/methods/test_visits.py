@@ -81,6 +81,13 @@ async def test_an_application_that_the_client_lost_identifies_nobody(make: Make)
     assert (await page.poll())["status"] == "pending"
 
 
+async def test_an_application_that_is_configured_no_more_is_not_opened(make: Make) -> None:
+    world, _, page = await begun(make)
+    world.app[VISITS].targets = {}
+    async with browsing(world) as browser:
+        assert (await browser.open(page.made["authorize_url"])).status == 400
+
+
 async def test_what_is_not_expected_is_a_server_error(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     world, person, page = await begun(make)
     own = world.app[VISITS]
