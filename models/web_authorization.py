@@ -91,7 +91,6 @@ class Redirect:
     """The first browser to open each address, as `browser_of` names it."""
     openid: OpenId | None = None
     """Of a bind: the person who came back; the exchange binds them."""
-    unionid: str | None = None
     returned_at: datetime | None = None
 
 

@@ -67,6 +67,15 @@ class TicketCompletion:
         self._count(context.claim, ending)
         return ending, follower.lang
 
+    async def store_arrival(self, context: ScanContext, arrival: Arrival) -> None:
+        """Store the person, with their unionid, for a later bind: it binds nobody who is erased until then.
+
+        Raises: as `confirm_arrival`.
+        """
+        await self.followers.seen(arrival)
+        if _several(context):
+            await self._fetch_unionid(arrival)
+
     async def refuse(self, claim: Claim, reason: Reason, *, openid: OpenId | None = None) -> Ending:
         """End the ticket as rejected on the phone, by *openid* if that is known.
 

@@ -290,9 +290,10 @@ class Visits:
             ending, _ = await self.completion.confirm_arrival(context, ticket, person)
             await self.completion.projection.show(ending, known=ticket)
             return DONE if ending.openid == person.openid else OVER
+        await self.completion.store_arrival(context, person)
         if (await self.ticket_status.mark_scanned(head, person.openid)).openid != person.openid:
             return OVER
-        await self.redirects.returned(head, person.openid, person.unionid, now=self.clock())
+        await self.redirects.returned(head, person.openid, now=self.clock())
         return DONE
 
     async def _by_portal(self, head: TicketHeader) -> bool:

@@ -11,7 +11,6 @@ from models.ticket import CODE_LIVES
 from models.web_authorization import Redirect
 from service.config.clients import Client
 from service.crypto.keyring import Keyring
-from service.identities.followers import Authorized
 from service.observability.metrics import Metrics
 from service.tickets.bind_requests import BindRequests
 from service.tickets.decisions import BoundByRedirect, TicketDecisions
@@ -50,7 +49,7 @@ class BindExchange:
         appid_of(client, redirect.account, clients=self.clients, appids=self.appids)
         bound = await self.decisions.bind_by_redirect(
             claim,
-            Authorized(redirect.account, openid, redirect.unionid),
+            openid,
             policy=self.clients[client].policy,
             state=redirect.back.state,
             now=now,

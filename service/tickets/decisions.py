@@ -18,7 +18,7 @@ from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
 from service.audit.log import write_entries
 from service.bindings.rules import bind, logged_in, owner, resolve
-from service.identities.followers import Arrival, Authorized, Follower, Followers
+from service.identities.followers import Arrival, Follower, Followers
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.group_commit import Work
@@ -90,15 +90,17 @@ class TicketDecisions:
         return (decided, await self.followers.seen(arrival)) if isinstance(decided, Ending) else decided
 
     async def bind_by_redirect(
-        self, claim: Claim, person: Authorized, *, policy: Policy, state: str | None, now: datetime
+        self, claim: Claim, openid: OpenId, *, policy: Policy, state: str | None, now: datetime
     ) -> BoundByRedirect | Conflict | None:
-        """Bind the person who came back, and end the ticket, in one transaction; None if it has ended already.
+        """Bind the person who came back, and end the ticket, in one transaction.
 
-        A Conflict ends nothing: the site may try again.
+        None if it has ended already, or the person was erased. A Conflict ends nothing: the site may try again.
         """
 
-        def work(connection: sa.Connection) -> BoundByRedirect | Conflict:
-            identity, follower = self.followers.store(connection, person)
+        def work(connection: sa.Connection) -> BoundByRedirect | Conflict | None:
+            identity = self.identities.find(connection, claim.account, openid, hold=True)
+            if identity is None:
+                return None
             identity = self.followers.join(connection, identity)
             ending = _confirmed(claim, identity, state=state, now=now)
             with appending(connection) as rows:
@@ -106,6 +108,7 @@ class TicketDecisions:
                 if isinstance(result, Conflict):
                     return result
                 used = replace(_bound(ending, result), code_used_at=now)
+                follower = Follower(claim.account, openid, identity.subscribed, identity.unionid)
                 return BoundByRedirect(append_ending(rows, used, identity), follower, result.binding)
 
         try:

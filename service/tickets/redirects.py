@@ -53,12 +53,12 @@ class Redirects:
 
         await self._change(head, move)
 
-    async def returned(self, head: TicketHeader, openid: OpenId, unionid: str | None, *, now: datetime) -> None:
+    async def returned(self, head: TicketHeader, openid: OpenId, *, now: datetime) -> None:
         """Store who came back, for the exchange of a bind.
 
         Raises: as `claim`.
         """
-        await self._change(head, lambda held: replace(held, openid=openid, unionid=unionid, returned_at=now))
+        await self._change(head, lambda held: replace(held, openid=openid, returned_at=now))
 
     async def _change(self, head: TicketHeader, move: Callable[[Redirect], Redirect]) -> Redirect:
         changed = await self.records.change(head.ticket, move, until=_until(head))

@@ -58,7 +58,7 @@ async def test_without_a_record_nothing_can_be_done(redirects: Redirects, head: 
     for doing in (
         redirects.claim(head, Way.REDIRECT, "b"),
         redirects.release(head, Way.REDIRECT),
-        redirects.returned(head, ANNA, None, now=NOW),
+        redirects.returned(head, ANNA, now=NOW),
     ):
         with pytest.raises(UnusableAuthorization):
             await doing
@@ -67,7 +67,7 @@ async def test_without_a_record_nothing_can_be_done(redirects: Redirects, head: 
 async def test_the_last_return_counts(redirects: Redirects, head: TicketHeader) -> None:
     await redirects.add(head, "site", BACK)
     for later in (0, 1):
-        await redirects.returned(head, ANNA, "u", now=NOW + timedelta(seconds=later))
+        await redirects.returned(head, ANNA, now=NOW + timedelta(seconds=later))
     held = await redirects.of(head)
     assert held
-    assert (held.openid, held.unionid, held.returned_at) == (ANNA, "u", NOW + timedelta(seconds=1))
+    assert (held.openid, held.returned_at) == (ANNA, NOW + timedelta(seconds=1))
