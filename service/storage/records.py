@@ -1,14 +1,16 @@
 """Values of one type in Redis, as JSON. Each change is a compare-and-swap."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis, RedisCluster
 
 from service.storage.compare_and_swap import CasStore
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -24,7 +26,7 @@ class RecordStore(Generic[T]):
         self._json: TypeAdapter[T] = TypeAdapter(kind)
 
     async def load(self, name: str) -> T | None:
-        """Return the value; None if there is none."""
+        """Return the value; None if there is none, or another version wrote it."""
         return self._decoded(await self._cas.load(self._prefix + name))
 
     async def add(self, name: str, value: T, *, until: datetime) -> None:
@@ -48,4 +50,8 @@ class RecordStore(Generic[T]):
         return self._json.dump_json(value, exclude_none=True).decode()
 
     def _decoded(self, text: str) -> T | None:
-        return self._json.validate_json(text) if text else None
+        try:
+            return self._json.validate_json(text) if text else None
+        except ValidationError:  # which quotes the value
+            log.warning("Redis: a value under %s cannot be read, and counts as lost", self._prefix)
+            return None

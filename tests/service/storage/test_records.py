@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+import pytest
 from moments import soon
 from redis.asyncio import Redis
 
@@ -46,3 +47,15 @@ async def test_a_change_needs_a_value(redis: Redis) -> None:
         WHOLE, name="b"
     )
     assert await things.change("a", lambda thing: thing, until=soon()) == replace(WHOLE, name="b")
+
+
+async def test_what_cannot_be_read_is_lost_and_not_quoted(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    """Red when the error of another version's value is raised: it quotes the value, such as an openid."""
+    things = RecordStore(redis, "things:", Thing)
+    for text in ('{"name": "a", "owners": {"canary": "x"}}', '{"name": "canary', '["canary"]'):
+        await redis.set("things:a", text)
+        assert await things.load("a") is None
+        assert await things.change("a", lambda thing: replace(thing, name="b"), until=soon()) is None
+        assert await redis.get("things:a") == text
+    assert "things:" in caplog.text
+    assert "canary" not in caplog.text
