@@ -252,7 +252,7 @@ class Visits:
     async def _identified(self, head: TicketHeader, held: Authorization, grant: Grant) -> Authorization:
         if grant.snapshot:
             if held.way is Way.REDIRECT:
-                await self.redirects.release(head, held.way)
+                await self.redirects.release(head, held.way, held.browser)
             return replace(held, outcome=SNAPSHOT)
         context = await self.verifier.verify(Scene(head), account=held.account, openid=grant.openid, lang=None)
         if context is None or not context.usable:

@@ -42,14 +42,15 @@ class Redirects:
 
         return await self._change(head, move)
 
-    async def release(self, head: TicketHeader, way: Way) -> None:
-        """Let the next browser own this way.
+    async def release(self, head: TicketHeader, way: Way, browser: str) -> None:
+        """Let the next browser own this way, if it is *browser*'s.
 
         Raises: as `claim`.
         """
 
         def move(held: Redirect) -> Redirect:
-            return replace(held, owners={other: owner for other, owner in held.owners.items() if other != way})
+            left = {other: owner for other, owner in held.owners.items() if (other, owner) != (way, browser)}
+            return replace(held, owners=left)
 
         await self._change(head, move)
 

@@ -1,6 +1,6 @@
 """Redirect tickets in a real Valkey: the first browser owns each way, and only who came back is bound.
 
-Red when a second browser takes over, or a way that was released stays owned.
+Red when a second browser takes over, when a way that was released stays owned, or one releases another's.
 """
 
 import asyncio
@@ -48,16 +48,17 @@ async def test_a_released_way_goes_to_the_next_browser(redirects: Redirects, hea
     await redirects.add(head, "site", BACK)
     await redirects.claim(head, Way.PANEL, "panel")
     await redirects.claim(head, Way.REDIRECT, "first")
-    await redirects.release(head, Way.REDIRECT)
-    claimed = await redirects.claim(head, Way.REDIRECT, "second")
-    assert claimed.owners == {Way.PANEL: "panel", Way.REDIRECT: "second"}
+    for _ in range(2):  # the second time it is another browser's
+        await redirects.release(head, Way.REDIRECT, "first")
+        claimed = await redirects.claim(head, Way.REDIRECT, "second")
+        assert claimed.owners == {Way.PANEL: "panel", Way.REDIRECT: "second"}
 
 
 async def test_without_a_record_nothing_can_be_done(redirects: Redirects, head: TicketHeader) -> None:
     assert await redirects.of(head) is None
     for doing in (
         redirects.claim(head, Way.REDIRECT, "b"),
-        redirects.release(head, Way.REDIRECT),
+        redirects.release(head, Way.REDIRECT, "b"),
         redirects.returned(head, ANNA, now=NOW),
     ):
         with pytest.raises(UnusableAuthorization):
