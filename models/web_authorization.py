@@ -12,7 +12,7 @@ from models.events import OpenId
 from models.ticket import TicketId
 
 REPLAYED_FOR: Final = timedelta(minutes=10)
-"""How long after the ticket's expiry the same browser gets the same outcome again, for the same code."""
+"""How long the same browser gets the same outcome again, for the same code."""
 
 
 class Way(StrEnum):

@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from models.audit import AuditEvent
@@ -60,8 +60,8 @@ WAYS: Final[Mapping[Capability, Way]] = {
     Capability.LINK: Way.LINK,
 }
 _OF_WAY: Final = {way: what for what, way in WAYS.items()}
-_PATIENCE: Final = 12.0
-"""Seconds that a repeated request waits for the outcome of the first: longer than a call to WeChat may take."""
+_PATIENCE: Final = timedelta(seconds=12)
+"""How long the outcome of a request is waited for: longer than a call to WeChat may take."""
 _PAUSE: Final = 0.1
 
 
@@ -125,11 +125,16 @@ class Visits:
                 raise UnusableAuthorization
         way, browser = WAYS[what], browser_of(head.ticket, cookie)
         account = (await self.redirects.claim(head, way, browser)).account
-        if (target := self.targets.get(account)) is None:
-            raise UnusableAuthorization  # taken out of the configuration
+        if not self._configured(client, account):
+            raise UnusableAuthorization
+        target = self.targets[account]
         default = Scope.LOGIN if isinstance(target, Website) else Scope.BASE
         begun = Authorization(head.ticket, client, account, way, scope or default, browser)
         return await self._leave(head, begun, lang or head.lang or self.clients[client].lang)
+
+    def _configured(self, client: str, account: str) -> bool:
+        """Tell whether the client still has the account or website: the configuration may have changed."""
+        return account in self.targets and client in self.clients and self.clients[client].has(account)
 
     def address(self, returned: Returned) -> str:
         """Return the address of ours that the browser opened before."""
@@ -150,7 +155,7 @@ class Visits:
 
     async def _leave(self, head: TicketHeader, begun: Authorization, lang: Lang) -> str:
         state = secrets.token_hex(16)
-        await self.authorizations.add(state, begun, until=head.expires_at + REPLAYED_FOR)
+        await self.authorizations.add(state, begun, until=head.expires_at)
         target, back = self.targets[begun.account], f"{self.public_url}/oauth/{begun.account}"
         if isinstance(target, Website):
             return authorize_url.website_login(
@@ -183,14 +188,14 @@ class Visits:
             first = found.code is None
             return replace(found, code=digest, answered_at=now) if first else found
 
-        held = await self._change(head, state, take)
-        if held.code != digest or held.answered_at is None or now >= held.answered_at + REPLAYED_FOR:
+        held = await self._change(state, take)
+        if held.code != digest or held.answered_at is None or (age := now - held.answered_at) >= REPLAYED_FOR:
             raise UnusableAuthorization
         if first:
             held = await self._decided(head, held, code)
-            await self._change(head, state, lambda _: held)
+            await self._change(state, lambda _: held)
         elif held.outcome is None:
-            held = await self._outcome(state, held)
+            held = await self._outcome(state, held, age=age)
         return await self._told(head, state, held)
 
     async def _of(
@@ -200,6 +205,8 @@ class Visits:
         head = read_ticket(held.ticket) if held else None
         if held is None or head is None or held.account != account:
             raise UnusableAuthorization
+        if not self._configured(held.client, account):
+            raise UnusableAuthorization
         cookie = cookies[held.way]
         if held.way is Way.PANEL and not cookie:
             raise CookieMissing(client=held.client)
@@ -207,18 +214,16 @@ class Visits:
             raise UnusableAuthorization
         return held, head
 
-    async def _change(
-        self, head: TicketHeader, state: str, move: Callable[[Authorization], Authorization]
-    ) -> Authorization:
-        held = await self.authorizations.change(state, move, until=head.expires_at + REPLAYED_FOR)
+    async def _change(self, state: str, move: Callable[[Authorization], Authorization]) -> Authorization:
+        held = await self.authorizations.change(state, move, until=self.clock() + REPLAYED_FOR)
         if held is None:
             raise UnusableAuthorization
         return held
 
-    async def _outcome(self, state: str, held: Authorization) -> Authorization:
-        """Wait for the outcome of another request with the same code; a crash may have left it without one."""
+    async def _outcome(self, state: str, held: Authorization, *, age: timedelta) -> Authorization:
+        """Wait for the outcome of a request of this *age* with the same code; a crash may have left it without."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + _PATIENCE
+        until = loop.time() + min(_PATIENCE, _PATIENCE - age).total_seconds()
         while held.outcome is None and loop.time() < until:
             await asyncio.sleep(_PAUSE)
             held = await self.authorizations.load(state) or held
@@ -255,7 +260,7 @@ class Visits:
                 await self.redirects.release(head, held.way, held.browser)
             return replace(held, outcome=SNAPSHOT)
         context = await self.verifier.verify(Scene(head), account=held.account, openid=grant.openid, lang=None)
-        if context is None or not context.usable:
+        if context is None:
             return replace(held, outcome=OVER)
         if await self._needs_more(held, grant, context.client):
             return replace(held, outcome=MORE)
@@ -321,6 +326,9 @@ class Visits:
             return told
         redirect = await self.redirects.of(head)
         if redirect is None:
+            raise UnusableAuthorization
+        # Redis alone must not say where a code goes. The portal gets none.
+        if not redirect.back.portal and redirect.back.url not in self.clients[held.client].return_urls:
             raise UnusableAuthorization
         if held.outcome == DONE:
             fields = await self._result(head, held, redirect)
