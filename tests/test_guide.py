@@ -2,18 +2,15 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import ClientError, ClientSession, CookieJar
+from aiohttp import ClientSession, CookieJar
+from desk import Desk, ended
 from guide import Guide
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 from serving import port_of_a_process
@@ -36,77 +33,6 @@ STYLE = """(css) => {
 }"""
 
 
-@dataclass
-class Desk:
-    """The machine of a reader: a folder, terminals and the emulated WeChat."""
-
-    folder: Path
-    guide: Guide
-    http: ClientSession
-    service: str
-    wechat: str
-    site: str
-    variables: dict[str, str]
-
-    async def start(self, command: str) -> asyncio.subprocess.Process:
-        """Start a command in the background, as in a terminal of its own."""
-        program, *arguments = command.split()
-        with (self.folder / "terminals.log").open("a") as log:
-            return await asyncio.create_subprocess_exec(
-                program,
-                *arguments,
-                cwd=self.folder,
-                env=self.variables,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
-
-    async def run(self, command: str) -> str:
-        """Run a command, check that it succeeds, and return its output."""
-        shell = await asyncio.create_subprocess_exec(
-            "sh", "-c", command, cwd=self.folder, env=self.variables, stdout=asyncio.subprocess.PIPE
-        )
-        printed, _ = await asyncio.wait_for(shell.communicate(), 30)
-        assert shell.returncode == 0, command
-        return printed.decode()
-
-    async def wait_for(self, url: str) -> None:
-        """Wait until *url* answers with success."""
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    async with self.http.get(url, allow_redirects=False) as answer:
-                        if answer.ok:
-                            return
-                except ClientError:
-                    pass
-                await asyncio.sleep(0.05)
-
-    async def phone(self, act: str, **body: Any) -> dict[str, Any]:
-        async with self.http.post(f"{self.wechat}/sandbox/api/{act}", json=body) as answer:
-            assert answer.status == 200, await answer.text()
-            return dict(await answer.json())
-
-    async def newest_code(self) -> str:
-        async with self.http.get(f"{self.wechat}/sandbox/api/codes") as answer:
-            return str((await answer.json())["codes"][0]["id"])
-
-    async def scan(self, user: str, code: str) -> None:
-        if (await self.phone("scan", user=user, code=code))["outcome"] == "follow_first":
-            await self.phone("follow", user=user)
-
-
-@asynccontextmanager
-async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Terminate the process on exit."""
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.communicate(), 20)
-
-
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     service, wechat, site = (port_of_a_process() for _ in range(3))
@@ -116,15 +42,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         "scanbind sandbox": f"scanbind sandbox --port {wechat} --callback http://127.0.0.1:{service}/wechat/main",
     }
     guide = Guide(GUIDE, elsewhere)
-    variables = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "SCANBIND_SERVER__PORT": str(service),
-        "PYTHONWARNINGS": "error",
-    }
     async with ClientSession() as http:
         addresses = (f"http://127.0.0.1:{port}" for port in (service, wechat, site))
-        yield Desk(tmp_path, guide, http, *addresses, variables)
+        yield Desk(tmp_path, guide, http, *addresses, {"SCANBIND_SERVER__PORT": str(service)})
 
 
 @pytest.fixture
@@ -241,7 +161,7 @@ def same_shape(shown: str, real: str) -> None:
     expected, actual = json.loads(shown), json.loads(real)
     assert expected.keys() == actual.keys()
     for name, inner in expected.items():
-        if isinstance(inner, list):
+        if isinstance(inner, list) and isinstance(inner[0], dict):
             assert inner[0].keys() == actual[name][0].keys()
 
 

@@ -16,6 +16,7 @@ WORDS: Final = {
     "sh": re.compile(r"(?:^|\s+)#.*"),
     "yaml": re.compile(r"(?:^|\s+)#.*"),
     "python": re.compile(r"(?:^|\s+)# .*"),
+    "js": re.compile(r"(?:^|\s+)// .*"),
     "mermaid": re.compile(r"( as |: ).*"),
 }
 """What may be translated in a block of code: comments, and the words of a diagram."""
@@ -29,8 +30,16 @@ SHOWN: Final = {
     'text="请先登录。"': 'text="Please log in."',
     "  微信登录需要较新的浏览器。<": "  WeChat login needs a newer browser. <",
     ">使用密码登录<": ">Log in with a password<",
+    '"登录"': '"Log in"',
+    '"你好，{': '"Hello, {',
+    "`你好，$": "`Hello, $",
+    '"你已拒绝授权。"': '"You refused."',
+    '"请稍后再试。"': '"Please try again later."',
+    '"请重新开始。"': '"Please start again."',
+    '"这个微信已绑定其他用户。"': '"This WeChat belongs to another user."',
+    '"你已绑定另一个微信。"': '"You have another WeChat."',
 }
-"""What the site of the Chinese guide shows, and its original."""
+"""What the sites of the Chinese guides show, and its original."""
 
 each_page = pytest.mark.parametrize("chinese", CHINESE, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -81,7 +90,13 @@ def _names(page: Path) -> set[str]:
 
 
 def test_the_pages_for_developers_are_there_in_chinese() -> None:
-    assert [page.name for page in CHINESE] == ["README.zh.md", "integration.zh.md", "test-account.zh.md"]
+    assert [page.name for page in CHINESE] == [
+        "README.zh.md",
+        "integration.zh.md",
+        "methods.zh.md",
+        "redirects.zh.md",
+        "test-account.zh.md",
+    ]
 
 
 @each_page
@@ -94,8 +109,9 @@ def test_code_is_the_same_but_for_comments(chinese: Path) -> None:
     assert _code(chinese) == _code(_english(chinese)) != []
 
 
-def test_the_site_of_the_chinese_guide_is_chinese() -> None:
-    written = (ROOT / "docs" / "integration.zh.md").read_text(encoding="utf-8")
+def test_the_sites_of_the_chinese_guides_are_chinese() -> None:
+    guides = ("integration.zh.md", "redirects.zh.md")
+    written = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in guides)
     assert [text for text in SHOWN if text not in written] == []
     assert [text for text in SHOWN.values() if text in written] == []
 
