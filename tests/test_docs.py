@@ -98,7 +98,7 @@ def test_every_address_named_is_an_endpoint(page: Path) -> None:
 
 def _addresses(path: str) -> list[str]:
     """Return the addresses that a route stands for: one for each word of a parameter such as `{script:a|b}`."""
-    choice = re.search(r"{\w+:(\w+(?:\|\w+)+)}", path)
+    choice = re.search(r"{\w+:([\w-]+(?:\|[\w-]+)+)}", path)
     return [path.replace(choice[0], word) for word in choice[1].split("|")] if choice else [path]
 
 
