@@ -172,7 +172,7 @@ async function sendForJson(url, options) {
 
 const isRefusal = ({ status }) => status >= 400 && status < 500 && status !== 429;
 
-async function streamTicket({ ticket, secret, signal, keepAlive, receive }) {
+async function streamTicket({ ticket, secret, signal, receive }) {
   const { body } = await send(serviceUrl(`/v1/tickets/${ticket}/events`), { secret, signal });
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -180,7 +180,6 @@ async function streamTicket({ ticket, secret, signal, keepAlive, receive }) {
     const events = (rest + decoder.decode(chunk.value, { stream: true })).split("\n\n");
     rest = events.pop();
     for (const event of events) {
-      keepAlive();
       const { id, data } = Object.fromEntries(event.split("\n").map((field) => field.split(/: ?(.*)/s)));
       receive(id, data && JSON.parse(data));
     }
@@ -237,7 +236,7 @@ class TabLeader {
   lead(session, ticket) {
     const previous = this._leader;
     this._leader = session;
-    this._claim = { at: Date.now(), id: Math.random(), ticket };
+    this._claim = { at: Date.now() + Math.random(), ticket };
     this._send();
     if (previous && previous !== session) previous.wake();
   }
@@ -267,10 +266,10 @@ class TabLeader {
     if (this._claim) this._channel?.postMessage({ ...this._claim, ...more });
   }
 
-  _receive({ at, id, ticket, free, news }) {
+  _receive({ at, ticket, free, news }) {
     const own = this._claim;
     if (free) return void (this._otherTab = { heardAt: -Infinity });
-    if (own && (own.at > at || (own.at === at && own.id > id))) return this._send();
+    if (own?.at > at) return this._send();
     this._otherTab = { ticket, heardAt: Date.now() };
     if (news) for (const session of this._sessions) session.noteChange(ticket, news);
     const previous = this._leader;
@@ -420,12 +419,12 @@ class Session {
     const { etag } = this;
     // Not held without an ETag.
     return this._runWithTimeout(etag === NO_ETAG ? ANSWER_TIMEOUT : timeout, (signal, setTimer) => {
-      const keepAlive = () => {
+      const receive = (newEtag, state) => {
         this.receivedData = true;
         setTimer(HELD_TIMEOUT);
+        this._receive(newEtag, state || this.state);
       };
-      const receive = (newEtag, state) => this._receive(newEtag, state || this.state);
-      return follow({ ...this.ticket, etag, signal, keepAlive, receive });
+      return follow({ ...this.ticket, etag, signal, receive });
     });
   }
 
@@ -549,7 +548,12 @@ export class ScanbindQr extends HTMLElement {
   }
 
   connectedCallback() {
-    this._upgradeProperties("source", "texts");
+    for (const name of ["source", "texts"]) {
+      if (!this.hasOwnProperty(name)) continue; // set before the definition
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
     this._parts ??= this._buildParts();
     if (this._timer) return; // moved, not added
     this._listen("addEventListener");
@@ -662,9 +666,8 @@ export class ScanbindQr extends HTMLElement {
       if (error.name !== "TypeError") throw error;
       const again = { cache: "no-store", signal: options.signal };
       const isUnlisted = await fetch(import.meta.url, again).then(({ ok }) => ok, () => false);
-      const list = `clients.${this.getAttribute("client-id") ?? "NAME"}.origins`;
       const fault = isUnlisted
-        ? `does not list ${globalThis.origin} in ${list}`
+        ? `does not list ${origin} in clients.${this.getAttribute("client-id") ?? "NAME"}.origins`
         : "cannot be reached, or connect-src forbids it";
       throw Object.assign(new Error(`${BASE_URL} ${fault}`), { isUnlisted });
     }
@@ -852,16 +855,6 @@ export class ScanbindQr extends HTMLElement {
     setText(button, texts.refresh);
     button.hidden = this._hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);
     message.lang = this._lang;
-  }
-
-  /** For what was set before the definition. */
-  _upgradeProperties(...names) {
-    for (const name of names) {
-      if (!this.hasOwnProperty(name)) continue;
-      const value = this[name];
-      delete this[name];
-      this[name] = value;
-    }
   }
 }
 
