@@ -300,7 +300,7 @@ async def test_the_elements_run_no_markup_that_a_page_hands_them(
     page = await context.new_page()
     await page.goto(hosts.at("www.shop"))
     await expect(page.get_by_test_id("portal-account-name")).to_contain_text("<script>")
-    await page.wait_for_function("document.querySelector('scanbind-qr').dataset.status !== 'loading'")
+    await expect(page.locator("scanbind-qr").first).not_to_have_attribute("data-status", "loading")
     await harmless(page)
 
 
