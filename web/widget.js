@@ -32,7 +32,7 @@ const WORDS = {
     scanned: "Reply with this number",
     scanned_hint: "Tap or type it in WeChat.",
     asked: "Confirm in WeChat",
-    asked_hint: "Answer the question in the chat.",
+    asked_hint: "Answer the question there.",
     confirmed: "Confirmed",
     undelivered: "Confirmed on your phone",
     undelivered_hint: "If nothing happens, get a new code.",
@@ -54,6 +54,13 @@ const WORDS = {
     limited_hint: "Trying again…",
     failed: "Something went wrong",
     refresh: "Get a new code",
+    redirect_hint: "You will come back here.",
+    go: "Go to WeChat",
+    method_scan: "Scan with WeChat",
+    method_link: "Open in WeChat",
+    method_website: "Scan on WeChat’s page",
+    method_h5: "Continue with WeChat",
+    method_wecom: "Use WeCom",
   },
   zh: {
     alt: "微信二维码",
@@ -65,9 +72,9 @@ const WORDS = {
     phone_hint: "保存后，在微信“扫一扫”中从相册选取。",
     save: "保存图片",
     scanned: "请在微信中回复这个数字",
-    scanned_hint: "在公众号聊天中点选或输入即可。",
+    scanned_hint: "点选或输入即可。",
     asked: "请在微信中确认",
-    asked_hint: "请在公众号聊天中确认是否为本人操作。",
+    asked_hint: "请确认是否为本人操作。",
     confirmed: "已确认",
     undelivered: "已在手机上确认",
     undelivered_hint: "如无反应，请刷新二维码重试。",
@@ -89,6 +96,13 @@ const WORDS = {
     limited_hint: "正在重试…",
     failed: "出错了",
     refresh: "刷新二维码",
+    redirect_hint: "完成后将返回此页面。",
+    go: "前往微信页面",
+    method_scan: "微信扫码",
+    method_link: "在微信中打开",
+    method_website: "网站扫码",
+    method_h5: "微信授权",
+    method_wecom: "企业微信",
   },
 };
 
@@ -106,6 +120,7 @@ const ICON_OF = {
 
 const STYLE = `
 :host { display: inline-block; inline-size: calc(var(--scanbind-size, 12.5rem) + 5rem); max-inline-size: 100% }
+:host([data-panel]) { inline-size: 21rem }
 :host([hidden]), [hidden] { display: none !important }
 :host([theme=light]) { color-scheme: light }
 :host([theme=dark]) { color-scheme: dark }
@@ -133,10 +148,12 @@ const STYLE = `
 .hint, .timer { font-size: .875rem; color: var(--scanbind-muted, light-dark(#59636c, #a8b2ba)) }
 .match, .timer { font-variant-numeric: tabular-nums }
 .timer.soon { font-weight: 600; color: light-dark(#9a4a00, #ffb868) }
-button, .save {
+.panel { inline-size: 100%; block-size: 25rem; border: 0 }
+button, a {
   min-block-size: 2.75rem; padding: .5rem 1.25rem; border: 1px solid transparent; border-radius: .6rem; cursor: pointer; font: inherit; font-weight: 600;
   text-decoration: none; color: light-dark(#fff, #06210f); background: var(--accent); display: inline-grid; place-items: center;
 }
+.method, :host([data-panel]) .go { padding: .5rem; color: var(--accent); background: none; font-size: .875rem }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px }
 @media (prefers-reduced-motion: no-preference) { .icon.wait path { transform-origin: center; animation: turn 1.2s linear infinite } }
 `;
@@ -306,9 +323,9 @@ class Session {
     this.wake();
   }
 
-  /** For a page that closes: a bind needs no page. */
+  /** For a page that closes: a bind needs no page, and a redirect leaves it. */
   cancel() {
-    if (this.ticket?.purpose !== "login" || this._isFinished) return;
+    if (this.ticket?.purpose !== "login" || this.ticket.authorize_url || this._isFinished) return;
     const { ticket, secret } = this.ticket;
     send(serviceUrl(`/v1/tickets/${ticket}`), { method: "DELETE", secret, keepalive: true }).catch(() => {});
   }
@@ -344,7 +361,8 @@ class Session {
       if (this.stopped) return null;
       try {
         const ticket = await this._runWithTimeout(ANSWER_TIMEOUT, (signal) => this.createTicket(signal));
-        if (ticket?.ticket && ticket.secret && ticket.qr_png && ticket.expires_in > 0) return ticket;
+        const shown = ticket?.qr_png || ticket?.authorize_url;
+        if (shown && ticket.ticket && ticket.secret && ticket.expires_in > 0) return ticket;
         error = { message: "the answer is no ticket" };
         break;
       } catch (caught) {
@@ -506,17 +524,31 @@ const ON_IPAD = isAgent(/iPad/) || (isAgent(/Macintosh/) && navigator.maxTouchPo
 const ON_PC = !ON_IPAD && isAgent(/Windows|Mac(intosh|Wechat)|X11|CrOS|\((PC|2in1);/);
 const ON_TOUCH = ON_IPAD || (!ON_PC && isAgent(/Android|iPhone|Mobile|Harmony/));
 const ON_PHONE = ON_TOUCH && !ON_IPAD && isAgent(/Mobile|iPhone/) && !isAgent(/Tablet/);
-const IN_WECHAT = ON_TOUCH && isAgent(/MicroMessenger/i) && !isAgent(/wxwork/i);
+const BY_WECHAT = isAgent(/MicroMessenger/i) && !isAgent(/wxwork/i);
+const IN_WECHAT = ON_TOUCH && BY_WECHAT;
+
+/** Whether a method can be used here. A phone cannot scan what its screen shows live; WeChat reads saved pictures. */
+const IS_USABLE = {
+  scan: true,
+  link: true,
+  website: !ON_PHONE && !IN_WECHAT,
+  wecom: !ON_PHONE && !IN_WECHAT,
+  h5: BY_WECHAT,
+};
+const REDIRECTS = ["website", "wecom", "h5"];
 
 export class ScanbindQr extends HTMLElement {
   static get observedAttributes() {
-    return ["purpose", "client-id", "state", "account", "ticket", "secret", "ticket-url", "lang", "texts"];
+    const ofTicket = ["purpose", "client-id", "state", "account", "method", "return-url"];
+    return [...ofTicket, "ticket", "secret", "ticket-url", "lang", "texts"];
   }
 
   constructor() {
     super();
     this._texts = {};
     this._view = { status: "loading" }; // `base`: the status before "expiring" or "offline"
+    this._ticket = {};
+    this._methods = []; // to choose from
   }
 
   get status() {
@@ -545,6 +577,14 @@ export class ScanbindQr extends HTMLElement {
   refresh() {
     if (this._canRenew) return this._start();
     if (this._emit("renew", {})) location.reload();
+  }
+
+  _choose(method) {
+    if (!this._canRenew) return this._emit("method", { method });
+    this._session?.cancel();
+    this._choice = method;
+    this._ticket = { method };
+    this._start();
   }
 
   connectedCallback() {
@@ -576,14 +616,21 @@ export class ScanbindQr extends HTMLElement {
 
   _listen(method) {
     document[method]("visibilitychange", this);
-    for (const name of ["pagehide", "pageshow", "online", "offline"]) window[method](name, this);
+    for (const name of ["pagehide", "pageshow", "online", "offline", "message"]) window[method](name, this);
   }
 
-  handleEvent({ type, persisted }) {
-    if (type === "pagehide") persisted || this._session?.cancel();
+  handleEvent(event) {
+    const { type, persisted } = event;
+    if (type === "message") this._hear(event);
+    else if (type === "pagehide") persisted || this._session?.cancel();
     else if (type.endsWith("line")) this._session?.wake();
-    else if (persisted && this.purpose === "login" && /confirmed|delivered/.test(this.status)) this.refresh();
+    else if (persisted && this.purpose === "login" && this._needsNewTicket) this.refresh();
     else if (type !== "pageshow" || persisted) this._session?.handleVisibility();
+  }
+
+  /** Whether a visitor who comes back to the page does: the old one is over, or its redirect was begun. */
+  get _needsNewTicket() {
+    return this._ticket.authorize_url || /confirmed|delivered/.test(this.status);
   }
 
   attributeChangedCallback(name, before, after) {
@@ -614,9 +661,10 @@ export class ScanbindQr extends HTMLElement {
 
   _start() {
     this._session?.stop();
+    this._setPanel();
     this._field?.remove();
     const session = new Session({
-      createTicket: (signal) => this._requestTicket(signal),
+      createTicket: (signal) => this._requestUsableTicket(signal),
       canRenew: this._canRenew,
       isSeen: () => this._isSeen,
       report: (state, ticket) => this._session === session && this._showState(state, ticket),
@@ -629,8 +677,13 @@ export class ScanbindQr extends HTMLElement {
     return this.purpose === "login" && this.hasAttribute("client-id");
   }
 
+  /** Whether the site's back end creates tickets for the element. */
+  get _asksSite() {
+    return Boolean(this.source || this.hasAttribute("ticket-url"));
+  }
+
   get _canRenew() {
-    return Boolean(this.source || this.hasAttribute("ticket-url") || this._startsLogins);
+    return this._asksSite || this._startsLogins;
   }
 
   get _unusedTicket() {
@@ -638,7 +691,23 @@ export class ScanbindQr extends HTMLElement {
     return ticket && secret && ticket !== this._usedTicket ? { ticket, secret } : null;
   }
 
-  async _requestTicket(signal) {
+  /** Request a ticket; and another one if its method cannot be used here, or WeChat itself can do better. */
+  async _requestUsableTicket(signal) {
+    const fixed = this.getAttribute("method");
+    const ticket = await this._requestTicket(signal, fixed ?? this._choice);
+    const { method, methods = [] } = Object(ticket);
+    const usable = fixed ? [] : methods.filter((one) => IS_USABLE[one]);
+    const canReturn = this._asksSite || !this._startsLogins || this.hasAttribute("return-url");
+    this._methods = usable.filter((one) => canReturn || !REDIRECTS.includes(one));
+    this._lacksReturn = this._methods.length < usable.length;
+    const best = this._methods.includes("h5") ? "h5" : this._methods[0];
+    const isGood = best === "h5" ? method === best : this._methods.includes(method);
+    if (this._choice || isGood || !best || !this._canRenew) return ticket;
+    this._choice = best;
+    return this._requestTicket(signal, best);
+  }
+
+  async _requestTicket(signal, method) {
     const { purpose } = this;
     const given = this._unusedTicket;
     if (given) {
@@ -647,14 +716,18 @@ export class ScanbindQr extends HTMLElement {
       this._usedTicket = ticket;
       return { ...code, ...given };
     }
-    if (this.source) return this.source({ purpose, signal });
+    if (this.source) return this.source({ purpose, method, signal });
     const ticketUrl = this.getAttribute("ticket-url");
     if (ticketUrl !== null) {
       const url = new URL(ticketUrl, document.baseURI);
-      return sendForJson(url, { body: { purpose }, credentials: "same-origin", signal });
+      return sendForJson(url, { body: { purpose, method }, credentials: "same-origin", signal });
     }
-    const body = { purpose, client_id: this.getAttribute("client-id"), lang: this._lang };
-    for (const name of ["state", "account"]) if (this.hasAttribute(name)) body[name] = this.getAttribute(name);
+    const body = { purpose, method, client_id: this.getAttribute("client-id"), lang: this._lang };
+    // An account is not the app of a method that the visitor chose.
+    const isOfApp = this._choice && !this.hasAttribute("method") && /website|wecom/.test(method);
+    for (const name of ["state", "return-url", !isOfApp && "account"]) {
+      if (name && this.hasAttribute(name)) body[name.replace("-", "_")] = this.getAttribute(name);
+    }
     return this._call("/v1/tickets", { body, signal });
   }
 
@@ -686,8 +759,9 @@ export class ScanbindQr extends HTMLElement {
     const { code = null, error, ...view } = state;
     if (error) this._explain(error.message);
     if (ticket) {
-      this._setImage(ticket);
-      const missing = ["state", this.closest("form") && "name"].filter((name) => name && !this.getAttribute(name));
+      this._setTicket(ticket);
+      const needed = ["state", this.closest("form") && "name", this._lacksReturn && "return-url"];
+      const missing = needed.filter((name) => name && !this.getAttribute(name));
       this._explain(this._fault ?? (this._startsLogins && missing.length && `missing: ${missing}`));
     }
     if (view.status === "pending") view.status = "waiting";
@@ -695,7 +769,12 @@ export class ScanbindQr extends HTMLElement {
     // While offline, the QR code or number stays valid.
     const keepsView = view.status === "offline" && this._hasOpenTicket;
     this._setView(keepsView ? { ...this._view, ...view } : { ...view, base: view.status });
-    if (view.status === "confirmed") this._deliverCode({ outcome: view.outcome, code, ticket: view.ticket });
+    // The code of a redirect is given to the browser that comes back alone.
+    const isElsewhere = this._ticket.authorize_url && this.purpose === "login" && !code;
+    if (view.status === "confirmed" && !isElsewhere) {
+      const { outcome, ticket: confirmed, state: returned } = view;
+      this._deliverCode({ outcome, code, ticket: confirmed, ...(returned && { state: returned }) });
+    }
     this._updateTimer();
   }
 
@@ -754,10 +833,46 @@ export class ScanbindQr extends HTMLElement {
     return this.dispatchEvent(new CustomEvent(`scanbind:${name}`, options));
   }
 
-  _setImage({ qr_svg: svg, qr_png: png }) {
-    // What is pressed or saved must be a bitmap.
-    this._parts.image.src = ON_TOUCH ? `${serviceUrl(png)}?size=720` : serviceUrl(svg);
-    this._parts.save.href = `${serviceUrl(png)}?size=720&download=1`;
+  _setTicket(ticket) {
+    this._ticket = ticket;
+    const { qr_svg: svg, qr_png: png, authorize_url: address, panel } = ticket;
+    const { image, save, go } = this._parts;
+    if (png) {
+      // What is pressed or saved must be a bitmap.
+      image.src = ON_TOUCH ? `${serviceUrl(png)}?size=720` : serviceUrl(svg ?? png);
+      save.href = `${serviceUrl(png)}?size=720&download=1`;
+    }
+    if (address) go.href = address;
+    this._setPanel(panel);
+  }
+
+  /** Show WeChat's page in a frame; without one, the redirect is left. */
+  _setPanel(panel) {
+    clearTimeout(this._panelTimer);
+    this._panel?.remove();
+    this._panel = null;
+    this.toggleAttribute("data-panel", Boolean(panel));
+    if (panel) {
+      const { src, allow, sandbox } = panel;
+      this._panel = createElement("iframe", { class: "panel", part: "panel", allow, sandbox, src });
+      this._panelTimer = setTimeout(() => this._setPanel(), ANSWER_TIMEOUT);
+      this._panel.addEventListener("load", () => clearTimeout(this._panelTimer));
+      this._parts.message.after(this._panel);
+    }
+    this._render();
+  }
+
+  /** Take what the last page in the frame says. */
+  _hear({ source, origin, data }) {
+    if (!this._panel || source !== this._panel.contentWindow || origin !== new URL(this._panel.src).origin) return;
+    const { scanbind, code, state, error } = Object(data);
+    if (scanbind === "cookies") return this._setPanel();
+    if (!["authorized", "refused"].includes(scanbind)) return;
+    const { ticket } = this._ticket;
+    this._session.stop();
+    if (scanbind === "authorized") return this._showState({ status: "confirmed", outcome: null, code, state, ticket });
+    const reason = error === "access_denied" ? "declined" : "failed";
+    this._showState({ status: "rejected", reason, ticket, error: { message: `WeChat's page answered ${error}` } });
   }
 
   _startTimer() {
@@ -804,63 +919,85 @@ export class ScanbindQr extends HTMLElement {
   }
 
   _buildParts() {
+    const parts = {};
     const part = (tag, name, attributes, ...children) =>
-      createElement(tag, { class: name, part: name, ...attributes }, ...children);
-    const image = part("img", "image", { "data-testid": "qr", width: 200, height: 200 });
-    const path = createElement("path", {});
+      (parts[name] = createElement(tag, { class: name, part: name, ...attributes }, ...children));
     const drawing = { viewBox: "0 0 24 24", width: 48, fill: "none", stroke: "currentColor", "aria-hidden": "true" };
-    const icon = createElement("svg", drawing, path);
-    const code = part("div", "code", {}, image, icon);
+    const icon = part("svg", "icon", drawing, createElement("path", {}));
+    const code = part("div", "code", {}, part("img", "image", { "data-testid": "qr", width: 200, height: 200 }), icon);
     const status = part("p", "status", { "data-testid": "qr-status" });
     const match = part("p", "match", { dir: "ltr", "data-testid": "match" });
-    const hint = part("p", "hint");
-    const spoken = { class: "message", role: "status", "aria-atomic": "true", tabindex: "-1" };
-    const message = createElement("div", spoken, status, match, hint);
+    const spoken = { role: "status", "aria-atomic": "true", tabindex: "-1" };
+    const message = part("div", "message", spoken, status, match, part("p", "hint"));
     const timer = part("p", "timer", { role: "timer", dir: "ltr", "data-testid": "timer" });
     const save = part("a", "save", { download: "wechat.png", "data-testid": "save-image" });
+    const go = part("a", "go", {});
     const button = part("button", "button", { type: "button", "data-testid": "refresh-code" });
-    const box = part("div", "box", {}, code, message, timer, save, button);
+    const methods = part("div", "methods", {});
+    const box = part("div", "box", {}, code, message, timer, save, go, button, methods);
     const root = this.attachShadow({ mode: "open" });
     addStyle(root);
     root.append(box);
+    const { image } = parts;
     image.addEventListener("error", () => setTimeout(() => this._hasOpenTicket && (image.src += ""), IMAGE_RETRY));
-    button.addEventListener("click", () => {
+    box.addEventListener("click", ({ target }) => {
+      if (target.localName !== "button") return;
       message.focus(); // the button will be hidden
-      this.refresh();
+      target === button ? this.refresh() : this._choose(target.value);
     });
-    return { box, image, path, icon, code, status, match, hint, message, timer, save, button };
+    return parts;
   }
 
   _render() {
     if (!this._parts) return;
-    const { code, image, path, icon, match, status, hint, save, button, message } = this._parts;
+    const { code, image, icon, match, status, hint, save, go, button, message } = this._parts;
     const texts = { ...WORDS[this._lang], ...this._texts };
     const view = this._view;
-    const showsCode = this._hasOpenTicket && !view.match && view.base === "waiting";
-    const textKey = view.status === "expiring" ? textKeyFor({ ...view, status: view.base }) : textKeyFor(view);
+    const { authorize_url: redirects, method } = this._ticket;
+    const panel = this._panel;
+    const isOpen = this._hasOpenTicket && !view.match && view.base === "waiting";
+    const showsCode = isOpen && !redirects;
+    const textKey = textKeyFor(view.status === "expiring" ? { ...view, status: view.base } : view, redirects, panel);
     image.hidden = !showsCode;
     image.alt = texts.alt;
-    const iconName = ICON_OF[view.base] ?? "again";
-    path.setAttribute("d", ICONS[iconName]);
+    const iconName = isOpen ? "phone" : (ICON_OF[view.base] ?? "again");
+    icon.firstChild.setAttribute("d", ICONS[iconName]);
     icon.setAttribute("class", `icon ${iconName}`);
     icon.style.display = showsCode ? "none" : "";
-    code.hidden = Boolean(view.match);
+    code.hidden = Boolean(view.match || (isOpen && panel));
+    if (panel) Object.assign(panel, { hidden: !isOpen, title: texts[`method_${method}`] });
     setText(match, view.match ?? "");
     match.hidden = !view.match;
-    setText(status, texts[textKey] ?? texts.failed);
+    setText(status, texts[textKey === "redirect" ? `method_${method}` : textKey] ?? texts.failed);
     const hintKey = `${textKey === "waiting" && ON_PHONE ? "phone" : textKey}_hint`;
     setText(hint, texts[view.status === "expiring" ? "expiring" : hintKey] ?? "");
     setText(save, texts.save);
     save.hidden = !(showsCode && ON_TOUCH && !IN_WECHAT);
+    setText(go, texts.go);
+    go.hidden = !(isOpen && redirects);
     setText(button, texts.refresh);
     button.hidden = this._hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);
+    this._renderMethods(texts);
     message.lang = this._lang;
+  }
+
+  _renderMethods(texts) {
+    const { methods } = this._parts;
+    const others = this._methods.filter((one) => one !== this._ticket.method);
+    if (methods.dataset.names !== String(others)) {
+      methods.dataset.names = others;
+      const build = (value) => createElement("button", { type: "button", class: "method", part: "method", value });
+      methods.replaceChildren(...others.map(build));
+    }
+    for (const button of methods.children) setText(button, texts[`method_${button.value}`]);
+    methods.hidden = !others.length || /scanned|confirmed|delivered/.test(this._view.base) || Boolean(this._view.match);
   }
 }
 
-function textKeyFor({ status, match, outcome }) {
+function textKeyFor({ status, match, outcome }, redirects, panel) {
+  if (status === "waiting" && redirects) return panel ? "waiting" : "redirect";
   if (status === "waiting" && IN_WECHAT) return "wechat";
-  if (status === "scanned" && !match) return "asked";
+  if (status === "scanned" && !match) return redirects ? "confirmed" : "asked";
   if (status === "confirmed" && outcome?.endsWith("bound")) return outcome;
   return status;
 }

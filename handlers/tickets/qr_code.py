@@ -14,7 +14,7 @@ from handlers.http.responses import seconds_left
 from handlers.tickets.schemas import Code, Panel
 from models.errors import InvalidRequest, NotFound
 from models.scene import TicketHeader
-from service.app_keys import CLOCK, KEYRING, TICKET_ISSUER
+from service.app_keys import CLOCK, KEYRING, SETTINGS, TICKET_ISSUER
 from service.crypto.keyring import ClientKeys
 from service.tickets.method import Shown
 
@@ -50,6 +50,7 @@ async def code(request: web.Request, holder: tuple[TicketHeader, ClientKeys]) ->
         ticket=head.ticket,
         purpose=head.purpose,
         method=head.method,
+        methods=list(request.app[SETTINGS].clients[keys.client].methods),
         **shown(request, what, head.expires_at),
         expires_at=head.expires_at,
         expires_in=left,

@@ -61,6 +61,9 @@ class ExchangeRequest(RequestBody):
     code: Token
 
 
+Methods = Annotated[list[Method], Field(description="All that the client offers, in its order.")]
+
+
 class Panel(BaseModel):
     """A frame in which people sign in without leaving the site's page."""
 
@@ -90,7 +93,7 @@ class TicketMade(Shown):
     purpose: Purpose
     method: Method
     status: Literal["pending"]
-    methods: Annotated[list[Method], Field(description="All that the client offers, in its order.")]
+    methods: Methods
     account: str
     created_at: Moment
     expires_at: Moment
@@ -104,6 +107,7 @@ class Code(Shown):
     ticket: str
     purpose: Purpose
     method: Method
+    methods: Methods
     expires_at: Moment
     expires_in: Seconds
 

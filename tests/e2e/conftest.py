@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from proxy import Proxy
 from proxy import proxy as run_proxy
 from redis.asyncio import Redis
 from widget import RECORD, Begin, Console
+from widget_methods import Offer, offering
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -105,6 +107,12 @@ def begin(make: Callable[..., Any], site: pages.Site) -> Begin:
         return world
 
     return start
+
+
+@pytest.fixture
+def offer(make: Callable[..., Any], site: pages.Site) -> Offer:
+    """Start a world whose shop is the site and has these methods: `await offer("scan", "website")`."""
+    return partial(offering, make, site)
 
 
 @browser_fixture

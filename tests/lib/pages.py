@@ -90,7 +90,7 @@ class Site:
         """Make a ticket for the signed-in user: the endpoint of `ticket-url`."""
         body = await request.json()
         self.asked.append(Asked(body, request.headers.get("Cookie", "")))
-        wanted = {"purpose": body["purpose"], **self.wanted}
+        wanted = {**body, **self.wanted}
         address = f"{self.service}/v1/tickets"
         async with self.http.post(address, json=wanted, headers=basic()) as made:
             return web.Response(

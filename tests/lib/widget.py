@@ -16,7 +16,7 @@ LOGIN: Final = '<scanbind-qr client-id="shop" state="from-the-session"></scanbin
 REASON: Final = "scanbind-qr: "
 RECORD: Final = """
 globalThis.told = [];
-for (const name of ["status", "confirmed", "renew"])
+for (const name of ["status", "confirmed", "renew", "method"])
   addEventListener(`scanbind:${name}`, (event) => told.push({ name, id: event.target.id, ...event.detail }));
 """
 HIDE: Final = """
