@@ -10,6 +10,7 @@ const MAX_PAUSE = 60_000; // ms between two attempts
 const MAX_AGE = 5_000; // ms after which a page that is shown again reads the session again
 const CLOSE_TIMEOUT = 1_500; // ms to wait for the session to close before going back to the site
 const HISTORY_KEY = "scanbind-portal"; // of the site's name and address in the history state of the service's own page
+const ENDINGS = ["bound", "already_bound", "wechat_taken", "user_taken"];
 const ICONS = { connected: "M5 12.5l4.5 4.5L19 7.5", not_connected: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M4 12h16" };
 
 const WORDS = {
@@ -37,6 +38,10 @@ const WORDS = {
     confirm_no: "Keep it",
     disconnecting: "Disconnecting…",
     bound: "Done: your WeChat is connected.",
+    already_bound: "This WeChat is already connected.",
+    wechat_taken: "This WeChat is connected to another account. Disconnect it there first.",
+    user_taken: "This account is connected to another WeChat. Disconnect that first.",
+    not_bound: "Your WeChat was not connected. Please try again.",
     disconnected: "Done: your WeChat is disconnected.",
     history: "Recent changes",
     change_bound: "WeChat connected",
@@ -86,6 +91,10 @@ const WORDS = {
     confirm_no: "暂不解绑",
     disconnecting: "正在解绑…",
     bound: "微信绑定成功。",
+    already_bound: "此微信已绑定，无需重复绑定。",
+    wechat_taken: "此微信已绑定其他账号，请先在该账号中解绑。",
+    user_taken: "此账号已绑定其他微信，请先解绑原微信。",
+    not_bound: "未能绑定微信，请重试。",
     disconnected: "微信已解绑。",
     history: "近期变更",
     change_bound: "绑定微信",
@@ -378,11 +387,23 @@ export class ScanbindPortal extends HTMLElement {
       this._session = token || id ? new Session({ id, token }) : null;
       this._view = this._wanted = null;
       this._ended = this._framed = false;
+      if (this._session?.hosted) this._takeEnding();
     }
     if (!this._session) console.warn("scanbind-portal: the attribute session, a token, is missing");
     this._stop();
     this._draw();
     this._refresh();
+  }
+
+  /** Take from the address how a bind ended for which the browser went to WeChat. */
+  _takeEnding() {
+    const address = new URL(location);
+    const query = address.searchParams;
+    if (!query.has("ended") && !query.has("error")) return;
+    this._lastChange = ENDINGS.includes(query.get("ended")) ? query.get("ended") : "not_bound";
+    query.delete("ended");
+    query.delete("error");
+    history.replaceState(history.state, "", address);
   }
 
   _stop() {
@@ -634,8 +655,12 @@ export class ScanbindPortal extends HTMLElement {
 
   async _ticket(account, { method, signal } = {}) {
     const session = this._session;
+    // The only account is not named: it is not the app of a redirect.
+    const named = this._view.accounts.length > 1 && !["website", "wecom"].includes(method);
+    const body = { method, ...(named && { account }) };
     try {
-      return await (await session.call("POST", "/tickets", { body: { account, method }, signal })).json();
+      const response = await session.call("POST", "/tickets", { body, signal });
+      return { ...(await response.json()), panel: null }; // the page's policy allows no frames
     } catch (error) {
       if (error.isFinal && this._lifetime && session === this._session) this._end();
       throw error;

@@ -92,13 +92,15 @@ async def bind(
 ) -> TicketMade | Created:
     """Create a bind ticket for the page to show: 201, or 200 for one that is still pending.
 
-    Redirects are for the portal's own page: its cookie proves the browser that goes to WeChat.
+    Redirects are for the portal's own page: its cookie proves the browser that goes to WeChat. They come last,
+    because they do not belong to the account whose row shows them.
     """
     address, agent = authentication.address(request), request.headers.get("User-Agent")
     await request.app[RATE_LIMITS].page_starts(client=session.client, address=address)
     settings, hosted = request.app[SETTINGS], not authentication.has_bearer(request)
     offered = settings.clients[session.client].methods
-    methods = [method for method in offered if hosted or method not in REDIRECTS]
+    usable = [method for method in offered if hosted or method not in REDIRECTS]
+    methods = sorted(usable, key=REDIRECTS.__contains__)
     if not methods or (wanted.method or methods[0]) not in methods:
         raise InvalidRequest("method: not one of those that this page can use")
     instead = None if methods[0] is offered[0] else methods[0]
