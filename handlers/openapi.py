@@ -104,13 +104,15 @@ class _Writer:
     schemas: Mapping[Any, Schema]
 
     def operation(self, operation: Operation) -> Json:
-        good = {str(code): self._answer(answer) for code, answer in operation.answers.items()}
+        responses = self._refusals(operation)
+        for code, answer in operation.answers.items():
+            responses[str(code)] = self._both(self._answer(answer), responses.get(str(code)))
         written: Json = {
             "summary": (inspect.getdoc(operation.handler) or "").partition("\n")[0],
             "tags": [operation.tag],
             "parameters": list(operation.parameters),
             "security": [{scheme: []} for scheme in (operation.caller.schemes if operation.caller else ())],
-            "responses": good | self._refusals(operation),
+            "responses": responses,
         }
         if operation.id:
             written["operationId"] = operation.id
@@ -133,6 +135,12 @@ class _Writer:
         content = {"content": self._content(answer.content)} if answer.content else {}
         links = {"links": {name: _link(name, answer.links[name]) for name in answer.links}} if answer.links else {}
         return {"description": answer.means, "headers": _headers(answer.headers), **content, **links}
+
+    def _both(self, answer: Json, refusal: Json | None) -> Json:
+        """Return *answer*, or a description of it and of the problem that has the same status."""
+        if refusal is None:
+            return answer
+        return answer | {"content": answer["content"] | {_PROBLEM: {"schema": self.schemas[schemas.Problem]}}}
 
     def _refusals(self, operation: Operation) -> Json:
         by_status: defaultdict[int, list[Problem]] = defaultdict(list)
