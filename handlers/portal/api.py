@@ -60,6 +60,7 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
     settings = request.app[SETTINGS]
     client = settings.clients[session.client]
+    accounts = [name for name in client.accounts if settings.accounts[name].api]
     return schemas.PortalView(
         site=schemas.SiteName(zh=client.name[Lang.ZH], en=client.name[Lang.EN]),
         account_name=session.account_name,
@@ -68,7 +69,7 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
         lang=session.lang,
         expires_in=seconds_left(session.ends_at, request.app[CLOCK]()),
         first_visit=await request.app[PORTAL_SESSIONS].is_first(session),
-        accounts=[name for name in client.accounts if settings.accounts[name].api],
+        accounts=accounts or ([] if authentication.has_bearer(request) else list(client.apps)),
         bindings=[_shown(one, settings) for one in bindings],
         history=[schemas.PortalEntry.model_validate(one) for one in history],
     )

@@ -89,6 +89,9 @@ class PortalView(BaseModel):
     lang: Lang | None = Field(description="The site's choice; null: the page chooses.")
     expires_in: Seconds
     first_visit: bool = Field(description="No earlier visit is stored: the page explains what data is kept.")
-    accounts: Annotated[list[str], Field(description="The accounts that can be bound; the first is the default.")]
+    accounts: Annotated[
+        list[str],
+        Field(description="The accounts, or else the apps, that can be bound; the first is the default."),
+    ]
     bindings: list[PortalBinding]
     history: Annotated[list[PortalEntry], Field(max_length=10, description="Newest first.")]

@@ -49,6 +49,13 @@ async def test_a_client_with_redirects_alone_has_nothing_for_a_page_of_the_site(
     assert told["detail"].startswith("method: ")
 
 
+async def test_a_client_with_apps_alone_has_a_row_on_the_portals_own_page(make: Make) -> None:
+    world, _ = await redirecting(make, WEBSITE_LOGIN, accounts=[], methods=["website"])
+    here = await visit(world)
+    assert (await here.view())["accounts"] == []
+    assert (await (await here.call(headers=here.own)).json())["accounts"] == ["site"]
+
+
 @KINDS
 async def test_the_portals_own_page_binds_in_one_step(make: Make, kind: Kind) -> None:
     world, person = await redirecting(make, kind)
