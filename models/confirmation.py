@@ -1,10 +1,10 @@
-"""The question that is asked in the chat after a scan, and how a text message is read as its answer.
+"""The question that is asked after a scan, and how a text message or a page's form is read as its answer.
 
 An openid has one open question, its newest. An answer to an older one has no effect (contract.md 4).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -73,6 +73,11 @@ class Answer(Enum):
     YES = "yes"
     NOT_ME = "not me"
     WRONG_NUMBER = "wrong number"
+
+
+FORM_YES: Final = "yes"
+FORM_NO: Final = "no"
+"""What the buttons of a page's form send as `answer`; a number is sent as its digits (contract.md 8.4)."""
 
 
 # The words before the mark in the text that a tap sends; they may also be typed. Both languages always count.
@@ -146,6 +151,21 @@ def read_answer(
         return Answer.YES if yes else None
     number = two_digits(text)
     return _read_number(number, question, older, doubtful=doubtful) if number else None
+
+
+def read_form(given: Sequence[str], question: Question) -> Answer | None:
+    """Read the `answer` fields of a page's form; None if they are no answer.
+
+    The button *no* of a form with a text field sends two, and counts. Any other two are no answer: somebody could
+    send all numbers at once.
+    """
+    if FORM_NO in given:
+        return Answer.NOT_ME
+    if len(given) != 1:
+        return None
+    if given[0] == FORM_YES:
+        return Answer.YES if question.confirm is Confirm.TAP else None
+    return read_answer(given[0], question)
 
 
 def _marked(labels: Mapping[str, str], question: Question) -> set[str]:

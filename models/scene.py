@@ -111,7 +111,7 @@ class TicketHeader:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A ticket and, for a bind with a short user id, that id."""
+    """A ticket and, for a bind whose user id is short or was read from SQL before, that id."""
 
     head: TicketHeader
     user_id: UserId | None = None

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from models.binding import UserId
 from models.errors import ServiceError
 from models.events import OpenId
-from models.ticket import TicketId
+from models.ticket import Reason, TicketId
 
 REPLAYED_FOR: Final = timedelta(minutes=10)
 """How long the same browser gets the same outcome again, for the same code."""
@@ -69,6 +70,10 @@ class CookieMissing(UnusableAuthorization):
         self.client = client
 
 
+class ForeignForm(ServiceError):
+    """A form that the service's own page did not show to this person in this browser. Nothing was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReturnTo:
     """Where a site wants the browser back, and the site's own value to compare then."""
@@ -110,9 +115,13 @@ class Authorization:
     """When it came back."""
     outcome: str | None = None
     """A ReturnError, or one of the words below; None until it is known."""
+    user_id: UserId | None = None
+    """Of a link: the user of a bind, which its ticket proves. Saves reading it from SQL at each step."""
     openid: OpenId | None = None
     """Of a link: the person, who is asked then."""
     unionid: str | None = None
+    refused: Reason | None = None
+    """Of a link: how the person's answer ended the ticket. SQL does not know who refused before they signed in."""
 
 
 DONE: Final = "done"

@@ -12,6 +12,7 @@ from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
+from service.methods.links import Links
 from service.methods.visits import Visits
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
@@ -44,5 +45,6 @@ TICKET_STATUS: Final = web.AppKey("ticket_status", TicketStatus)
 PUSH_DISPATCHER: Final = web.AppKey("push_dispatcher", PushDispatcher)
 CODE_EXCHANGE: Final = web.AppKey("code_exchange", CodeExchange)
 VISITS: Final = web.AppKey("visits", Visits)
+LINKS: Final = web.AppKey("links", Links)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
 PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)

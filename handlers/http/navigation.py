@@ -1,4 +1,4 @@
-"""Tells navigations of a person from other requests for a page, by the browser's fetch metadata."""
+"""Tells navigations of a person from other requests for a page, and which browser it is, by the headers."""
 
 from typing import Final
 
@@ -19,6 +19,12 @@ def destination(request: web.Request, *, unknown: str = WINDOW) -> str | None:
     if any("prefetch" in request.headers.get(name, "").lower() for name in _PREFETCH_HEADERS):
         return None
     return request.headers.get("Sec-Fetch-Dest", unknown)
+
+
+def inside_wechat(request: web.Request) -> bool:
+    """Tell whether the browser is WeChat's own. WeCom's names WeChat as well, and does not know the account."""
+    agent = request.headers.get("User-Agent", "")
+    return "MicroMessenger/" in agent and "wxwork/" not in agent
 
 
 def browser_lang(request: web.Request) -> Lang | None:

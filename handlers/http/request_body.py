@@ -1,8 +1,10 @@
-"""Reads and validates JSON bodies strictly; an error names the field."""
+"""Reads and validates JSON bodies strictly, where an error names the field; and the bodies of our own forms."""
 
 import asyncio
 import unicodedata
+from collections.abc import Mapping
 from typing import Final, TypeVar
+from urllib.parse import parse_qs
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +19,8 @@ T = TypeVar("T")
 
 _ARRIVES_WITHIN: Final = 10.0
 """Seconds, so that a client cannot occupy a connection by sending its body slowly."""
+FORM: Final = "application/x-www-form-urlencoded"
+_MOST_FIELDS: Final = 8
 _MESSAGES: Final = {
     "missing": "is missing",
     "extra_forbidden": "unknown field",
@@ -50,6 +54,23 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
     except (ValueError, RecursionError) as e:
         raise InvalidRequest("the body is not JSON in UTF-8") from e
     return check(shape, fields)
+
+
+async def read_form(request: web.Request) -> Mapping[str, list[str]]:
+    """Return the fields of a form's body, each with its values.
+
+    Raises:
+        UnsupportedMediaType, PayloadTooLarge: as `read`.
+        InvalidRequest: it does not arrive in time, is not UTF-8, or has more fields than any form of ours.
+    """
+    if request.content_type != FORM:
+        raise UnsupportedMediaType(f"the body must be {FORM}")
+    refuse_compressed(request)
+    body = await _arrived(request)
+    try:
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError as e:
+        raise InvalidRequest("the body is not a form of this service in UTF-8") from e
 
 
 def refuse_compressed(request: web.Request) -> None:

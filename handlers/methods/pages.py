@@ -15,6 +15,7 @@ from handlers.http import navigation, security_headers
 from models.language import Lang
 
 _PAGE: Final = Template((WEB / "sign-in.html").read_text(encoding="utf-8"))
+_SECTION: Final = Template('<section lang="$lang"><h1>$title</h1>$text</section>')
 _SCRIPT: Final = Template('<script type="module" src="${base}sign-in.js"></script>')
 _BUTTON: Final = Template(
     '<p class="back"><a href="$url" data-testid="go-on">'
@@ -30,6 +31,8 @@ class Notice(StrEnum):
     RETURNED = "returned"
     SNAPSHOT = "snapshot"
     MORE = "more"
+    OUTSIDE = "outside"
+    FOREIGN = "foreign"
     LIMITED = "limited"
     AWAY = "away"
 
@@ -70,6 +73,23 @@ _TEXTS: Final[Mapping[Notice, Mapping[Lang, tuple[str, str]]]] = {
         Lang.ZH: ("“{site}”请求获取你的微信昵称和头像", "微信会先征得你的同意。"),
         Lang.EN: ("{site} asks for your WeChat name and picture", "WeChat asks you to allow it first."),
     },
+    Notice.OUTSIDE: {
+        Lang.ZH: (
+            "请在微信中打开",
+            "请用微信“扫一扫”扫描网页上的二维码。若二维码在这部手机上，请先保存图片，再从“扫一扫”的相册中选取。",
+        ),
+        Lang.EN: (
+            "Open this in WeChat",
+            (
+                "Scan the QR code on the page with WeChat: Discover, then Scan. If it is on this phone, save it "
+                "as a picture and choose it there from the album."
+            ),
+        ),
+    },
+    Notice.FOREIGN: {
+        Lang.ZH: ("未接受此回答", "未进行任何操作，请重新扫描二维码后再回答。"),
+        Lang.EN: ("This answer does not count", "Nothing was changed. Scan the QR code again and answer then."),
+    },
     Notice.LIMITED: {
         Lang.ZH: ("操作过于频繁", "请一分钟后再试。"),
         Lang.EN: ("Too many attempts", "Try again in a minute."),
@@ -100,29 +120,30 @@ def notice(
 ) -> web.Response:
     """Return a page with *what*; in *lang*, or the browser's language, first."""
     look = look or Look()
-    words: dict[str, str] = {}
-    for key, (title, text) in _TEXTS[what].items():
-        site = escape(look.names.get(key, ""))
-        words |= {f"{key}_title": title.format(site=site), f"{key}_text": f"<p>{text.format(site=site)}</p>"}
+    words = {}
+    for key, texts in _TEXTS[what].items():
+        title, text = (it.format(site=escape(look.names.get(key, ""))) for it in texts)
+        words[key] = title, f"<p>{text}</p>"
     return filled(request, what, words, look, lang=lang, status=status)
 
 
 def filled(
     request: web.Request,
     name: str,
-    words: Mapping[str, str],
+    words: Mapping[Lang, tuple[str, str]],
     look: Look,
     *,
     lang: Lang | None = None,
     status: int = 200,
     has_form: bool = False,
 ) -> web.Response:
-    """Return a page with *words*, which are HTML: title and text in each language."""
+    """Return a page with *words*, which are HTML: title and text, in each language that it has."""
     base = "../" * (request.path.count("/") - 1)
     data = " ".join(f'data-{key}="{escape(_attribute(value))}"' for key, value in look.data.items())
     html = _PAGE.substitute(
-        words,
         id=f"sign-in-{name}",
+        title=" · ".join(title for title, _ in words.values()),
+        sections="".join(_SECTION.substitute(lang=key, title=it[0], text=it[1]) for key, it in words.items()),
         lang=lang or navigation.browser_lang(request) or Lang.EN,
         base=base,
         data=data,

@@ -10,7 +10,16 @@ from handlers.http import authentication, navigation, security_headers
 from handlers.methods import cookie, pages
 from handlers.methods.pages import Look, Notice
 from models.errors import ForbiddenOrigin, RateLimited, StoreUnavailable
-from models.web_authorization import DONE, MORE, SNAPSHOT, CookieMissing, Scope, UnusableAuthorization, Way
+from models.web_authorization import (
+    DONE,
+    MORE,
+    SNAPSHOT,
+    CookieMissing,
+    ForeignForm,
+    Scope,
+    UnusableAuthorization,
+    Way,
+)
 from service.app_keys import RATE_LIMITS, SETTINGS, VISITS
 from service.crypto.keyring import Capability
 from service.methods.visits import Returned
@@ -30,6 +39,8 @@ def visited(handler: Handler) -> Handler:
             return _landing(request, Notice.NO_COOKIE, e.client, {"scanbind": "cookies"}, status=400)
         except UnusableAuthorization:
             return pages.notice(request, Notice.UNUSABLE, status=400)
+        except ForeignForm:
+            return pages.notice(request, Notice.FOREIGN, status=403)
         except RateLimited as e:
             return _retry(pages.notice(request, Notice.LIMITED, status=429), e.retry_after)
         except StoreUnavailable as e:
@@ -41,13 +52,13 @@ def visited(handler: Handler) -> Handler:
 @visited
 async def authorize(request: web.Request) -> web.Response:
     """Take a browser to WeChat."""
-    return await _leave(request, Capability.AUTHORIZE, Way.REDIRECT)
+    return await leave(request, Capability.AUTHORIZE, Way.REDIRECT)
 
 
 @visited
 async def panel(request: web.Request) -> web.Response:
     """Take a frame in a page of the site to WeChat."""
-    return await _leave(request, Capability.PANEL, Way.PANEL)
+    return await leave(request, Capability.PANEL, Way.PANEL)
 
 
 @visited
@@ -63,10 +74,16 @@ async def ask_more(request: web.Request) -> web.Response:
 @visited
 async def userinfo(request: web.Request) -> web.Response:
     """Take a browser to WeChat again, after a tap."""
-    return await _leave(request, Capability.AUTHORIZE, Way.REDIRECT, scope=Scope.USERINFO)
+    return await leave(request, Capability.AUTHORIZE, Way.REDIRECT, scope=Scope.USERINFO)
 
 
-async def _leave(request: web.Request, what: Capability, way: Way, *, scope: Scope | None = None) -> web.Response:
+async def leave(request: web.Request, what: Capability, way: Way, *, scope: Scope | None = None) -> web.Response:
+    """Set the browser's cookie and redirect it to WeChat.
+
+    Raises:
+        ForbiddenOrigin: this is no navigation of a person, in a window or, for a panel, in a frame.
+        UnusableAuthorization: as `Visits.open`.
+    """
     where = navigation.FRAME if way is Way.PANEL else navigation.WINDOW
     if navigation.destination(request, unknown=where) != where:
         raise ForbiddenOrigin("only a navigation opens this address, no prefetch and no subresource")
@@ -104,14 +121,14 @@ def _show(request: web.Request, returned: Returned) -> web.Response:
         look = Look(data={"again": visits.address(returned)})
         return pages.notice(request, Notice.SNAPSHOT, look, lang=returned.head.lang)
     if returned.outcome == MORE:
-        return _redirect(f"{visits.address(returned)}/more")
+        return redirect(f"{visits.address(returned)}/more")
     if returned.way is Way.LINK:
-        return _redirect(f"{visits.address(returned)}/{returned.state}")
+        return redirect(f"{visits.address(returned)}/{returned.state}")
     if returned.way is Way.PANEL:
         what = "authorized" if returned.outcome == DONE else "refused"
         return _landing(request, Notice.RETURNED, returned.client, {"scanbind": what, **returned.fields})
     separator = "&" if "?" in returned.return_url else "?"
-    return _redirect(f"{returned.return_url}{separator}{urlencode(returned.fields)}")
+    return redirect(f"{returned.return_url}{separator}{urlencode(returned.fields)}")
 
 
 def _landing(
@@ -123,7 +140,8 @@ def _landing(
     return pages.notice(request, what, Look(data=data, framers=origins), status=status)
 
 
-def _redirect(address: str) -> web.Response:
+def redirect(address: str) -> web.Response:
+    """Return a redirect that no cache keeps and no other site learns of."""
     return web.Response(status=303, headers={**security_headers.PRIVATE, "Location": address})
 
 

@@ -4,18 +4,29 @@ from typing import Final
 
 from handlers.http import patterns
 from handlers.http.operation import LINE, NAME, TEXT, Answer, Operation, in_path, in_query, text
-from handlers.methods import redirects
+from handlers.http.request_body import FORM
+from handlers.methods import links, redirects
 from models import errors
 
 _TAG: Final = "sign_in_pages"
 _HTML: Final = {"text/html": TEXT}
 _CAPABILITY: Final = in_path(
-    "capability", text(76, patterns.PERMIT), "From `authorize_url` or `panel.src` of a ticket."
+    "capability", text(76, patterns.PERMIT), "From `authorize_url`, `panel.src` or `qr_url` of a ticket."
 )
 _PAGES: Final = {
     400: Answer("Nothing was used up: the address or the state is not valid, over, or another browser's.", _HTML),
     429: Answer("Too many pages were opened from this address.", _HTML, ("Retry-After",)),
     503: Answer("A store is unavailable.", _HTML, ("Retry-After",)),
+}
+_STATE: Final = in_path("state", text(32, "[0-9a-f]{32}"), "As in the address of WeChat.")
+_LINK_PAGE: Final = "/link/{capability}/{state}"
+_ANSWER: Final = {
+    "type": "object",
+    "required": ["token", "answer"],
+    "properties": {
+        "token": text(32),
+        "answer": {**text(32), "description": "`yes`, `no`, or a number; with a text field `no` may come second."},
+    },
 }
 _LEAVING: Final = {302: Answer("To WeChat.", headers=("Location", "Set-Cookie")), **_PAGES}
 
@@ -54,5 +65,34 @@ OPERATIONS: Final = (
             **_PAGES,
         },
         head=False,
+    ),
+    Operation(
+        *(_TAG, "openLink", "GET", "/link/{capability}", links.enter),
+        parameters=(_CAPABILITY,),
+        answers={200: Answer("Outside WeChat: a page that says how to open it there.", _HTML), **_LEAVING},
+        refuses=(errors.ForbiddenOrigin,),
+        head=False,
+    ),
+    Operation(
+        *(_TAG, "showQuestion", "GET", _LINK_PAGE, links.show),
+        parameters=(_CAPABILITY, _STATE, in_query("again", text(8), "After a form without an answer.")),
+        answers={
+            200: Answer("A page with the question, or with how the ticket ended.", _HTML),
+            303: Answer("To `/link/{capability}`: WeChat named another browser.", headers=("Location",)),
+            502: Answer("WeChat did not say who the person is.", _HTML),
+            **_PAGES,
+        },
+        head=False,
+    ),
+    Operation(
+        *(_TAG, "answerQuestion", "POST", _LINK_PAGE, links.answer),
+        parameters=(_CAPABILITY, _STATE),
+        raw_body={FORM: _ANSWER},
+        answers={
+            303: Answer("To the page, which shows how the ticket ended, or asks again.", headers=("Location",)),
+            403: Answer("Another page's form, another browser's or another person's; nothing was changed.", _HTML),
+            **_PAGES,
+        },
+        refuses=(errors.PayloadTooLarge, errors.UnsupportedMediaType),
     ),
 )

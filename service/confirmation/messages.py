@@ -1,4 +1,7 @@
-"""Chat texts, in Chinese and English. Names in them come from the configuration or were cleaned before."""
+"""Texts of the chat, and of pages that ask the same, in Chinese and English.
+
+Names in them come from the configuration or were cleaned before.
+"""
 
 from enum import Enum
 from typing import Final
@@ -99,6 +102,9 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
         "tap": "是你本人在操作吗？",
         "choose": "请点选网页上显示的数字：",
         "match": "请回复网页上显示的两位数字。",
+        "page_choose": "请点选二维码所在网页上显示的数字：",
+        "page_match": "请输入二维码所在网页上显示的两位数字：",
+        "page_hint": "请只输入两位数字。",
         "hint_number": "请只回复网页上显示的两位数字。如果不是你本人在操作，请回复“{not_me}”。",
         "hint_tap": "请回复“{yes}”或“{not_me}”。",
     },
@@ -111,6 +117,9 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
         "tap": "Is that you?",
         "choose": "Tap the number shown on the page:",
         "match": "Type the two digits shown on the page.",
+        "page_choose": "Tap the number shown on the page with the QR code:",
+        "page_match": "Type the two digits shown on the page with the QR code:",
+        "page_hint": "Type two digits and nothing else.",
         "hint_number": "Reply with only the two digits shown on the page. If it is not you, reply “{not_me}”.",
         "hint_tap": "Reply “{yes}” or “{not_me}”.",
     },
@@ -134,22 +143,41 @@ def too_often() -> str:
     return "\n".join(notice(Notice.TOO_OFTEN, lang=lang, site="") for lang in Lang)
 
 
-def question(asked: Question, *, purpose: Purpose, requester: Requester, lang: Lang, site: str) -> str:
-    """Return the question for a scan: the site, the purpose, the browser and address, and the answer links.
-
-    Raises:
-        KeyError: `confirm: none` has no question.
-    """
+def request(*, purpose: Purpose, requester: Requester, lang: Lang, site: str) -> list[str]:
+    """Return the lines that say what is asked for: the site and the purpose, then the browser and address."""
     words = _WORDS[lang]
     what = "bind_name" if purpose is Purpose.BIND and requester.account_name else purpose.value
     lines = [words[what].format(site=site, name=requester.account_name)]
     for label, value in (("browser", requester.browser), ("address", requester.address)):
         if value:
             lines.append(words[label].format(value=value))
-    lines += ["", words[asked.confirm.value]]
+    return lines
+
+
+def question(asked: Question, *, lines: list[str], lang: Lang) -> str:
+    """Return the question for a scan: the *lines* of its request, and the answer links.
+
+    Raises:
+        KeyError: `confirm: none` has no question.
+    """
+    lines = [*lines, "", _WORDS[lang][asked.confirm.value]]
     lines += _answers(asked, lang)
     lines += ["", _link(NOT_ME_LABELS[lang], not_me_text(lang, asked))]
     return "\n".join(lines)
+
+
+def page_question(confirm: Confirm, *, lang: Lang) -> str:
+    """Return what a page asks above its buttons or its text field.
+
+    Raises: as `question`.
+    """
+    words = _WORDS[lang]
+    return words.get(f"page_{confirm}", words[confirm.value])
+
+
+def page_hint(*, lang: Lang) -> str:
+    """Return what a page says when its text field did not contain a number."""
+    return _WORDS[lang]["page_hint"]
 
 
 def hint(confirm: Confirm, *, lang: Lang) -> str:

@@ -70,7 +70,7 @@ class ScanHandler:
         ticket = None
         if context and context.usable:
             ticket = await self.ticket_status.read_afresh(context.claim.head, stored=known.ticket)
-            self._note(context, ticket)
+            note_scan(self.audit, context, ticket)
             ended = ticket.status.final or ticket.openid not in (None, sender.openid)
             if context.confirm is Confirm.NONE and not ended:
                 return await self._confirm(context, sender, scene, ticket, known.questions)
@@ -105,17 +105,6 @@ class ScanHandler:
         opening = partial(self._open, context, sender, scene, questions)
         return Handled(context.in_language(lang).ending_text(ending), (showing, opening))
 
-    def _note(self, context: ScanContext, ticket: Ticket) -> None:
-        claim, by_another = context.claim, ticket.openid not in (None, context.openid)
-        self.audit.note(
-            AuditEvent.SCANNED,
-            client=claim.client,
-            account=claim.account,
-            ticket=claim.head.ticket,
-            openid=context.openid,
-            detail="taken by another openid" if by_another else ticket.status,
-        )
-
     async def _open(self, context: ScanContext, sender: Sender, scene: Scene, known: list[OpenQuestion]) -> bool:
         """Make this the person's newest scan, which closes older questions even with `confirm: none`.
 
@@ -130,3 +119,16 @@ class ScanHandler:
         if ticket.openid != context.openid:
             return context.notice_text(Notice.ANOTHER_PERSON)
         return context.ending_text(ticket) if ticket.status.final else context.question_text(ticket.requester)
+
+
+def note_scan(audit: AuditLog, context: ScanContext, ticket: Ticket) -> None:
+    """Note in the audit log that a person was identified for *ticket*."""
+    claim, by_another = context.claim, ticket.openid not in (None, context.openid)
+    audit.note(
+        AuditEvent.SCANNED,
+        client=claim.client,
+        account=claim.account,
+        ticket=claim.head.ticket,
+        openid=context.openid,
+        detail="taken by another openid" if by_another else ticket.status,
+    )

@@ -54,15 +54,14 @@ class ScanContext:
         asked = {Confirm.CHOOSE: drawn.offered, Confirm.MATCH: (drawn.match,)}
         return frozenset(asked.get(self.confirm, ()))
 
+    def request_lines(self, requester: Requester) -> list[str]:
+        """Return what the ticket asks for, and for whom."""
+        site, purpose = self.client.name[self.lang], self.claim.head.purpose
+        return messages.request(purpose=purpose, requester=requester, lang=self.lang, site=site)
+
     def question_text(self, requester: Requester) -> str:
         """Return the text of the question; not for `confirm: none`, which has none."""
-        return messages.question(
-            self.question,
-            purpose=self.claim.head.purpose,
-            requester=requester,
-            lang=self.lang,
-            site=self.client.name[self.lang],
-        )
+        return messages.question(self.question, lines=self.request_lines(requester), lang=self.lang)
 
     def hint_text(self) -> str:
         """Return how the question is answered; not for `confirm: none`."""
@@ -110,6 +109,18 @@ class SceneVerifier:
         found = await self._find(scene, account)
         return found[0] if found else None
 
+    async def claim_of(self, client: str, scene: Scene) -> Claim | None:
+        """Return the claim of a scene of *client*, for whichever of its accounts and apps; None if it has none.
+
+        Raises: as `verify`.
+        """
+        request, site = await self._request(scene), self.clients[client]
+        user_id = request.user_id if request else scene.user_id
+        for account in (*site.accounts, *site.apps):
+            if self.keyring.maker(scene, client=client, account=account, user_id=user_id):
+                return Claim(scene.head, client, account, user_id)
+        return None
+
     async def _find(self, scene: Scene, account: str) -> tuple[Claim, ClientKeys, bool] | None:
         """Return the claim, the keys that signed it, and whether the portal started the ticket."""
         request = await self._request(scene)
@@ -121,5 +132,6 @@ class SceneVerifier:
         return None
 
     async def _request(self, scene: Scene) -> BindRequest | None:
-        """Return the bind request of a scene whose user id is in SQL; None for other scenes, or if purged."""
-        return await self.requests.of(scene.head.ticket) if scene.head.kind is Kind.BIND_KEPT else None
+        """Return the bind request of a scene whose user id is in SQL alone; None for others, or if purged."""
+        kept = scene.head.kind is Kind.BIND_KEPT and scene.user_id is None
+        return await self.requests.of(scene.head.ticket) if kept else None

@@ -10,6 +10,7 @@ from service.crypto.keyring import Capability
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.methods.addresses import AddressMethod
+from service.methods.links import Links
 from service.methods.scan import ScanMethod
 from service.methods.visits import PREFIX, Visits
 from service.rate_limiting.qr_quota import QrQuota
@@ -31,6 +32,9 @@ def build_methods(
     to_wechat = {"authorize_url": Capability.AUTHORIZE}
     return {
         Method.SCAN: ScanMethod(apis=apis, quota=quota),
+        Method.LINK: AddressMethod(
+            accounts=inside, needs=oauth, public_url=url, shows={"qr_url": Capability.LINK}
+        ),
         Method.H5: AddressMethod(accounts=inside, needs=oauth, public_url=url, shows=to_wechat),
         Method.WEBSITE: AddressMethod(
             accounts=websites,
@@ -66,4 +70,14 @@ def build_visits(
         followers=people.followers,
         audit=base.audit,
         clock=base.clock,
+    )
+
+
+def build_links(visits: Visits, *, records: TicketRecords, confirmation: ConfirmationServices) -> Links:
+    """Build the use case that asks the people who open links."""
+    return Links(
+        visits=visits,
+        verifier=confirmation.verifier,
+        ticket_status=records.status,
+        completion=confirmation.completion,
     )

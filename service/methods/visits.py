@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from models.audit import AuditEvent
+from models.binding import UserId
 from models.errors import StoreUnavailable, WeChatUnavailable
 from models.language import Lang
 from models.method import REDIRECTS
 from models.scene import Scene, TicketHeader, read_ticket
-from models.ticket import Purpose, Reason, Status
+from models.ticket import Purpose, Reason
 from models.web_authorization import (
     DONE,
     MORE,
@@ -41,6 +41,7 @@ from service.config.accounts import Account
 from service.config.apps import Website
 from service.config.clients import Client
 from service.confirmation.completion import TicketCompletion
+from service.confirmation.scan import note_scan
 from service.confirmation.scan_context import ScanContext, SceneVerifier
 from service.crypto.keyring import Capability, Keyring
 from service.identities.followers import Authorized, Followers
@@ -114,23 +115,40 @@ class Visits:
         *in_session* tells. *scope* overrides what WeChat is asked for.
 
         Raises:
-            UnusableAuthorization: the address is not genuine, the ticket is over, or another browser's.
+            UnusableAuthorization: as `usable`, or the address is another browser's.
         """
-        head, client = self.holder(what, given)
-        if (await self.ticket_status.read(head)).status.final:
-            raise UnusableAuthorization
+        head, client = await self.usable(what, given)
         if head.purpose is Purpose.BIND:
             found = await self.redirects.of(head)
             if found and found.back.portal and not await in_session(found.back.portal):
                 raise UnusableAuthorization
         way, browser = WAYS[what], browser_of(head.ticket, cookie)
-        account = (await self.redirects.claim(head, way, browser)).account
+        account, user_id = await self._target(head, client, way, browser)
         if not self._configured(client, account):
             raise UnusableAuthorization
-        target = self.targets[account]
-        default = Scope.LOGIN if isinstance(target, Website) else Scope.BASE
-        begun = Authorization(head.ticket, client, account, way, scope or default, browser)
+        default = Scope.LOGIN if isinstance(self.targets[account], Website) else Scope.BASE
+        begun = Authorization(head.ticket, client, account, way, scope or default, browser, user_id=user_id)
         return await self._leave(head, begun, lang or head.lang or self.clients[client].lang)
+
+    async def usable(self, what: Capability, given: str) -> tuple[TicketHeader, str]:
+        """Return the ticket and the client of an address of ours that still leads somewhere.
+
+        Raises:
+            UnusableAuthorization: it is not genuine, or the ticket is over.
+        """
+        head, client = self.holder(what, given)
+        if (await self.ticket_status.read(head)).status.final:
+            raise UnusableAuthorization
+        return head, client
+
+    async def _target(self, head: TicketHeader, client: str, way: Way, browser: str) -> tuple[str, UserId | None]:
+        """Return the account or app of a ticket, and the user of a link. A redirect is the first browser's."""
+        if way is not Way.LINK:
+            return (await self.redirects.claim(head, way, browser)).account, None
+        claim = await self.verifier.claim_of(client, Scene(head))
+        if claim is None:
+            raise UnusableAuthorization
+        return claim.account, claim.user_id
 
     def _configured(self, client: str, account: str) -> bool:
         """Tell whether the client still has the account or website: the configuration may have changed."""
@@ -198,10 +216,27 @@ class Visits:
             held = await self._outcome(state, held, age=age)
         return await self._told(head, state, held)
 
+    async def by_link(self, head: TicketHeader, *, state: str, cookie: str) -> Authorization | None:
+        """Return the authorization of a link that this browser began; None if another one did, or it is over."""
+        held = await self._load(state)
+        own = held and held.way is Way.LINK and held.browser == browser_of(head.ticket, cookie)
+        return held if own else None
+
+    async def refuse_link(self, state: str, reason: Reason) -> None:
+        """Store that the person of a link refuses.
+
+        Raises:
+            UnusableAuthorization: Redis lost the authorization.
+        """
+        await self._change(state, lambda held: replace(held, refused=reason))
+
+    async def _load(self, state: str) -> Authorization | None:
+        return await self.authorizations.load(state) if state.isalnum() and state.isascii() else None
+
     async def _of(
         self, account: str, state: str, cookies: Mapping[Way, str]
     ) -> tuple[Authorization, TicketHeader]:
-        held = await self.authorizations.load(state) if state.isalnum() and state.isascii() else None
+        held = await self._load(state)
         head = read_ticket(held.ticket) if held else None
         if held is None or head is None or held.account != account:
             raise UnusableAuthorization
@@ -259,7 +294,8 @@ class Visits:
             if held.way is Way.REDIRECT:
                 await self.redirects.release(head, held.way, held.browser)
             return replace(held, outcome=SNAPSHOT)
-        context = await self.verifier.verify(Scene(head), account=held.account, openid=grant.openid, lang=None)
+        scene = Scene(head, held.user_id)
+        context = await self.verifier.verify(scene, account=held.account, openid=grant.openid, lang=None)
         if context is None:
             return replace(held, outcome=OVER)
         if await self._needs_more(held, grant, context.client):
@@ -286,11 +322,11 @@ class Visits:
         """Log in, or keep the person for the exchange or for the question; return the outcome."""
         head = context.claim.head
         ticket = await self.ticket_status.read_afresh(head)
-        self._note(context, ticket.status)
+        note_scan(self.audit, context, ticket)
+        if held.way is Way.LINK:  # its page tells a second person, and how the ticket ended
+            return DONE
         if ticket.status.final or ticket.openid not in (None, person.openid):
             return OVER
-        if held.way is Way.LINK:
-            return DONE
         if head.purpose is Purpose.LOGIN or await self._by_portal(head):
             ending, _ = await self.completion.confirm_arrival(context, ticket, person)
             await self.completion.projection.show(ending, known=ticket)
@@ -305,17 +341,6 @@ class Visits:
         """Tell whether the portal made this bind, and so proved the browser when it left for WeChat."""
         redirect = await self.redirects.of(head)
         return redirect is not None and bool(redirect.back.portal)
-
-    def _note(self, context: ScanContext, status: Status) -> None:
-        claim = context.claim
-        self.audit.note(
-            AuditEvent.SCANNED,
-            client=claim.client,
-            account=claim.account,
-            ticket=claim.head.ticket,
-            openid=context.openid,
-            detail=status,
-        )
 
     async def _told(self, head: TicketHeader, state: str, held: Authorization) -> Returned:
         """Return what the browser is shown, or what its site is told."""

@@ -10,18 +10,18 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.binding import UserId
-from models.events import OpenId, pseudonym
+from models.events import pseudonym
 from models.scene import read, read_ticket
 from models.ticket import Ending, Ticket, TicketId, forget, settle
 from service.confirmation.open_questions import OpenQuestions
 from service.identities.departures import left_mark
-from service.methods import visits
 from service.privacy.erasure import Erased
 from service.storage.redis import redis_errors
-from service.tickets import redirects
 from service.tickets.store import KEYS, TicketStore
 
 _PAGE: Final = 1000  # keys per SCAN call
+_TO_WECHAT: Final = "scanbind:[rw]:*"
+"""Browsers that went to WeChat (service/methods/visits.py, service/tickets/redirects.py). The keys name nobody."""
 _GLOB: Final = re.compile(r"[\\*?\[\]]")
 _ESCAPED: Final = r"\\\g<0>"
 
@@ -100,17 +100,14 @@ class RedisErasure:
         theirs = [it for it in theirs if it != forget(it) or (it.id in erased.cancelled and not it.status.final)]
         keys = {key for pattern in _patterns(erased, user) async for key in self._keys(pattern)}
         if everywhere:
-            keys |= {key async for key in self._naming(openids)}
+            words = {f'"{word}"' for word in (*openids, *erased.tickets)}
+            keys |= {key async for key in self._keys(_TO_WECHAT) if await self._contains(key, words)}
         stay = {left_mark(account, openid) for account, openid in erased.identities}
         return TicketTraces(theirs, sorted(keys - stay))
 
-    async def _naming(self, openids: set[OpenId]) -> AsyncIterator[str]:
-        """Yield the keys of web authorizations that contain one of *openids*; they expire within minutes."""
-        for prefix in (redirects.PREFIX, visits.PREFIX):
-            async for key in self._keys(f"{prefix}*"):
-                value = str(await self.redis.get(key) or "")
-                if any(f'"{openid}"' in value for openid in openids):
-                    yield key
+    async def _contains(self, key: str, words: set[str]) -> bool:
+        value = str(await self.redis.get(key) or "")
+        return any(word in value for word in words)
 
     async def _keys(self, pattern: str) -> AsyncIterator[str]:
         async for key in self.redis.scan_iter(match=pattern, count=_PAGE):

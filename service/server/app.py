@@ -30,7 +30,7 @@ from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
 from service.identities import reencryption, upkeep
 from service.identities.build import build_identities
-from service.methods.build import build_methods, build_visits
+from service.methods.build import build_links, build_methods, build_visits
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
@@ -148,9 +148,10 @@ def _compose(
     app[app_keys.TICKET_ISSUER] = tickets.issuer
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = pushes
-    app[app_keys.VISITS] = build_visits(
+    app[app_keys.VISITS] = visits = build_visits(
         base, web=web_authorizations, people=people, records=records, confirmation=confirmation
     )
+    app[app_keys.LINKS] = build_links(visits, records=records, confirmation=confirmation)
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings)

@@ -23,7 +23,7 @@ KEPT: Final = {
     r"/widget-[0-9a-f]{16}\.js": "public, max-age=31536000, immutable, no-transform",
     r"/portal\.(css|svg)|/openapi\.json": "no-cache",
     r"/v1/qr/.+": r"private, max-age=\d+, immutable, no-transform",
-    r"/v1/tickets/[^/]+(/events)?|/portal/.+": "no-store, no-transform",
+    r"/v1/tickets/[^/]+(/events)?|/(portal|authorize|panel|link|oauth)/.+": "no-store, no-transform",
 }
 """What browsers may cache and proxies may change, by path; everything else is `no-store`."""
 SHOWN: Final = {
@@ -194,7 +194,7 @@ def filled(path: str, here: Visit, page: Page) -> str:
     values = {
         "ticket": page.id, "capability": re.split(r"[/.]", page.made["qr_svg"])[-2], "user_id": "42",
         "session": here.id, "token": here.token, "account": "main", "script": "widget",
-        "version": SCRIPTS["widget"].version, "file": "none",
+        "version": SCRIPTS["widget"].version, "file": "none", "name": "main", "state": "0" * 32,
     }  # fmt: skip
     return re.sub(r"{(\w+)(?::[^}]*)?}", lambda named: values[named[1]], path)
 

@@ -13,13 +13,12 @@ from service.identities.followers import Authorized
 
 async def redirecting(world: World, account: str) -> Page:
     """Make a login ticket of the client `shop` whose browser is sent to the website app *account*."""
-    factory = world.app[TICKET_ISSUER].factory
 
     async def meanwhile(_: object) -> None:
         pass
 
     how: dict[str, Any] = {"kind": Kind.LOGIN_BACKEND, "lang": None, "meanwhile": meanwhile}
-    issued = await factory.make("shop", method=Method.WEBSITE, account=account, **how)
+    issued = await world.app[TICKET_ISSUER].factory.make("shop", method=Method.WEBSITE, account=account, **how)
     return Page(world, {"ticket": issued.head.ticket, "secret": issued.secret}, 201)
 
 

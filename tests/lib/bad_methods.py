@@ -164,8 +164,8 @@ CLIENTS = {
         ("clients.shop.methods.1: must be scan, link, miniprogram, passcode, website, h5 or wecom",),
     ),
     "methods of later versions": Bad(
-        {"clients__shop__methods": ["scan", "miniprogram", "passcode"]},
-        (f"clients.shop.methods: miniprogram {LATER}; passcode {LATER}",),
+        {"clients__shop__methods": ["scan", "wecom", "passcode"]},
+        (f"clients.shop.methods: wecom {LATER}; passcode {LATER}",),
     ),
     "such a method by a variable": Bad(
         {},
@@ -185,13 +185,13 @@ CLIENTS = {
             "clients__shop__secret": "Xk9Vw3Jq8Zp5",
             "clients__shop__return_urls": ["http://shop.example/", "https://shop.example/#Xk9V"],
             "clients__shop__profile": "perhaps",
-            "clients__shop__methods": ["passcode"],
+            "clients__shop__methods": ["wecom"],
         },
         (
             "clients.shop.secret: must be 16 characters or more",
             f"clients.shop.return_urls.0: {HTTPS}",
             f"clients.shop.return_urls.1: {RETURN_URL}",
-            f"clients.shop.methods: passcode {LATER}",
+            f"clients.shop.methods: wecom {LATER}",
             "clients.shop.profile: must be true or false",
         ),
     ),

@@ -1,8 +1,10 @@
 """Drives a way to sign in as a person with a phone does. Each method has one driver; one suite runs them all."""
 
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from harness import Page, World, client
+from harness import ACCOUNT, Page, World, client
+from wechat_browser import Browser, browsing
 
 from models.confirmation import Answer
 from sandbox.people import Person
@@ -51,4 +53,33 @@ class ScanDriver:
         return await world.say(person, said[answer])
 
 
-DRIVERS: tuple[Driver, ...] = (ScanDriver(),)
+@dataclass
+class LinkDriver:
+    """An address of the service: opened inside WeChat, answered on its page."""
+
+    name: str = "link"
+    _browsers: dict[tuple[str, str], Browser] = field(default_factory=dict)
+
+    def configuration(self, **changes: Any) -> dict[str, Any]:
+        shop = {"confirm": "match", "methods": ["link"]} | changes
+        return {"official": {"main": replace(ACCOUNT, oauth="base")}, "clients": {"shop": client("shop", **shop)}}
+
+    async def identify(self, world: World, person: Person, page: Page) -> str | None:
+        async with browsing(world, person) as browser:
+            self._browsers[page.id, person.id] = browser
+            return (await browser.open(page.made["qr_url"])).text
+
+    async def answer(
+        self, world: World, person: Person, page: Page, answer: Answer, *, match: str | None = None
+    ) -> str | None:
+        shown = match or (await page.until("scanned"))["match"]
+        fields = {
+            Answer.YES: [shown],
+            Answer.NOT_ME: ["", "no"],
+            Answer.WRONG_NUMBER: ["10" if shown != "10" else "11"],
+        }
+        async with browsing(world, person, again=self._browsers[page.id, person.id]) as browser:
+            return (await browser.submit(answer=fields[answer])).text
+
+
+DRIVERS: tuple[Driver, ...] = (ScanDriver(), LinkDriver())

@@ -19,6 +19,7 @@ from sandbox.people import Person
 
 LONGEST = 20
 """Redirects that are followed."""
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 _CONSENT = re.compile(r'data-consent="([^"]+)"')
 
 
@@ -64,6 +65,27 @@ class Browser:
                 return self._arrive(await _page(url, response, way))
         raise AssertionError(f"more than {LONGEST} redirects: {way}")
 
+    @property
+    def page(self) -> Visit:
+        """The page that it shows."""
+        assert self.at, "nothing was opened"
+        return self.at
+
+    async def reload(self) -> Visit:
+        return await self.open(str(self.page.url))
+
+    async def submit(self, headers: Mapping[str, str] | None = None, **fields: str | list[str]) -> Visit:
+        """Send the form of the page with its hidden fields, unless *fields* has others; or with other headers."""
+        page = self.page
+        given = dict(_HIDDEN.findall(page.text)) | fields
+        data = [(name, one) for name, it in given.items() for one in ([it] if isinstance(it, str) else it)]
+        own = {"Origin": self.world.url, "Sec-Fetch-Site": "same-origin"}
+        sent = own if headers is None else headers
+        async with self.http.post(page.url, data=data, headers=sent, allow_redirects=False) as response:
+            if response.status == 303:
+                return await self.open(response.headers["Location"])
+            return self._arrive(await _page(page.url, response, [str(page.url)]))
+
     async def allow(self, person: Person) -> Visit:
         """Let the person allow what the page asks, and go where it goes then."""
         return await self._go(self.world.authorization.allow(person, self._asked()))
@@ -73,13 +95,12 @@ class Browser:
         return await self._go(self.world.authorization.refuse(person, self._asked()))
 
     async def _go(self, consent: Consent) -> Visit:
-        assert self.at
-        return await self.open(consent.address) if consent.address else self.at
+        return await self.open(consent.address) if consent.address else self.page
 
     def _asked(self) -> str:
-        assert self.at, "nothing was opened"
-        assert self.at.consent, f"WeChat asks nothing at {self.at.url}: {self.at.text[:500]}"
-        return self.at.consent
+        page = self.page
+        assert page.consent, f"WeChat asks nothing at {page.url}: {page.text[:500]}"
+        return page.consent
 
     def _arrive(self, visit: Visit) -> Visit:
         self.at = visit
@@ -93,9 +114,11 @@ async def _page(url: URL, response: ClientResponse, way: list[str]) -> Visit:
 
 
 @asynccontextmanager
-async def browsing(world: World, person: Person | None = None) -> AsyncIterator[Browser]:
-    """Give a new browser; with *person* it is the one inside their WeChat."""
+async def browsing(
+    world: World, person: Person | None = None, *, again: Browser | None = None
+) -> AsyncIterator[Browser]:
+    """Give a new browser, or one with the cookies and the page of *again*; that inside the WeChat of *person*."""
     agent = user_agent(person) if person else "Mozilla/5.0"
-    jar = CookieJar(unsafe=True)  # hosts are addresses
+    jar = again.http.cookie_jar if again else CookieJar(unsafe=True)  # hosts are addresses
     async with ClientSession(cookie_jar=jar, headers={"User-Agent": agent}) as http:
-        yield Browser(world, http)
+        yield Browser(world, http, again.at if again else None)

@@ -20,6 +20,7 @@ from models.confirmation import (
     not_me_text,
     numbers,
     read_answer,
+    read_form,
     yes_text,
 )
 from models.method import REDIRECTS, Method
@@ -230,6 +231,30 @@ def test_what_answers_has_the_form_of_an_answer(text: str) -> None:
 
 
 NONE, TAP_, CHOOSE_, MATCH_ = Confirm
+
+
+@pytest.mark.parametrize(
+    ("confirm", "sent", "answer"),
+    [
+        (Confirm.TAP, ["yes"], Answer.YES),
+        (Confirm.TAP, ["47"], None),
+        (Confirm.CHOOSE, ["yes"], None),
+        (Confirm.MATCH, ["yes"], None),
+        *[(confirm, ["no"], Answer.NOT_ME) for confirm in (Confirm.TAP, Confirm.CHOOSE, Confirm.MATCH)],
+        (Confirm.MATCH, ["47", "no"], Answer.NOT_ME),
+        (Confirm.MATCH, ["no", "47"], Answer.NOT_ME),
+        (Confirm.MATCH, ["47", "48"], None),
+        (Confirm.TAP, ["yes", "yes"], None),
+        (Confirm.MATCH, [], None),
+        (Confirm.MATCH, [""], None),
+        (Confirm.MATCH, ["４７。"], Answer.YES),
+        (Confirm.MATCH, ["48"], Answer.WRONG_NUMBER),
+        (Confirm.CHOOSE, ["47"], Answer.YES),
+    ],
+)
+def test_a_form_sends_one_answer_and_no_wins(confirm: Confirm, sent: list[str], answer: Answer | None) -> None:
+    """Red when `read_form` takes the first of several numbers, or a yes where a number is asked for."""
+    assert read_form(sent, ASKED[confirm]) is answer
 
 
 @pytest.mark.parametrize("by_portal", [False, True])

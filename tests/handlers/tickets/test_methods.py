@@ -1,71 +1,49 @@
 """A client may offer several methods: a ticket is made by one of them, and says by which.
 
-The second method here shows a QR code of one of the accounts, and confirms as methods to come do. Red when a
-ticket is not of the client's first method unless asked otherwise, when a method that the client does not have is
-taken, when another method's bind ticket is returned again, when another method shows it, and when the method is
-lost with Redis.
+Red when a ticket is not of the client's first method unless asked otherwise, when a method that the client does
+not have is taken, when another method's bind ticket is returned again, when another method shows it, and when the
+method is lost with Redis.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from arriving import arrive, redirecting
-from harness import SECOND, Page, World, client, problem
+from arriving import redirecting
+from harness import ACCOUNT, SECOND, Page, World, client, problem
+from linking import asked
 from portal_client import visit
 from streams import event, stream
 
 from models.events import OpenId
-from models.method import Method
-from models.scene import Scene, TicketHeader, read_ticket
+from models.scene import read_ticket
+from sandbox.codes import Code
 from sandbox.people import Person
-from service.app_keys import TICKET_ISSUER, TICKET_STATUS
-from service.crypto.keyring import ClientKeys
-from service.identities.followers import Authorized
-from service.tickets.method import Shown, SignInMethod
+from service.app_keys import TICKET_STATUS
 
 LOGIN = {"purpose": "login"}
 BIND = {"purpose": "bind", "user_id": "42"}
 
 
-@dataclass
-class Link:
-    """Stands for a method to come, which only the account `second` can use."""
-
-    scan: SignInMethod
-    needs: ClassVar[str] = "web page"
-    asked: list[str] = field(default_factory=list)
-    """The tickets that it was called for."""
-
-    def can_use(self, account: str) -> bool:
-        return account == "second"
-
-    async def show(self, scene: Scene, keys: ClientKeys, *, account: str, lifetime: timedelta) -> Shown:
-        self.asked.append(scene.head.ticket)
-        return await self.scan.show(scene, keys, account=account, lifetime=lifetime)
-
-    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:
-        return self.scan.shown(head, keys, qr_url)
-
-
 @pytest.fixture
-async def linking(two: World) -> World:
-    """A world whose shop offers a link, then a scan; the club offers a scan alone."""
-    factory = two.app[TICKET_ISSUER].factory
-    shop = factory.clients["shop"].model_copy(update={"methods": (Method.LINK, Method.SCAN)})
-    factory.clients = {**factory.clients, "shop": shop}
-    factory.methods = {**factory.methods, Method.LINK: Link(factory.methods[Method.SCAN])}
-    return two
+async def linking(make: Callable[..., Any]) -> World:
+    """A world whose shop offers a link of the account `second`, then a scan; the club offers a scan alone."""
+    shop = client("shop", accounts=["main", "second"], methods=["link", "scan"])
+    started: World = await make(
+        official={"main": ACCOUNT, "second": replace(SECOND, oauth="base")},
+        clients={"shop": shop, "club": client("club")},
+    )
+    return started
 
 
 async def confirm(world: World, person: Person, page: Page) -> None:
-    """Confirm by a scan, or as a person whom the account `second` named."""
+    """Confirm by a scan, which asks nothing, or by a link."""
     if page.made["method"] == "scan":
         await world.scan(person, page)
-    else:
-        await arrive(world, page, Authorized("second", OpenId(person.openid(SECOND.appid)), None))
+        return
+    async with asked(page, person) as browser:
+        await browser.submit(answer=(await page.until("scanned"))["match"] or "yes")
 
 
 async def refused(world: World, body: dict[str, Any], *, client: str = "shop") -> str:
@@ -84,9 +62,7 @@ async def test_the_clients_first_method_and_its_first_account_are_the_default(li
     pages = [await linking.login(), await linking.login(method=None), await linking.bind("42")]
     pages.append(await (await visit(linking)).bind())
     assert [named(page.made) for page in pages] == [("link", "second")] * 4
-    link = linking.app[TICKET_ISSUER].factory.methods[Method.LINK]
-    assert isinstance(link, Link)
-    assert link.asked == [page.id for page in pages]
+    assert linking.sandbox.codes() == []
 
 
 async def test_another_method_of_the_client_can_be_asked_for(linking: World) -> None:
@@ -105,7 +81,7 @@ async def test_a_method_that_is_not_the_clients_is_refused(linking: World, body:
 
 
 async def test_an_account_that_the_method_cannot_use_is_refused(linking: World) -> None:
-    reason = "account: has no web page, which the method link needs"
+    reason = "account: has no oauth base or userinfo, which the method link needs"
     assert await refused(linking, {**BIND, "account": "main"}) == reason
 
 
@@ -142,9 +118,7 @@ async def test_a_bind_ticket_is_given_out_again_for_its_own_method_alone(linking
 
 async def test_a_bind_by_another_method_keeps_the_user_id_out_of_the_code(linking: World) -> None:
     page, person = await linking.bind("42"), await linking.person()
-    *_, code = linking.sandbox.codes()
-    assert code.scene == page.id
-    assert len(page.id) == 32
+    assert (page.id in page.made["qr_url"], len(page.id)) == (True, 32)
     await confirm(linking, person, page)
     assert (await page.poll())["outcome"] == "bound"
     assert [named(one) for one in await linking.bindings("42")] == [("link", "second")]
@@ -154,7 +128,10 @@ async def test_a_bind_by_another_method_keeps_the_user_id_out_of_the_code(linkin
 async def test_a_scan_confirms_no_ticket_of_another_method(linking: World, purpose: str) -> None:
     """Red when the dispatcher takes every scene of our own for that of a scan."""
     page = await (linking.login() if purpose == "login" else linking.bind("42"))
-    assert await linking.scan(await linking.person(), page) is None
+    code = Code("02x", SECOND.appid, "gQ", "http://weixin.qq.com/q/02x", page.id, linking.clock.seconds(), None)
+    scan = await linking.sandbox.scan(await linking.person(), code)
+    assert scan.delivery
+    assert scan.delivery.reply is None
     assert (await page.poll())["status"] == "pending"
     assert await linking.bindings("42") == []
 

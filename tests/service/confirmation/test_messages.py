@@ -45,7 +45,8 @@ def links(text: str) -> list[Link]:
 
 
 def ask(confirm: Confirm, lang: Lang, *, purpose: Purpose = Purpose.LOGIN, requester: Requester = ASKER) -> str:
-    return messages.question(_question(confirm), purpose=purpose, requester=requester, lang=lang, site=SITE[lang])
+    lines = messages.request(purpose=purpose, requester=requester, lang=lang, site=SITE[lang])
+    return messages.question(_question(confirm), lines=lines, lang=lang)
 
 
 def _question(confirm: Confirm) -> Question:
@@ -117,6 +118,14 @@ def test_login_and_bind_are_told_apart(lang: Lang) -> None:
 def test_each_link_says_what_answers(confirm: Confirm, answers: list[Answer], lang: Lang) -> None:
     told = [read_answer(link.says, _question(confirm)) for link in links(ask(confirm, lang))]
     assert told == answers
+
+
+@langs
+@asked_confirms
+def test_a_page_asks_for_no_reply_in_a_chat(confirm: Confirm, lang: Lang) -> None:
+    said = messages.page_question(confirm, lang=lang) + messages.page_hint(lang=lang)
+    assert "回复" not in said
+    assert "reply" not in said.lower()
 
 
 @langs

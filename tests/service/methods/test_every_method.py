@@ -2,7 +2,7 @@
 
 A new method adds its driver to tests/lib/sign_in.py. Red when a method shows one ticket as another, does not ask
 what `confirm` says, or finds other people than those who used it.
-Covers: service.methods.scan.
+Covers: service.methods.scan, service.methods.links.
 """
 
 from collections.abc import Callable

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from arriving import arrive, redirecting
 from harness import ACCOUNT, SECOND, WEBSITE, World, client
+from linking import asked, linking
 
 from models.audit import AuditEvent
 from models.events import OpenId
@@ -122,3 +123,19 @@ async def test_a_person_of_an_app_is_exported_and_erased(
     for openid in (known, gone):
         assert await town.privacy("erase", "--openid", openid, "--yes") == 0
         assert await town.privacy("export", "--openid", openid) == 1
+
+
+async def test_a_person_who_is_asked_on_a_page_is_exported_and_erased(
+    make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Red when `_find` looks at keys alone: those of browsers that went to WeChat name nobody."""
+    world = await linking(make)
+    town = Town(world, await world.person())
+    async with asked(await world.bind("42"), town.person) as browser:
+        assert await town.privacy("export", "--openid", town.openid) == 0
+        found = json.loads(capsys.readouterr().out)["redis"]["keys"]
+        [kept] = [key for key in found if key.startswith("scanbind:w:")]
+        assert town.openid in str(await world.redis.get(kept))
+        assert await town.privacy("erase", "--openid", town.openid, "--yes") == 0
+        assert await world.redis.keys("scanbind:w:*") == []
+        assert (await browser.submit(answer="47")).status == 403
