@@ -9,15 +9,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientResponse, ClientSession, web
-from harness import ORIGIN, SECRETS, Clock, Page, World, account, basic, client
+from harness import ORIGIN, SECRETS, Clock, Page, World, account, basic, client, website
 from portal_client import bearer, follow, link, visit
+from redirecting import BACK
 from redis.asyncio import Redis
 from serving import Service, listening, serving
+from wechat_browser import CONSENT
 
 from sandbox import pushes
-from sandbox.account import OfficialAccount
+from sandbox.account import OfficialAccount, Website
 from sandbox.app import AUTHORIZATION, SANDBOX, make_app
 from sandbox.envelope import wrap
 from sandbox.faults import FORGERIES
@@ -35,6 +38,10 @@ MAIN, SPITE = (
     )
     for appid, secret in (("wx0123456789abcdef", "c0a1"), ("wxfedcba9876543210", "c0a2"))
 )
+SITE, LIAR = (
+    Website(appid=appid, secret=secret * 8, domain="127.0.0.1")
+    for appid, secret in (("wx00112233445566aa", "c0a3"), ("wx00112233445566bb", "c0a4"))
+)
 AGENT = "Mozilla/5.0 (canary-agent; Windows NT 10.0) Chrome/130.0"
 HERE, THERE = "203.0.113.77", "203.0.113.78"
 KEY, JUNK, USER = "canary-secret-key-" + "k" * 30, "canary-junk", "canary-user"
@@ -43,6 +50,7 @@ PLANTED = {
     *(KEY, JUNK, USER, HERE, THERE, "canary-agent", "canary-name", "canary-state", "canary-session"),
     *("canary-unionid", "canary-words", SECRETS["shop"], basic()["Authorization"].partition(" ")[2]),
     *(secret for one in (MAIN, SPITE) for secret in (one.secret, one.token, one.aes_key)),
+    *(SITE.secret, LIAR.secret, "canary-way"),
 }
 HANDED_OVER = {"Set-Cookie", "Location"}
 """Headers by which the portal gives a visitor what is theirs."""
@@ -75,6 +83,24 @@ class Town(World):
         self.found |= {page.made["secret"], page.made["qr_svg"][7:-4], code}
         return code
 
+    async def returned(self, page: Page, person: Any, *, way: str = "", code: str = "") -> ClientResponse:
+        """Go to WeChat, allow what it asks, and come back, with a made-up *code* if one is given."""
+        own = way or page.made["authorize_url"]
+        opened = await self.call("GET", urlsplit(own).path, allow_redirects=False)
+        cookie = opened.headers["Set-Cookie"].partition(";")[0]
+        async with self.http.get(opened.headers["Location"]) as response:
+            asks = CONSENT.search(await response.text())
+        assert asks
+        back = urlsplit(str(self.authorization.allow(person, asks[1]).address))
+        query = {name: values[0] for name, values in parse_qs(back.query).items()}
+        self.found |= {own.rpartition("/")[2], cookie.partition("=")[2], *query.values(), code} - {""}
+        query |= {"code": code} if code else {}
+        how: dict[str, Any] = {"params": query, "headers": {"Cookie": cookie}, "allow_redirects": False}
+        answer = await self.call("GET", back.path, **how)
+        again = await self.call("GET", back.path, **how | {"headers": {"Cookie": cookie[:-1]}})
+        assert again.status == 400
+        return answer
+
     async def push(self, name: str, official: OfficialAccount, fields: Fields) -> ClientResponse:
         now = self.clock.seconds()
         request = wrap({**fields, "CreateTime": int(now)}, official, now=now)
@@ -87,7 +113,8 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
     async with contextlib.AsyncExitStack() as stack:
         losing = await stack.enter_async_context(contextlib.AsyncExitStack())
         redis_url = await losing.enter_async_context(valkey(folder))
-        wechat, quoting = make_app([MAIN], public_url="http://weixin.qq.com"), web.Application()
+        wechat = make_app([MAIN], [SITE, LIAR], public_url="http://weixin.qq.com")
+        quoting = web.Application()
         quoting.router.add_route("*", "/{rest:.*}", _quote)
         here, there = [await stack.enter_async_context(listening(app)) for app in (wechat, quoting)]
         service = await stack.enter_async_context(
@@ -99,7 +126,20 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
                 redis={"url": redis_url},
                 secret_key=KEY,
                 accounts={"main": account(MAIN, api_base=here), "spite": account(SPITE, api_base=there)},
-                clients={"shop": client("shop", accounts=["main", "spite"], confirm="tap")},
+                apps={
+                    "site": website(SITE, wechat=here),
+                    "liar": website(LIAR, wechat=here) | {"api_base": there},
+                },
+                clients={
+                    "shop": client(
+                        *("shop",),
+                        accounts=["main", "spite"],
+                        apps=["site", "liar"],
+                        methods=["scan", "website"],
+                        return_urls=[BACK],
+                        confirm="tap",
+                    )
+                },
             )
         )
         http = await stack.enter_async_context(ClientSession())
@@ -140,6 +180,33 @@ async def _live(town: Town) -> None:
     town.found |= set(town.sandbox.state().tokens._issued)
 
 
+async def _redirect(town: Town) -> None:
+    """Sign in at website applications, in a window and in a panel, with what goes wrong there."""
+    anna = await town.person(following=False, unionid="canary-unionid")
+    town.found |= {anna.openid(SITE.appid), anna.openid(LIAR.appid)}
+    way = {"method": "website", "return_url": BACK, "state": "canary-state"}
+    page = await town.login(**way)
+    code = parse_qs(urlsplit((await town.returned(page, anna)).headers["Location"]).query)["code"][0]
+    told = await (await town.exchange(code)).json()
+    page = await town.bind(USER, **way)
+    bound = parse_qs(urlsplit((await town.returned(page, anna)).headers["Location"]).query)["code"][0]
+    assert (await town.exchange(bound)).status == 200
+    town.found |= {code, bound, told["registration"]}
+    page = await town.login(**way)
+    assert "canary-state" in await (await town.returned(page, anna, way=page.made["panel"]["src"])).text()
+    for fields, code in ({}, "canary-made-up"), ({"account": "liar"}, ""):
+        answer = await town.returned(await town.login(**way, **fields), anna, code=code)
+        assert "error=" in answer.headers["Location"]
+    town.found |= {*town.authorization._grants._tokens, *town.authorization._grants._refreshed}
+    page = await town.bind(USER, **way)
+    opened = await town.call("GET", urlsplit(page.made["authorize_url"]).path, allow_redirects=False)
+    for key in await town.redis.keys("scanbind:[rw]:*"):  # as another version might write it
+        await town.redis.set(key, str(await town.redis.get(key)).replace('"way":"', '"way":"canary-way')[:-1])
+    state = parse_qs(urlsplit(opened.headers["Location"]).query)["state"][0]
+    for path in (urlsplit(page.made["authorize_url"]).path, f"/oauth/site?code={JUNK}&state={state}"):
+        assert (await town.call("GET", path, allow_redirects=False)).status == 400
+
+
 async def _err(town: Town) -> None:
     """Do all kinds of things wrong."""
     person, page = await town.person(), await town.login()
@@ -164,6 +231,9 @@ async def _err(town: Town) -> None:
         ("GET", f"/portal/open/{JUNK}", {}),
         ("GET", f"/v1/portal-sessions/{JUNK}", {"headers": {"Cookie": f"scanbind_portal_{JUNK}={JUNK}"}}),
         ("GET", f"/v1/qr/{JUNK}.png", {}),
+        ("GET", f"/authorize/{JUNK}.{JUNK}", {"headers": {"Cookie": f"scanbind_browser={JUNK}; {JUNK}"}}),
+        ("GET", f"/oauth/{JUNK}?code={JUNK}&state={JUNK}", {"headers": {"Referer": JUNK}}),
+        ("GET", f"/oauth/site?code={JUNK}&state={JUNK}&state={JUNK}", {}),
         ("PATCH", f"/v1/exchange?{JUNK}", {}),
         ("GET", f"/{JUNK}?{JUNK}={JUNK}", {"headers": {"X-Request-Id": f"{JUNK}\u00e9"}}),
     ]
@@ -203,6 +273,7 @@ async def test_nothing_planted_is_found_in_logs_figures_errors_or_headers(tmp_pa
     """
     async with _town(tmp_path) as (town, service, losing):
         await _live(town)
+        await _redirect(town)
         await _err(town)
         await _lose(town, tmp_path, losing)
         figures = await (await town.call("GET", "/metrics")).text()

@@ -20,6 +20,8 @@ from portal_client import (
     open_,
     visit,
 )
+from redirecting import WEBSITE_LOGIN, redirecting
+from wechat_browser import browsing
 
 from models.binding import ChangeSource, UserId
 from service import app_keys
@@ -156,3 +158,21 @@ async def test_wechat_refusing_a_code_is_told_as_such(make: Any) -> None:
     world = await make(accounts={"main": {"secret": "not the secret"}})
     here = await visit(world)
     await problem(await here.call("POST", "/tickets", json={}), 502, "wechat-unavailable")
+
+
+@pytest.mark.parametrize("end", ["closed", "stolen"])
+async def test_a_browser_on_its_way_to_wechat_binds_for_its_own_open_session_alone(make: Any, end: str) -> None:
+    """Red when closing a session cancels no redirect, or when a state is taken from another browser."""
+    world, person = await redirecting(make, WEBSITE_LOGIN)
+    here = await visit(world, account_name="mallory")
+    made = await here.call("POST", "/tickets", json={}, headers=here.own | {"Content-Type": "application/json"})
+    async with browsing(world) as browser, browsing(world) as other:
+        name, _, value = here.cookie["Cookie"].partition("=")
+        for one in (browser, other):
+            one.http.cookie_jar.update_cookies({name: value})
+        await browser.open((await made.json())["authorize_url"])
+        if end == "closed":
+            assert (await here.call("DELETE")).status == 204
+        other.at = browser.at
+        assert (await (browser if end == "closed" else other).allow(person)).status == 400
+    assert await world.bindings("42") == []

@@ -1,5 +1,6 @@
 """Worlds with sign-ins by redirect: what each kind needs, and how a person goes through it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,11 @@ class Kind:
 
 WEBSITE_LOGIN = Kind("website", "site", "website")
 H5 = Kind("h5", "main", "official_account")
+
+
+def state_of(visit: Visit) -> str:
+    """Return our state in the address of WeChat that an address of ours led to."""
+    return re.findall(r"state=(\w+)", visit.way[1])[0]
 
 
 async def redirecting(

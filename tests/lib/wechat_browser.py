@@ -20,7 +20,7 @@ from sandbox.people import Person
 LONGEST = 20
 """Redirects that are followed."""
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
-_CONSENT = re.compile(r'data-consent="([^"]+)"')
+CONSENT = re.compile(r'data-consent="([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Browser:
 
 async def _page(url: URL, response: ClientResponse, way: list[str]) -> Visit:
     text = await response.text(errors="replace")
-    asks = _CONSENT.search(text)
+    asks = CONSENT.search(text)
     return Visit(url, response.status, text, response.headers, asks[1] if asks else None, tuple(way))
 
 

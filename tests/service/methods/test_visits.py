@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from harness import Page, World
-from redirecting import BACK, WEBSITE_LOGIN, redirecting
-from wechat_browser import Visit, browsing
+from redirecting import BACK, WEBSITE_LOGIN, redirecting, state_of
+from wechat_browser import browsing
 
 from sandbox.faults import SnsFault
 from sandbox.people import Person
@@ -28,10 +28,6 @@ Make = Callable[..., Any]
 async def begun(make: Make) -> tuple[World, Person, Page]:
     world, person = await redirecting(make, WEBSITE_LOGIN)
     return world, person, await world.login(method="website", return_url=BACK, state="s")
-
-
-def state_of(visit: Visit) -> str:
-    return re.findall(r"state=(\w+)", visit.way[1])[0]
 
 
 async def test_of_two_callbacks_at_once_one_exchanges_the_code(make: Make) -> None:

@@ -48,10 +48,12 @@ async def test_a_released_way_goes_to_the_next_browser(redirects: Redirects, hea
     await redirects.add(head, "site", BACK)
     await redirects.claim(head, Way.PANEL, "panel")
     await redirects.claim(head, Way.REDIRECT, "first")
-    for _ in range(2):  # the second time it is another browser's
-        await redirects.release(head, Way.REDIRECT, "first")
-        claimed = await redirects.claim(head, Way.REDIRECT, "second")
-        assert claimed.owners == {Way.PANEL: "panel", Way.REDIRECT: "second"}
+    await redirects.release(head, Way.REDIRECT, "first")
+    claimed = await redirects.claim(head, Way.REDIRECT, "second")
+    assert claimed.owners == {Way.PANEL: "panel", Way.REDIRECT: "second"}
+    await redirects.release(head, Way.REDIRECT, "first")
+    with pytest.raises(UnusableAuthorization):
+        await redirects.claim(head, Way.REDIRECT, "third")
 
 
 async def test_without_a_record_nothing_can_be_done(redirects: Redirects, head: TicketHeader) -> None:
