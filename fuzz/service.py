@@ -115,5 +115,6 @@ def _client(name: str) -> dict[str, object]:
         "secret": CLIENTS[name],
         "accounts": list(ACCOUNTS),
         "origins": [ORIGIN],
+        "return_urls": [f"{ORIGIN}/account"],
         "confirm": {"login": "choose", "bind": "tap"} if name == "shop" else "none",
     }

@@ -3,7 +3,7 @@
 from typing import Final
 
 from handlers.http import patterns
-from handlers.http.operation import LINE, NAME, TEXT, Answer, Operation, in_path, in_query, text
+from handlers.http.operation import NAME, TEXT, Answer, Operation, in_path, in_query, text
 from handlers.http.request_body import FORM
 from handlers.methods import links, redirects
 from models import errors
@@ -56,8 +56,8 @@ OPERATIONS: Final = (
         *(_TAG, "returnFromWeChat", "GET", "/oauth/{name}", redirects.callback),
         parameters=(
             in_path("name", NAME, "The name of the account or app."),
-            in_query("code", LINE, "WeChat's code; missing if the person refused."),
-            in_query("state", LINE, "As in the address of WeChat."),
+            in_query("code", text(512), "WeChat's code; missing if the person refused."),
+            in_query("state", text(128), "As in the address of WeChat."),
         ),
         answers={
             303: Answer("To the `return_url`, with code and state, or error and state.", headers=("Location",)),
