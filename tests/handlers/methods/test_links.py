@@ -2,7 +2,6 @@
 
 Red when the page shows less than the chat, when a person gets another person's question or ending, and when a
 snapshot's person is stored.
-Covers: handlers.methods.links.
 """
 
 import html
