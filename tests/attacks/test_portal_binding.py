@@ -165,7 +165,7 @@ async def test_a_browser_on_its_way_to_wechat_binds_for_its_own_open_session_alo
     """Red when closing a session cancels no redirect, or when a state is taken from another browser."""
     world, person = await redirecting(make, WEBSITE_LOGIN)
     here = await visit(world, account_name="mallory")
-    made = await here.call("POST", "/tickets", json={}, headers=here.own | {"Content-Type": "application/json"})
+    made = await here.call("POST", "/tickets", json={"method": "website"}, headers=here.own)
     async with browsing(world) as browser, browsing(world) as other:
         name, _, value = here.cookie["Cookie"].partition("=")
         for one in (browser, other):
