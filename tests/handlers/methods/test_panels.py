@@ -93,5 +93,6 @@ async def test_only_a_navigation_opens_it(make: Make) -> None:
             {"Sec-Fetch-Dest": right, "Sec-Purpose": "prefetch"},
         ):
             assert (await world.call("GET", path, headers=headers, allow_redirects=False)).status == 403
+        assert (await world.call("HEAD", path, headers={"Sec-Fetch-Dest": right})).status == 405
         opened = await world.call("GET", path, headers={"Sec-Fetch-Dest": right}, allow_redirects=False)
         assert opened.status == 302
