@@ -79,6 +79,10 @@ def listening_host(value: str) -> str:
     return value
 
 
+_ADDED: Final = {"code", "state", "error"}
+"""What is added to the query of an address to which a browser returns (contract.md 8.3)."""
+
+
 def web_address(value: str) -> str:
     """Check an http or https address, and remove slashes from its end. Raises Fault."""
     found = _WEB.fullmatch(value)
@@ -103,6 +107,8 @@ def return_url(value: str) -> str:
             f"of {_LONGEST_RETURN_URL} characters at most"
         )
     _check_encrypted(value)
+    if taken := sorted(_ADDED & URL(value).query.keys()):
+        raise Fault(f"must not contain {' and '.join(taken)} in its query, where the result is added")
     return value
 
 

@@ -122,6 +122,14 @@ def test_what_browsers_may_read_otherwise_is_no_address_to_return_to(url: str) -
         return_url(url)
 
 
+@pytest.mark.parametrize(
+    ("query", "named"), [("code=1", "code"), ("a=b&state", "state"), ("error=&%63ode=", "code and error")]
+)
+def test_an_address_to_return_to_leaves_room_for_the_result(query: str, named: str) -> None:
+    with pytest.raises(Fault, match=f"must not contain {named} in its query"):
+        return_url(f"https://shop.example/?{query}")
+
+
 @pytest.mark.parametrize("check", [return_url, safe_web_address])
 @pytest.mark.parametrize(
     "host", ["shop.example", "10.0.0.1", "nas.local", "localhost.example", "127.0.0.1.example", "[2001:db8::1]"]
