@@ -92,6 +92,8 @@ class Redirect:
     account: str
     """The name of the account or app."""
     back: ReturnTo
+    user_id: UserId | None = None
+    """Of a bind, which its ticket proves."""
     owners: Mapping[Way, str] = field(default_factory=dict)
     """The first browser to open each address, as `browser_of` names it."""
     openid: OpenId | None = None
@@ -116,7 +118,7 @@ class Authorization:
     outcome: str | None = None
     """A ReturnError, or one of the words below; None until it is known."""
     user_id: UserId | None = None
-    """Of a link: the user of a bind, which its ticket proves. Saves reading it from SQL at each step."""
+    """Of a bind, which its ticket proves. Saves reading it from SQL at each step."""
     openid: OpenId | None = None
     """Of a link: the person, who is asked then."""
     unionid: str | None = None

@@ -142,9 +142,10 @@ class Visits:
         return head, client
 
     async def _target(self, head: TicketHeader, client: str, way: Way, browser: str) -> tuple[str, UserId | None]:
-        """Return the account or app of a ticket, and the user of a link. A redirect is the first browser's."""
+        """Return the account or app of a ticket, and the user of a bind. A redirect is the first browser's."""
         if way is not Way.LINK:
-            return (await self.redirects.claim(head, way, browser)).account, None
+            redirect = await self.redirects.claim(head, way, browser)
+            return redirect.account, redirect.user_id
         claim = await self.verifier.claim_of(client, Scene(head))
         if claim is None:
             raise UnusableAuthorization
@@ -282,7 +283,7 @@ class Visits:
         return replace(held, outcome=outcome)
 
     async def _refused(self, head: TicketHeader, held: Authorization) -> str:
-        claim = await self.verifier.claim(Scene(head), account=held.account)
+        claim = await self.verifier.claim(Scene(head, held.user_id), account=held.account)
         if claim is None:
             return OVER
         if held.way is not Way.LINK:
@@ -365,11 +366,12 @@ class Visits:
 
     async def _result(self, head: TicketHeader, held: Authorization, redirect: Redirect) -> dict[str, str]:
         """Return the one-time code for the site, or how a bind of the portal ended."""
-        committed = head.purpose is Purpose.LOGIN or redirect.back.portal
-        ending = await self.ticket_status.ending(head) if committed else None
-        openid, at = (ending.openid, ending.answered_at) if ending else (redirect.openid, redirect.returned_at)
+        openid, at, ticket = redirect.openid, redirect.returned_at, None
+        if head.purpose is Purpose.LOGIN or redirect.back.portal:
+            ticket = await self.ticket_status.read(head)
+            openid, at = ticket.openid, ticket.answered_at
         if openid is None or at is None or openid != held.openid:  # erased, or another person's
             raise UnusableAuthorization
-        if ending and redirect.back.portal:
-            return {"ended": ending.outcome or ending.reason or ending.status}
+        if ticket and redirect.back.portal:
+            return {"ended": ticket.outcome or ticket.reason or ticket.status}
         return {"code": self.keyring.newest(held.client).code(head.ticket, openid, at)}

@@ -12,7 +12,6 @@ from models.web_authorization import Redirect
 from service.config.clients import Client
 from service.crypto.keyring import Keyring
 from service.observability.metrics import Metrics
-from service.tickets.bind_requests import BindRequests
 from service.tickets.decisions import BoundByRedirect, TicketDecisions
 from service.tickets.projection import Projection
 from service.tickets.redirects import Redirects
@@ -26,7 +25,6 @@ class BindExchange:
     appids: Mapping[str, str]
     keyring: Keyring
     redirects: Redirects
-    requests: BindRequests
     decisions: TicketDecisions
     projection: Projection
     metrics: Metrics
@@ -45,7 +43,7 @@ class BindExchange:
             raise InvalidCode
         if now >= min(at + CODE_LIVES, head.expires_at):
             raise InvalidCode
-        claim = await self._claim(client, head, redirect)
+        claim = self._claim(client, head, redirect)
         appid_of(client, redirect.account, clients=self.clients, appids=self.appids)
         bound = await self.decisions.bind_by_redirect(
             claim,
@@ -62,15 +60,12 @@ class BindExchange:
         self.metrics.endings.labels(client, head.purpose, bound.ending.outcome).inc()
         return bound
 
-    async def _claim(self, client: str, head: TicketHeader, redirect: Redirect) -> Claim:
+    def _claim(self, client: str, head: TicketHeader, redirect: Redirect) -> Claim:
         """Return the claim that the ticket signs: Redis alone must not say whom to bind."""
-        request = await self.requests.of(head.ticket)
-        user_id = request.user_id if request else None
-        if user_id is None or not self.keyring.maker(
-            Scene(head), client=client, account=redirect.account, user_id=user_id
-        ):
+        whose = {"client": client, "account": redirect.account}
+        if redirect.user_id is None or not self.keyring.maker(Scene(head), user_id=redirect.user_id, **whose):
             raise InvalidCode
-        return Claim(head, client, redirect.account, user_id)
+        return Claim(head, user_id=redirect.user_id, **whose)
 
 
 def appid_of(client: str, account: str, *, clients: Mapping[str, Client], appids: Mapping[str, str]) -> str:

@@ -76,7 +76,6 @@ def build_tickets(
         appids=base.settings.appids,
         keyring=base.keyring,
         redirects=records.redirects,
-        requests=records.requests,
         decisions=records.decisions,
         projection=records.projection,
         metrics=base.metrics,

@@ -90,7 +90,7 @@ class TicketIssuer:
         async def make(method: Method, account: str) -> Issued:
             async def meanwhile(head: TicketHeader) -> None:
                 if by_page:
-                    await self._store(head, account, requester, back)
+                    await self._store(head, requester, account=account, back=back)
 
             issued = await self.factory.make(
                 client,
@@ -101,7 +101,8 @@ class TicketIssuer:
                 meanwhile=meanwhile,
             )
             if not by_page:  # another page will show the QR code, and read it from the stored ticket
-                await self._store(issued.head, account, requester, back, qr_url=issued.shown.qr_url or None)
+                qr_url = issued.shown.qr_url or None
+                await self._store(issued.head, requester, account=account, back=back, qr_url=qr_url)
             return issued
 
         issued = await self._first_that_works(client, method, account, back, make)
@@ -182,7 +183,9 @@ class TicketIssuer:
             kind=Kind.BIND_KEPT if started_by_portal(wanted.session) else bind_kind(method, wanted.user_id),
             lang=wanted.lang,
             user_id=wanted.user_id,
-            meanwhile=lambda head: self._store(head, account, wanted.requester, wanted.back),
+            meanwhile=lambda head: self._store(
+                head, wanted.requester, account=account, back=wanted.back, user_id=wanted.user_id
+            ),
         )
         request = BindRequest(
             ticket=issued.head.ticket,
@@ -202,14 +205,15 @@ class TicketIssuer:
     async def _store(
         self,
         head: TicketHeader,
-        account: str,
         requester: Requester,
-        back: ReturnTo | None,
         *,
+        account: str,
+        back: ReturnTo | None,
+        user_id: UserId | None = None,
         qr_url: str | None = None,
     ) -> None:
         if back and head.method in REDIRECTS:
-            await self.redirects.add(head, account, back)
+            await self.redirects.add(head, account, back, user_id)
         await self.store.add(Ticket(head.ticket, requester=requester, qr_url=qr_url), expires_at=head.expires_at)
 
     def _note(self, issued: Issued, *, client: str, user_id: UserId | None = None) -> None:

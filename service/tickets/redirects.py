@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from models.binding import UserId
 from models.events import OpenId
 from models.scene import TicketHeader
 from models.web_authorization import REPLAYED_FOR, Redirect, ReturnTo, UnusableAuthorization, Way
@@ -19,9 +20,9 @@ class Redirects:
 
     records: RecordStore[Redirect]
 
-    async def add(self, head: TicketHeader, account: str, back: ReturnTo) -> None:
-        """Store a new one."""
-        await self.records.add(head.ticket, Redirect(account, back), until=_until(head))
+    async def add(self, head: TicketHeader, account: str, back: ReturnTo, user_id: UserId | None) -> None:
+        """Store a new one; of a bind, with its user."""
+        await self.records.add(head.ticket, Redirect(account, back, user_id), until=_until(head))
 
     async def of(self, head: TicketHeader) -> Redirect | None:
         """Return that of a ticket; None if there is none, or Redis lost it."""

@@ -111,9 +111,7 @@ async def test_an_older_redis_revives_no_person_who_was_erased(make: Make, purpo
     assert await world.bindings("anna") == []
 
 
-@pytest.mark.parametrize(
-    ("purpose", "table"), [("login", "endings"), ("bind", "followers"), ("bind", "bind_requests")]
-)
+@pytest.mark.parametrize(("purpose", "table"), [("login", "endings"), ("bind", "followers")])
 async def test_without_sql_the_site_is_told_and_the_visitor_can_start_again(
     make: Make, purpose: str, table: str
 ) -> None:

@@ -1,6 +1,7 @@
-"""What a sign-in asks of the database until its ticket is confirmed: a link no more than a scan.
+"""What a sign-in asks of the database until it is committed: a link and a redirect no more than a scan.
 
-Red when a step of a link reads the bind request again, or stores the person before they answer.
+Red when a step reads the bind request again, when a link stores the person before they answer, or when the code
+of a browser that comes back is read from SQL. Prints the counts.
 """
 
 from collections import Counter
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 from harness import ACCOUNT, SECOND, World, client
+from redirecting import BACK, H5, redirecting
 from sign_in import Driver, LinkDriver, ScanDriver
+from wechat_browser import browsing
 
 from models.confirmation import Answer
 from service.app_keys import AUDIT
@@ -63,3 +66,34 @@ async def test_a_link_costs_no_more_transactions_than_a_scan(
             costs[driver.name] = counts.copy()
             assert (await page.poll())["status"] == "confirmed"
     assert costs["link"] <= costs["scan"]
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["new", "known"])
+@pytest.mark.parametrize("purpose", ["login", "bind"])
+async def test_a_redirect_costs_no_more_transactions_than_a_scan(
+    make: Make, monkeypatch: pytest.MonkeyPatch, purpose: str, times: int
+) -> None:
+    """A bind includes its exchange, which commits it."""
+    monkeypatch.setattr(FollowerRefresh, "refresh", lambda *_: None)
+    shop = {"methods": ["scan", "h5"], "confirm": {"login": "none", "bind": "match"}}
+    world, _ = await redirecting(make, H5, **shop)
+    counts, costs = counting(world), {}
+    for method in ("scan", "h5"):
+        person = await world.person()
+        for _ in range(times):
+            how = {"method": method, "return_url": BACK, "state": "s"}
+            page = await (world.login(**how) if purpose == "login" else world.bind(person.id, **how))
+            async with browsing(world, person) as browser:
+                counts.clear()
+                if method == "scan":
+                    await world.scan(person, page)
+                    if purpose == "bind":
+                        await world.say(person, (await page.poll())["match"])
+                else:
+                    visit = await H5.sign_in(browser, page, person)
+                    if purpose == "bind":
+                        await world.exchange(visit.answer["code"])
+            costs[method] = counts.copy()
+            assert (await page.poll())["status"] == "confirmed"
+    print(purpose, {method: dict(cost) for method, cost in costs.items()})  # noqa: T201 - a figure to be read
+    assert costs["h5"] <= costs["scan"]

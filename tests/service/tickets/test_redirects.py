@@ -33,7 +33,7 @@ def redirects(redis: Redis) -> Redirects:
 
 
 async def test_of_many_browsers_one_owns_the_way(redirects: Redirects, head: TicketHeader) -> None:
-    await redirects.add(head, "site", BACK)
+    await redirects.add(head, "site", BACK, None)
     browsers = [f"b{number}" for number in range(8)]
     claims = await asyncio.gather(
         *(redirects.claim(head, Way.REDIRECT, browser) for browser in browsers), return_exceptions=True
@@ -45,7 +45,7 @@ async def test_of_many_browsers_one_owns_the_way(redirects: Redirects, head: Tic
 
 
 async def test_a_released_way_goes_to_the_next_browser(redirects: Redirects, head: TicketHeader) -> None:
-    await redirects.add(head, "site", BACK)
+    await redirects.add(head, "site", BACK, None)
     await redirects.claim(head, Way.PANEL, "panel")
     await redirects.claim(head, Way.REDIRECT, "first")
     await redirects.release(head, Way.REDIRECT, "first")
@@ -68,7 +68,7 @@ async def test_without_a_record_nothing_can_be_done(redirects: Redirects, head: 
 
 
 async def test_the_last_return_counts(redirects: Redirects, head: TicketHeader) -> None:
-    await redirects.add(head, "site", BACK)
+    await redirects.add(head, "site", BACK, None)
     for later in (0, 1):
         await redirects.returned(head, ANNA, now=NOW + timedelta(seconds=later))
     held = await redirects.of(head)
