@@ -9,6 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 CONTROL: Final = "/sandbox/api/"
+INSIDE: Final = "/inside/"
+"""The pages that are open inside people's WeChat."""
 _OWN_FETCHES: Final = (None, "same-origin", "none")
 
 
@@ -48,13 +50,13 @@ def is_near(request: web.Request) -> bool:
 
 
 def guard(public_url: Callable[[web.Request], str]) -> Middleware:
-    """Return a middleware that rejects control API requests from pages of other sites."""
+    """Return a middleware that rejects requests to the control API and to INSIDE from pages of other sites."""
 
     @web.middleware
     async def middleware(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if request.path.startswith(CONTROL) and is_foreign(request, public_url=public_url(request)):
+        if request.path.startswith((CONTROL, INSIDE)) and is_foreign(request, public_url=public_url(request)):
             return web.json_response({"error": "requests from pages of other sites are not allowed"}, status=403)
         return await handler(request)
 

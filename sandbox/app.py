@@ -5,11 +5,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from aiohttp import web
+from yarl import URL
 
 from sandbox import camera_api, control_api, phone_page, wechat_api
 from sandbox.access import guard
@@ -18,6 +19,8 @@ from sandbox.authorization import consent_api, pages, pictures, sns_api
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
+from sandbox.in_app_browser import browser
+from sandbox.in_app_browser.known_sites import KnownSites
 from sandbox.wechat_api import SANDBOX
 
 __all__ = [
@@ -31,7 +34,7 @@ __all__ = [
     "serve",
 ]
 
-_PARTS: Final = (wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api)
+_PARTS: Final = (wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api, browser)
 
 
 def make_app(
@@ -39,14 +42,17 @@ def make_app(
     websites: Sequence[Website] = (),
     *,
     public_url: str,
+    sites: Collection[str] = (),
     clock: Callable[[], float] = time.time,
     retry_interval: float = 5.0,
     answer_within: float = 5.0,
 ) -> web.Application:
     """Return the application; `app[SANDBOX]` and `app[AUTHORIZATION]` control it from the same process.
 
-    QR codes contain addresses below `public_url`; `clock` returns seconds since 1970. `retry_interval`: seconds
-    between the deliveries of a push. `answer_within`: the timeout of one delivery, in seconds.
+    QR codes contain addresses below `public_url`. `sites` are addresses whose pages can be opened inside WeChat,
+    beside those of accounts and websites; the phone page suggests the first. `clock` returns seconds since 1970.
+    `retry_interval`: seconds between the deliveries of a push. `answer_within`: the timeout of one delivery, in
+    seconds.
     """
     app = web.Application(middlewares=[guard(lambda request: request.app[SANDBOX].public_url)])
     app[SANDBOX] = Sandbox(
@@ -57,6 +63,8 @@ def make_app(
         answer_within=answer_within,
     )
     app[AUTHORIZATION] = WebAuthorization(app[SANDBOX], websites)
+    known = KnownSites(app[SANDBOX], app[AUTHORIZATION], tuple(map(URL, sites)))
+    app[browser.KEY] = browser.InAppBrowser(known, app[AUTHORIZATION])
     for part in _PARTS:
         part.add_routes(app)
     app.cleanup_ctx.append(_opened)

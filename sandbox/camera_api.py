@@ -1,9 +1,8 @@
 """The camera of the control API: reads a QR code from an uploaded picture.
 
 POST picture with a PNG, JPEG or WebP body -> {"code"}: this sandbox's QR code in it; other QR codes are ignored.
-Of a website's login it is {"consent"}, its id.
-Failures are `{"error": text, "reason": word}` with a key of FAULTS; `several_codes` also returns the `codes`, and
-`foreign_code` the `url` when the QR code opens a page.
+Of a website's login it is {"consent"}, its id; if none is of this sandbox, {"page"}, the address of a web page.
+Failures are `{"error": text, "reason": word}` with a key of FAULTS; `several_codes` also returns the `codes`.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ from aiohttp import web
 
 from sandbox import serializers
 from sandbox.access import CONTROL
+from sandbox.authorization.requests import is_web_address
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.codes import Code
 from sandbox.emulator import Sandbox
@@ -81,8 +81,9 @@ async def _read_code(request: web.Request) -> Json:
     logins = {request.app[AUTHORIZATION].address(consent): consent.id for consent in consents}
     if known := [logins[text] for text in texts if text in logins]:
         return {"consent": known[0]}
-    pages = [text for text in texts if text.startswith(("https://", "http://"))]
-    raise _NoCode("foreign_code", **({"url": pages[0]} if pages else {}))
+    if pages := [text for text in texts if is_web_address(text)]:
+        return {"page": pages[0]}
+    raise _NoCode("foreign_code")
 
 
 async def _texts(request: web.Request) -> list[str]:

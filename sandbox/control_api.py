@@ -16,7 +16,7 @@ from sandbox import serializers
 from sandbox.access import CONTROL
 from sandbox.control_requests import Ask, endpoint
 from sandbox.emulator import Sandbox
-from sandbox.faults import Fault
+from sandbox.faults import Fault, SnsFault
 from sandbox.pushes import NOISE
 from sandbox.serializers import Json
 from sandbox.wechat_api import SANDBOX
@@ -208,8 +208,8 @@ async def _phone(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _tricks(_sandbox: Sandbox, _ask: Ask) -> Json:
-    """GET tricks -> {"mischief":[...],"noise":[...]}: the values of `mischief` and of noise's `kind`."""
-    return {"mischief": list(Fault), "noise": list(NOISE)}
+    """GET tricks -> {"mischief","noise","sns"}: the values of `mischief`, of noise's `kind` and of `sns_fault`."""
+    return {"mischief": list(Fault), "noise": list(NOISE), "sns": list(SnsFault)}
 
 
 def _account(sandbox: Sandbox, ask: Ask) -> Json:

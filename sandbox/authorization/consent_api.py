@@ -11,7 +11,6 @@ from aiohttp import web
 from sandbox.access import CONTROL
 from sandbox.account import Website
 from sandbox.authorization.consents import Consent
-from sandbox.authorization.inside import open_page
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.control_requests import Ask, endpoint
@@ -53,15 +52,20 @@ async def _refuse(authorization: WebAuthorization, ask: Ask) -> Json:
 
 
 async def _snapshots(authorization: WebAuthorization, ask: Ask) -> Json:
-    """POST snapshots {"user","on"?} -> {}: show the user pages as snapshots, of a virtual person; or end it."""
+    """POST snapshots {"user","on"?} -> as authorization: show pages as snapshots, to a virtual person, or not."""
     authorization.show_snapshots(ask.text("user"), on=ask.flag("on", default=True))
-    return {}
+    return await _settings(authorization, ask)
 
 
 async def _fault(authorization: WebAuthorization, ask: Ask) -> Json:
     """POST sns_fault {"fault"?} -> {"fault"}: switch on a value of faults.SnsFault for all `sns` calls, or off."""
     authorization.fault = ask.word("fault", SnsFault)
     return {"fault": authorization.fault}
+
+
+async def _settings(authorization: WebAuthorization, ask: Ask) -> Json:
+    """GET authorization?user= -> {"snapshots","sns_fault"}: what is switched on for the user, and for all."""
+    return {"snapshots": authorization.shows_snapshots(ask.text("user")), "sns_fault": authorization.fault}
 
 
 def _website(value: Website) -> Json:
@@ -88,6 +92,7 @@ def _consent(authorization: WebAuthorization, value: Consent) -> Json:
 _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("GET", "websites", _websites),
     ("GET", "consents", _consents),
+    ("GET", "authorization", _settings),
     ("POST", "move_website", _move),
     ("POST", "scan_consent", _scan),
     ("POST", "allow", _allow),
@@ -98,7 +103,6 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these endpoints to the control API, and the redirect that opens a page inside WeChat."""
+    """Add these endpoints to the control API."""
     for method, name, act in _ENDPOINTS:
         app.router.add_route(method, CONTROL + name, endpoint(AUTHORIZATION, act))
-    app.router.add_get(f"{CONTROL}open", open_page)

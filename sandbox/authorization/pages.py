@@ -61,7 +61,7 @@ async def _authorize(request: web.Request) -> web.Response:
     """Go back to an account's page at once, or ask the person first."""
     authorization, person = request.app[AUTHORIZATION], person_inside(request)
     if person is None:
-        return _page("notice", title=_NOT_INSIDE, reason="")
+        return notice(_NOT_INSIDE)
     try:
         asked = read_inside(request.rel_url.raw_query_string, authorization.apps)
     except Unusable as e:
@@ -78,14 +78,14 @@ async def _answer(request: web.Request) -> web.Response:
     """Take the person's answer to `_authorize`."""
     given, person = await request.post(), person_inside(request)
     if person is None:
-        return _page("notice", title=_NOT_INSIDE, reason="")
+        return notice(_NOT_INSIDE)
     authorization, consent = request.app[AUTHORIZATION], _consent(request, str(given.get("consent")))
     decide = authorization.allow if given.get("answer") == "allow" else authorization.refuse
     try:
         address = decide(person, consent).address
     except Impossible as e:
-        return _page("notice", title=_BAD_LINK, reason=str(e))
-    return _redirect(address) if address else _page("notice", title=_BAD_LINK, reason="")
+        return notice(_BAD_LINK, str(e))
+    return _redirect(address) if address else notice(_BAD_LINK)
 
 
 def _consent(request: web.Request, text: str) -> Consent:
@@ -97,11 +97,17 @@ def _consent(request: web.Request, text: str) -> Consent:
 
 def _fault(fault: Unusable) -> web.Response:
     number = f"，错误码：{fault.number}" if fault.number else ""
-    return _page("notice", title=_BAD_LINK, reason=fault.reason + number)
+    return notice(_BAD_LINK, fault.reason + number)
+
+
+def notice(title: str, reason: str = "", *, lang: str = "zh-CN", status: int = 200) -> web.Response:
+    """Return a page that says what is wrong; the status of WeChat's own is 200."""
+    response = _page("notice", title=title, reason=reason, lang=lang)
+    response.set_status(status)
+    return response
 
 
 def _page(template: str, /, **words: str) -> web.Response:
-    """Fill in the page; WeChat's status is 200 also when something is wrong."""
     filled = Template((WEB / f"{template}.html").read_text("utf-8")).substitute(
         {key: html.escape(word) for key, word in words.items()}
     )

@@ -59,6 +59,10 @@ class WebAuthorization:
         person = self._sandbox.people.get(user)
         (self._snapshots.add if on else self._snapshots.discard)(person.id)
 
+    def shows_snapshots(self, user: Person | str) -> bool:
+        """Return whether `show_snapshots` is on for the user."""
+        return self._sandbox.people.get(user).id in self._snapshots
+
     # -- people -------------------------------------------------------------------------------------------------
 
     def ask(self, request: Request) -> Consent:

@@ -1,4 +1,4 @@
-"""The texts of WeChat's pages in Chinese and English; `${name}` is the name of the website or account."""
+"""The texts of WeChat's pages in Chinese and English."""
 
 from typing import Final
 
@@ -36,5 +36,24 @@ ASKS: Final = {
         "what": "asks for your nickname and profile picture",
         "allow": "Allow",
         "refuse": "Refuse",
+    },
+}
+BROWSER: Final = {
+    "zh": {
+        "lang": "zh-CN",
+        "title": "无法打开此网页",
+        "unknown": "此微信用户不存在，或网址不完整。",
+        "refused": "模拟微信只打开其应用的回调地址和授权域名，其他设备只能打开回调地址和演示网站。不能打开：",
+        "unreachable": "网页没有响应：",
+    },
+    "en": {
+        "lang": "en",
+        "title": "This page cannot be opened",
+        "unknown": "There is no such WeChat user, or the address is incomplete.",
+        "refused": (
+            "The sandbox opens callback addresses and domains of its own apps; from other machines, callback "
+            "addresses and the sites of the demo. It does not open"
+        ),
+        "unreachable": "There is no answer from",
     },
 }

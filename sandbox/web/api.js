@@ -1,4 +1,5 @@
-// Client of the sandbox's control API (sandbox/control_api.py, camera_api.py, authorization/consent_api.py).
+// Client of the sandbox's control API (sandbox/control_api.py, camera_api.py, authorization/consent_api.py,
+// in_app_browser/browser.py).
 
 const BASE = "/sandbox/api/";
 const TIMEOUT = 40_000; // ms
@@ -22,12 +23,9 @@ async function ask(name, options = {}) {
 
 export const get = (name, params = {}) => ask(`${name}?${new URLSearchParams(params)}`);
 
-/** Return the address that opens the page `url` inside the WeChat of `user`. */
-export const inside = (user, url) => `${BASE}open?${new URLSearchParams({ user, url })}`;
-
 export const post = (name, body) =>
   ask(name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-/** Read the QR code in a picture, a Blob of an image type; return its `code`, or the id of the login as `consent`. */
+/** Read a QR code in a picture, a Blob of an image type: its `code`, the id of its login as `consent`, or its `page`. */
 export const readPicture = (picture) =>
   ask("picture", { method: "POST", headers: { "Content-Type": picture.type }, body: picture });

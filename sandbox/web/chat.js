@@ -1,6 +1,5 @@
 // The chat of one user with one account. New messages are appended; elements already shown keep their focus.
 
-import { inside } from "./api.js";
 import { $, el, face, icon } from "./dom.js";
 import { language, moment, t } from "./words.js";
 
@@ -10,15 +9,18 @@ const NEAR_END = 120; // pixels from the end within which the chat scrolls along
 let shown = { key: "", last: null };
 let atEnd = true;
 
-/** Show the chat of `phone` (the answer of GET phone); `tap` is called with the id of a link that sends a text. */
-export function showChat(phone, { person, account, tap }) {
+/**
+ * Show the chat of `phone` (the answer of GET phone). `tap` is called with the id of a link that sends a text, `visit`
+ * with the address of one to a page.
+ */
+export function showChat(phone, { person, account, tap, visit }) {
   const key = JSON.stringify([phone.user, phone.appid, phone.following, language(), phone.messages[0]?.id]);
   const chat = $("chat");
   if (key !== shown.key) restart(chat, key);
   const fresh = phone.messages.filter((message) => shown.last === null || message.id > shown.last.id);
   if (fresh.length === 0) return;
   const follow = atEnd || fresh.at(-1).side === "person";
-  for (const message of fresh) add(chat, message, { person, account, tap, following: phone.following });
+  for (const message of fresh) add(chat, message, { person, account, tap, visit, following: phone.following });
   if (follow) chat.scrollTop = chat.scrollHeight;
 }
 
@@ -52,12 +54,12 @@ function note(message) {
   return el("li", { className: "wechat", "data-testid": "chat-line", "data-side": "wechat" }, words);
 }
 
-function bubble(message, follows, { person, account, tap, following }) {
+function bubble(message, follows, { person, account, ...links }) {
   const own = message.side === "person";
   const who = own ? person : account;
   const avatar = el("span", { className: own ? "face" : "face account", "aria-hidden": "true" });
   const speaker = el("span", { className: "hidden", textContent: `${own ? t("you") : who.name}: ` });
-  const pieces = message.pieces.map((part) => piece(part, { person, following, tap }));
+  const pieces = message.pieces.map((part) => piece(part, links));
   return el(
     "li",
     { className: `${message.side}${follows ? " follows" : ""}`, "data-testid": "chat-line", "data-side": message.side },
@@ -66,16 +68,10 @@ function bubble(message, follows, { person, account, tap, following }) {
   );
 }
 
-function piece(part, { person, following, tap }) {
-  if (part.href) {
-    return el("a", {
-      className: "link", href: inside(person.id, part.href), target: "_blank", rel: "noopener noreferrer",
-      textContent: part.text, "data-testid": "chat-page-link",
-    });
-  }
+function piece(part, { following, tap, visit }) {
+  const link = (words, props) => el("button", { className: "link", type: "button", textContent: words, ...props });
+  if (part.href) return link(part.text, { onclick: () => visit(part.href), "data-testid": "chat-page-link" });
   if (!part.says) return document.createTextNode(part.text);
-  return el("button", {
-    className: "link", type: "button", textContent: part.text || part.says, disabled: !following,
-    onclick: () => tap(part.id), "data-testid": "chat-link",
-  });
+  const how = { disabled: !following, onclick: () => tap(part.id), "data-testid": "chat-link" };
+  return link(part.text || part.says, how);
 }

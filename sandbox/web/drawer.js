@@ -6,7 +6,7 @@ import { t, trick } from "./words.js";
 
 export const FORGED = ["unsigned", "wrong_token", "wrong_key", "wrong_appid", "plaintext"];
 
-let known = { mischief: [], noise: [] };
+let known = { mischief: [], noise: [], sns: [] };
 
 /** Load the faults and pushes that the sandbox supports, and list them. */
 export async function loadTricks() {
@@ -20,6 +20,7 @@ export function offerTricks() {
   const forged = known.mischief.filter((name) => FORGED.includes(name));
   fill($("mischief"), [option(["", t("asUsual")]), group("onItsWay", delivery), group("forged", forged)]);
   fill($("noise"), known.noise.map((name) => option([name, sentence(name)])));
+  fill($("sns"), [option(["", t("asUsual")]), ...known.sns.map((name) => option([name, sentence(name)]))]);
   showArmed();
 }
 

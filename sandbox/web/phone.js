@@ -1,7 +1,8 @@
 // The phone page: polls the sandbox about once a second and shows what has changed.
 
-import { get, inside, post } from "./api.js";
-import { askLogin, askPage, closeLogin, closePage } from "./asks.js";
+import { get, post } from "./api.js";
+import { askLogin, closeLogin } from "./asks.js";
+import { askAddress, closeAddress, closePage, goBack, isPage, openPage, reloadPage } from "./browser.js";
 import { codeIn, loginIn, showCodes } from "./camera.js";
 import { showChat, watchChat } from "./chat.js";
 import { $, changed, face, fill, option } from "./dom.js";
@@ -56,13 +57,15 @@ async function pollOnce() {
   if (created !== before) return; // the list may lack the user that was created meanwhile
   showUsers(users);
   showAccounts(accounts);
-  const [codes, phone, log] = await Promise.all([
+  const [codes, phone, web, log] = await Promise.all([
     isOpen("camera") ? inView() : null,
     owner() ? get("phone", { user: here.user, account: here.account }) : null,
+    owner() ? get("authorization", { user: here.user }) : null,
     owner() && $("desk").open ? get("deliveries", { user: here.user }) : null,
   ]);
   if (codes) showCodes(codes, { names: here.accounts, aimed: here.aimed, choice: here.choice, scan: scanItem });
   if (phone && phone.user === here.user && phone.appid === here.account) showPhone(phone);
+  if (web) showWeb(web);
   if (log) showLog(log.deliveries);
 }
 
@@ -92,10 +95,17 @@ function showAccounts(accounts) {
   for (const id of ["account-face", "prompt-face"]) face($(id), here.accounts.get(here.account), here.account);
 }
 
+function showWeb({ snapshots, sns_fault: fault }) {
+  if (!changed("web", [here.user, snapshots, fault])) return;
+  $("snapshots").checked = snapshots;
+  $("full-service").hidden = !snapshots;
+  $("sns").value = fault ?? "";
+}
+
 function showPhone(phone) {
   const person = { id: here.user, name: owner()?.nickname ?? "" };
   const account = { id: phone.appid, name: here.accounts.get(phone.appid) };
-  showChat(phone, { person, account, tap: (link) => act("tap", { link }) });
+  showChat(phone, { person, account, tap: (link) => act("tap", { link }), visit });
   $("standing").textContent = t(phone.following ? "following" : "stranger");
   $("unfollow").hidden = !phone.following;
   $("leave").disabled = !phone.following;
@@ -163,17 +173,22 @@ async function answerLogin(name) {
 
 const scanItem = (item) => (item.scope ? scanLogin(item.id) : scan(item.id));
 
-function offerPage(address) {
+function visit(address) {
   if (!owner()) return;
-  toast("");
-  askPage(address);
+  forgetAim();
+  closeCamera();
+  openPage(here.user, address);
+}
+
+async function useFullService() {
+  if (await act("snapshots", { on: false }, { withFault: false })) reloadPage();
 }
 
 /** Scan what a QR code says: a code of this sandbox, the login of a website, or a page. */
 function scanAddress(text) {
   if (codeIn(text)) scan(codeIn(text));
   else if (loginIn(text)) scanLogin(loginIn(text));
-  else if (/^https?:\/\//.test(text)) offerPage(text);
+  else if (isPage(text)) visit(text);
   else scan(text);
 }
 
@@ -191,6 +206,7 @@ function closeCamera() {
 
 function chooseUser(id) {
   here.user = id;
+  closePage();
   remember(id);
   closeNewcomer();
   if (here.aimed) openCamera();
@@ -236,8 +252,18 @@ on("close", "click", closeCamera);
 on("paste", "submit", () => { if ($("address").value.trim()) scanAddress($("address").value.trim()); $("address").value = ""; });
 on("allow", "click", () => answerLogin("allow"));
 on("refuse", "click", () => answerLogin("refuse"));
-on("visit-open", "click", () => open(inside(here.user, closePage()), "_blank", "noopener"));
-on("visit-close", "click", closePage);
+on("visit-start", "click", async () => {
+  const { sites } = await get("sites").catch(() => ({ sites: [] }));
+  askAddress(sites[0] ?? "");
+});
+on("visit-form", "submit", () => { const address = closeAddress(); if (isPage(address)) visit(address); });
+on("visit-close", "click", closeAddress);
+on("browser-close", "click", closePage);
+on("browser-back", "click", goBack);
+on("browser-reload", "click", reloadPage);
+on("full-service", "click", useFullService);
+on("snapshots", "change", () => act("snapshots", { on: $("snapshots").checked }, { withFault: false }));
+on("sns", "change", () => act("sns_fault", { fault: $("sns").value || undefined }, { withFault: false }));
 on("follow", "click", () => act("follow"));
 on("dismiss", "click", () => act("dismiss", {}, { withFault: false }));
 on("search", "click", () => act("follow", { by_search: true }));
@@ -263,16 +289,22 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) poll
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (isTop("newcomer")) cancelNewUser();
-  else if (isTop("visit")) closePage();
+  else if (isTop("visit")) closeAddress();
+  else if (isTop("browser")) closePage();
   else if (isTop("consent")) answerLogin("refuse");
   else if (isTop("prompt")) act("dismiss", {}, { withFault: false });
   else if (isTop("camera")) closeCamera();
 });
 watchPictures({
   begun: () => toast(t("looking")),
-  found: ({ code, consent }) => { toast(""); if (code) scan(code.id); else scanLogin(consent); },
+  found: ({ code, consent, page }) => {
+    toast("");
+    if (code) scan(code.id);
+    else if (consent) scanLogin(consent);
+    else scanAddress(page);
+  },
   several: (codes) => { toast(""); here.choice = codes; openCamera(); },
-  failed: (error) => { if (error.answer?.url) offerPage(error.answer.url); else showError(error); },
+  failed: showError,
   text: scanAddress,
 });
 

@@ -12,7 +12,10 @@ const WORDS = {
     search: "Follow without scanning",
     wantsLogin: "This website asks to log you in with WeChat.", allow: "Allow", refuse: "Refuse",
     websiteLogin: "Website login", back: "Allowed. The page in the browser goes on.", refusedLogin: "Login refused.",
-    openInside: "Open this page inside WeChat", openPage: "Open",
+    visit: "Open a page inside WeChat", pageAddress: "Address", openPage: "Open",
+    browser: "Page inside WeChat", goBack: "Back", reload: "Reload", fullService: "使用完整服务 · Use the full service",
+    webAuthorization: "Web authorization", snapshots: "Show this user snapshots of pages",
+    snsFault: "Fault in calls of sns, for all users",
     followFirst: "Follow this account to continue.", follow: "Follow", notNow: "Not now",
     message: "Message", cannotWrite: "Follow to write", send: "Send", scan: "Scan",
     you: "You", wechat: "WeChat",
@@ -57,7 +60,9 @@ const WORDS = {
     notFollowing: "尚未关注此公众号，扫描其二维码即可关注。", search: "直接关注",
     wantsLogin: "此网站申请使用你的微信登录", allow: "允许", refuse: "拒绝",
     websiteLogin: "网站登录", back: "已允许，请回到浏览器中的页面继续。", refusedLogin: "已拒绝登录。",
-    openInside: "在微信中打开此页面", openPage: "打开",
+    visit: "在微信中打开网页", pageAddress: "网址", openPage: "打开",
+    browser: "微信中的网页", goBack: "返回", reload: "刷新", fullService: "使用完整服务",
+    webAuthorization: "网页授权", snapshots: "向此用户展示网页快照", snsFault: "sns 接口异常（所有用户）",
     followFirst: "关注公众号后继续", follow: "关注公众号", notNow: "暂不关注",
     message: "消息", cannotWrite: "关注后才能发消息", send: "发送", scan: "扫一扫",
     you: "我", wechat: "微信",
@@ -91,7 +96,7 @@ const WORDS = {
   },
 };
 
-/** The faults, and the other pushes that can be sent: name -> [label, explanation]. */
+/** The faults of pushes and of sns calls, and the other pushes that can be sent: name -> [label, explanation]. */
 const TRICKS = {
   en: {
     twice: ["Deliver twice", "sent again after the response"],
@@ -110,6 +115,12 @@ const TRICKS = {
     template_sent: ["Template message sent", "the delivery report of a template message"],
     location: ["Location", "the position of the user"],
     image: ["Picture", "an image message"],
+    busy: ["Busy", "errcode -1"],
+    day_quota: ["Quota of the day", "errcode 45009"],
+    minute_quota: ["Quota of the minute", "errcode 45011"],
+    slow: ["Slow", "answered late"],
+    away: ["No connection", "nothing is done"],
+    cut: ["Connection cut", "done, but not answered"],
   },
   zh: {
     twice: ["重复推送", "收到响应后再推送一次"],
@@ -128,6 +139,12 @@ const TRICKS = {
     template_sent: ["模板消息回执", "模板消息的发送结果"],
     location: ["地理位置", "用户上报的位置"],
     image: ["图片", "图片消息"],
+    busy: ["系统繁忙", "errcode -1"],
+    day_quota: ["超过当日限额", "errcode 45009"],
+    minute_quota: ["超过分钟限额", "errcode 45011"],
+    slow: ["响应缓慢", "响应超时"],
+    away: ["无法连接", "请求未处理"],
+    cut: ["连接中断", "已处理，但没有响应"],
   },
 };
 

@@ -1,7 +1,6 @@
 """WeChat's authorization pages in a browser, with the phone page beside them.
 
-Red when the page of a website's login leaves its frame under self_redirect, or the phone page opens a page outside
-of the user's WeChat.
+Red when the page of a website's login leaves its frame under self_redirect.
 """
 
 import html
@@ -9,11 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit
 
-import pytest
 from aiohttp import web
 from browser_fixture import browser_fixture
 from harness import ACCOUNT, WEBSITE
-from phone import begin, drawn, faultless, hand_over
+from phone import begin, faultless, hand_over
 from playwright.async_api import BrowserContext, Page, expect
 from serving import listening
 
@@ -35,9 +33,6 @@ class Town:
 
     def login(self, **looks: str) -> str:
         return self.address("qrconnect", WEBSITE.appid, scope="snsapi_login", state="s1", lang="en", **looks)
-
-    def inside(self, scope: str) -> str:
-        return self.address("oauth2/authorize", ACCOUNT.appid, scope=scope, state="s1")
 
 
 async def _framed(request: web.Request) -> web.Response:
@@ -125,35 +120,8 @@ async def test_a_refused_login_stays_and_says_so(
     assert urlsplit(anna.url).path == "/"
 
 
-@pytest.mark.parametrize(("answer", "told"), [("allow", "told: code state"), ("refuse", "told: state")])
-async def test_a_scanned_page_opens_inside_wechat_and_asks(
-    town: Town, hand: BrowserContext, answer: str, told: str
-) -> None:
-    anna = await phone(hand, town)
-    await hand_over(anna, "paste", drawn(town.inside("snsapi_userinfo")))
-    await expect(anna.get_by_test_id("visit")).to_contain_text("/connect/oauth2/authorize")
-    await faultless(anna, "asked to open a page")
-    async with hand.expect_page() as opened:
-        await anna.get_by_test_id("visit-open").tap()
-    page = await opened.value
-    await expect(page.get_by_test_id("authorize")).to_contain_text("Shop account")
-    await faultless(page, "asked by an account")
-    await page.get_by_test_id(answer).tap()
-    await expect(page.get_by_text(told, exact=True)).to_be_visible()
-
-
-async def test_a_link_in_the_chat_opens_inside_wechat(town: Town, hand: BrowserContext) -> None:
-    anna = await phone(hand, town)
-    contact = town.sandbox.contact(town.sandbox.people.all()[-1])
-    link = f'<a href="{town.inside("snsapi_base")}">Log in</a>'
-    contact.write("account", link, now=town.sandbox.clock())
-    async with hand.expect_page() as opened:
-        await anna.get_by_test_id("chat-page-link").tap()
-    await (await opened.value).wait_for_url(f"{town.site}/back?code=**")
-
-
 async def test_another_browser_is_not_inside_wechat(town: Town, context: BrowserContext) -> None:
     page = await context.new_page()
-    await page.goto(town.inside("snsapi_base"))
+    await page.goto(town.address("oauth2/authorize", ACCOUNT.appid))
     await expect(page.get_by_test_id("notice")).to_contain_text("请在微信客户端打开链接")
     await faultless(page, "a notice")

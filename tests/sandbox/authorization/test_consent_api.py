@@ -1,9 +1,8 @@
 """The control API of web authorization: a whole login without a browser, and faults.
 
-Red when a second person can answer a scanned login, or when the phone page's cookie names no person.
+Red when a second person can answer a scanned login.
 """
 
-from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -78,21 +77,18 @@ async def test_websites_are_listed_without_their_secrets(wechat: WeChat) -> None
     ]
 
 
-async def test_the_phone_page_opens_pages_inside_the_persons_wechat(wechat: WeChat) -> None:
-    anna = await wechat.anna()
-    query = {"user": anna.id, "url": "https://shop.example/#a"}
-    response = await wechat.client.get("/sandbox/api/open", params=query, allow_redirects=False)
-    assert (response.status, response.headers["Location"]) == (302, "https://shop.example/#a")
-    cookie = SimpleCookie(response.headers["Set-Cookie"])["sandbox_user"]
-    assert (cookie["path"], cookie["max-age"], cookie["httponly"]) == ("/connect/oauth2/authorize", "600", True)
-    wechat.client.session.cookie_jar.update_cookies(response.cookies, response.url)
-    assert (await wechat.get("oauth2/authorize")).status == 302
-    for wrong, status in ({"url": "javascript:alert(1)"}, 400), ({"user": "u_none"}, 404):
-        response = await wechat.client.get("/sandbox/api/open", params=query | wrong, allow_redirects=False)
-        assert response.status == status
-    foreign = {"Sec-Fetch-Site": "cross-site"}
-    response = await wechat.client.get("/sandbox/api/open", params=query, headers=foreign, allow_redirects=False)
-    assert response.status == 403
+async def test_what_is_switched_on_is_told(wechat: WeChat) -> None:
+    anna, ben = await wechat.anna(), await wechat.sandbox.create_user("Ben")
+
+    async def told(user: str) -> Any:
+        return await (await wechat.client.get("/sandbox/api/authorization", params={"user": user})).json()
+
+    assert await told(anna.id) == {"snapshots": False, "sns_fault": None}
+    assert await wechat.post("snapshots", user=anna.id) == {"snapshots": True, "sns_fault": None}
+    await wechat.post("sns_fault", fault="busy")
+    assert await told(anna.id) == {"snapshots": True, "sns_fault": "busy"}
+    assert await told(ben.id) == {"snapshots": False, "sns_fault": "busy"}
+    assert (await wechat.client.get("/sandbox/api/authorization?user=u_none")).status == 404
 
 
 @pytest.mark.parametrize(("fault", "errcode"), [("busy", -1), ("day_quota", 45009), ("minute_quota", 45011)])
