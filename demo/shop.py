@@ -3,7 +3,7 @@
 import hashlib
 import re
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -17,6 +17,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth
 
 WEB: Final = Path(__file__).parent / "web"
 PART: Final = re.compile(r"<!--(\w+)-->(.*?)<!--/-->", re.DOTALL)  # optional parts of the page
+DONE: Final = "/login/wechat/done"  # where WeChat's own pages lead back to
 TWICE: Final = re.compile(r"\[\[(?P<en>.*?)\|(?P<zh>.*?)\]\]")  # its texts in both languages
 READY: Final = ("anna", "ben")  # initial users; id, name and password are the same
 GUARD: Final = {"X-Frame-Options": "DENY", "Cache-Control": "no-store"}  # the content policy is in shop.html
@@ -34,19 +35,19 @@ class User:
 @dataclass(slots=True)
 class Visitor:
     user: User | None = None
-    registration: str = ""  # of a WeChat that scanned here and is not bound to a user
+    registration: str = ""  # of a WeChat that was used here and is not bound to a user
     cookie: str = field(default_factory=token_urlsafe)
     state: str = field(default_factory=token_urlsafe)  # sent with a login; its one-time code must return it
 
 
 class Shop:
-    def __init__(self, scanbind: str, client_id: str, client_secret: str, phone: str) -> None:
-        self.values = {"scanbind": scanbind, "client": client_id, "phone": phone}
-        self.auth = {"Authorization": encode_basic_auth(client_id, client_secret)}
+    def __init__(self, scanbind: str, client: str, secret: str, phone: str, methods: Collection[str]) -> None:
+        self.values, self.methods = {"scanbind": scanbind, "client": client, "phone": phone}, methods
+        self.auth = {"Authorization": encode_basic_auth(client, secret)}
         self.users = {name: User(name, name, scrypt(name.encode(), salt=name.encode())) for name in READY}
         self.visitors: dict[str, Visitor] = {}
 
-    async def ask(self, method: str, path: str, **body: object) -> Any:
+    async def ask(self, method: str, path: str, /, **body: object) -> Any:
         """Call scanbind's API and return the JSON; None when it refuses or cannot be reached."""
         url, timeout = f"{self.values['scanbind']}/v1/{path}", ClientTimeout(10)
         try:
@@ -61,18 +62,20 @@ class Shop:
         visitor = self.visitors.get(cookie) or Visitor()
         lang = (request.query.get("lang") or request.cookies.get("lang") or asked)[:2]
         values = {"lang": "zh" if lang == "zh" else "en", "way": "signup" if "signup" in request.path else "login"}
+        values["here"], posted = str(request.url.origin()), request.method == "POST"
         if act is None:
-            response = await self.page(visitor, notice=f"say_{request.query.get('say')}", **values)
-        elif request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
+            about = {"notice": f"say_{request.query.get('say')}", "browser": request.headers.get("User-Agent", "")}
+            response = await self.page(visitor, **about, **values)
+        elif posted and request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
             raise web.HTTPForbidden  # sent by a page of another site (CSRF)
         else:
             try:
-                body = (await request.read()).decode()
+                body = (await request.read()).decode() if posted else request.rel_url.raw_query_string
                 fields = parse_qsl(body, strict_parsing=bool(body), errors="strict")
             except ValueError as e:
                 raise web.HTTPBadRequest from e
-            form = dict.fromkeys(("name", "password", "code", "join"), "") | dict(fields) | values
-            visitor, place = await act(visitor, {**form, "here": str(request.url.origin())})
+            form = dict.fromkeys(("name", "password", "code", "join", "method", "state"), "") | dict(fields)
+            visitor, place = await act(visitor, form | values)
             response = web.Response(status=303, headers={"Location": place})
         if "lang" in request.query:  # remember the choice
             response.set_cookie("lang", values["lang"], httponly=True, samesite="Lax")
@@ -82,14 +85,24 @@ class Shop:
             response.set_cookie("shop", visitor.cookie, httponly=True, samesite="Lax", secure=request.secure)
         return response
 
-    async def page(self, visitor: Visitor, *, lang: str, way: str, notice: str) -> web.Response:
+    def methods_for(self, browser: str) -> list[str]:
+        """Return the ways to sign in that fit: WeChat's own browser knows its user; no phone can scan itself."""
+        inside = "MicroMessenger" in browser and "h5" in self.methods
+        fits = {"scan": not inside, "website": not inside and "Mobile" not in browser, "h5": inside}
+        return [method for method in self.methods if fits.get(method)]
+
+    async def page(
+        self, visitor: Visitor, *, lang: str, way: str, here: str, notice: str, browser: str
+    ) -> web.Response:
         """Show the login or signup forms to visitors, and to users their account and its WeChat binding."""
         user, waiting = visitor.user or User(), ("joins", f"{way}_new") if visitor.registration else ()
         answer = await self.ask("GET", f"bindings/{user.id}") if visitor.user else None
-        since = "".join(one["bound_at"][:10] for one in answer["bindings"]) if answer else ""
+        since = min((one["bound_at"][:10] for one in answer["bindings"]), default="") if answer else ""
         account = ("user", "bound" if since else "unbound", "offer" if visitor.registration and not since else "")
-        parts = {notice, *(account if visitor.user else ("visitor", way, *waiting))}
-        values = {**self.values, "way": way, "name": user.name, "state": visitor.state, "since": since}
+        methods = self.methods_for(browser) if way == "login" else ()
+        parts = {notice, *(account if visitor.user else ("visitor", way, *waiting, *methods))}
+        values = {**self.values, "way": way, "name": user.name, "since": since}
+        values |= {"state": visitor.state, "done": here + DONE}
         html = PART.sub(lambda part: part[2] if part[1] in parts else "", (WEB / "shop.html").read_text("utf-8"))
         html = TWICE.sub(lambda both: both[lang], html)
         text = Template(html).substitute({key: escape(value) for key, value in values.items()})
@@ -103,7 +116,7 @@ class Shop:
         return await self.enter(visitor, user, join=bool(form["join"]))
 
     async def sign_up(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
-        """Create a user, who needs no password if a WeChat scanned here."""
+        """Create a user, who needs no password if a WeChat was used here."""
         name, password, salt = form["name"], form["password"].encode(), token_urlsafe()
         user = User(salt, name, await to_thread(scrypt, password, salt=salt.encode()) if password else b"")
         wrong = not 0 < len(name) <= 64 or not (password or visitor.registration) or len(self.users) >= 10_000
@@ -116,7 +129,7 @@ class Shop:
         return visitor, "/signup?say=again"
 
     async def enter(self, visitor: Visitor, user: User, *, join: bool) -> tuple[Visitor, str]:
-        """Sign *user* in on a new session, and with *join* bind the WeChat that scanned here.
+        """Sign *user* in on a new session, and with *join* bind the WeChat that was used here.
 
         Without *join* it waits on the user's page: another person may have scanned in this browser before.
         """
@@ -126,8 +139,19 @@ class Shop:
         return Visitor(user, token), "/?say=again" if join and token else "/"
 
     async def connect(self, visitor: Visitor, _form: dict[str, str]) -> tuple[Visitor, str]:
-        """Bind the WeChat that scanned here to the user who signed in since."""
+        """Bind the WeChat that was used here to the user who signed in since."""
         return await self.enter(visitor, visitor.user, join=True) if visitor.user else (visitor, "/login")
+
+    async def leave(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
+        """Redirect to WeChat's own page, which leads back to DONE with the visitor's state."""
+        how = {"method": form["method"], "return_url": form["here"] + DONE, "state": visitor.state}
+        ticket = await self.ask("POST", "tickets", purpose="login", lang=form["lang"], **how)
+        return visitor, (ticket or {}).get("authorize_url") or "/login?say=again"
+
+    async def returned(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
+        """Take what WeChat's page led back with: a one-time code, or an error."""
+        # Before the exchange: a code for another visitor's state is not even used up.
+        return await self.scanned(visitor, form if form["state"] == visitor.state else {"code": ""})
 
     async def scanned(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
         """Exchange the one-time code of a login: sign its user in, or offer a new one to sign up."""
@@ -153,14 +177,17 @@ class Shop:
         return Visitor(), "/"
 
 
-def make_app(*, scanbind_url: str, client_id: str, client_secret: str, phone_url: str) -> web.Application:
-    """Return the shop. Its origin must be among the client's `origins` in scanbind."""
-    shop = Shop(scanbind_url.rstrip("/"), client_id, client_secret, phone_url)
+def make_app(
+    *, scanbind_url: str, client_id: str, client_secret: str, phone_url: str, methods: Collection[str]
+) -> web.Application:
+    """Return the shop. In scanbind its origin is in `origins`, and with DONE in `return_urls`, of a client."""
+    shop = Shop(scanbind_url.rstrip("/"), client_id, client_secret, phone_url, methods)
     acts: dict[str, Act] = {"/login": shop.sign_in, "/signup": shop.sign_up, "/login/wechat": shop.scanned}
     acts |= {"/settings/wechat": shop.portal, "/settings/wechat/scanned": shop.connect}
-    acts["/logout"] = shop.sign_out
+    acts |= {"/login/wechat/start": shop.leave, "/logout": shop.sign_out}
     app = web.Application(client_max_size=16 * 1024)
     app.add_routes(web.get(path, shop.answer) for path in ("/", "/login", "/signup", "/settings"))
     app.add_routes(web.post(path, partial(shop.answer, act=act)) for path, act in acts.items())
+    app.router.add_get(DONE, partial(shop.answer, act=shop.returned), allow_head=False)
     app.router.add_static("/static", WEB)
     return app

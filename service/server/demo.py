@@ -12,27 +12,37 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 import demo.shop
 import sandbox.app
-from demo.shop import READY
+from demo.shop import DONE, READY
 from models.binding import UserId
-from sandbox.account import OfficialAccount
+from models.method import AVAILABLE, Method
+from sandbox.account import OfficialAccount, Website
 from service import app_keys
-from service.config.settings import Server, validate
+from service.config.section import Section
+from service.config.settings import Server, Settings, validate
 from service.server import lan_address
 from service.server.app import utcnow
 from service.server.runner import Running, running
 
+_Part = TypeVar("_Part", bound=Section)
 CLIENT: Final = "shop"
+_NAMES: Final = {"zh": "示例商城", "en": "Example shop"}
 PHONE_PORT: Final = 8082
 DATA_DIR: Final = Path("var") / "demo"
+METHODS: Final = tuple(
+    method for method in (Method.SCAN, Method.LINK, Method.WEBSITE, Method.H5) if method in AVAILABLE
+)
+_LATER: Final = "http://127.0.0.1"
+"""Stands for addresses that `_with_addresses` puts in."""
 _SERVER: Final = "SCANBIND_SERVER"
 _SHUTDOWN: Final = 2.0
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - compared here, and listened on only with --lan
@@ -69,8 +79,8 @@ async def run_demo(environ: Mapping[str, str], *, port: int, on_lan: bool) -> in
 async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) -> AsyncIterator[Demo]:
     """Run all three while the context lasts; a port in use is replaced by a free one.
 
-    SCANBIND_ variables of *environ* configure the service as usual; *port* is the shop's. With *on_lan* the sites
-    listen on the local network.
+    SCANBIND_ variables of *environ* configure the service as usual, but for the addresses of WeChat's pages and of
+    the shop. *port* is the shop's. With *on_lan* the sites listen on the local network.
 
     Raises:
         ConfigError: a variable is wrong, or the folder cannot be used.
@@ -85,18 +95,20 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
         )
         where = _browser_addresses(shop=shop, phone=phone, service=service, on_lan=on_lan)
         # Over loopback, so that the account's credentials do not change with the network.
-        account = sandbox.app.default_account(f"{_address(service)}/wechat/main")
-        password = secrets.token_urlsafe(24)
-        values = _values(where, account, password=password, wechat=_address(phone), shop_port=_port(shop))
-        settings = validate(values, environ)
-        await stack.enter_async_context(_site(sandbox.app.make_app([account], public_url=where.phone), phone))
+        callback, wechat, password = f"{_address(service)}/wechat/main", _address(phone), secrets.token_urlsafe(24)
+        account, website = sandbox.app.default_account(callback), sandbox.app.default_website(callback)
+        values = _values(where, account, website, password=password, wechat=wechat, shop_port=_port(shop))
+        settings = _with_addresses(validate(values, environ), where, wechat=wechat)
+        public_url = settings.server.public_url
+        await stack.enter_async_context(_site(_wechat(account, website, where, public_url=public_url), phone))
         site = await stack.enter_async_context(running(settings, sock=service))
         await _disconnect_ready_users(site)
         front = demo.shop.make_app(
-            scanbind_url=settings.server.public_url,
+            scanbind_url=public_url,
             client_id=CLIENT,
             client_secret=password,
             phone_url=where.phone,
+            methods=settings.clients[CLIENT].methods,
         )
         await stack.enter_async_context(_site(front, shop))
         yield where
@@ -113,7 +125,7 @@ def _server(environ: Mapping[str, str], **given: str) -> Server:
 
 
 def _values(
-    where: Demo, account: OfficialAccount, *, password: str, wechat: str, shop_port: int
+    where: Demo, account: OfficialAccount, website: Website, *, password: str, wechat: str, shop_port: int
 ) -> dict[str, Any]:
     """Return the demo's settings, in the shape of config.yaml."""
     return {
@@ -126,18 +138,61 @@ def _values(
                 "token": account.token,
                 "aes_key": account.aes_key,
                 "mode": account.mode,
+                "open_platform": account.open_platform,
+                "oauth": account.oauth,
                 "api_base": wechat,
+                "open_base": _LATER,
+            }
+        },
+        "apps": {
+            "site": {
+                "kind": "website",
+                "appid": website.appid,
+                "secret": website.secret,
+                "open_platform": website.open_platform,
+                "api_base": _LATER,
+                "open_base": _LATER,
             }
         },
         "clients": {
             CLIENT: {
-                "name": {"zh": "示例商城", "en": "Example shop"},
+                "name": _NAMES,
                 "secret": password,
                 "accounts": ["main"],
+                "apps": ["site"],
+                "methods": METHODS,
+                "return_urls": [_LATER],
                 "origins": [where.shop, f"http://127.0.0.1:{shop_port}", f"http://localhost:{shop_port}"],
             }
         },
     }
+
+
+def _with_addresses(settings: Settings, where: Demo, *, wechat: str) -> Settings:
+    """Return *settings* with addresses of a network, which may not be http in a configuration."""
+    done = tuple(one + DONE for one in settings.clients[CLIENT].origins)
+    return settings.model_copy(
+        update={
+            "accounts": _changed(settings.accounts, "main", open_base=where.phone),
+            "apps": _changed(settings.apps, "site", open_base=where.phone, api_base=wechat),
+            "clients": _changed(settings.clients, CLIENT, return_urls=done),
+        }
+    )
+
+
+def _changed(sections: Mapping[str, _Part], name: str, **values: object) -> Mapping[str, _Part]:
+    return {**sections, name: sections[name].model_copy(update=values)}
+
+
+def _wechat(account: OfficialAccount, website: Website, where: Demo, *, public_url: str) -> web.Application:
+    """Return the sandbox; logins at the website and inside WeChat lead back to the service at *public_url*."""
+    domain = urlsplit(public_url).hostname or ""
+    return sandbox.app.make_app(
+        [replace(account, oauth_domain=domain)],
+        [replace(website, domain=domain, name=" ".join(_NAMES.values()))],
+        public_url=where.phone,
+        sites=[where.shop, public_url],
+    )
 
 
 async def _disconnect_ready_users(service: Running) -> None:
@@ -199,7 +254,7 @@ def _announcement(where: Demo) -> str:
     return (
         f"scanbind demo is ready: {where.shop}/\n\n"
         f"  shop     {where.shop}/   sign in as {users}\n"
-        f"  phone    {where.phone}/   the WeChat sandbox, which scans the shop's QR codes\n"
+        f"  phone    {where.phone}/   the WeChat sandbox: scans the shop's QR codes, opens its pages\n"
         f"  service  {where.service}/\n\n"
         f"{_SHARED if where.shared else ''}"
         "Press Ctrl-C to stop it.\n"

@@ -19,7 +19,11 @@ async def open_shop() -> AsyncIterator[Open]:
 
     async def start(url: str, *, port: int = 0) -> Visit:
         app = make_app(
-            scanbind_url=url, client_id="shop", client_secret=SECRETS["shop"], phone_url="http://127.0.0.1:9/"
+            scanbind_url=url,
+            client_id="shop",
+            client_secret=SECRETS["shop"],
+            phone_url="http://127.0.0.1:9/",
+            methods=["scan", "website", "h5"],
         )
         # reached by address, so its cookies need a jar that keeps those
         http = TestClient(TestServer(app, port=port), cookie_jar=CookieJar(unsafe=True))

@@ -40,9 +40,12 @@ class Phone:
         await self.page.bring_to_front()
         await self.page.get_by_test_id("chat-link").filter(has_text=label).last.click()
 
-    async def wrong_number(self) -> str:
-        """Return a number that no question in the chat offers: an older one's answers that one, in vain."""
-        offered = await self.page.get_by_test_id("chat-link").all_inner_texts()
+    async def wrong_number(self, right: str) -> str:
+        """Return a number that no question offers: an older one's answers that one, in vain.
+
+        The newest question may not be in the chat yet.
+        """
+        offered = [right, *await self.page.get_by_test_id("chat-link").all_inner_texts()]
         return next(str(number) for number in range(10, 100) if str(number) not in offered)
 
     async def type(self, text: str) -> None:
@@ -125,6 +128,55 @@ async def test_a_newcomer_binds_logs_in_disconnects_and_registers(running: Demo,
     await shop.get_by_test_id("portal-confirm-no").click()
 
 
+async def test_a_person_is_one_at_the_website_and_inside_wechat(running: Demo, context: BrowserContext) -> None:
+    """Red when the emulated apps have another host than the service, or share no unionids."""
+    phone = await Phone.open(context, running, "Gil")
+    page = phone.page
+    await page.get_by_test_id("visit-start").click()
+    await expect(page.get_by_test_id("visit-address")).to_have_value(running.shop)
+    await page.get_by_test_id("visit-open").click()
+    inside = page.frame_locator('[data-testid="browser-page"]')
+    await expect(inside.locator("scanbind-qr")).to_have_count(0)
+    await inside.get_by_test_id("h5").click()
+    await inside.get_by_test_id("go-on").click()
+    await inside.get_by_test_id("allow").click()
+    await expect(inside.get_by_test_id("wechat-waiting")).to_be_visible()
+    await inside.get_by_test_id("signup-name").fill("gil")
+    await inside.get_by_test_id("signup-submit").click()
+    await expect(inside.get_by_test_id("whoami")).to_contain_text("gil")
+    assert (await Axe().run(page)).response["violations"] == []
+    await inside.get_by_test_id("portal").click()
+    await expect(inside.get_by_test_id("portal-binding")).to_be_visible()
+    await page.get_by_test_id("browser-close").click()
+
+    shop = await context.new_page()
+    await shop.goto(f"{running.shop}/login")
+    await shop.get_by_test_id("website").click()
+    consent = await shop.get_by_test_id("login").get_attribute("data-consent")
+    await page.bring_to_front()
+    await page.get_by_test_id("scan").click()
+    await page.locator(f'[data-code="{consent}"]').click()
+    await expect(page.get_by_test_id("consent")).to_contain_text("Example shop")
+    await page.get_by_test_id("consent-allow").click()
+    await shop.bring_to_front()
+    await expect(shop.get_by_test_id("whoami")).to_contain_text("gil")
+    await expect(shop.get_by_test_id("binding")).to_be_visible()
+
+
+async def test_a_snapshot_tells_nobody_until_the_full_service(running: Demo, context: BrowserContext) -> None:
+    """Red when a reload of the service's snapshot page does not begin anew."""
+    page = (await Phone.open(context, running, "Hal")).page
+    await page.get_by_test_id("drawer").locator("summary").first.click()
+    await page.get_by_test_id("snapshots").check()
+    await page.get_by_test_id("visit-start").click()
+    await page.get_by_test_id("visit-open").click()
+    inside = page.frame_locator('[data-testid="browser-page"]')
+    await inside.get_by_test_id("h5").click()
+    await expect(inside.get_by_test_id("sign-in-snapshot")).to_be_visible()
+    await page.get_by_test_id("full-service").click()
+    await expect(inside.get_by_test_id("go-on")).to_be_visible()
+
+
 async def test_a_new_wechat_goes_to_an_account_there_already_is(running: Demo, context: BrowserContext) -> None:
     shop = await context.new_page()
     phone = await Phone.open(context, running, "Dai")
@@ -166,8 +218,7 @@ async def test_not_me_and_a_wrong_number_leave_the_visitor_outside(running: Demo
     await shop.get_by_test_id("refresh-code").click()
     await code_on(shop)
     await phone.scan(shop)
-    await number_on(shop)
-    await phone.type(await phone.wrong_number())
+    await phone.type(await phone.wrong_number(await number_on(shop)))
     await shop.bring_to_front()
     await expect(shop.get_by_test_id("refresh-code")).to_be_visible()
     await expect(shop.get_by_test_id("login-name")).to_be_visible()
