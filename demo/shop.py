@@ -3,7 +3,7 @@
 import hashlib
 import re
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -17,7 +17,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth
 
 WEB: Final = Path(__file__).parent / "web"
 PART: Final = re.compile(r"<!--(\w+)-->(.*?)<!--/-->", re.DOTALL)  # optional parts of the page
-DONE: Final = "/login/wechat/done"  # where WeChat's own pages lead back to
+DONE: Final = "/login/wechat/done"  # where WeChat leads back to
 TWICE: Final = re.compile(r"\[\[(?P<en>.*?)\|(?P<zh>.*?)\]\]")  # its texts in both languages
 READY: Final = ("anna", "ben")  # initial users; id, name and password are the same
 GUARD: Final = {"X-Frame-Options": "DENY", "Cache-Control": "no-store"}  # the content policy is in shop.html
@@ -41,9 +41,9 @@ class Visitor:
 
 
 class Shop:
-    def __init__(self, scanbind: str, client: str, secret: str, phone: str, methods: Collection[str]) -> None:
-        self.values, self.methods = {"scanbind": scanbind, "client": client, "phone": phone}, methods
-        self.auth = {"Authorization": encode_basic_auth(client, secret)}
+    def __init__(self, scanbind: str, client_id: str, client_secret: str, phone: str) -> None:
+        self.values = {"scanbind": scanbind, "client": client_id, "phone": phone}
+        self.auth = {"Authorization": encode_basic_auth(client_id, client_secret)}
         self.users = {name: User(name, name, scrypt(name.encode(), salt=name.encode())) for name in READY}
         self.visitors: dict[str, Visitor] = {}
 
@@ -64,8 +64,9 @@ class Shop:
         values = {"lang": "zh" if lang == "zh" else "en", "way": "signup" if "signup" in request.path else "login"}
         values["here"], posted = str(request.url.origin()), request.method == "POST"
         if act is None:
-            about = {"notice": f"say_{request.query.get('say')}", "browser": request.headers.get("User-Agent", "")}
-            response = await self.page(visitor, **about, **values)
+            where = "inside" if "MicroMessenger" in request.headers.get("User-Agent", "") else "outside"
+            notice = f"say_{request.query.get('say')}"
+            response = await self.page(visitor, where=where, notice=notice, **values)
         elif posted and request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
             raise web.HTTPForbidden  # sent by a page of another site (CSRF)
         else:
@@ -74,7 +75,7 @@ class Shop:
                 fields = parse_qsl(body, strict_parsing=bool(body), errors="strict")
             except ValueError as e:
                 raise web.HTTPBadRequest from e
-            form = dict.fromkeys(("name", "password", "code", "join", "method", "state"), "") | dict(fields)
+            form = dict.fromkeys(("name", "password", "code", "join", "state"), "") | dict(fields)
             visitor, place = await act(visitor, form | values)
             response = web.Response(status=303, headers={"Location": place})
         if "lang" in request.query:  # remember the choice
@@ -85,22 +86,15 @@ class Shop:
             response.set_cookie("shop", visitor.cookie, httponly=True, samesite="Lax", secure=request.secure)
         return response
 
-    def methods_for(self, browser: str) -> list[str]:
-        """Return the ways to sign in that fit: WeChat's own browser knows its user; no phone can scan itself."""
-        inside = "MicroMessenger" in browser and "h5" in self.methods
-        fits = {"scan": not inside, "website": not inside and "Mobile" not in browser, "h5": inside}
-        return [method for method in self.methods if fits.get(method)]
-
     async def page(
-        self, visitor: Visitor, *, lang: str, way: str, here: str, notice: str, browser: str
+        self, visitor: Visitor, *, lang: str, way: str, here: str, where: str, notice: str
     ) -> web.Response:
         """Show the login or signup forms to visitors, and to users their account and its WeChat binding."""
         user, waiting = visitor.user or User(), ("joins", f"{way}_new") if visitor.registration else ()
         answer = await self.ask("GET", f"bindings/{user.id}") if visitor.user else None
         since = min((one["bound_at"][:10] for one in answer["bindings"]), default="") if answer else ""
         account = ("user", "bound" if since else "unbound", "offer" if visitor.registration and not since else "")
-        methods = self.methods_for(browser) if way == "login" else ()
-        parts = {notice, *(account if visitor.user else ("visitor", way, *waiting, *methods))}
+        parts = {notice, *(account if visitor.user else ("visitor", way, f"{way}_{where}", *waiting))}
         values = {**self.values, "way": way, "name": user.name, "since": since}
         values |= {"state": visitor.state, "done": here + DONE}
         html = PART.sub(lambda part: part[2] if part[1] in parts else "", (WEB / "shop.html").read_text("utf-8"))
@@ -143,13 +137,13 @@ class Shop:
         return await self.enter(visitor, visitor.user, join=True) if visitor.user else (visitor, "/login")
 
     async def leave(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
-        """Redirect to WeChat's own page, which leads back to DONE with the visitor's state."""
-        how = {"method": form["method"], "return_url": form["here"] + DONE, "state": visitor.state}
+        """Redirect a browser inside WeChat to WeChat, which leads back to DONE with the visitor's state."""
+        how = {"method": "h5", "return_url": form["here"] + DONE, "state": visitor.state}
         ticket = await self.ask("POST", "tickets", purpose="login", lang=form["lang"], **how)
         return visitor, (ticket or {}).get("authorize_url") or "/login?say=again"
 
     async def returned(self, visitor: Visitor, form: dict[str, str]) -> tuple[Visitor, str]:
-        """Take what WeChat's page led back with: a one-time code, or an error."""
+        """Take what WeChat led back with: a one-time code, or an error."""
         # Before the exchange: a code for another visitor's state is not even used up.
         return await self.scanned(visitor, form if form["state"] == visitor.state else {"code": ""})
 
@@ -177,11 +171,12 @@ class Shop:
         return Visitor(), "/"
 
 
-def make_app(
-    *, scanbind_url: str, client_id: str, client_secret: str, phone_url: str, methods: Collection[str]
-) -> web.Application:
-    """Return the shop. In scanbind its origin is in `origins`, and with DONE in `return_urls`, of a client."""
-    shop = Shop(scanbind_url.rstrip("/"), client_id, client_secret, phone_url, methods)
+def make_app(*, scanbind_url: str, client_id: str, client_secret: str, phone_url: str) -> web.Application:
+    """Return the shop. Its client has the method `h5`, its origin in `origins`, and with DONE in `return_urls`.
+
+    `phone_url` is the emulated WeChat; a site for real people allows https://open.weixin.qq.com in its policy.
+    """
+    shop = Shop(scanbind_url.rstrip("/"), client_id, client_secret, phone_url)
     acts: dict[str, Act] = {"/login": shop.sign_in, "/signup": shop.sign_up, "/login/wechat": shop.scanned}
     acts |= {"/settings/wechat": shop.portal, "/settings/wechat/scanned": shop.connect}
     acts |= {"/login/wechat/start": shop.leave, "/logout": shop.sign_out}

@@ -24,7 +24,6 @@ import demo.shop
 import sandbox.app
 from demo.shop import DONE, READY
 from models.binding import UserId
-from models.method import AVAILABLE, Method
 from sandbox.account import OfficialAccount, Website
 from service import app_keys
 from service.config.section import Section
@@ -38,9 +37,6 @@ CLIENT: Final = "shop"
 _NAMES: Final = {"zh": "示例商城", "en": "Example shop"}
 PHONE_PORT: Final = 8082
 DATA_DIR: Final = Path("var") / "demo"
-METHODS: Final = tuple(
-    method for method in (Method.SCAN, Method.LINK, Method.WEBSITE, Method.H5) if method in AVAILABLE
-)
 _LATER: Final = "http://127.0.0.1"
 """Stands for addresses that `_with_addresses` puts in."""
 _SERVER: Final = "SCANBIND_SERVER"
@@ -108,7 +104,6 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
             client_id=CLIENT,
             client_secret=password,
             phone_url=where.phone,
-            methods=settings.clients[CLIENT].methods,
         )
         await stack.enter_async_context(_site(front, shop))
         yield where
@@ -160,7 +155,7 @@ def _values(
                 "secret": password,
                 "accounts": ["main"],
                 "apps": ["site"],
-                "methods": METHODS,
+                "methods": ["scan", "link", "website", "h5"],
                 "return_urls": [_LATER],
                 "origins": [where.shop, f"http://127.0.0.1:{shop_port}", f"http://localhost:{shop_port}"],
             }

@@ -1,15 +1,16 @@
 """The demo shop beside a real service and the sandbox, and beside an unreachable service."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
-from harness import SECRETS, World, client
+from harness import ACCOUNT, SECRETS, WEBSITE, World, client
 from serving import port_of_a_process
 from shopper import Open, Visit
 
-from demo.shop import make_app
+from demo.shop import DONE, make_app
 
 
 @pytest.fixture
@@ -19,11 +20,7 @@ async def open_shop() -> AsyncIterator[Open]:
 
     async def start(url: str, *, port: int = 0) -> Visit:
         app = make_app(
-            scanbind_url=url,
-            client_id="shop",
-            client_secret=SECRETS["shop"],
-            phone_url="http://127.0.0.1:9/",
-            methods=["scan", "website", "h5"],
+            scanbind_url=url, client_id="shop", client_secret=SECRETS["shop"], phone_url="http://127.0.0.1:9/"
         )
         # reached by address, so its cookies need a jar that keeps those
         http = TestClient(TestServer(app, port=port), cookie_jar=CookieJar(unsafe=True))
@@ -44,9 +41,14 @@ def shop_port() -> int:
 
 @pytest.fixture
 async def town(make: Callable[..., Awaitable[World]], shop_port: int) -> World:
-    """A world that knows the shop and asks nothing after a scan."""
-    origins = [f"http://127.0.0.1:{shop_port}", "https://shop.example"]
-    return await make(clients={"shop": client("shop", origins=origins)})
+    """A world that knows the shop, has its methods, and asks nothing after a scan."""
+    here = f"http://127.0.0.1:{shop_port}"
+    shop = {"origins": [here, "https://shop.example"], "return_urls": [here + DONE]}
+    return await make(
+        official={"main": replace(ACCOUNT, oauth="base")},
+        apps={"site": WEBSITE},
+        clients={"shop": client("shop", apps=["site"], methods=["scan", "website", "h5"], **shop)},
+    )
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The demo in two tabs: the shop with its portal, and the sandbox's phone."""
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import BrowserContext, Page, expect
+from phone import hand_over
+from playwright.async_api import BrowserContext, Locator, Page, expect
 from process import Demo
 
 
@@ -128,7 +129,7 @@ async def test_a_newcomer_binds_logs_in_disconnects_and_registers(running: Demo,
     await shop.get_by_test_id("portal-confirm-no").click()
 
 
-async def test_a_person_is_one_at_the_website_and_inside_wechat(running: Demo, context: BrowserContext) -> None:
+async def test_a_person_is_one_by_every_method(running: Demo, context: BrowserContext) -> None:
     """Red when the emulated apps have another host than the service, or share no unionids."""
     phone = await Phone.open(context, running, "Gil")
     page = phone.page
@@ -150,17 +151,53 @@ async def test_a_person_is_one_at_the_website_and_inside_wechat(running: Demo, c
     await page.get_by_test_id("browser-close").click()
 
     shop = await context.new_page()
-    await shop.goto(f"{running.shop}/login")
-    await shop.get_by_test_id("website").click()
-    consent = await shop.get_by_test_id("login").get_attribute("data-consent")
-    await page.bring_to_front()
-    await page.get_by_test_id("scan").click()
-    await page.locator(f'[data-code="{consent}"]').click()
-    await expect(page.get_by_test_id("consent")).to_contain_text("Example shop")
-    await page.get_by_test_id("consent-allow").click()
-    await shop.bring_to_front()
-    await expect(shop.get_by_test_id("whoami")).to_contain_text("gil")
-    await expect(shop.get_by_test_id("binding")).to_be_visible()
+    for way in (allow_in_the_frame, allow_on_wechats_page, answer_the_link):
+        await shop.goto(f"{running.shop}/login")
+        await code_on(shop)
+        await way(shop, page)
+        await shop.bring_to_front()
+        await expect(shop.get_by_test_id("whoami")).to_contain_text("gil")
+        await shop.get_by_test_id("logout").click()
+
+
+async def choose(shop: Page, method: str) -> None:
+    await shop.locator(f"[part=method][value={method}]").click()
+    await expect(shop.locator("[part=method][value=scan]")).to_be_visible()
+
+
+async def allow_in_the_frame(shop: Page, phone: Page) -> None:
+    await choose(shop, "website")
+    await allow(shop.frame_locator("scanbind-qr iframe").get_by_test_id("login"), phone)
+
+
+async def allow_on_wechats_page(shop: Page, phone: Page) -> None:
+    await choose(shop, "website")
+    await shop.locator("[part=go]").click()
+    await allow(shop.get_by_test_id("login"), phone)
+
+
+async def allow(login: Locator, phone: Page) -> None:
+    """Scan the code on WeChat's page with the camera, and allow the login."""
+    consent = await login.get_attribute("data-consent")
+    await phone.bring_to_front()
+    await phone.get_by_test_id("scan").click()
+    await phone.locator(f'[data-code="{consent}"]').click()
+    await expect(phone.get_by_test_id("consent")).to_contain_text("Example shop")
+    await phone.get_by_test_id("consent-allow").click()
+
+
+async def answer_the_link(shop: Page, phone: Page) -> None:
+    """Scan a code of the service's own, which opens a page inside WeChat, and answer there."""
+    await choose(shop, "link")
+    picture = await shop.get_by_test_id("qr").screenshot()
+    await phone.bring_to_front()
+    await hand_over(phone, "paste", picture)
+    question = phone.frame_locator('[data-testid="browser-page"]').locator("form")
+    await expect(question).to_be_visible()
+    number = await number_on(shop)
+    await phone.bring_to_front()
+    await question.get_by_role("button", name=number).click()
+    await phone.get_by_test_id("browser-close").click()
 
 
 async def test_a_snapshot_tells_nobody_until_the_full_service(running: Demo, context: BrowserContext) -> None:
