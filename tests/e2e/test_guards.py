@@ -20,7 +20,7 @@ from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, ex
 from portal_client import link
 from proxy import proxy
 from tls import own_certificate
-from widget import Console
+from widget import Console, until
 
 BLOCKED = "Framing 'https://login.shop.localhost"
 FAILED = "Failed to load resource"
@@ -117,8 +117,7 @@ async def test_no_other_page_frames_the_portal(
     await arrive(page, made["url"], origin=hosts.at("www.shop"))
     for address in (page.url, made["url"]):
         other, frame = await hosts.frame(context, address, host=host)
-        await other.wait_for_load_state()
-        assert other.frames[1].url == "chrome-error://chromewebdata/"
+        await until(lambda: other.frames[1].url == "chrome-error://chromewebdata/")  # noqa: B023 # awaited here
         await expect(frame.get_by_test_id("portal-title")).to_have_count(0)
 
 
