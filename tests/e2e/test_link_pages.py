@@ -1,4 +1,4 @@
-"""The pages of a link in a browser the size of a phone, with and without scripts.
+"""The pages of a link, and of redirects, in a browser the size of a phone, with and without scripts.
 
 Red when the page's policy blocks its form, when a form needs a script, when an empty field holds up *not me*, and
 when a button is too small to be hit.
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from linking import linking
 from phone import REAL_PHONE, faultless
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
+from redirecting import BACK
 
 from sandbox.authorization.inside import user_agent
 from sandbox.people import Person
@@ -80,3 +81,21 @@ async def test_pages_can_be_read_and_hit(make: Make, browser: Browser, confirm: 
         await expect(phone.get_by_test_id("sign-in-answered")).to_be_visible()
         await faultless(phone, "declined")
         assert await phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("notice", ["unusable", "more", "outside"])
+async def test_notices_can_be_read(make: Make, hand: BrowserContext, notice: str) -> None:
+    world = await linking(make, methods=["link", "h5"], return_urls=[BACK])
+    link, h5 = await world.login(), await world.login(method="h5", return_url=BACK, state="s")
+    addresses = {
+        "unusable": f"{world.url}/authorize/made-up",
+        "more": f"{h5.made['authorize_url']}/more",
+        "outside": link.made["qr_url"],
+    }
+    phone = await hand.new_page()
+    await phone.goto(addresses[notice])
+    await expect(phone.get_by_test_id(f"sign-in-{notice}")).to_be_visible()
+    for colours in ("light", "dark"):
+        await phone.emulate_media(color_scheme=colours)
+        await faultless(phone, f"{notice}, {colours}")
+    assert await phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
