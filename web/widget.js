@@ -931,7 +931,7 @@ export class ScanbindQr extends HTMLElement {
     const message = part("div", "message", spoken, status, match, part("p", "hint"));
     const timer = part("p", "timer", { role: "timer", dir: "ltr", "data-testid": "timer" });
     const save = part("a", "save", { download: "wechat.png", "data-testid": "save-image" });
-    const go = part("a", "go", {});
+    const go = part("a", "go", { "data-testid": "go" });
     const button = part("button", "button", { type: "button", "data-testid": "refresh-code" });
     const methods = part("div", "methods", {});
     const box = part("div", "box", {}, code, message, timer, save, go, button, methods);

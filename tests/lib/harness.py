@@ -99,7 +99,7 @@ def account(official: OfficialAccount, *, api_base: str, **changes: Any) -> dict
     }
 
 
-def website(app: Website, *, wechat: str) -> dict[str, Any]:
+def website(app: Website, *, wechat: str, **changes: Any) -> dict[str, Any]:
     return {
         "kind": "website",
         "appid": app.appid,
@@ -107,6 +107,7 @@ def website(app: Website, *, wechat: str) -> dict[str, Any]:
         "open_platform": app.open_platform or "",
         "api_base": wechat,
         "open_base": wechat,
+        **changes,
     }
 
 
@@ -267,7 +268,7 @@ async def world(
     apps: dict[str, Website] | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """Run the service beside its sandbox; *accounts* changes accounts' configuration, *clients* replaces all.
+    """Run the service beside its sandbox; *accounts* changes that of accounts and apps, *clients* replaces all.
 
     *official* are the accounts, with their web authorization, and *apps* the websites, both by name.
     """
@@ -295,7 +296,9 @@ async def world(
                 name: account(one, api_base=emulated, **(accounts or {}).get(name, {}))
                 for name, one in official.items()
             },
-            "apps": {name: website(one, wechat=emulated) for name, one in apps.items()},
+            "apps": {
+                name: website(one, wechat=emulated, **(accounts or {}).get(name, {})) for name, one in apps.items()
+            },
             "clients": clients or {"shop": client("shop"), "club": client("club")},
             **settings,
         }

@@ -58,7 +58,7 @@ async def connected(address: str) -> AsyncIterator[Bidi]:
         bidi = Bidi(socket)
         listening = asyncio.create_task(bidi.listen())
         try:
-            await bidi.command("session.new", capabilities={})
+            await bidi.command("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
             yield bidi
         finally:
             listening.cancel()

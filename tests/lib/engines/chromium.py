@@ -59,7 +59,7 @@ class Chromium:
 
     @asynccontextmanager
     async def visitor(self, console: Console) -> AsyncIterator[ChromiumVisitor]:
-        context = await self._browser.new_context(locale="en-US")
+        context = await self._browser.new_context(ignore_https_errors=True, locale="en-US")
         context.set_default_timeout(COMMAND_TIMEOUT * 1000)
         console.watch(context)
         yield ChromiumVisitor(context)

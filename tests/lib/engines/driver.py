@@ -37,7 +37,7 @@ class Tab(Protocol):
 
 
 class Visitor(Protocol):
-    """A browser with no cookies and no storage of an earlier visitor."""
+    """A browser with no cookies and no storage of an earlier visitor, which lets every certificate pass."""
 
     async def tab(self) -> Tab:
         """Open a tab, which the person sees then."""

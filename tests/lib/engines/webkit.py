@@ -15,7 +15,10 @@ from engines.programs import program
 
 DRIVER: Final = "WebKitWebDriver"
 SCREEN: Final = "Xvfb"
-_PATIENCE: Final = {"pageLoad": COMMAND_TIMEOUT * 1000, "script": COMMAND_TIMEOUT * 1000}
+_WANTED: Final = {
+    "acceptInsecureCerts": True,
+    "timeouts": {"pageLoad": COMMAND_TIMEOUT * 1000, "script": COMMAND_TIMEOUT * 1000},
+}
 
 
 class Session:
@@ -86,9 +89,7 @@ class WebKit:
         """WebDriver tells nothing of what pages log."""
         async with ClientSession(timeout=ClientTimeout(COMMAND_TIMEOUT)) as http:
             sessions = f"{self._address}/session"
-            made = await _answer(
-                http, "POST", sessions, {"capabilities": {"alwaysMatch": {"timeouts": _PATIENCE}}}
-            )
+            made = await _answer(http, "POST", sessions, {"capabilities": {"alwaysMatch": _WANTED}})
             session = Session(http, f"{sessions}/{made['sessionId']}")
             try:
                 yield WebKitVisitor(session, await session.command("/window", "GET"))
