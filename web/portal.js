@@ -24,7 +24,7 @@ const WORDS = {
     since: "Since {time}",
     label: "Identifier ending in {label}",
     last_login: "Last sign-in: {time}",
-    unfollowed: "You no longer follow {site}’s Official Account. WeChat will ask you to follow it at your next scan.",
+    not_following: "You do not follow {site}’s Official Account. WeChat will ask you to follow it at your next scan.",
     connect_hint: "Connect your WeChat to sign in to {site} by scanning a QR code.",
     connect: "Connect",
     disconnect: "Disconnect",
@@ -79,7 +79,7 @@ const WORDS = {
     since: "绑定时间：{time}",
     label: "微信标识尾号：{label}",
     last_login: "上次扫码登录：{time}",
-    unfollowed: "你已取消关注{site}的公众号，下次扫码时需重新关注。",
+    not_following: "你没有关注{site}的公众号，下次扫码时需先关注。",
     connect_hint: "绑定后，使用微信扫一扫即可登录{site}。",
     connect: "绑定",
     disconnect: "解绑",
@@ -593,7 +593,7 @@ export class ScanbindPortal extends HTMLElement {
     return this._accounts.length > 1 ? ` · ${account}` : "";
   }
 
-  _boundContent({ account, label, bound_at: since, last_login_at: last, subscribed, ends_on_unfollow: ends }) {
+  _boundContent({ kind, account, label, bound_at: since, last_login_at: last, subscribed, ends_on_unfollow: ends }) {
     const alone = this._view.only_login && this._view.bindings.length === 1;
     const button = this._button("disconnect", account, () => this._confirm(account, alone));
     if (alone) button.setAttribute("aria-describedby", "only");
@@ -614,7 +614,7 @@ export class ScanbindPortal extends HTMLElement {
     const only = { class: "warning", id: "only", "data-testid": "portal-only-login" };
     return [
       line,
-      subscribed ? null : h("p", { class: "muted" }, ...this._fill("unfollowed")),
+      subscribed || kind !== "official_account" ? null : h("p", { class: "muted" }, ...this._fill("not_following")),
       alone ? h("p", only, ...this._fill("only_login"), ends ? this._words.only_login_unfollow : "") : null,
     ];
   }

@@ -105,7 +105,7 @@ async def test_a_person_who_unsubscribed_sees_a_notice(
     await world.sandbox.unfollow(person)
     page = await context.new_page()
     await enter(world, page)
-    await expect(page.get_by_text("You no longer follow Example shop’s Official Account.")).to_be_visible()
+    await expect(page.get_by_text("You do not follow Example shop’s Official Account.")).to_be_visible()
 
 
 async def test_going_back_closes_the_session(
