@@ -112,8 +112,9 @@ class Links:
                 ending, _ = await self.completion.confirm_arrival(context, ticket, person)
                 await self.completion.projection.show(ending, known=ticket)
             case refusal:
-                await self.visits.refuse_link(state, _REASONS[refusal])
+                # SQL first, as for a yes: of all numbers sent at once, the right one must not overtake the others.
                 await self.completion.refuse(context.claim, _REASONS[refusal], openid=context.openid)
+                await self.visits.refuse_link(state, _REASONS[refusal])
         return True
 
     async def _identified(

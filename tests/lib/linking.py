@@ -1,12 +1,14 @@
 """Worlds whose shop offers links, and what people do with one inside WeChat."""
 
+import html
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from harness import ACCOUNT, Page, World, client
-from wechat_browser import Browser, browsing
+from wechat_browser import Browser, Visit, browsing
 
 from sandbox.people import Person
 
@@ -31,3 +33,8 @@ async def asked(page: Page, person: Person, *, lang: str = "en") -> AsyncIterato
         browser.http.headers["Accept-Language"] = lang
         await browser.open(page.made["qr_url"])
         yield browser
+
+
+def said(visit: Visit) -> str:
+    """Return the words of a page."""
+    return html.unescape(re.sub(r"<[^>]+>", " ", visit.text.partition("<main>")[2]))

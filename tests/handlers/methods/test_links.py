@@ -4,7 +4,6 @@ Red when the page shows less than the chat, when a person gets another person's 
 snapshot's person is stored.
 """
 
-import html
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from harness import ACCOUNT, SECOND, Page, World, client
-from linking import DESKTOP, asked, linking
+from linking import DESKTOP, asked, linking, said
 from portal_client import visit
 from wechat_browser import Visit, browsing
 
@@ -23,11 +22,6 @@ from sandbox.faults import SnsFault
 from service.app_keys import AUDIT, LINKS
 
 Make = Callable[..., Any]
-
-
-def said(visit: Visit) -> str:
-    """Return the words of a page."""
-    return html.unescape(re.sub(r"<[^>]+>", " ", visit.text.partition("<main>")[2]))
 
 
 def buttons(visit: Visit) -> list[str]:
