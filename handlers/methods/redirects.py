@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from handlers.http import authentication, navigation, security_headers
+from handlers.http import authentication, brute_force, navigation, security_headers
 from handlers.methods import cookie, pages
 from handlers.methods.pages import Look, Notice
 from models.errors import ForbiddenOrigin, RateLimited, StoreUnavailable
@@ -42,6 +42,7 @@ def visited(handler: Handler) -> Handler:
         except ForeignForm:
             return pages.notice(request, Notice.FOREIGN, status=403)
         except RateLimited as e:
+            brute_force.note(request.app, e, authentication.address(request))
             return _retry(pages.notice(request, Notice.LIMITED, status=429), e.retry_after)
         except StoreUnavailable as e:
             return _retry(pages.notice(request, Notice.AWAY, status=503), e.retry_after)

@@ -69,6 +69,7 @@ def build_tickets(
         ticket_status=records.status,
         limits=limits,
         audit=base.audit,
+        metrics=base.metrics,
         clock=base.clock,
     )
     binds = BindExchange(

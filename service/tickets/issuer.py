@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,6 +21,7 @@ from models.ticket import Status, Ticket, Via
 from models.web_authorization import ReturnTo
 from service.audit.log import AuditLog
 from service.crypto.keyring import ClientKeys
+from service.observability.metrics import Metrics
 from service.rate_limiting.rates import RateLimits
 from service.storage.redis import alone
 from service.tickets.bind_requests import BindRequest, BindRequests
@@ -64,6 +64,7 @@ class TicketIssuer:
     ticket_status: TicketStatus
     limits: RateLimits
     audit: AuditLog
+    metrics: Metrics
     clock: Callable[[], datetime]
 
     async def login(
@@ -170,8 +171,13 @@ class TicketIssuer:
         _check_return(chosen[0], back)
         *choices, last = [chosen, *self.factory.fallbacks(client, chosen[0], account)]
         for choice in choices:
-            with suppress(RateLimited, WeChatUnavailable):  # logged where it was raised
+            try:
                 return await make(*choice)
+            except WeChatUnavailable:
+                continue  # logged by the call
+            except RateLimited as e:
+                self.metrics.limited.labels(e.limit).inc()
+                self.audit.limit_hit(e.limit, client=client, account=e.account)
         return await make(*last)
 
     async def _bind(self, wanted: BindOrder, method: Method, account: str) -> Issued:

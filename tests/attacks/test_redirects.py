@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from harness import ACCOUNT, WEBSITE, Page, World, client, problem
 from holding import Held
+from limits import counted
 from redirecting import BACK, H5, WEBSITE_LOGIN, redirecting, state_of
 from wechat_browser import Browser, Visit, browsing
 
@@ -254,6 +255,7 @@ async def test_an_address_opens_so_many_pages_a_minute_and_the_rest_waits(make: 
         ):
             refused = await browser.open(address)
             assert (refused.status, refused.headers["Retry-After"]) == (429, "40")
+        assert await counted(world, "visits_per_address") == 5
         minute.now += 60
         assert (await browser.open(back)).answer["code"]
 

@@ -45,7 +45,9 @@ async def test_a_visitor_goes_to_wechat_and_is_told_how_it_ended(
         await go(world, page, anna)
         await expect(page.get_by_test_id("portal-notice")).to_have_text(told)
         assert "ended" not in page.url
-        await expect(page.get_by_text("You do not follow")).to_have_count(0)  # a website application has no followers
+        await expect(page.get_by_text("You do not follow")).to_have_count(
+            0
+        )  # a website application has no followers
     (binding,) = await world.bindings("42")
     assert binding["method"] == "website"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness import ACCOUNT, ORIGIN, SECOND, World, client, problem
+from limits import counted
 from linking import asked
 from redirecting import BACK
 
@@ -34,6 +35,7 @@ async def test_a_link_takes_the_place_of_a_code_that_is_used_up(make: Make) -> N
     world = await scarce(make)
     assert (await world.login()).made["method"] == "scan"
     page = await world.login(method="scan")
+    assert await counted(world, "codes_per_day") == 1
     assert (page.made["method"], (await page.poll())["method"]) == ("link", "link")
     async with asked(page, await world.person()) as browser:
         await browser.submit(answer="yes")

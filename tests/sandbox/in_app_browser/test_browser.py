@@ -191,7 +191,9 @@ async def _odd(_: web.Request) -> web.Response:
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"), [(_stream, "streams"), (_large, "4 MiB"), (_slow, ""), (_odd, "")], ids=str
+    ("answer", "why"),
+    [(_stream, "streams"), (_large, "4 MiB"), (_slow, ""), (_odd, "")],
+    ids=["stream", "large", "slow", "odd"],
 )
 async def test_what_does_not_end_or_is_too_large_is_a_page_that_says_so(
     inside: Inside, site: Site, monkeypatch: pytest.MonkeyPatch, answer: Any, why: str
