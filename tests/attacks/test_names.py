@@ -62,7 +62,9 @@ def test_nothing_that_is_cleaned_writes_into_the_chat(
         account_name="anna" if requester.account_name else None,
     )
     said, plainly = (
-        messages.question(QUESTION, purpose=purpose, requester=one, lang=lang, site="Shop")
+        messages.question(
+            QUESTION, lines=messages.request(purpose=purpose, requester=one, lang=lang, site="Shop"), lang=lang
+        )
         for one in (requester, plain)
     )
     assert links(said) == links(plainly)
