@@ -93,7 +93,7 @@ async def test_an_older_redis_revives_no_ticket_and_no_code(make: Make, purpose:
 
 @PURPOSES
 async def test_an_older_redis_revives_no_person_who_was_erased(make: Make, purpose: str) -> None:
-    """Red when the exchange of a bind stores the person whom Redis names, or `_naming` is left out."""
+    """Red when the exchange stores the person whom Redis names, or an erasure leaves them in Redis."""
     world, anna = await redirecting(make, WEBSITE_LOGIN)
     page, openid = await made(world, purpose), anna.openid(WEBSITE.appid)
     async with browsing(world) as browser:
