@@ -24,8 +24,8 @@ def confirmation(method: Method, purpose: Purpose, configured: Confirm, *, by_po
     """Return what a ticket asks, of what its client configured for this purpose.
 
     A redirect asks nothing: the browser that answers is the one that shows the ticket. The scan asks what is
-    configured. Every other cross-device method always asks, and for a bind the page's number: whoever obtains
-    its code can pass it on, so that a yes alone would bind another person's WeChat to the user.
+    configured. Every other cross-device method always asks, and for a bind the page's number: its
+    code can be passed on, and a yes alone would bind another person's WeChat to the user.
     """
     if method in REDIRECTS:
         return Confirm.NONE
@@ -156,8 +156,8 @@ def read_answer(
 def read_form(given: Sequence[str], question: Question) -> Answer | None:
     """Read the `answer` fields of a page's form; None if they are no answer.
 
-    The button *no* of a form with a text field sends two, and counts. Any other two are no answer: somebody could
-    send all numbers at once.
+    The button *no* of a form with a text field sends two values, and counts. Any other two are no answer: a script
+    could send all numbers at once.
     """
     if FORM_NO in given:
         return Answer.NOT_ME

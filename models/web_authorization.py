@@ -33,7 +33,7 @@ class Scope(StrEnum):
     LOGIN = "snsapi_login"
     """Of website applications."""
     BASE = "snsapi_base"
-    """Inside WeChat: the openid alone, and nobody is asked."""
+    """Inside WeChat: the openid alone, without a question to the person."""
     USERINFO = "snsapi_userinfo"
     """Inside WeChat: the person is asked; also tells the unionid."""
 

@@ -107,7 +107,7 @@ async def test_a_new_person_becomes_a_user_who_logs_in_again(site: Site, kind: K
 
 
 @KINDS
-async def test_what_another_browser_brought_back_logs_nobody_in(site: Site, kind: Kind) -> None:
+async def test_what_another_browser_brought_back_is_no_login(site: Site, kind: Kind) -> None:
     attacker, victim = await site.world.person(), await site.world.person()
     again = 403, "Please start again."
     async with browsing(site.world, kind.phone(attacker)) as own, browsing(site.world) as other:

@@ -68,7 +68,7 @@ class TicketCompletion:
         return ending, follower.lang
 
     async def store_arrival(self, context: ScanContext, arrival: Arrival) -> None:
-        """Store the person, with their unionid, for a later bind: it binds nobody who is erased until then.
+        """Store the person, with their unionid, for a later bind, which fails if they are erased until then.
 
         Raises: as `confirm_arrival`.
         """

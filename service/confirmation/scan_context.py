@@ -102,7 +102,7 @@ class SceneVerifier:
         return ScanContext(claim, client, keys, openid, chosen, by_portal, client.has(account))
 
     async def claim(self, scene: Scene, *, account: str) -> Claim | None:
-        """Return the claim of a scene, as `verify` does, where nobody is known yet.
+        """Return the claim of a scene, as `verify` does, before the person is known.
 
         Raises: as `verify`.
         """

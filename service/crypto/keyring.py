@@ -24,7 +24,7 @@ _FINGERPRINT = 8
 
 
 class Capability(StrEnum):
-    """What an address of ours permits whoever has it. Each is signed under a context of its own."""
+    """What the holder of an address of ours may do. Each is signed under a context of its own."""
 
     AUTHORIZE = "authorize"
     PANEL = "panel"

@@ -275,9 +275,9 @@ class Visits:
         except WeChatUnavailable as e:
             outcome = error_of(e.errcode)
         except StoreUnavailable as e:
-            log.warning("web authorization: a store is away, the visitor must start again: %s", e)
+            log.warning("web authorization: a store is unavailable, the visitor must start again: %s", e)
             outcome = ReturnError.TEMPORARILY_UNAVAILABLE
-        except Exception:
+        except Exception:  # the site is told (contract.md 8.3), and the operator by the log
             log.exception("web authorization: unexpected error")
             outcome = ReturnError.SERVER_ERROR
         return replace(held, outcome=outcome)

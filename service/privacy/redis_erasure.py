@@ -21,7 +21,7 @@ from service.tickets.store import KEYS, TicketStore
 
 _PAGE: Final = 1000  # keys per SCAN call
 _TO_WECHAT: Final = "scanbind:[rw]:*"
-"""Browsers that went to WeChat (service/methods/visits.py, service/tickets/redirects.py). The keys name nobody."""
+"""Visits to WeChat (service/methods/visits.py, service/tickets/redirects.py). Their keys contain no openid."""
 _GLOB: Final = re.compile(r"[\\*?\[\]]")
 _ESCAPED: Final = r"\\\g<0>"
 

@@ -200,7 +200,9 @@ async def answer_the_link(shop: Page, phone: Page) -> None:
     await phone.get_by_test_id("browser-close").click()
 
 
-async def test_a_snapshot_tells_nobody_until_the_full_service(running: Demo, context: BrowserContext) -> None:
+async def test_a_snapshot_identifies_no_person_until_the_full_service(
+    running: Demo, context: BrowserContext
+) -> None:
     """Red when a reload of the service's snapshot page does not begin anew."""
     page = (await Phone.open(context, running, "Hal")).page
     await page.get_by_test_id("drawer").locator("summary").first.click()

@@ -1,4 +1,4 @@
-"""WeChat's page in a frame of the widget: what it hands over, and what nobody else can hand over.
+"""WeChat's page in a frame of the widget: what it hands over, and that no other window can.
 
 Red when a message counts that another window, another origin or an earlier frame sent, when the code is told by a
 poll, and when the redirect is not offered where the frame does not work.
@@ -50,7 +50,7 @@ async def test_a_login_in_the_frame_gives_the_page_its_code(
     assert (await widget.statuses()).count("confirmed") == 1
 
 
-async def test_nobody_else_can_end_the_login(offer: Offer, site: Site, context: BrowserContext) -> None:
+async def test_no_other_window_can_end_the_login(offer: Offer, site: Site, context: BrowserContext) -> None:
     world = await offer("website")
     widget = await opened(context, page_of(site, world))
     await framed(widget, world)

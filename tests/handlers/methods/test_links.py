@@ -188,7 +188,7 @@ async def test_an_answer_after_the_end_is_told_how_it_ended(make: Make) -> None:
     assert [(await it.poll())["status"] for it in (page, cancelled)] == ["confirmed", "cancelled"]
 
 
-async def test_the_link_belongs_to_nobody_before_a_person_is_known(make: Make) -> None:
+async def test_a_link_has_no_owner_before_a_person_is_known(make: Make) -> None:
     """Red when `Visits.open` lets the first browser own a link."""
     world = await linking(make)
     page, person, other = await world.login(), await world.person(), await world.person()

@@ -1,7 +1,7 @@
 """Sign in at a website application, and inside WeChat: the browser goes there and back (contract.md 8.3).
 
-Red when the code reaches anybody but the browser that went, when a bind is committed before its exchange, when an
-address of WeChat differs from what WeChat accepts, and when an answer of WeChat is told the site as another.
+Red when the code reaches another browser than the one that went, when a bind is committed before its exchange,
+when an address of WeChat differs from what WeChat accepts, and when the site gets another error than WeChat gave.
 Covers: handlers.methods.pages, handlers.methods.routes.
 """
 
@@ -64,7 +64,7 @@ async def test_a_bind_is_committed_by_the_exchange(make: Make, kind: Kind) -> No
     await problem(await world.exchange(told["code"]), 400, "invalid-code")
 
 
-async def test_a_bind_that_nobody_exchanges_expires(make: Make, kind: Kind) -> None:
+async def test_a_bind_without_an_exchange_expires(make: Make, kind: Kind) -> None:
     world, person = await redirecting(make, kind)
     page = await world.bind("anna", method=kind.method, return_url=BACK, state="s")
     async with browsing(world, kind.phone(person)) as browser:

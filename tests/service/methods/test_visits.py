@@ -89,7 +89,7 @@ async def test_an_address_that_is_listed_no_more_gets_no_code(make: Make) -> Non
 
 
 @pytest.mark.parametrize("lost", ["account", "client"])
-async def test_an_application_or_client_that_was_taken_out_identifies_nobody(make: Make, lost: str) -> None:
+async def test_an_application_or_client_that_was_taken_out_identifies_no_person(make: Make, lost: str) -> None:
     world, person, page = await begun(make)
     own = world.app[VISITS]
     async with browsing(world) as browser:
@@ -103,7 +103,7 @@ async def test_an_application_or_client_that_was_taken_out_identifies_nobody(mak
     assert (await page.poll())["status"] == "pending"
 
 
-async def test_an_address_at_wechat_that_nobody_comes_back_from_lives_no_longer_than_its_ticket(
+async def test_a_visit_without_a_return_lives_no_longer_than_its_ticket(
     make: Make,
 ) -> None:
     """Red when each opened address takes memory until ten minutes later."""

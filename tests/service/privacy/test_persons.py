@@ -128,7 +128,7 @@ async def test_a_person_of_an_app_is_exported_and_erased(
 async def test_a_person_who_is_asked_on_a_page_is_exported_and_erased(
     make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Red when `_find` looks at keys alone: those of browsers that went to WeChat name nobody."""
+    """Red when `_find` looks at keys alone: those of browsers that went to WeChat contain no openid."""
     world = await linking(make)
     town = Town(world, await world.person())
     async with asked(await world.bind("42"), town.person) as browser:

@@ -33,7 +33,7 @@ async def test_of_many_exchanges_at_once_one_succeeds(make: Make) -> None:
     assert sorted(answer.status for answer in answers) == [200] + [400] * 9
 
 
-async def test_another_person_or_account_in_redis_binds_nobody(make: Make) -> None:
+async def test_another_person_or_account_in_redis_binds_no_person(make: Make) -> None:
     world, page, code = await returned(make)
     held = await world.redis.get(PREFIX + page.id)
     assert held

@@ -250,7 +250,7 @@ async def test_a_profile_is_bounded_and_can_be_encoded(
 
 
 @pytest.mark.parametrize("answer", [{}, {**SHOWN, "openid": "o_other"}, {**SHOWN, "unionid": 5}])
-async def test_a_profile_of_nobody_or_another_is_a_failure(
+async def test_a_profile_without_the_persons_openid_is_a_failure(
     scripted: WebAuthorization, wechat: Any, answer: Any
 ) -> None:
     wechat.script |= {EXCHANGE: [TOLD], USERINFO: [answer]}
