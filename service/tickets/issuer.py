@@ -106,7 +106,7 @@ class TicketIssuer:
                 await self._store(issued.head, requester, account=account, back=back, qr_url=qr_url)
             return issued
 
-        issued = await self._first_that_works(client, method, account, back, make)
+        issued = await self._first_that_works(client, self._choices(client, method, account, back), make)
         self._note(issued, client=client)
         return issued
 
@@ -120,11 +120,9 @@ class TicketIssuer:
             WeChatUnavailable: WeChat did not create the QR code; an earlier ticket stays valid.
             StoreUnavailable: Redis or the database does not answer.
         """
-        method, account = self.factory.choose(wanted.client, wanted.method, wanted.account)
-        _check_return(method, wanted.back)
-        usable = [(method, account)]
-        if wanted.method is None:  # an earlier ticket may be of another method, which was shown in its place
-            usable += self.factory.fallbacks(wanted.client, method, wanted.account)
+        choices = self._choices(wanted.client, wanted.method, wanted.account, wanted.back)
+        # An earlier ticket may be of another method, which was shown in place of the first.
+        usable = choices if wanted.method is None else choices[:1]
         # Two tabs opened at the same time must show the same QR code.
         async with alone(self.redis, _lock(wanted), patience=_PATIENCE):
             now = self.clock()
@@ -133,9 +131,7 @@ class TicketIssuer:
                 if not wanted.refresh and (again := await self._reissued(request, usable, wanted.back, now)):
                     return again
             await self.limits.fresh_bind(wanted.client, wanted.user_id)
-            issued = await self._first_that_works(
-                wanted.client, method, wanted.account, wanted.back, partial(self._bind, wanted)
-            )
+            issued = await self._first_that_works(wanted.client, choices, partial(self._bind, wanted))
             for request in earlier:
                 await self.ticket_status.cancel_request(request, now)
             return issued
@@ -158,19 +154,24 @@ class TicketIssuer:
         for request in await self.requests.live(client, user_id, session, now=now):
             await self.ticket_status.cancel_request(request, now)
 
+    def _choices(
+        self, client: str, method: Method | None, account: str | None, back: ReturnTo | None
+    ) -> list[tuple[Method, str]]:
+        """Return the method of a ticket and its account, then those that take their place, in this order."""
+        chosen = self.factory.choose(client, method, account)
+        if chosen[0] in REDIRECTS and back is None:
+            raise InvalidRequest(f"return_url: is missing, or state is: the method {chosen[0]} needs both")
+        return [chosen, *self.factory.fallbacks(client, chosen[0], account)]
+
     async def _first_that_works(
         self,
         client: str,
-        method: Method | None,
-        account: str | None,
-        back: ReturnTo | None,
+        choices: list[tuple[Method, str]],
         make: Callable[[Method, str], Awaitable[Issued]],
     ) -> Issued:
-        """Make a ticket of *method*, or of the first that takes its place while its code cannot be had."""
-        chosen = self.factory.choose(client, method, account)
-        _check_return(chosen[0], back)
-        *choices, last = [chosen, *self.factory.fallbacks(client, chosen[0], account)]
-        for choice in choices:
+        """Make a ticket by the first choice; by the next one while its code cannot be had."""
+        *before, last = choices
+        for choice in before:
             try:
                 return await make(*choice)
             except WeChatUnavailable:
@@ -247,11 +248,6 @@ class TicketIssuer:
             redirect = await self.redirects.of(issued.head)
             return issued if redirect and redirect.back == back else None
         return issued
-
-
-def _check_return(method: Method, back: ReturnTo | None) -> None:
-    if method in REDIRECTS and back is None:
-        raise InvalidRequest(f"return_url: is missing, or state is: the method {method} needs both")
 
 
 def _lock(wanted: BindOrder) -> str:
