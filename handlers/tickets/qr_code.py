@@ -63,6 +63,10 @@ def shown(request: web.Request, what: Shown, expires_at: datetime) -> dict[str, 
     if what.qr_url:
         picture = f"/v1/qr/{request.app[KEYRING].seal_qr(what.qr_url, expires_at)}"
         fields |= {"qr_url": what.qr_url, "qr_svg": f"{picture}.svg", "qr_png": f"{picture}.png"}
+    if what.picture:
+        fields["qr_png"] = what.picture
+    if what.open_url:
+        fields["open_url"] = what.open_url
     if what.authorize_url:
         fields["authorize_url"] = what.authorize_url
     if what.panel_url:

@@ -78,6 +78,12 @@ class Shown(BaseModel):
     qr_url: Annotated[str, Field(description="The content of the QR code.")] | None = None
     qr_svg: Path | None = None
     qr_png: Path | None = None
+    open_url: (
+        Annotated[
+            str, Field(pattern="^weixin://", description="Opens the code's page in WeChat on the same phone.")
+        ]
+        | None
+    ) = None
     authorize_url: (
         Annotated[Url, Field(description="Where to send the browser. Belongs to the first browser that opens it.")]
         | None

@@ -10,7 +10,7 @@ from service.crypto.keyring import ClientKeys
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the browser shows for a ticket: a QR code, or the way to WeChat."""
+    """What the browser shows for a ticket: a code, or the way to WeChat."""
 
     qr_url: str = ""
     """The content of the QR code."""
@@ -18,6 +18,10 @@ class Shown:
     """Where the browser goes."""
     panel_url: str = ""
     """The same for a frame, if the method has one."""
+    picture: str = ""
+    """The path of the code as a picture, if WeChat draws it."""
+    open_url: str = ""
+    """What opens the code's page on the phone that shows it, if the method has such an address."""
 
 
 class SignInMethod(Protocol):
