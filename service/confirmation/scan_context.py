@@ -116,10 +116,9 @@ class SceneVerifier:
         """
         request, site = await self._request(scene), self.clients[client]
         user_id = request.user_id if request else scene.user_id
-        for account in (*site.accounts, *site.apps):
-            if self.keyring.maker(scene, client=client, account=account, user_id=user_id):
-                return Claim(scene.head, client, account, user_id)
-        return None
+        accounts = (*site.accounts, *site.apps)
+        account = self.keyring.account_of(scene, client=client, accounts=accounts, user_id=user_id)
+        return Claim(scene.head, client, account, user_id) if account else None
 
     async def _find(self, scene: Scene, account: str) -> tuple[Claim, ClientKeys, bool] | None:
         """Return the claim, the keys that signed it, and whether the portal started the ticket."""

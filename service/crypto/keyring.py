@@ -122,6 +122,15 @@ class Keyring:
                 return keys
         return None
 
+    def account_of(
+        self, scene: Scene, *, client: str, accounts: Iterable[str], user_id: UserId | None
+    ) -> str | None:
+        """Return which of *accounts* a scene of *client* was signed for; None if it was for none of them."""
+        for account in accounts:
+            if self.maker(scene, client=client, account=account, user_id=user_id):
+                return account
+        return None
+
     def made(self, given: str, client: str, make: Callable[[ClientKeys], str]) -> bool:
         """Return whether *make* derives *given* from some generation of *client*'s keys."""
         return any(keys.same(given, make(keys)) for keys in self._clients.get(client, ()))

@@ -29,13 +29,20 @@ class AddressMethod:
         scene: Scene,
         keys: ClientKeys,
         *,
-        account: str,  # noqa: ARG002 - of the interface
+        account: str,
         lifetime: timedelta,  # noqa: ARG002 - of the interface
     ) -> Shown:
         """Return the addresses of a new ticket."""
-        return self.shown(scene.head, keys, "")
+        return self.shown(scene.head, keys, account=account, qr_url="")
 
-    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:  # noqa: ARG002 - of the interface
+    def shown(
+        self,
+        head: TicketHeader,
+        keys: ClientKeys,
+        *,
+        account: str,  # noqa: ARG002 - of the interface
+        qr_url: str,  # noqa: ARG002 - of the interface
+    ) -> Shown:
         """Return the addresses of a ticket."""
         return Shown(
             **{

@@ -44,6 +44,13 @@ class ScanMethod:
             code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
         return Shown(code.url)
 
-    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:  # noqa: ARG002 - of the interface
+    def shown(
+        self,
+        head: TicketHeader,  # noqa: ARG002 - of the interface
+        keys: ClientKeys,  # noqa: ARG002 - of the interface
+        *,
+        account: str,  # noqa: ARG002 - of the interface
+        qr_url: str,
+    ) -> Shown:
         """Return the QR code that was stored."""
         return Shown(qr_url)

@@ -72,6 +72,10 @@ class TicketFactory:
             if not {method, other} & REDIRECTS and (usable := next(accounts, None)):
                 yield other, usable
 
+    def account_of(self, head: TicketHeader, client: str) -> str | None:
+        """Return the account or app of a login ticket; None if the client has it no more."""
+        return self.keyring.account_of(Scene(head), client=client, accounts=self.accounts(client), user_id=None)
+
     def accounts(self, client: str) -> tuple[str, ...]:
         """Return the names of the client's accounts and apps."""
         return (*self.clients[client].accounts, *self.clients[client].apps)
@@ -121,12 +125,12 @@ class TicketFactory:
         if keys is None:
             return None
         secret = keys.secret(head.ticket)
-        shown = self.shown(head, keys, request.qr_url)
+        shown = self.shown(head, keys, account=request.account, qr_url=request.qr_url)
         return Issued(head, secret, request.account, shown, request.created_at, fresh=False)
 
-    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:
+    def shown(self, head: TicketHeader, keys: ClientKeys, *, account: str, qr_url: str) -> Shown:
         """Return what the browser shows for a ticket; *qr_url* is its QR code as stored, if it has one."""
-        return self.methods[head.method].shown(head, keys, qr_url)
+        return self.methods[head.method].shown(head, keys, account=account, qr_url=qr_url)
 
     def _lifetime(self, purpose: Purpose) -> timedelta:
         login = purpose is Purpose.LOGIN

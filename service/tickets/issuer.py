@@ -17,7 +17,7 @@ from models.method import REDIRECTS, Method
 from models.portal import started_by_portal
 from models.requester import Requester
 from models.scene import Kind, TicketHeader, bind_kind
-from models.ticket import Status, Ticket, Via
+from models.ticket import Purpose, Status, Ticket, Via
 from models.web_authorization import ReturnTo
 from service.audit.log import AuditLog
 from service.crypto.keyring import ClientKeys
@@ -142,7 +142,14 @@ class TicketIssuer:
         Raises:
             StoreUnavailable: Redis or the database does not answer.
         """
-        return self.factory.shown(head, keys, await self.ticket_status.qr_url(head) or "")
+        if head.purpose is Purpose.BIND:
+            request = await self.requests.of(head.ticket)
+            account, qr_url = (request.account, request.qr_url) if request else (None, "")
+        else:
+            account = self.factory.account_of(head, keys.client)
+            # Of logins that a page started it is not stored.
+            qr_url = (await self.ticket_status.read(head)).qr_url or ""
+        return self.factory.shown(head, keys, account=account, qr_url=qr_url) if account else Shown()
 
     async def withdraw(self, client: str, user_id: UserId, session: str) -> None:
         """Cancel all open bind tickets of this user and session.

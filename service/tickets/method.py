@@ -43,5 +43,5 @@ class SignInMethod(Protocol):
             StoreUnavailable: Redis does not answer.
         """
 
-    def shown(self, head: TicketHeader, keys: ClientKeys, qr_url: str) -> Shown:
+    def shown(self, head: TicketHeader, keys: ClientKeys, *, account: str, qr_url: str) -> Shown:
         """Return again what the browser shows for a ticket; *qr_url* is its QR code as stored with it."""

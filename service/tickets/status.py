@@ -127,17 +127,6 @@ class TicketStatus:
         again = _Again(self, head, ticket, meanwhile)
         return self.feed.wait(ticket, seconds=again.until_expiry(seconds), again=again)
 
-    async def qr_url(self, head: TicketHeader) -> str | None:
-        """Return the content of a ticket's QR code; None if it is not stored, as for logins that a page started.
-
-        Raises:
-            StoreUnavailable: Redis or the database does not answer.
-        """
-        if head.purpose is Purpose.BIND:
-            request = await self.requests.of(head.ticket)
-            return request.qr_url if request else None
-        return (await self.read(head)).qr_url
-
     async def mark_scanned(self, head: TicketHeader, openid: OpenId) -> Ticket:
         """Mark the ticket as scanned, unless it has ended or another openid was first; return the result.
 
