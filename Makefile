@@ -9,7 +9,7 @@ N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-persons prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -62,6 +62,9 @@ prove-migration: .venv/dev.stamp
 
 prove-openapi: .venv/tools.stamp
 	$(BIN)/python -m fuzz.openapi --seed $(SEED)
+
+prove-passcodes: .venv/dev.stamp
+	GUESSES=$(N) SEED=$(SEED) $(BIN)/pytest -rP --numprocesses $(WORKERS) tests/attacks/test_passcodes.py
 
 prove-persons: .venv/dev.stamp
 	PERSONS=$(N) $(BIN)/pytest --numprocesses $(WORKERS) tests/service/bindings/test_person_model.py

@@ -35,8 +35,10 @@ class OfficialAccount:
     mode: Mode = "safe"
     format: Format = "xml"
     name: str = "Official Account"
+    verified: bool = True
+    """False: calls that need a permission answer 48001, as for the account of a person (wechat-protocol.md 8)."""
     allowed_qr: bool = True
-    """False: qrcode/create answers 48001, as for an account that is not verified (wechat-protocol.md 8)."""
+    """False: qrcode/create answers 48001, as for a verified 公众号 that is no 服务号 (wechat-protocol.md 8)."""
     strict_scene: bool = True
     """False: temporary QR codes accept scenes out of range, as was observed (wechat-protocol.md 2)."""
     daily_codes: int = 100_000

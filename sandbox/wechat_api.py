@@ -35,6 +35,14 @@ def _state(sandbox: Sandbox, request: web.Request) -> AccountState:
     return sandbox.authorize(request.query.get("access_token"))
 
 
+def _permitted(sandbox: Sandbox, request: web.Request) -> AccountState:
+    """Return the account of a call that needs a permission."""
+    state = _state(sandbox, request)
+    if not state.account.verified:
+        raise Refused(48001)
+    return state
+
+
 def _token_state(sandbox: Sandbox, appid: object) -> AccountState:
     """Return the account with this appid; for an unknown one the first account, which refuses it."""
     try:
@@ -60,14 +68,14 @@ async def _stable_token(sandbox: Sandbox, request: web.Request) -> dict[str, obj
 async def _create_code(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "POST":
         raise Refused(43002)
-    state = _state(sandbox, request)
+    state = _permitted(sandbox, request)
     code = state.codes.create(await request.read(), public_url=sandbox.public_url, now=sandbox.clock())
     lifetime: dict[str, object] = {} if code.lifetime is None else {"expire_seconds": code.lifetime}
     return {"ticket": code.ticket, **lifetime, "url": code.url}
 
 
 async def _user_info(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
-    return _state(sandbox, request).user_info(request.query.get("openid"), now=sandbox.clock())
+    return _permitted(sandbox, request).user_info(request.query.get("openid"), now=sandbox.clock())
 
 
 async def _callback_ip(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
@@ -86,7 +94,7 @@ async def _clear_quota(sandbox: Sandbox, request: web.Request) -> dict[str, obje
 async def _custom_send(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "POST":
         raise Refused(43002)
-    state = _state(sandbox, request)
+    state = _permitted(sandbox, request)
     message = read_object(await request.read())
     contact = state.by_openid(message.get("touser"))
     text = _message_text(message)

@@ -11,7 +11,7 @@ import segno
 from aiohttp import web
 
 from handlers.http.responses import seconds_left
-from handlers.tickets.schemas import Code, Panel
+from handlers.tickets.schemas import Code, Panel, SendTo
 from models.errors import InvalidRequest, NotFound
 from models.scene import TicketHeader
 from service.app_keys import CLOCK, KEYRING, SETTINGS, TICKET_ISSUER
@@ -67,6 +67,8 @@ def shown(request: web.Request, what: Shown, expires_at: datetime) -> dict[str, 
         fields["qr_png"] = what.picture
     if what.open_url:
         fields["open_url"] = what.open_url
+    if to := what.passcode:
+        fields |= {"passcode": to.code, "send_to": SendTo(name=to.account, qr_png=to.picture or None)}
     if what.authorize_url:
         fields["authorize_url"] = what.authorize_url
     if what.panel_url:

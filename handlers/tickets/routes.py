@@ -9,6 +9,7 @@ from handlers.http.operation import (
     IF_NONE_MATCH,
     JSON,
     LINE,
+    NAME,
     NOT_MODIFIED,
     TEXT,
     Answer,
@@ -22,7 +23,7 @@ from handlers.http.operation import (
     json_body,
     text,
 )
-from handlers.tickets import create, exchange, qr_code, schemas, status
+from handlers.tickets import account_pictures, create, exchange, qr_code, schemas, status
 from models import errors
 
 _TAG: Final = "tickets"
@@ -126,6 +127,12 @@ OPERATIONS: Final = (
         *("qr", "readQrCodePng", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.png", qr_code.png),
         parameters=(_CAPABILITY, _SIZE, _DOWNLOAD),
         answers={200: Answer("The QR code.", {"image/png": _PICTURE})},
+        refuses=(errors.NotFound,),
+    ),
+    Operation(
+        *("qr", "readAccountPicture", "GET", "/v1/accounts/{account}/picture", account_pictures.picture),
+        parameters=(in_path("account", NAME, "The name of the account."),),
+        answers={200: Answer("Its own QR code.", {"image/png": _PICTURE, "image/jpeg": _PICTURE})},
         refuses=(errors.NotFound,),
     ),
     Operation(

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from handlers.http import patterns
 from handlers.http.schemas import (
     AskedLang,
     AskedMethod,
@@ -72,8 +73,15 @@ class Panel(BaseModel):
     sandbox: Annotated[str, Field(description="The frame's `sandbox` attribute.")]
 
 
+class SendTo(BaseModel):
+    """The account to whose chat people send a passcode."""
+
+    name: Annotated[str, Field(description="How people find it in WeChat.")]
+    qr_png: Annotated[Path, Field(description="Its own QR code: people who scan it can follow it.")] | None
+
+
 class Shown(BaseModel):
-    """What the browser shows for a ticket: a QR code or, with redirect methods, the way to WeChat."""
+    """What the browser shows for a ticket: a code or, with redirect methods, the way to WeChat."""
 
     qr_url: Annotated[str, Field(description="The content of the QR code.")] | None = None
     qr_svg: Path | None = None
@@ -84,6 +92,11 @@ class Shown(BaseModel):
         ]
         | None
     ) = None
+    passcode: (
+        Annotated[str, Field(pattern=f"^{patterns.PASSCODE}$", description="To send to the chat of `send_to`.")]
+        | None
+    ) = None
+    send_to: SendTo | None = None
     authorize_url: (
         Annotated[Url, Field(description="Where to send the browser. Belongs to the first browser that opens it.")]
         | None

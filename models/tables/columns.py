@@ -20,7 +20,7 @@ _TICK: Final = timedelta(milliseconds=1)
 _MYSQL: Final = ("mysql", "mariadb")
 _UTF8_BYTES: Final = 4  # at most, for one code point
 NAME, USER_ID, OPENID, TICKET, SESSION, STATE, URL, RETURN_URL = 64, 128, 64, 64, 128, 256, 512, 2048
-SEALED, KEY_ID, CONSENT, EVENT, SHORTENED, DETAIL, APPID = 128, 16, 64, 32, 32, 256, 64
+SEALED, KEY_ID, CONSENT, EVENT, SHORTENED, DETAIL, APPID, LOOKUP = 128, 16, 64, 32, 32, 256, 64, 32
 """Maximum length of each kind of text, in code points."""
 
 

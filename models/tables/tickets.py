@@ -1,10 +1,11 @@
-"""The tables of ticket endings and of bind requests."""
+"""The tables of ticket endings, of bind requests and of passcodes."""
 
 from typing import Final
 
 import sqlalchemy as sa
 
 from models.tables.columns import (
+    LOOKUP,
     NAME,
     SESSION,
     STATE,
@@ -51,4 +52,12 @@ bind_requests: Final = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False, index=True),
     sa.Index(None, "client", "user_id", "session"),
+)
+passcodes: Final = sa.Table(
+    "passcodes",
+    metadata,
+    # A keyed hash of account and passcode (service/crypto/keyring.py). The primary key keeps passcodes distinct.
+    sa.Column("lookup", Identifier(LOOKUP), primary_key=True),
+    sa.Column("ticket", Identifier(TICKET), nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
 )

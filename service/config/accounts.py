@@ -18,6 +18,7 @@ from service.config.types import (
     GhId,
     Limit,
     OpenPlatform,
+    OptionalNames,
     SafeWebAddress,
     Secret,
     Skew,
@@ -54,8 +55,10 @@ class Account(Section):
     """Accounts and apps of the same Open Platform account (开放平台账号) share unionids; empty: not named."""
     oauth: Literal["none", "base", "userinfo"] = "none"
     """What the account's web authorization may ask for."""
+    name: OptionalNames = Field(default_factory=dict)
+    """How people find the account, to send it passcodes; empty: by its name here."""
     picture: Picture = None
-    """A file with the account's own QR code."""
+    """A file with the account's own QR code, shown with passcodes."""
     api_base: WebAddress = WECHAT_API
     open_base: SafeWebAddress = WECHAT_PAGES
     proxy: ProxyUrl = Field(default="", repr=False)
@@ -65,6 +68,11 @@ class Account(Section):
     """WeChat's daily quota of QR codes for the account (wechat-protocol.md 2)."""
     codes_for_binds: Limit = 5000
     """The part of the quota that is reserved for binds."""
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _accept_empty(cls, value: object) -> object:
+        return {} if value == "" else value
 
     @field_validator("secret", mode="before")
     @classmethod

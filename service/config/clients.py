@@ -12,7 +12,7 @@ from models.ticket import Confirm, Purpose
 from service.config.fault import Fault
 from service.config.methods import Means, lacking
 from service.config.section import Section
-from service.config.types import Both, ClientSecrets, Name, Origin, ReturnUrl, SecretHashes, Title, Version, filled
+from service.config.types import Both, ClientSecrets, Name, Names, Origin, ReturnUrl, SecretHashes, Version
 
 MOST_SECRETS: Final = 2
 """Maximum number of secrets, and of hashes, of one client: the new and the old one while rotating."""
@@ -23,7 +23,7 @@ CONFIRM: Final = {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
 class Client(Section):
     """A site that uses the service. `name` always has both languages, and `confirm` both purposes."""
 
-    name: Annotated[Mapping[Lang, Title], Both(tuple(Lang)), AfterValidator(filled)]
+    name: Names
     secret_hash: SecretHashes = ()
     """Hashes from `scanbind keys new client`, so that the configuration contains no secret; two while rotating."""
     secret: ClientSecrets = ()

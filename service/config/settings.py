@@ -87,7 +87,7 @@ class Tickets(Section):
 
 
 class Limits(Section):
-    """Requests per minute; open waits and connections per process. 0: no limit."""
+    """Requests per minute, wrong passcodes in ten; open waits and connections per process. 0: no limit."""
 
     tickets_per_address: Limit = 30
     tickets_per_client: Limit = 3000
@@ -97,6 +97,7 @@ class Limits(Section):
     failures_per_address: Limit = 120
     bad_signatures_per_address: Limit = 120
     visits_per_address: Limit = 300
+    passcodes_per_account: Limit = 1000
     waiting_per_address: Limit = 256
     waiting: Limit = 50_000
     connections_per_address: Limit = 512

@@ -1,7 +1,7 @@
 """The types of setting values. A check's message never quotes the value."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -147,11 +147,15 @@ class Both:
         return dict.fromkeys(self.parts, value) if isinstance(value, str) else value
 
 
-def filled(titles: dict[Lang, str]) -> dict[Lang, str]:
-    """Use a site's only name for the other language as well."""
+def _filled(titles: dict[Lang, str]) -> dict[Lang, str]:
+    """Use an only name for the other language as well."""
+    return dict.fromkeys(Lang, next(iter(titles.values()))) | titles if titles else {}
+
+
+def _given(titles: dict[Lang, str]) -> dict[Lang, str]:
     if not titles:
         raise Fault("must be a name, or a name for zh, en or both")
-    return dict.fromkeys(Lang, next(iter(titles.values()))) | titles
+    return titles
 
 
 _name = _matching(
@@ -220,6 +224,9 @@ Secrets = Annotated[_SecretList, WithCommas]
 ClientSecrets = Annotated[_SecretList, WithCommas, _hidden(_client_secret)]
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
 Title = Annotated[str, AfterValidator(_title)]
+OptionalNames = Annotated[Mapping[Lang, Title], Both(tuple(Lang)), AfterValidator(_filled)]
+"""A name for people in each language, of which one stands for all; or none."""
+Names = Annotated[OptionalNames, AfterValidator(_given)]
 Tokens = _SecretList
 VaultKeys = Annotated[_SecretList, _hidden(_vault_key)]
 VerifyContent = Annotated[str, AfterValidator(_unspaced), AfterValidator(_verify_content)]

@@ -3,6 +3,7 @@
 Names in them come from the configuration or were cleaned before.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 from urllib.parse import quote
@@ -28,6 +29,16 @@ class Notice(Enum):
     ANOTHER_PERSON = "scanned by another person"
     TOO_OFTEN = "too often"
 
+
+_UNUSABLE_PASSCODE: Final = {
+    Lang.ZH: "验证码无效、已过期或已被使用，请在网页上获取新的验证码。",
+    Lang.EN: "This code cannot be used: it is wrong, expired or used. Get a new one on the page.",
+}
+"""One text: it must not tell which codes exist (contract.md 8.4)."""
+_SEND_PASSCODE: Final = {
+    Lang.ZH: "如果网页上显示了验证码，请将它发送到这里。",
+    Lang.EN: "If a web page shows you a code, send it here.",
+}
 
 _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
     Notice.LOGGED_IN: {
@@ -78,6 +89,24 @@ _NOTICES: Final[dict[Notice, dict[Lang, str]]] = {
         Lang.EN: "Too many attempts. Try again in a minute.",
     },
 }
+
+_OF_PASSCODES: Final[dict[Notice, dict[Lang, str]]] = {
+    Notice.REGISTERED: {
+        Lang.ZH: "验证成功，请返回“{site}”网页完成注册。",
+        Lang.EN: _NOTICES[Notice.REGISTERED][Lang.EN],
+    },
+    Notice.DECLINED: {
+        Lang.ZH: "已拒绝，未进行任何操作。如果验证码是他人发给你的，请勿再次发送。",
+        Lang.EN: "Declined. Nothing was changed. If another person gave you this code, do not send it again.",
+    },
+    Notice.WRONG_NUMBER: {
+        Lang.ZH: "数字不正确，此验证码已失效，请在“{site}”网页上获取新的验证码。",
+        Lang.EN: "Wrong number. This code is now invalid. Get a new one on the {site} page.",
+    },
+    Notice.OUT_OF_DATE: _UNUSABLE_PASSCODE,
+    Notice.ANOTHER_PERSON: _UNUSABLE_PASSCODE,
+}
+"""What differs when a passcode was sent and no QR code scanned."""
 
 _OF_OUTCOME: Final = {
     Outcome.LOGIN: Notice.LOGGED_IN,
@@ -133,14 +162,25 @@ def notice_of(outcome: Outcome | None, reason: Reason | None) -> Notice:
     return _OF_REASON[reason] if reason else Notice.OUT_OF_DATE
 
 
-def notice(what: Notice, *, lang: Lang, site: str, label: str = "") -> str:
+def notice(what: Notice, *, lang: Lang, site: str, label: str = "", passcode: bool = False) -> str:
     """Return the text of *what* for a ticket of *site*; *label* names the WeChat, as in the portal."""
-    return _NOTICES[what][lang].format(site=site, label=label)
+    texts = _OF_PASSCODES.get(what) if passcode else None
+    return (texts or _NOTICES[what])[lang].format(site=site, label=label)
 
 
 def too_often() -> str:
     """Return TOO_OFTEN in both languages: a query for the person's language would undo what the limit saves."""
-    return "\n".join(notice(Notice.TOO_OFTEN, lang=lang, site="") for lang in Lang)
+    return _in_all(_NOTICES[Notice.TOO_OFTEN])
+
+
+def unusable_passcode(lang: Lang | None) -> str:
+    """Return the reply to a passcode that is unknown or over; without a language in both."""
+    return _UNUSABLE_PASSCODE[lang] if lang else _in_all(_UNUSABLE_PASSCODE)
+
+
+def send_passcode(lang: Lang | None) -> str:
+    """Return the reply to a person who follows an account that takes passcodes; without a language in both."""
+    return _SEND_PASSCODE[lang] if lang else _in_all(_SEND_PASSCODE)
 
 
 def request(*, purpose: Purpose, requester: Requester, lang: Lang, site: str) -> list[str]:
@@ -184,6 +224,10 @@ def hint(confirm: Confirm, *, lang: Lang) -> str:
     """Return what to reply to a question, for a person who wrote nearly that."""
     words = _WORDS[lang]["hint_tap" if confirm is Confirm.TAP else "hint_number"]
     return words.format(yes=YES_LABELS[lang], not_me=NOT_ME_LABELS[lang])
+
+
+def _in_all(texts: Mapping[Lang, str]) -> str:
+    return "\n".join(texts[lang] for lang in Lang)
 
 
 def _answers(asked: Question, lang: Lang) -> list[str]:

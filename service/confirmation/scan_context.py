@@ -8,6 +8,7 @@ from models.binding import wechat_label
 from models.confirmation import Question, confirmation
 from models.events import OpenId
 from models.language import Lang
+from models.method import Method
 from models.portal import started_by_portal
 from models.requester import Requester
 from models.scene import Claim, Kind, Scene
@@ -69,7 +70,9 @@ class ScanContext:
 
     def notice_text(self, notice: Notice) -> str:
         label = wechat_label(self.claim.account, self.openid)
-        return messages.notice(notice, lang=self.lang, site=self.client.name[self.lang], label=label)
+        passcode = self.claim.head.method is Method.PASSCODE
+        site = self.client.name[self.lang]
+        return messages.notice(notice, lang=self.lang, site=site, label=label, passcode=passcode)
 
     def ending_text(self, end: Ending | Ticket) -> str:
         """Return how the ticket ended; for another openid than its owner's, only that it is invalid or taken."""

@@ -15,6 +15,7 @@ from models import base64url
 from models.binding import UserId
 from models.confirmation import Numbers, mark, numbers
 from models.events import OpenId
+from models.passcode import drawn
 from models.scene import Scene
 from models.ticket import TicketId
 from service.crypto.derivation import derive
@@ -46,6 +47,7 @@ class ClientKeys:
     _portal_link: bytes
     _portal_secret: bytes
     _answer: bytes
+    _passcode: bytes
     _capabilities: Mapping[Capability, bytes]
 
     def secret(self, ticket: TicketId) -> str:
@@ -76,6 +78,10 @@ class ClientKeys:
         """Return the proof in a page's form that this page asked *openid* in this browser."""
         return _mac(self._answer, ticket, openid, browser)
 
+    def passcode(self, ticket: TicketId) -> str:
+        """Return the passcode of a ticket, without a space (contract.md 8.4)."""
+        return drawn(_keyed(self._passcode, ticket, size=8))
+
     @staticmethod
     def same(given: str, expected: str) -> bool:
         """Compare untrusted text with a derived one, in constant time."""
@@ -99,6 +105,7 @@ class Keyring:
     """Identifies the newest key without revealing anything of it."""
     _clients: dict[str, tuple[ClientKeys, ...]]
     _qr: tuple[bytes, ...]
+    _lookups: tuple[bytes, ...]
     _by_hint: dict[str, list[ClientKeys]] = field(default_factory=dict)
 
     @classmethod
@@ -109,7 +116,8 @@ class Keyring:
         for one in itertools.chain.from_iterable(keys.values()):
             by_hint.setdefault(one.hint, []).append(one)
         fingerprint = base64url.encode(derive(secret_keys[0], "fingerprint"))[:_FINGERPRINT]
-        return cls(fingerprint, keys, tuple(derive(secret, "qr") for secret in secret_keys), by_hint)
+        qr, lookups = (tuple(derive(secret, what) for secret in secret_keys) for what in ("qr", "passcodes"))
+        return cls(fingerprint, keys, qr, lookups, by_hint)
 
     def newest(self, client: str) -> ClientKeys:
         """Return the client's newest keys, which sign everything new."""
@@ -151,6 +159,10 @@ class Keyring:
                 return TicketId(ticket), keys
         return None
 
+    def passcode_lookups(self, account: str, code: str) -> list[str]:
+        """Return what stands for a passcode of *account* in a store: a MAC by each generation."""
+        return [_mac(key, account, code) for key in self._lookups]
+
     def seal_qr(self, url: str, expires_at: datetime) -> str:
         """Return a signed path segment that allows drawing the QR code of *url* until *expires_at*."""
         payload = base64url.encode(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
@@ -180,6 +192,7 @@ def _client_keys(secret_key: str, client: str) -> ClientKeys:
         _portal_link=key("portal"),
         _portal_secret=key("portal session"),
         _answer=key("answer"),
+        _passcode=key("passcode"),
         _capabilities={what: key(what) for what in Capability},
     )
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import sqlalchemy as sa
 
 from models.errors import StoreUnavailable
-from models.events import OpenId, Scan, Subscribed
+from models.events import OpenId, Scan, Subscribed, TextMessage
 from models.language import Lang
 from models.tables.identities import NEVER, followers
 from service.identities import persons
@@ -56,8 +56,8 @@ class Sender:
     """They subscribed at that moment, not earlier."""
 
     @classmethod
-    def of(cls, account: str, push: Scan | Subscribed) -> Self:
-        followed = isinstance(push, Subscribed) or push.followed
+    def of(cls, account: str, push: Scan | Subscribed | TextMessage) -> Self:
+        followed = isinstance(push, Subscribed) or (isinstance(push, Scan) and push.followed)
         return cls(account, push.openid, datetime.fromtimestamp(push.created, UTC), followed)
 
     @property

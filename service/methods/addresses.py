@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from models.scene import Scene, TicketHeader
 from service.crypto.keyring import Capability, ClientKeys
@@ -44,9 +45,8 @@ class AddressMethod:
         qr_url: str,  # noqa: ARG002 - of the interface
     ) -> Shown:
         """Return the addresses of a ticket."""
-        return Shown(
-            **{
-                field: f"{self.public_url}/{what}/{keys.capability(what, head.ticket)}"
-                for field, what in self.shows.items()
-            }
-        )
+        addresses: dict[str, Any] = {
+            field: f"{self.public_url}/{what}/{keys.capability(what, head.ticket)}"
+            for field, what in self.shows.items()
+        }
+        return Shown(**addresses)

@@ -1,5 +1,6 @@
 """Builds the ways to sign in, and the use case that takes browsers to WeChat and back."""
 
+import itertools
 from collections.abc import Mapping
 
 from models.method import Method
@@ -11,8 +12,11 @@ from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.methods.addresses import AddressMethod
 from service.methods.links import Links
+from service.methods.passcode_reader import PasscodeReader
+from service.methods.passcodes import PasscodeIndex, PasscodeMethod
 from service.methods.scan import ScanMethod
 from service.methods.visits import PREFIX, Visits
+from service.rate_limiting.passcode_tries import PasscodeTries
 from service.rate_limiting.qr_quota import QrQuota
 from service.storage.records import RecordStore
 from service.tickets.build import TicketRecords
@@ -42,6 +46,11 @@ def build_methods(
             public_url=url,
             shows={**to_wechat, "panel_url": Capability.PANEL},
         ),
+        Method.PASSCODE: PasscodeMethod(
+            index=PasscodeIndex(database=base.stores.database, keyring=base.keyring),
+            accounts=settings.accounts,
+            clients=settings.clients,
+        ),
     }
 
 
@@ -70,6 +79,29 @@ def build_visits(
         followers=people.followers,
         audit=base.audit,
         clock=base.clock,
+    )
+
+
+def build_passcodes(
+    base: Foundation,
+    *,
+    tries: PasscodeTries,
+    people: IdentityServices,
+    records: TicketRecords,
+    confirmation: ConfirmationServices,
+) -> PasscodeReader:
+    """Build the use case that reads passcodes in the chats of the accounts that take them."""
+    taking = [client for client in base.settings.clients.values() if Method.PASSCODE in client.methods]
+    return PasscodeReader(
+        index=PasscodeIndex(database=base.stores.database, keyring=base.keyring),
+        tries=tries,
+        verifier=confirmation.verifier,
+        ticket_status=records.status,
+        scans=confirmation.scans,
+        listening=frozenset(itertools.chain.from_iterable(client.accounts for client in taking)),
+        follower_refresh=people.follower_refresh,
+        audit=base.audit,
+        metrics=base.metrics,
     )
 
 

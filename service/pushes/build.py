@@ -3,6 +3,7 @@
 from service.confirmation.build import ConfirmationServices
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
+from service.methods.passcode_reader import PasscodeReader
 from service.privacy.erasure import FollowerErasure
 from service.privacy.redis_erasure import RedisErasure
 from service.pushes.dispatcher import PushDispatcher
@@ -19,6 +20,7 @@ def build_pushes(
     people: IdentityServices,
     tickets: TicketStore,
     confirmation: ConfirmationServices,
+    passcodes: PasscodeReader,
 ) -> PushDispatcher:
     """Build the dispatcher and the services of this package that it uses."""
     redis = base.stores.redis
@@ -35,6 +37,7 @@ def build_pushes(
         limits=limits,
         scans=confirmation.scans,
         answers=confirmation.answers,
+        passcodes=passcodes,
         follower_refresh=people.follower_refresh,
         unfollow=unfollow,
         audit=base.audit,

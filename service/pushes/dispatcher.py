@@ -18,6 +18,7 @@ from service.confirmation.messages import too_often
 from service.confirmation.scan import Handled, KnownState, ScanHandler
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Sender
+from service.methods.passcode_reader import PasscodeReader
 from service.observability.metrics import Metrics
 from service.pushes.reply_cache import CachedReply, ReplyCache
 from service.pushes.unfollow import UnfollowHandler
@@ -32,6 +33,7 @@ class PushDispatcher:
     limits: RateLimits
     scans: ScanHandler
     answers: AnswerHandler
+    passcodes: PasscodeReader
     follower_refresh: FollowerRefresh
     unfollow: UnfollowHandler
     audit: AuditLog
@@ -64,14 +66,14 @@ class PushDispatcher:
         kept, known = await self._recall(account, event, scene)
         if kept:
             return kept.text
-        if excess := await self._excess(event, scene):
+        if excess := await self._excess(account, event, scene):
             self.metrics.limited.labels(excess.limit).inc()
             self.audit.limit_hit(excess.limit, account=account, openid=event.openid)
             handled = Handled(too_often() if excess.first else None)
         elif isinstance(event, Scan) and scene and known:
             handled = await self.scans.scanned(Sender.of(account, event), scene, known)
         else:
-            handled = Handled(await self._handle_other(account, event))
+            handled = await self._handle_other(account, event)
         if left := await self._remember(account, event, handled):
             await self.unfollow.left(account, event.openid, left)  # unsubscribed while this push was handled
             return None
@@ -98,26 +100,31 @@ class PushDispatcher:
         )
         return left
 
-    async def _excess(self, event: Event, scene: Scene | None) -> Excess | None:
+    async def _excess(self, account: str, event: Event, scene: Scene | None) -> Excess | None:
         """Count a scan or an answer, before SQL is queried; return the limit that it exceeds, if any."""
         match event:
             case Scan():
                 return await self.limits.scan(event.openid, scene.head.ticket if scene else None)
-            case TextMessage() if could_answer(event.text):
+            case TextMessage() if could_answer(event.text) or self.passcodes.reads(account, event.text):
                 return await self.limits.scan(event.openid, None)
         return None
 
-    async def _handle_other(self, account: str, event: Event) -> str | None:
+    async def _handle_other(self, account: str, event: Event) -> Handled:
         match event:
+            case TextMessage() if self.passcodes.reads(account, event.text):
+                return await self.passcodes.sent(account, event)
             case TextMessage():
-                return await self.answers.answered(account, event)
-            case Scan() | Subscribed():
+                return Handled(await self.answers.answered(account, event))
+            case Scan():
                 await self.follower_refresh.store(Sender.of(account, event))
+            case Subscribed():
+                lang = await self.follower_refresh.store(Sender.of(account, event))
+                return Handled(self.passcodes.invitation(account, lang))
             case Unsubscribed():
                 await self.unfollow.left(account, event.openid, event.created)
             case Revoked():
                 await self.unfollow.revoked(account, event)
-        return None
+        return Handled(None)
 
 
 def _scanned(push: Scan) -> Scene | None:

@@ -71,9 +71,9 @@ _DETAILS: Final[Mapping[Limit, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A limit that was exceeded; *first* marks the first excess of this minute."""
+    """A limit that was exceeded; *first* marks the first excess of its period."""
 
-    limit: Limit
+    limit: str
     first: bool
 
 

@@ -30,7 +30,8 @@ from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
 from service.identities import reencryption, upkeep
 from service.identities.build import build_identities
-from service.methods.build import build_links, build_methods, build_visits
+from service.methods.build import build_links, build_methods, build_passcodes, build_visits
+from service.methods.passcodes import PasscodeIndex
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
@@ -135,8 +136,16 @@ def _compose(
     tickets = build_tickets(base, methods=methods, limits=limits.rates, people=people)
     records = tickets.records
     confirmation = build_confirmation(base, people=people, records=records)
+    passcodes = build_passcodes(
+        base, tries=limits.passcodes, people=people, records=records, confirmation=confirmation
+    )
     pushes = build_pushes(
-        base, limits=limits.rates, people=people, tickets=records.store, confirmation=confirmation
+        base,
+        limits=limits.rates,
+        people=people,
+        tickets=records.store,
+        confirmation=confirmation,
+        passcodes=passcodes,
     )
     app[app_keys.RATE_LIMITS] = limits.rates
     app[app_keys.BINDINGS] = Bindings(database, people.identities)
@@ -154,17 +163,18 @@ def _compose(
     app[app_keys.LINKS] = build_links(visits, records=records, confirmation=confirmation)
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
-    cleaning = _cleaning(app, database, records.endings)
+    cleaning = _cleaning(app, database, records.endings, passcodes.index)
     completing = partial(upkeep.run, upkeep.steps(people.followers))
     feeding = (feed.run, feed.probe)
     return [*feeding, records.projection.run, people.follower_refresh.run, base.audit.run, completing, cleaning]
 
 
-def _cleaning(app: web.Application, sql: Database, endings: Endings) -> Work:
+def _cleaning(app: web.Application, sql: Database, endings: Endings, passcodes: PasscodeIndex) -> Work:
     """Return the background task that deletes rows past their retention."""
     kept = app[app_keys.SETTINGS].privacy
     purges = (
         (endings.purge, timedelta(days=kept.endings_days)),
+        (passcodes.purge, timedelta()),
         (app[app_keys.PORTAL_SESSIONS].purge, VISITS_KEPT),
         (app[app_keys.BINDINGS].purge, timedelta(days=kept.history_days)),
         (app[app_keys.AUDIT].purge, timedelta(days=kept.audit_days)),

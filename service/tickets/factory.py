@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from models.binding import UserId
-from models.errors import InvalidRequest
+from models.errors import InvalidRequest, StoreUnavailable
 from models.language import Lang
 from models.method import REDIRECTS, Method
 from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
@@ -16,7 +18,10 @@ from service.config.clients import Client
 from service.config.settings import Tickets
 from service.crypto.keyring import ClientKeys, Keyring
 from service.tickets.bind_requests import BindRequest
-from service.tickets.method import Shown, SignInMethod
+from service.tickets.method import Shown, SignInMethod, Taken
+
+_DRAWS: Final = 4
+"""Passcodes are short, so two tickets could have the same one: then another ticket is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +100,27 @@ class TicketFactory:
 
         What *meanwhile* stores is left behind if the method fails: then the ticket is known to no caller.
 
-        Raises: as `SignInMethod.show`.
+        Raises: as `SignInMethod.show`; StoreUnavailable if all tickets drawn would show what another one does.
         """
         keys, lifetime = self.keyring.newest(client), self._lifetime(kind.purpose)
         now = self.clock().replace(microsecond=0)  # a header has whole seconds
-        scene = make(
-            method=method,
-            kind=kind,
-            lang=lang,
-            expires_at=now + lifetime,
-            nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH)),
-            client=client,
-            account=account,
-            user_id=user_id,
-            key=keys.scene,
-        )
-        showing = self.methods[method].show(scene, keys, account=account, lifetime=lifetime)
-        shown, _ = await asyncio.gather(showing, meanwhile(scene.head))
-        return Issued(scene.head, keys.secret(scene.head.ticket), account, shown, now, fresh=True)
+        for _ in range(_DRAWS):
+            scene = make(
+                method=method,
+                kind=kind,
+                lang=lang,
+                expires_at=now + lifetime,
+                nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH)),
+                client=client,
+                account=account,
+                user_id=user_id,
+                key=keys.scene,
+            )
+            showing = self.methods[method].show(scene, keys, account=account, lifetime=lifetime)
+            with suppress(Taken):
+                shown, _ = await asyncio.gather(showing, meanwhile(scene.head))
+                return Issued(scene.head, keys.secret(scene.head.ticket), account, shown, now, fresh=True)
+        raise StoreUnavailable(f"the method {method} drew only what other tickets show")
 
     def remake(self, request: BindRequest) -> Issued | None:
         """Rebuild the ticket of *request*; None if none of the current keys made it."""

@@ -8,6 +8,21 @@ from models.scene import Scene, TicketHeader
 from service.crypto.keyring import ClientKeys
 
 
+class Taken(Exception):
+    """Another live ticket shows the same: make this one again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passcode:
+    """A code to send to an account's chat, in two groups, and how people find the account."""
+
+    code: str
+    account: str
+    """Its name for people."""
+    picture: str
+    """The path of its own QR code; an empty string if it has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What the browser shows for a ticket: a code, or the way to WeChat."""
@@ -22,6 +37,7 @@ class Shown:
     """The path of the code as a picture, if WeChat draws it."""
     open_url: str = ""
     """What opens the code's page on the phone that shows it, if the method has such an address."""
+    passcode: Passcode | None = None
 
 
 class SignInMethod(Protocol):
@@ -39,6 +55,7 @@ class SignInMethod(Protocol):
 
         Raises:
             RateLimited: the day's quota for this purpose is used up.
+            Taken: what would be shown belongs to another ticket.
             WeChatUnavailable: WeChat did not make what is shown.
             StoreUnavailable: Redis does not answer.
         """

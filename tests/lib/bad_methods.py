@@ -164,8 +164,8 @@ CLIENTS = {
         ("clients.shop.methods.1: must be scan, link, miniprogram, passcode, website, h5 or wecom",),
     ),
     "methods of later versions": Bad(
-        {"clients__shop__methods": ["scan", "wecom", "passcode"]},
-        (f"clients.shop.methods: wecom {LATER}; passcode {LATER}",),
+        {"clients__shop__methods": ["scan", "wecom", "miniprogram"]},
+        (f"clients.shop.methods: wecom {LATER}; miniprogram {LATER}",),
     ),
     "such a method by a variable": Bad(
         {},
@@ -178,6 +178,22 @@ CLIENTS = {
     "a scan by an app": Bad(
         {"apps": {"site": WEBSITE}, "clients__shop__accounts": [], "clients__shop__apps": ["site"]},
         ("clients.shop.methods: scan needs an account with api true",),
+    ),
+    "a passcode by an app": Bad(
+        {
+            "apps": {"site": WEBSITE},
+            "clients__shop__accounts": [],
+            "clients__shop__apps": ["site"],
+            "clients__shop__methods": ["passcode"],
+        },
+        ("clients.shop.methods: passcode needs an account",),
+    ),
+    "a name of an account with spaces around": Bad(
+        {"accounts__main__name": {"zh": " 公众号"}},
+        (
+            "accounts.main.name.zh: must be 1 to 64 characters without control characters, "
+            "not beginning or ending with a space",
+        ),
     ),
     "all faults of a client": Bad(
         {

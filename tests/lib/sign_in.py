@@ -53,6 +53,18 @@ class ScanDriver:
         return await world.say(person, said[answer])
 
 
+class PasscodeDriver(ScanDriver):
+    """A code that the page shows: sent to the account's chat, and answered there."""
+
+    name = "passcode"
+
+    def configuration(self, **changes: Any) -> dict[str, Any]:
+        return super().configuration(methods=["passcode"], **changes)
+
+    async def identify(self, world: World, person: Person, page: Page) -> str | None:
+        return await world.say(person, page.made["passcode"])
+
+
 @dataclass
 class LinkDriver:
     """An address of the service: opened inside WeChat, answered on its page."""
@@ -82,4 +94,4 @@ class LinkDriver:
             return (await browser.submit(answer=fields[answer])).text
 
 
-DRIVERS: tuple[Driver, ...] = (ScanDriver(), LinkDriver())
+DRIVERS: tuple[Driver, ...] = (ScanDriver(), PasscodeDriver(), LinkDriver())

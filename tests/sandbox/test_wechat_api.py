@@ -50,6 +50,19 @@ async def test_both_token_endpoints_give_tokens(client: TestClient, account: Off
 
 
 @pytest.mark.parametrize(
+    ("method", "path"), [("POST", "qrcode/create"), ("GET", "user/info"), ("POST", "message/custom/send")]
+)
+async def test_an_account_that_is_not_verified_has_no_permissions(
+    client: TestClient, sandbox: Sandbox, token: str, method: str, path: str
+) -> None:
+    state = sandbox.state()
+    state.account = replace(state.account, verified=False)
+    refused = await answer(client, method, path, params={"access_token": token}, json=TEMPORARY)
+    assert refused["errcode"] == 48001
+    assert "ip_list" in await answer(client, "GET", "getcallbackip", params={"access_token": token})
+
+
+@pytest.mark.parametrize(
     ("method", "path", "how", "errcode"),
     [
         ("POST", "token", {}, 43001),

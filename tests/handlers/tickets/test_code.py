@@ -10,7 +10,19 @@ from harness import ORIGIN, Page, World, problem
 from models.ticket import TicketId
 from service import app_keys
 
-SAME = ("ticket", "purpose", "method", "methods", "qr_url", "open_url", "authorize_url", "panel", "expires_at")
+SAME = (
+    "ticket",
+    "purpose",
+    "method",
+    "methods",
+    "qr_url",
+    "open_url",
+    "passcode",
+    "send_to",
+    "authorize_url",
+    "panel",
+    "expires_at",
+)
 
 
 async def code(page: Page, **headers: str) -> dict[str, Any]:

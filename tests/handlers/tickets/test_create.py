@@ -24,7 +24,7 @@ LOGIN = {"purpose": "login", "client_id": "shop"}
 BIND = {"purpose": "bind", "user_id": "42"}
 SHAPE = {
     "ticket", "secret", "purpose", "method", "methods", "status", "account", "qr_url", "qr_svg", "qr_png",
-    "open_url", "authorize_url", "panel",
+    "open_url", "passcode", "send_to", "authorize_url", "panel",
     "created_at", "expires_at", "expires_in", "poll_after",
 }  # fmt: skip
 JSON = "application/json"

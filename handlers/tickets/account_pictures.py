@@ -1,0 +1,27 @@
+"""Serves the QR codes of accounts, which pages show beside passcodes (contract.md 8.2)."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from models.errors import NotFound
+from service.app_keys import SETTINGS
+
+_CACHING: Final = "public, max-age=3600, no-transform"
+_PNG: Final = b"\x89PNG"
+
+
+async def picture(request: web.Request) -> web.Response:
+    """Return the picture that the configuration names for an account."""
+    account = request.app[SETTINGS].accounts.get(request.match_info["account"])
+    if account is None or account.picture is None:
+        raise NotFound("the account is unknown or has no picture")
+    content = await asyncio.to_thread(account.picture.read_bytes)
+    headers = {
+        "Cache-Control": _CACHING,
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Content-Security-Policy": "default-src 'none'",
+    }
+    kind = "image/png" if content.startswith(_PNG) else "image/jpeg"
+    return web.Response(body=content, content_type=kind, headers=headers)
