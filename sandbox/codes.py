@@ -38,6 +38,8 @@ class Code:
     created_at: float
     lifetime: int | None
     """Seconds; None for a permanent code."""
+    own: bool = False
+    """The account's own QR code, which its console shows: without a scene, and known to no push."""
 
     def expired(self, *, now: float) -> bool:
         return self.lifetime is not None and now >= self.created_at + self.lifetime
@@ -69,6 +71,12 @@ _ACTIONS: Final = {
     "QR_LIMIT_SCENE": _Action("scene_id", _int_scene, permanent=True),
     "QR_LIMIT_STR_SCENE": _Action("scene_str", _str_scene, permanent=True),
 }
+
+
+def own_code(account: OfficialAccount, *, public_url: str) -> Code:
+    """Return the QR code that leads to the account and nothing else."""
+    address = f"{public_url}/r/{account.gh_id}"
+    return Code(account.gh_id, account.appid, "", address, scene="", created_at=0.0, lifetime=None, own=True)
 
 
 class CodeBook:

@@ -100,7 +100,7 @@ async def _codes(sandbox: Sandbox, ask: Ask) -> Json:
 async def _scan(sandbox: Sandbox, ask: Ask) -> Json:
     """POST scan {"user","code",...} -> {"outcome","code","delivery"}.
 
-    `code`: id, address, ticket or scene of a QR code. `outcome`: `pushed`, `follow_first`, `expired`.
+    `code`: id, address, ticket or scene of a QR code. `outcome`: `pushed`, `follow_first`, `opened`, `expired`.
     """
     scan = await sandbox.scan(
         ask.text("user"), ask.text("code"), account=ask.account, fault=ask.fault, wait=ask.wait

@@ -14,7 +14,7 @@ from sandbox import pushes
 from sandbox.account import OfficialAccount
 from sandbox.account_state import AccountState
 from sandbox.chat import Message
-from sandbox.codes import Code
+from sandbox.codes import Code, own_code
 from sandbox.customer_message_quota import Action
 from sandbox.errors import Impossible, Refused, Unknown
 from sandbox.faults import FORGERIES, Fault
@@ -33,7 +33,7 @@ _SAYABLE: Final = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 class Scan:
     """The result of scanning a QR code."""
 
-    outcome: Literal["pushed", "follow_first", "expired"]
+    outcome: Literal["pushed", "follow_first", "opened", "expired"]
     code: Code
     delivery: Delivery | None = None
 
@@ -108,9 +108,15 @@ class Sandbox:
         """Return the QR code with this id, address, ticket or scene, of any account when `account` is None."""
         states: Iterable[AccountState] = self._states.values() if account is None else [self.state(account)]
         found = next((code for state in states if (code := state.codes.find(text))), None)
+        own = (self.own_code(account=official.appid) for official in self.accounts)
+        found = found or next((code for code in own if text in (code.id, code.url)), None)
         if found is None:
             raise Unknown(f"no code {text[:128]!r}")
         return found
+
+    def own_code(self, *, account: str | None = None) -> Code:
+        """Return the account's own QR code."""
+        return own_code(self.state(account).account, public_url=self.public_url)
 
     def codes(self, *, account: str | None = None) -> list[Code]:
         """Return the QR codes that have not expired, newest first."""
@@ -184,7 +190,7 @@ class Sandbox:
         """Scan a QR code, given as a Code or by its id, address, ticket or scene.
 
         The scan of a follower is pushed. Another user is asked to follow first; the push of `follow` then contains
-        the scene. An expired QR code causes no push.
+        the scene. An expired QR code causes no push, and the account's own one opens its chat.
         """
         read = self.code(code, account=account) if isinstance(code, str) else code
         if read.expired(now=self.clock()):
@@ -193,6 +199,8 @@ class Sandbox:
         if not contact.following:
             contact.pending = read
             return Scan("follow_first", read)
+        if read.own:
+            return Scan("opened", read)
         self._count(contact, "scan", fault)
         delivery = await self._push(contact, pushes.scan(read), fault=fault, wait=wait)
         return Scan("pushed", read, delivery)
@@ -213,10 +221,11 @@ class Sandbox:
         contact = self._waiting(user) if account is None else self.contact(user, account=account)
         if contact.following:
             raise Impossible("the user follows this account already")
-        code = None if by_search else contact.pending
+        scanned = None if by_search else contact.pending
+        code = None if scanned is None or scanned.own else scanned
         if fault not in FORGERIES:
             contact.following, contact.since, contact.pending = True, self.clock(), None
-            contact.how = "ADD_SCENE_QR_CODE" if code else "ADD_SCENE_SEARCH"
+            contact.how = "ADD_SCENE_QR_CODE" if scanned else "ADD_SCENE_SEARCH"
             contact.scene = code.scene if code else ""
             self._count(contact, "follow", fault)
         return await self._push(contact, pushes.follow(code), fault=fault, wait=wait)

@@ -28,6 +28,9 @@ const WORDS = {
     wechat: "Press and hold the QR code",
     wechat_hint: "WeChat will recognise it and continue.",
     phone_hint: "Save the picture, then choose it in WeChat’s scanner.",
+    passcode: "Send this code in WeChat",
+    passcode_hint: "To the account {name}.",
+    picture_hint: "Scan to open {name}, and send it there.",
     save: "Save the picture",
     scanned: "Reply with this number",
     scanned_hint: "Tap or type it in WeChat.",
@@ -56,8 +59,11 @@ const WORDS = {
     refresh: "Get a new code",
     redirect_hint: "You will come back here.",
     go: "Go to WeChat",
+    open: "Open WeChat",
     method_scan: "Scan with WeChat",
     method_link: "Open in WeChat",
+    method_miniprogram: "Scan for the mini program",
+    method_passcode: "Send a code",
     method_website: "Scan on WeChat’s page",
     method_h5: "Continue with WeChat",
     method_wecom: "Use WeCom",
@@ -70,6 +76,9 @@ const WORDS = {
     wechat: "请长按识别二维码",
     wechat_hint: "识别后按提示操作。",
     phone_hint: "保存后，在微信“扫一扫”中从相册选取。",
+    passcode: "请在微信中发送此验证码",
+    passcode_hint: "发送给公众号“{name}”。",
+    picture_hint: "扫码进入公众号“{name}”并发送。",
     save: "保存图片",
     scanned: "请在微信中回复这个数字",
     scanned_hint: "点选或输入即可。",
@@ -98,8 +107,11 @@ const WORDS = {
     refresh: "刷新二维码",
     redirect_hint: "完成后将返回此页面。",
     go: "前往微信页面",
+    open: "打开微信",
     method_scan: "微信扫码",
     method_link: "在微信中打开",
+    method_miniprogram: "小程序扫码",
+    method_passcode: "发送验证码",
     method_website: "网站扫码",
     method_h5: "微信授权",
     method_wecom: "企业微信",
@@ -146,6 +158,7 @@ const STYLE = `
 .status { font-weight: 600 }
 .status, .hint { unicode-bidi: plaintext }
 .hint, .timer { font-size: .875rem; color: var(--scanbind-muted, light-dark(#59636c, #a8b2ba)) }
+.passcode { font-size: 2rem; font-weight: 700; user-select: all }
 .match, .timer { font-variant-numeric: tabular-nums }
 .timer.soon { font-weight: 600; color: light-dark(#9a4a00, #ffb868) }
 .panel { inline-size: 100%; block-size: 25rem; border: 0 }
@@ -361,7 +374,7 @@ class Session {
       if (this.stopped) return null;
       try {
         const ticket = await this._runWithTimeout(ANSWER_TIMEOUT, (signal) => this.createTicket(signal));
-        const shown = ticket?.qr_png || ticket?.authorize_url;
+        const shown = ticket?.qr_png || ticket?.passcode || ticket?.authorize_url;
         if (shown && ticket.ticket && ticket.secret && ticket.expires_in > 0) return ticket;
         error = { message: "the answer is no ticket" };
         break;
@@ -531,6 +544,8 @@ const IN_WECHAT = ON_TOUCH && BY_WECHAT;
 const IS_USABLE = {
   scan: true,
   link: true,
+  miniprogram: true,
+  passcode: true,
   website: !ON_PHONE && !IN_WECHAT,
   wecom: !ON_PHONE && !IN_WECHAT,
   h5: BY_WECHAT,
@@ -724,7 +739,7 @@ export class ScanbindQr extends HTMLElement {
     }
     const body = { purpose, method, client_id: this.getAttribute("client-id"), lang: this._lang };
     // An account is not the app of a method that the visitor chose.
-    const isOfApp = this._choice && !this.hasAttribute("method") && /website|wecom/.test(method);
+    const isOfApp = this._choice && !this.hasAttribute("method") && /website|wecom|mini/.test(method);
     for (const name of ["state", "return-url", !isOfApp && "account"]) {
       if (name && this.hasAttribute(name)) body[name.replace("-", "_")] = this.getAttribute(name);
     }
@@ -835,7 +850,9 @@ export class ScanbindQr extends HTMLElement {
 
   _setTicket(ticket) {
     this._ticket = ticket;
-    const { qr_svg: svg, qr_png: png, authorize_url: address, panel } = ticket;
+    const { qr_svg: svg, send_to: account, panel } = ticket;
+    const png = ticket.qr_png ?? account?.qr_png;
+    const address = ticket.authorize_url ?? ticket.open_url;
     const { image, save, go } = this._parts;
     if (png) {
       // What is pressed or saved must be a bitmap.
@@ -927,8 +944,9 @@ export class ScanbindQr extends HTMLElement {
     const code = part("div", "code", {}, part("img", "image", { "data-testid": "qr", width: 200, height: 200 }), icon);
     const status = part("p", "status", { "data-testid": "qr-status" });
     const match = part("p", "match", { dir: "ltr", "data-testid": "match" });
+    const passcode = part("p", "passcode", { dir: "ltr", "data-testid": "passcode" });
     const spoken = { role: "status", "aria-atomic": "true", tabindex: "-1" };
-    const message = part("div", "message", spoken, status, match, part("p", "hint"));
+    const message = part("div", "message", spoken, status, match, passcode, part("p", "hint"));
     const timer = part("p", "timer", { role: "timer", dir: "ltr", "data-testid": "timer" });
     const save = part("a", "save", { download: "wechat.png", "data-testid": "save-image" });
     const go = part("a", "go", { "data-testid": "go" });
@@ -950,14 +968,15 @@ export class ScanbindQr extends HTMLElement {
 
   _render() {
     if (!this._parts) return;
-    const { code, image, icon, match, status, hint, save, go, button, message } = this._parts;
+    const { code, image, icon, match, passcode, status, hint, save, go, button, message } = this._parts;
     const texts = { ...WORDS[this._lang], ...this._texts };
     const view = this._view;
-    const { authorize_url: redirects, method } = this._ticket;
+    const { authorize_url: redirects, open_url: opens, send_to: account, method } = this._ticket;
     const panel = this._panel;
     const isOpen = this._hasOpenTicket && !view.match && view.base === "waiting";
-    const showsCode = isOpen && !redirects;
-    const textKey = textKeyFor(view.status === "expiring" ? { ...view, status: view.base } : view, redirects, panel);
+    const showsCode = isOpen && !redirects && (!account || account.qr_png);
+    const shownView = view.status === "expiring" ? { ...view, status: view.base } : view;
+    const textKey = textKeyFor(shownView, redirects, panel, account);
     image.hidden = !showsCode;
     image.alt = texts.alt;
     const iconName = isOpen ? "phone" : (ICON_OF[view.base] ?? "again");
@@ -968,13 +987,17 @@ export class ScanbindQr extends HTMLElement {
     if (panel) Object.assign(panel, { hidden: !isOpen, title: texts[`method_${method}`] });
     setText(match, view.match ?? "");
     match.hidden = !view.match;
+    passcode.hidden = !(isOpen && account);
+    setText(passcode, this._ticket.passcode ?? "");
     setText(status, texts[textKey === "redirect" ? `method_${method}` : textKey] ?? texts.failed);
-    const hintKey = `${textKey === "waiting" && ON_PHONE ? "phone" : textKey}_hint`;
-    setText(hint, texts[view.status === "expiring" ? "expiring" : hintKey] ?? "");
+    const hintOf = textKey === "waiting" && ON_PHONE ? "phone" : textKey === "passcode" && showsCode ? "picture" : textKey;
+    const said = texts[view.status === "expiring" ? "expiring" : `${hintOf}_hint`] ?? "";
+    setText(hint, said.replace("{name}", account?.name));
     setText(save, texts.save);
     save.hidden = !(showsCode && ON_TOUCH && !IN_WECHAT);
-    setText(go, texts.go);
-    go.hidden = !(isOpen && redirects);
+    const canOpen = opens && ON_TOUCH && !IN_WECHAT;
+    setText(go, redirects ? texts.go : texts.open);
+    go.hidden = !(isOpen && (redirects || canOpen));
     setText(button, texts.refresh);
     button.hidden = this._hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);
     this._renderMethods(texts);
@@ -994,7 +1017,8 @@ export class ScanbindQr extends HTMLElement {
   }
 }
 
-function textKeyFor({ status, match, outcome }, redirects, panel) {
+function textKeyFor({ status, match, outcome }, redirects, panel, account) {
+  if (status === "waiting" && account) return "passcode";
   if (status === "waiting" && redirects) return panel ? "waiting" : "redirect";
   if (status === "waiting" && IN_WECHAT) return "wechat";
   if (status === "scanned" && !match) return redirects ? "confirmed" : "asked";

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ import sandbox.app
 from demo.shop import DONE, READY
 from models.binding import UserId
 from sandbox.account import OfficialAccount, Website
+from sandbox.codes import own_code
+from sandbox.qr_image import png
 from service import app_keys
 from service.config.section import Section
 from service.config.settings import Server, Settings, validate
@@ -93,7 +96,10 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
         # Over loopback, so that the account's credentials do not change with the network.
         callback, wechat, password = f"{_address(service)}/wechat/main", _address(phone), secrets.token_urlsafe(24)
         account, website = sandbox.app.default_account(callback), sandbox.app.default_website(callback)
+        picture = Path(stack.enter_context(TemporaryDirectory(prefix="scanbind-demo-"))) / "account.png"
+        picture.write_bytes(png(own_code(account, public_url=where.phone).url))
         values = _values(where, account, website, password=password, wechat=wechat, shop_port=_port(shop))
+        values["accounts"]["main"]["picture"] = str(picture)
         settings = _with_addresses(validate(values, environ), where, wechat=wechat)
         public_url = settings.server.public_url
         await stack.enter_async_context(_site(_wechat(account, website, where, public_url=public_url), phone))
@@ -135,6 +141,7 @@ def _values(
                 "mode": account.mode,
                 "open_platform": account.open_platform,
                 "oauth": account.oauth,
+                "name": account.name,
                 "api_base": wechat,
                 "open_base": _LATER,
             }
@@ -155,7 +162,7 @@ def _values(
                 "secret": password,
                 "accounts": ["main"],
                 "apps": ["site"],
-                "methods": ["scan", "link", "website", "h5"],
+                "methods": ["scan", "link", "passcode", "website", "h5"],
                 "return_urls": [_LATER],
                 "origins": [where.shop, f"http://127.0.0.1:{shop_port}", f"http://localhost:{shop_port}"],
             }

@@ -191,8 +191,10 @@ CLIENTS = {
     "a name of an account with spaces around": Bad(
         {"accounts__main__name": {"zh": " 公众号"}},
         (
-            "accounts.main.name.zh: must be 1 to 64 characters without control characters, "
-            "not beginning or ending with a space",
+            (
+                "accounts.main.name.zh: must be 1 to 64 characters without control characters, "
+                "not beginning or ending with a space"
+            ),
         ),
     ),
     "all faults of a client": Bad(

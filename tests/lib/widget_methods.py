@@ -22,11 +22,18 @@ ON_IPHONE: Final = (
 )
 
 
-async def offering(make: Callable[..., Any], site: Site, *methods: str, **changes: Any) -> World:
+async def offering(
+    make: Callable[..., Any],
+    site: Site,
+    *methods: str,
+    accounts: dict[str, dict[str, Any]] | None = None,
+    **changes: Any,
+) -> World:
     shop = {"apps": ["site"], "origins": [site.origin], "return_urls": [site.origin + DONE], **changes}
     world: World = await make(
         official={"main": replace(ACCOUNT, oauth="base"), "second": SECOND},
         apps={"site": WEBSITE},
+        accounts=accounts,
         clients={"shop": client("shop", methods=methods, **shop)},
     )
     site.service = world.url

@@ -24,6 +24,19 @@ async def a_follower(sandbox: Sandbox) -> Any:
     return user
 
 
+async def test_the_accounts_own_code_opens_its_chat_or_lets_people_follow(plain: Sandbox, service: Any) -> None:
+    own, user = plain.own_code(), await plain.create_user("Anna")
+    assert plain.code(own.url) == own
+    assert own not in plain.codes()
+    assert (await plain.scan(user, own.url)).outcome == "follow_first"
+    await plain.follow(user)
+    assert (pushed(service)["Event"], pushed(service)["EventKey"]) == ("subscribe", "")
+    assert "Ticket" not in pushed(service)
+    before = len(service.seen)
+    assert (await plain.scan(user, own.url)).outcome == "opened"
+    assert len(service.seen) == before
+
+
 async def test_a_follower_scans_and_scan_is_pushed(plain: Sandbox, service: Any, show: Callable[..., str]) -> None:
     user = await a_follower(plain)
     scan = await plain.scan(user, show(plain))
