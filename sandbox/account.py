@@ -42,6 +42,10 @@ class OfficialAccount:
     strict_scene: bool = True
     """False: temporary QR codes accept scenes out of range, as was observed (wechat-protocol.md 2)."""
     daily_codes: int = 100_000
+    daily_openid_changes: int = 100_000
+    """How many calls of changeopenid a day are answered."""
+    former_named_by: Literal["gh_id", "appid"] = "gh_id"
+    """What changeopenid takes for `from_appid`: sources disagree (wechat-protocol.md 8)."""
     open_platform: str | None = None
     """The Open Platform account that it is bound to, as a word; those with the same word share unionids."""
     oauth: WebAuthorizationScope = "none"

@@ -1,5 +1,7 @@
 """What WeChat stores for one account: access tokens, QR codes and followers."""
 
+from collections.abc import Iterator
+
 from sandbox.account import OfficialAccount
 from sandbox.codes import CodeBook
 from sandbox.errors import Refused
@@ -33,6 +35,9 @@ class AccountState:
         """Return the person's contact with this account; a new one does not follow it."""
         openid = person.openid(self.account.appid)
         return self._contacts.setdefault(openid, Contact(person, self.account.appid, openid))
+
+    def followers(self) -> Iterator[Contact]:
+        return (contact for contact in self._contacts.values() if contact.following)
 
     def by_openid(self, openid: object) -> Contact:
         """Return the contact with this openid; raise Refused 40003 when there is none."""

@@ -52,6 +52,14 @@ async def _unbind_open_platform(sandbox: Sandbox, ask: Ask) -> Json:
     return _account(sandbox, ask)
 
 
+async def _migrate(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST migrate {"from","account"?} -> {"followers"}: their number; `from` is the appid of the former account.
+
+    They follow `account` instead. For 15 days its changeopenid tells the new openids of those who followed.
+    """
+    return {"followers": sandbox.migrate(ask.text("from"), account=ask.account)}
+
+
 async def _users(sandbox: Sandbox, _ask: Ask) -> Json:
     """GET users -> {"users":[...]}: all users, in the order of their creation."""
     return {"users": [serializers.person(person) for person in sandbox.people.all()]}
@@ -238,6 +246,7 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("POST", "verify", _verify),
     ("POST", "bind_open_platform", _bind_open_platform),
     ("POST", "unbind_open_platform", _unbind_open_platform),
+    ("POST", "migrate", _migrate),
     ("POST", "withhold_unionid", _withhold_unionid),
     ("POST", "disclose_unionid", _disclose_unionid),
     ("POST", "change_unionid", _change_unionid),

@@ -18,6 +18,7 @@ from sandbox.codes import Code, own_code
 from sandbox.customer_message_quota import Action
 from sandbox.errors import Impossible, Refused, Unknown
 from sandbox.faults import FORGERIES, Fault
+from sandbox.migrations import Migrations
 from sandbox.people import Contact, People, Person, newcomer
 from sandbox.push_delivery import Delivery
 from sandbox.push_format import Fields
@@ -61,6 +62,7 @@ class Sandbox:
         self.people = People()
         self.post = PushQueue(clock=clock, retry_interval=retry_interval, answer_within=answer_within)
         self.unionids = UnionIds()
+        self.migrations = Migrations()
         self._states = {account.appid: AccountState(account, self.unionids) for account in accounts}
 
     async def __aenter__(self) -> Self:
@@ -162,6 +164,10 @@ class Sandbox:
         if word is None:
             raise Impossible("the account is bound to no Open Platform account: bind it with bind_open_platform")
         return word
+
+    def migrate(self, former: str, *, account: str | None = None) -> int:
+        """Migrate the account with the appid `former` to another; return how many followers it had."""
+        return self.migrations.declare(self.state(former), self.state(account), now=self.clock())
 
     # -- actions of people --------------------------------------------------------------------------------------
 

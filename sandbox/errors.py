@@ -37,6 +37,7 @@ STEMS: Final = {
     47001: "data format error",
     48001: "api unauthorized",
     48006: "forbid to clear quota because of reaching the limit",
+    63178: "appid wrong",
 }
 """errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 5, 8)."""
 

@@ -78,6 +78,14 @@ async def _user_info(sandbox: Sandbox, request: web.Request) -> dict[str, object
     return _permitted(sandbox, request).user_info(request.query.get("openid"), now=sandbox.clock())
 
 
+async def _change_openid(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
+    if request.method != "POST":
+        raise Refused(43002)
+    state, asked = _state(sandbox, request), read_object(await request.read())
+    results = sandbox.migrations.translate(state.account, asked, now=sandbox.clock())
+    return {**_OK, "result_list": results}
+
+
 async def _callback_ip(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     _state(sandbox, request)
     return {"ip_list": ["127.0.0.1", "::1"]}
@@ -148,6 +156,7 @@ _ENDPOINTS: Final[dict[str, _Answer]] = {
     "/cgi-bin/stable_token": _stable_token,
     "/cgi-bin/qrcode/create": _create_code,
     "/cgi-bin/user/info": _user_info,
+    "/cgi-bin/changeopenid": _change_openid,
     "/cgi-bin/clear_quota": _clear_quota,
     "/cgi-bin/getcallbackip": _callback_ip,
     "/cgi-bin/message/custom/send": _custom_send,
