@@ -20,6 +20,8 @@ class AuditEvent(StrEnum):
     KEY_ROTATED = "key_rotated"
     DATA_EXPORTED = "data_exported"
     DATA_ERASED = "data_erased"
+    IDENTITIES_MIGRATED = "identities_migrated"
+    """WeChat told the new openids of identities of a former account: an entry for each batch."""
     PERSON_CONFLICT = "person_conflict"
     """Two persons with bindings to different users of a client turned out to be one: an entry for each binding."""
 

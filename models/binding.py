@@ -96,6 +96,7 @@ class ChangeSource(StrEnum):
     CANCELLATION = "cancellation"
     PRIVACY = "privacy"
     UNIONID = "unionid"
+    MIGRATION = "migration"
 
 
 class Change(StrEnum):
@@ -106,3 +107,5 @@ class Change(StrEnum):
     MOVED = "moved"
     DISCONNECTED = "disconnected"
     ERASED = "erased"
+    MIGRATED = "migrated"
+    """The same user and person, under the openid of the account that theirs was migrated to."""

@@ -48,6 +48,7 @@ const WORDS = {
     change_replaced: "WeChat replaced by another one",
     change_moved: "WeChat moved to another account",
     change_disconnected: "WeChat disconnected",
+    change_migrated: "WeChat carried over to the migrated Official Account",
     change_erased: "WeChat removed after unfollowing the Official Account",
     about_title: "What is stored, and why",
     about:
@@ -101,6 +102,7 @@ const WORDS = {
     change_replaced: "更换绑定的微信",
     change_moved: "微信改绑到其他账号",
     change_disconnected: "解绑微信",
+    change_migrated: "公众号迁移后，已绑定的微信继续有效",
     change_erased: "取消关注公众号后，绑定已自动解除",
     about_title: "保存的信息及用途",
     about:

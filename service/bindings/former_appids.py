@@ -12,8 +12,8 @@ from service.identities.repository import UNKNOWN
 from service.storage.database import Database
 
 REMEDY: Final = (
-    "if the change is a mistake, put the former appid back; "
-    "else see docs/operations.md#when-an-accounts-appid-changes"
+    "if the change is a mistake, put the former appid back; after an account migration run "
+    "`scanbind bindings migrate` within 15 days; else see docs/operations.md#when-an-accounts-appid-changes"
 )
 
 

@@ -65,7 +65,7 @@ def hold_row(connection: sa.Connection, it: Row) -> bool:
 
 
 def change_row(connection: sa.Connection, it: Row, **values: Any) -> Row:
-    """Update columns that are no part of the binding's identity; return the changed row."""
+    """Update columns of a binding that was just read; return the changed row."""
     connection.execute(sa.update(bindings).where(_this_row(it)).values(values))
     return replace(it, **values)
 
@@ -104,6 +104,19 @@ def remove_row(
         theirs = sa.and_(separations.c.client == it.client, separations.c.follower_id == it.follower_id)
         connection.execute(sa.delete(separations).where(theirs))
     return True
+
+
+def carry_row(
+    connection: sa.Connection, it: Row, *, rows: AppendedRows, source: ChangeSource, now: datetime, **values: Any
+) -> Row:
+    """Update columns of a binding that was just read, with its identity's; return the changed row.
+
+    Raises:
+        IntegrityError: a constraint forbids it.
+    """
+    moved = change_row(connection, it, **values)
+    _record(rows, moved, Change.MIGRATED, source=source, now=now)
+    return moved
 
 
 def shown(row: Row, person: Identity) -> Binding:

@@ -51,7 +51,7 @@ _COMMANDS: Final[Commands] = {
     "check-config": (check_configuration, config_option, "check the configuration and list every fault"),
     "widget": (print_widget_tags, config_option, "print script tags that pin the elements by their hash"),
     "audit": (print_audit_log, audit_options, "print the audit log"),
-    "bindings": (None, binding_commands, "list persons who are bound to several users of a site"),
+    "bindings": (None, binding_commands, "list conflicts of bindings, and migrate them to another account"),
     "keys": (None, key_commands, "create keys and rotate them"),
     "privacy": (None, privacy_commands, "export or erase the data of a person or a user"),
     "doctor": (

@@ -55,7 +55,7 @@ def join(
         these = sa.update(followers).where(_IT.id.in_(joining))
         connection.execute(these.values(person_id=person, open_platform=word, anchor=None))
     if others:
-        _unite(connection, others, person)
+        unite(connection, others, person)
     return replace(identity, person=person, open_platform=word), frozenset(others)
 
 
@@ -72,7 +72,8 @@ def _claim(
     return True
 
 
-def _unite(connection: sa.Connection, others: list[int], person: int) -> None:
+def unite(connection: sa.Connection, others: list[int], person: int) -> None:
+    """Let all identities of *others* belong to *person*. Raises: as `join`."""
     theirs = sa.update(followers).where(_IT.person_id.in_(others)).values(person_id=person)
     for _ in range(_ROUNDS):
         # Again: while this waited for a row, another transaction may have joined one more identity to them.

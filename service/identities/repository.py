@@ -192,6 +192,30 @@ class Identities:
                 connection.execute(this.values(openid=names["openid"]))
         return number
 
+    def rename(
+        self, connection: sa.Connection, identity: Identity, account: str, openid: OpenId, **values: Any
+    ) -> bool:
+        """Give an identity, whose row the transaction locks, another account and openid, and other *values*.
+
+        The appid becomes that of the account. False, with the row changed, if another identity has this openid
+        under another key: the caller rolls back. As in `add`, all transactions write the same blind form first.
+
+        Raises:
+            IntegrityError: another identity has this openid.
+        """
+        names = self.names(account, openid, identity.unionid)
+        row = {"account": account, "appid": self.appids[account], **names, "anchor": None, **values}
+        this, forms = sa.update(followers).where(_IT.id == identity.id), self.cipher.forms(openid, Column.OPENID)
+        if len(forms) == 1:
+            connection.execute(this.values(row))
+            return True
+        connection.execute(this.values(row | {"openid": _agreed(forms, openid)}))
+        them, theirs = self.them(account, openid)
+        if connection.scalar(sa.select(_IT.id).where(them, _IT.id != identity.id).limit(1), theirs):
+            return False
+        connection.execute(this.values(openid=names["openid"]))
+        return True
+
 
 def hold(connection: sa.Connection, numbers: Iterable[int]) -> None:
     """Lock identities in the order of their ids, until the transaction ends."""

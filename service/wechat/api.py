@@ -1,7 +1,7 @@
 """Calls to WeChat's API: wechatpy builds the requests, aiohttp sends them. A failure is WeChatUnavailable."""
 
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,14 +12,14 @@ from redis.asyncio import Redis, RedisCluster
 from wechatpy import WeChatClient
 
 from models.events import OpenId
-from service.wechat.answers import Refused, unionid, word
+from service.wechat.answers import LONGEST_ID, Refused, unionid, word
 from service.wechat.tokens import TokenCache
 from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, exchange, insist, wrapping_errors
 
 LONGEST_URL: Final = 512
 """Maximum characters in a QR code. WeChat's contain about 45; rendered images are cached in memory."""
 
-_IDEMPOTENT: Final = frozenset({("post", "qrcode/create")})
+_IDEMPOTENT: Final = frozenset({("post", "qrcode/create"), ("post", "changeopenid")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,16 @@ class WeChatApi:
         async with wrapping_errors(self._account, "user/info", failing="WeChat returned no data about the person"):
             return _follower(await self._client.user.get(openid))
 
+    async def change_openids(self, former: str, openids: Sequence[OpenId]) -> Mapping[OpenId, OpenId]:
+        """Fetch the new openid of each of at most 100, of the account that was migrated to this one.
+
+        *former*: the original id or the appid of that account. Openids that WeChat does not know are left out
+        (wechat-protocol.md 8).
+        """
+        request = {"from_appid": former, "openid_list": list(openids)}
+        async with wrapping_errors(self._account, "changeopenid", failing="WeChat did not tell the new openids"):
+            return _changed(await self._client.post("changeopenid", data=request), asked=openids)
+
 
 @asynccontextmanager
 async def open_apis(
@@ -125,6 +135,18 @@ def _qr_code(answer: Mapping[str, Any], *, asked: int) -> QrCode:
     given = answer.get("expire_seconds")
     # 0 was observed once for a code that was valid (wechat-protocol.md 2)
     return QrCode(ticket, url, expires_in=given if type(given) is int and given > 0 else asked)
+
+
+def _changed(answer: Mapping[str, Any], *, asked: Sequence[OpenId]) -> Mapping[OpenId, OpenId]:
+    results = answer.get("result_list")
+    if not isinstance(results, list) or not all(isinstance(it, dict) for it in results):
+        raise Refused(None, "no result_list in the answer")
+    known = [it for it in results if it.get("err_msg") == "ok"]
+    new = {it.get("ori_openid"): word(it, "new_openid", longest=LONGEST_ID) for it in known}
+    changed = {former: OpenId(to) for former in asked if (to := new.get(former))}
+    if len(set(changed.values())) < len(changed) or len(changed) < len(known):
+        raise Refused(None, "openids that were not asked for, or one of two people, in the answer")
+    return changed
 
 
 def _follower(answer: Mapping[str, Any]) -> UserInfo:

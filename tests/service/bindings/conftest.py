@@ -1,10 +1,15 @@
-"""Bind and resolve, each call in a transaction of its own."""
+"""Bind and resolve, each call in a transaction of its own; migrate an account."""
 
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from binding_rows import NOW, Bind, Resolve, bind_in
+from migrating import Begin, Migration, migrating
+from redis.asyncio import Redis
 
 from models.binding import (
     Binding,
@@ -49,3 +54,15 @@ def resolving(database: Database, identities: Identities) -> Resolve:
         return await database.attempt(work)
 
     return run
+
+
+@pytest.fixture
+def begin(database: Database, url: str, redis_url: str, redis: Redis, tmp_path: Path) -> Begin:
+    return partial(migrating, database, url, redis_url, tmp_path)
+
+
+@pytest.fixture(params=["main", "second"], ids=["same name", "new name"])
+async def moving(request: pytest.FixtureRequest, begin: Begin) -> AsyncIterator[Migration]:
+    async with begin() as one:
+        one.account = request.param
+        yield one

@@ -203,6 +203,42 @@ async def test_no_person_in_the_answer_is_a_failure(api: WeChatApi, wechat: Any,
         await api.user_info(PERSON)
 
 
+CHANGE = "changeopenid"
+
+
+def changed(*pairs: tuple[str, object], ok: str = "ok") -> dict[str, Any]:
+    return {"errcode": 0, "result_list": [{"ori_openid": it, "new_openid": to, "err_msg": ok} for it, to in pairs]}
+
+
+async def test_new_openids_are_told_of_those_that_wechat_knows(api: WeChatApi, wechat: Any) -> None:
+    answer = changed(("oA", "oA2"))
+    answer["result_list"].append({"ori_openid": "oB", "err_msg": "ori_openid error"})
+    wechat.script[CHANGE] = [None, answer]
+    assert await api.change_openids("gh_old", [OpenId("oA"), OpenId("oB")]) == {"oA": "oA2"}
+    assert wechat.bodies[CHANGE][-1] == {"from_appid": "gh_old", "openid_list": ["oA", "oB"]}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"errcode": 0},
+        {"result_list": ["oA"]},
+        changed(("oC", "oC2")),
+        changed(("oA", "oA2"), ("oB", "oA2")),
+        changed(("oA", "")),
+        changed(("oA", "o" * 65)),
+    ],
+    ids=["no list", "no objects", "not asked for", "one of two people", "empty", "too long"],
+)
+async def test_new_openids_that_were_not_asked_for_or_belong_to_two_people_are_refused(
+    api: WeChatApi, wechat: Any, answer: dict[str, Any]
+) -> None:
+    """Red when `_changed` takes what WeChat cannot have meant: a person would be let in as another."""
+    wechat.script[CHANGE] = [answer]
+    with pytest.raises(WeChatUnavailable):
+        await api.change_openids("gh_old", [OpenId("oA"), OpenId("oB")])
+
+
 @pytest.mark.parametrize("status", [302, 404, 500, 502])
 async def test_another_http_status_is_a_failure(
     account: ApiAccount, tokens: TokenCache, http: ClientSession, wechat: Any, status: int
