@@ -20,12 +20,22 @@ async def check_nothing_lost(moving: Migration, people: list[Person], before: Ro
     for name in ("bindings", "separations", "history", "endings"):
         referred = {row["follower_id"] for row in after[name]} - {None}
         assert referred <= numbers, f"{name} refers to a row that is gone"
+    _check_persons(after)
     entries = [_entry(row) for row in after["history"]]
     assert entries[: len(before["history"])] == [_entry(row) for row in before["history"]]
     added = Counter((row["change"], row["door"]) for row in after["history"][len(before["history"]) :])
     assert set(added) <= {("migrated", "migration"), ("replaced", "migration")}
     gone = len(before["bindings"]) - len(after["bindings"])
     assert added["replaced", "migration"] == gone
+
+
+def _check_persons(rows: Rows) -> None:
+    """Check that each unionid is one person's where it was joined, and that an anchor is the row's own unionid."""
+    persons: dict[tuple[str, str], int] = {}
+    for row in rows["followers"]:
+        assert row["anchor"] in (None, row["unionid"]), "the anchor is another unionid"
+        if row["unionid"] and row["open_platform"] is not None:
+            assert persons.setdefault((row["unionid"], row["open_platform"]), row["person_id"]) == row["person_id"]
 
 
 def _person_of(people: list[Person]) -> dict[str, str]:

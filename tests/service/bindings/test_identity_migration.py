@@ -71,6 +71,19 @@ async def test_an_identity_at_the_new_account_becomes_one_with_the_older_row(mov
     await check_nothing_lost(moving, [anna], before)
 
 
+async def test_a_person_who_was_disconnected_alone_in_both_accounts_stays_so(moving: Migration) -> None:
+    anna = await moving.person(shop="42")
+    for account in ("main", moving.account):
+        if account == moving.account:
+            await moving.bind(anna, shop="42")
+        mine = Bindings(moving.database, moving.followers().identities)
+        await mine.disconnect("shop", UserId("42"), account=account, now=AT)
+    moving.declare()
+    await moving.run()
+    [row] = (await moving.rows())["separations"]
+    assert row["follower_id"] == (await moving.rows())["followers"][0]["id"]
+
+
 async def test_of_two_bindings_to_one_user_the_older_stays_with_the_later_login(begin: Begin) -> None:
     """Under one name the database has kept the user from a second WeChat."""
     async with begin() as moving:

@@ -1,4 +1,4 @@
-"""`scanbind bindings migrate` is killed with SIGKILL at random moments, and run again until it ends.
+"""`scanbind bindings migrate` as a process: its exit status, and SIGKILL at random moments until it ends.
 
 Red when a batch is not one transaction, or what is done is asked for again.
 """
@@ -14,6 +14,8 @@ from random import Random
 import pytest
 from migrating import NEW, OLD, Migration
 from migration_checks import check_nothing_lost
+
+from sandbox.migrations import WINDOW
 
 ROOT = Path(__file__).parents[3]
 PEOPLE = 350
@@ -67,3 +69,27 @@ async def test_a_migration_that_is_killed_loses_and_doubles_nothing(moving: Migr
     counted = [row["detail"].partition(" ")[0] for row in rows["audit"] if row["event"] == "identities_migrated"]
     assert sum(map(int, counted)) == PEOPLE
     assert used(moving) <= PEOPLE // 100 + 1 + KILLS
+
+
+async def test_the_command_fails_if_it_leaves_what_the_operator_can_put_right(
+    moving: Migration, tmp_path: Path
+) -> None:
+    anna = await moving.person(shop="42")
+    await moving.bind(anna, shop="43")
+    moving.declare()
+    process = await started(moving, tmp_path)
+    told, errors = await process.communicate()
+    assert (process.returncode, errors) == (1, b"")
+    line, summary = told.decode().splitlines()
+    assert 'user "42" and, as ' in line
+    assert summary.endswith("0 unknown to WeChat, 1 bound to two users")
+
+
+async def test_a_refusal_of_wechat_is_one_line_on_stderr(moving: Migration, tmp_path: Path) -> None:
+    await moving.person(shop="42")
+    moving.declare()
+    moving.clock.advance(WINDOW)
+    process = await started(moving, tmp_path)
+    told, errors = await process.communicate()
+    assert (process.returncode, len(told.splitlines()), len(errors.splitlines())) == (1, 1, 1)
+    assert b"15 days" in errors

@@ -26,7 +26,18 @@ from service.config.settings import validate
 from service.crypto.client_secrets import ClientSecrets
 
 ROOT = Path(__file__).parents[3]
-COMMANDS = ("serve", "demo", "sandbox", "migrate", "check-config", "keys", "keys new", "keys rotate", "doctor")
+COMMANDS = (
+    "serve",
+    "demo",
+    "sandbox",
+    "migrate",
+    "check-config",
+    "keys",
+    "keys new",
+    "keys rotate",
+    "doctor",
+    "bindings migrate",
+)
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -98,6 +109,8 @@ def test_every_command_explains_itself(run: Run) -> None:
         ["demo", "--port", "65536"],
         ["demo", "--lan", "192.168.1.7"],
         ["sandbox", "--port", "-1"],
+        ["bindings", "migrate", "--account", "main"],
+        ["bindings", "migrate", "--from", "gh 1", "--account", "main"],
         ["sandbox", "--port", "x"],
         ["check-config", "--config"],
         ["keys"],
@@ -186,6 +199,11 @@ def test_migrate_says_where_the_database_is(run: Run) -> None:
     status, out, err = run("migrate")
     assert (status, err) == (0, "")
     assert re.fullmatch(r"database is at revision \w+\n", out)
+
+
+def test_an_account_that_cannot_be_migrated_to_is_a_fault(run: Run) -> None:
+    command = ("bindings", "migrate", "--from", "gh_old", "--account", "other")
+    assert run(*command, **COMPLETE) == (2, "", "--account: must be one of: main\n")
 
 
 def test_a_store_that_does_not_answer_is_status_one(run: Run) -> None:
