@@ -113,6 +113,26 @@ async def test_the_name_of_the_former_account_is_found_out_once(
         assert moving.sandbox.migrations._calls[NEW.appid].used == 4
 
 
+async def test_no_other_name_is_tried_once_wechat_took_one(
+    moving: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first line is of the first batch, after which WeChat forgets the migration."""
+    monkeypatch.setattr(former_identities, "BATCH", 1)
+
+    class Lines(list[str]):
+        def append(self, line: str) -> None:
+            moving.clock.advance(WINDOW)
+            super().append(line)
+
+    await stranger(moving)
+    await moving.person()
+    moving.declare()
+    moving.lines = Lines()
+    with pytest.raises(WeChatUnavailable, match="63178"):
+        await moving.run()
+    assert moving.sandbox.migrations._calls[NEW.appid].used == 1
+
+
 async def test_a_used_up_quota_stops_and_the_next_run_goes_on(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,7 @@ async def test_of_two_bindings_to_one_user_the_older_stays_with_the_later_login(
         await moving.bind(anna, shop="42")
         async with moving.database.writing() as connection:
             for account, ahead in (("main", 0), ("second", 1)):
-                when = {"bound_at": AT + timedelta(ahead), "last_login_at": AT + timedelta(9 - ahead)}
+                when = {"bound_at": AT + timedelta(ahead), "last_login_at": AT + timedelta(8 + ahead)}
                 await connection.execute(sa.update(table).where(table.c.account == account).values(when))
         moving.declare()
         await moving.run()
