@@ -1,4 +1,4 @@
-"""Gives an identity the openid that an account migration gave the person (wechat-protocol.md 8, docs/adr/0031).
+"""Gives an identity the openid that an account migration gave the person (wechat-protocol.md 8, docs/adr/0032).
 
 The row keeps its id, so that bindings, history and separations stay with it. If the person has signed in at the
 new account already, that identity becomes one with this one. Where a client has bound the two to different users,

@@ -4,6 +4,8 @@ Red when `IdentityMigration.move` does not try again after a constraint, or `Acc
 the identities before it reads them.
 """
 
+import asyncio
+
 import sqlalchemy as sa
 from binding_rows import bind_in
 from lock_waits import overlapping
@@ -58,3 +60,11 @@ async def test_a_person_who_is_erased_meanwhile_stays_erased(moving: Migration) 
 
     assert (await overlapping(moving.database, erase, moving.run())).migrated == 0
     assert (await moving.rows())["followers"] == []
+
+
+async def test_two_migrations_at_once_do_the_work_of_one(moving: Migration) -> None:
+    """Red when `Former.read` takes what the other run has migrated already."""
+    people = [await moving.person() for _ in range(250)]
+    moving.declare()
+    first, second = await asyncio.gather(moving.run(), moving.run())
+    assert (first.migrated + second.migrated, first.unknown + second.unknown) == (len(people), 0)
