@@ -84,6 +84,7 @@ async def test_wrong_expired_used_and_another_persons_passcode_get_the_same_repl
     replies += [await world.say(ben, expired.made["passcode"]), await world.say(ben, wrong(1))]
     replies.append(await world.say(anna, used.made["passcode"]))
     assert replies == [WRONG] * 6
+    assert await world.say(ben, wrong(2)) is None, "all five of his counted"
     assert (await waiting.poll())["status"] == "expired"
 
 
@@ -156,6 +157,15 @@ async def test_texts_that_are_no_passcode_are_left_alone(make: Make) -> None:
         assert await world.say(person, text) is None
     assert await world.redis.keys("scanbind:l:passcodes:*") == []
     assert (await page.poll())["status"] == "pending"
+
+
+async def test_passcodes_count_as_scans_of_a_person(make: Make) -> None:
+    """Red when `PushDispatcher._excess` leaves them out: each costs reads in SQL."""
+    world = await world_with(make, limits={"scans_per_openid": 2})
+    page, person = await world.login(), await world.person()
+    said = [await world.say(person, page.made["passcode"]) for _ in range(4)]
+    assert [reply is not None for reply in said] == [True, True, True, False]
+    assert "Too many attempts" in str(said[2])
 
 
 async def test_an_account_without_the_method_takes_no_passcode(make: Make) -> None:
