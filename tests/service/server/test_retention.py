@@ -1,9 +1,13 @@
 """Rows past their retention are deleted every hour, also after a failure."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from harness import client
 
 from models.errors import StoreUnavailable
 from service.server import retention
@@ -39,3 +43,18 @@ async def test_everything_is_purged_at_its_own_age_and_again_after_a_failure(
     day = NOW - DAY
     assert seen[:3] == [("endings", day), ("endings", day), ("sessions", day - DAY)]
     assert "retrying in an hour" in caplog.text
+
+
+async def test_passcodes_go_with_their_tickets(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `_cleaning` leaves them out, or keeps them as long as endings."""
+    monkeypatch.setattr(retention, "_EVERY", 0.05)
+    world = await make(clients={"shop": client("shop", methods=["passcode"])})
+    page = await world.login()
+    file = world.settings.data_dir / "scanbind.sqlite3"
+    count = "SELECT count(*) FROM passcodes"
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute(count).fetchone() == (1,)
+        world.clock.advance(page.made["expires_in"] + 1)
+        async with asyncio.timeout(30):
+            while database.execute(count).fetchone() != (0,):
+                await asyncio.sleep(0.02)
