@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.confirmation.answers import AnswerHandler
 from service.confirmation.completion import TicketCompletion
+from service.confirmation.form_answers import FormAnswers
 from service.confirmation.hints import AnswerHints
 from service.confirmation.open_questions import OpenQuestions
 from service.confirmation.scan import ScanHandler
@@ -22,6 +23,7 @@ class ConfirmationServices:
     completion: TicketCompletion
     scans: ScanHandler
     answers: AnswerHandler
+    forms: FormAnswers
 
 
 def build_confirmation(
@@ -57,5 +59,10 @@ def build_confirmation(
         hints=hints,
     )
     return ConfirmationServices(
-        verifier=verifier, questions=questions, completion=completion, scans=scans, answers=answers
+        verifier=verifier,
+        questions=questions,
+        completion=completion,
+        scans=scans,
+        answers=answers,
+        forms=FormAnswers(ticket_status=records.status, completion=completion),
     )

@@ -105,11 +105,10 @@ def build_passcodes(
     )
 
 
-def build_links(visits: Visits, *, records: TicketRecords, confirmation: ConfirmationServices) -> Links:
+def build_links(visits: Visits, *, confirmation: ConfirmationServices) -> Links:
     """Build the use case that asks the people who open links."""
     return Links(
         visits=visits,
         verifier=confirmation.verifier,
-        ticket_status=records.status,
-        completion=confirmation.completion,
+        answers=confirmation.forms,
     )

@@ -6,25 +6,20 @@ the person and the browser.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from models.confirmation import Answer, Question, read_form
+from models.confirmation import Question
 from models.errors import WeChatUnavailable
 from models.language import Lang
 from models.requester import Requester
 from models.scene import Scene, TicketHeader
-from models.ticket import Reason, Status, Ticket
+from models.ticket import Ticket
 from models.web_authorization import DONE, Authorization, ForeignForm
 from service.confirmation import messages
-from service.confirmation.completion import TicketCompletion
+from service.confirmation.form_answers import FormAnswers, over
 from service.confirmation.messages import Notice
 from service.confirmation.scan_context import ScanContext, SceneVerifier
 from service.crypto.keyring import Capability, ClientKeys
-from service.identities.followers import Authorized
 from service.methods.visits import Visits
-from service.tickets.status import TicketStatus
-
-_REASONS: Final = {Answer.NOT_ME: Reason.DECLINED, Answer.WRONG_NUMBER: Reason.WRONG_NUMBER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +59,7 @@ class Links:
 
     visits: Visits
     verifier: SceneVerifier
-    ticket_status: TicketStatus
-    completion: TicketCompletion
+    answers: FormAnswers
 
     async def show(
         self, given: str, *, state: str, cookie: str, lang: Lang | None, again: bool
@@ -81,10 +75,8 @@ class Links:
         found = await self._identified(head, state=state, cookie=cookie, lang=lang)
         if found is None:
             return None
-        ticket = await self.ticket_status.read_afresh(head)
-        if ticket.status is Status.PENDING and found.context.usable:
-            ticket = await self.ticket_status.mark_scanned(head, found.context.openid)
-        if _ended(ticket, found.context):
+        ticket = await self.answers.ask(found.context)
+        if over(ticket, found.context):
             return _ending(found, ticket)
         return _question(found, ticket.requester, again=again)
 
@@ -101,21 +93,10 @@ class Links:
             raise ForeignForm from e
         if found is None or not ClientKeys.same(token, found.token):
             raise ForeignForm
-        ticket, context = await self.ticket_status.read_afresh(head), found.context
-        if _ended(ticket, context):
-            return True
-        match read_form(answers, context.question):
-            case None:
-                return False
-            case Answer.YES:
-                person = Authorized(context.claim.account, context.openid, found.held.unionid)
-                ending, _ = await self.completion.confirm_arrival(context, ticket, person)
-                await self.completion.projection.show(ending, known=ticket)
-            case refusal:
-                # SQL first, as for a yes: of all numbers sent at once, the right one must not overtake the others.
-                await self.completion.refuse(context.claim, _REASONS[refusal], openid=context.openid)
-                await self.visits.refuse_link(state, _REASONS[refusal])
-        return True
+        answered = await self.answers.answer(found.context, found.held.unionid, answers)
+        if answered and answered.refused:
+            await self.visits.refuse_link(state, answered.refused)
+        return answered is not None
 
     async def _identified(
         self, head: TicketHeader, *, state: str, cookie: str, lang: Lang | None
@@ -128,11 +109,6 @@ class Links:
         scene = Scene(head, held.user_id)
         context = await self.verifier.verify(scene, account=held.account, openid=held.openid, lang=lang)
         return _Identified(held, context) if context else None
-
-
-def _ended(ticket: Ticket, context: ScanContext) -> bool:
-    """Tell whether there is nothing to ask this person any more."""
-    return ticket.status.final or not context.usable or ticket.openid not in (None, context.openid)
 
 
 def _question(found: _Identified, requester: Requester, *, again: bool) -> LinkPage:

@@ -160,7 +160,7 @@ def _compose(
     app[app_keys.VISITS] = visits = build_visits(
         base, web=web_authorizations, people=people, records=records, confirmation=confirmation
     )
-    app[app_keys.LINKS] = build_links(visits, records=records, confirmation=confirmation)
+    app[app_keys.LINKS] = build_links(visits, confirmation=confirmation)
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings, passcodes.index)

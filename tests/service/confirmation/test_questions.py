@@ -1,7 +1,7 @@
 """Each `confirm` setting asks its question, and the right answer confirms.
 
 Covers: service.confirmation.answers, service.confirmation.build, service.confirmation.completion,
-service.confirmation.scan, service.confirmation.scan_context.
+service.confirmation.form_answers, service.confirmation.scan, service.confirmation.scan_context.
 """
 
 import re
