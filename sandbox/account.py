@@ -1,11 +1,11 @@
-"""The Official Accounts and website applications that the sandbox emulates. Values only."""
+"""The Official Accounts, website applications and mini programs that the sandbox emulates. Values only."""
 
 import base64
 import hashlib
 import platform
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 Mode = Literal["plain", "compatible", "safe"]
 """How pushes are encrypted (wechat-protocol.md 3.3)."""
@@ -67,6 +67,22 @@ class Website:
     """As of Official Accounts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MiniProgram:
+    """A mini program (小程序) with the settings of its console."""
+
+    appid: str
+    secret: str = field(repr=False)
+    """32 hex digits, as in WeChat."""
+    name: str = "Mini program"
+    open_platform: str | None = None
+    """As of Official Accounts."""
+    pages: tuple[str, ...] = ("pages/scan/index",)
+    """Those of its released version."""
+    api: str = ""
+    """The service's address in its config.js. Its pages may call this host alone (request 合法域名)."""
+
+
 App = OfficialAccount | Website
 
 
@@ -100,6 +116,18 @@ def default_website(callback_url: str) -> Website:
         domain=urlsplit(callback_url).hostname or "",
         name="Sandbox 网站",
         open_platform="sandbox",
+    )
+
+
+def default_mini_program(callback_url: str) -> MiniProgram:
+    """Return the mini program that belongs to `default_account`: it calls the same host, as the app `mini`."""
+    derived = _Derived(callback_url)
+    return MiniProgram(
+        appid=derived.appid("mini program appid"),
+        secret=derived.secret("mini program secret"),
+        name="Sandbox 小程序",
+        open_platform="sandbox",
+        api=urljoin(callback_url, "/v1/miniprogram/mini"),
     )
 
 

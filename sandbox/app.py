@@ -14,32 +14,50 @@ from yarl import URL
 
 from sandbox import camera_api, control_api, phone_page, wechat_api
 from sandbox.access import guard
-from sandbox.account import App, OfficialAccount, Website, default_account, default_website
+from sandbox.account import (
+    App,
+    MiniProgram,
+    OfficialAccount,
+    Website,
+    default_account,
+    default_mini_program,
+    default_website,
+)
 from sandbox.authorization import consent_api, pages, pictures, sns_api
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
 from sandbox.in_app_browser import browser
 from sandbox.in_app_browser.known_sites import KnownSites
+from sandbox.mini_program import api, files
+from sandbox.mini_program import control_api as program_control_api
+from sandbox.mini_program.api import MINI_PROGRAMS
+from sandbox.mini_program.programs import MiniPrograms
 from sandbox.wechat_api import SANDBOX
 
 __all__ = [
     "AUTHORIZATION",
+    "MINI_PROGRAMS",
     "SANDBOX",
     "OfficialAccount",
     "Sandbox",
     "default_account",
+    "default_mini_program",
     "default_website",
     "make_app",
     "serve",
 ]
 
-_PARTS: Final = (wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api, browser)
+_PARTS: Final = (
+    *(wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api, browser),
+    *(api, program_control_api, files),
+)
 
 
 def make_app(
     accounts: Sequence[OfficialAccount],
     websites: Sequence[Website] = (),
+    mini_programs: Sequence[MiniProgram] = (),
     *,
     public_url: str,
     sites: Collection[str] = (),
@@ -47,12 +65,12 @@ def make_app(
     retry_interval: float = 5.0,
     answer_within: float = 5.0,
 ) -> web.Application:
-    """Return the application; `app[SANDBOX]` and `app[AUTHORIZATION]` control it from the same process.
+    """Return the application.
 
-    QR codes contain addresses below `public_url`. `sites` are addresses whose pages can be opened inside WeChat,
-    beside those of accounts and websites; the phone page suggests the first. `clock` returns seconds since 1970.
-    `retry_interval`: seconds between the deliveries of a push. `answer_within`: the timeout of one delivery, in
-    seconds.
+    `app[SANDBOX]`, `app[AUTHORIZATION]` and `app[MINI_PROGRAMS]` control it from the same process. Codes contain
+    addresses below `public_url`. `sites` are addresses whose pages can be opened inside WeChat, beside those of
+    accounts and websites; the phone page suggests the first. `clock` returns seconds since 1970. `retry_interval`:
+    seconds between the deliveries of a push. `answer_within`: the timeout of one delivery, in seconds.
     """
     app = web.Application(middlewares=[guard(lambda request: request.app[SANDBOX].public_url)])
     app[SANDBOX] = Sandbox(
@@ -63,6 +81,7 @@ def make_app(
         answer_within=answer_within,
     )
     app[AUTHORIZATION] = WebAuthorization(app[SANDBOX], websites)
+    app[MINI_PROGRAMS] = MiniPrograms(app[SANDBOX], mini_programs)
     known = KnownSites(app[SANDBOX], app[AUTHORIZATION], tuple(map(URL, sites)))
     app[browser.KEY] = browser.InAppBrowser(known, app[AUTHORIZATION])
     for part in _PARTS:
@@ -82,6 +101,7 @@ async def serve(
     port: int,
     accounts: Sequence[OfficialAccount],
     websites: Sequence[Website] = (),
+    mini_programs: Sequence[MiniProgram] = (),
     public_url: str | None,
 ) -> None:
     """Serve until SIGINT, SIGTERM or cancellation; once listening, print the address and what to configure.
@@ -92,19 +112,25 @@ async def serve(
     with _stop_signals() as stop, _listen(host, port) as sock:
         address = public_url or f"http://{_bracketed(host)}:{sock.getsockname()[1]}"
         runner = web.AppRunner(
-            make_app(accounts, websites, public_url=address), access_log=None, shutdown_timeout=2
+            make_app(accounts, websites, mini_programs, public_url=address), access_log=None, shutdown_timeout=2
         )
         await runner.setup()
         try:
             await web.SockSite(runner, sock).start()
-            sys.stdout.write(announcement(accounts, websites, address=address))
+            sys.stdout.write(announcement(accounts, websites, mini_programs, address=address))
             sys.stdout.flush()
             await stop.wait()
         finally:
             await runner.cleanup()
 
 
-def announcement(accounts: Sequence[OfficialAccount], websites: Sequence[Website] = (), *, address: str) -> str:
+def announcement(
+    accounts: Sequence[OfficialAccount],
+    websites: Sequence[Website] = (),
+    mini_programs: Sequence[MiniProgram] = (),
+    *,
+    address: str,
+) -> str:
     """Return what `serve` prints: the phone's address, and `accounts` and `apps` of a service's config.yaml."""
     lines = [f"WeChat sandbox is ready: {address}/", "", "config.yaml of the service to try:", "", "accounts:"]
     for number, account in enumerate(accounts, start=1):
@@ -118,14 +144,18 @@ def announcement(accounts: Sequence[OfficialAccount], websites: Sequence[Website
             f"    oauth: {account.oauth}",
             *_bases(address),
         ]
-    lines += ["", "apps:"] if websites else []
+    lines += ["", "apps:"] if websites or mini_programs else []
     for number, website in enumerate(websites, start=1):
         name = "site" if number == 1 else f"site{number}"
         lines += [f"  {name}:", "    kind: website", *_credentials(website), *_bases(address)]
+    for program in mini_programs:
+        name = program.api.rpartition("/")[2]
+        lines += [f"  {name}:", "    kind: miniprogram", *_credentials(program), f"    page: {program.pages[0]}"]
+        lines += _bases(address)
     return "\n".join(lines) + "\n"
 
 
-def _credentials(app: App) -> list[str]:
+def _credentials(app: App | MiniProgram) -> list[str]:
     joined = [f"    open_platform: {app.open_platform}"] if app.open_platform else []
     return [f"    appid: {app.appid}", f'    secret: "{app.secret}"', *joined]
 

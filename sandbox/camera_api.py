@@ -1,7 +1,8 @@
 """The camera of the control API: reads a QR code from an uploaded picture.
 
 POST picture with a PNG, JPEG or WebP body -> {"code"}: this sandbox's QR code in it; other QR codes are ignored.
-Of a website's login it is {"consent"}, its id; if none is of this sandbox, {"page"}, the address of a web page.
+Of a website's login it is {"consent"}, of a mini program {"program_code"}, their ids; if none is of this sandbox,
+{"page"}, the address of a web page.
 Failures are `{"error": text, "reason": word}` with a key of FAULTS; `several_codes` also returns the `codes`.
 """
 
@@ -17,6 +18,9 @@ from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.codes import Code
 from sandbox.emulator import Sandbox
 from sandbox.errors import Unknown
+from sandbox.mini_program.api import MINI_PROGRAMS
+from sandbox.mini_program.codes import ProgramCode
+from sandbox.mini_program.programs import MiniPrograms
 from sandbox.qr_decoder import FORMATS, MOST_PIXELS, BadPicture
 from sandbox.qr_reader import LOOKS_FOR, PLACES, Full, QrReader
 from sandbox.serializers import Json
@@ -81,6 +85,8 @@ async def _read_code(request: web.Request) -> Json:
     logins = {request.app[AUTHORIZATION].address(consent): consent.id for consent in consents}
     if known := [logins[text] for text in texts if text in logins]:
         return {"consent": known[0]}
+    if programs := [one.id for text in texts if (one := _of_program(request.app[MINI_PROGRAMS], text))]:
+        return {"program_code": programs[0]}
     if pages := [text for text in texts if is_web_address(text)]:
         return {"page": pages[0]}
     raise _NoCode("foreign_code")
@@ -112,6 +118,15 @@ def _own(sandbox: Sandbox, text: str) -> Code | None:
     """Return the QR code whose address is `text`; a text that is only its scene or ticket does not count."""
     try:
         code = sandbox.code(text)
+    except Unknown:
+        return None
+    return code if code.url == text else None
+
+
+def _of_program(programs: MiniPrograms, text: str) -> ProgramCode | None:
+    """Return the code of a mini program whose address is `text`."""
+    try:
+        code = programs.code(text)
     except Unknown:
         return None
     return code if code.url == text else None

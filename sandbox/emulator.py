@@ -23,6 +23,7 @@ from sandbox.people import Contact, People, Person, newcomer
 from sandbox.push_delivery import Delivery
 from sandbox.push_format import Fields
 from sandbox.push_queue import PushQueue
+from sandbox.tokens import TokenStore
 from sandbox.unionids import UnionIds, checked
 
 LONGEST_TEXT: Final = 2048
@@ -63,6 +64,8 @@ class Sandbox:
         self.post = PushQueue(clock=clock, retry_interval=retry_interval, answer_within=answer_within)
         self.unionids = UnionIds()
         self.migrations = Migrations()
+        self.app_tokens: dict[str, TokenStore] = {}
+        """Of mini programs, by appid."""
         self._states = {account.appid: AccountState(account, self.unionids) for account in accounts}
 
     async def __aenter__(self) -> Self:

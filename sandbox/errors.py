@@ -15,14 +15,18 @@ STEMS: Final = {
     40030: "invalid refresh_token",
     40052: "invalid action name",
     40053: "invalid action info",
+    40097: "invalid args",
     40125: "invalid appsecret",
     40163: "code been used",
+    40169: "invalid length for scene, or the data is not json string",
+    40226: "code blocked",
     41001: "access_token missing",
     41002: "appid missing",
     41004: "appsecret missing",
     41003: "refresh_token missing",
     41008: "missing code",
     41009: "missing openid",
+    41030: "invalid page",
     42001: "access_token expired",
     42002: "refresh_token expired",
     42003: "code expired",
@@ -39,7 +43,7 @@ STEMS: Final = {
     48006: "forbid to clear quota because of reaching the limit",
     63178: "appid wrong",
 }
-"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 5, 8)."""
+"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 5, 8, 11)."""
 
 
 class Refused(Exception):

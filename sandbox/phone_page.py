@@ -20,7 +20,9 @@ _HEADERS: Final = {
 }
 
 
-def _file(name: str) -> Callable[[web.Request], Awaitable[web.FileResponse]]:
+def file(name: str) -> Callable[[web.Request], Awaitable[web.FileResponse]]:
+    """Return the handler that serves a file of WEB."""
+
     async def handler(_request: web.Request) -> web.FileResponse:
         return web.FileResponse(WEB / name, headers=_HEADERS)
 
@@ -29,9 +31,9 @@ def _file(name: str) -> Callable[[web.Request], Awaitable[web.FileResponse]]:
 
 def add_routes(app: web.Application) -> None:
     """Add `/` and the addresses in QR codes; all serve the phone page, which reads its own address."""
-    app.router.add_get("/", _file("phone.html"))
-    app.router.add_get("/q/{code:02[0-9A-Za-z]+}", _file("phone.html"))
-    app.router.add_get(CONFIRM, _file("phone.html"))
+    app.router.add_get("/", file("phone.html"))
+    app.router.add_get("/q/{code:02[0-9A-Za-z]+}", file("phone.html"))
+    app.router.add_get(CONFIRM, file("phone.html"))
     for path in sorted(WEB.glob("*.*")):
         if path.suffix != ".html":
-            app.router.add_get(f"/sandbox/web/{path.name}", _file(path.name))
+            app.router.add_get(f"/sandbox/web/{path.name}", file(path.name))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox.account import OfficialAccount
+from sandbox.account import MiniProgram, OfficialAccount
 from sandbox.errors import Refused
 from sandbox.quota import DAY, MINUTE, Quota
 
@@ -34,9 +34,9 @@ class Token:
 
 
 class TokenStore:
-    """Issues and checks the tokens of one account."""
+    """Issues and checks the tokens of one account or mini program."""
 
-    def __init__(self, account: OfficialAccount) -> None:
+    def __init__(self, account: OfficialAccount | MiniProgram) -> None:
         self._account = account
         self._issued: dict[str, Token] = {}
         self._classic: Token | None = None

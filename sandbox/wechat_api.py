@@ -11,6 +11,7 @@ from sandbox.codes import read_object
 from sandbox.emulator import Sandbox
 from sandbox.errors import Refused, Unknown
 from sandbox.qr_image import png
+from sandbox.tokens import TokenStore
 
 SANDBOX: Final = web.AppKey("sandbox", Sandbox)
 
@@ -43,26 +44,27 @@ def _permitted(sandbox: Sandbox, request: web.Request) -> AccountState:
     return state
 
 
-def _token_state(sandbox: Sandbox, appid: object) -> AccountState:
-    """Return the account with this appid; for an unknown one the first account, which refuses it."""
+def _tokens(sandbox: Sandbox, appid: object) -> TokenStore:
+    """Return the tokens of the account or app with this appid; of an unknown one the first's, which refuse."""
+    if isinstance(appid, str) and appid in sandbox.app_tokens:
+        return sandbox.app_tokens[appid]
     try:
-        return sandbox.state(appid if isinstance(appid, str) else None)
+        return sandbox.state(appid if isinstance(appid, str) else None).tokens
     except Unknown:
-        return sandbox.state()
+        return sandbox.state().tokens
 
 
 async def _token(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "GET":
         raise Refused(43001)
-    state = _token_state(sandbox, request.query.get("appid"))
-    return state.tokens.classic(request.query, now=sandbox.clock())
+    return _tokens(sandbox, request.query.get("appid")).classic(request.query, now=sandbox.clock())
 
 
 async def _stable_token(sandbox: Sandbox, request: web.Request) -> dict[str, object]:
     if request.method != "POST":
         raise Refused(43002)
     asked = read_object(await request.read())
-    return _token_state(sandbox, asked.get("appid")).tokens.stable(asked, now=sandbox.clock())
+    return _tokens(sandbox, asked.get("appid")).stable(asked, now=sandbox.clock())
 
 
 async def _create_code(sandbox: Sandbox, request: web.Request) -> dict[str, object]:

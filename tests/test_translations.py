@@ -7,7 +7,11 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parent.parent
-CHINESE: Final = [*sorted(ROOT.glob("*.zh.md")), *sorted((ROOT / "docs").rglob("*.zh.md"))]
+CHINESE: Final = [
+    path
+    for found in (ROOT.glob("*.zh.md"), *((ROOT / folder).rglob("*.zh.md") for folder in ("docs", "examples")))
+    for path in sorted(found)
+]
 FENCED: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK: Final = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING: Final = re.compile(r"^(#+) (\d+\.)?", re.MULTILINE)
@@ -96,6 +100,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "methods.zh.md",
         "redirects.zh.md",
         "test-account.zh.md",
+        "README.zh.md",
     ]
 
 

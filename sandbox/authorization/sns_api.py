@@ -14,11 +14,11 @@ from sandbox.faults import SNS_REFUSALS, SnsFault
 
 AUTHORIZATION: Final = web.AppKey("authorization", WebAuthorization)
 
-_Answer = Callable[[WebAuthorization, web.Request], dict[str, object]]
+Answer = Callable[[WebAuthorization, web.Request], dict[str, object]]
 
 
-def _endpoint(answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the request handler that sends an answer, or a Refused; every second one is `text/plain`."""
+def endpoint(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of an `sns` call: it sends an answer, or a Refused; every second one is `text/plain`."""
     types = cycle(("application/json", "text/plain"))
 
     async def handler(request: web.Request) -> web.Response:
@@ -39,7 +39,7 @@ def _endpoint(answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response
     return handler
 
 
-def _body(answer: _Answer, authorization: WebAuthorization, request: web.Request) -> dict[str, object]:
+def _body(answer: Answer, authorization: WebAuthorization, request: web.Request) -> dict[str, object]:
     try:
         return answer(authorization, request)
     except Refused as e:
@@ -58,7 +58,7 @@ def _userinfo(authorization: WebAuthorization, request: web.Request) -> dict[str
     return authorization.userinfo(request.query, pictures=f"{request.scheme}://{request.host}")
 
 
-_ENDPOINTS: Final[dict[str, _Answer]] = {
+_ENDPOINTS: Final[dict[str, Answer]] = {
     "/sns/oauth2/access_token": lambda authorization, request: authorization.exchange(request.query),
     "/sns/oauth2/refresh_token": lambda authorization, request: authorization.refresh(request.query),
     "/sns/auth": lambda authorization, request: authorization.check(request.query),
@@ -69,4 +69,4 @@ _ENDPOINTS: Final[dict[str, _Answer]] = {
 def add_routes(app: web.Application) -> None:
     """Add the `sns` calls."""
     for path, answer in _ENDPOINTS.items():
-        app.router.add_get(path, _endpoint(answer))
+        app.router.add_get(path, endpoint(answer))

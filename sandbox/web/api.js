@@ -1,5 +1,5 @@
 // Client of the sandbox's control API (sandbox/control_api.py, camera_api.py, authorization/consent_api.py,
-// in_app_browser/browser.py).
+// in_app_browser/browser.py, mini_program/control_api.py).
 
 const BASE = "/sandbox/api/";
 const TIMEOUT = 40_000; // ms
@@ -26,6 +26,6 @@ export const get = (name, params = {}) => ask(`${name}?${new URLSearchParams(par
 export const post = (name, body) =>
   ask(name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-/** Read a QR code in a picture, a Blob of an image type: its `code`, the id of its login as `consent`, or its `page`. */
+/** Read a QR code in a picture, a Blob of an image type: its `code`, `consent`, `program_code` or `page`. */
 export const readPicture = (picture) =>
   ask("picture", { method: "POST", headers: { "Content-Type": picture.type }, body: picture });

@@ -1,6 +1,7 @@
 // The camera: the QR codes that can be scanned, one of them in the middle of the view.
 //
-// A code of an Official Account comes from GET codes, the login of a website from GET consents.
+// A code of an Official Account comes from GET codes, the login of a website from GET consents, and a code of a mini
+// program from GET mini_program_codes.
 
 import { $, changed, el } from "./dom.js";
 import { clock, language, t } from "./words.js";
@@ -12,6 +13,9 @@ export const codeIn = (address) => address.match(/\/q\/(02[0-9A-Za-z]+)/)?.[1] ?
 
 /** Return the id of the website's login with this address, null if it is another address. */
 export const loginIn = (address) => address.match(/\/connect\/confirm\?uuid=([\w-]+)/)?.[1] ?? null;
+
+/** Return the id of the mini program's code with this address, null if it is another address. */
+export const programCodeIn = (address) => address.match(/\/m\/([0-9a-f]{24})/)?.[1] ?? null;
 
 /**
  * Show QR codes. `names`: account names by appid. `aimed`: the id of the QR code that the visitor opened, or null.
@@ -50,7 +54,7 @@ function item(code, names, scan) {
   const name = code.name ?? names.get(code.appid);
   const about = code.scene ?? t("websiteLogin");
   const times = { time: clock(code.created_at), name };
-  const until = code.expires_at === null ? t("forever") : t("until", { time: clock(code.expires_at) });
+  const until = (code.expires_at ?? null) === null ? t("forever") : t("until", { time: clock(code.expires_at) });
   return el(
     "button",
     {
@@ -68,5 +72,7 @@ function item(code, names, scan) {
   );
 }
 
-const image = ({ id, ticket }) =>
-  (ticket ? `/cgi-bin/showqrcode?ticket=${encodeURIComponent(ticket)}` : `/connect/qrcode/${id}`);
+function image({ id, ticket, page }) {
+  if (page) return `/m/${id}.png`;
+  return ticket ? `/cgi-bin/showqrcode?ticket=${encodeURIComponent(ticket)}` : `/connect/qrcode/${id}`;
+}

@@ -2,7 +2,7 @@
 
 import { $ } from "./dom.js";
 
-const FROM_THE_TOP = ["newcomer", "visit", "consent", "browser", "prompt", "camera", "beneath"];
+const FROM_THE_TOP = ["newcomer", "visit", "consent", "program", "browser", "prompt", "camera", "beneath"];
 const NEIGHBOURS = ["camera", "beneath"];
 
 /** Matches where the camera is beside the phone; on a narrower screen it covers the chat. */

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { askLogin, closeLogin } from "./asks.js";
 import { askAddress, closeAddress, closePage, goBack, isPage, openPage, reloadPage } from "./browser.js";
-import { codeIn, loginIn, showCodes } from "./camera.js";
+import { codeIn, loginIn, programCodeIn, showCodes } from "./camera.js";
 import { showChat, watchChat } from "./chat.js";
 import { $, changed, face, fill, option } from "./dom.js";
 import { disarm, loadTricks, offerTricks, showArmed, takeFault } from "./drawer.js";
@@ -11,6 +11,7 @@ import { isOpen, isTop, layer, wide } from "./layers.js";
 import { showLog } from "./log.js";
 import { askNickname, closeNewcomer, createUser, remember, remembered, showOwners } from "./people.js";
 import { watchPictures } from "./pictures.js";
+import { closeProgram, openProgram } from "./program.js";
 import { has, speak, t } from "./words.js";
 
 const POLL_INTERVAL = 800; // ms
@@ -25,7 +26,7 @@ let toastTimer = 0;
 let created = 0; // how many users this page has created
 
 function codeInAddress() {
-  return codeIn(location.href) ?? loginIn(location.href);
+  return codeIn(location.href) ?? loginIn(location.href) ?? programCodeIn(location.href);
 }
 
 function toast(text) {
@@ -57,22 +58,24 @@ async function pollOnce() {
   if (created !== before) return; // the list may lack the user that was created meanwhile
   showUsers(users);
   showAccounts(accounts);
-  const [codes, phone, web, log] = await Promise.all([
+  const [codes, phone, web, programs, log] = await Promise.all([
     isOpen("camera") ? inView() : null,
     owner() ? get("phone", { user: here.user, account: here.account }) : null,
     owner() ? get("authorization", { user: here.user }) : null,
+    owner() ? get("mini_programs", { user: here.user }) : null,
     owner() && $("desk").open ? get("deliveries", { user: here.user }) : null,
   ]);
   if (codes) showCodes(codes, { names: here.accounts, aimed: here.aimed, choice: here.choice, scan: scanItem });
   if (phone && phone.user === here.user && phone.appid === here.account) showPhone(phone);
   if (web) showWeb(web);
+  if (programs) showPrograms(programs);
   if (log) showLog(log.deliveries);
 }
 
 async function inView() {
-  const [{ codes }, { consents }] = await Promise.all([get("codes"), get("consents")]);
+  const [{ codes }, { consents }, programs] = await Promise.all(["codes", "consents", "mini_program_codes"].map((one) => get(one)));
   const logins = consents.filter((one) => one.scope === "snsapi_login" && [null, here.user].includes(one.user));
-  return [...codes, ...logins].sort((one, other) => other.created_at - one.created_at);
+  return [...codes, ...logins, ...programs.codes].sort((one, other) => other.created_at - one.created_at);
 }
 
 function showUsers(users) {
@@ -100,6 +103,12 @@ function showWeb({ snapshots, sns_fault: fault }) {
   $("snapshots").checked = snapshots;
   $("full-service").hidden = !snapshots;
   $("sns").value = fault ?? "";
+}
+
+function showPrograms({ mini_programs: programs, blocked }) {
+  if (!changed("programs", [here.user, programs, blocked])) return;
+  $("programs").hidden = programs.length === 0;
+  $("blocked").checked = blocked;
 }
 
 function showPhone(phone) {
@@ -171,7 +180,21 @@ async function answerLogin(name) {
   if (await act(name, { consent }, { withFault: false })) toast(t(name === "allow" ? "back" : "refusedLogin"));
 }
 
-const scanItem = (item) => (item.scope ? scanLogin(item.id) : scan(item.id));
+/** Open the mini program of a code, or of a plain scheme link. */
+async function scanProgram(code) {
+  if (!owner()) return;
+  const opened = await act("open_mini_program", { code }, { withFault: false, absent: "unknownCode" });
+  if (!opened) return;
+  forgetAim();
+  closeCamera();
+  openProgram(owner(), opened);
+}
+
+function scanItem(item) {
+  if (item.page) scanProgram(item.id);
+  else if (item.scope) scanLogin(item.id);
+  else scan(item.id);
+}
 
 function visit(address) {
   if (!owner()) return;
@@ -184,10 +207,11 @@ async function useFullService() {
   if (await act("snapshots", { on: false }, { withFault: false })) reloadPage();
 }
 
-/** Scan what a QR code says: a code of this sandbox, the login of a website, or a page. */
+/** Scan what a QR code says: a code of this sandbox, the login of a website, a mini program, or a page. */
 function scanAddress(text) {
   if (codeIn(text)) scan(codeIn(text));
   else if (loginIn(text)) scanLogin(loginIn(text));
+  else if (programCodeIn(text) || text.startsWith("weixin://dl/business/")) scanProgram(programCodeIn(text) ?? text);
   else if (isPage(text)) visit(text);
   else scan(text);
 }
@@ -207,6 +231,7 @@ function closeCamera() {
 function chooseUser(id) {
   here.user = id;
   closePage();
+  closeProgram();
   remember(id);
   closeNewcomer();
   if (here.aimed) openCamera();
@@ -259,6 +284,8 @@ on("visit-start", "click", async () => {
 on("visit-form", "submit", () => { const address = closeAddress(); if (isPage(address)) visit(address); });
 on("visit-close", "click", closeAddress);
 on("browser-close", "click", closePage);
+on("program-close", "click", closeProgram);
+on("blocked", "change", () => act("block_in_mini_programs", { on: $("blocked").checked }, { withFault: false }));
 on("browser-back", "click", goBack);
 on("browser-reload", "click", reloadPage);
 on("full-service", "click", useFullService);
@@ -290,6 +317,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (isTop("newcomer")) cancelNewUser();
   else if (isTop("visit")) closeAddress();
+  else if (isTop("program")) closeProgram();
   else if (isTop("browser")) closePage();
   else if (isTop("consent")) answerLogin("refuse");
   else if (isTop("prompt")) act("dismiss", {}, { withFault: false });
@@ -297,10 +325,11 @@ document.addEventListener("keydown", (event) => {
 });
 watchPictures({
   begun: () => toast(t("looking")),
-  found: ({ code, consent, page }) => {
+  found: ({ code, consent, program_code: programCode, page }) => {
     toast("");
     if (code) scan(code.id);
     else if (consent) scanLogin(consent);
+    else if (programCode) scanProgram(programCode);
     else scanAddress(page);
   },
   several: (codes) => { toast(""); here.choice = codes; openCamera(); },

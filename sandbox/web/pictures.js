@@ -41,7 +41,7 @@ export function watchPictures({ begun, found, several, failed, text }) {
   function take(event, transfer) {
     const file = transfer?.files?.[0];
     const words = transfer?.getData("text/plain") ?? "";
-    if (!file && !/\/q\/02[0-9A-Za-z]+|^https?:/.test(words)) return;
+    if (!file && !/\/q\/02[0-9A-Za-z]+|^https?:|^weixin:/.test(words)) return;
     event.preventDefault();
     if (file) read(file);
     else text(words);

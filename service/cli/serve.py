@@ -32,14 +32,15 @@ def run_demo_site(arguments: Arguments) -> int:
 
 
 def run_sandbox(arguments: Arguments) -> int:
-    from sandbox.app import default_account, default_website, serve  # noqa: PLC0415 - only what runs is imported
+    from sandbox import app  # noqa: PLC0415 - only what runs is imported
 
     asyncio.run(
-        serve(
+        app.serve(
             host=arguments.host,
             port=arguments.port,
-            accounts=[default_account(arguments.callback)],
-            websites=[default_website(arguments.callback)],
+            accounts=[app.default_account(arguments.callback)],
+            websites=[app.default_website(arguments.callback)],
+            mini_programs=[app.default_mini_program(arguments.callback)],
             public_url=arguments.public_url,
         )
     )
