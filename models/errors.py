@@ -75,6 +75,10 @@ class BadSignature(ServiceError):
         self.console = console
 
 
+class PersonBlocked(ServiceError):
+    """WeChat takes the person for a high-risk user and does not say who they are. The ticket is unchanged."""
+
+
 class TicketNotFound(ServiceError):
     """The ticket does not exist, or its secret is wrong. Callers cannot tell which."""
 

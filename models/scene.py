@@ -16,7 +16,7 @@ import hmac
 import itertools
 import re
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
@@ -105,6 +105,11 @@ class TicketHeader:
         return self.kind.purpose
 
     @property
+    def body(self) -> str:
+        """The ticket without its tag; of version 1, 16 characters."""
+        return self.ticket[:-_TAG]
+
+    @property
     def via(self) -> Via:
         return Via.PAGE if self.kind is Kind.LOGIN_PAGE else Via.BACKEND
 
@@ -122,8 +127,10 @@ class Scene:
 
     def belongs(self, *, client: str, account: str, user_id: UserId | None, key: bytes) -> bool:
         """Return whether *key* signed this scene for this client, account and user id (in the scene or in SQL)."""
-        body, tag = self.head.ticket[:-_TAG], self.head.ticket[-_TAG:]
-        return hmac.compare_digest(tag, _tag(body, client=client, account=account, user_id=user_id, key=key))
+        tag = self.head.ticket[-_TAG:]
+        return hmac.compare_digest(
+            tag, _tag(self.head.body, client=client, account=account, user_id=user_id, key=key)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,12 @@ def make(
     body = form.prefix + _encode(int(expires_at.timestamp())) + nonce[: form.nonce]
     ticket = TicketId(body + _tag(body, client=client, account=account, user_id=user_id, key=key))
     return Scene(_head(ticket, form), user_id if kind is Kind.BIND else None)
+
+
+def signed(head: TicketHeader, *, client: str, account: str, key: bytes) -> Scene:
+    """Return the login of *head* with the tag that *key* makes, whatever its tag was."""
+    tag = _tag(head.body, client=client, account=account, user_id=None, key=key)
+    return Scene(replace(head, ticket=TicketId(head.body + tag)))
 
 
 def bind_kind(method: Method, user_id: UserId) -> Kind:

@@ -12,7 +12,9 @@ from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
+from service.methods.code_pictures import CodePictures
 from service.methods.links import Links
+from service.methods.mini_program_scans import MiniProgramScans
 from service.methods.visits import Visits
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
@@ -46,5 +48,7 @@ PUSH_DISPATCHER: Final = web.AppKey("push_dispatcher", PushDispatcher)
 CODE_EXCHANGE: Final = web.AppKey("code_exchange", CodeExchange)
 VISITS: Final = web.AppKey("visits", Visits)
 LINKS: Final = web.AppKey("links", Links)
+MINI_PROGRAM_SCANS: Final = web.AppKey("mini_program_scans", MiniProgramScans)
+CODE_PICTURES: Final = web.AppKey("code_pictures", CodePictures)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
 PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)

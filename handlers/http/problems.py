@@ -33,6 +33,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     errors.InvalidCode: Problem("invalid-code", 400, "The one-time code or registration is not valid"),
     errors.Unauthorized: Problem("unauthorized", 401, "Credentials are missing or wrong"),
     errors.ForbiddenOrigin: Problem("forbidden-origin", 403, "The page's origin is not allowed"),
+    errors.PersonBlocked: Problem("person-blocked", 403, "WeChat does not let this person log in"),
     errors.BadSignature: Problem("bad-signature", 403, "The signature is not valid"),
     errors.TicketNotFound: Problem("ticket-not-found", 404, "There is no such ticket"),
     errors.SessionNotFound: Problem("session-not-found", 404, "There is no such session"),

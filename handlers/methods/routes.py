@@ -1,11 +1,11 @@
-"""The addresses that browsers open on their way to WeChat and back (contract.md 8.3)."""
+"""The addresses of links and redirects, which browsers open, and those that mini programs call (contract.md 8)."""
 
 from typing import Final
 
 from handlers.http import patterns
-from handlers.http.operation import NAME, TEXT, Answer, Operation, in_path, in_query, text
+from handlers.http.operation import NAME, TEXT, Answer, Operation, Schema, in_path, in_query, json_body, text
 from handlers.http.request_body import FORM
-from handlers.methods import links, redirects
+from handlers.methods import links, mini_program, redirects, schemas
 from models import errors
 
 _TAG: Final = "sign_in_pages"
@@ -28,6 +28,8 @@ _ANSWER: Final = {
         "answer": {**text(32), "description": "`yes`, `no`, or a number; with a text field `no` may come second."},
     },
 }
+_APP: Final = in_path("app", NAME, "The name of the mini program in the configuration.")
+_PICTURE: Final[Schema] = {}  # bytes have no schema in OpenAPI 3.1
 _LEAVING: Final = {302: Answer("To WeChat.", headers=("Location", "Set-Cookie")), **_PAGES}
 
 
@@ -94,5 +96,31 @@ OPERATIONS: Final = (
             **_PAGES,
         },
         refuses=(errors.PayloadTooLarge, errors.UnsupportedMediaType),
+    ),
+    Operation(
+        *("mini_program", "scanInMiniProgram", "POST", "/v1/miniprogram/{app}/scans", mini_program.scan),
+        parameters=(_APP,),
+        body=schemas.ScanRequest,
+        answers={200: json_body("What to ask. The ticket is marked as scanned by this person.", schemas.Asked)},
+        refuses=(
+            *(errors.TicketNotFound, errors.TicketFinished, errors.InvalidCode, errors.PersonBlocked),
+            *(errors.WeChatUnavailable, errors.RateLimited),
+        ),
+    ),
+    Operation(
+        *("mini_program", "answerInMiniProgram", "POST", "/v1/miniprogram/{app}/answers", mini_program.answer),
+        parameters=(_APP,),
+        body=schemas.AnswerRequest,
+        answers={200: json_body("How the ticket ended, also for the same answer again.", schemas.Told)},
+        refuses=(errors.InvalidCode, errors.TicketFinished, errors.RateLimited),
+    ),
+    Operation(
+        *("qr", "readCodePicture", "GET", "/v1/code-pictures/{capability}", mini_program.picture),
+        parameters=(
+            in_path("capability", text(76, patterns.PERMIT), "From `qr_png` of a ticket of a mini program."),
+            in_query("download", {"enum": ["1"]}, "Makes browsers save the picture."),
+        ),
+        answers={200: Answer("The code as WeChat drew it.", {"image/jpeg": _PICTURE, "image/png": _PICTURE})},
+        refuses=(errors.NotFound,),
     ),
 )

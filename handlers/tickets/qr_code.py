@@ -123,13 +123,17 @@ def _opened(request: web.Request) -> tuple[str, dict[str, str]]:
     left = (opened[1] - request.app[CLOCK]()).total_seconds() if opened else 0
     if opened is None or left <= 0:
         raise NotFound("unknown or expired QR code")
-    headers = {
+    return opened[0], picture_headers(left)
+
+
+def picture_headers(left: float) -> dict[str, str]:
+    """Return the headers of a code's picture that works for *left* more seconds."""
+    return {
         # With `no-transform`: a proxy that reduces pictures could blur the code.
         "Cache-Control": f"private, max-age={math.floor(left)}, immutable, no-transform",
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Content-Security-Policy": "default-src 'none'; style-src 'none'",
     }
-    return opened[0], headers
 
 
 def _size(request: web.Request) -> int:

@@ -28,12 +28,6 @@ class _OfOpenPlatform(Section):
     """As of accounts; empty: its unionid joins nothing."""
     api_base: SafeWebAddress = WECHAT_API
     open_base: SafeWebAddress = WECHAT_PAGES
-
-
-class Website(_OfOpenPlatform):
-    """A website application (网站应用) of an Open Platform account."""
-
-    kind: Literal["website"]
     _proxy: str = PrivateAttr("")
 
     @property
@@ -45,6 +39,12 @@ class Website(_OfOpenPlatform):
     def _use_environment(self, info: ValidationInfo) -> Self:
         self._proxy = proxy_of_environment(info, self.api_base)
         return self
+
+
+class Website(_OfOpenPlatform):
+    """A website application (网站应用) of an Open Platform account."""
+
+    kind: Literal["website"]
 
 
 class MiniProgram(_OfOpenPlatform):

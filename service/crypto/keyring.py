@@ -16,12 +16,14 @@ from models.binding import UserId
 from models.confirmation import Numbers, mark, numbers
 from models.events import OpenId
 from models.passcode import drawn
-from models.scene import Scene
+from models.scene import Scene, TicketHeader
 from models.ticket import TicketId
 from service.crypto.derivation import derive
 
 _HINT = 4
 _FINGERPRINT = 8
+_CODE_TAG = 16
+"""Characters: as many as of a ticket's tag."""
 
 
 class Capability(StrEnum):
@@ -30,6 +32,7 @@ class Capability(StrEnum):
     AUTHORIZE = "authorize"
     PANEL = "panel"
     LINK = "link"
+    CODE_PICTURE = "code-pictures"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,6 +51,7 @@ class ClientKeys:
     _portal_secret: bytes
     _answer: bytes
     _passcode: bytes
+    _mini_program: bytes
     _capabilities: Mapping[Capability, bytes]
 
     def secret(self, ticket: TicketId) -> str:
@@ -74,8 +78,12 @@ class ClientKeys:
         """Return the part of an address that permits *what* with the ticket."""
         return f"{ticket}.{self.hint}{_mac(self._capabilities[what], ticket)}"
 
+    def code_scene(self, head: TicketHeader, app: str) -> str:
+        """Return the scene in the ticket's code of the mini program *app*: its body, and a tag of its own."""
+        return head.body + _mac(self._mini_program, head.body, app)[:_CODE_TAG]
+
     def answer_token(self, ticket: TicketId, openid: OpenId, browser: str) -> str:
-        """Return the proof in a page's form that this page asked *openid* in this browser."""
+        """Return the proof that a page asked *openid* in this browser, or a mini program under this name."""
         return _mac(self._answer, ticket, openid, browser)
 
     def passcode(self, ticket: TicketId) -> str:
@@ -163,6 +171,13 @@ class Keyring:
         """Return what stands for a passcode of *account* in a store: a MAC by each generation."""
         return [_mac(key, account, code) for key in self._lookups]
 
+    def maker_of_code(self, scene: TicketHeader, app: str) -> ClientKeys | None:
+        """Return the keys that signed *scene* for a code of the mini program *app*; None if none did."""
+        for keys in itertools.chain.from_iterable(self._clients.values()):
+            if keys.same(scene.ticket, keys.code_scene(scene, app)):
+                return keys
+        return None
+
     def seal_qr(self, url: str, expires_at: datetime) -> str:
         """Return a signed path segment that allows drawing the QR code of *url* until *expires_at*."""
         payload = base64url.encode(int(expires_at.timestamp()).to_bytes(5, "big") + url.encode())
@@ -193,6 +208,7 @@ def _client_keys(secret_key: str, client: str) -> ClientKeys:
         _portal_secret=key("portal session"),
         _answer=key("answer"),
         _passcode=key("passcode"),
+        _mini_program=key("mini program"),
         _capabilities={what: key(what) for what in Capability},
     )
 

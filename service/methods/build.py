@@ -5,13 +5,16 @@ from collections.abc import Mapping
 
 from models.method import Method
 from models.web_authorization import Authorization
-from service.config.apps import Website
+from service.config.apps import MiniProgram, Website
 from service.confirmation.build import ConfirmationServices
 from service.crypto.keyring import Capability
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.methods.addresses import AddressMethod
+from service.methods.code_pictures import CodePictures
 from service.methods.links import Links
+from service.methods.mini_program import MiniProgramMethod
+from service.methods.mini_program_scans import ASKED, Asked, MiniProgramScans
 from service.methods.passcode_reader import PasscodeReader
 from service.methods.passcodes import PasscodeIndex, PasscodeMethod
 from service.methods.scan import ScanMethod
@@ -22,11 +25,16 @@ from service.storage.records import RecordStore
 from service.tickets.build import TicketRecords
 from service.tickets.method import SignInMethod
 from service.wechat.api import WeChatApi
+from service.wechat.mini_program import MiniProgramApi
 from service.wechat.web_authorization import WebAuthorization
 
 
 def build_methods(
-    base: Foundation, *, apis: Mapping[str, WeChatApi], quota: QrQuota
+    base: Foundation,
+    *,
+    apis: Mapping[str, WeChatApi],
+    programs: Mapping[str, MiniProgramApi],
+    quota: QrQuota,
 ) -> Mapping[Method, SignInMethod]:
     """Build the methods that this version has."""
     settings, url = base.settings, base.settings.server.public_url
@@ -38,6 +46,11 @@ def build_methods(
         Method.SCAN: ScanMethod(apis=apis, quota=quota),
         Method.LINK: AddressMethod(
             accounts=inside, needs=oauth, public_url=url, shows={"qr_url": Capability.LINK}
+        ),
+        Method.MINIPROGRAM: MiniProgramMethod(
+            programs={name: app for name, app in settings.apps.items() if isinstance(app, MiniProgram)},
+            apis=programs,
+            pictures=CodePictures(base.stores.redis),
         ),
         Method.H5: AddressMethod(accounts=inside, needs=oauth, public_url=url, shows=to_wechat),
         Method.WEBSITE: AddressMethod(
@@ -111,4 +124,27 @@ def build_links(visits: Visits, *, confirmation: ConfirmationServices) -> Links:
         visits=visits,
         verifier=confirmation.verifier,
         answers=confirmation.forms,
+    )
+
+
+def build_mini_program_scans(
+    base: Foundation,
+    *,
+    apis: Mapping[str, MiniProgramApi],
+    records: TicketRecords,
+    confirmation: ConfirmationServices,
+) -> MiniProgramScans:
+    """Build the use case that asks people in mini programs."""
+    return MiniProgramScans(
+        apis=apis,
+        clients=base.settings.clients,
+        keyring=base.keyring,
+        requests=records.requests,
+        asked=RecordStore(base.stores.redis, ASKED, Asked),
+        verifier=confirmation.verifier,
+        ticket_status=records.status,
+        completion=confirmation.completion,
+        forms=confirmation.forms,
+        audit=base.audit,
+        clock=base.clock,
     )

@@ -20,8 +20,9 @@ from service.storage.redis import redis_errors
 from service.tickets.store import KEYS, TicketStore
 
 _PAGE: Final = 1000  # keys per SCAN call
-_TO_WECHAT: Final = "scanbind:[rw]:*"
-"""Visits to WeChat (service/methods/visits.py, service/tickets/redirects.py). Their keys contain no openid."""
+_TO_WECHAT: Final = "scanbind:[mrw]:*"
+"""Visits to WeChat (service/methods/visits.py, service/tickets/redirects.py), and the people whom mini programs
+ask (service/methods/mini_program_scans.py). Their keys contain no openid."""
 _GLOB: Final = re.compile(r"[\\*?\[\]]")
 _ESCAPED: Final = r"\\\g<0>"
 

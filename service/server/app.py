@@ -30,7 +30,14 @@ from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
 from service.identities import reencryption, upkeep
 from service.identities.build import build_identities
-from service.methods.build import build_links, build_methods, build_passcodes, build_visits
+from service.methods.build import (
+    build_links,
+    build_methods,
+    build_mini_program_scans,
+    build_passcodes,
+    build_visits,
+)
+from service.methods.code_pictures import CodePictures
 from service.methods.passcodes import PasscodeIndex
 from service.observability.metrics import Metrics
 from service.portal.sessions import PortalSessions
@@ -49,7 +56,13 @@ from service.storage.stores import Stores, open_database, open_redis
 from service.tickets.build import build_tickets
 from service.tickets.endings import Endings
 from service.wechat.api import WeChatApi, open_apis
-from service.wechat.build import build_api_accounts, build_push_accounts, build_web_accounts
+from service.wechat.build import (
+    build_api_accounts,
+    build_mini_program_accounts,
+    build_push_accounts,
+    build_web_accounts,
+)
+from service.wechat.mini_program import MiniProgramApi, open_mini_programs
 from service.wechat.web_authorization import WebAuthorization, open_web_authorizations
 
 log = logging.getLogger(__name__)
@@ -90,6 +103,9 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         wechat = open_apis(build_api_accounts(settings), redis=redis)
         apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
         web_authorizations = await stack.enter_async_context(open_web_authorizations(build_web_accounts(settings)))
+        programs = await stack.enter_async_context(
+            open_mini_programs(build_mini_program_accounts(settings), redis=redis)
+        )
         audit = app[app_keys.AUDIT] = AuditLog(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         keyring = Keyring.derive(resolve_secret_keys(settings), settings.clients)
@@ -102,7 +118,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             metrics=app[app_keys.METRICS],
             clock=app[app_keys.CLOCK],
         )
-        work = _compose(app, base, apis, web_authorizations)
+        work = _compose(app, base, apis, web_authorizations, programs)
         await _warn_of_former_appids(sql, settings)
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
@@ -127,12 +143,13 @@ def _compose(
     base: Foundation,
     apis: Mapping[str, WeChatApi],
     web_authorizations: Mapping[str, WebAuthorization],
+    programs: Mapping[str, MiniProgramApi],
 ) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
     limits = build_limits(base)
     people = build_identities(base, apis=apis, on_joined=partial(conflicts.report, clock=base.clock))
-    methods = build_methods(base, apis=apis, quota=limits.quota)
+    methods = build_methods(base, apis=apis, programs=programs, quota=limits.quota)
     tickets = build_tickets(base, methods=methods, limits=limits.rates, people=people)
     records = tickets.records
     confirmation = build_confirmation(base, people=people, records=records)
@@ -161,6 +178,10 @@ def _compose(
         base, web=web_authorizations, people=people, records=records, confirmation=confirmation
     )
     app[app_keys.LINKS] = build_links(visits, confirmation=confirmation)
+    app[app_keys.MINI_PROGRAM_SCANS] = build_mini_program_scans(
+        base, apis=programs, records=records, confirmation=confirmation
+    )
+    app[app_keys.CODE_PICTURES] = CodePictures(base.stores.redis)
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
     cleaning = _cleaning(app, database, records.endings, passcodes.index)

@@ -13,6 +13,11 @@ from service.storage.database import Database
 
 _INSERT: Final = sa.insert(bind_requests)
 _OF: Final = sa.select(bind_requests).where(bind_requests.c.ticket == sa.bindparam("ticket"))
+_BEGINNING: Final = sa.select(bind_requests).where(
+    bind_requests.c.ticket > sa.bindparam("first"), bind_requests.c.ticket < sa.bindparam("last")
+)
+_AFTER_ALL: Final = "~"
+"""Is compared as greater than each character of a ticket."""
 _LIVE: Final = (
     sa.select(bind_requests)
     .outerjoin(endings, endings.c.ticket == bind_requests.c.ticket)
@@ -58,6 +63,11 @@ class BindRequests:
         """Return the request of a ticket; None for a login ticket, or if it was purged."""
         found = await self.database.read(lambda connection: _found(connection, _OF, ticket=ticket))
         return found[0] if found else None
+
+    async def beginning(self, body: str) -> list[BindRequest]:
+        """Return the requests whose tickets begin with *body*: one, or by a rare chance more."""
+        between = {"first": body, "last": body + _AFTER_ALL}
+        return await self.database.read(lambda connection: _found(connection, _BEGINNING, **between))
 
     async def live(self, client: str, user_id: UserId, session: str, *, now: datetime) -> list[BindRequest]:
         """Return the requests of a user's session that have neither expired nor ended, newest first."""

@@ -15,6 +15,8 @@ _OPAQUE: Final = re.compile(r"[\w.%+/=-]{20,}", re.ASCII)
 """A run of characters that may be a token, a secret or an openid: an error page may quote the request."""
 _BEGINNING: Final = 60
 
+_PICTURES: Final[Mapping[bytes, str]] = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+"""How a picture begins -> its media type."""
 LONGEST_ID: Final = 64
 """Maximum characters in an openid or unionid; WeChat's have 28."""
 
@@ -48,6 +50,21 @@ def understood(status: int, content_type: str, body: bytes) -> dict[str, Any]:
     if status != 200:
         raise Refused(None, f"HTTP {status}")
     return answer
+
+
+def picture(status: int, content_type: str, body: bytes) -> bytes:
+    """Return the JPEG or PNG in *body*; the content type says whether it is a picture. Raises Refused."""
+    if not content_type.lower().startswith("image/"):
+        understood(status, content_type, body)
+        raise Refused(None, f"HTTP {status}, no picture in the answer")
+    if status != 200 or not body.startswith(tuple(_PICTURES)):
+        raise Refused(None, f"HTTP {status}, no JPEG or PNG: {_clean(content_type)}, {len(body)} bytes")
+    return body
+
+
+def media_type(found: bytes) -> str:
+    """Return the media type of what `picture` returned."""
+    return next(kind for beginning, kind in _PICTURES.items() if found.startswith(beginning))
 
 
 def word(answer: Mapping[str, Any], name: str, *, longest: int) -> str | None:

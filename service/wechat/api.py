@@ -14,7 +14,7 @@ from wechatpy import WeChatClient
 from models.events import OpenId
 from service.wechat.answers import LONGEST_ID, Refused, unionid, word
 from service.wechat.tokens import TokenCache
-from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, exchange, insist, wrapping_errors
+from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, exchange, wrapping_errors
 
 LONGEST_URL: Final = 512
 """Maximum characters in a QR code. WeChat's contain about 45; rendered images are cached in memory."""
@@ -63,20 +63,14 @@ class Transport(WeChatClient):  # type: ignore[misc]  # wechatpy carries no type
         result_processor: Callable[[dict[str, Any]], Any] | None = None,
     ) -> Any:
         """Call an endpoint below cgi-bin. Raises Refused, WeChatUnavailable, StoreUnavailable."""
-        token = await self._tokens.get(self._account)
 
-        async def attempt() -> dict[str, Any]:
+        async def call(token: str) -> dict[str, Any]:
             query = {**(params or {}), "access_token": token}
             return await exchange(self._aiohttp, self._account, method, url_or_endpoint, params=query, body=data)
 
-        async def renew() -> None:
-            nonlocal token
-            token = await self._tokens.refetch(self._account, token)
-
         repeatable = method == "get" or (method, url_or_endpoint) in _IDEMPOTENT
-        answer = await insist(
-            attempt, endpoint=url_or_endpoint, remedies=REPEATABLE if repeatable else ONCE, renew=renew
-        )
+        remedies = REPEATABLE if repeatable else ONCE
+        answer = await self._tokens.calling(self._account, call, endpoint=url_or_endpoint, remedies=remedies)
         return result_processor(answer) if result_processor else answer
 
     def fetch_access_token(self) -> NoReturn:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from service.config.accounts import Account
-from service.config.apps import Website
+from service.config.apps import MiniProgram, Website
 from service.config.settings import Settings
 from service.wechat.push_account import Mode, PushAccount
 from service.wechat.transport import ApiAccount
@@ -38,7 +38,12 @@ def build_web_accounts(settings: Settings) -> dict[str, ApiAccount]:
     return _credentials({**accounts, **websites})
 
 
-def _credentials(called: Mapping[str, Account | Website]) -> dict[str, ApiAccount]:
+def build_mini_program_accounts(settings: Settings) -> dict[str, ApiAccount]:
+    """Return the API credentials of each mini program, by its name."""
+    return _credentials({name: app for name, app in settings.apps.items() if isinstance(app, MiniProgram)})
+
+
+def _credentials(called: Mapping[str, Account | Website | MiniProgram]) -> dict[str, ApiAccount]:
     return {
         name: ApiAccount(one.appid, one.secret.get_secret_value(), one.api_base, one.proxy)
         for name, one in called.items()

@@ -7,6 +7,7 @@ repeated with another (service/wechat/transport.py).
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.errors import WeChatUnavailable
 from service.storage.redis import alone, redis_errors
 from service.wechat.answers import Refused, word
-from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, exchange, insist
+from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, Remedies, T, exchange, insist
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,21 @@ class TokenCache:
         account, so that is left to the operator. Raises WeChatUnavailable, StoreUnavailable.
         """
         return self._took(account, await self._fetched(account, failed=failed))
+
+    async def calling(
+        self, account: ApiAccount, call: Callable[[str], Awaitable[T]], *, endpoint: str, remedies: Remedies
+    ) -> T:
+        """Return what *call* returns with the account's token; repeat it as *remedies* say, with another token.
+
+        Raises Refused, WeChatUnavailable, StoreUnavailable.
+        """
+        token = await self.get(account)
+
+        async def renew() -> None:
+            nonlocal token
+            token = await self.refetch(account, token)
+
+        return await insist(lambda: call(token), endpoint=endpoint, remedies=remedies, renew=renew)
 
     def _took(self, account: ApiAccount, token: str) -> str:
         self._at_hand[account.appid] = _now() + AT_HAND, token

@@ -39,8 +39,8 @@ class ApiAccount:
     """May contain a password."""
 
     def url(self, endpoint: str) -> str:
-        """Return the address of `sns/...`; any other endpoint is below cgi-bin."""
-        path = endpoint if endpoint.startswith("sns/") else f"cgi-bin/{endpoint}"
+        """Return the address of `sns/...` and `wxa/...`; any other endpoint is below cgi-bin."""
+        path = endpoint if endpoint.startswith(("sns/", "wxa/")) else f"cgi-bin/{endpoint}"
         return f"{self.api_base.rstrip('/')}/{path}"
 
     @property
@@ -90,6 +90,21 @@ async def exchange(
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Send one request, *body* as JSON, and never twice; return the decoded answer. Raises Refused."""
+    return await send(http, account, method, endpoint, params=params, body=body, read=understood)
+
+
+async def send(
+    http: aiohttp.ClientSession,
+    account: ApiAccount,
+    method: str,
+    endpoint: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+    read: Callable[[int, str, bytes], T],
+    longest: int = LONGEST_ANSWER,
+) -> T:
+    """Do what `exchange` does; *read* gets status, content type and at most *longest* bytes. Raises Refused."""
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
     sending = http.request(
         method,
@@ -105,8 +120,8 @@ async def exchange(
     try:
         async with sending as response:
             status, content_type = response.status, response.headers.get("Content-Type", "")
-            raw = await _read(response)
-        return understood(status, content_type, raw)
+            raw = await _read(response, longest)
+        return read(status, content_type, raw)
     except Refused as refusal:
         if refusal.errcode is not None:
             raise
@@ -127,12 +142,12 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         raise Refused(None, type(fault).__name__) from fault
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, longest: int) -> bytes:
     raw = bytearray()
     async for piece in response.content.iter_any():
         raw += piece
-        if len(raw) > LONGEST_ANSWER:
-            raise Refused(None, f"HTTP {response.status}, more than {LONGEST_ANSWER} bytes")
+        if len(raw) > longest:
+            raise Refused(None, f"HTTP {response.status}, more than {longest} bytes")
     return bytes(raw)
 
 

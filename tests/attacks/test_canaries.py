@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientResponse, ClientSession, web
-from harness import ORIGIN, SECRETS, Clock, Page, World, account, basic, client, website
+from harness import ORIGIN, SECRETS, Clock, Page, World, account, application, basic, client
 from portal_client import bearer, follow, link, visit
 from redirecting import BACK
 from redis.asyncio import Redis
@@ -21,7 +21,7 @@ from wechat_browser import CONSENT
 
 from sandbox import pushes
 from sandbox.account import OfficialAccount, Website
-from sandbox.app import AUTHORIZATION, SANDBOX, make_app
+from sandbox.app import AUTHORIZATION, MINI_PROGRAMS, SANDBOX, make_app
 from sandbox.envelope import wrap
 from sandbox.faults import FORGERIES
 from sandbox.push_format import Fields
@@ -127,8 +127,8 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
                 secret_key=KEY,
                 accounts={"main": account(MAIN, api_base=here), "spite": account(SPITE, api_base=there)},
                 apps={
-                    "site": website(SITE, wechat=here),
-                    "liar": website(LIAR, wechat=here) | {"api_base": there},
+                    "site": application(SITE, wechat=here),
+                    "liar": application(LIAR, wechat=here) | {"api_base": there},
                 },
                 clients={
                     "shop": client(
@@ -145,7 +145,7 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
         http = await stack.enter_async_context(ClientSession())
         redis = await losing.enter_async_context(Redis.from_url(redis_url, decode_responses=True))
         await service.ready(http)
-        parts = wechat[SANDBOX], wechat[AUTHORIZATION]
+        parts = wechat[SANDBOX], wechat[AUTHORIZATION], wechat[MINI_PROGRAMS]
         town = Town(service.url, http, here, *parts, redis, None, None, Clock())  # type: ignore[arg-type]  # another process has them
         town.sandbox.point(f"{service.url}/wechat/main")
         yield town, service, losing

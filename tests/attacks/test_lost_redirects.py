@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientSession
-from harness import ACCOUNT, WEBSITE, Clock, Page, World, client, problem, starting, website
+from harness import ACCOUNT, WEBSITE, Clock, Page, World, application, client, problem, starting
 from holding import Held
 from redirecting import BACK, WEBSITE_LOGIN, redirecting
 from redis.asyncio import Redis
 from serving import listening, serving
 from wechat_browser import browsing
 
-from sandbox.app import AUTHORIZATION, SANDBOX, make_app
+from sandbox.app import AUTHORIZATION, MINI_PROGRAMS, SANDBOX, make_app
 from sandbox.faults import SnsFault
 from service.cli.main import main
 from service.storage.embedded_valkey import valkey
@@ -165,10 +165,10 @@ async def test_a_process_that_is_killed_while_wechat_answers_costs_another_try(t
         settings: dict[str, Any] = {
             "redis": {"url": url},
             "secret_key": "k" * 40,
-            "apps": {"site": website(WEBSITE, wechat=address)},
+            "apps": {"site": application(WEBSITE, wechat=address)},
             "clients": {"shop": client("shop", apps=["site"], methods=["website"], return_urls=[BACK])},
         }
-        parts = wechat[SANDBOX], wechat[AUTHORIZATION]
+        parts = wechat[SANDBOX], wechat[AUTHORIZATION], wechat[MINI_PROGRAMS]
         person = await wechat[SANDBOX].create_user("Anna")
         async with serving(tmp_path, address, **settings) as service:
             await service.ready(http)

@@ -194,7 +194,7 @@ def filled(path: str, here: Visit, page: Page) -> str:
     values = {
         "ticket": page.id, "capability": re.split(r"[/.]", page.made["qr_svg"])[-2], "user_id": "42",
         "session": here.id, "token": here.token, "account": "main", "script": "widget",
-        "version": SCRIPTS["widget"].version, "file": "none", "name": "main", "state": "0" * 32,
+        "version": SCRIPTS["widget"].version, "file": "none", "name": "main", "app": "mini", "state": "0" * 32,
     }  # fmt: skip
     return re.sub(r"{(\w+)(?::[^}]*)?}", lambda named: values[named[1]], path)
 

@@ -165,7 +165,7 @@ CLIENTS = {
     ),
     "methods of later versions": Bad(
         {"clients__shop__methods": ["scan", "wecom", "miniprogram"]},
-        (f"clients.shop.methods: wecom {LATER}; miniprogram {LATER}",),
+        (f"clients.shop.methods: wecom {LATER}; miniprogram needs an app of kind miniprogram",),
     ),
     "such a method by a variable": Bad(
         {},

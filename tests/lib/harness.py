@@ -16,10 +16,11 @@ from migrated import put_migrated
 from redis.asyncio import Redis, RedisCluster
 
 from models.ticket import TicketId
-from sandbox.account import OfficialAccount, Website
-from sandbox.app import AUTHORIZATION, SANDBOX, make_app
+from sandbox.account import MiniProgram, OfficialAccount, Website
+from sandbox.app import AUTHORIZATION, MINI_PROGRAMS, SANDBOX, make_app
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
+from sandbox.mini_program.programs import MiniPrograms
 from sandbox.people import Person
 from service.config.settings import Settings, validate
 from service.server.runner import running
@@ -46,6 +47,8 @@ SECOND = OfficialAccount(
     oauth_domain="127.0.0.1",
 )
 WEBSITE = Website(appid="wx00112233445566aa", secret="7" * 32, domain="127.0.0.1", open_platform="acme")
+
+MINI = MiniProgram(appid="wx33445566778899bb", secret="8" * 32, open_platform="acme")
 
 
 class Clock:
@@ -99,9 +102,10 @@ def account(official: OfficialAccount, *, api_base: str, **changes: Any) -> dict
     }
 
 
-def website(app: Website, *, wechat: str, **changes: Any) -> dict[str, Any]:
+def application(app: Website | MiniProgram, *, wechat: str, **changes: Any) -> dict[str, Any]:
+    own = {"kind": "website"} if isinstance(app, Website) else {"kind": "miniprogram", "page": app.pages[0]}
     return {
-        "kind": "website",
+        **own,
         "appid": app.appid,
         "secret": app.secret,
         "open_platform": app.open_platform or "",
@@ -178,6 +182,7 @@ class World:
     """The address of the emulated WeChat."""
     sandbox: Sandbox
     authorization: WebAuthorization
+    programs: MiniPrograms
     redis: Redis | RedisCluster
     settings: Settings
     app: web.Application
@@ -265,18 +270,19 @@ async def world(
     accounts: dict[str, dict[str, Any]] | None = None,
     database_url: str = "embedded",
     official: dict[str, OfficialAccount] | None = None,
-    apps: dict[str, Website] | None = None,
+    apps: dict[str, Website | MiniProgram] | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Run the service beside its sandbox; *accounts* changes that of accounts and apps, *clients* replaces all.
 
-    *official* are the accounts, with their web authorization, and *apps* the websites, both by name.
+    *official* are the accounts, with their web authorization, *apps* the websites and mini programs, by name.
     """
     clock = Clock()
     official, apps = {"main": ACCOUNT} if official is None else official, apps or {}
     wechat = make_app(
         list(official.values()),
-        list(apps.values()),
+        [app for app in apps.values() if isinstance(app, Website)],
+        [app for app in apps.values() if isinstance(app, MiniProgram)],
         public_url="http://weixin.qq.com",
         clock=clock.seconds,
         retry_interval=0.05,
@@ -297,7 +303,8 @@ async def world(
                 for name, one in official.items()
             },
             "apps": {
-                name: website(one, wechat=emulated, **(accounts or {}).get(name, {})) for name, one in apps.items()
+                name: application(one, wechat=emulated, **(accounts or {}).get(name, {}))
+                for name, one in apps.items()
             },
             "clients": clients or {"shop": client("shop"), "club": client("club")},
             **settings,
@@ -313,7 +320,7 @@ async def world(
             ClientSession() as http,
             connect(redis_url) as redis,
         ):
-            parts = wechat[SANDBOX], wechat[AUTHORIZATION]
+            parts = wechat[SANDBOX], wechat[AUTHORIZATION], wechat[MINI_PROGRAMS]
             yield World(url, http, emulated, *parts, redis, loaded, service.app, clock)
         await runner.cleanup()
     web_app._cached_build_middleware.cache_clear()  # aiohttp would keep every application of the run in memory

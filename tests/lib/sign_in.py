@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from harness import ACCOUNT, Page, World, client
+from harness import ACCOUNT, MINI, Page, World, client
+from mini_program_phone import Phone
 from wechat_browser import Browser, browsing
 
 from models.confirmation import Answer
@@ -94,4 +95,30 @@ class LinkDriver:
             return (await browser.submit(answer=fields[answer])).text
 
 
-DRIVERS: tuple[Driver, ...] = (ScanDriver(), PasscodeDriver(), LinkDriver())
+@dataclass
+class MiniProgramDriver:
+    """A mini program's code: it asks, and the answer is sent with what it was given."""
+
+    name: str = "miniprogram"
+    _phones: dict[tuple[str, str], Phone] = field(default_factory=dict)
+
+    def configuration(self, **changes: Any) -> dict[str, Any]:
+        shop = {"confirm": "match", "accounts": [], "apps": ["mini"], "methods": ["miniprogram"]} | changes
+        return {"apps": {"mini": MINI}, "clients": {"shop": client("shop", **shop)}}
+
+    async def identify(self, world: World, person: Person, page: Page) -> str | None:
+        phone = self._phones[page.id, person.id] = Phone(world, person)
+        told = await phone.scan(page)
+        return str(told.get("question") or told["detail"])
+
+    async def answer(
+        self, world: World, person: Person, page: Page, answer: Answer, *, match: str | None = None
+    ) -> str | None:
+        shown = match or (await page.until("scanned"))["match"]
+        wrong = "10" if shown != "10" else "11"
+        said = {Answer.YES: shown, Answer.NOT_ME: "no", Answer.WRONG_NUMBER: wrong}
+        told = await self._phones[page.id, person.id].answer(said[answer])
+        return str(told.get("text") or told["detail"])
+
+
+DRIVERS: tuple[Driver, ...] = (ScanDriver(), PasscodeDriver(), LinkDriver(), MiniProgramDriver())

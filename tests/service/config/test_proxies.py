@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from bad_methods import WEBSITE
+from bad_methods import MINI, WEBSITE
 from config_files import faults, tree
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +105,11 @@ def test_any_text_is_refused_or_an_address_that_can_be_called(address: str) -> N
 )
 def test_without_a_setting_the_environment_decides(environ: dict[str, str], used: str) -> None:
     assert proxy(environ) == used
+
+
+def test_mini_programs_and_websites_use_the_proxy_of_the_environment() -> None:
+    settings = validate(tree(apps={"site": WEBSITE, "mini": MINI}), {"HTTPS_PROXY": "http://p.example:1"})
+    assert [getattr(app, "proxy", "") for app in settings.apps.values()] == ["http://p.example:1"] * 2
 
 
 def test_the_setting_comes_before_the_environment() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.binding import UserId
 from models.events import OpenId
 from models.method import Method
-from models.scene import NONCE_LENGTH, Kind, Scene, make
+from models.scene import NONCE_LENGTH, Kind, Scene, make, read_ticket, signed
 from models.ticket import TicketId
 from service.crypto.keyring import ClientKeys, Keyring
 
@@ -41,7 +41,7 @@ def test_no_two_keys_are_alike(keyring: Keyring) -> None:
     found = [ring.newest(client) for ring in (keyring, other) for client in ("shop", "club")]
     keys = [getattr(one, field.name) for one in found for field in fields(one) if field.type is bytes]
     keys += [key for one in found for key in one._capabilities.values()]
-    assert len(keys) == len(set(keys)) == 48
+    assert len(keys) == len(set(keys)) == 56
 
 
 def test_a_key_never_shows_itself(keyring: Keyring, shop: ClientKeys) -> None:
@@ -203,3 +203,28 @@ def test_no_generation_of_one_client_verifies_anothers(rotated: Keyring, keyring
         assert not rotated.made(code, "shop", lambda keys: keys.code(ONE, ANNA, NOW))
         assert rotated.made(code, "club", lambda keys: keys.code(ONE, ANNA, NOW))
         assert not rotated.made(code, "nobody", lambda keys: keys.code(ONE, ANNA, NOW))
+
+
+def test_the_scene_of_a_code_is_verified_for_its_app_and_shows_no_tag_of_the_ticket() -> None:
+    """Red when an older generation's codes are forgotten, or when the ticket or another app verifies."""
+    old, new = (Keyring.derive(keys, ["shop", "club"]) for keys in (("k" * 40,), ("n" * 40, "k" * 40)))
+    keys = old.newest("club")
+    head = make(
+        method=Method.MINIPROGRAM,
+        kind=Kind.LOGIN_PAGE,
+        lang=None,
+        expires_at=NOW,
+        nonce="n" * NONCE_LENGTH,
+        client="club",
+        account="mini",
+        key=keys.scene,
+    ).head
+    scene = read_ticket(keys.code_scene(head, "mini"))
+    assert scene
+    assert (len(scene.ticket), scene.body, scene.expires_at) == (32, head.body, NOW)
+    assert scene.ticket != head.ticket
+    for ring in (old, new):
+        assert ring.maker_of_code(scene, "mini") == keys
+        assert ring.maker_of_code(scene, "other") is None
+        assert ring.maker_of_code(head, "mini") is None
+    assert signed(scene, client="club", account="mini", key=keys.scene).head == head

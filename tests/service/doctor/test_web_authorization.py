@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from harness import ACCOUNT, WEBSITE, account, client, website
+from harness import ACCOUNT, WEBSITE, account, application, client
 from serving import listening
 
 from models.method import Method
@@ -41,7 +41,7 @@ def configuration(wechat: str, *methods: str, url: str = "https://login.example"
     return {
         "server": {"public_url": url},
         "accounts": {"main": account(OFFICIAL, api_base=wechat)},
-        "apps": {"site": website(WEBSITE, wechat=wechat)},
+        "apps": {"site": application(WEBSITE, wechat=wechat)},
         "clients": {"shop": shop},
         **more,
     }

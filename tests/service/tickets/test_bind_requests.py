@@ -74,3 +74,12 @@ async def test_what_expired_or_ended_is_not_live(requests: BindRequests, decisio
         )
     )
     assert await requests.live("shop", USER, "s1", now=NOW) == [ONE]
+
+
+async def test_a_request_is_found_by_the_beginning_of_its_ticket(requests: BindRequests) -> None:
+    """Red when a database compares tickets without case, or by another order than that of their bytes."""
+    for ticket in ("abM_-zZ9aaaa", "abM_-zZ9____", "abm_-zZ9aaaa", "abM_-zZ8____", "abM_-zZaaaaa"):
+        await requests.save(_like(ticket))
+    found = await requests.beginning("abM_-zZ9")
+    assert sorted(it.ticket for it in found) == ["abM_-zZ9____", "abM_-zZ9aaaa"]
+    assert await requests.beginning("none") == []
