@@ -25,7 +25,7 @@ import demo.shop
 import sandbox.app
 from demo.shop import DONE, READY
 from models.binding import UserId
-from sandbox.account import OfficialAccount, Website
+from sandbox.account import MiniProgram, OfficialAccount, Website
 from sandbox.codes import own_code
 from sandbox.qr_image import png
 from service import app_keys
@@ -95,14 +95,14 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
         where = _browser_addresses(shop=shop, phone=phone, service=service, on_lan=on_lan)
         # Over loopback, so that the account's credentials do not change with the network.
         callback, wechat, password = f"{_address(service)}/wechat/main", _address(phone), secrets.token_urlsafe(24)
-        account, website = sandbox.app.default_account(callback), sandbox.app.default_website(callback)
+        apps = _Apps.of(callback)
         picture = Path(stack.enter_context(TemporaryDirectory(prefix="scanbind-demo-"))) / "account.png"
-        picture.write_bytes(png(own_code(account, public_url=where.phone).url))
-        values = _values(where, account, website, password=password, wechat=wechat, shop_port=_port(shop))
+        picture.write_bytes(png(own_code(apps.account, public_url=where.phone).url))
+        values = _values(where, apps, password=password, wechat=wechat, shop_port=_port(shop))
         values["accounts"]["main"]["picture"] = str(picture)
         settings = _with_addresses(validate(values, environ), where, wechat=wechat)
         public_url = settings.server.public_url
-        await stack.enter_async_context(_site(_wechat(account, website, where, public_url=public_url), phone))
+        await stack.enter_async_context(_site(_wechat(apps, where, public_url=public_url), phone))
         site = await stack.enter_async_context(running(settings, sock=service))
         await _disconnect_ready_users(site)
         front = demo.shop.make_app(
@@ -125,10 +125,9 @@ def _server(environ: Mapping[str, str], **given: str) -> Server:
     return validate({"server": given}, own).server
 
 
-def _values(
-    where: Demo, account: OfficialAccount, website: Website, *, password: str, wechat: str, shop_port: int
-) -> dict[str, Any]:
+def _values(where: Demo, apps: "_Apps", *, password: str, wechat: str, shop_port: int) -> dict[str, Any]:
     """Return the demo's settings, in the shape of config.yaml."""
+    account, website, mini = apps.account, apps.website, apps.mini
     return {
         "data_dir": str(DATA_DIR),
         "server": {"public_url": where.service},
@@ -154,15 +153,23 @@ def _values(
                 "open_platform": website.open_platform,
                 "api_base": _LATER,
                 "open_base": _LATER,
-            }
+            },
+            "mini": {
+                "kind": "miniprogram",
+                "appid": mini.appid,
+                "secret": mini.secret,
+                "open_platform": mini.open_platform,
+                "page": mini.pages[0],
+                "api_base": wechat,
+            },
         },
         "clients": {
             CLIENT: {
                 "name": _NAMES,
                 "secret": password,
                 "accounts": ["main"],
-                "apps": ["site"],
-                "methods": ["scan", "link", "passcode", "website", "h5"],
+                "apps": ["site", "mini"],
+                "methods": ["scan", "link", "miniprogram", "passcode", "website", "h5"],
                 "return_urls": [_LATER],
                 "origins": [where.shop, f"http://127.0.0.1:{shop_port}", f"http://localhost:{shop_port}"],
             }
@@ -186,12 +193,30 @@ def _changed(sections: Mapping[str, _Part], name: str, **values: object) -> Mapp
     return {**sections, name: sections[name].model_copy(update=values)}
 
 
-def _wechat(account: OfficialAccount, website: Website, where: Demo, *, public_url: str) -> web.Application:
+@dataclass(frozen=True, slots=True)
+class _Apps:
+    """What the sandbox emulates: an account, a website application and a mini program."""
+
+    account: OfficialAccount
+    website: Website
+    mini: MiniProgram
+
+    @classmethod
+    def of(cls, callback: str) -> "_Apps":
+        """Return those whose pushes and calls go to the service at *callback*."""
+        own = sandbox.app
+        return cls(
+            own.default_account(callback), own.default_website(callback), own.default_mini_program(callback)
+        )
+
+
+def _wechat(apps: _Apps, where: Demo, *, public_url: str) -> web.Application:
     """Return the sandbox; logins at the website and inside WeChat lead back to the service at *public_url*."""
-    domain = urlsplit(public_url).hostname or ""
+    domain, name = urlsplit(public_url).hostname or "", " ".join(_NAMES.values())
     return sandbox.app.make_app(
-        [replace(account, oauth_domain=domain)],
-        [replace(website, domain=domain, name=" ".join(_NAMES.values()))],
+        [replace(apps.account, oauth_domain=domain)],
+        [replace(apps.website, domain=domain, name=name)],
+        [replace(apps.mini, name=name)],
         public_url=where.phone,
         sites=[where.shop, public_url],
     )

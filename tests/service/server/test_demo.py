@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-from sandbox.account import Website, default_account, default_website
+from sandbox.account import Website
 from sandbox.app import AUTHORIZATION
 from sandbox.in_app_browser import browser
 from service.config.settings import ConfigError, validate
@@ -16,6 +16,7 @@ from service.server.demo import (
     Demo,
     _address,
     _announcement,
+    _Apps,
     _browser_addresses,
     _values,
     _wechat,
@@ -56,8 +57,7 @@ def test_a_host_that_was_named_stays_even_on_the_network() -> None:
 def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
     where = Demo(shop=f"http://{LAN}:80", phone=f"http://{LAN}:8082", service=f"http://{LAN}:8080", shared=True)
     callback, wechat = "http://127.0.0.1:8080/wechat/main", "http://127.0.0.1:8082"
-    apps = default_account(callback), default_website(callback)
-    values = _values(where, *apps, password="p" * 32, wechat=wechat, shop_port=80)
+    values = _values(where, _Apps.of(callback), password="p" * 32, wechat=wechat, shop_port=80)
     settings = _with_addresses(validate(values, {}), where, wechat=wechat)
     # a browser leaves the port of http out
     assert settings.clients["shop"].origins == (f"http://{LAN}", "http://127.0.0.1", "http://localhost")
@@ -71,7 +71,7 @@ def test_wechat_leads_back_to_the_address_that_phones_use() -> None:
     """Red when a domain is the callback's, which phones cannot reach: WeChat shows 10003."""
     where = Demo(shop=f"http://{LAN}:81", phone=f"http://{LAN}:82", service=f"http://{LAN}:80", shared=True)
     callback = "http://127.0.0.1:80/wechat/main"
-    app = _wechat(default_account(callback), default_website(callback), where, public_url=where.service)
+    app = _wechat(_Apps.of(callback), where, public_url=where.service)
     apps = app[AUTHORIZATION].apps.values()
     assert {one.domain if isinstance(one, Website) else one.oauth_domain for one in apps} == {LAN}
     known = app[browser.KEY].sites
