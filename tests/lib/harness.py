@@ -6,7 +6,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -315,6 +315,9 @@ async def world(
         loaded = validate(tree)  # as `load` would, which takes long to read YAML
         for name, one in official.items():
             wechat[SANDBOX].point(f"{url}/wechat/{name}", account=one.appid)
+        for name, app in apps.items():
+            if isinstance(app, MiniProgram):
+                wechat[MINI_PROGRAMS].publish(replace(app, api=f"{url}/v1/miniprogram/{name}"))
         async with (
             running(loaded, sock=ours, clock=clock) as service,
             ClientSession() as http,
