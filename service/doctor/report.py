@@ -12,6 +12,7 @@ from service.config.settings import ConfigError, Settings
 from service.doctor.configuration import check_configuration
 from service.doctor.database import check_database
 from service.doctor.finding import REACH, Finding
+from service.doctor.mini_programs import check_mini_programs
 from service.doctor.passcodes import check_passcodes
 from service.doctor.public_url import check_public_url
 from service.doctor.redis import check_redis
@@ -53,6 +54,7 @@ _CHECKS: Final[dict[str, _Check]] = {
     "server.public_url": check_public_url,
     "accounts": check_accounts,
     "web authorization": check_web_authorization,
+    "mini programs": check_mini_programs,
     "passcodes": check_passcodes,
     "clock": check_clock,
 }

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -47,14 +48,8 @@ async def check_accounts(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount) -> Finding:
-    """Fetch a token in normal mode, in which the current token stays valid (wechat-protocol.md 1)."""
-    request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
-
-    async def attempt() -> dict[str, Any]:
-        return await exchange(http, account, "post", ENDPOINT, body=request)
-
     try:
-        answer = await insist(attempt, endpoint=ENDPOINT, remedies=WITHOUT_RENEWAL)
+        answer = await ask_for_token(http, account)
     except Refused as refusal:
         return refused(subject, account, refusal, failing="WeChat issues no access token")
     if "access_token" not in answer:
@@ -65,6 +60,13 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount)
             f"correct {subject}.api_base",
         )
     return Finding(True, subject, f"WeChat issues an access token{account.way}")
+
+
+async def ask_for_token(http: aiohttp.ClientSession, account: ApiAccount) -> dict[str, Any]:
+    """Fetch a token in normal mode, which keeps the current one valid (wechat-protocol.md 1). Raises Refused."""
+    request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
+    attempt = partial(exchange, http, account, "post", ENDPOINT, body=request)
+    return await insist(attempt, endpoint=ENDPOINT, remedies=WITHOUT_RENEWAL)
 
 
 def refused(subject: str, account: ApiAccount, refusal: Refused, *, failing: str) -> Finding:
