@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import yaml
 from guide import blocks
-from harness import ACCOUNT, WEBSITE
+from harness import ACCOUNT, MINI, WEBSITE
 from serving import listening
 
 from sandbox.app import make_app
 from service.config.settings import validate
+from service.doctor.mini_programs import check_mini_programs
 from service.doctor.web_authorization import check_web_authorization
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -36,10 +37,14 @@ def together(*parts: Any) -> Any:
 async def test_the_doctor_says_what_the_page_shows_about_its_settings() -> None:
     values = together(*map(yaml.safe_load, written("configuration.md", "yaml") + written("methods.md", "yaml")))
     main, site = values["accounts"]["main"], values["apps"]["site"]
+    mini = values["apps"]["mini"]
     account = replace(ACCOUNT, appid=main["appid"], secret=main["secret"], oauth=main["oauth"])
     website = replace(WEBSITE, appid=site["appid"], secret=site["secret"])
-    async with listening(make_app([account], [website], public_url="http://weixin.qq.com")) as wechat:
-        main["api_base"] = site["api_base"] = wechat
-        found = [str(finding) async for finding in check_web_authorization(validate(values))]
+    program = replace(MINI, appid=mini["appid"], secret=mini["secret"])
+    async with listening(make_app([account], [website], [program], public_url="http://weixin.qq.com")) as wechat:
+        main["api_base"] = site["api_base"] = mini["api_base"] = wechat
+        settings = validate(values)
+        checks = check_web_authorization(settings), check_mini_programs(settings)
+        found = [str(finding) for check in checks async for finding in check]
     [shown] = written("methods.md", "text")
     assert [line.partition("\n")[0] for line in found] == shown.splitlines()
