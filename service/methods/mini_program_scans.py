@@ -4,7 +4,6 @@ Of the mini program only the code's scene and a fresh code of `wx.login` are bel
 WeChat is called, and WeChat says who the person is. An answer has a token that is bound to ticket and person.
 """
 
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from models.errors import (
     WeChatUnavailable,
 )
 from models.events import OpenId
-from models.method import Method
 from models.requester import Requester
 from models.scene import Kind, Scene, read_ticket, signed
 from models.ticket import READABLE_AFTER, Confirm, Ending, Ticket, TicketId
@@ -40,7 +38,6 @@ from service.tickets.status import TicketStatus
 from service.wechat.mini_program import MiniProgramApi
 
 ASKED: Final = "scanbind:m:"
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _UNUSABLE_CODES: Final = (40029, 40163)
 _BLOCKED: Final = 40226
 
@@ -50,7 +47,6 @@ class Asked:
     """A person who is asked, in Redis. Its key is the first part of the reply token."""
 
     ticket: TicketId
-    app: str
     openid: OpenId
     user_id: UserId | None = None
     """Of a bind, which its ticket proves. Saves reading it from SQL again."""
@@ -143,7 +139,7 @@ class MiniProgramScans:
     async def _ticket_of(self, text: str, app: str) -> Scene:
         """Return the ticket whose code has the scene *text*. No store is asked for a forged or an expired one."""
         scene = read_ticket(text)  # has the form of a ticket, and another tag
-        keys = self.keyring.maker_of_code(scene, app) if scene and scene.method is Method.MINIPROGRAM else None
+        keys = self.keyring.maker_of_code(scene, app) if scene else None
         if scene is None or keys is None or not self.clients[keys.client].has(app):
             raise TicketNotFound
         if self.clock() >= scene.expires_at:
@@ -151,9 +147,10 @@ class MiniProgramScans:
         if scene.kind is not Kind.BIND_KEPT:
             return signed(scene, client=keys.client, account=app, key=keys.scene)
         for request in await self.requests.beginning(scene.body):
-            head = read_ticket(request.ticket)
-            if head and request.client == keys.client and request.account == app:
-                return Scene(head, request.user_id)  # the verifier compares the ticket's tag
+            head, user_id = read_ticket(request.ticket), request.user_id
+            # The ticket's tag proves the user: SQL alone must not say who is bound.
+            if head and Scene(head).belongs(client=keys.client, account=app, user_id=user_id, key=keys.scene):
+                return Scene(head, user_id)
         raise TicketNotFound
 
     async def _person(self, app: str, js_code: str) -> Authorized:
@@ -170,19 +167,19 @@ class MiniProgramScans:
     async def _token(self, context: ScanContext) -> str:
         """Store who is asked, under a random name; return the name with its proof."""
         name, claim = secrets.token_urlsafe(16), context.claim
-        asked = Asked(claim.head.ticket, claim.account, context.openid, claim.user_id)
+        asked = Asked(claim.head.ticket, context.openid, claim.user_id)
         await self.asked.add(name, asked, until=claim.head.expires_at + READABLE_AFTER)
         return _signed(name, context)
 
     async def _asked(self, app: str, token: str) -> ScanContext:
         name = token.partition(".")[0]
-        held = await self.asked.load(name) if _NAME.fullmatch(name) else None
-        head = read_ticket(held.ticket) if held and held.app == app else None
+        held = await self.asked.load(name)
+        head = read_ticket(held.ticket) if held else None
         if held is None or head is None:
             raise InvalidCode("reply_token: is unknown or too old")
         scene = Scene(head, held.user_id)
         context = await self.verifier.verify(scene, account=app, openid=held.openid, lang=None)
-        # Redis alone must not say who answers: the proof is of the ticket and of the person.
+        # Redis alone must not say who answers: the proof is of the ticket, and so of the app, and of the person.
         if context is None or not ClientKeys.same(token, _signed(name, context)):
             raise InvalidCode("reply_token: is unknown or too old")
         return context

@@ -4,16 +4,20 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from harness import MINI, Page, World, client, problem
 from mini_program_phone import UNKNOWN, Phone, scene_of
 from mini_world import mini_world
 
+from models.tables.tickets import bind_requests
 from sandbox.account import MiniProgram
 from service.app_keys import MINI_PROGRAM_SCANS
 from service.methods.mini_program_scans import ASKED
+from service.storage.database import connect
 
 Make = Callable[..., Any]
 OTHER = replace(MINI, appid="wx445566778899aacc", secret="9" * 32)
@@ -127,6 +131,17 @@ async def test_who_writes_in_redis_cannot_answer_as_another_person(make: Make, f
     assert await world.bindings("42") == await world.bindings("43") == []
 
 
+async def test_who_writes_in_sql_cannot_have_another_user_bound(make: Make) -> None:
+    """Red when `_ticket_of` believes the user of a bind request, which the ticket's tag contradicts."""
+    world = await mini_world(make)
+    page, phone = await world.bind("42"), Phone(world, await world.person())
+    code = phone.login()
+    async with connect(f"sqlite+aiosqlite:///{world.settings.data_dir}/scanbind.sqlite3", data_dir=Path()) as sql:
+        await sql.once(lambda connection: connection.execute(sa.update(bind_requests).values(user_id="mallory")))
+    await problem(await phone.scans(page, js_code=code), 404, "ticket-not-found")
+    assert (await phone.scans(await world.bind("43"), js_code=code)).status == 200, "the login was used up"
+
+
 async def test_all_numbers_sent_at_once_guess_no_better_than_one(make: Make) -> None:
     """Red when `FormAnswers.answer` does more before it refuses than before it confirms."""
     world = await mini_world(make, limits={"visits_per_address": 0})
@@ -164,6 +179,7 @@ async def test_a_permanent_code_is_over_with_its_ticket(make: Make) -> None:
     assert (await phone.answer("yes"))["status"] == "confirmed"
     code = phone.login()
     await problem(await phone.scans(page, js_code=code), 409, "ticket-finished")
+    assert (await phone.scans(await world.login(), js_code=code)).status == 200, "the login was used up"
     world.clock.advance(30 * 86_400)
     late = Phone(world, phone.person)
     await world.redis.flushall()
