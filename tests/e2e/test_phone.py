@@ -226,7 +226,7 @@ async def test_axe_finds_nothing_in_any_state(
     await faultless(page, "empty")
     await page.get_by_test_id("follow-by-search").click()
     await type_in(page, "hello")
-    await expect(page.get_by_test_id("chat-line")).to_have_count(1)
+    await expect(page.get_by_test_id("chat-line")).to_have_count(2)
     await faultless(page, "with a chat")
     await page.get_by_test_id("drawer").locator("summary").first.click()
     await page.get_by_test_id("mischief").select_option("unsigned")
