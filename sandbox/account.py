@@ -1,4 +1,4 @@
-"""The Official Accounts, website applications and mini programs that the sandbox emulates. Values only."""
+"""The Official Accounts and the applications that the sandbox emulates. Values only."""
 
 import base64
 import hashlib
@@ -86,6 +86,24 @@ class MiniProgram:
 App = OfficialAccount | Website
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeComApp:
+    """An application of an enterprise in WeCom (企业微信)."""
+
+    corpid: str
+    """The enterprise; its applications share its members and their openids."""
+    agentid: int
+    secret: str = field(repr=False)
+    domain: str
+    """The trusted domain: the host that redirect_uri must have; its port does not matter here."""
+    name: str = "Enterprise"
+
+    @property
+    def appid(self) -> str:
+        """What addresses of WeCom call appid: the CorpID."""
+        return self.corpid
+
+
 def default_account(callback_url: str) -> OfficialAccount:
     """Return the account of a sandbox that is started without a configuration.
 
@@ -128,6 +146,18 @@ def default_mini_program(callback_url: str) -> MiniProgram:
         name="Sandbox 小程序",
         open_platform="sandbox",
         api=urljoin(callback_url, "/v1/miniprogram/mini"),
+    )
+
+
+def default_wecom_app(callback_url: str) -> WeComApp:
+    """Return the application in WeCom that belongs to `default_account`, with the same host."""
+    derived = _Derived(callback_url)
+    return WeComApp(
+        corpid=f"ww{derived('corpid').hex()[:16]}",
+        agentid=1000002,
+        secret=derived.letters("wecom secret"),
+        domain=urlsplit(callback_url).hostname or "",
+        name="Sandbox 企业",
     )
 
 

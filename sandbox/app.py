@@ -19,6 +19,7 @@ from sandbox.account import (
     MiniProgram,
     OfficialAccount,
     Website,
+    WeComApp,
     default_account,
     default_mini_program,
     default_website,
@@ -34,6 +35,9 @@ from sandbox.mini_program import control_api as program_control_api
 from sandbox.mini_program.api import MINI_PROGRAMS
 from sandbox.mini_program.programs import MiniPrograms
 from sandbox.wechat_api import SANDBOX
+from sandbox.wecom import control as wecom_control
+from sandbox.wecom import pages as wecom_pages
+from sandbox.wecom import wecom_api
 
 __all__ = [
     "AUTHORIZATION",
@@ -51,6 +55,7 @@ __all__ = [
 _PARTS: Final = (
     *(wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api, browser),
     *(api, program_control_api, files),
+    *(wecom_api, wecom_pages, wecom_control),
 )
 
 
@@ -58,6 +63,7 @@ def make_app(
     accounts: Sequence[OfficialAccount],
     websites: Sequence[Website] = (),
     mini_programs: Sequence[MiniProgram] = (),
+    wecom_apps: Sequence[WeComApp] = (),
     *,
     public_url: str,
     sites: Collection[str] = (),
@@ -80,7 +86,7 @@ def make_app(
         retry_interval=retry_interval,
         answer_within=answer_within,
     )
-    app[AUTHORIZATION] = WebAuthorization(app[SANDBOX], websites)
+    app[AUTHORIZATION] = WebAuthorization(app[SANDBOX], websites, wecom_apps)
     app[MINI_PROGRAMS] = MiniPrograms(app[SANDBOX], mini_programs)
     known = KnownSites(app[SANDBOX], app[AUTHORIZATION], tuple(map(URL, sites)))
     app[browser.KEY] = browser.InAppBrowser(known, app[AUTHORIZATION])
@@ -102,6 +108,7 @@ async def serve(
     accounts: Sequence[OfficialAccount],
     websites: Sequence[Website] = (),
     mini_programs: Sequence[MiniProgram] = (),
+    wecom_apps: Sequence[WeComApp] = (),
     public_url: str | None,
 ) -> None:
     """Serve until SIGINT, SIGTERM or cancellation; once listening, print the address and what to configure.
@@ -112,12 +119,14 @@ async def serve(
     with _stop_signals() as stop, _listen(host, port) as sock:
         address = public_url or f"http://{_bracketed(host)}:{sock.getsockname()[1]}"
         runner = web.AppRunner(
-            make_app(accounts, websites, mini_programs, public_url=address), access_log=None, shutdown_timeout=2
+            make_app(accounts, websites, mini_programs, wecom_apps, public_url=address),
+            access_log=None,
+            shutdown_timeout=2,
         )
         await runner.setup()
         try:
             await web.SockSite(runner, sock).start()
-            sys.stdout.write(announcement(accounts, websites, mini_programs, address=address))
+            sys.stdout.write(announcement(accounts, websites, mini_programs, wecom_apps, address=address))
             sys.stdout.flush()
             await stop.wait()
         finally:
@@ -128,6 +137,7 @@ def announcement(
     accounts: Sequence[OfficialAccount],
     websites: Sequence[Website] = (),
     mini_programs: Sequence[MiniProgram] = (),
+    wecom_apps: Sequence[WeComApp] = (),
     *,
     address: str,
 ) -> str:
@@ -144,7 +154,7 @@ def announcement(
             f"    oauth: {account.oauth}",
             *_bases(address),
         ]
-    lines += ["", "apps:"] if websites or mini_programs else []
+    lines += ["", "apps:"] if websites or mini_programs or wecom_apps else []
     for number, website in enumerate(websites, start=1):
         name = "site" if number == 1 else f"site{number}"
         lines += [f"  {name}:", "    kind: website", *_credentials(website), *_bases(address)]
@@ -152,6 +162,10 @@ def announcement(
         name = program.api.rpartition("/")[2]
         lines += [f"  {name}:", "    kind: miniprogram", *_credentials(program), f"    page: {program.pages[0]}"]
         lines += _bases(address)
+    for number, app in enumerate(wecom_apps, start=1):
+        name = "corp" if number == 1 else f"corp{number}"
+        known = [f"    corpid: {app.corpid}", f"    agentid: {app.agentid}", f'    secret: "{app.secret}"']
+        lines += [f"  {name}:", "    kind: wecom", *known, *_bases(address)]
     return "\n".join(lines) + "\n"
 
 

@@ -41,9 +41,10 @@ STEMS: Final = {
     47001: "data format error",
     48001: "api unauthorized",
     48006: "forbid to clear quota because of reaching the limit",
+    60020: "not allow to access from your ip",
     63178: "appid wrong",
 }
-"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 5, 8, 11)."""
+"""errcode -> the beginning of its errmsg (wechat-protocol.md 1, 2, 4, 5, 7, 8, 11)."""
 
 
 class Refused(Exception):

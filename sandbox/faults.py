@@ -39,7 +39,7 @@ NEEDS_ENCRYPTION: Final = frozenset({Fault.WRONG_KEY, Fault.WRONG_APPID, Fault.P
 
 
 class SnsFault(StrEnum):
-    """What happens to all calls of `/sns/...` while it is switched on."""
+    """What happens to all calls of `/sns/...` and of WeCom's `auth/getuserinfo` while it is switched on."""
 
     BUSY = "busy"
     """Answered with errcode -1."""

@@ -1,4 +1,4 @@
-"""WeChat's pages of `open.weixin.qq.com` (wechat-protocol.md 5, 6): they ask a person, or say what is wrong."""
+"""WeChat's pages of `open.weixin.qq.com` (wechat-protocol.md 5, 6, 7): they ask a person, or say what is wrong."""
 
 import html
 from string import Template
@@ -7,13 +7,14 @@ from typing import Final
 from aiohttp import web
 
 from sandbox.authorization.consents import Consent
-from sandbox.authorization.inside import AUTHORIZE, person_inside
+from sandbox.authorization.inside import AUTHORIZE, in_wecom, person_inside
 from sandbox.authorization.requests import Unusable, read_inside, read_website
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.words import ASKS, LOGIN
 from sandbox.errors import Impossible, Unknown
 from sandbox.phone_page import WEB
 from sandbox.qr_image import png
+from sandbox.wecom.requests import read_in_wecom
 
 _HEADERS: Final = {
     # The pages may be framed. A form-action would also forbid the redirect to the site.
@@ -37,11 +38,11 @@ async def _login(request: web.Request) -> web.Response:
     try:
         asked = read_website(request.rel_url.raw_query_string, authorization.apps)
     except Unusable as e:
-        return _fault(e)
+        return fault(e)
     consent = authorization.ask(asked)
     target = "self" if request.query.get("self_redirect") == "true" else "top"
     words = LOGIN["en" if request.query.get("lang") == "en" else "zh"]
-    return _page("login", **words, name=asked.app.name, consent=consent.id, target=target)
+    return page("login", **words, name=asked.app.name, consent=consent.id, target=target)
 
 
 async def _login_code(request: web.Request) -> web.Response:
@@ -62,16 +63,20 @@ async def _authorize(request: web.Request) -> web.Response:
     authorization, person = request.app[AUTHORIZATION], person_inside(request)
     if person is None:
         return notice(_NOT_INSIDE)
+    query = request.rel_url.raw_query_string
     try:
-        asked = read_inside(request.rel_url.raw_query_string, authorization.apps)
+        if in_wecom(request):
+            asked = read_in_wecom(query, authorization.enterprises)
+        else:
+            asked = read_inside(query, authorization.apps)
     except Unusable as e:
-        return _fault(e)
+        return fault(e)
     answer = authorization.enter(asked, person)
     if isinstance(answer, str):
         return _redirect(answer)
     words = ASKS["zh" if person.language.startswith("zh") else "en"]
     about = {"name": asked.app.name, "nickname": person.nickname, "consent": answer.id}
-    return _page("authorize", **words, **about, path=AUTHORIZE)
+    return page("authorize", **words, **about, path=AUTHORIZE)
 
 
 async def _answer(request: web.Request) -> web.Response:
@@ -95,19 +100,21 @@ def _consent(request: web.Request, text: str) -> Consent:
         raise web.HTTPNotFound from e
 
 
-def _fault(fault: Unusable) -> web.Response:
-    number = f"，错误码：{fault.number}" if fault.number else ""
-    return notice(_BAD_LINK, fault.reason + number)
+def fault(unusable: Unusable) -> web.Response:
+    """Return the page that says why an address is no request."""
+    number = f"，错误码：{unusable.number}" if unusable.number else ""
+    return notice(_BAD_LINK, unusable.reason + number)
 
 
 def notice(title: str, reason: str = "", *, lang: str = "zh-CN", status: int = 200) -> web.Response:
     """Return a page that says what is wrong; the status of WeChat's own is 200."""
-    response = _page("notice", title=title, reason=reason, lang=lang)
+    response = page("notice", title=title, reason=reason, lang=lang)
     response.set_status(status)
     return response
 
 
-def _page(template: str, /, **words: str) -> web.Response:
+def page(template: str, /, **words: str) -> web.Response:
+    """Return a page of sandbox/web/, with these texts in it."""
     filled = Template((WEB / f"{template}.html").read_text("utf-8")).substitute(
         {key: html.escape(word) for key, word in words.items()}
     )

@@ -1,18 +1,18 @@
 """Reads the addresses by which a site asks for authorization (wechat-protocol.md 5, 6). No I/O."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import parse_qsl, urldefrag, urlencode, urlsplit
 
-from sandbox.account import App, OfficialAccount, Website
+from sandbox.account import App, OfficialAccount, Website, WeComApp
 
 Scope = Literal["snsapi_login", "snsapi_base", "snsapi_userinfo"]
 
 _ORDER: Final = ("appid", "redirect_uri", "response_type", "scope", "state")
 _EMPTY: Final = {"appid": 10012, "redirect_uri": 10011, "scope": 10010}
-_STATE: Final = re.compile(r"[A-Za-z0-9]{0,128}")
+STATE: Final = re.compile(r"[A-Za-z0-9]{0,128}")
 _ADDRESS: Final = re.compile(r"https?://[^\x00-\x20\x7f\\]+")
 _SCOPES: Final[Mapping[str, tuple[Scope, ...]]] = {
     "none": (),
@@ -34,7 +34,7 @@ class Unusable(Exception):
 class Request:
     """What a site asks for, and where it wants the answer."""
 
-    app: App
+    app: App | WeComApp
     redirect_uri: str
     scope: Scope
     state: str
@@ -61,7 +61,7 @@ def read_website(query: str, apps: Mapping[str, App]) -> Request:
     if asked.get("scope") != "snsapi_login":
         raise Unusable("Scope 参数错误或没有 Scope 权限")
     redirect_uri = asked.get("redirect_uri", "")
-    if not _is_at(redirect_uri, app.domain):
+    if not is_at(redirect_uri, app.domain):
         raise Unusable("redirect_uri 参数错误")
     return Request(app, redirect_uri, "snsapi_login", asked.get("state", ""))
 
@@ -73,8 +73,7 @@ def read_inside(query: str, apps: Mapping[str, App]) -> Request:
     for name, number in _EMPTY.items():
         if not asked.get(name):
             raise Unusable(f"{name} 不能为空", number)
-    if not _in_order([name for name, _ in pairs]):
-        raise Unusable(f"参数顺序必须是 {'、'.join(_ORDER)}")
+    check_order(pairs, _ORDER)
     app = apps.get(asked["appid"])
     if not isinstance(app, OfficialAccount):
         raise Unusable("AppID 参数错误")
@@ -83,18 +82,20 @@ def read_inside(query: str, apps: Mapping[str, App]) -> Request:
     scope = next((scope for scope in _SCOPES[app.oauth] if scope == asked["scope"]), None)
     if scope is None:
         raise Unusable("该公众号没有这些 scope 的权限", 10005)
-    if not _is_at(asked["redirect_uri"], app.oauth_domain):
+    if not is_at(asked["redirect_uri"], app.oauth_domain):
         raise Unusable("redirect_uri 域名与后台配置不一致", 10003)
     state = asked.get("state", "")
-    if not _STATE.fullmatch(state):
+    if not STATE.fullmatch(state):
         raise Unusable("state 参数错误")
     return Request(app, asked["redirect_uri"], scope, state)
 
 
-def _in_order(names: list[str]) -> bool:
-    """Return whether the known parameters come first, each once, as WeChat's expression wants them."""
-    known = [name for name in _ORDER if name in names]
-    return names[: len(known)] == known and not set(names[len(known) :]) & set(known)
+def check_order(pairs: Sequence[tuple[str, str]], order: Sequence[str]) -> None:
+    """Raise Unusable unless the known parameters come first, each once, as WeChat's expression wants them."""
+    names = [name for name, _ in pairs]
+    known = [name for name in order if name in names]
+    if names[: len(known)] != known or set(names[len(known) :]) & set(known):
+        raise Unusable(f"参数顺序必须是 {'、'.join(order)}")
 
 
 def is_web_address(text: str) -> bool:
@@ -102,7 +103,8 @@ def is_web_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
-def _is_at(address: str, domain: str) -> bool:
+def is_at(address: str, domain: str) -> bool:
+    """Return whether a browser can be sent to this address, and its host is the domain."""
     try:
         return is_web_address(address) and urlsplit(address).hostname == domain
     except ValueError:  # such as an unclosed bracket

@@ -15,10 +15,18 @@ from sandbox.faults import SNS_REFUSALS, SnsFault
 AUTHORIZATION: Final = web.AppKey("authorization", WebAuthorization)
 
 Answer = Callable[[WebAuthorization, web.Request], dict[str, object]]
+Told = Callable[[Refused, web.Request], dict[str, object]]
 
 
-def endpoint(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the handler of an `sns` call: it sends an answer, or a Refused; every second one is `text/plain`."""
+def _plainly(refusal: Refused, _request: web.Request) -> dict[str, object]:
+    return refusal.body()
+
+
+def endpoint(answer: Answer, *, told: Told = _plainly) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the request handler that sends an answer, or what is told of a Refused.
+
+    Every second one is `text/plain`. WebAuthorization.fault applies to it.
+    """
     types = cycle(("application/json", "text/plain"))
 
     async def handler(request: web.Request) -> web.Response:
@@ -26,10 +34,10 @@ def endpoint(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]
         fault = authorization.fault
         if fault is SnsFault.AWAY:
             return _closed(request)
-        if fault in SNS_REFUSALS:
-            body = Refused(SNS_REFUSALS[fault]).body()
-        else:
-            body = _body(answer, authorization, request)
+        try:
+            body = _refusing(answer, fault)(authorization, request)
+        except Refused as e:
+            body = told(e, request)
         if fault is SnsFault.CUT:
             return _closed(request)
         if fault is SnsFault.SLOW:
@@ -39,11 +47,13 @@ def endpoint(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]
     return handler
 
 
-def _body(answer: Answer, authorization: WebAuthorization, request: web.Request) -> dict[str, object]:
-    try:
-        return answer(authorization, request)
-    except Refused as e:
-        return e.body()
+def _refusing(answer: Answer, fault: SnsFault | None) -> Answer:
+    """Return what answers while *fault* is switched on."""
+
+    def refuse(_authorization: WebAuthorization, _request: web.Request) -> dict[str, object]:
+        raise Refused(SNS_REFUSALS[fault or SnsFault.BUSY])
+
+    return refuse if fault in SNS_REFUSALS else answer
 
 
 def _closed(request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sandbox.account import App, Website
+from sandbox.account import App, OfficialAccount, Website, WeComApp
 from sandbox.authorization.consents import CONFIRM, Consent, Consents, State
 from sandbox.authorization.grants import Grant, Grants
 from sandbox.authorization.pictures import picture_path
@@ -14,19 +14,22 @@ from sandbox.errors import Refused, Unknown
 from sandbox.faults import SnsFault
 from sandbox.people import Person
 from sandbox.unionids import checked
+from sandbox.wecom.enterprises import Enterprises
 
 _SNAPSHOT_NAMES: Final = {"en": "WeChat User"}
 _SNAPSHOT_NAME: Final = "微信用户"
 
 
 class WebAuthorization:
-    """Website applications, beside the Official Accounts of a sandbox, and the authorization of both.
+    """Website applications and those in WeCom, beside the Official Accounts of a sandbox, and their authorization.
 
     `user` is a Person or its id, `consent` a Consent, its id or the address of its QR code. Methods raise Unknown
     and Impossible as those of Sandbox; those that answer a call of an app raise Refused.
     """
 
-    def __init__(self, sandbox: Sandbox, websites: Sequence[Website] = ()) -> None:
+    def __init__(
+        self, sandbox: Sandbox, websites: Sequence[Website] = (), wecom_apps: Sequence[WeComApp] = ()
+    ) -> None:
         self.fault: SnsFault | None = None
         """What happens to `sns` calls."""
         self.delay = 10.0
@@ -36,10 +39,11 @@ class WebAuthorization:
         self._consents = Consents()
         self._grants = Grants()
         self._snapshots: set[str] = set()
+        self.enterprises = Enterprises(wecom_apps, people=sandbox.people, clock=sandbox.clock)
 
     @property
     def apps(self) -> Mapping[str, App]:
-        """All that can be authorized, by appid."""
+        """All whose codes the `sns` calls exchange, by appid."""
         return {**self._websites, **{account.appid: account for account in self._sandbox.accounts}}
 
     @property
@@ -66,12 +70,13 @@ class WebAuthorization:
     # -- people -------------------------------------------------------------------------------------------------
 
     def ask(self, request: Request) -> Consent:
-        """Open the page with the QR code of a website's login."""
+        """Open the page of a login at a website, or with WeCom."""
         return self._consents.add(request, now=self._sandbox.clock())
 
     def enter(self, request: Request, person: Person) -> Consent | str:
-        """Open an account's page inside WeChat; return where it goes, or the consent it asks for first."""
-        self._sandbox.contact(person, account=request.app.appid)  # from now on user/info knows the openid
+        """Open a page inside WeChat or WeCom; return where it goes, or the consent it asks for first."""
+        if isinstance(request.app, OfficialAccount):
+            self._sandbox.contact(person, account=request.app.appid)  # from now on user/info knows the openid
         if request.scope == "snsapi_base" or person.id in self._snapshots:
             return request.answered(self._code(request, person))
         return self._consents.add(request, person, now=self._sandbox.clock())
@@ -105,13 +110,15 @@ class WebAuthorization:
         return found
 
     def refuse(self, user: Person | str, consent: Consent | str) -> Consent:
-        """Refuse. A page inside WeChat goes back with the state alone, that of a website's login stays."""
+        """Refuse. The page goes back with the state alone; that of a website's login stays."""
         found = self.scan(user, consent)
         stays = isinstance(found.request.app, Website)
         found.end("refused", address=None if stays else found.request.answered(None))
         return found
 
     def _code(self, request: Request, person: Person) -> str:
+        if isinstance(request.app, WeComApp):
+            return self.enterprises.code(request.app, person)
         snapshot = person.id in self._snapshots and not isinstance(request.app, Website)
         shown = _virtual(person) if snapshot else person
         grant = Grant(request.app.appid, shown, request.scope, snapshot)

@@ -32,15 +32,17 @@ def run_demo_site(arguments: Arguments) -> int:
 
 
 def run_sandbox(arguments: Arguments) -> int:
-    from sandbox import app  # noqa: PLC0415 - only what runs is imported
+    from sandbox import account  # noqa: PLC0415 - only what runs is imported
+    from sandbox.app import serve  # noqa: PLC0415 - as above
 
     asyncio.run(
-        app.serve(
+        serve(
             host=arguments.host,
             port=arguments.port,
-            accounts=[app.default_account(arguments.callback)],
-            websites=[app.default_website(arguments.callback)],
-            mini_programs=[app.default_mini_program(arguments.callback)],
+            accounts=[account.default_account(arguments.callback)],
+            websites=[account.default_website(arguments.callback)],
+            mini_programs=[account.default_mini_program(arguments.callback)],
+            wecom_apps=[account.default_wecom_app(arguments.callback)],
             public_url=arguments.public_url,
         )
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from sandbox.account import OfficialAccount, default_account, default_website
+from sandbox.account import OfficialAccount, default_account, default_website, default_wecom_app
 from sandbox.app import announcement, serve
 from sandbox.crypto import Sealer
 
@@ -46,7 +46,9 @@ def test_the_default_website_belongs_to_the_default_account() -> None:
 
 def test_the_announcement_says_what_to_configure(account: OfficialAccount) -> None:
     site = default_website("http://127.0.0.1:8080/wechat/main")
-    text = announcement([account, replace(account, mode="plain")], [site], address="http://127.0.0.1:9")
+    corp = default_wecom_app("http://127.0.0.1:8080/wechat/main")
+    accounts = [account, replace(account, mode="plain")]
+    text = announcement(accounts, [site], [corp], address="http://127.0.0.1:9")
     assert text.startswith("WeChat sandbox is ready: http://127.0.0.1:9/\n")
     for line in (
         f"    appid: {account.appid}",
@@ -58,10 +60,13 @@ def test_the_announcement_says_what_to_configure(account: OfficialAccount) -> No
         "    kind: website",
         f"    appid: {site.appid}",
         "    open_platform: sandbox",
+        "    kind: wecom",
+        f"    corpid: {corp.corpid}",
+        "    agentid: 1000002",
     ):
         assert line in text
     assert text.count("allow_unsigned_body: true") == 1
-    assert text.count("    open_base: http://127.0.0.1:9\n    api_base: http://127.0.0.1:9\n") == 3
+    assert text.count("    open_base: http://127.0.0.1:9\n    api_base: http://127.0.0.1:9\n") == 4
 
 
 @pytest.mark.parametrize("stop", ["signal", "cancel"])
