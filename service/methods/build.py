@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from models.method import Method
 from models.web_authorization import Authorization
 from service.config.apps import MiniProgram, Website
+from service.config.settings import Settings
 from service.confirmation.build import ConfirmationServices
 from service.crypto.keyring import Capability
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.methods.addresses import AddressMethod
 from service.methods.code_pictures import CodePictures
+from service.methods.destinations import InsideWeChat, WebsiteLogin
 from service.methods.links import Links
 from service.methods.mini_program import MiniProgramMethod
 from service.methods.mini_program_scans import ASKED, Asked, MiniProgramScans
@@ -39,7 +41,6 @@ def build_methods(
     """Build the methods that this version has."""
     settings, url = base.settings, base.settings.server.public_url
     inside = [name for name, account in settings.accounts.items() if account.oauth != "none"]
-    websites = [name for name, app in settings.apps.items() if isinstance(app, Website)]
     oauth, website = "oauth base or userinfo", "kind website"
     to_wechat = {"authorize_url": Capability.AUTHORIZE}
     return {
@@ -54,7 +55,7 @@ def build_methods(
         ),
         Method.H5: AddressMethod(accounts=inside, needs=oauth, public_url=url, shows=to_wechat),
         Method.WEBSITE: AddressMethod(
-            accounts=websites,
+            accounts=_websites(settings),
             needs=website,
             public_url=url,
             shows={**to_wechat, "panel_url": Capability.PANEL},
@@ -77,10 +78,10 @@ def build_visits(
 ) -> Visits:
     """Build the use case that takes browsers to WeChat and back."""
     settings = base.settings
-    websites = {name: app for name, app in settings.apps.items() if isinstance(app, Website)}
+    accounts = {name: InsideWeChat(web[name], one) for name, one in settings.accounts.items() if name in web}
+    websites = {name: WebsiteLogin(web[name], one) for name, one in _websites(settings).items()}
     return Visits(
-        targets={**settings.accounts, **websites},
-        web=web,
+        destinations={**accounts, **websites},
         clients=settings.clients,
         public_url=settings.server.public_url,
         keyring=base.keyring,
@@ -148,3 +149,7 @@ def build_mini_program_scans(
         audit=base.audit,
         clock=base.clock,
     )
+
+
+def _websites(settings: Settings) -> dict[str, Website]:
+    return {name: app for name, app in settings.apps.items() if isinstance(app, Website)}

@@ -37,23 +37,20 @@ from models.web_authorization import (
     error_of,
 )
 from service.audit.log import AuditLog
-from service.config.accounts import Account
-from service.config.apps import Website
 from service.config.clients import Client
 from service.confirmation.completion import TicketCompletion
 from service.confirmation.scan import note_scan
 from service.confirmation.scan_context import ScanContext, SceneVerifier
 from service.crypto.keyring import Capability, Keyring
 from service.identities.followers import Authorized, Followers
+from service.methods.destinations import Departure, Destination
 from service.storage.records import RecordStore
 from service.tickets.redirects import Redirects
 from service.tickets.status import TicketStatus
-from service.wechat import authorize_url
-from service.wechat.web_authorization import Grant, WebAuthorization
+from service.wechat.web_authorization import Grant
 
 log = logging.getLogger(__name__)
 
-Target = Account | Website
 PREFIX: Final = "scanbind:w:"
 WAYS: Final[Mapping[Capability, Way]] = {
     Capability.AUTHORIZE: Way.REDIRECT,
@@ -84,9 +81,8 @@ class Returned:
 class Visits:
     """Opens addresses that lead to WeChat, and takes what WeChat returns. All methods raise StoreUnavailable."""
 
-    targets: Mapping[str, Target]
-    """The accounts and website applications that authorize, by name."""
-    web: Mapping[str, WebAuthorization]
+    destinations: Mapping[str, Destination]
+    """The accounts and apps that authorize, by name."""
     clients: Mapping[str, Client]
     public_url: str
     keyring: Keyring
@@ -126,8 +122,8 @@ class Visits:
         account, user_id = await self._target(head, client, way, browser)
         if not self._configured(client, account):
             raise UnusableAuthorization
-        default = Scope.LOGIN if isinstance(self.targets[account], Website) else Scope.BASE
-        begun = Authorization(head.ticket, client, account, way, scope or default, browser, user_id=user_id)
+        scope = scope or self.destinations[account].first_scope
+        begun = Authorization(head.ticket, client, account, way, scope, browser, user_id=user_id)
         return await self._leave(head, begun, lang or head.lang or self.clients[client].lang)
 
     async def usable(self, what: Capability, given: str) -> tuple[TicketHeader, str]:
@@ -152,8 +148,8 @@ class Visits:
         return claim.account, claim.user_id
 
     def _configured(self, client: str, account: str) -> bool:
-        """Tell whether the client still has the account or website: the configuration may have changed."""
-        return account in self.targets and client in self.clients and self.clients[client].has(account)
+        """Tell whether the client still has the account or app: the configuration may have changed."""
+        return account in self.destinations and client in self.clients and self.clients[client].has(account)
 
     def address(self, returned: Returned) -> str:
         """Return the address of ours that the browser opened before."""
@@ -175,19 +171,14 @@ class Visits:
     async def _leave(self, head: TicketHeader, begun: Authorization, lang: Lang) -> str:
         state = secrets.token_hex(16)
         await self.authorizations.add(state, begun, until=head.expires_at)
-        target, back = self.targets[begun.account], f"{self.public_url}/oauth/{begun.account}"
-        if isinstance(target, Website):
-            return authorize_url.website_login(
-                target.open_base,
-                appid=target.appid,
-                redirect_uri=back,
-                state=state,
-                lang=lang,
-                in_frame=begun.way is Way.PANEL,
-            )
-        return authorize_url.inside_wechat(
-            target.open_base, appid=target.appid, redirect_uri=back, scope=begun.scope, state=state
+        departure = Departure(
+            scope=begun.scope,
+            redirect_uri=f"{self.public_url}/oauth/{begun.account}",
+            state=state,
+            lang=lang,
+            in_frame=begun.way is Way.PANEL,
         )
+        return self.destinations[begun.account].address(departure)
 
     async def returned(self, account: str, *, state: str, code: str, cookies: Mapping[Way, str]) -> Returned:
         """Take what WeChat returned for *account*; an empty *code* is a refusal.
@@ -270,7 +261,7 @@ class Visits:
         try:
             if not code:
                 return replace(held, outcome=await self._refused(head, held))
-            grant = await self.web[held.account].exchange(code)
+            grant = await self.destinations[held.account].exchange(code)
             return await self._identified(head, held, grant)
         except WeChatUnavailable as e:
             outcome = error_of(e.errcode)
@@ -301,23 +292,21 @@ class Visits:
             return replace(held, outcome=OVER)
         if await self._needs_more(held, grant, context.client):
             return replace(held, outcome=MORE)
-        unionid = grant.unionid
-        if unionid is None and self.targets[held.account].open_platform and held.scope is not Scope.BASE:
-            unionid = (await self.web[held.account].profile(grant, lang=context.lang)).unionid
+        unionid, destination = grant.unionid, self.destinations[held.account]
+        if unionid is None and destination.open_platform and held.scope is not Scope.BASE:
+            unionid = await destination.unionid(grant, lang=context.lang)
         person = Authorized(held.account, grant.openid, unionid)
         outcome = await self._done(held, context, person)
         return replace(held, outcome=outcome, openid=person.openid, unionid=unionid)
 
     async def _needs_more(self, held: Authorization, grant: Grant, client: Client) -> bool:
         """Tell whether to ask for more than the openid, of `h5` alone (contract.md 8.3)."""
-        target = self.targets[held.account]
-        if held.way is not Way.REDIRECT or held.scope is not Scope.BASE or not isinstance(target, Account):
-            return False
-        if target.oauth != "userinfo":
+        destination = self.destinations[held.account]
+        if held.way is not Way.REDIRECT or held.scope is not Scope.BASE or not destination.tells_more:
             return False
         if client.profile:
             return True
-        return bool(target.open_platform) and await self.followers.get(held.account, grant.openid) is None
+        return bool(destination.open_platform) and await self.followers.get(held.account, grant.openid) is None
 
     async def _done(self, held: Authorization, context: ScanContext, person: Authorized) -> str:
         """Log in, or keep the person for the exchange or for the question; return the outcome."""

@@ -2,12 +2,13 @@
 
 Red when WeChat's code is exchanged twice, when a visit without an outcome waits for ever, or when an account is
 used that the client does not have any more.
-Covers: service.methods.addresses, service.methods.build.
+Covers: service.methods.addresses, service.methods.build, service.methods.destinations.
 """
 
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -74,7 +75,7 @@ async def test_a_state_is_of_one_application(make: Make) -> None:
 
 async def test_an_application_that_is_configured_no_more_is_not_opened(make: Make) -> None:
     world, _, page = await begun(make)
-    world.app[VISITS].targets = {}
+    world.app[VISITS].destinations = {}
     async with browsing(world) as browser:
         assert (await browser.open(page.made["authorize_url"])).status == 400
 
@@ -118,7 +119,7 @@ async def test_a_visit_without_a_return_lives_no_longer_than_its_ticket(
 async def test_what_is_not_expected_is_a_server_error(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     world, person, page = await begun(make)
     own = world.app[VISITS]
-    own.web = {}
+    own.destinations = {"site": replace(own.destinations["site"], web=None)}  # type: ignore[type-var]
     async with browsing(world) as browser:
         await browser.open(page.made["authorize_url"])
         assert (await browser.allow(person)).answer["error"] == "server_error"

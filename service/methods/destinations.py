@@ -1,0 +1,128 @@
+"""Where a browser goes to be identified: an account's or app's page at WeChat, and what its code is worth."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.language import Lang
+from models.web_authorization import Scope
+from service.config.accounts import Account
+from service.config.apps import Website
+from service.wechat import authorize_url
+from service.wechat.web_authorization import Grant, WebAuthorization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """One browser on its way to WeChat."""
+
+    scope: Scope
+    redirect_uri: str
+    state: str
+    lang: Lang
+    in_frame: bool
+    """Whether WeChat must return within the frame."""
+
+
+class Destination(Protocol):
+    """An account or app that authorizes. Its calls raise WeChatUnavailable."""
+
+    @property
+    def first_scope(self) -> Scope:
+        """What WeChat is asked for first."""
+
+    @property
+    def tells_more(self) -> bool:
+        """Whether WeChat can be asked again, for Scope.USERINFO."""
+
+    @property
+    def open_platform(self) -> str:
+        """The Open Platform account in which unionids are joined; empty if they are not."""
+
+    def address(self, departure: Departure) -> str:
+        """Return the address of WeChat's page."""
+
+    async def exchange(self, code: str) -> Grant:
+        """Exchange WeChat's code, which is sent once."""
+
+    async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:
+        """Ask for the unionid that a grant left out; None if WeChat tells none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sns:
+    """What accounts and websites have in common."""
+
+    web: WebAuthorization
+
+    async def exchange(self, code: str) -> Grant:
+        """Exchange WeChat's code, which is sent once."""
+        return await self.web.exchange(code)
+
+    async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:
+        """Ask for the unionid that a grant left out; None if WeChat tells none."""
+        return (await self.web.profile(grant, lang=lang)).unionid
+
+
+@dataclass(frozen=True, slots=True)
+class InsideWeChat(_Sns):
+    """The web authorization of an Official Account, in WeChat's own browser (wechat-protocol.md 6)."""
+
+    account: Account
+
+    @property
+    def first_scope(self) -> Scope:
+        """The openid alone: WeChat does not ask the person."""
+        return Scope.BASE
+
+    @property
+    def tells_more(self) -> bool:
+        """Whether the account may ask for more than the openid."""
+        return self.account.oauth == "userinfo"
+
+    @property
+    def open_platform(self) -> str:
+        """The account's Open Platform account."""
+        return self.account.open_platform
+
+    def address(self, departure: Departure) -> str:
+        """Return the address of the page that returns at once, or asks the person."""
+        return authorize_url.inside_wechat(
+            self.account.open_base,
+            appid=self.account.appid,
+            redirect_uri=departure.redirect_uri,
+            scope=departure.scope,
+            state=departure.state,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WebsiteLogin(_Sns):
+    """The login at a website application, by a QR code on WeChat's page (wechat-protocol.md 5)."""
+
+    app: Website
+
+    @property
+    def first_scope(self) -> Scope:
+        """The only scope that there is."""
+        return Scope.LOGIN
+
+    @property
+    def tells_more(self) -> bool:
+        """No: the first answer has all."""
+        return False
+
+    @property
+    def open_platform(self) -> str:
+        """The application's Open Platform account."""
+        return self.app.open_platform
+
+    def address(self, departure: Departure) -> str:
+        """Return the address of the page with the QR code."""
+        return authorize_url.website_login(
+            self.app.open_base,
+            appid=self.app.appid,
+            redirect_uri=departure.redirect_uri,
+            state=departure.state,
+            lang=departure.lang,
+            in_frame=departure.in_frame,
+        )
