@@ -28,12 +28,12 @@ class Way(StrEnum):
 
 
 class Scope(StrEnum):
-    """What WeChat is asked for (wechat-protocol.md 5, 6)."""
+    """What WeChat is asked for (wechat-protocol.md 5, 6, 7)."""
 
     LOGIN = "snsapi_login"
-    """Of website applications."""
+    """Of website applications, and of WeCom on a page that asks."""
     BASE = "snsapi_base"
-    """Inside WeChat: the openid alone, without a question to the person."""
+    """Inside WeChat or WeCom: the openid or userid alone, without a question to the person."""
     USERINFO = "snsapi_userinfo"
     """Inside WeChat: the person is asked; also tells the unionid."""
 

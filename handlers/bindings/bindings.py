@@ -12,6 +12,7 @@ from handlers.http.schemas import USER_ID
 from models.binding import Binding, UserId
 from models.errors import BindingNotFound, InvalidRequest
 from models.method import KINDS
+from models.wecom import names_of
 from service.app_keys import BINDINGS, CLOCK, CODE_EXCHANGE
 
 _NO_BINDING: Final = "this user has no such binding"
@@ -55,14 +56,15 @@ def _user_id(request: web.Request) -> UserId:
 
 
 def _shown(binding: Binding) -> schemas.Binding:
+    names = names_of(binding.openid, binding.appid)
     return schemas.Binding(
         method=binding.method,
         kind=KINDS[binding.method],
         account=binding.account,
         appid=binding.appid,
-        openid=binding.openid,
+        openid=names.openid,
         unionid=binding.unionid,
-        userid=None,
+        userid=names.userid,
         profile=None,
         subscribed=binding.subscribed,
         bound_at=binding.bound_at,

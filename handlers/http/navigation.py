@@ -23,8 +23,12 @@ def destination(request: web.Request, *, unknown: str = WINDOW) -> str | None:
 
 def inside_wechat(request: web.Request) -> bool:
     """Tell whether the browser is WeChat's own. WeCom's names WeChat as well, and does not know the account."""
-    agent = request.headers.get("User-Agent", "")
-    return "MicroMessenger/" in agent and "wxwork/" not in agent
+    return "MicroMessenger/" in request.headers.get("User-Agent", "") and not inside_wecom(request)
+
+
+def inside_wecom(request: web.Request) -> bool:
+    """Tell whether the browser is WeCom's own."""
+    return "wxwork/" in request.headers.get("User-Agent", "")
 
 
 def browser_lang(request: web.Request) -> Lang | None:

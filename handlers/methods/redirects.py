@@ -96,6 +96,7 @@ async def leave(request: web.Request, what: Capability, way: Way, *, scope: Scop
         cookie=mark,
         in_session=partial(authentication.has_portal_cookie, request),
         lang=lang,
+        in_wecom=navigation.inside_wecom(request),
         scope=scope,
     )
     response = web.Response(status=302, headers={**security_headers.PRIVATE, "Location": address})

@@ -9,6 +9,7 @@ from handlers.tickets.schemas import BoundByExchange, ExchangeRequest, LoggedIn,
 from models.errors import InvalidCode
 from models.method import KINDS
 from models.ticket import REGISTRATION_LIVES, Outcome
+from models.wecom import names_of
 from service.app_keys import CODE_EXCHANGE
 
 
@@ -16,14 +17,15 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
     """Exchange a one-time code, exactly once, for a user or a registration."""
     redeemed = await request.app[CODE_EXCHANGE].exchange(client, wanted.code)
     follower, ending = redeemed.follower, redeemed.ending
+    names = names_of(follower.openid, redeemed.appid)
     person: dict[str, Any] = {
         "method": redeemed.method,
         "kind": KINDS[redeemed.method],
         "account": follower.account,
         "appid": redeemed.appid,
-        "openid": follower.openid,
+        "openid": names.openid,
         "unionid": follower.unionid,
-        "userid": None,
+        "userid": names.userid,
         "profile": None,
         "subscribed": follower.subscribed,
         "state": ending.state,

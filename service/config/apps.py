@@ -20,12 +20,11 @@ from service.config.types import (
     Secret,
 )
 
+_WECOM_PAGES: Final = "https://login.work.weixin.qq.com"
 
-class _OfOpenPlatform(Section):
-    appid: AppId
+
+class _Called(Section):
     secret: Secret
-    open_platform: OpenPlatform = ""
-    """As of accounts; empty: its unionid joins nothing."""
     api_base: SafeWebAddress = WECHAT_API
     open_base: SafeWebAddress = WECHAT_PAGES
     _proxy: str = PrivateAttr("")
@@ -39,6 +38,12 @@ class _OfOpenPlatform(Section):
     def _use_environment(self, info: ValidationInfo) -> Self:
         self._proxy = proxy_of_environment(info, self.api_base)
         return self
+
+
+class _OfOpenPlatform(_Called):
+    appid: AppId
+    open_platform: OpenPlatform = ""
+    """As of accounts; empty: its unionid joins nothing."""
 
 
 class Website(_OfOpenPlatform):
@@ -56,17 +61,21 @@ class MiniProgram(_OfOpenPlatform):
     env_version: Literal["release", "trial", "develop"] = "release"
 
 
-class WeCom(Section):
+class WeCom(_Called):
     """An application of an enterprise in WeCom (企业微信)."""
 
     kind: Literal["wecom"]
     corpid: CorpId
     agentid: AgentId
-    secret: Secret
     outsiders: Literal["refuse", "allow"] = "refuse"
     """Persons who scan but are no members of the enterprise."""
     api_base: SafeWebAddress = "https://qyapi.weixin.qq.com"
-    open_base: SafeWebAddress = "https://login.work.weixin.qq.com"
+    open_base: SafeWebAddress = _WECOM_PAGES
+
+    @property
+    def inside_base(self) -> str:
+        """Return where pages are that WeCom's own browser opens: WeChat's, unless `open_base` was changed."""
+        return WECHAT_PAGES if self.open_base == _WECOM_PAGES else self.open_base
 
 
 KINDS: Final[Mapping[str, type[Section]]] = {"website": Website, "miniprogram": MiniProgram, "wecom": WeCom}

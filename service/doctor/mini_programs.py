@@ -13,7 +13,7 @@ from service.config.addresses import is_local
 from service.config.apps import MiniProgram
 from service.config.settings import Settings
 from service.doctor.finding import Finding
-from service.doctor.wechat import ask_for_token, refused
+from service.doctor.wechat import fetch_token, refused
 from service.wechat.answers import Refused, picture
 from service.wechat.build import build_mini_program_accounts
 from service.wechat.mini_program import LARGEST_PICTURE, LOGIN, MAKE, WIDTH, send_js_code
@@ -58,7 +58,7 @@ async def _page(http: aiohttp.ClientSession, subject: str, account: ApiAccount, 
     """Have WeChat draw a code of no ticket; their number is not limited (wechat-protocol.md 11)."""
     asked = {"scene": _NO_SCENE, "page": app.page, "env_version": app.env_version, "width": WIDTH}
     try:
-        token = str((await ask_for_token(http, account)).get("access_token", ""))
+        token = str((await fetch_token(http, account)).get("access_token", ""))
         await send(
             *(http, account, "post", MAKE),
             params={"access_token": token},

@@ -12,8 +12,8 @@ from service.config.settings import Settings
 from service.doctor.finding import Finding
 from service.wechat.answers import Refused
 from service.wechat.build import build_api_accounts
-from service.wechat.tokens import ENDPOINT
-from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, exchange, insist
+from service.wechat.tokens import ask_for_token, token_endpoint
+from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, insist
 
 _CLOCK_OFF: Final = 30
 """Seconds by which this machine's clock may differ from WeChat's."""
@@ -49,7 +49,7 @@ async def check_accounts(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount) -> Finding:
     try:
-        answer = await ask_for_token(http, account)
+        answer = await fetch_token(http, account)
     except Refused as refusal:
         return refused(subject, account, refusal, failing="WeChat issues no access token")
     if "access_token" not in answer:
@@ -62,11 +62,11 @@ async def _token(http: aiohttp.ClientSession, subject: str, account: ApiAccount)
     return Finding(True, subject, f"WeChat issues an access token{account.way}")
 
 
-async def ask_for_token(http: aiohttp.ClientSession, account: ApiAccount) -> dict[str, Any]:
+async def fetch_token(http: aiohttp.ClientSession, account: ApiAccount) -> dict[str, Any]:
     """Fetch a token in normal mode, which keeps the current one valid (wechat-protocol.md 1). Raises Refused."""
-    request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
-    attempt = partial(exchange, http, account, "post", ENDPOINT, body=request)
-    return await insist(attempt, endpoint=ENDPOINT, remedies=WITHOUT_RENEWAL)
+    return await insist(
+        partial(ask_for_token, http, account), endpoint=token_endpoint(account), remedies=WITHOUT_RENEWAL
+    )
 
 
 def refused(subject: str, account: ApiAccount, refusal: Refused, *, failing: str) -> Finding:

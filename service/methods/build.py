@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Mapping
+from typing import TypeVar
 
 from models.method import Method
 from models.web_authorization import Authorization
-from service.config.apps import MiniProgram, Website
+from service.config.apps import MiniProgram, Website, WeCom
 from service.config.settings import Settings
 from service.confirmation.build import ConfirmationServices
 from service.crypto.keyring import Capability
@@ -13,7 +14,7 @@ from service.foundation import Foundation
 from service.identities.build import IdentityServices
 from service.methods.addresses import AddressMethod
 from service.methods.code_pictures import CodePictures
-from service.methods.destinations import InsideWeChat, WebsiteLogin
+from service.methods.destinations import InsideWeChat, WebsiteLogin, WeComLogin
 from service.methods.links import Links
 from service.methods.mini_program import MiniProgramMethod
 from service.methods.mini_program_scans import ASKED, Asked, MiniProgramScans
@@ -29,6 +30,9 @@ from service.tickets.method import SignInMethod
 from service.wechat.api import WeChatApi
 from service.wechat.mini_program import MiniProgramApi
 from service.wechat.web_authorization import WebAuthorization
+from service.wechat.wecom import WeComAuthorization
+
+_App = TypeVar("_App", Website, WeCom)
 
 
 def build_methods(
@@ -41,8 +45,9 @@ def build_methods(
     """Build the methods that this version has."""
     settings, url = base.settings, base.settings.server.public_url
     inside = [name for name, account in settings.accounts.items() if account.oauth != "none"]
-    oauth, website = "oauth base or userinfo", "kind website"
+    oauth = "oauth base or userinfo"
     to_wechat = {"authorize_url": Capability.AUTHORIZE}
+    framed = {**to_wechat, "panel_url": Capability.PANEL}
     return {
         Method.SCAN: ScanMethod(apis=apis, quota=quota),
         Method.LINK: AddressMethod(
@@ -55,10 +60,10 @@ def build_methods(
         ),
         Method.H5: AddressMethod(accounts=inside, needs=oauth, public_url=url, shows=to_wechat),
         Method.WEBSITE: AddressMethod(
-            accounts=_websites(settings),
-            needs=website,
-            public_url=url,
-            shows={**to_wechat, "panel_url": Capability.PANEL},
+            accounts=_apps(settings, Website), needs="kind website", public_url=url, shows=framed
+        ),
+        Method.WECOM: AddressMethod(
+            accounts=_apps(settings, WeCom), needs="kind wecom", public_url=url, shows=framed
         ),
         Method.PASSCODE: PasscodeMethod(
             index=PasscodeIndex(database=base.stores.database, keyring=base.keyring),
@@ -72,6 +77,7 @@ def build_visits(
     base: Foundation,
     *,
     web: Mapping[str, WebAuthorization],
+    wecom: Mapping[str, WeComAuthorization],
     people: IdentityServices,
     records: TicketRecords,
     confirmation: ConfirmationServices,
@@ -79,9 +85,10 @@ def build_visits(
     """Build the use case that takes browsers to WeChat and back."""
     settings = base.settings
     accounts = {name: InsideWeChat(web[name], one) for name, one in settings.accounts.items() if name in web}
-    websites = {name: WebsiteLogin(web[name], one) for name, one in _websites(settings).items()}
+    websites = {name: WebsiteLogin(web[name], app) for name, app in _apps(settings, Website).items()}
+    enterprises = {name: WeComLogin(wecom[name], app) for name, app in _apps(settings, WeCom).items()}
     return Visits(
-        destinations={**accounts, **websites},
+        destinations={**accounts, **websites, **enterprises},
         clients=settings.clients,
         public_url=settings.server.public_url,
         keyring=base.keyring,
@@ -151,5 +158,5 @@ def build_mini_program_scans(
     )
 
 
-def _websites(settings: Settings) -> dict[str, Website]:
-    return {name: app for name, app in settings.apps.items() if isinstance(app, Website)}
+def _apps(settings: Settings, kind: type[_App]) -> dict[str, _App]:
+    return {name: app for name, app in settings.apps.items() if isinstance(app, kind)}

@@ -1,14 +1,16 @@
 """Where a browser goes to be identified: an account's or app's page at WeChat, and what its code is worth."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from models.language import Lang
 from models.web_authorization import Scope
+from models.wecom import is_outsider
 from service.config.accounts import Account
-from service.config.apps import Website
+from service.config.apps import Website, WeCom
 from service.wechat import authorize_url
 from service.wechat.web_authorization import Grant, WebAuthorization
+from service.wechat.wecom import WeComAuthorization
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +28,8 @@ class Departure:
 class Destination(Protocol):
     """An account or app that authorizes. Its calls raise WeChatUnavailable."""
 
-    @property
-    def first_scope(self) -> Scope:
-        """What WeChat is asked for first."""
+    def first_scope(self, *, in_wecom: bool) -> Scope:
+        """Return what is asked for first; *in_wecom*: by the browser that is WeCom's own."""
 
     @property
     def tells_more(self) -> bool:
@@ -44,6 +45,9 @@ class Destination(Protocol):
     async def exchange(self, code: str) -> Grant:
         """Exchange WeChat's code, which is sent once."""
 
+    def admits(self, grant: Grant) -> bool:
+        """Tell whether the person may sign in here."""
+
     async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:
         """Ask for the unionid that a grant left out; None if WeChat tells none."""
 
@@ -58,6 +62,10 @@ class _Sns:
         """Exchange WeChat's code, which is sent once."""
         return await self.web.exchange(code)
 
+    def admits(self, grant: Grant) -> bool:  # noqa: ARG002 - of the interface
+        """Admit every person."""
+        return True
+
     async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:
         """Ask for the unionid that a grant left out; None if WeChat tells none."""
         return (await self.web.profile(grant, lang=lang)).unionid
@@ -69,9 +77,8 @@ class InsideWeChat(_Sns):
 
     account: Account
 
-    @property
-    def first_scope(self) -> Scope:
-        """The openid alone: WeChat does not ask the person."""
+    def first_scope(self, *, in_wecom: bool) -> Scope:  # noqa: ARG002 - of the interface
+        """Return the openid alone: WeChat does not ask the person."""
         return Scope.BASE
 
     @property
@@ -101,9 +108,8 @@ class WebsiteLogin(_Sns):
 
     app: Website
 
-    @property
-    def first_scope(self) -> Scope:
-        """The only scope that there is."""
+    def first_scope(self, *, in_wecom: bool) -> Scope:  # noqa: ARG002 - of the interface
+        """Return the only scope that there is."""
         return Scope.LOGIN
 
     @property
@@ -126,3 +132,46 @@ class WebsiteLogin(_Sns):
             lang=departure.lang,
             in_frame=departure.in_frame,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WeComLogin:
+    """An application in WeCom: by its page for all browsers, or silently in WeCom's own (wechat-protocol.md 7)."""
+
+    wecom: WeComAuthorization
+    app: WeCom
+    tells_more: ClassVar[bool] = False
+    open_platform: ClassVar[str] = ""
+
+    def first_scope(self, *, in_wecom: bool) -> Scope:
+        """Return what decides which of both pages opens."""
+        return Scope.BASE if in_wecom else Scope.LOGIN
+
+    def address(self, departure: Departure) -> str:
+        """Return the address of the page."""
+        app, back, state = self.app, departure.redirect_uri, departure.state
+        if departure.scope is Scope.BASE:
+            return authorize_url.inside_wecom(
+                app.inside_base, corpid=app.corpid, agentid=app.agentid, redirect_uri=back, state=state
+            )
+        return authorize_url.wecom_login(
+            app.open_base,
+            corpid=app.corpid,
+            agentid=app.agentid,
+            redirect_uri=back,
+            state=state,
+            lang=departure.lang,
+            in_frame=departure.in_frame,
+        )
+
+    async def exchange(self, code: str) -> Grant:
+        """Exchange WeCom's code, which is sent once."""
+        return await self.wecom.exchange(code)
+
+    def admits(self, grant: Grant) -> bool:
+        """Admit the members of the enterprise, and others if the configuration does."""
+        return self.app.outsiders == "allow" or not is_outsider(grant.openid)
+
+    async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:  # noqa: ARG002 - of the interface
+        """Return None: WeCom knows none."""
+        return None

@@ -103,12 +103,13 @@ class Visits:
         cookie: str,
         in_session: Callable[[str], Awaitable[bool]],
         lang: Lang | None,
+        in_wecom: bool = False,
         scope: Scope | None = None,
     ) -> str:
         """Return the address at WeChat for a browser that opened an address of ours, which ends in *given*.
 
         A redirect ticket belongs to the first browser; one of the portal, to the browser that has its session, as
-        *in_session* tells. *scope* overrides what WeChat is asked for.
+        *in_session* tells. *in_wecom*: the browser is WeCom's own. *scope* overrides what WeChat is asked for.
 
         Raises:
             UnusableAuthorization: as `usable`, or the address is another browser's.
@@ -122,7 +123,7 @@ class Visits:
         account, user_id = await self._target(head, client, way, browser)
         if not self._configured(client, account):
             raise UnusableAuthorization
-        scope = scope or self.destinations[account].first_scope
+        scope = scope or self.destinations[account].first_scope(in_wecom=in_wecom)
         begun = Authorization(head.ticket, client, account, way, scope, browser, user_id=user_id)
         return await self._leave(head, begun, lang or head.lang or self.clients[client].lang)
 
@@ -261,7 +262,11 @@ class Visits:
         try:
             if not code:
                 return replace(held, outcome=await self._refused(head, held))
-            grant = await self.destinations[held.account].exchange(code)
+            destination = self.destinations[held.account]
+            grant = await destination.exchange(code)
+            if not destination.admits(grant):
+                log.info("web authorization: refused an outsider of %s", held.account)
+                return replace(held, outcome=await self._refused(head, held))
             return await self._identified(head, held, grant)
         except WeChatUnavailable as e:
             outcome = error_of(e.errcode)

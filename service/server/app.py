@@ -61,9 +61,11 @@ from service.wechat.build import (
     build_mini_program_accounts,
     build_push_accounts,
     build_web_accounts,
+    build_wecom_apps,
 )
 from service.wechat.mini_program import MiniProgramApi, open_mini_programs
 from service.wechat.web_authorization import WebAuthorization, open_web_authorizations
+from service.wechat.wecom import WeComAuthorization, open_wecom
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         programs = await stack.enter_async_context(
             open_mini_programs(build_mini_program_accounts(settings), redis=redis)
         )
+        wecom = await stack.enter_async_context(open_wecom(build_wecom_apps(settings), redis=redis))
         audit = app[app_keys.AUDIT] = AuditLog(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         keyring = Keyring.derive(resolve_secret_keys(settings), settings.clients)
@@ -118,7 +121,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             metrics=app[app_keys.METRICS],
             clock=app[app_keys.CLOCK],
         )
-        work = _compose(app, base, apis, web_authorizations, programs)
+        work = _compose(app, base, apis, web_authorizations, wecom, programs)
         await _warn_of_former_appids(sql, settings)
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
@@ -144,6 +147,7 @@ def _compose(
     apis: Mapping[str, WeChatApi],
     web_authorizations: Mapping[str, WebAuthorization],
     programs: Mapping[str, MiniProgramApi],
+    wecom: Mapping[str, WeComAuthorization],
 ) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
@@ -175,7 +179,7 @@ def _compose(
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = pushes
     app[app_keys.VISITS] = visits = build_visits(
-        base, web=web_authorizations, people=people, records=records, confirmation=confirmation
+        base, web=web_authorizations, wecom=wecom, people=people, records=records, confirmation=confirmation
     )
     app[app_keys.LINKS] = build_links(visits, confirmation=confirmation)
     app[app_keys.MINI_PROGRAM_SCANS] = build_mini_program_scans(

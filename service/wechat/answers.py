@@ -9,7 +9,8 @@ from typing import Any, Final
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
 _LENIENT: Final = json.JSONDecoder(strict=False)
 _RID: Final = re.compile(r"rid: ([0-9a-f-]{1,40})")
-_IP: Final = re.compile(r"invalid ip ([0-9A-Fa-f.:]{2,45})")
+_IP: Final = re.compile(r"(?:invalid ip|from ip:) ([0-9A-Fa-f.:]{2,45})")
+"""In WeChat's words, and in WeCom's (wechat-protocol.md 1, 7)."""
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _OPAQUE: Final = re.compile(r"[\w.%+/=-]{20,}", re.ASCII)
 """A run of characters that may be a token, a secret or an openid: an error page may quote the request."""
@@ -24,7 +25,7 @@ LONGEST_ID: Final = 64
 class Refused(Exception):
     """A call failed. `errcode` is None if WeChat sent none or did not answer. Its text is safe to log.
 
-    `ip` is the address that WeChat saw and does not accept, if it names one (wechat-protocol.md 1).
+    `ip` is the address that WeChat saw, if it names one: it may not accept it (wechat-protocol.md 1, 7).
     """
 
     def __init__(self, errcode: int | None, why: str, *, ip: str | None = None) -> None:

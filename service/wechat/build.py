@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from service.config.accounts import Account
-from service.config.apps import MiniProgram, Website
+from service.config.apps import MiniProgram, Website, WeCom
 from service.config.settings import Settings
 from service.wechat.push_account import Mode, PushAccount
 from service.wechat.transport import ApiAccount
@@ -41,6 +41,15 @@ def build_web_accounts(settings: Settings) -> dict[str, ApiAccount]:
 def build_mini_program_accounts(settings: Settings) -> dict[str, ApiAccount]:
     """Return the API credentials of each mini program, by its name."""
     return _credentials({name: app for name, app in settings.apps.items() if isinstance(app, MiniProgram)})
+
+
+def build_wecom_apps(settings: Settings) -> dict[str, ApiAccount]:
+    """Return the API credentials of each application in WeCom, by its name."""
+    return {
+        name: ApiAccount(app.corpid, app.secret.get_secret_value(), app.api_base, app.proxy, app.agentid)
+        for name, app in settings.apps.items()
+        if isinstance(app, WeCom)
+    }
 
 
 def _credentials(called: Mapping[str, Account | Website | MiniProgram]) -> dict[str, ApiAccount]:

@@ -21,9 +21,8 @@ from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, Remedies, T, e
 
 log = logging.getLogger(__name__)
 
-ENDPOINT: Final = "stable_token"
 DUE: Final = 300
-"""Seconds before expiry from which on WeChat returns a new token (wechat-protocol.md 1)."""
+"""Seconds before expiry from which on WeChat returns a new token, and WeCom the same (wechat-protocol.md 1, 7)."""
 LONGEST_TOKEN: Final = 2048
 """WeChat advises to reserve 512 characters (wechat-protocol.md 1)."""
 _LIFETIME: Final = 7200
@@ -56,7 +55,7 @@ class TokenCache:
 
     async def get(self, account: ApiAccount) -> str:
         """Return the account's token. Raises WeChatUnavailable, StoreUnavailable."""
-        until, token = self._at_hand.get(account.appid, (0.0, ""))
+        until, token = self._at_hand.get(account.token_owner, (0.0, ""))
         if _now() < until:
             return token
         return self._took(account, await self._cached(account) or await self._fetched(account, failed=None))
@@ -85,12 +84,12 @@ class TokenCache:
         return await insist(lambda: call(token), endpoint=endpoint, remedies=remedies, renew=renew)
 
     def _took(self, account: ApiAccount, token: str) -> str:
-        self._at_hand[account.appid] = _now() + AT_HAND, token
+        self._at_hand[account.token_owner] = _now() + AT_HAND, token
         return token
 
     async def _fetched(self, account: ApiAccount, *, failed: str | None) -> str:
         lock = alone(self.redis, self._key(account, "token-lock"), patience=_WAIT)
-        async with self._flights[account.appid], lock:
+        async with self._flights[account.token_owner], lock:
             cached = await self._cached(account)
             if cached not in (None, failed):
                 return cached
@@ -111,25 +110,38 @@ class TokenCache:
             await self.redis.set(self._key(account, "token"), fetched.token, ex=seconds)
 
     async def _fetch(self, account: ApiAccount) -> AccessToken:
-        request = {"grant_type": "client_credential", "appid": account.appid, "secret": account.secret}
-
         async def attempt() -> AccessToken:
-            return _access_token(await exchange(self.http, account, "post", ENDPOINT, body=request))
+            return _access_token(await ask_for_token(self.http, account))
 
+        endpoint = token_endpoint(account)
         try:
-            return await insist(attempt, endpoint=ENDPOINT, remedies=WITHOUT_RENEWAL)
+            return await insist(attempt, endpoint=endpoint, remedies=WITHOUT_RENEWAL)
         except Refused as refusal:
-            log.warning("WeChat API: %s failed for %s: %s", ENDPOINT, account.appid, refusal)
-            self._failures[account.appid] = _now() + REST, refusal.errcode
+            log.warning("WeChat API: %s failed for %s: %s", endpoint, account.token_owner, refusal)
+            self._failures[account.token_owner] = _now() + REST, refusal.errcode
             raise WeChatUnavailable("WeChat returned no access token", errcode=refusal.errcode) from refusal
 
     def _check_rest(self, account: ApiAccount) -> None:
-        until, errcode = self._failures.get(account.appid, (0.0, None))
+        until, errcode = self._failures.get(account.token_owner, (0.0, None))
         if _now() < until:
             raise WeChatUnavailable("WeChat returned no access token", errcode=errcode)
 
     def _key(self, account: ApiAccount, name: str) -> str:
-        return f"{self.prefix}:{{{account.appid}}}:{name}"  # braces: one cluster slot per account
+        return f"{self.prefix}:{{{account.token_owner}}}:{name}"  # braces: one cluster slot per account
+
+
+def token_endpoint(account: ApiAccount) -> str:
+    """Return the call that issues tokens to *account*."""
+    return "stable_token" if account.agentid is None else "gettoken"
+
+
+async def ask_for_token(http: aiohttp.ClientSession, account: ApiAccount) -> dict[str, Any]:
+    """Send one request for a token, which leaves the current one valid; return the answer. Raises Refused."""
+    endpoint, id_, secret = token_endpoint(account), account.appid, account.secret
+    if account.agentid is None:
+        body = {"grant_type": "client_credential", "appid": id_, "secret": secret}
+        return await exchange(http, account, "post", endpoint, body=body)
+    return await exchange(http, account, "get", endpoint, params={"corpid": id_, "corpsecret": secret})
 
 
 def _access_token(answer: dict[str, Any]) -> AccessToken:

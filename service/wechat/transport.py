@@ -37,6 +37,13 @@ class ApiAccount:
     api_base: str = "https://api.weixin.qq.com"
     proxy: str = field(default="", repr=False)
     """May contain a password."""
+    agentid: int | None = None
+    """Of an application in WeCom, whose `appid` is the CorpID."""
+
+    @property
+    def token_owner(self) -> str:
+        """Return what has an access token of its own: an appid, or one application of an enterprise."""
+        return self.appid if self.agentid is None else f"{self.appid}.{self.agentid}"
 
     def url(self, endpoint: str) -> str:
         """Return the address of `sns/...` and `wxa/...`; any other endpoint is below cgi-bin."""
@@ -62,19 +69,22 @@ class Remedy:
 Remedies = Mapping[int | None, Remedy]
 
 GIVE_UP: Final = Remedy(tries=1)
-_NEW_TOKEN: Final = Remedy(tries=2, new_token=True)
+_RENEWAL: Final = Remedy(tries=2, new_token=True)
 
 # wechat-protocol.md 1. A retry does not help with any other errcode.
 ONCE: Final[Remedies] = {
     WeChatErrorCode.SYSTEM_BUSY.value: Remedy(tries=3, pause=0.2),
-    WeChatErrorCode.INVALID_CREDENTIAL.value: _NEW_TOKEN,
-    WeChatErrorCode.INVALID_ACCESS_TOKEN.value: _NEW_TOKEN,
-    WeChatErrorCode.EXPIRED_ACCESS_TOKEN.value: _NEW_TOKEN,
+    WeChatErrorCode.INVALID_CREDENTIAL.value: _RENEWAL,
+    WeChatErrorCode.INVALID_ACCESS_TOKEN.value: _RENEWAL,
+    WeChatErrorCode.EXPIRED_ACCESS_TOKEN.value: _RENEWAL,
 }
 """For calls that are not idempotent: one without an answer may have been executed."""
 
 REPEATABLE: Final[Remedies] = {**ONCE, None: Remedy(tries=2, pause=0.1)}
 """For idempotent calls."""
+
+NEW_TOKEN: Final[Remedies] = {code: remedy for code, remedy in ONCE.items() if remedy.new_token}
+"""For calls that use something up: they are repeated only if WeChat refused the token, before anything else."""
 
 WITHOUT_RENEWAL: Final[Remedies] = {code: remedy for code, remedy in REPEATABLE.items() if not remedy.new_token}
 """For idempotent calls without a token of the TokenCache: there 40001 means a wrong secret or token."""

@@ -30,12 +30,13 @@ class Grant:
     """What the code of an authorization was exchanged for. It must not outlive the callback."""
 
     openid: OpenId
-    unionid: str | None
-    scope: str
+    """Of WeCom, as models/wecom.py writes it."""
+    unionid: str | None = None
+    scope: str = ""
     """As WeChat says it, such as snsapi_base; an empty string if it says none."""
-    snapshot: bool
+    snapshot: bool = False
     """Whether the person is the virtual one of a snapshot page, who must never be bound."""
-    access_token: str = field(repr=False)
+    access_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from harness import ORIGIN, WEBSITE, Page, World, client
-from redirecting import BACK, WEBSITE_LOGIN, redirecting
+from harness import ORIGIN, Page, World, client
+from redirecting import BACK, PAGES, Kind, redirecting
 from wechat_browser import Visit, browsing
 
 Make = Callable[..., Any]
+pytestmark = pytest.mark.parametrize("kind", PAGES, ids=lambda kind: kind.method)
 CLUB = "https://club.example"
 HOSTILE = [
     "</script><script>hit=1</script>",
@@ -53,12 +54,12 @@ async def landed(world: World, page: Page, person: Any) -> Visit:
         return await frame.allow(person)
 
 
-async def test_no_state_writes_into_the_landing_page(make: Make) -> None:
+async def test_no_state_writes_into_the_landing_page(make: Make, kind: Kind) -> None:
     """Red when `pages.filled` does not escape the values of the page's script."""
-    world, person = await redirecting(make, WEBSITE_LOGIN)
-    plain = await landed(world, await world.login(method="website", return_url=BACK, state="s"), person)
+    world, person = await redirecting(make, kind)
+    plain = await landed(world, await world.login(method=kind.method, return_url=BACK, state="s"), person)
     for state in HOSTILE:
-        page = await world.login(method="website", return_url=BACK, state=state)
+        page = await world.login(method=kind.method, return_url=BACK, state=state)
         visit = await landed(world, page, person)
         assert Marks(visit.text).tags == Marks(plain.text).tags
         message, origins = handed(visit)
@@ -66,13 +67,13 @@ async def test_no_state_writes_into_the_landing_page(make: Make) -> None:
         assert (await (await world.exchange(message["code"])).json())["state"] == state
 
 
-async def test_no_state_changes_where_a_browser_returns_to_or_what_it_brings(make: Make) -> None:
+async def test_no_state_changes_where_a_browser_returns_to_or_what_it_brings(make: Make, kind: Kind) -> None:
     """Red when `_show` writes the fields into the address as they are."""
-    world, person = await redirecting(make, WEBSITE_LOGIN)
+    world, person = await redirecting(make, kind)
     for state in HOSTILE:
-        page = await world.login(method="website", return_url=BACK, state=state)
+        page = await world.login(method=kind.method, return_url=BACK, state=state)
         async with browsing(world) as browser:
-            visit = await WEBSITE_LOGIN.sign_in(browser, page, person)
+            visit = await kind.sign_in(browser, page, person)
         sent = visit.way[-1]
         assert sent.startswith(f"{BACK}&code=")
         assert sent.isascii()
@@ -90,26 +91,26 @@ async def test_no_state_changes_where_a_browser_returns_to_or_what_it_brings(mak
         "javascript:hit=1", "https://evil.example\\@shop.example/login/done?from=wechat", "",
     ],
 )  # fmt: skip
-async def test_no_ticket_returns_to_an_address_that_is_not_listed(make: Make, address: str) -> None:
+async def test_no_ticket_returns_to_an_address_that_is_not_listed(make: Make, kind: Kind, address: str) -> None:
     """Red when `_return` compares anything less than the whole text."""
-    world, _ = await redirecting(make, WEBSITE_LOGIN)
-    page = {"purpose": "login", "client_id": "shop", "method": "website", "state": "s", "return_url": address}
+    world, _ = await redirecting(make, kind)
+    page = {"purpose": "login", "client_id": "shop", "method": kind.method, "state": "s", "return_url": address}
     answer = await world.call("POST", "/v1/tickets", json=page, headers={"Origin": ORIGIN})
     assert answer.status == 400
-    bind = {"purpose": "bind", "user_id": "1", "method": "website", "state": "s", "return_url": address}
+    bind = {"purpose": "bind", "user_id": "1", "method": kind.method, "state": "s", "return_url": address}
     assert (await world.site("POST", "/v1/tickets", bind)).status == 400
 
 
-async def test_a_landing_page_is_for_its_own_clients_pages_alone(make: Make) -> None:
+async def test_a_landing_page_is_for_its_own_clients_pages_alone(make: Make, kind: Kind) -> None:
     """Red when `_landing` names the origins of all clients, or the pages of errors may be framed."""
-    offers = {"apps": ["site"], "methods": ["website"], "return_urls": [BACK]}
+    offers = {"apps": ["site"], "methods": [kind.method], "return_urls": [BACK]}
     world = await make(
-        apps={"site": WEBSITE},
+        apps={"site": kind.app},
         clients={"shop": client("shop", **offers), "club": client("club", **offers, origins=[CLUB])},
     )
     person = await world.person()
     for name, origin in (("shop", ORIGIN), ("club", CLUB)):
-        body = {"purpose": "login", "client_id": name, "method": "website", "return_url": BACK, "state": "s"}
+        body = {"purpose": "login", "client_id": name, "method": kind.method, "return_url": BACK, "state": "s"}
         made = await (await world.call("POST", "/v1/tickets", json=body, headers={"Origin": origin})).json()
         async with browsing(world) as frame, browsing(world) as other:
             await frame.open(made["panel"]["src"])
@@ -117,7 +118,7 @@ async def test_a_landing_page_is_for_its_own_clients_pages_alone(make: Make) -> 
             without = await other.open(str(back.url))
             assert (handed(back)[1], handed(without)) == ([origin], ({"scanbind": "cookies"}, [origin]))
             await other.open(
-                (await world.login(method="website", return_url=BACK, state="s")).made["panel"]["src"]
+                (await world.login(method=kind.method, return_url=BACK, state="s")).made["panel"]["src"]
             )
             foreign = await other.open(str(back.url))
             assert (foreign.status, Marks(foreign.text).body) == (400, {})

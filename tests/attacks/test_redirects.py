@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from harness import ACCOUNT, WEBSITE, Page, World, client, problem
+from harness import ACCOUNT, Page, World, client, problem
 from holding import Held
 from limits import counted
-from redirecting import BACK, H5, WEBSITE_LOGIN, redirecting, state_of
+from redirecting import BACK, H5, PAGES, WEBSITE_LOGIN, Kind, redirecting, state_of
 from wechat_browser import Browser, Visit, browsing
 
 from sandbox.people import Person
@@ -23,17 +23,22 @@ from service.crypto.keyring import Capability
 from service.tickets.status import TicketStatus
 
 Make = Callable[..., Any]
-OTHER = replace(WEBSITE, appid="wx99887766554433bb", secret="8" * 32)
 ROUNDS = 8
 
 
+@pytest.fixture(params=PAGES, ids=lambda kind: kind.method)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """What asks the person: a website, or WeCom."""
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.fixture
-async def world(make: Make) -> World:
-    """A shop and a club with an account and two websites each."""
-    offers = {"apps": ["site", "other"], "methods": ["website", "h5", "scan"], "return_urls": [BACK]}
+async def world(make: Make, kind: Kind) -> World:
+    """A shop and a club with an account and two apps each; without a name the method is that of the apps."""
+    offers = {"apps": ["site", "other"], "methods": [kind.method, "h5", "scan"], "return_urls": [BACK]}
     started: World = await make(
         official={"main": replace(ACCOUNT, oauth="base")},
-        apps={"site": WEBSITE, "other": OTHER},
+        apps={"site": kind.app, "other": kind.second},
         clients={name: client(name, **offers) for name in ("shop", "club")},
         limits={"tickets_per_address": 0, "tickets_per_client": 0, "tickets_per_user": 0},
     )
@@ -41,11 +46,11 @@ async def world(make: Make) -> World:
 
 
 async def login(world: World, **fields: Any) -> Page:
-    return await world.login(**{"method": "website", "return_url": BACK, "state": "s", **fields})
+    return await world.login(**{"return_url": BACK, "state": "s", **fields})
 
 
 async def bind(world: World, user_id: str = "anna", **fields: Any) -> Page:
-    return await world.bind(user_id, **{"method": "website", "return_url": BACK, "state": "s", **fields})
+    return await world.bind(user_id, **{"return_url": BACK, "state": "s", **fields})
 
 
 async def left(browser: Browser, page: Page, way: str = "") -> str:
@@ -159,9 +164,12 @@ async def test_the_first_code_that_a_state_brings_is_the_only_one(world: World) 
 # --- forwarded addresses
 
 
-@pytest.mark.parametrize("kind", [WEBSITE_LOGIN, H5], ids=lambda kind: kind.method)
-async def test_who_forwards_an_address_gets_nothing_of_the_person_who_opens_it(world: World, kind: Any) -> None:
+@pytest.mark.parametrize("inside", [False, True], ids=["page", "h5"])
+async def test_who_forwards_an_address_gets_nothing_of_the_person_who_opens_it(
+    world: World, kind: Kind, *, inside: bool
+) -> None:
     """Red when `_code` of a ticket's view leaves redirects out, or a second browser may open the address."""
+    kind = H5 if inside else kind
     victim, page = await world.person(), await login(world, method=kind.method)
     bound = await bind(world, method=kind.method)
     async with browsing(world, kind.phone(victim)) as browser, browsing(world) as mallory:
@@ -183,7 +191,9 @@ async def test_who_forwards_an_address_gets_nothing_of_the_person_who_opens_it(w
 
 @pytest.mark.parametrize("purpose", ["login", "bind"])
 @pytest.mark.parametrize("first", ["panel", "window"])
-async def test_of_two_people_on_one_ticket_the_second_gets_nothing(world: World, purpose: str, first: str) -> None:
+async def test_of_two_people_on_one_ticket_the_second_gets_nothing(
+    world: World, kind: Kind, purpose: str, first: str
+) -> None:
     """Red when `_done` does not compare who was first, or `_result` not who came back in this browser."""
     anna, ben = await world.person(), await world.person()
     page = await login(world) if purpose == "login" else await bind(world)
@@ -200,7 +210,7 @@ async def test_of_two_people_on_one_ticket_the_second_gets_nothing(world: World,
         assert (again.url, again.text) == (won.url, won.text)
     if first == "window":
         told = await (await world.exchange(won.answer["code"])).json()
-        assert told["openid"] == anna.openid(WEBSITE.appid)
+        assert (told["openid"], told["userid"]) == kind.names(world, anna)
 
 
 async def test_a_return_again_gives_no_other_persons_code(world: World) -> None:
@@ -217,7 +227,7 @@ async def test_a_return_again_gives_no_other_persons_code(world: World) -> None:
     await problem(await world.exchange(old), 400, "invalid-code")
 
 
-async def test_a_code_or_an_address_is_no_other_clients_and_no_other_kinds(world: World) -> None:
+async def test_a_code_or_an_address_is_no_other_clients_and_no_other_kinds(world: World, kind: Kind) -> None:
     """Red when kinds of capabilities share a key, or `BindExchange` looks whose neither code nor ticket is."""
     person, page = await world.person(), await bind(world)
     keys = world.app[KEYRING]
@@ -232,15 +242,17 @@ async def test_a_code_or_an_address_is_no_other_clients_and_no_other_kinds(world
             if what is not Capability.LINK:
                 assert (await world.call("GET", f"/{what}/{given}", allow_redirects=False)).status == 400
     async with browsing(world) as browser:
-        code = (await WEBSITE_LOGIN.sign_in(browser, page, person)).answer["code"]
+        code = (await kind.sign_in(browser, page, person)).answer["code"]
     await problem(await world.exchange(code, client="club"), 400, "invalid-code")
     assert (await world.exchange(code)).status == 200
 
 
-async def test_an_address_opens_so_many_pages_a_minute_and_the_rest_waits(make: Make, minute: Any) -> None:
+async def test_an_address_opens_so_many_pages_a_minute_and_the_rest_waits(
+    make: Make, kind: Kind, minute: Any
+) -> None:
     """Red when `visited` counts nothing, or what is refused uses up the state."""
     few = partial(make, limits={"visits_per_address": 3})
-    world, person = await redirecting(few, WEBSITE_LOGIN)
+    world, person = await redirecting(few, kind)
     page = await login(world)
     async with browsing(world) as browser:
         for _ in range(3):
@@ -320,14 +332,14 @@ async def test_a_return_and_a_cancel_at_once_leave_one_ending(world: World, othe
             assert (await world.exchange(visit.answer["code"])).status == 200
 
 
-async def test_of_two_returns_the_last_code_counts_and_binds_once(world: World, other: World) -> None:
+async def test_of_two_returns_the_last_code_counts_and_binds_once(world: World, other: World, kind: Kind) -> None:
     """Red when `Redirects.returned` keeps the first return, or when two exchanges bind."""
     person = await world.person()
     page = await bind(world)
     codes = []
     async with browsing(world) as browser:
         for _ in range(2):
-            codes.append((await WEBSITE_LOGIN.sign_in(browser, page, person)).answer["code"])
+            codes.append((await kind.sign_in(browser, page, person)).answer["code"])
             world.clock.advance(1)
         backs = [left(browser, page), world.exchange(codes[0]), other.exchange(codes[1])]
         _, old, new = await asyncio.gather(*backs)
@@ -341,18 +353,20 @@ async def test_of_two_returns_the_last_code_counts_and_binds_once(world: World, 
 
 @pytest.mark.parametrize("purpose", ["login", "bind"])
 async def test_a_ticket_that_expires_while_wechat_answers_gives_no_code(
-    world: World, purpose: str, monkeypatch: pytest.MonkeyPatch
+    world: World, kind: Kind, purpose: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `_done` does not read the ticket again after WeChat's answer."""
     person, page = await world.person(), await (login(world) if purpose == "login" else bind(world))
-    exchange = world.authorization.exchange
+    owner: Any = world.authorization if kind is WEBSITE_LOGIN else world.authorization.enterprises
+    name = "exchange" if kind is WEBSITE_LOGIN else "userinfo"
+    exchange = getattr(owner, name)
 
-    def late(*asked: Any) -> Any:
-        answer = exchange(*asked)
+    def late(*asked: Any, **how: Any) -> Any:
+        answer = exchange(*asked, **how)
         world.clock.advance(page.made["expires_in"])
         return answer
 
-    monkeypatch.setattr(world.authorization, "exchange", late)
+    monkeypatch.setattr(owner, name, late)
     async with browsing(world) as browser:
         await left(browser, page)
         unusable(await browser.allow(person))

@@ -12,7 +12,8 @@ RETURN_URL = (
 )
 PAGE = "must be the path of a page such as pages/scan/index, without a slash at either end and without parameters"
 FILE_NAME = "must be the name of a file, 1 to 64 of A-Z a-z 0-9 _ and then .txt"
-LATER = "is not available in this version"
+NO_CORP = "wecom needs an app of kind wecom"
+NO_MINI = "miniprogram needs an app of kind miniprogram"
 WEBSITE = {"kind": "website", "appid": "wx00000000000000aa", "secret": "site-secret"}
 MINI = {**WEBSITE, "kind": "miniprogram", "appid": "wx00000000000000bb", "page": "pages/scan/index"}
 WECOM = {"kind": "wecom", "corpid": "ww00000000000000cc", "agentid": 1000002, "secret": "corp-secret"}
@@ -84,14 +85,14 @@ APPS = {
     "nothing but kinds": Bad(
         {"apps": {kind: {"kind": kind} for kind in ("miniprogram", "website", "wecom")}},
         (
-            "apps.miniprogram.appid: is missing",
             "apps.miniprogram.secret: is missing",
+            "apps.miniprogram.appid: is missing",
             "apps.miniprogram.page: is missing",
-            "apps.website.appid: is missing",
             "apps.website.secret: is missing",
+            "apps.website.appid: is missing",
+            "apps.wecom.secret: is missing",
             "apps.wecom.corpid: is missing",
             "apps.wecom.agentid: is missing",
-            "apps.wecom.secret: is missing",
         ),
     ),
     "a page as a link": Bad({"apps": {"mini": {**MINI, "page": "/pages/scan"}}}, (f"apps.mini.page: {PAGE}",)),
@@ -126,8 +127,8 @@ APPS = {
     "an app by variables alone": Bad(
         {},
         (
-            "apps.site.appid: is missing",
             f"apps.site.open_base: {HTTPS} (SCANBIND_APPS__SITE__OPEN_BASE)",
+            "apps.site.appid: is missing",
         ),
         {
             "SCANBIND_APPS__SITE__KIND": "website",
@@ -163,14 +164,14 @@ CLIENTS = {
         {"clients__shop__methods": ["scan", "qr"]},
         ("clients.shop.methods.1: must be scan, link, miniprogram, passcode, website, h5 or wecom",),
     ),
-    "methods of later versions": Bad(
-        {"clients__shop__methods": ["scan", "wecom", "miniprogram"]},
-        (f"clients.shop.methods: wecom {LATER}; miniprogram needs an app of kind miniprogram",),
+    "methods without their apps": Bad(
+        {"clients__shop__methods": ["scan", "wecom", "miniprogram"], "clients__shop__return_urls": ["https://a.cn/"]},
+        (f"clients.shop.methods: {NO_CORP}; {NO_MINI}",),
     ),
     "such a method by a variable": Bad(
         {},
-        (f"clients.shop.methods: wecom {LATER} (SCANBIND_CLIENTS__SHOP__METHODS)",),
-        {"SCANBIND_CLIENTS__SHOP__METHODS": "scan, wecom"},
+        (f"clients.shop.methods: {NO_MINI} (SCANBIND_CLIENTS__SHOP__METHODS)",),
+        {"SCANBIND_CLIENTS__SHOP__METHODS": "scan, miniprogram"},
     ),
     "a scan without permissions": Bad(
         {"accounts__main__api": False}, ("clients.shop.methods: scan needs an account with api true",)
@@ -203,13 +204,13 @@ CLIENTS = {
             "clients__shop__secret": "Xk9Vw3Jq8Zp5",
             "clients__shop__return_urls": ["http://shop.example/", "https://shop.example/#Xk9V"],
             "clients__shop__profile": "perhaps",
-            "clients__shop__methods": ["wecom"],
+            "clients__shop__methods": ["miniprogram"],
         },
         (
             "clients.shop.secret: must be 16 characters or more",
             f"clients.shop.return_urls.0: {HTTPS}",
             f"clients.shop.return_urls.1: {RETURN_URL}",
-            f"clients.shop.methods: wecom {LATER}",
+            f"clients.shop.methods: {NO_MINI}",
             "clients.shop.profile: must be true or false",
         ),
     ),

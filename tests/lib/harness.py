@@ -16,7 +16,7 @@ from migrated import put_migrated
 from redis.asyncio import Redis, RedisCluster
 
 from models.ticket import TicketId
-from sandbox.account import MiniProgram, OfficialAccount, Website
+from sandbox.account import MiniProgram, OfficialAccount, Website, WeComApp
 from sandbox.app import AUTHORIZATION, MINI_PROGRAMS, SANDBOX, make_app
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
@@ -47,6 +47,7 @@ SECOND = OfficialAccount(
     oauth_domain="127.0.0.1",
 )
 WEBSITE = Website(appid="wx00112233445566aa", secret="7" * 32, domain="127.0.0.1", open_platform="acme")
+CORP = WeComApp(corpid="ww00112233445566cc", agentid=1000002, secret="c" * 43, domain="127.0.0.1")
 
 MINI = MiniProgram(appid="wx33445566778899bb", secret="8" * 32, open_platform="acme")
 
@@ -102,17 +103,14 @@ def account(official: OfficialAccount, *, api_base: str, **changes: Any) -> dict
     }
 
 
-def application(app: Website | MiniProgram, *, wechat: str, **changes: Any) -> dict[str, Any]:
+def application(app: Website | MiniProgram | WeComApp, *, wechat: str, **changes: Any) -> dict[str, Any]:
+    addresses = {"api_base": wechat, "open_base": wechat}
+    if isinstance(app, WeComApp):
+        known = {"corpid": app.corpid, "agentid": app.agentid, "secret": app.secret}
+        return {"kind": "wecom", **known, **addresses, **changes}
     own = {"kind": "website"} if isinstance(app, Website) else {"kind": "miniprogram", "page": app.pages[0]}
-    return {
-        **own,
-        "appid": app.appid,
-        "secret": app.secret,
-        "open_platform": app.open_platform or "",
-        "api_base": wechat,
-        "open_base": wechat,
-        **changes,
-    }
+    known = {"appid": app.appid, "secret": app.secret, "open_platform": app.open_platform or ""}
+    return {**own, **known, **addresses, **changes}
 
 
 def basic(client: str = "shop", secret: str | None = None) -> dict[str, str]:
@@ -227,11 +225,16 @@ class World:
         return list((await response.json())["bindings"])
 
     async def person(self, *, following: bool = True, language: str = "en", unionid: str | None = None) -> Person:
-        """Make a person with a phone; for one with a unionid, bind all accounts to one Open Platform account."""
+        """Make a person with a phone, a member of all enterprises.
+
+        For one with a unionid, bind all accounts to one Open Platform account.
+        """
         if unionid is not None:
             for official in self.sandbox.accounts:
                 self.sandbox.bind_open_platform("acme", account=official.appid)
         person = await self.sandbox.create_user(f"Person {len(self.people)}", language=language, unionid=unionid)
+        for app in self.authorization.enterprises.apps:
+            self.authorization.enterprises.enroll(person, f"Person-{len(self.people)}", corpid=app.corpid)
         self.people.append(person)
         if following:
             for official in self.sandbox.accounts:
@@ -270,12 +273,12 @@ async def world(
     accounts: dict[str, dict[str, Any]] | None = None,
     database_url: str = "embedded",
     official: dict[str, OfficialAccount] | None = None,
-    apps: dict[str, Website | MiniProgram] | None = None,
+    apps: dict[str, Website | MiniProgram | WeComApp] | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Run the service beside its sandbox; *accounts* changes that of accounts and apps, *clients* replaces all.
 
-    *official* are the accounts, with their web authorization, *apps* the websites and mini programs, by name.
+    *official* are the accounts, with their web authorization, *apps* the other applications, by name.
     """
     clock = Clock()
     official, apps = {"main": ACCOUNT} if official is None else official, apps or {}
@@ -283,6 +286,7 @@ async def world(
         list(official.values()),
         [app for app in apps.values() if isinstance(app, Website)],
         [app for app in apps.values() if isinstance(app, MiniProgram)],
+        [app for app in apps.values() if isinstance(app, WeComApp)],
         public_url="http://weixin.qq.com",
         clock=clock.seconds,
         retry_interval=0.05,

@@ -11,16 +11,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from harness import ORIGIN, Page, World
-from redirecting import BACK, WEBSITE_LOGIN, redirecting
+from redirecting import BACK, PAGES, WECOM, Kind, redirecting
 from wechat_browser import Visit, browsing
 
 Make = Callable[..., Any]
+pytestmark = pytest.mark.parametrize("kind", PAGES, ids=lambda kind: kind.method)
 
 
-async def panel(make: Make, **changes: Any) -> tuple[World, Any, Page]:
-    world, person = await redirecting(make, WEBSITE_LOGIN, **changes)
-    return world, person, await world.login(method="website", return_url=BACK, state="s")
+async def panel(make: Make, kind: Kind, **changes: Any) -> tuple[World, Any, Page]:
+    world, person = await redirecting(make, kind, **changes)
+    return world, person, await world.login(method=kind.method, return_url=BACK, state="s")
 
 
 def handed(visit: Visit) -> tuple[dict[str, str], list[str]]:
@@ -29,8 +31,8 @@ def handed(visit: Visit) -> tuple[dict[str, str], list[str]]:
     return tuple(json.loads(html.unescape(data[name])) for name in ("message", "origins"))  # type: ignore[return-value]
 
 
-async def test_the_landing_page_hands_over_code_and_state(make: Make) -> None:
-    world, person, page = await panel(make)
+async def test_the_landing_page_hands_over_code_and_state(make: Make, kind: Kind) -> None:
+    world, person, page = await panel(make, kind)
     async with browsing(world) as frame:
         await frame.open(page.made["panel"]["src"])
         landed = await frame.allow(person)
@@ -42,8 +44,8 @@ async def test_the_landing_page_hands_over_code_and_state(make: Make) -> None:
     assert (await (await world.exchange(message["code"])).json())["outcome"] == "register"
 
 
-async def test_a_failure_is_handed_over_as_well(make: Make) -> None:
-    world, _, page = await panel(make)
+async def test_a_failure_is_handed_over_as_well(make: Make, kind: Kind) -> None:
+    world, _, page = await panel(make, kind)
     async with browsing(world) as frame:
         visit = await frame.open(page.made["panel"]["src"])
         state = re.findall(r"state=(\w+)", visit.way[1])[0]
@@ -51,8 +53,8 @@ async def test_a_failure_is_handed_over_as_well(make: Make) -> None:
     assert handed(landed)[0] == {"scanbind": "refused", "error": "invalid_request", "state": "s"}
 
 
-async def test_without_the_cookie_nothing_is_handed_over_and_nothing_used_up(make: Make) -> None:
-    world, person, page = await panel(make)
+async def test_without_the_cookie_nothing_is_handed_over_and_nothing_used_up(make: Make, kind: Kind) -> None:
+    world, person, page = await panel(make, kind)
     async with browsing(world) as frame, browsing(world) as window:
         await frame.open(page.made["panel"]["src"])
         frame.http.cookie_jar.clear()
@@ -63,17 +65,17 @@ async def test_without_the_cookie_nothing_is_handed_over_and_nothing_used_up(mak
         assert "code" in (await window.allow(person)).answer
 
 
-async def test_the_frame_shows_wechats_page_within_the_frame(make: Make) -> None:
-    _, _, page = await panel(make)
+async def test_the_frame_shows_wechats_page_within_the_frame(make: Make, kind: Kind) -> None:
+    _, _, page = await panel(make, kind)
     async with browsing(page.world) as frame:
         visit = await frame.open(page.made["panel"]["src"])
-    assert "self_redirect=true" in visit.way[1]
+    assert ("redirect_type=self" if kind is WECOM else "self_redirect=true") in visit.way[1]
     assert page.made["panel"]["sandbox"].split() == ["allow-scripts", "allow-same-origin"]
     assert "local-network-access" in page.made["panel"]["allow"]
 
 
-async def test_over_https_the_cookie_is_partitioned(make: Make) -> None:
-    world, _, page = await panel(make)
+async def test_over_https_the_cookie_is_partitioned(make: Make, kind: Kind) -> None:
+    world, _, page = await panel(make, kind)
     world.settings.server.__dict__["public_url"] = "https://login.example"
     for url, expected in ((page.made["panel"]["src"], True), (page.made["authorize_url"], False)):
         response = await world.call("GET", url.removeprefix(world.url), allow_redirects=False)
@@ -83,8 +85,8 @@ async def test_over_https_the_cookie_is_partitioned(make: Make) -> None:
         assert ("SameSite=None" in cookie, "Partitioned" in cookie) == (expected, expected)
 
 
-async def test_only_a_navigation_opens_it(make: Make) -> None:
-    world, _, page = await panel(make)
+async def test_only_a_navigation_opens_it(make: Make, kind: Kind) -> None:
+    world, _, page = await panel(make, kind)
     for address, right in ((page.made["panel"]["src"], "iframe"), (page.made["authorize_url"], "document")):
         path = address.removeprefix(world.url)
         for headers in (

@@ -1,4 +1,4 @@
-"""Sign in at a website application, and inside WeChat: the browser goes there and back (contract.md 8.3).
+"""Sign in at a website application, inside WeChat and with WeCom: the browser goes and comes back.
 
 Red when the code reaches another browser than the one that went, when a bind is committed before its exchange,
 when an address of WeChat differs from what WeChat accepts, and when the site gets another error than WeChat gave.
@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from harness import problem
-from redirecting import BACK, H5, WEBSITE_LOGIN, Kind, redirecting
+from redirecting import BACK, H5, REDIRECTS, WECOM, Kind, redirecting
 from wechat_browser import browsing
 
 from sandbox.faults import SnsFault
 
 Make = Callable[..., Any]
-pytestmark = pytest.mark.parametrize("kind", [WEBSITE_LOGIN, H5], ids=lambda kind: kind.method)
+pytestmark = pytest.mark.parametrize("kind", REDIRECTS, ids=lambda kind: kind.method)
 
 
 async def test_a_new_person_registers_and_logs_in_from_then_on(make: Make, kind: Kind) -> None:
@@ -31,6 +31,7 @@ async def test_a_new_person_registers_and_logs_in_from_then_on(make: Make, kind:
         redeemed = await (await world.exchange(told["code"])).json()
         assert (redeemed["method"], redeemed["state"], redeemed["via"]) == (kind.method, state, "page")
         assert (redeemed["kind"], redeemed["account"]) == (kind.identity, kind.account)
+        assert (redeemed["openid"], redeemed["userid"]) == kind.names(world, person)
         outcomes.append(redeemed["outcome"])
         await problem(await world.exchange(told["code"]), 400, "invalid-code")
         if redeemed["outcome"] == "register":
@@ -59,7 +60,9 @@ async def test_a_bind_is_committed_by_the_exchange(make: Make, kind: Kind) -> No
     bound = await (await world.exchange(told["code"])).json()
     assert (bound["outcome"], bound["user_id"], bound["state"]) == ("bound", "anna", "s")
     (binding,) = await world.bindings("anna")
-    assert (binding["method"], binding["openid"]) == (kind.method, bound["openid"])
+    assert (binding["method"], binding["kind"]) == (kind.method, kind.identity)
+    names = kind.names(world, person)
+    assert (binding["openid"], binding["userid"]) == (bound["openid"], bound["userid"]) == names
     assert (await page.poll())["outcome"] == "bound"
     await problem(await world.exchange(told["code"]), 400, "invalid-code")
 
@@ -132,11 +135,11 @@ async def test_the_parameters_stand_in_wechats_order(make: Make, kind: Kind) -> 
         visit = await browser.open(page.made["authorize_url"])
     address = urlsplit(visit.way[1])
     asked = dict(parse_qsl(address.query))
-    assert list(asked)[:5] == ["appid", "redirect_uri", "response_type", "scope", "state"]
+    assert tuple(asked) == kind.order
     assert asked["redirect_uri"] == f"{world.url}/oauth/{kind.account}"
     assert asked["state"].isalnum()
     assert len(asked["state"]) >= 22
-    assert address.fragment == "wechat_redirect"
+    assert address.fragment == ("" if kind is WECOM else "wechat_redirect")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +180,7 @@ async def test_a_cancelled_ticket_leads_nowhere(make: Make, kind: Kind) -> None:
     world, person = await redirecting(make, kind)
     page = await world.login(method=kind.method, return_url=BACK, state="s")
     async with browsing(world, kind.phone(person)) as browser:
-        if kind is WEBSITE_LOGIN:
+        if kind is not H5:
             await browser.open(page.made["authorize_url"])
             assert (await page.raw("DELETE")).status == 204
             assert (await browser.allow(person)).status == 400
@@ -222,4 +225,4 @@ async def test_the_ticket_says_what_the_client_offers(make: Make, kind: Kind) ->
     again = await (await page.raw(suffix="/code")).json()
     assert again["authorize_url"] == made["authorize_url"]
     assert again["panel"] == made["panel"]
-    assert (made["panel"] is not None) == (kind is WEBSITE_LOGIN)
+    assert (made["panel"] is not None) == (kind is not H5)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from harness import Page, World, problem
 from portal_client import Visit, visit
-from redirecting import H5, WEBSITE_LOGIN, Kind, redirecting
+from redirecting import REDIRECTS, WEBSITE_LOGIN, Kind, redirecting
 from wechat_browser import Browser, browsing
 
 Make = Callable[..., Any]
-KINDS = pytest.mark.parametrize("kind", [WEBSITE_LOGIN, H5], ids=lambda kind: kind.method)
+KINDS = pytest.mark.parametrize("kind", REDIRECTS, ids=lambda kind: kind.method)
 
 
 async def hosted(here: Visit, **fields: Any) -> Page:

@@ -40,6 +40,22 @@ def test_an_application_of_an_enterprise_has_wecoms_hosts() -> None:
     assert (one.api_base, one.open_base) == ("https://qyapi.weixin.qq.com", "https://login.work.weixin.qq.com")
 
 
+def test_the_pages_of_wecoms_browser_move_with_its_other_pages() -> None:
+    """Red when `inside_base` is WeChat's host beside a relay or a sandbox, or WeCom's."""
+    bases = [app(**WECOM, **changes) for changes in ({}, {"open_base": "https://wecom.example"})]
+    assert [one.inside_base for one in bases if isinstance(one, WeCom)] == [
+        "https://open.weixin.qq.com",
+        "https://wecom.example",
+    ]
+
+
+@pytest.mark.parametrize("given", [WEBSITE, WECOM], ids=lambda given: given["kind"])
+def test_the_proxy_of_the_environment_is_the_applications(given: dict[str, Any]) -> None:
+    proxy = "http://proxy.example:3128"
+    called = [app({"HTTPS_PROXY": proxy, **more}, **given) for more in ({}, {"NO_PROXY": ".weixin.qq.com"})]
+    assert [one.proxy for one in called if not isinstance(one, MiniProgram)] == [proxy, ""]
+
+
 @pytest.mark.parametrize("given", [WEBSITE, MINI, WECOM])
 def test_each_key_can_be_a_variable(given: dict[str, Any]) -> None:
     environ = {f"SCANBIND_APPS__ONE__{name.upper()}": str(value) for name, value in given.items()}

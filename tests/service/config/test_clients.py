@@ -113,7 +113,7 @@ def test_all_methods_that_lack_something_are_named_at_once(tmp_path: Path) -> No
 
 
 def test_faults_of_a_client_are_reported_beside_faults_of_its_accounts(tmp_path: Path) -> None:
-    values = configured(accounts=["own", "none"], methods=["scan", "wecom"])
+    values = configured(accounts=["own", "none"], methods=["scan", "miniprogram"])
     values["accounts"]["own"]["appid"] = "gh_1"
     assert [line.partition(":")[0] for line in faults(values, folder=tmp_path)] == [
         "accounts.own.appid",

@@ -116,6 +116,11 @@ def test_any_bytes_are_an_object_or_a_short_printable_reason(body: bytes, conten
         ("invalid ip 2001:db8::7, not in whitelist rid: 0a-1b-2c", "2001:db8::7"),
         ("not in whitelist rid: 0a-1b-2c", None),
         ("invalid ip hunter2, rid: 0a-1b-2c", None),
+        (
+            "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info rid: 0a-1b-2c",
+            "203.0.113.7",
+        ),
+        ("invalid code, from ip: hunter2 rid: 0a-1b-2c", None),
     ],
 )
 def test_the_address_that_wechat_saw_is_kept(errmsg: str, ip: str | None) -> None:

@@ -5,9 +5,10 @@ Red when a parameter stands elsewhere than WeChat demands, or is not encoded.
 
 from models.language import Lang
 from models.web_authorization import Scope
-from service.wechat.authorize_url import inside_wechat, website_login
+from service.wechat.authorize_url import inside_wechat, inside_wecom, website_login, wecom_login
 
 BASE, BACK = "https://open.weixin.qq.com", "https://login.example/oauth/site"
+WECOM = "https://login.work.weixin.qq.com"
 ENCODED = "https%3A%2F%2Flogin.example%2Foauth%2Fsite"
 
 
@@ -29,4 +30,21 @@ def test_inside_wechat() -> None:
     assert url == (
         f"{BASE}/connect/oauth2/authorize?appid=wx1&redirect_uri={ENCODED}&response_type=code&scope=snsapi_base"
         "&state=s1&connect_redirect=1#wechat_redirect"
+    )
+
+
+def test_a_login_with_wecom() -> None:
+    asked = {"corpid": "ww1", "agentid": 1000002, "redirect_uri": BACK, "state": "s1", "lang": Lang.EN}
+    url = wecom_login(WECOM, **asked)
+    assert url == (
+        f"{WECOM}/wwlogin/sso/login?login_type=CorpApp&appid=ww1&agentid=1000002&redirect_uri={ENCODED}&state=s1&lang=en"
+    )
+    assert wecom_login(WECOM, **asked, in_frame=True) == f"{url}&redirect_type=self"
+
+
+def test_inside_wecom() -> None:
+    url = inside_wecom(BASE, corpid="ww1", agentid=1000002, redirect_uri=BACK, state="s1")
+    assert url == (
+        f"{BASE}/connect/oauth2/authorize?appid=ww1&redirect_uri={ENCODED}&response_type=code&scope=snsapi_base"
+        "&state=s1&agentid=1000002#wechat_redirect"
     )

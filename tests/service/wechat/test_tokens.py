@@ -149,6 +149,21 @@ async def test_accounts_have_a_token_each(book: TokenCache, wechat: Any, account
     assert await book.get(account) == "token-1"
 
 
+async def test_applications_of_one_enterprise_have_a_token_each(
+    book: TokenCache, wechat: Any, account: ApiAccount, redis: Redis
+) -> None:
+    """Red when the CorpID alone is the key of a token, of a failure or of a lock."""
+    wechat.script["gettoken"] = [granted("corp-1"), {"errcode": 40001, "errmsg": "no"}, granted("corp-3")]
+    apps = [ApiAccount("ww1", "corp-secret", account.api_base, agentid=number) for number in (1, 2, 3)]
+    assert await book.get(apps[0]) == "corp-1"
+    with pytest.raises(WeChatUnavailable):
+        await book.get(apps[1])
+    assert [await book.get(apps[0]), await book.get(apps[2])] == ["corp-1", "corp-3"]
+    assert sorted(await redis.keys()) == ["scanbind:{ww1.1}:token", "scanbind:{ww1.3}:token"]
+    asked = wechat.asked["gettoken"][0]
+    assert (asked.method, dict(asked.query)) == ("GET", {"corpid": "ww1", "corpsecret": "corp-secret"})
+
+
 @pytest.mark.parametrize("errcode", [40001, 40013, 40125, 40164, 45009, 45011, 89503, 50004])
 async def test_a_refusal_is_not_asked_again(
     book: TokenCache, wechat: Any, account: ApiAccount, errcode: int
