@@ -1,6 +1,7 @@
 """The events that WeChat pushes. Values only; service/wechat/parsing.py parses them."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final, NewType
 
@@ -9,13 +10,23 @@ from models import base64url
 OpenId = NewType("OpenId", str)
 """WeChat's id of a person within one Official Account: 1-64 characters of A-Z a-z 0-9 _ -."""
 
+OUTSIDER: Final = ":"
+"""Before the openid of a person who is no member of an enterprise in WeCom (models/wecom.py)."""
+
+_CAPITAL: Final = re.compile("[A-Z]")
 _SHOWN: Final = 8
 """Maximum number of characters shown, and never more than half. All openids of an account begin alike."""
 
 
 def shortened(openid: str) -> str:
-    """Return the end of an openid, for the audit log: enough to compare, too little to identify a person."""
-    return "…" + openid[len(openid) - min(_SHOWN, len(openid) // 2) :]
+    """Return the end of an openid, for the audit log: enough to compare, too little to identify a person.
+
+    Many userids of WeCom end alike, as in a domain. They have no capital letters: of such a text, the end of its
+    pseudonym is returned.
+    """
+    name = openid.removeprefix(OUTSIDER)
+    text = name if _CAPITAL.search(name) else pseudonym(OpenId(name))
+    return "…" + text[len(text) - min(_SHOWN, len(text) // 2) :]
 
 
 def pseudonym(openid: OpenId) -> str:

@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from models.events import OpenId
+from models.events import OUTSIDER, OpenId
 
-_OUTSIDER: Final = ":"
 _USERID: Final = re.compile(r"[0-9A-Za-z][!-~]{0,63}")
 _OPENID: Final = re.compile(r"[!-~]{1,63}")
 
@@ -36,22 +35,22 @@ def of_outsider(openid: str) -> OpenId:
     """Return what is stored of a person who is no member. Raises ValueError."""
     if not _OPENID.fullmatch(openid):
         raise ValueError("not an openid")
-    return OpenId(_OUTSIDER + openid)
+    return OpenId(OUTSIDER + openid)
 
 
 def is_outsider(stored: OpenId) -> bool:
     """Tell whether the person is no member of the enterprise."""
-    return stored.startswith(_OUTSIDER)
+    return stored.startswith(OUTSIDER)
 
 
 def names_of(stored: OpenId, appid: str | None) -> Names:
     """Return openid and userid of a stored identity; *appid* is the one it belongs to, of WeCom the CorpID."""
     if is_outsider(stored):
-        return Names(stored.removeprefix(_OUTSIDER), None)
+        return Names(stored.removeprefix(OUTSIDER), None)
     # A CorpID begins with ww and an AppID with wx.
     return Names(None, stored) if (appid or "").startswith("ww") else Names(stored, None)
 
 
 def forms_of(openid: OpenId) -> tuple[OpenId, OpenId]:
     """Return how an openid may be stored: as it is, and as an outsider's."""
-    return openid, OpenId(_OUTSIDER + openid)
+    return openid, OpenId(OUTSIDER + openid)

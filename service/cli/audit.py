@@ -33,7 +33,10 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client", type=printable_text, metavar="NAME", help="entries of this site")
     parser.add_argument("--user-id", type=printable_text, metavar="ID", help="entries of this user of a site")
     parser.add_argument(
-        "--openid", type=printable_text, metavar="OPENID", help="entries of this person; give the full openid"
+        "--openid",
+        type=printable_text,
+        metavar="OPENID",
+        help="entries of this person; the full openid, or the userid in lower case",
     )
     parser.add_argument("--ticket", type=printable_text, metavar="TICKET", help="entries of this ticket")
     parser.add_argument(

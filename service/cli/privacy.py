@@ -56,7 +56,7 @@ def _print_answer(answer: "subject_requests.Answer | None") -> int:
 
 
 def _whom(arguments: Arguments) -> dict[str, str | None]:
-    return {name: getattr(arguments, name) for name in ("openid", "account", "user_id", "client")}
+    return {name: getattr(arguments, name) for name in ("openid", "userid", "account", "user_id", "client")}
 
 
 def _subject_options(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +65,7 @@ def _subject_options(parser: argparse.ArgumentParser) -> None:
     whom.add_argument(
         "--openid", type=printable_text, metavar="OPENID", help="a person, by their openid in an account"
     )
+    whom.add_argument("--userid", type=printable_text, metavar="USERID", help="a member of an enterprise in WeCom")
     whom.add_argument(
         "--user",
         dest="user_id",
@@ -73,7 +74,10 @@ def _subject_options(parser: argparse.ArgumentParser) -> None:
         help="a user of a site, and the WeChat bound to them",
     )
     parser.add_argument(
-        "--account", type=printable_text, metavar="NAME", help="with --openid: only in this account"
+        "--account",
+        type=printable_text,
+        metavar="NAME",
+        help="with --openid or --userid: only in this account or app",
     )
     parser.add_argument(
         "--client",

@@ -11,6 +11,7 @@ from sqlalchemy.engine import RowMapping
 from models.events import OpenId
 from models.tables.columns import APPID, Identifier
 from models.tables.identities import followers
+from models.wecom import forms_of
 from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredValue
 from service.storage.inserting import insert_unless_taken
 
@@ -62,8 +63,9 @@ class Identities:
         return _them(len(forms), any_appid=appid is None), values
 
     def with_openid(self, openid: OpenId) -> sa.ColumnElement[bool]:
-        """Return the condition that finds an openid in any account: it is unique across all."""
-        return _among(_IT.openid, self.cipher.forms(openid, Column.OPENID))
+        """Return the condition that finds an openid in any account, where it is unique, or a member's userid."""
+        forms = [form for one in forms_of(openid) for form in self.cipher.forms(one, Column.OPENID)]
+        return _among(_IT.openid, forms)
 
     def with_unionid(self, unionid: str, open_platform: str) -> sa.ColumnElement[bool]:
         """Return the condition that finds all identities with a unionid inside one Open Platform account."""

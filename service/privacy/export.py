@@ -17,6 +17,7 @@ from models.tables.portal import portal_sessions
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ticket
 from models.timestamps import rfc3339
+from models.wecom import names_of
 from service.identities.repository import Identities, Identity
 
 _OURS: Final = (
@@ -67,13 +68,14 @@ def disclose(
     user: User | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of all tables about *identities* and *user*; *names* are the openids in the audit log."""
-    numbers = {person.id: person.openid for person in identities}
+    numbers = {person.id: named(person) for person in identities}
     about = sa.select(*(followers.c[name] for name in ("id", "lang", "asked_at", "followed_at")))
     rows = connection.execute(about.where(followers.c.id.in_(numbers))).mappings()
     more = {row["id"]: {name: row[name] for name in row if name != "id"} for row in rows}
     for one in more.values():
         one["followed_at"] = None if one["followed_at"] == NEVER else one["followed_at"]
-    tables = {"people": [plain(asdict(person) | more.get(person.id, {}), without=_OURS) for person in identities]}
+    people = [asdict(person) | named(person) | more.get(person.id, {}) for person in identities]
+    tables = {"people": [plain(person, without=_OURS) for person in people]}
     for name, conditions in _wanted(list(numbers), names, user).items():
         table = _TABLES[name]
         found = []
@@ -82,14 +84,21 @@ def disclose(
             found = [dict(row) for row in connection.execute(query).mappings()]
         for row in found:
             if "follower_id" in row:
-                row["openid"] = numbers.get(row["follower_id"])
+                row.update(numbers.get(row["follower_id"], {"openid": None}))
         tables[name] = [plain(row, without=_OURS) for row in found]
     return tables
 
 
+def named(person: Identity) -> dict[str, str | None]:
+    """Return the openid; in WeCom, openid and userid."""
+    names = names_of(person.openid, person.appid)
+    return {"openid": names.openid} if names.openid == person.openid else asdict(names)
+
+
 def held(ticket: Ticket) -> dict[str, Any]:
     """Return a ticket in Redis as JSON values."""
-    return plain({name: value for name, value in asdict(ticket).items() if name != "version"})
+    shown = {name: value for name, value in asdict(ticket).items() if name != "version"}
+    return plain(shown | {"openid": ticket.openid and names_of(ticket.openid, None).openid})
 
 
 def plain(values: Mapping[str, Any], *, without: Sequence[str] = ()) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from models.audit import AuditEntry, AuditEvent
 from models.binding import ChangeSource, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
+from models.wecom import forms_of, of_member
 from service.audit.log import write_entries
 from service.config.settings import ConfigError, Settings
 from service.confirmation.open_questions import OpenQuestions
@@ -46,17 +47,20 @@ _NOTE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject of a request: an openid in one account or in all, or a user of a client."""
+    """The subject of a request: an openid (or userid) in one account or in all, or a user of a client."""
 
     openid: OpenId | None = None
+    """As it may be stored: of a userid, folded."""
     account: str | None = None
     user: tuple[str, UserId] | None = None
+    by: str = "openid"
+    """What `openid` is: openid or userid."""
 
     def shown(self) -> dict[str, str | None]:
         """Return the subject as the receipt contains it."""
         if self.user:
             return {"client": self.user[0], "user_id": self.user[1]}
-        return {"openid": shortened(self.openid or ""), "account": self.account}
+        return {self.by: shortened(self.openid or ""), "account": self.account}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +72,37 @@ class Answer:
 
 
 def subject(
-    settings: Settings, *, openid: str | None, account: str | None, user_id: str | None, client: str | None
+    settings: Settings,
+    *,
+    openid: str | None,
+    userid: str | None,
+    account: str | None,
+    user_id: str | None,
+    client: str | None,
 ) -> Subject:
     """Return the subject that the command line names.
 
     Raises:
         ConfigError: the options do not fit together, or `--client` is missing.
     """
-    if openid:
+    if by := "openid" if openid else "userid" if userid else "":
         if client:
-            raise ConfigError(["--client: only allowed with --user, not with --openid"])
-        return Subject(openid=OpenId(openid), account=account)
+            raise ConfigError([f"--client: only allowed with --user, not with --{by}"])
+        return Subject(openid=OpenId(openid) if openid else _member(userid or ""), account=account, by=by)
     if account:
-        raise ConfigError(["--account: only allowed with --openid, not with --user"])
+        raise ConfigError(["--account: only allowed with --openid or --userid, not with --user"])
     if client is None and len(settings.clients) != 1:
         raise ConfigError(
             [f"--client: is missing; the configured clients are: {', '.join(sorted(settings.clients)) or 'none'}"]
         )
     return Subject(user=(client or next(iter(settings.clients)), UserId(user_id or "")))
+
+
+def _member(userid: str) -> OpenId:
+    try:
+        return of_member(userid)
+    except ValueError:
+        raise ConfigError(["--userid: must be a userid of WeCom, up to 64 characters without spaces"]) from None
 
 
 async def export(settings: Settings, about: Subject) -> Answer | None:
@@ -192,7 +209,8 @@ class SubjectRequests:
         for pause in (_SETTLE, 0):
             erased.add(await self._sql.once(partial(self._forget, also=frozenset(erased.identities))))
             for account, openid in erased.identities:
-                await self._departures.left(account, openid, int(datetime.now(UTC).timestamp()))
+                if account in self._settings.accounts:  # the others receive no pushes
+                    await self._departures.left(account, openid, int(datetime.now(UTC).timestamp()))
             try:
                 traces += await self._redis_erasure.forget(erased, user=user, everywhere=True, seconds=_SECONDS)
             except StoreUnavailable:
@@ -220,10 +238,11 @@ class SubjectRequests:
 
     def _names(self, connection: sa.Connection, openid: OpenId) -> set[tuple[str, OpenId]]:
         """Return the openid in the given account, or in all; then with the person's other identities."""
+        forms = forms_of(openid)
         if self._about.account:
-            return {(self._about.account, openid)}
+            return {(self._about.account, one) for one in forms}
         known = persons(connection, self._identities, openid=openid, account=None, user=None)
-        everywhere = {(account, openid) for account in self._settings.appids}
+        everywhere = {(account, one) for account in self._settings.appids for one in forms}
         return everywhere | {(person.account, person.openid) for person in known}
 
     async def _receipt(self, event: AuditEvent, **details: Any) -> dict[str, Any]:

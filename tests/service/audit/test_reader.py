@@ -51,7 +51,7 @@ def test_a_count_is_one_word_of_the_line() -> None:
 
 @pytest.mark.parametrize(
     ("openid", "shown"),
-    [("o9AgO5Kd5ggOC-bXrbNODIiE3bGY", "…DIiE3bGY"), ("abcdef", "…def"), ("a", "…"), ("", "…")],
+    [("o9AgO5Kd5ggOC-bXrbNODIiE3bGY", "…DIiE3bGY"), ("aBcdef", "…def"), ("A", "…")],
 )
 def test_of_an_openid_the_end_is_shown_and_never_more_than_half(openid: str, shown: str) -> None:
     assert shortened(openid) == shown

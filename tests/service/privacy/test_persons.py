@@ -10,9 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import redirecting as entering
 from arriving import arrive, redirecting
-from harness import ACCOUNT, SECOND, WEBSITE, World, client
+from harness import ACCOUNT, CORP, SECOND, WEBSITE, World, client
 from linking import asked, linking
+from redirecting import BACK, WECOM
+from wechat_browser import browsing
 
 from models.audit import AuditEvent
 from models.events import OpenId
@@ -123,6 +126,35 @@ async def test_a_person_of_an_app_is_exported_and_erased(
     for openid in (known, gone):
         assert await town.privacy("erase", "--openid", openid, "--yes") == 0
         assert await town.privacy("export", "--openid", openid) == 1
+
+
+async def test_a_member_and_an_outsider_are_exported_and_erased_by_their_own_names(
+    make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Red when `with_openid`, `_names` or `named` know one form of an openid alone, or a userid is not folded."""
+    world, member = await entering.redirecting(make, WECOM, app={"outsiders": "allow"})
+    town, outsider, enterprises = Town(world, member), await world.person(), world.authorization.enterprises
+    enterprises.enroll(member, "Anna.Li")
+    enterprises.dismiss(outsider)
+    for person in (member, outsider):
+        page = await world.login(method="wecom", return_url=BACK, state="s")
+        async with browsing(world) as browser:
+            assert (await WECOM.sign_in(browser, page, person)).answer["code"]
+    await world.app[AUDIT].flush()
+    known = {"userid": ("anna.LI", "anna.li"), "openid": (outsider.openid(CORP.corpid),) * 2}
+    for option, (asked_for, name) in known.items():
+        capsys.readouterr()
+        other = "openid" if option == "userid" else "userid"
+        assert await town.privacy("export", f"--{option}", asked_for) == 0
+        told = json.loads(capsys.readouterr().out)
+        [person], [ending] = told["people"], told["endings"]
+        assert [(one[option], one[other]) for one in (person, ending)] == [(name, None)] * 2
+        assert {entry["openid"] for entry in told["record"]} == {told["subject"][option]}
+        assert [ticket["openid"] for ticket in told["redis"]["tickets"]] == [name]
+        assert await town.privacy("erase", f"--{option}", asked_for, "--yes") == 0
+        assert await town.privacy("export", f"--{option}", asked_for) == 1
+    assert [key for key in await world.redis.keys("scanbind:d:*") if "{site:" in key] == []
+    assert await town.privacy("export", "--userid", ".x") == 2
 
 
 async def test_a_person_who_is_asked_on_a_page_is_exported_and_erased(
