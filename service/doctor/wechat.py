@@ -1,6 +1,6 @@
 """Checks each account's secret with WeChat, and this machine's clock against WeChat's."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -18,7 +18,7 @@ from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, insist
 _CLOCK_OFF: Final = 30
 """Seconds by which this machine's clock may differ from WeChat's."""
 # By errcode (wechat-protocol.md 1).
-_REFUSALS: Final = {
+REFUSALS: Final[Mapping[int, str]] = {
     40001: "correct {0}.secret: it does not belong to this appid",
     40013: "correct {0}.appid: WeChat knows no such appid",
     40125: "correct {0}.secret: it does not belong to this appid",
@@ -69,8 +69,15 @@ async def fetch_token(http: aiohttp.ClientSession, account: ApiAccount) -> dict[
     )
 
 
-def refused(subject: str, account: ApiAccount, refusal: Refused, *, failing: str) -> Finding:
-    """Return the finding of a call that WeChat refused or did not answer."""
+def refused(
+    subject: str,
+    account: ApiAccount,
+    refusal: Refused,
+    *,
+    failing: str,
+    remedies: Mapping[int, str] = REFUSALS,
+) -> Finding:
+    """Return the finding of a call that WeChat refused or did not answer; *remedies* are by errcode."""
     if refusal.errcode is None:
         remedy = f"check that {account.api_base} is reachable from here"
         if account.proxy:
@@ -80,7 +87,7 @@ def refused(subject: str, account: ApiAccount, refusal: Refused, *, failing: str
     message = f"{failing}: errcode {refusal.errcode}{account.way}"
     if refusal.ip:
         message += f"; it saw the address {refusal.ip}"
-    remedy = _REFUSALS.get(refusal.errcode, "look it up in WeChat's list of return codes (全局返回码)")
+    remedy = remedies.get(refusal.errcode, "look it up in WeChat's list of return codes (全局返回码)")
     return Finding(False, subject, message, remedy.format(subject, refusal.ip or "this machine's public address"))
 
 

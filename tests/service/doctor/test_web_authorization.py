@@ -2,6 +2,8 @@
 
 Red when an unused account or app is checked, when a wrong secret is called good, and when an address without a
 domain gets notes as if WeChat could return to it.
+
+Covers: service.doctor.made_up_code.
 """
 
 from collections.abc import AsyncIterator
