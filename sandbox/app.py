@@ -20,9 +20,6 @@ from sandbox.account import (
     OfficialAccount,
     Website,
     WeComApp,
-    default_account,
-    default_mini_program,
-    default_website,
 )
 from sandbox.authorization import consent_api, pages, pictures, sns_api
 from sandbox.authorization.sns_api import AUTHORIZATION
@@ -45,9 +42,6 @@ __all__ = [
     "SANDBOX",
     "OfficialAccount",
     "Sandbox",
-    "default_account",
-    "default_mini_program",
-    "default_website",
     "make_app",
     "serve",
 ]

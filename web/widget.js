@@ -537,7 +537,8 @@ const ON_IPAD = isAgent(/iPad/) || (isAgent(/Macintosh/) && navigator.maxTouchPo
 const ON_PC = !ON_IPAD && isAgent(/Windows|Mac(intosh|Wechat)|X11|CrOS|\((PC|2in1);/);
 const ON_TOUCH = ON_IPAD || (!ON_PC && isAgent(/Android|iPhone|Mobile|Harmony/));
 const ON_PHONE = ON_TOUCH && !ON_IPAD && isAgent(/Mobile|iPhone/) && !isAgent(/Tablet/);
-const BY_WECHAT = isAgent(/MicroMessenger/i) && !isAgent(/wxwork/i);
+const BY_WECOM = isAgent(/wxwork/i);
+const BY_WECHAT = isAgent(/MicroMessenger/i) && !BY_WECOM;
 const IN_WECHAT = ON_TOUCH && BY_WECHAT;
 
 /** Whether a method can be used here. A phone cannot scan what its screen shows live; WeChat reads saved pictures. */
@@ -547,7 +548,7 @@ const IS_USABLE = {
   miniprogram: true,
   passcode: true,
   website: !ON_PHONE && !IN_WECHAT,
-  wecom: !ON_PHONE && !IN_WECHAT,
+  wecom: BY_WECOM || (!ON_PHONE && !IN_WECHAT),
   h5: BY_WECHAT,
 };
 const REDIRECTS = ["website", "wecom", "h5"];
@@ -976,7 +977,7 @@ export class ScanbindQr extends HTMLElement {
     const isOpen = this._hasOpenTicket && !view.match && view.base === "waiting";
     const showsCode = isOpen && !redirects && (!account || account.qr_png);
     const shownView = view.status === "expiring" ? { ...view, status: view.base } : view;
-    const textKey = textKeyFor(shownView, redirects, panel, account);
+    const textKey = textKeyFor(shownView, redirects, method !== "wecom" && panel, account);
     image.hidden = !showsCode;
     image.alt = texts.alt;
     const iconName = isOpen ? "phone" : (ICON_OF[view.base] ?? "again");
@@ -996,7 +997,7 @@ export class ScanbindQr extends HTMLElement {
     setText(save, texts.save);
     save.hidden = !(showsCode && ON_TOUCH && !IN_WECHAT);
     const canOpen = opens && ON_TOUCH && !IN_WECHAT;
-    setText(go, redirects ? texts.go : texts.open);
+    setText(go, texts[method === "wecom" ? "method_wecom" : redirects ? "go" : "open"]);
     go.hidden = !(isOpen && (redirects || canOpen));
     setText(button, texts.refresh);
     button.hidden = this._hasOpenTicket || ["loading", "confirmed", "limited", "offline"].includes(view.status);

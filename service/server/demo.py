@@ -22,10 +22,11 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 import demo.shop
+import sandbox.account
 import sandbox.app
 from demo.shop import DONE, READY
 from models.binding import UserId
-from sandbox.account import MiniProgram, OfficialAccount, Website
+from sandbox.account import MiniProgram, OfficialAccount, Website, WeComApp
 from sandbox.codes import own_code
 from sandbox.qr_image import png
 from service import app_keys
@@ -127,7 +128,7 @@ def _server(environ: Mapping[str, str], **given: str) -> Server:
 
 def _values(where: Demo, apps: "_Apps", *, password: str, wechat: str, shop_port: int) -> dict[str, Any]:
     """Return the demo's settings, in the shape of config.yaml."""
-    account, website, mini = apps.account, apps.website, apps.mini
+    account, website, mini, corp = apps.account, apps.website, apps.mini, apps.corp
     return {
         "data_dir": str(DATA_DIR),
         "server": {"public_url": where.service},
@@ -162,14 +163,22 @@ def _values(where: Demo, apps: "_Apps", *, password: str, wechat: str, shop_port
                 "page": mini.pages[0],
                 "api_base": wechat,
             },
+            "corp": {
+                "kind": "wecom",
+                "corpid": corp.corpid,
+                "agentid": corp.agentid,
+                "secret": corp.secret,
+                "api_base": _LATER,
+                "open_base": _LATER,
+            },
         },
         "clients": {
             CLIENT: {
                 "name": _NAMES,
                 "secret": password,
                 "accounts": ["main"],
-                "apps": ["site", "mini"],
-                "methods": ["scan", "link", "miniprogram", "passcode", "website", "h5"],
+                "apps": ["site", "mini", "corp"],
+                "methods": ["scan", "link", "miniprogram", "passcode", "website", "wecom", "h5"],
                 "return_urls": [_LATER],
                 "origins": [where.shop, f"http://127.0.0.1:{shop_port}", f"http://localhost:{shop_port}"],
             }
@@ -183,7 +192,12 @@ def _with_addresses(settings: Settings, where: Demo, *, wechat: str) -> Settings
     return settings.model_copy(
         update={
             "accounts": _changed(settings.accounts, "main", open_base=where.phone),
-            "apps": _changed(settings.apps, "site", open_base=where.phone, api_base=wechat),
+            "apps": _changed(
+                _changed(settings.apps, "site", open_base=where.phone, api_base=wechat),
+                "corp",
+                open_base=where.phone,
+                api_base=wechat,
+            ),
             "clients": _changed(settings.clients, CLIENT, return_urls=done),
         }
     )
@@ -195,28 +209,33 @@ def _changed(sections: Mapping[str, _Part], name: str, **values: object) -> Mapp
 
 @dataclass(frozen=True, slots=True)
 class _Apps:
-    """What the sandbox emulates: an account, a website application and a mini program."""
+    """What the sandbox emulates: an account and an application of each kind."""
 
     account: OfficialAccount
     website: Website
     mini: MiniProgram
+    corp: WeComApp
 
     @classmethod
     def of(cls, callback: str) -> "_Apps":
         """Return those whose pushes and calls go to the service at *callback*."""
-        own = sandbox.app
+        own = sandbox.account
         return cls(
-            own.default_account(callback), own.default_website(callback), own.default_mini_program(callback)
+            own.default_account(callback),
+            own.default_website(callback),
+            own.default_mini_program(callback),
+            own.default_wecom_app(callback),
         )
 
 
 def _wechat(apps: _Apps, where: Demo, *, public_url: str) -> web.Application:
-    """Return the sandbox; logins at the website and inside WeChat lead back to the service at *public_url*."""
+    """Return the sandbox, whose logins of all kinds lead back to the service at *public_url*."""
     domain, name = urlsplit(public_url).hostname or "", " ".join(_NAMES.values())
     return sandbox.app.make_app(
         [replace(apps.account, oauth_domain=domain)],
         [replace(apps.website, domain=domain, name=name)],
         [replace(apps.mini, name=name)],
+        [replace(apps.corp, domain=domain, name=name)],
         public_url=where.phone,
         sites=[where.shop, public_url],
     )

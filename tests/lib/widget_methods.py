@@ -9,6 +9,7 @@ from pages import POLICY, Site
 from playwright.async_api import Locator, expect
 from widget import Widget
 
+from sandbox.account import Website, WeComApp
 from sandbox.authorization.consents import Consent
 
 Offer = Callable[..., Awaitable[World]]
@@ -27,12 +28,13 @@ async def offering(
     site: Site,
     *methods: str,
     accounts: dict[str, dict[str, Any]] | None = None,
+    app: Website | WeComApp = WEBSITE,
     **changes: Any,
 ) -> World:
     shop = {"apps": ["site"], "origins": [site.origin], "return_urls": [site.origin + DONE], **changes}
     world: World = await make(
         official={"main": replace(ACCOUNT, oauth="base"), "second": SECOND},
-        apps={"site": WEBSITE},
+        apps={"site": app},
         accounts=accounts,
         clients={"shop": client("shop", methods=methods, **shop)},
     )
@@ -61,9 +63,9 @@ async def offered(widget: Widget) -> list[str]:
     return [str(await one.get_attribute("value")) for one in buttons if await one.is_visible()]
 
 
-async def framed(widget: Widget, world: World) -> Consent:
+async def framed(widget: Widget, world: World, page: str = "login") -> Consent:
     """Wait until the frame shows WeChat's page; return what that asks."""
-    await expect(widget.host.frame_locator("iframe").get_by_test_id("login")).to_be_visible()
+    await expect(widget.host.frame_locator("iframe").get_by_test_id(page)).to_be_visible()
     return world.authorization.open_consents()[0]
 
 

@@ -63,7 +63,7 @@ def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
     assert settings.clients["shop"].origins == (f"http://{LAN}", "http://127.0.0.1", "http://localhost")
     assert settings.server.public_url == f"http://{LAN}:8080"
     assert settings.clients["shop"].return_urls[0] == f"http://{LAN}/login/wechat/done"
-    for app in (settings.accounts["main"], settings.apps["site"]):
+    for app in (settings.accounts["main"], *settings.apps.values()):
         assert (app.api_base, app.open_base) == ("http://127.0.0.1:8082", f"http://{LAN}:8082")
 
 
@@ -73,6 +73,7 @@ def test_wechat_leads_back_to_the_address_that_phones_use() -> None:
     callback = "http://127.0.0.1:80/wechat/main"
     app = _wechat(_Apps.of(callback), where, public_url=where.service)
     apps = app[AUTHORIZATION].apps.values()
+    assert app[AUTHORIZATION].enterprises.app().domain == LAN
     assert {one.domain if isinstance(one, Website) else one.oauth_domain for one in apps} == {LAN}
     known = app[browser.KEY].sites
     for url in (f"{where.shop}/login", f"{where.service}/oauth/main"):
