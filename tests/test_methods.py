@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 from guide import blocks
-from harness import ACCOUNT, MINI, WEBSITE
+from harness import ACCOUNT, CORP, MINI, WEBSITE
 from serving import listening
 
 from sandbox.app import make_app
@@ -36,13 +36,14 @@ def together(*parts: Any) -> Any:
 
 async def test_the_doctor_says_what_the_page_shows_about_its_settings() -> None:
     values = together(*map(yaml.safe_load, written("configuration.md", "yaml") + written("methods.md", "yaml")))
-    main, site = values["accounts"]["main"], values["apps"]["site"]
-    mini = values["apps"]["mini"]
+    main, site, mini, corp = values["accounts"]["main"], *(values["apps"][name] for name in ("site", "mini", "corp"))
     account = replace(ACCOUNT, appid=main["appid"], secret=main["secret"], oauth=main["oauth"])
     website = replace(WEBSITE, appid=site["appid"], secret=site["secret"])
     program = replace(MINI, appid=mini["appid"], secret=mini["secret"])
-    async with listening(make_app([account], [website], [program], public_url="http://weixin.qq.com")) as wechat:
-        main["api_base"] = site["api_base"] = mini["api_base"] = wechat
+    wecom = replace(CORP, corpid=corp["corpid"], agentid=corp["agentid"], secret=corp["secret"])
+    app = make_app([account], [website], [program], [wecom], public_url="http://weixin.qq.com")
+    async with listening(app) as wechat:
+        main["api_base"] = site["api_base"] = mini["api_base"] = corp["api_base"] = wechat
         settings = validate(values)
         checks = check_web_authorization(settings), check_mini_programs(settings)
         found = [str(finding) for check in checks async for finding in check]
