@@ -151,7 +151,7 @@ async def test_a_member_and_an_outsider_are_exported_and_erased_by_their_own_nam
         assert [(one[option], one[other]) for one in (person, ending)] == [(name, None)] * 2
         assert {entry["openid"] for entry in told["record"]} == {told["subject"][option]}
         assert [ticket["openid"] for ticket in told["redis"]["tickets"]] == [name]
-        assert await town.privacy("erase", f"--{option}", asked_for, "--yes") == 0
+        assert await town.privacy("erase", f"--{option}", asked_for, "--account", "site", "--yes") == 0
         assert await town.privacy("export", f"--{option}", asked_for) == 1
     assert [key for key in await world.redis.keys("scanbind:d:*") if "{site:" in key] == []
     assert await town.privacy("export", "--userid", ".x") == 2
