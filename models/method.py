@@ -34,7 +34,5 @@ KINDS: Final[Mapping[Method, IdentityKind]] = {
     Method.WECOM: IdentityKind.WECOM,
 }
 """What the identities belong to that each method learns."""
-AVAILABLE: Final = frozenset(Method)
-"""The methods that this version has."""
 REDIRECTS: Final = frozenset({Method.WEBSITE, Method.H5, Method.WECOM})
 """The browser goes to WeChat and comes back. With every other method another device answers."""

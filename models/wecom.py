@@ -1,7 +1,7 @@
 """How identities in WeCom are stored: members by userid, outsiders by openid (contract.md 8.5). Values; no I/O.
 
 Both stand in the column of openids. An outsider's is marked, so no openid can be taken for a userid
-(docs/adr/0033).
+(docs/adr/0034).
 """
 
 import re

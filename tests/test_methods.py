@@ -36,7 +36,8 @@ def together(*parts: Any) -> Any:
 
 async def test_the_doctor_says_what_the_page_shows_about_its_settings() -> None:
     values = together(*map(yaml.safe_load, written("configuration.md", "yaml") + written("methods.md", "yaml")))
-    main, site, mini, corp = values["accounts"]["main"], *(values["apps"][name] for name in ("site", "mini", "corp"))
+    main, apps = values["accounts"]["main"], values["apps"]
+    site, mini, corp = apps["site"], apps["mini"], apps["corp"]
     account = replace(ACCOUNT, appid=main["appid"], secret=main["secret"], oauth=main["oauth"])
     website = replace(WEBSITE, appid=site["appid"], secret=site["secret"])
     program = replace(MINI, appid=mini["appid"], secret=mini["secret"])

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 
 from models.binding import Policy
 from models.language import Lang
-from models.method import AVAILABLE, Method
+from models.method import Method
 from models.ticket import Confirm, Purpose
 from service.config.fault import Fault
 from service.config.methods import Means, lacking
@@ -111,12 +111,10 @@ class Client(Section):
     def _check_methods(cls, value: tuple[Method, ...], info: ValidationInfo) -> tuple[Method, ...]:
         if not value:
             raise Fault("must name at least one method")
-        faults = [f"{method} is not available in this version" for method in value if method not in AVAILABLE]
         if means := _means(info):
-            lacks = {method: list(lacking(method, means)) for method in value if method in AVAILABLE}
-            faults += [f"{method} needs {' and '.join(what)}" for method, what in lacks.items() if what]
-        if faults:
-            raise Fault("; ".join(faults))
+            lacks = {method: list(lacking(method, means)) for method in value}
+            if faults := [f"{method} needs {' and '.join(what)}" for method, what in lacks.items() if what]:
+                raise Fault("; ".join(faults))
         return value
 
 

@@ -27,35 +27,27 @@ from service.rate_limiting.qr_quota import QrQuota
 from service.storage.records import RecordStore
 from service.tickets.build import TicketRecords
 from service.tickets.method import SignInMethod
-from service.wechat.api import WeChatApi
+from service.wechat.clients import WeChatClients
 from service.wechat.mini_program import MiniProgramApi
-from service.wechat.web_authorization import WebAuthorization
-from service.wechat.wecom import WeComAuthorization
 
-_App = TypeVar("_App", Website, WeCom)
+_App = TypeVar("_App", MiniProgram, Website, WeCom)
 
 
-def build_methods(
-    base: Foundation,
-    *,
-    apis: Mapping[str, WeChatApi],
-    programs: Mapping[str, MiniProgramApi],
-    quota: QrQuota,
-) -> Mapping[Method, SignInMethod]:
-    """Build the methods that this version has."""
+def build_methods(base: Foundation, *, wechat: WeChatClients, quota: QrQuota) -> Mapping[Method, SignInMethod]:
+    """Build every method."""
     settings, url = base.settings, base.settings.server.public_url
     inside = [name for name, account in settings.accounts.items() if account.oauth != "none"]
     oauth = "oauth base or userinfo"
     to_wechat = {"authorize_url": Capability.AUTHORIZE}
     framed = {**to_wechat, "panel_url": Capability.PANEL}
     return {
-        Method.SCAN: ScanMethod(apis=apis, quota=quota),
+        Method.SCAN: ScanMethod(apis=wechat.apis, quota=quota),
         Method.LINK: AddressMethod(
             accounts=inside, needs=oauth, public_url=url, shows={"qr_url": Capability.LINK}
         ),
         Method.MINIPROGRAM: MiniProgramMethod(
-            programs={name: app for name, app in settings.apps.items() if isinstance(app, MiniProgram)},
-            apis=programs,
+            programs=_apps(settings, MiniProgram),
+            apis=wechat.mini_programs,
             pictures=CodePictures(base.stores.redis),
         ),
         Method.H5: AddressMethod(accounts=inside, needs=oauth, public_url=url, shows=to_wechat),
@@ -76,17 +68,18 @@ def build_methods(
 def build_visits(
     base: Foundation,
     *,
-    web: Mapping[str, WebAuthorization],
-    wecom: Mapping[str, WeComAuthorization],
+    wechat: WeChatClients,
     people: IdentityServices,
     records: TicketRecords,
     confirmation: ConfirmationServices,
 ) -> Visits:
     """Build the use case that takes browsers to WeChat and back."""
     settings = base.settings
-    accounts = {name: InsideWeChat(web[name], one) for name, one in settings.accounts.items() if name in web}
-    websites = {name: WebsiteLogin(web[name], app) for name, app in _apps(settings, Website).items()}
-    enterprises = {name: WeComLogin(wecom[name], app) for name, app in _apps(settings, WeCom).items()}
+    accounts = {
+        name: InsideWeChat(wechat.web[name], one) for name, one in settings.accounts.items() if name in wechat.web
+    }
+    websites = {name: WebsiteLogin(wechat.web[name], app) for name, app in _apps(settings, Website).items()}
+    enterprises = {name: WeComLogin(wechat.wecom[name], app) for name, app in _apps(settings, WeCom).items()}
     return Visits(
         destinations={**accounts, **websites, **enterprises},
         clients=settings.clients,

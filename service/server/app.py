@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -55,17 +55,8 @@ from service.storage.redis import connect
 from service.storage.stores import Stores, open_database, open_redis
 from service.tickets.build import build_tickets
 from service.tickets.endings import Endings
-from service.wechat.api import WeChatApi, open_apis
-from service.wechat.build import (
-    build_api_accounts,
-    build_mini_program_accounts,
-    build_push_accounts,
-    build_web_accounts,
-    build_wecom_apps,
-)
-from service.wechat.mini_program import MiniProgramApi, open_mini_programs
-from service.wechat.web_authorization import WebAuthorization, open_web_authorizations
-from service.wechat.wecom import WeComAuthorization, open_wecom
+from service.wechat.build import build_push_accounts
+from service.wechat.clients import WeChatClients, open_clients
 
 log = logging.getLogger(__name__)
 
@@ -102,13 +93,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(_redis(settings, stop))
         sql = await stack.enter_async_context(stop.ends(Step.DATABASE, _database(settings)))
-        wechat = open_apis(build_api_accounts(settings), redis=redis)
-        apis = await stack.enter_async_context(stop.ends(Step.WECHAT, wechat))
-        web_authorizations = await stack.enter_async_context(open_web_authorizations(build_web_accounts(settings)))
-        programs = await stack.enter_async_context(
-            open_mini_programs(build_mini_program_accounts(settings), redis=redis)
-        )
-        wecom = await stack.enter_async_context(open_wecom(build_wecom_apps(settings), redis=redis))
+        wechat = await stack.enter_async_context(stop.ends(Step.WECHAT, open_clients(settings, redis=redis)))
         audit = app[app_keys.AUDIT] = AuditLog(sql, clock=app[app_keys.CLOCK])
         stack.push_async_callback(lambda: stop.end(Step.AUDIT, _written(audit)))
         keyring = Keyring.derive(resolve_secret_keys(settings), settings.clients)
@@ -121,7 +106,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             metrics=app[app_keys.METRICS],
             clock=app[app_keys.CLOCK],
         )
-        work = _compose(app, base, apis, web_authorizations, wecom, programs)
+        work = _compose(app, base, wechat)
         await _warn_of_former_appids(sql, settings)
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
@@ -141,19 +126,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def _compose(
-    app: web.Application,
-    base: Foundation,
-    apis: Mapping[str, WeChatApi],
-    web_authorizations: Mapping[str, WebAuthorization],
-    programs: Mapping[str, MiniProgramApi],
-    wecom: Mapping[str, WeComAuthorization],
-) -> list[Work]:
+def _compose(app: web.Application, base: Foundation, wechat: WeChatClients) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
     limits = build_limits(base)
-    people = build_identities(base, apis=apis, on_joined=partial(conflicts.report, clock=base.clock))
-    methods = build_methods(base, apis=apis, programs=programs, quota=limits.quota)
+    people = build_identities(base, apis=wechat.apis, on_joined=partial(conflicts.report, clock=base.clock))
+    methods = build_methods(base, wechat=wechat, quota=limits.quota)
     tickets = build_tickets(base, methods=methods, limits=limits.rates, people=people)
     records = tickets.records
     confirmation = build_confirmation(base, people=people, records=records)
@@ -179,11 +157,11 @@ def _compose(
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = pushes
     app[app_keys.VISITS] = visits = build_visits(
-        base, web=web_authorizations, wecom=wecom, people=people, records=records, confirmation=confirmation
+        base, wechat=wechat, people=people, records=records, confirmation=confirmation
     )
     app[app_keys.LINKS] = build_links(visits, confirmation=confirmation)
     app[app_keys.MINI_PROGRAM_SCANS] = build_mini_program_scans(
-        base, apis=programs, records=records, confirmation=confirmation
+        base, apis=wechat.mini_programs, records=records, confirmation=confirmation
     )
     app[app_keys.CODE_PICTURES] = CodePictures(base.stores.redis)
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)

@@ -13,7 +13,7 @@ from redis.asyncio import Redis, RedisCluster
 from models.wecom import of_member, of_outsider
 from service.wechat.answers import LONGEST_ID, Refused, word
 from service.wechat.tokens import TokenCache
-from service.wechat.transport import NEW_TOKEN, ApiAccount, exchange, insist, wrapping_errors
+from service.wechat.transport import NEW_TOKEN, ApiAccount, exchange, wrapping_errors
 from service.wechat.web_authorization import Grant
 
 USERINFO: Final = "auth/getuserinfo"
@@ -32,17 +32,12 @@ class WeComAuthorization:
 
         Raises WeChatUnavailable, StoreUnavailable.
         """
+
+        async def call(token: str) -> Grant:
+            return _grant(await send_code(self._http, self._account, code, token=token))
+
         async with wrapping_errors(self._account, USERINFO, failing="WeCom did not exchange the code"):
-            token = await self._tokens.get(self._account)
-
-            async def attempt() -> Grant:
-                return _grant(await send_code(self._http, self._account, code, token=token))
-
-            async def renew() -> None:
-                nonlocal token
-                token = await self._tokens.refetch(self._account, token)
-
-            return await insist(attempt, endpoint=USERINFO, remedies=NEW_TOKEN, renew=renew)
+            return await self._tokens.calling(self._account, call, endpoint=USERINFO, remedies=NEW_TOKEN)
 
 
 @asynccontextmanager

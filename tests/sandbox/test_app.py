@@ -48,7 +48,7 @@ def test_the_announcement_says_what_to_configure(account: OfficialAccount) -> No
     site = default_website("http://127.0.0.1:8080/wechat/main")
     corp = default_wecom_app("http://127.0.0.1:8080/wechat/main")
     accounts = [account, replace(account, mode="plain")]
-    text = announcement(accounts, [site], [corp], address="http://127.0.0.1:9")
+    text = announcement(accounts, [site], wecom_apps=[corp], address="http://127.0.0.1:9")
     assert text.startswith("WeChat sandbox is ready: http://127.0.0.1:9/\n")
     for line in (
         f"    appid: {account.appid}",
@@ -104,7 +104,8 @@ async def test_a_taken_address_is_an_error(account: OfficialAccount, unused_tcp_
 PROGRAM = """
 import asyncio
 from sandbox import qr_reader
-from sandbox.app import default_account, serve
+from sandbox.account import default_account
+from sandbox.app import serve
 qr_reader.LOOKS_FOR = 60.0
 account = default_account("http://127.0.0.1:1/")
 asyncio.run(serve(host="127.0.0.1", port=0, accounts=[account], public_url=None))

@@ -12,7 +12,6 @@ from bad_methods import MINI, WEBSITE, WECOM
 from config_files import ACCOUNT, faults, tree
 
 from models.method import Method
-from service.config import clients
 from service.config.clients import MOST_RETURN_URLS
 from service.config.settings import validate
 
@@ -29,12 +28,6 @@ NEEDS = {
     Method.H5: f"{OAUTH} and return_urls",
     Method.WECOM: "an app of kind wecom and return_urls",
 }
-
-
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version that has every method."""
-    monkeypatch.setattr(clients, "AVAILABLE", frozenset(Method))
 
 
 def configured(**shop: Any) -> dict[str, Any]:
@@ -74,14 +67,12 @@ def test_one_account_with_permissions_is_enough_for_the_scan() -> None:
     assert validate(configured(accounts=["own", "main"])).clients["shop"].accounts == ("own", "main")
 
 
-@pytest.mark.usefixtures("later")
 def test_a_client_with_all_kinds_may_offer_every_method_in_its_order() -> None:
     methods = tuple(reversed(Method))
     given = configured(accounts=["pages"], apps=list(APPS), methods=list(map(str, methods)), return_urls=[DONE])
     assert validate(given).clients["shop"].methods == methods
 
 
-@pytest.mark.usefixtures("later")
 @pytest.mark.parametrize(
     ("method", "means"),
     [
@@ -98,14 +89,12 @@ def test_each_method_needs_no_more_than_this(method: str, means: dict[str, Any])
     assert validate(configured(methods=[method], **means)).clients["shop"].methods == (method,)
 
 
-@pytest.mark.usefixtures("later")
 @pytest.mark.parametrize("method", [method for method in Method if method is not Method.PASSCODE])
 def test_what_others_have_does_not_help(method: Method, tmp_path: Path) -> None:
     told = faults(configured(accounts=["own"], methods=[method.value]), folder=tmp_path)
     assert told == [f"clients.shop.methods: {method} needs {NEEDS[method]}"]
 
 
-@pytest.mark.usefixtures("later")
 def test_all_methods_that_lack_something_are_named_at_once(tmp_path: Path) -> None:
     told = faults(configured(accounts=[], apps=["mini"], methods=list(map(str, Method))), folder=tmp_path)
     lacking = [f"{method} needs {needs}" for method, needs in NEEDS.items() if method is not Method.MINIPROGRAM]
@@ -118,7 +107,6 @@ def test_faults_of_a_client_are_reported_beside_faults_of_its_accounts(tmp_path:
     assert [line.partition(":")[0] for line in faults(values, folder=tmp_path)] == [
         "accounts.own.appid",
         "clients.shop.accounts",
-        "clients.shop.methods",
     ]
 
 

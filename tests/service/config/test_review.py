@@ -6,19 +6,13 @@ Red when `check_complete` or the doctor demands an account.
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from harness import WEBSITE, client, problem
 
-from models.method import Method
-from service.config import clients
 from service.config.review import check_complete
 from service.doctor.configuration import check_configuration
 
 
-async def test_a_service_with_apps_alone_starts_and_takes_no_push(
-    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clients, "AVAILABLE", frozenset(Method))  # as it will be: the scan needs an account
+async def test_a_service_with_apps_alone_starts_and_takes_no_push(make: Callable[..., Any]) -> None:
     shop = client("shop", accounts=[], apps=["site"], methods=["website"], return_urls=["https://shop.example/"])
     world = await make(official={}, apps={"site": WEBSITE}, clients={"shop": shop})
     check_complete(world.settings)

@@ -15,9 +15,7 @@ from aiohttp import web
 from harness import ACCOUNT, WEBSITE, account, application, client
 from serving import listening
 
-from models.method import Method
 from sandbox.app import make_app
-from service.config import clients
 from service.config.settings import validate
 from service.doctor.finding import Finding
 from service.doctor.report import examine
@@ -25,11 +23,6 @@ from service.doctor.web_authorization import check_web_authorization
 
 OFFICIAL = replace(ACCOUNT, oauth="userinfo")
 ACCEPTED = "WeChat accepts its secret for web authorization"
-
-
-@pytest.fixture(autouse=True)
-def every_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "AVAILABLE", frozenset(Method))
 
 
 @pytest.fixture

@@ -63,7 +63,9 @@ def test_the_shop_may_be_reached_by_network_and_by_this_machine() -> None:
     assert settings.clients["shop"].origins == (f"http://{LAN}", "http://127.0.0.1", "http://localhost")
     assert settings.server.public_url == f"http://{LAN}:8080"
     assert settings.clients["shop"].return_urls[0] == f"http://{LAN}/login/wechat/done"
-    for app in (settings.accounts["main"], *settings.apps.values()):
+    apps = settings.apps
+    assert apps["mini"].api_base == "http://127.0.0.1:8082"
+    for app in (settings.accounts["main"], apps["site"], apps["corp"]):
         assert (app.api_base, app.open_base) == ("http://127.0.0.1:8082", f"http://{LAN}:8082")
 
 
