@@ -137,7 +137,12 @@ class TicketFactory:
         return Issued(head, secret, request.account, shown, request.created_at, fresh=False)
 
     def shown(self, head: TicketHeader, keys: ClientKeys, *, account: str, qr_url: str) -> Shown:
-        """Return what the browser shows for a ticket; *qr_url* is its QR code as stored, if it has one."""
+        """Return what the browser shows for a ticket; *qr_url* is its QR code as stored, if it has one.
+
+        Nothing if the client has the account no more.
+        """
+        if account not in self.accounts(keys.client):
+            return Shown()
         return self.methods[head.method].shown(head, keys, account=account, qr_url=qr_url)
 
     def _lifetime(self, purpose: Purpose) -> timedelta:

@@ -1,7 +1,8 @@
 """Passcodes are distinct while they last, and no store shows them.
 
 Red when `PasscodeIndex.claim` looks before it inserts or stores only one generation, when `TicketFactory.make`
-gives up after one draw, when a passcode is stored in the clear, and when `shown` names another account.
+gives up after one draw, when a passcode is stored in the clear, and when `shown` names another account or one that
+the client has no more.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from harness import ACCOUNT, World, client
+from harness import ACCOUNT, SECOND, World, client, problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -198,3 +199,15 @@ async def test_a_passcode_takes_the_place_of_a_code_that_wechat_does_not_make(ma
     page = await world.login()
     assert (page.made["method"], page.made["qr_url"]) == ("passcode", None)
     assert page.made["passcode"]
+
+
+async def test_an_account_that_was_taken_out_of_the_configuration_shows_nothing_more(make: Make) -> None:
+    """Red when `TicketFactory.shown` does not look whether the client still has the account."""
+    shop = client("shop", methods=["passcode"], accounts=["second", "main"])
+    world = await make(official={"main": ACCOUNT, "second": SECOND}, clients={"shop": shop})
+    page = await world.bind("42", session="s")
+    after = replace(page, world=await make(clients={"shop": shop | {"accounts": ["main"]}}))
+    await problem(await after.raw(suffix="/code"), 404, "not-found")
+    fresh = await after.world.bind("42", session="s")
+    assert (fresh.id != page.id, fresh.made["account"]) == (True, "main")
+    assert (await after.poll())["status"] == "cancelled"
