@@ -1,6 +1,5 @@
 """Serves the QR codes of accounts, which pages show beside passcodes (contract.md 8.2)."""
 
-import asyncio
 from typing import Final
 
 from aiohttp import web
@@ -13,15 +12,14 @@ _PNG: Final = b"\x89PNG"
 
 
 async def picture(request: web.Request) -> web.Response:
-    """Return the picture that the configuration names for an account."""
+    """Return the picture of an account."""
     account = request.app[SETTINGS].accounts.get(request.match_info["account"])
     if account is None or account.picture is None:
         raise NotFound("the account is unknown or has no picture")
-    content = await asyncio.to_thread(account.picture.read_bytes)
     headers = {
         "Cache-Control": _CACHING,
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Content-Security-Policy": "default-src 'none'",
     }
-    kind = "image/png" if content.startswith(_PNG) else "image/jpeg"
-    return web.Response(body=content, content_type=kind, headers=headers)
+    kind = "image/png" if account.picture.startswith(_PNG) else "image/jpeg"
+    return web.Response(body=account.picture, content_type=kind, headers=headers)

@@ -57,8 +57,8 @@ class Account(Section):
     """What the account's web authorization may ask for."""
     name: OptionalNames = Field(default_factory=dict)
     """How people find the account, to send it passcodes; empty: by its name here."""
-    picture: Picture = None
-    """A file with the account's own QR code, shown with passcodes."""
+    picture: Picture = Field(default=None, repr=False)
+    """The account's own QR code, shown with passcodes."""
     api_base: WebAddress = WECHAT_API
     open_base: SafeWebAddress = WECHAT_PAGES
     proxy: ProxyUrl = Field(default="", repr=False)

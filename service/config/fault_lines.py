@@ -16,6 +16,7 @@ _MESSAGES: Final = {
     "invalid_key": "must be a string; quote it",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
+    "bytes_type": "must be a string; quote it",
     "path_type": "must be a string; quote it",
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",

@@ -1,9 +1,9 @@
-"""The picture files that the configuration names, checked when it is read."""
+"""The picture files that the configuration names, checked and read with it."""
 
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
 from service.config.fault import Fault
 from service.config.types import file_path
@@ -12,13 +12,13 @@ _LARGEST: Final = 1 << 20
 _SIGNATURES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
-def _given(value: object) -> object:
-    return None if value in ("", None) else file_path(value)
-
-
-def _checked(path: Path | None) -> Path | None:
-    if path is None:
+def _read(value: object) -> object:
+    if value == "":
         return None
+    if not isinstance(value, str):
+        return value
+    file_path(value)
+    path = Path(value)
     try:
         if path.exists() and not path.is_file():  # reading a pipe would wait
             raise Fault("is not a file")
@@ -30,8 +30,8 @@ def _checked(path: Path | None) -> Path | None:
         raise Fault("must be a PNG or JPEG picture")
     if len(content) > _LARGEST:
         raise Fault("is larger than 1 MiB")
-    return path
+    return content
 
 
-Picture = Annotated[Path | None, BeforeValidator(_given), AfterValidator(_checked)]
-"""The path of a PNG or JPEG file of at most 1 MiB; an empty string for none."""
+Picture = Annotated[bytes | None, BeforeValidator(_read)]
+"""The content of a PNG or JPEG file of at most 1 MiB, given by its path; an empty string for none."""

@@ -1,4 +1,4 @@
-"""The QR codes of accounts. Red when one is served under another type, or the account's other settings are."""
+"""The QR codes of accounts. Red when one is served under another type, or its file is read after the start."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +16,13 @@ async def test_the_configured_picture_is_served_as_what_it_is(
     make: Make, tmp_path: Path, begins: bytes, kind: str
 ) -> None:
     picture = tmp_path / "own"
-    picture.write_bytes(begins + b" and so on")
+    content = begins + b" and so on"
+    picture.write_bytes(content)
     world = await make(accounts={"main": {"picture": str(picture)}})
+    picture.unlink()
     response = await world.call("GET", "/v1/accounts/main/picture")
     assert (response.status, response.content_type) == (200, kind)
-    assert await response.read() == picture.read_bytes()
+    assert await response.read() == content
     assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 

@@ -20,7 +20,7 @@ MIB = 1 << 20
 def test_a_picture_is_told_by_its_first_bytes(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "code"
     file.write_bytes(content)
-    assert validate(tree(accounts__main__picture=str(file))).accounts["main"].picture == file
+    assert validate(tree(accounts__main__picture=str(file))).accounts["main"].picture == content
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", PNG[:-1], b"<svg/>", b" " + PNG])
