@@ -50,9 +50,28 @@ async def test_over_the_limit_of_all_each_person_has_two(redis: Redis) -> None:
     assert await taken(tries, BEN, IN_FLOOD + 1) == [*[None] * IN_FLOOD, flood]
 
 
+async def test_one_person_does_not_use_up_the_limit_of_all(redis: Redis) -> None:
+    """Red when those are counted for all that a person is refused."""
+    tries = PasscodeTries(redis, of_all=2 * EACH)
+    await taken(tries, ANNA, 5 * EACH)
+    assert await taken(tries, BEN, EACH) == [None] * EACH
+
+
+async def test_a_right_one_taken_back_after_the_window_permits_no_more_wrong_ones(redis: Redis) -> None:
+    tries = PasscodeTries(redis, of_all=EACH)
+    await taken(tries, ANNA, EACH)
+    await redis.flushall()  # as when the window ends
+    for _ in range(EACH):
+        await tries.give_back("main", ANNA)
+    assert await redis.keys("*") == []
+    assert await taken(tries, ANNA, EACH + 1) == [None] * EACH + [Excess("passcodes_per_openid", first=True)]
+    flood = Excess("passcodes_per_account", first=True)
+    assert await taken(tries, BEN, IN_FLOOD + 1) == [*[None] * IN_FLOOD, flood]
+
+
 async def test_no_count_lasts_longer_than_the_window(redis: Redis) -> None:
-    """Red when a count taken back after its end stays for ever."""
     tries = PasscodeTries(redis, of_all=0)
+    await tries.take("main", ANNA)
     await tries.give_back("main", ANNA)
     await tries.take("main", BEN)
     keys = await redis.keys("scanbind:l:passcodes:*")
