@@ -54,24 +54,28 @@ class PasscodeReader:
         if excess := await self.tries.take(account, message.openid):
             self._note(excess, account, message.openid)
             return Handled(None)
-        scene = await self.index.find(account, read_passcode(message.text) or "")
-        sender = Sender.of(account, message)
-        if scene is None or not await self._open(sender, scene):
-            return Handled(messages.unusable_passcode(await self.follower_refresh.store(sender)))
-        await self.tries.give_back(account, message.openid)
+        sender, wrong = Sender.of(account, message), None
+        try:
+            scene = await self._find(sender, message.text)
+            if scene is None:
+                wrong = messages.unusable_passcode(await self.follower_refresh.store(sender))
+                return Handled(wrong)
+        finally:
+            if not wrong:  # right, or WeChat delivers it again because a store did not answer
+                await self.tries.give_back(account, message.openid)
         return await self.scans.scanned(sender, scene, KnownState(*await self.scans.known(sender, scene)))
 
     def invitation(self, account: str, lang: Lang | None) -> str | None:
         """Return what is said to a person who follows *account* without a scan; None if it takes no passcodes."""
         return messages.send_passcode(lang) if account in self.listening else None
 
-    async def _open(self, sender: Sender, scene: Scene) -> bool:
-        """Return whether the ticket waits for this person, or for any."""
-        context = await self.verifier.verify(scene, account=sender.account, openid=sender.openid, lang=None)
-        if context is None:
-            return False
+    async def _find(self, sender: Sender, text: str) -> Scene | None:
+        """Return the ticket of a passcode, if it waits for this person or for any."""
+        scene = await self.index.find(sender.account, read_passcode(text) or "")
+        if scene is None or await self.verifier.claim(scene, account=sender.account) is None:
+            return None
         ticket = await self.ticket_status.read_afresh(scene.head)
-        return not ticket.status.final and ticket.openid in (None, sender.openid)
+        return None if ticket.status.final or ticket.openid not in (None, sender.openid) else scene
 
     def _note(self, excess: Excess, account: str, openid: OpenId) -> None:
         self.metrics.limited.labels(excess.limit).inc()

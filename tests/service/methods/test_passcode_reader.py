@@ -7,6 +7,7 @@ person who typed a code rightly is kept out by others, and when other texts get 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from harness import ACCOUNT, SECOND, Page, World, client
 
 from models.language import Lang
 from sandbox.people import Person
-from service.app_keys import AUDIT
+from service.app_keys import AUDIT, PUSH_DISPATCHER
 from service.confirmation import messages
 from service.rate_limiting.passcode_tries import EACH, IN_FLOOD
+from service.storage.database import connect
 
 Make = Callable[..., Any]
 WRONG = messages.unusable_passcode(Lang.EN)
@@ -122,6 +124,19 @@ async def test_after_five_wrong_ones_the_chat_is_silent_and_others_go_on(make: M
     await forget(world)
     again = await world.login()
     await signed_in(world, guesser, again)
+
+
+async def test_a_passcode_that_could_not_be_looked_up_is_not_counted(make: Make, tmp_path: Path) -> None:
+    """Red when a passcode stays counted while the database does not answer: each delivery is one more."""
+    world = await world_with(make, limits={"scans_per_openid": 0})
+    page, person = await world.login(), await world.person()
+    index = world.app[PUSH_DISPATCHER].passcodes.index
+    async with connect("postgresql+asyncpg://none@127.0.0.1:1/none", data_dir=tmp_path) as nowhere:
+        working, index.database = index.database, nowhere
+        for _ in range(EACH):
+            assert await world.say(person, page.made["passcode"]) is None
+        index.database = working
+    await signed_in(world, person, page)
 
 
 async def test_guesses_at_once_are_no_more_than_their_number(make: Make) -> None:
