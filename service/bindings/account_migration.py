@@ -89,6 +89,8 @@ class AccountMigration:
     _followers: Followers = field(init=False)
     _names: list[str] = field(default_factory=list, init=False)
     """What `from_appid` may be (wechat-protocol.md 8); once WeChat takes one, that alone."""
+    _given: dict[OpenId, OpenId] = field(default_factory=dict, init=False)
+    """The former openid of each new one, of all calls."""
 
     def __post_init__(self) -> None:
         configured = self.settings
@@ -147,7 +149,12 @@ class AccountMigration:
                 del self._names[0]
             else:
                 del self._names[1:]
+                self._check_distinct(new)
                 return new
+
+    def _check_distinct(self, new: Mapping[OpenId, OpenId]) -> None:
+        if any(self._given.setdefault(to, openid) != openid for openid, to in new.items()):
+            raise WeChatUnavailable("WeChat told one new openid for two people")
 
     async def _store(self, one: Former, ids: Sequence[int], new: Mapping[OpenId, OpenId]) -> Sequence[Result]:
         migration = IdentityMigration(followers=self._followers, account=self.takeover.account, now=self.clock())

@@ -201,6 +201,20 @@ async def test_a_row_from_before_appids_were_stored_is_of_the_former_account_und
     assert (await moving.bindings("shop", "42") == [moving.now(anna)]) == (moving.account == "second")
 
 
+async def test_a_new_openid_that_two_calls_tell_for_two_people_stops_the_command(
+    moving: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when only the openids of one answer are compared: the second person would become one with the first."""
+    monkeypatch.setattr(former_identities, "BATCH", 1)
+    anna, ben = await moving.person(shop="42"), await moving.person(club="7")
+    moving.declare()
+    moving.sandbox.migrations._to[NEW.appid].openids[old(ben)] = new(anna)
+    with pytest.raises(WeChatUnavailable, match="one new openid for two people"):
+        await moving.run()
+    assert await moving.bindings("shop", "42") == [moving.now(anna)]
+    assert [it[2] for it in await moving.bindings("club", "7")] == [old(ben)]
+
+
 FAILURES: list[tuple[dict[str, Any], int | None, str]] = [
     ({"secret": "0" * 32}, 40001, "correct accounts.{0}.secret"),
     ({"api_base": "http://127.0.0.1:9"}, None, "WeChat does not answer: check that http://127.0.0.1:9"),
