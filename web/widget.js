@@ -993,7 +993,7 @@ export class ScanbindQr extends HTMLElement {
     setText(status, texts[textKey === "redirect" ? `method_${method}` : textKey] ?? texts.failed);
     const hintOf = textKey === "waiting" && ON_PHONE ? "phone" : textKey === "passcode" && showsCode ? "picture" : textKey;
     const said = texts[view.status === "expiring" ? "expiring" : `${hintOf}_hint`] ?? "";
-    setText(hint, said.replace("{name}", account?.name));
+    setText(hint, said.replace("{name}", () => account?.name));
     setText(save, texts.save);
     save.hidden = !(showsCode && ON_TOUCH && !IN_WECHAT);
     const canOpen = opens && ON_TOUCH && !IN_WECHAT;

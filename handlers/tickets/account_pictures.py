@@ -12,7 +12,7 @@ _PNG: Final = b"\x89PNG"
 
 
 async def picture(request: web.Request) -> web.Response:
-    """Return the picture of an account."""
+    """Return the picture of an account; with `?download=1` for a download, as `qr_code.png`."""
     account = request.app[SETTINGS].accounts.get(request.match_info["account"])
     if account is None or account.picture is None:
         raise NotFound("the account is unknown or has no picture")
@@ -21,5 +21,7 @@ async def picture(request: web.Request) -> web.Response:
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Content-Security-Policy": "default-src 'none'",
     }
-    kind = "image/png" if account.picture.startswith(_PNG) else "image/jpeg"
-    return web.Response(body=account.picture, content_type=kind, headers=headers)
+    kind = "png" if account.picture.startswith(_PNG) else "jpeg"
+    if request.query.get("download") == "1":
+        headers["Content-Disposition"] = f'attachment; filename="wechat.{kind}"'
+    return web.Response(body=account.picture, content_type=f"image/{kind}", headers=headers)

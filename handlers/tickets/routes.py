@@ -131,7 +131,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         *("qr", "readAccountPicture", "GET", "/v1/accounts/{account}/picture", account_pictures.picture),
-        parameters=(in_path("account", NAME, "The name of the account."),),
+        parameters=(in_path("account", NAME, "The name of the account."), _DOWNLOAD),
         answers={200: Answer("Its own QR code.", {"image/png": _PICTURE, "image/jpeg": _PICTURE})},
         refuses=(errors.NotFound,),
     ),

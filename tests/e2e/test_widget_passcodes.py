@@ -14,7 +14,7 @@ from pages import Site
 from phone import REAL_PHONE, faultless
 from playwright.async_api import Browser, BrowserContext, expect
 from widget import RECORD, Widget, opened
-from widget_methods import LOGIN, Offer, choice, page_of
+from widget_methods import LOGIN, ON_IPHONE, Offer, choice, page_of
 
 NAMES = {"zh": "示例商城服务号", "en": "Example shop service"}
 
@@ -72,6 +72,27 @@ async def test_the_passcode_gives_way_to_a_code_and_comes_again(
     await choice(widget, "scan").click()
     await widget.shows_a_code()
     await expect(passcode(widget)).to_be_hidden()
+
+
+async def test_on_a_phone_the_picture_of_the_account_is_saved_and_the_page_stays(
+    offer: Offer, site: Site, browser: Browser, about: dict[str, Any]
+) -> None:
+    """Red when the picture is served without `Content-Disposition`: it would take the place of the page.
+
+    Also when a `$` in the account's name is read as a pattern.
+    """
+    about["main"]["name"] = "The $& shop"
+    world = await offer("passcode", accounts=about)
+    context = await browser.new_context(user_agent=ON_IPHONE)
+    await context.add_init_script(RECORD)
+    widget = await opened(context, page_of(site, world, lang="en"))
+    await widget.shows_a_code()
+    await expect(widget.host.locator("[part=hint]")).to_contain_text("The $& shop")
+    async with widget.page.expect_download(timeout=5000) as download:
+        await widget.save.click()
+    assert (await download.value).suggested_filename == "wechat.png"
+    await expect(passcode(widget)).to_be_visible()
+    await context.close()
 
 
 @pytest.mark.parametrize("look", ["light zh", "dark en"])

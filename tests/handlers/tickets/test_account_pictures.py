@@ -24,6 +24,10 @@ async def test_the_configured_picture_is_served_as_what_it_is(
     assert (response.status, response.content_type) == (200, kind)
     assert await response.read() == content
     assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "Content-Disposition" not in response.headers
+    saved = await world.call("GET", "/v1/accounts/main/picture?download=1")
+    name = f"wechat.{kind.removeprefix('image/')}"
+    assert saved.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
