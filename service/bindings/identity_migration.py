@@ -17,6 +17,7 @@ from models.binding import Change, ChangeSource, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.tables.bindings import bindings, history, separations
+from models.tables.identities import NEVER
 from models.tables.identities import followers as table
 from models.tables.tickets import endings
 from service.bindings.rows import Row, carry_row, change_row, remove_row, select_rows
@@ -91,7 +92,8 @@ class IdentityMigration:
         while (found := identities.find_row(connection, self.account, openid, _ABOUT, hold=True)) and (
             twin := identities.read(found)
         ):
-            about = {column.name: found[column] for column in _ABOUT}
+            if found["followed_at"] != NEVER:  # else a web authorization named them, which tells nothing about it
+                about = {column.name: found[column] for column in _ABOUT} | {"subscribed": twin.subscribed}
             self._take_over(connection, twin.id, by=identity.id)
             new = _united(connection, new, twin)
         if united := new is not identity:
@@ -163,7 +165,6 @@ def _united(connection: sa.Connection, identity: Identity, twin: Identity) -> Id
         person=min(numbers, default=None),
         unionid=told.unionid,
         open_platform=told.open_platform,
-        subscribed=twin.subscribed,
     )
 
 

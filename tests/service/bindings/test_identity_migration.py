@@ -28,7 +28,7 @@ from sandbox.people import Person
 from service.bindings.repository import Bindings
 from service.bindings.rules import owner
 from service.crypto.field_encryption import FieldCipher
-from service.identities.followers import Sender
+from service.identities.followers import Authorized, Sender
 from service.identities.repository import Identities
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
@@ -69,6 +69,22 @@ async def test_an_identity_at_the_new_account_becomes_one_with_the_older_row(mov
     assert await moving.bindings("shop", "42") == await moving.bindings("forum", "9") == [moving.now(anna)]
     assert await log_in(moving, anna, "t2") == "42"
     await check_nothing_lost(moving, [anna], before)
+
+
+@pytest.mark.parametrize("by_page", [True, False], ids=["signed in by a page", "followed and left"])
+async def test_only_a_follow_at_the_new_account_tells_whether_the_person_follows(
+    moving: Migration, *, by_page: bool
+) -> None:
+    """Red when an identity of a web authorization, which says nothing about it, ends what a push has told."""
+    anna = await moving.person(shop="42")
+    there, known = (moving.account, new(anna)), moving.followers()
+    await known.seen(Authorized(*there, None) if by_page else Sender(*there, AT))
+    if not by_page:
+        await known.gone(*there, since=AT)
+    moving.declare()
+    assert (await moving.run()).united == 1
+    [row] = (await moving.rows())["followers"]
+    assert (row["subscribed"], row["followed_at"]) == (by_page, AT)
 
 
 async def test_a_person_who_was_disconnected_alone_in_both_accounts_stays_so(moving: Migration) -> None:
