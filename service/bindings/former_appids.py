@@ -33,6 +33,14 @@ class FormerAppid:
         )
 
 
+def of_former_appids(account: str, now: str) -> sa.ColumnElement[bool]:
+    """Return the condition of the followers of an account whose known appid is not *now*."""
+    of = followers.c
+    # Two ranges of the index, which leave out the many rows of the present appid.
+    others = sa.or_(sa.and_(of.appid > UNKNOWN, of.appid < now), of.appid > now)
+    return sa.and_(of.account == account, others)
+
+
 async def former_appids(database: Database, appids: Mapping[str, str]) -> list[FormerAppid]:
     """Return the former appids of the configured accounts and apps that still have bindings.
 
@@ -44,12 +52,10 @@ async def former_appids(database: Database, appids: Mapping[str, str]) -> list[F
     def work(connection: sa.Connection) -> list[FormerAppid]:
         found = list[FormerAppid]()
         for account, now in appids.items():
-            # Two ranges of the index, which leave out the many rows of the present appid.
-            others = sa.or_(sa.and_(of.appid > UNKNOWN, of.appid < now), of.appid > now)
             query = (
                 sa.select(of.appid, sa.func.count())
                 .join_from(followers, bindings, bindings.c.follower_id == of.id)
-                .where(of.account == account, others)
+                .where(of_former_appids(account, now))
                 .group_by(of.appid)
                 .order_by(of.appid)
             )

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from models.errors import StoreUnavailable
 from models.tables.identities import followers as table
+from service.bindings.former_appids import of_former_appids
 from service.config.settings import Settings
-from service.identities.repository import NAMES, UNKNOWN, Identities, Identity
+from service.identities.repository import NAMES, Identities, Identity
 from service.storage.database import Database
 
 BATCH: Final = 100  # openids that WeChat takes in one call (wechat-protocol.md 8)
@@ -65,10 +66,7 @@ async def former(database: Database, settings: Settings, *, account: str, gh_id:
     Raises:
         StoreUnavailable: the database does not answer.
     """
-    now = settings.accounts[account].appid
-    # Two ranges of the index, which leave out the many rows of the present appid.
-    others = sa.or_(sa.and_(_IT.appid > UNKNOWN, _IT.appid < now), _IT.appid > now)
-    conditions = [sa.and_(_IT.account == account, others)]
+    conditions = [of_former_appids(account, settings.accounts[account].appid)]
     conditions += [
         _IT.account == name for name, one in settings.accounts.items() if name != account and one.gh_id == gh_id
     ]
