@@ -24,12 +24,12 @@ const WORDS = {
     since: "Since {time}",
     label: "Identifier ending in {label}",
     last_login: "Last sign-in: {time}",
-    not_following: "You do not follow {site}’s Official Account. WeChat will ask you to follow it at your next scan.",
-    connect_hint: "Connect your WeChat to sign in to {site} by scanning a QR code.",
+    not_following: "You do not follow {site}’s Official Account. WeChat will ask you to follow it when you next scan its code.",
+    connect_hint: "Connect your WeChat to sign in to {site} with it.",
     connect: "Connect",
     disconnect: "Disconnect",
     confirm_title: "Disconnect your WeChat?",
-    confirm_text: "You will no longer be able to sign in to {site} by scanning. You can connect it again at any time.",
+    confirm_text: "You will no longer be able to sign in to {site} with WeChat. You can connect it again at any time.",
     only_login:
       "WeChat is your only way to sign in to {site}. Without it you may lose access to this account: " +
       "set up another way to sign in first.",
@@ -52,7 +52,7 @@ const WORDS = {
     change_erased: "WeChat removed after unfollowing the Official Account",
     about_title: "What is stored, and why",
     about:
-      "To recognise you when you scan, {site} stores the identifier WeChat gives you for its Official Account " +
+      "To recognise you when you sign in, {site} stores the identifier WeChat gives you for its Official Account " +
       "(openid, and unionid if there is one), whether you follow it, your language, and when you connected or " +
       "signed in; never your nickname, photo, contacts or messages.",
     back: "Back to {site}",
@@ -79,13 +79,13 @@ const WORDS = {
     not_connected: "尚未绑定微信",
     since: "绑定时间：{time}",
     label: "微信标识尾号：{label}",
-    last_login: "上次扫码登录：{time}",
+    last_login: "上次微信登录：{time}",
     not_following: "你没有关注{site}的公众号，下次扫码时需先关注。",
-    connect_hint: "绑定后，使用微信扫一扫即可登录{site}。",
+    connect_hint: "绑定后，使用微信即可登录{site}。",
     connect: "绑定",
     disconnect: "解绑",
     confirm_title: "确定解绑微信？",
-    confirm_text: "解绑后将无法使用微信扫码登录{site}，之后可随时重新绑定。",
+    confirm_text: "解绑后将无法使用微信登录{site}，之后可随时重新绑定。",
     only_login: "微信是你登录{site}的唯一方式，解绑后可能无法再登录此账号，请先设置其他登录方式。",
     only_login_unfollow: "取消关注公众号也会解绑。",
     confirm_yes: "解绑",
@@ -106,7 +106,7 @@ const WORDS = {
     change_erased: "取消关注公众号后，绑定已自动解除",
     about_title: "保存的信息及用途",
     about:
-      "为了在扫码时识别你的身份，{site}会保存微信提供的用户标识（openid，可能还有 unionid）、公众号关注状态、语言，" +
+      "为了在登录时识别你的身份，{site}会保存微信提供的用户标识（openid，可能还有 unionid）、公众号关注状态、语言，" +
       "以及绑定和登录的时间；不会保存昵称、头像、通讯录或聊天记录。",
     back: "返回{site}",
     over_title: "页面已过期",

@@ -991,7 +991,7 @@ export class ScanbindQr extends HTMLElement {
     passcode.hidden = !(isOpen && account);
     setText(passcode, this._ticket.passcode ?? "");
     setText(status, texts[textKey === "redirect" ? `method_${method}` : textKey] ?? texts.failed);
-    const hintOf = textKey === "waiting" && ON_PHONE ? "phone" : textKey === "passcode" && showsCode ? "picture" : textKey;
+    const hintOf = textKey === "waiting" && ON_PHONE ? "phone" : textKey === "passcode" && showsCode && !ON_TOUCH ? "picture" : textKey;
     const said = texts[view.status === "expiring" ? "expiring" : `${hintOf}_hint`] ?? "";
     setText(hint, said.replace("{name}", () => account?.name));
     setText(save, texts.save);

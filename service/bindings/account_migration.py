@@ -87,7 +87,7 @@ class AccountMigration:
     report: MigrationReport
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _followers: Followers = field(init=False)
-    _names: list[str] = field(default_factory=list, init=False)
+    _from_appids: list[str] = field(default_factory=list, init=False)
     """What `from_appid` may be (wechat-protocol.md 8); once WeChat takes one, that alone."""
     _given: dict[OpenId, OpenId] = field(default_factory=dict, init=False)
     """The former openid of each new one, of all calls."""
@@ -104,7 +104,7 @@ class AccountMigration:
         if not found:
             await self._tell_why_none()
         appids = [one.appid or self.settings.appids[one.account] for one in found]
-        self._names = list(dict.fromkeys([gh_id, *appids]))
+        self._from_appids = list(dict.fromkeys([gh_id, *appids]))
         for one in found:
             async for ids in one.batches(self.database):
                 await self._migrate(one, ids)
@@ -141,14 +141,14 @@ class AccountMigration:
         """Return the new openids, as WeChat tells them. Raises WeChatUnavailable."""
         while True:
             try:
-                new = await self.api.change_openids(self._names[0], openids)
+                new = await self.api.change_openids(self._from_appids[0], openids)
             except WeChatUnavailable as refusal:
-                if refusal.errcode != FORMER_UNKNOWN or len(self._names) == 1:
+                if refusal.errcode != FORMER_UNKNOWN or len(self._from_appids) == 1:
                     account, base = self.takeover.account, self.settings.accounts[self.takeover.account].api_base
                     raise stopped(refusal, account, former=self.takeover.gh_id, api_base=base) from refusal
-                del self._names[0]
+                del self._from_appids[0]
             else:
-                del self._names[1:]
+                del self._from_appids[1:]
                 self._check_distinct(new)
                 return new
 

@@ -13,15 +13,15 @@ from service.config.addresses import is_local
 from service.config.apps import MiniProgram
 from service.config.settings import Settings
 from service.doctor.finding import Finding
-from service.doctor.wechat import fetch_token, refused
+from service.doctor.made_up_code import CODE, UNTESTED, insisted, judged
+from service.doctor.wechat import REFUSALS, fetch_token, refused
 from service.wechat.answers import Refused, picture
 from service.wechat.build import build_mini_program_accounts
 from service.wechat.mini_program import LARGEST_PICTURE, LOGIN, MAKE, WIDTH, send_js_code
-from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, insist, send
+from service.wechat.transport import ApiAccount, send
 
-_NO_CODE: Final = "0" * 32
 _NO_SCENE: Final = "doctor"
-_INVALID_CODE, _INVALID_PAGE = 40029, 41030
+_INVALID_PAGE: Final = 41030
 
 
 async def check_mini_programs(settings: Settings) -> AsyncIterator[Finding]:
@@ -44,14 +44,9 @@ def _used(settings: Settings) -> Iterator[tuple[str, MiniProgram]]:
 
 async def _credentials(http: aiohttp.ClientSession, subject: str, account: ApiAccount) -> Finding:
     """Send a made-up login: WeChat checks appid and secret first (wechat-protocol.md 11)."""
-    try:
-        await insist(partial(send_js_code, http, account, _NO_CODE), endpoint=LOGIN, remedies=WITHOUT_RENEWAL)
-    except Refused as refusal:
-        if refusal.errcode == _INVALID_CODE:
-            return Finding(True, subject, f"WeChat accepts its secret for logins{account.way}")
-        return refused(subject, account, refusal, failing="WeChat refuses its logins")
-    message = f"a made-up login was accepted, so the answer is not from WeChat{account.way}"
-    return Finding(False, subject, message, f"correct {subject}.api_base")
+    sending = partial(insisted, partial(send_js_code, http, account, CODE), endpoint=LOGIN)
+    good, failing = "WeChat accepts its secret for logins", "WeChat refuses its logins"
+    return await judged(subject, account, sending, good=good, failing=failing, remedies=REFUSALS)
 
 
 async def _page(http: aiohttp.ClientSession, subject: str, account: ApiAccount, app: MiniProgram) -> Finding:
@@ -81,7 +76,7 @@ def _console(subject: str, host: str, app: MiniProgram) -> Finding:
         message = f"mini programs call only https domains, and {host} is none"
         return Finding(None, "server.public_url", message, "set an address with a domain of yours")
     message = (
-        f"cannot be tested from here: whether https://{host} is a request 合法域名 in its console, and {app.page} "
+        f"{UNTESTED} https://{host} is a request 合法域名 in its console, and {app.page} "
         "is declared for plain schemes"
     )
     remedy = (
