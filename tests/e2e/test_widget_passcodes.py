@@ -36,7 +36,7 @@ def passcode(widget: Widget) -> Any:
 async def test_a_visitor_sends_the_passcode_and_answers(
     offer: Offer, site: Site, context: BrowserContext, about: dict[str, Any], lang: str
 ) -> None:
-    world = await offer("passcode", "scan", confirm="match", accounts=about)
+    world = await offer("passcode", "scan", confirm="match", of_accounts=about)
     widget = await opened(context, page_of(site, world, lang=lang))
     await widget.shows_a_code()
     await expect(widget.host.locator("[part=hint]")).to_contain_text(NAMES[lang])
@@ -82,7 +82,7 @@ async def test_on_a_phone_the_picture_of_the_account_is_saved_and_the_page_stays
     Also when a `$` in the account's name is read as a pattern.
     """
     about["main"]["name"] = "The $& shop"
-    world = await offer("passcode", accounts=about)
+    world = await offer("passcode", of_accounts=about)
     context = await browser.new_context(user_agent=ON_IPHONE)
     await context.add_init_script(RECORD)
     widget = await opened(context, page_of(site, world, lang="en"))
@@ -100,7 +100,7 @@ async def test_axe_finds_nothing_wrong_on_a_phone(
     offer: Offer, site: Site, browser: Browser, about: dict[str, Any], look: str
 ) -> None:
     scheme, lang = look.split()
-    world = await offer("passcode", "scan", accounts=about)
+    world = await offer("passcode", "scan", of_accounts=about)
     element = LOGIN.replace("state", f'theme="{scheme}" state')
     context = await browser.new_context(**REAL_PHONE)
     await context.add_init_script(RECORD)

@@ -27,7 +27,7 @@ async def offering(
     make: Callable[..., Any],
     site: Site,
     *methods: str,
-    accounts: dict[str, dict[str, Any]] | None = None,
+    of_accounts: dict[str, dict[str, Any]] | None = None,
     app: Website | WeComApp = WEBSITE,
     **changes: Any,
 ) -> World:
@@ -35,7 +35,7 @@ async def offering(
     world: World = await make(
         official={"main": replace(ACCOUNT, oauth="base"), "second": SECOND},
         apps={"site": app},
-        accounts=accounts,
+        accounts=of_accounts,
         clients={"shop": client("shop", methods=methods, **shop)},
     )
     site.service = world.url
