@@ -9,7 +9,7 @@ from pages import POLICY, Site
 from playwright.async_api import Locator, expect
 from widget import Widget
 
-from sandbox.account import Website, WeComApp
+from sandbox.account import MiniProgram, Website, WeComApp
 from sandbox.authorization.consents import Consent
 
 Offer = Callable[..., Awaitable[World]]
@@ -28,7 +28,7 @@ async def offering(
     site: Site,
     *methods: str,
     of_accounts: dict[str, dict[str, Any]] | None = None,
-    app: Website | WeComApp = WEBSITE,
+    app: Website | MiniProgram | WeComApp = WEBSITE,
     **changes: Any,
 ) -> World:
     shop = {"apps": ["site"], "origins": [site.origin], "return_urls": [site.origin + DONE], **changes}
