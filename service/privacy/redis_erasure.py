@@ -1,11 +1,12 @@
 """Finds and erases a person's data in Redis. Keys contain the pseudonym of a person, never the openid."""
 
 import asyncio
+import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
 
@@ -17,6 +18,7 @@ from service.confirmation.open_questions import OpenQuestions
 from service.identities.departures import left_mark
 from service.privacy.erasure import Erased
 from service.storage.redis import redis_errors
+from service.tickets.redirects import PREFIX as REDIRECTS
 from service.tickets.store import KEYS, TicketStore
 
 _PAGE: Final = 1000  # keys per SCAN call
@@ -95,24 +97,37 @@ class RedisErasure:
             ids.update(scene.head.ticket for scene in scenes if scene)
         if everywhere:
             ids.update([TicketId(key.removeprefix(KEYS)) async for key in self._keys(f"{KEYS}*")])
-        openids = {openid for _, openid in erased.identities}
         loaded = [ticket for one in ids if (ticket := await self.store.load(one))]
-        theirs = [it for it in loaded if it.id in erased.tickets or it.openid in openids]
+        theirs = [it for it in loaded if it.id in erased.tickets or await self._scanned(it, erased)]
         theirs = [it for it in theirs if it != forget(it) or (it.id in erased.cancelled and not it.status.final)]
         keys = {key for pattern in _patterns(erased, user) async for key in self._keys(pattern)}
         if everywhere:
-            words = {f'"{word}"' for word in (*openids, *erased.tickets)}
-            keys |= {key async for key in self._keys(_TO_WECHAT) if await self._contains(key, words)}
+            keys |= {key async for key in self._keys(_TO_WECHAT) if _names(key, await self._record(key), erased)}
         stay = {left_mark(account, openid) for account, openid in erased.identities}
         return TicketTraces(theirs, sorted(keys - stay))
 
-    async def _contains(self, key: str, words: set[str]) -> bool:
-        value = str(await self.redis.get(key) or "")
-        return any(word in value for word in words)
+    async def _scanned(self, ticket: Ticket, erased: Erased) -> bool:
+        """Tell whether one of *erased* scanned a ticket. A userid is unique in one enterprise alone."""
+        accounts = {account for account, openid in erased.identities if openid == ticket.openid}
+        if not accounts:
+            return False
+        redirect = await self._record(REDIRECTS + ticket.id)
+        return not redirect or redirect["account"] in accounts
+
+    async def _record(self, key: str) -> Mapping[str, Any]:
+        record: Mapping[str, Any] = json.loads(await self.redis.get(key) or "{}")
+        return record
 
     async def _keys(self, pattern: str) -> AsyncIterator[str]:
         async for key in self.redis.scan_iter(match=pattern, count=_PAGE):
             yield str(key)
+
+
+def _names(key: str, record: Mapping[str, Any], erased: Erased) -> bool:
+    """Tell whether a record is about *erased*; that of a mini program does not name the account."""
+    account, openid = record.get("account"), record.get("openid")
+    person = any(openid == theirs and account in (None, place) for place, theirs in erased.identities)
+    return person or not erased.tickets.isdisjoint((record.get("ticket"), key.removeprefix(REDIRECTS)))
 
 
 def _patterns(erased: Erased, user: tuple[str, UserId] | None) -> list[str]:

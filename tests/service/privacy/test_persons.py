@@ -157,6 +157,53 @@ async def test_a_member_and_an_outsider_are_exported_and_erased_by_their_own_nam
     assert await town.privacy("export", "--userid", ".x") == 2
 
 
+async def test_a_member_whose_userid_is_a_word_of_the_service_is_erased_alone(make: Callable[..., Any]) -> None:
+    """Red when `_names` compares all values of a record: each visit contains the name of its client."""
+    world, member = await entering.redirecting(make, WECOM)
+    town, other = Town(world, member), await world.person()
+    world.authorization.enterprises.enroll(member, "shop")
+    pages = [await world.login(method="wecom", return_url=BACK, state="s") for _ in range(2)]
+    async with browsing(world) as browser, browsing(world) as theirs:
+        assert (await WECOM.sign_in(browser, pages[0], member)).answer["code"]
+        await theirs.open(pages[1].made["authorize_url"])
+        assert await town.privacy("erase", "--userid", "shop", "--yes") == 0
+        visit = await theirs.allow(other)
+    assert (await world.exchange(visit.answer["code"])).status == 200
+
+
+async def test_a_user_who_is_erased_is_in_no_visit_to_wechat(make: Callable[..., Any]) -> None:
+    """Red when `_names` does not look for the ticket in the record, or not in the key."""
+    world, member = await entering.redirecting(make, WECOM)
+    page = await world.bind("42", method="wecom", return_url=BACK, state="s")
+    async with browsing(world) as browser:
+        await browser.open(page.made["authorize_url"])
+        assert len(await world.redis.keys("scanbind:[rw]:*")) == 2
+        assert await Town(world, member).privacy("erase", "--user", "42", "--yes", "--client", "shop") == 0
+    assert await world.redis.keys("scanbind:[rw]:*") == []
+
+
+async def test_the_ticket_of_another_enterprises_member_is_neither_exported_nor_erased(
+    make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Red when `_scanned` or `_names` does not compare the account: userids are unique in one enterprise alone."""
+    shop = client("shop", apps=["site", "other"], methods=["wecom"], return_urls=[BACK])
+    world: World = await make(apps={"site": CORP, "other": WECOM.second}, clients={"shop": shop})
+    town, pages = Town(world, await world.person()), []
+    for account, corpid in (("site", CORP.corpid), ("other", WECOM.second.corpid)):
+        person = await world.person()
+        world.authorization.enterprises.enroll(person, "anna", corpid=corpid)
+        page = await world.bind(account, method="wecom", account=account, return_url=BACK, state="s")
+        async with browsing(world) as browser:
+            assert (await WECOM.sign_in(browser, page, person)).answer["code"]
+        pages.append(page)
+    assert await town.privacy("export", "--userid", "anna", "--account", "site") == 0
+    found = json.loads(capsys.readouterr().out)["redis"]
+    assert [ticket["id"] for ticket in found["tickets"]] == [pages[0].id]
+    assert [key for key, value in found["keys"].items() if '"account":"other"' in value] == []
+    assert await town.privacy("erase", "--userid", "anna", "--account", "site", "--yes") == 0
+    assert [(await page.poll())["status"] for page in pages] == ["pending", "scanned"]
+
+
 async def test_a_person_who_is_asked_on_a_page_is_exported_and_erased(
     make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
