@@ -8,7 +8,10 @@ from typing import Final, NewType
 from models import base64url
 
 OpenId = NewType("OpenId", str)
-"""WeChat's id of a person within one Official Account: 1-64 characters of A-Z a-z 0-9 _ -."""
+"""WeChat's id of a person within one account or app: 1-64 characters of A-Z a-z 0-9 _ -.
+
+Of WeCom, what models/wecom.py makes of a userid or openid.
+"""
 
 OUTSIDER: Final = ":"
 """Before the openid of a person who is no member of an enterprise in WeCom (models/wecom.py)."""
@@ -32,7 +35,8 @@ def shortened(openid: str) -> str:
 def pseudonym(openid: OpenId) -> str:
     """Return a stand-in for an openid where the openid itself must not be stored: 22 characters of its SHA-256.
 
-    No key is needed: an openid has about 160 random bits, too many to try them all.
+    No key is needed: an openid has about 160 random bits, too many to try them all. A userid of WeCom can be
+    tried (docs/adr/0034).
     """
     return base64url.encode(hashlib.sha256(openid.encode()).digest())[:22]
 
