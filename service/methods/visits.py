@@ -265,7 +265,8 @@ class Visits:
             destination = self.destinations[held.account]
             grant = await destination.exchange(code)
             if not destination.admits(grant):
-                return replace(held, outcome=await self._refused_outsider(head, held))
+                log.info("web authorization: refused an outsider of %s", held.account)
+                return replace(held, outcome=await self._refused(head, held))
             return await self._identified(head, held, grant)
         except WeChatUnavailable as e:
             outcome = error_of(e.errcode)
@@ -277,17 +278,13 @@ class Visits:
             outcome = ReturnError.SERVER_ERROR
         return replace(held, outcome=outcome)
 
-    async def _refused_outsider(self, head: TicketHeader, held: Authorization) -> str:
-        """Refuse the ticket, unless a member came back to it the other way, in a window or a frame."""
-        log.info("web authorization: refused an outsider of %s", held.account)
-        owner = (await self.ticket_status.read_afresh(head)).openid
-        return OVER if owner else await self._refused(head, held)
-
     async def _refused(self, head: TicketHeader, held: Authorization) -> str:
         claim = await self.verifier.claim(Scene(head, held.user_id), account=held.account)
         if claim is None:
             return OVER
         if held.way is not Way.LINK:
+            if (await self.ticket_status.read_afresh(head)).openid:  # of a person who came back the other way
+                return OVER
             await self.completion.refuse(claim, Reason.DECLINED)
         return ReturnError.ACCESS_DENIED
 

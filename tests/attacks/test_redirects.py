@@ -213,6 +213,17 @@ async def test_of_two_people_on_one_ticket_the_second_gets_nothing(
         assert (told["openid"], told["userid"]) == kind.names(world, anna)
 
 
+async def test_a_refusal_ends_no_bind_that_another_person_came_back_to(world: World) -> None:
+    """Red when `_refused` does not look whose the ticket is."""
+    page = await bind(world)
+    async with browsing(world) as window, browsing(world) as frame:
+        state = await left(window, page)
+        await frame.open(page.made["panel"]["src"])
+        assert "&quot;code&quot;" in (await frame.allow(await world.person())).text
+        unusable(await window.open(f"/oauth/site?state={state}"))
+    assert (await page.poll())["status"] == "scanned"
+
+
 async def test_a_return_again_gives_no_other_persons_code(world: World) -> None:
     """Redis may lose who was first. Red when `_result` does not compare who came back in this browser."""
     anna, ben, page = await world.person(), await world.person(), await bind(world)

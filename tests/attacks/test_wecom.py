@@ -16,7 +16,7 @@ Make = Callable[..., Any]
 
 
 async def test_a_refused_outsider_ends_no_bind_that_a_member_came_back_to(make: Make) -> None:
-    """Red when `_refused_outsider` does not look whose the ticket is."""
+    """Red when `_refused` does not look whose the ticket is."""
     world, member = await redirecting(make, WECOM)
     outsider = await world.person()
     world.authorization.enterprises.dismiss(outsider)
