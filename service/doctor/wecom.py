@@ -9,8 +9,9 @@ import aiohttp
 from service.config.apps import WeCom
 from service.doctor.finding import Finding
 from service.doctor.made_up_code import CODE, UNTESTED, insisted, judged
+from service.doctor.wechat import fetch_token
 from service.wechat.answers import Refused, word
-from service.wechat.tokens import LONGEST_TOKEN, ask_for_token, token_endpoint
+from service.wechat.tokens import LONGEST_TOKEN
 from service.wechat.transport import ApiAccount
 from service.wechat.wecom import USERINFO, send_code
 
@@ -31,8 +32,7 @@ async def check_application(http: aiohttp.ClientSession, subject: str, account: 
     """Fetch a token and send a made-up code: WeCom checks the secret and this machine's address first."""
 
     async def send() -> None:
-        answer = await insisted(partial(ask_for_token, http, account), endpoint=token_endpoint(account))
-        token = word(answer, "access_token", longest=LONGEST_TOKEN)
+        token = word(await fetch_token(http, account), "access_token", longest=LONGEST_TOKEN)
         if token is None:
             raise Refused(None, "no token in the answer")
         await insisted(partial(send_code, http, account, CODE, token=token), endpoint=USERINFO)
