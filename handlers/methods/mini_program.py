@@ -53,7 +53,7 @@ async def picture(request: web.Request) -> web.Response:
     permitted = request.app[KEYRING].permitted(Capability.CODE_PICTURE, request.match_info["capability"])
     head = read_ticket(permitted[0]) if permitted else None
     left = (head.expires_at - request.app[CLOCK]()).total_seconds() if head else 0
-    found = await request.app[CODE_PICTURES].of(head.ticket) if head and left > 0 else None
+    found = await request.app[CODE_PICTURES].of(*permitted) if permitted and left > 0 else None
     if found is None:
         raise NotFound("unknown or expired code")
     headers = qr_code.picture_headers(left)

@@ -52,6 +52,7 @@ class ClientKeys:
     _answer: bytes
     _passcode: bytes
     _mini_program: bytes
+    _code_picture: bytes
     _capabilities: Mapping[Capability, bytes]
 
     def secret(self, ticket: TicketId) -> str:
@@ -81,6 +82,10 @@ class ClientKeys:
     def code_scene(self, head: TicketHeader, app: str) -> str:
         """Return the scene in the ticket's code of the mini program *app*: its body, and a tag of its own."""
         return head.body + _mac(self._mini_program, head.body, app)[:_CODE_TAG]
+
+    def code_picture(self, ticket: TicketId, picture: str) -> str:
+        """Return the proof that WeChat drew *picture*, in base64, for the ticket's code."""
+        return _mac(self._code_picture, ticket, picture)
 
     def answer_token(self, ticket: TicketId, openid: OpenId, browser: str) -> str:
         """Return the proof that a page asked *openid* in this browser, or a mini program under this name."""
@@ -209,6 +214,7 @@ def _client_keys(secret_key: str, client: str) -> ClientKeys:
         _answer=key("answer"),
         _passcode=key("passcode"),
         _mini_program=key("mini program"),
+        _code_picture=key("code picture"),
         _capabilities={what: key(what) for what in Capability},
     )
 

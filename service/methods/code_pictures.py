@@ -9,9 +9,10 @@ from typing import Final
 from redis.asyncio import Redis, RedisCluster
 
 from models.ticket import TicketId
+from service.crypto.keyring import ClientKeys
 from service.storage.redis import redis_errors
 
-_KEYS: Final = "scanbind:i:"
+PICTURES: Final = "scanbind:i:"
 
 
 @dataclass(slots=True)
@@ -20,14 +21,18 @@ class CodePictures:
 
     redis: "Redis | RedisCluster"
 
-    async def add(self, ticket: TicketId, picture: bytes, *, lifetime: timedelta) -> None:
-        """Store the picture for *lifetime*."""
+    async def add(self, ticket: TicketId, keys: ClientKeys, picture: bytes, *, lifetime: timedelta) -> None:
+        """Store the picture for *lifetime*, after its proof."""
+        # In base64, because clients of Redis decode what they read as text.
+        text = base64.b64encode(picture).decode()
+        held = f"{keys.code_picture(ticket, text)}.{text}"
         with redis_errors():
-            # In base64, because clients of Redis decode what they read as text.
-            await self.redis.set(_KEYS + ticket, base64.b64encode(picture), ex=math.ceil(lifetime.total_seconds()))
+            await self.redis.set(PICTURES + ticket, held, ex=math.ceil(lifetime.total_seconds()))
 
-    async def of(self, ticket: TicketId) -> bytes | None:
-        """Return the picture; None if there is none, or Redis lost it."""
+    async def of(self, ticket: TicketId, keys: ClientKeys) -> bytes | None:
+        """Return the picture; None if there is none, Redis lost it, or it was not stored with *keys*."""
         with redis_errors():
-            held = await self.redis.get(_KEYS + ticket)
-        return base64.b64decode(held) if held else None
+            held = str(await self.redis.get(PICTURES + ticket) or "")
+        proof, _, text = held.partition(".")
+        # Redis alone must not say what a page shows: a code of another ticket would be confirmed instead.
+        return base64.b64decode(text) if keys.same(proof, keys.code_picture(ticket, text)) else None

@@ -39,7 +39,7 @@ class MiniProgramMethod:
         picture = await self.apis[account].make_code(
             keys.code_scene(head, account), page=program.page, env_version=program.env_version
         )
-        await self.pictures.add(head.ticket, picture, lifetime=lifetime)
+        await self.pictures.add(head.ticket, keys, picture, lifetime=lifetime)
         return self.shown(head, keys, account=account, qr_url="")
 
     def shown(

@@ -1,6 +1,7 @@
 """What a mini program, any program that calls as one, or a writer in Redis cannot do (contract.md 8.4)."""
 
 import asyncio
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from mini_world import mini_world
 from models.tables.tickets import bind_requests
 from sandbox.account import MiniProgram
 from service.app_keys import MINI_PROGRAM_SCANS
+from service.methods.code_pictures import PICTURES
 from service.methods.mini_program_scans import ASKED
 from service.storage.database import connect
 
@@ -129,6 +131,21 @@ async def test_who_writes_in_redis_cannot_answer_as_another_person(make: Make, f
     await world.redis.set(key, re.sub(rf'"{field}":"[^"]+"', f'"{field}":"{swapped[field]}"', kept))
     await problem(await phone.answers(number), 400, "invalid-code")
     assert await world.bindings("42") == await world.bindings("43") == []
+
+
+@pytest.mark.parametrize("kept", ["another", "picture", "text"])
+async def test_who_writes_in_redis_cannot_have_another_picture_shown(make: Make, kept: str) -> None:
+    """Red when a picture is served unproved: the visitor's page could show the code of an attacker's ticket."""
+    world = await mini_world(make)
+    page, other = await world.login(), await world.login()
+    planted = {
+        "another": str(await world.redis.get(PICTURES + other.id)),
+        "picture": base64.b64encode(b"\x89PNG\r\n\x1a\n").decode(),
+        "text": "é",
+    }
+    await world.redis.set(PICTURES + page.id, planted[kept])
+    await problem(await world.call("GET", page.made["qr_png"]), 404, "not-found")
+    assert (await world.call("GET", other.made["qr_png"])).status == 200
 
 
 async def test_who_writes_in_sql_cannot_have_another_user_bound(make: Make) -> None:
