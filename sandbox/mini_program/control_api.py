@@ -10,6 +10,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from yarl import URL
 
 from sandbox.access import CONTROL
+from sandbox.account import MiniProgram
 from sandbox.authorization.inside import user_agent
 from sandbox.control_requests import Ask, endpoint
 from sandbox.errors import Impossible
@@ -69,13 +70,23 @@ async def _request(request: web.Request) -> web.Response:
     """
 
     async def act(programs: MiniPrograms, ask: Ask) -> Json:
-        program, url = programs.get(ask.text("program")), URL(ask.text("url"))
-        if origin(url) != origin(URL(program.api)):
-            raise Impossible(f"{url.origin()} is no request domain of this mini program")
+        program = programs.get(ask.text("program"))
+        url = _permitted(program, ask.text("url"))
         person = request.app[SANDBOX].people.get(ask.text("user"))
         return await _sent(program.appid, person, url, ask.text("data"))
 
     return await endpoint(MINI_PROGRAMS, act)(request)
+
+
+def _permitted(program: MiniProgram, text: str) -> URL:
+    """Return the address, which must be on the host that the mini program may call."""
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    if origin(url) != origin(URL(program.api)):
+        raise Impossible(f"{text[:128]!r} is on no request domain of this mini program")
+    return url
 
 
 async def _sent(appid: str, person: Person, url: URL, data: str) -> Json:

@@ -65,6 +65,12 @@ async def test_the_control_api_lists_programs_and_codes(mini: Programs) -> None:
     assert MINI.secret not in str(told)
 
 
+@pytest.mark.parametrize("url", ["", "/v1", "javascript:1", "http://[::1", "http://127.0.0.1:99999/"])
+async def test_a_request_to_what_is_no_address_is_refused(mini: Programs, url: str) -> None:
+    anna = await mini.sandbox.create_user("Anna")
+    await mini.post("mini_program_request", status=409, user=anna.id, program=MINI.appid, url=url, data="{}")
+
+
 async def test_a_request_comes_as_from_wechat_and_to_its_own_host_alone(mini: Programs) -> None:
     seen: list[web.Request] = []
 
