@@ -16,7 +16,7 @@ const zh = {
     'invalid-code': '登录信息已过期，请重试。',
     'person-blocked': '微信暂不允许此账号登录，请稍后使用其他方式。',
     'rate-limited': '操作过于频繁，请一分钟后再试。',
-    other: '服务暂时不可用，未进行任何操作，请稍后重试。',
+    other: '服务暂时不可用，请一分钟后重试。',
   },
 }
 
@@ -36,7 +36,7 @@ const en = {
     'invalid-code': 'That took too long. Try again.',
     'person-blocked': 'WeChat does not let this account sign in at the moment. Use another way.',
     'rate-limited': 'Too many attempts. Try again in a minute.',
-    other: 'Not available at the moment. Nothing was changed. Try again in a minute.',
+    other: 'Not available at the moment. Try again in a minute.',
   },
 }
 

@@ -94,7 +94,7 @@ async def test_an_old_code_a_blocked_person_and_a_foreign_code_are_told_why(
 
 
 async def test_a_lost_answer_can_be_sent_again(make: Make, context: BrowserContext) -> None:
-    """Red when the page asks for another login instead, whose ticket has ended."""
+    """Red when the page asks for another login, whose ticket has ended, or says that nothing was changed."""
     world = await mini_world(make, confirm="tap")
     page, tab = await world.login(), await phone(context, world)
     shown = await scanned(tab, world, page)
@@ -102,7 +102,7 @@ async def test_a_lost_answer_can_be_sent_again(make: Make, context: BrowserConte
     await expect(yes).to_be_visible()
     await tab.route("**/mini_program_request", lose)
     await yes.click()
-    await expect(shown.get_by_text("Not available at the moment")).to_be_visible()
+    await expect(shown.get_by_text("Not available at the moment. Try again in a minute.")).to_be_visible()
     await tab.unroute("**/mini_program_request")
     await shown.get_by_role("button", name="Try again").click()
     await expect(shown.get_by_text("finish signing up")).to_be_visible()
