@@ -42,6 +42,10 @@ class MiniProgramMethod:
         await self.pictures.add(head.ticket, keys, picture, lifetime=lifetime)
         return self.shown(head, keys, account=account, qr_url="")
 
+    async def keeps(self, head: TicketHeader, keys: ClientKeys) -> bool:
+        """Tell whether Redis still has the code's picture."""
+        return await self.pictures.of(head.ticket, keys) is not None
+
     def shown(
         self,
         head: TicketHeader,

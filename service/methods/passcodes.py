@@ -94,6 +94,10 @@ class PasscodeMethod:
             raise Taken
         return self.shown(scene.head, keys, account=account, qr_url="")
 
+    async def keeps(self, head: TicketHeader, keys: ClientKeys) -> bool:  # noqa: ARG002 - of the interface
+        """Return True: nothing that is shown is in Redis."""
+        return True
+
     def shown(
         self,
         head: TicketHeader,

@@ -44,6 +44,10 @@ class ScanMethod:
             code = await self.apis[account].create_qr(scene.text, lifetime=lifetime)
         return Shown(code.url)
 
+    async def keeps(self, head: TicketHeader, keys: ClientKeys) -> bool:  # noqa: ARG002 - of the interface
+        """Return True: nothing that is shown is in Redis."""
+        return True
+
     def shown(
         self,
         head: TicketHeader,  # noqa: ARG002 - of the interface

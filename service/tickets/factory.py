@@ -122,15 +122,18 @@ class TicketFactory:
                 return Issued(scene.head, keys.secret(scene.head.ticket), account, shown, now, fresh=True)
         raise StoreUnavailable(f"the method {method} drew only what other tickets show")
 
-    def remake(self, request: BindRequest) -> Issued | None:
-        """Rebuild the ticket of *request*; None if none of the current keys made it."""
+    async def remake(self, request: BindRequest) -> Issued | None:
+        """Rebuild the ticket of *request*; None if none of the current keys made it, or what it shows is lost.
+
+        Raises: as `SignInMethod.keeps`.
+        """
         head = read_ticket(request.ticket)
         if head is None:
             return None
         keys = self.keyring.maker(
             Scene(head), client=request.client, account=request.account, user_id=request.user_id
         )
-        if keys is None:
+        if keys is None or not await self.methods[head.method].keeps(head, keys):
             return None
         secret = keys.secret(head.ticket)
         shown = self.shown(head, keys, account=request.account, qr_url=request.qr_url)

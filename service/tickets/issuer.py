@@ -246,7 +246,7 @@ class TicketIssuer:
         """Return the ticket of an earlier request; None if it cannot be reused."""
         if request.expires_at - now < REUSED_WITH_LEFT:
             return None
-        issued = self.factory.remake(request)
+        issued = await self.factory.remake(request)
         if issued is None or (issued.head.method, request.account) not in usable:
             return None
         if (await self.ticket_status.read_afresh(issued.head)).status is not Status.PENDING:

@@ -60,5 +60,12 @@ class SignInMethod(Protocol):
             StoreUnavailable: Redis does not answer.
         """
 
+    async def keeps(self, head: TicketHeader, keys: ClientKeys) -> bool:
+        """Tell whether all of what `shown` returns can still be had.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+
     def shown(self, head: TicketHeader, keys: ClientKeys, *, account: str, qr_url: str) -> Shown:
         """Return again what the browser shows for a ticket; *qr_url* is its QR code as stored with it."""

@@ -113,6 +113,17 @@ async def test_a_bind_that_is_shown_again_has_the_same_code(make: Make) -> None:
     assert len(world.programs.shown()) == 1
 
 
+async def test_a_bind_whose_picture_is_lost_is_made_anew(make: Make) -> None:
+    """Red when a reload of the site's page gets the same ticket, whose picture stays lost until it expires."""
+    world = await mini_world(make)
+    first = await world.bind("42", session="s")
+    await world.redis.flushall()
+    again = await world.bind("42", session="s")
+    assert (again.status, again.id == first.id) == (201, False)
+    assert (await world.call("GET", again.made["qr_png"])).status == 200
+    assert (await first.poll())["status"] == "cancelled"
+
+
 async def test_an_erasure_removes_who_is_asked(make: Make) -> None:
     """Red when the pattern of `redis_erasure` lacks the prefix of reply tokens."""
     world = await mini_world(make)
