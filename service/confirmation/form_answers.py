@@ -16,7 +16,7 @@ _REASONS: Final = {Answer.NOT_ME: Reason.DECLINED, Answer.WRONG_NUMBER: Reason.W
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How the ticket ended, by this answer or before it."""
+    """How the ticket ended, by this answer or before it; an open ticket if it has not."""
 
     end: Ending | Ticket
     refused: Reason | None = None
@@ -37,8 +37,14 @@ class FormAnswers:
             return await self.ticket_status.mark_scanned(context.claim.head, context.openid)
         return ticket
 
-    async def answer(self, context: ScanContext, unionid: str | None, answers: Sequence[str]) -> Answered | None:
-        """Apply *answers*, unless the ticket has ended or is another person's; None if they are no answer."""
+    async def answer(
+        self, context: ScanContext, person: Authorized | None, answers: Sequence[str]
+    ) -> Answered | None:
+        """Apply *answers*, unless the ticket has ended or is another person's; None if they are no answer.
+
+        *person* is stored with a yes. Without one they were stored before, and the ticket stays open if they were
+        erased since.
+        """
         ticket = await self.ticket_status.read_afresh(context.claim.head)
         if over(ticket, context):
             return Answered(ticket)
@@ -46,7 +52,8 @@ class FormAnswers:
             case None:
                 return None
             case Answer.YES:
-                person = Authorized(context.claim.account, context.openid, unionid)
+                if person is None:
+                    return Answered(await self.completion.confirm(context, ticket) or ticket)
                 ending, _ = await self.completion.confirm_arrival(context, ticket, person)
                 await self.completion.projection.show(ending, known=ticket)
                 return Answered(ending)

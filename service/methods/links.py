@@ -19,6 +19,7 @@ from service.confirmation.form_answers import FormAnswers, over
 from service.confirmation.messages import Notice
 from service.confirmation.scan_context import ScanContext, SceneVerifier
 from service.crypto.keyring import Capability, ClientKeys
+from service.identities.followers import Authorized
 from service.methods.visits import Visits
 
 
@@ -93,7 +94,8 @@ class Links:
             raise ForeignForm from e
         if found is None or not ClientKeys.same(token, found.token):
             raise ForeignForm
-        answered = await self.answers.answer(found.context, found.held.unionid, answers)
+        person = Authorized(found.held.account, found.context.openid, found.held.unionid)
+        answered = await self.answers.answer(found.context, person, answers)
         if answered and answered.refused:
             await self.visits.refuse_link(state, answered.refused)
         return answered is not None

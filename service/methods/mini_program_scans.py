@@ -123,7 +123,8 @@ class MiniProgramScans:
         """Apply *answer*, unless an answer of the same person ended the ticket before; return how it ended.
 
         Raises:
-            InvalidCode: the token is unknown, forged or another mini program's. Nothing was used up.
+            InvalidCode: the token is unknown, forged or another mini program's, or its person was erased since.
+                Nothing was used up.
             InvalidRequest: *answer* answers another question. Nothing was used up.
             TicketFinished: the ticket ended without an answer of this person.
         """
@@ -132,6 +133,8 @@ class MiniProgramScans:
         if answered is None:
             raise InvalidRequest(f"answer: is none to the question, whose confirm is {context.confirm}")
         end = answered.end
+        if not end.status.final and end.openid in (None, context.openid):
+            raise InvalidCode("reply_token: its person was erased")
         if end.openid != context.openid or not (end.outcome or end.reason):
             raise TicketFinished("the ticket has ended")
         return Ended(end, context.ending_text(end))

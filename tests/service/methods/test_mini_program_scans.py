@@ -49,6 +49,18 @@ async def test_a_lost_redis_costs_at_most_another_scan(make: Make, purpose: str,
     assert (await page.poll())["outcome"] == told["outcome"]
 
 
+async def test_who_was_overtaken_after_a_loss_is_told_and_changes_nothing(make: Make) -> None:
+    """Red when the answer is applied, or its person is sent to scan again, to whom the ticket is closed."""
+    world = await mini_world(make, confirm="tap")
+    page, people = await world.login(), [await world.person() for _ in range(2)]
+    first, second = (Phone(world, person) for person in people)
+    await first.scan(page)
+    await world.redis.delete(f"scanbind:t:{page.id}")
+    await second.scan(page)
+    await problem(await first.answers("yes"), 409, "ticket-finished")
+    assert (await second.answer("yes"))["status"] == "confirmed"
+
+
 async def test_a_lost_picture_is_not_there_and_its_code_still_scans(make: Make) -> None:
     world = await mini_world(make)
     page = await world.bind("42")
@@ -124,12 +136,19 @@ async def test_a_bind_whose_picture_is_lost_is_made_anew(make: Make) -> None:
     assert (await first.poll())["status"] == "cancelled"
 
 
-async def test_an_erasure_removes_who_is_asked(make: Make) -> None:
-    """Red when the pattern of `redis_erasure` lacks the prefix of reply tokens."""
+async def test_an_erasure_removes_who_is_asked_and_an_older_redis_revives_no_person(make: Make) -> None:
+    """Red when the erasure leaves reply tokens out, or an answer stores its person again, without a unionid."""
     world = await mini_world(make)
     page, phone = await world.bind("42"), Phone(world, await world.person())
     await phone.scan(page)
-    assert await world.redis.keys("scanbind:m:*")
+    [key] = await world.redis.keys("scanbind:m:*")
+    kept = await world.redis.get(key)
+    number = (await page.until("scanned"))["match"]
     about = Subject(openid=OpenId(phone.person.openid(MINI.appid)), account="mini")
     assert (await subject_requests.erase(world.settings, about)).complete
     assert await world.redis.keys("scanbind:m:*") == []
+    await world.redis.set(key, kept)
+    await problem(await phone.answers(number), 400, "invalid-code")
+    assert await world.bindings("42") == []
+    await phone.scan(page)
+    assert (await phone.answer(number))["outcome"] == "bound"
