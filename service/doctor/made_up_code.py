@@ -1,4 +1,4 @@
-"""What checks of web authorization have in common: a made-up code, whose refusal tells that all else is right."""
+"""What checks of logins have in common: a made-up code, whose refusal tells that all else is right."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
