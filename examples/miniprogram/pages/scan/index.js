@@ -12,7 +12,7 @@ Page({
   data: { state: 'loading', t: texts.of('zh'), asked: {}, problem: '', text: '', hint: false, busy: false, retry: false },
 
   onLoad(query) {
-    this.scene = decodeURIComponent(query.scene || '')
+    this.scene = query.scene || '' // letters, digits, - and _: the same encoded
     this.speak(wx.getAppBaseInfo().language)
     if (this.scene) this.ask()
     else this.setData({ state: 'idle' }) // opened without a code: reviewers and visitors see what the program does
