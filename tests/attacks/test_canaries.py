@@ -6,13 +6,14 @@ import re
 import signal
 import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientResponse, ClientSession, web
-from harness import ORIGIN, SECRETS, Clock, Page, World, account, application, basic, client
+from harness import CORP, MINI, ORIGIN, SECRETS, Clock, Page, World, account, application, basic, client
+from mini_program_phone import Phone, scene_of
 from portal_client import bearer, follow, link, visit
 from redirecting import BACK
 from redis.asyncio import Redis
@@ -42,15 +43,16 @@ SITE, LIAR = (
     Website(appid=appid, secret=secret * 8, domain="127.0.0.1")
     for appid, secret in (("wx00112233445566aa", "c0a3"), ("wx00112233445566bb", "c0a4"))
 )
+PROGRAM, ENTERPRISE = replace(MINI, secret="c0a5" * 8), replace(CORP, secret="c0a6" * 8)
 AGENT = "Mozilla/5.0 (canary-agent; Windows NT 10.0) Chrome/130.0"
 HERE, THERE = "203.0.113.77", "203.0.113.78"
 KEY, JUNK, USER = "canary-secret-key-" + "k" * 30, "canary-junk", "canary-user"
 ABOUT = {"account_name": "canary-name", "visitor": {"ip": THERE, "user_agent": AGENT}}
 PLANTED = {
     *(KEY, JUNK, USER, HERE, THERE, "canary-agent", "canary-name", "canary-state", "canary-session"),
-    *("canary-unionid", "canary-words", SECRETS["shop"], basic()["Authorization"].partition(" ")[2]),
+    *("canary-unionid", "canary-words", *SECRETS.values(), basic()["Authorization"].partition(" ")[2]),
     *(secret for one in (MAIN, SPITE) for secret in (one.secret, one.token, one.aes_key)),
-    *(SITE.secret, LIAR.secret, "canary-way"),
+    *(SITE.secret, LIAR.secret, PROGRAM.secret, ENTERPRISE.secret, "canary-way", "canary-member"),
 }
 HANDED_OVER = {"Set-Cookie", "Location"}
 """Headers by which the portal gives a visitor what is theirs."""
@@ -113,7 +115,8 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
     async with contextlib.AsyncExitStack() as stack:
         losing = await stack.enter_async_context(contextlib.AsyncExitStack())
         redis_url = await losing.enter_async_context(valkey(folder))
-        wechat = make_app([MAIN], [SITE, LIAR], public_url="http://weixin.qq.com")
+        emulated = [MAIN], [SITE, LIAR], [PROGRAM], [ENTERPRISE]
+        wechat = make_app(*emulated, public_url="http://weixin.qq.com")
         quoting = web.Application()
         quoting.router.add_route("*", "/{rest:.*}", _quote)
         here, there = [await stack.enter_async_context(listening(app)) for app in (wechat, quoting)]
@@ -129,6 +132,8 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
                 apps={
                     "site": application(SITE, wechat=here),
                     "liar": application(LIAR, wechat=here) | {"api_base": there},
+                    "mini": application(PROGRAM, wechat=here),
+                    "corp": application(ENTERPRISE, wechat=here),
                 },
                 clients={
                     "shop": client(
@@ -138,7 +143,14 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
                         methods=["scan", "website"],
                         return_urls=[BACK],
                         confirm="tap",
-                    )
+                    ),
+                    "club": client(
+                        *("club",),
+                        apps=["mini", "corp"],
+                        methods=["passcode", "miniprogram", "wecom"],
+                        return_urls=[BACK],
+                        confirm="tap",
+                    ),
                 },
             )
         )
@@ -205,6 +217,39 @@ async def _redirect(town: Town) -> None:
     state = parse_qs(urlsplit(opened.headers["Location"]).query)["state"][0]
     for path in (urlsplit(page.made["authorize_url"]).path, f"/oauth/site?code={JUNK}&state={state}"):
         assert (await town.call("GET", path, allow_redirects=False)).status == 400
+
+
+async def _elsewhere(town: Town) -> None:
+    """Sign in by a passcode, in a mini program and with WeCom, and do it wrong before."""
+    anna = await town.person(unionid="canary-unionid")
+    page = await town.login(client="club", method="passcode")
+    await town.say(anna, "CANA RYXY")
+    await town.say(anna, page.made["passcode"])
+    await town.say(anna, "Yes, that is me")
+    shown = page.made["passcode"]
+    town.found |= {shown, shown.replace(" ", ""), str((await page.until("confirmed"))["code"])}
+
+    page, phone = await town.login(client="club", method="miniprogram"), Phone(town, anna, program=PROGRAM)
+    js_code = phone.login()
+    assert (await phone.scans(page, js_code=JUNK)).status == 400
+    told = await (await phone.scans(page, js_code=js_code)).json()
+    assert (await phone.scans(page, js_code=js_code)).status == 400
+    phone.token = told["reply_token"]
+    assert (await phone.answers(JUNK)).status == 400
+    assert (await phone.answers("yes")).status == 200
+    town.found |= {js_code, phone.token, anna.openid(PROGRAM.appid), scene_of(town, page)}
+    town.found |= {page.made["qr_png"].rpartition("/")[2], str((await page.until("confirmed"))["code"])}
+
+    town.authorization.enterprises.enroll(anna, "canary-member")
+    way = {"client": "club", "method": "wecom", "return_url": BACK, "state": "canary-state"}
+    for code in ("", "canary-made-up"):
+        answer = await town.returned(await town.login(**way), anna, code=code)
+        query = parse_qs(urlsplit(answer.headers["Location"]).query)
+        town.found |= {*query.get("code", [])}
+        assert ("error" in query) == bool(code)
+    keys = await town.redis.keys("*:token")
+    assert len(keys) >= 3
+    town.found |= {str(await town.redis.get(key)) for key in keys}
 
 
 async def _err(town: Town) -> None:
@@ -274,6 +319,7 @@ async def test_nothing_planted_is_found_in_logs_figures_errors_or_headers(tmp_pa
     async with _town(tmp_path) as (town, service, losing):
         await _live(town)
         await _redirect(town)
+        await _elsewhere(town)
         await _err(town)
         await _lose(town, tmp_path, losing)
         figures = await (await town.call("GET", "/metrics")).text()
