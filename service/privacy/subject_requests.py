@@ -18,6 +18,7 @@ from models.errors import StoreUnavailable
 from models.events import OpenId, shortened
 from models.wecom import forms_of, of_member
 from service.audit.log import write_entries
+from service.config.apps import WeCom
 from service.config.settings import ConfigError, Settings
 from service.confirmation.open_questions import OpenQuestions
 from service.identities import reencryption
@@ -88,7 +89,10 @@ def subject(
     if by := "openid" if openid else "userid" if userid else "":
         if client:
             raise ConfigError([f"--client: only allowed with --user, not with --{by}"])
-        return Subject(openid=OpenId(openid) if openid else _member(userid or ""), account=account, by=by)
+        if openid:
+            return Subject(openid=OpenId(openid), account=account, by=by)
+        _check_enterprise(settings, account)
+        return Subject(openid=_member(userid or ""), account=account, by=by)
     if account:
         raise ConfigError(["--account: only allowed with --openid or --userid, not with --user"])
     if client is None and len(settings.clients) != 1:
@@ -96,6 +100,14 @@ def subject(
             [f"--client: is missing; the configured clients are: {', '.join(sorted(settings.clients)) or 'none'}"]
         )
     return Subject(user=(client or next(iter(settings.clients)), UserId(user_id or "")))
+
+
+def _check_enterprise(settings: Settings, account: str | None) -> None:
+    """Refuse a userid that may be of several people: each enterprise has its own."""
+    applications = {name: app.corpid for name, app in settings.apps.items() if isinstance(app, WeCom)}
+    if account is None and len(set(applications.values())) > 1:
+        names = ", ".join(sorted(applications))
+        raise ConfigError([f"--account: is missing: the apps {names} are of several enterprises"])
 
 
 def _member(userid: str) -> OpenId:

@@ -185,7 +185,10 @@ async def test_a_user_who_is_erased_is_in_no_visit_to_wechat(make: Callable[...,
 async def test_the_ticket_of_another_enterprises_member_is_neither_exported_nor_erased(
     make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Red when `_scanned` or `_names` does not compare the account: userids are unique in one enterprise alone."""
+    """Red when `_scanned` or `_names` does not compare the account, or `_check_enterprise` does not ask for it.
+
+    Userids are unique in one enterprise alone.
+    """
     shop = client("shop", apps=["site", "other"], methods=["wecom"], return_urls=[BACK])
     world: World = await make(apps={"site": CORP, "other": WECOM.second}, clients={"shop": shop})
     town, pages = Town(world, await world.person()), []
@@ -196,6 +199,8 @@ async def test_the_ticket_of_another_enterprises_member_is_neither_exported_nor_
         async with browsing(world) as browser:
             assert (await WECOM.sign_in(browser, page, person)).answer["code"]
         pages.append(page)
+    assert await town.privacy("erase", "--userid", "anna", "--yes") == 2, "they are two people"
+    assert "--account: is missing" in capsys.readouterr().err
     assert await town.privacy("export", "--userid", "anna", "--account", "site") == 0
     found = json.loads(capsys.readouterr().out)["redis"]
     assert [ticket["id"] for ticket in found["tickets"]] == [pages[0].id]
