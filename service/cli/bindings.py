@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from service.cli.arguments import (
@@ -29,11 +31,22 @@ def _print_conflicts(arguments: Arguments) -> int:
 def _migrate(arguments: Arguments) -> int:
     from service.bindings import account_migration  # noqa: PLC0415 - only what runs is imported
 
-    logging.getLogger("service.wechat").setLevel(logging.ERROR)  # the error of the command says what was refused
     takeover = account_migration.Takeover(arguments.former, arguments.account)
     settings, write = load_settings(arguments), partial(print, flush=True)
     work = account_migration.migrate(settings, takeover, dry_run=arguments.dry_run, write=write)
-    return FAILED if asyncio.run(work).left else GOOD
+    with _without_warnings("service.wechat"):  # the error of the command says what was refused
+        return FAILED if asyncio.run(work).left else GOOD
+
+
+@contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _original_id(text: str) -> str:

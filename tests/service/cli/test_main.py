@@ -5,6 +5,7 @@ service.cli.setup.
 """
 
 import json
+import logging
 import os
 import re
 import signal
@@ -204,6 +205,7 @@ def test_migrate_says_where_the_database_is(run: Run) -> None:
 def test_an_account_that_cannot_be_migrated_to_is_a_fault(run: Run) -> None:
     command = ("bindings", "migrate", "--from", "gh_old", "--account", "other")
     assert run(*command, **COMPLETE) == (2, "", "--account: must be one of: main\n")
+    assert logging.getLogger("service.wechat").level == logging.NOTSET, "as before the command"
 
 
 def test_a_store_that_does_not_answer_is_status_one(run: Run) -> None:
