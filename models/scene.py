@@ -166,7 +166,7 @@ def make(
 
 
 def signed(head: TicketHeader, *, client: str, account: str, key: bytes) -> Scene:
-    """Return the login of *head* with the tag that *key* makes, whatever its tag was."""
+    """Return the login of *head* with the tag that *key* makes, in place of its own."""
     tag = _tag(head.body, client=client, account=account, user_id=None, key=key)
     return Scene(replace(head, ticket=TicketId(head.body + tag)))
 

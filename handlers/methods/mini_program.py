@@ -2,15 +2,14 @@
 
 from aiohttp import web
 
-from handlers.http import authentication
+from handlers.http import authentication, pictures
 from handlers.http.responses import seconds_left
 from handlers.methods.schemas import AnswerRequest, Asked, ScanRequest, Told
-from handlers.tickets import qr_code
 from models.errors import NotFound
+from models.picture import media_type
 from models.scene import read_ticket
 from service.app_keys import CLOCK, CODE_PICTURES, KEYRING, MINI_PROGRAM_SCANS, RATE_LIMITS
 from service.crypto.keyring import Capability
-from service.wechat.answers import media_type
 
 
 async def scan(request: web.Request, wanted: ScanRequest) -> Asked:
@@ -48,16 +47,13 @@ async def answer(request: web.Request, wanted: AnswerRequest) -> Told:
 async def picture(request: web.Request) -> web.Response:
     """Serve the picture that WeChat drew, until the ticket expires or Redis loses it.
 
-    It has one size. With `?download=1` browsers save it, as the QR codes of other methods.
+    It has one size.
     """
     permitted = request.app[KEYRING].permitted(Capability.CODE_PICTURE, request.match_info["capability"])
     head = read_ticket(permitted[0]) if permitted else None
     left = (head.expires_at - request.app[CLOCK]()).total_seconds() if head else 0
     found = await request.app[CODE_PICTURES].of(*permitted) if permitted and left > 0 else None
-    if found is None:
+    kind = media_type(found) if found else None
+    if found is None or kind is None:
         raise NotFound("unknown or expired code")
-    headers = qr_code.picture_headers(left)
-    kind = media_type(found)
-    if request.query.get("download") == "1":
-        headers["Content-Disposition"] = f'attachment; filename="wechat.{kind.partition("/")[2]}"'
-    return web.Response(body=found, content_type=kind, headers=headers)
+    return pictures.picture(request, found, kind, caching=pictures.until(left))

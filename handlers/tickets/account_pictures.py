@@ -4,24 +4,19 @@ from typing import Final
 
 from aiohttp import web
 
+from handlers.http import pictures
 from models.errors import NotFound
+from models.picture import media_type
 from service.app_keys import SETTINGS
 
-_CACHING: Final = "public, max-age=3600, no-transform"
-_PNG: Final = b"\x89PNG"
+_CACHING: Final = "public, max-age=3600"
 
 
 async def picture(request: web.Request) -> web.Response:
-    """Return the picture of an account; with `?download=1` for a download, as `qr_code.png`."""
+    """Return the picture of an account."""
     account = request.app[SETTINGS].accounts.get(request.match_info["account"])
-    if account is None or account.picture is None:
+    content = account.picture if account else None
+    kind = media_type(content) if content else None
+    if content is None or kind is None:
         raise NotFound("the account is unknown or has no picture")
-    headers = {
-        "Cache-Control": _CACHING,
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Content-Security-Policy": "default-src 'none'",
-    }
-    kind = "png" if account.picture.startswith(_PNG) else "jpeg"
-    if request.query.get("download") == "1":
-        headers["Content-Disposition"] = f'attachment; filename="wechat.{kind}"'
-    return web.Response(body=account.picture, content_type=f"image/{kind}", headers=headers)
+    return pictures.picture(request, content, kind, caching=_CACHING)

@@ -1,7 +1,6 @@
 """Draws QR codes. A picture's address is a capability that contains the code's content: nothing is looked up."""
 
 import io
-import math
 import re
 from datetime import datetime
 from functools import lru_cache
@@ -10,9 +9,11 @@ from typing import Any, Final
 import segno
 from aiohttp import web
 
+from handlers.http import pictures
 from handlers.http.responses import seconds_left
 from handlers.tickets.schemas import Code, Panel, SendTo
 from models.errors import InvalidRequest, NotFound
+from models.picture import PNG
 from models.scene import TicketHeader
 from service.app_keys import CLOCK, KEYRING, SETTINGS, TICKET_ISSUER
 from service.crypto.keyring import ClientKeys
@@ -78,7 +79,7 @@ def shown(request: web.Request, what: Shown, expires_at: datetime) -> dict[str, 
 
 async def svg(request: web.Request) -> web.Response:
     """Draw the QR code as SVG."""
-    url, headers = _opened(request)
+    url, left = _opened(request)
     picture = io.BytesIO()
     _made(url).save(
         picture,
@@ -90,20 +91,17 @@ async def svg(request: web.Request) -> web.Response:
         omitsize=True,
         light="#fff",
     )
-    return web.Response(body=picture.getvalue(), content_type="image/svg+xml", headers=headers)
+    return pictures.picture(request, picture.getvalue(), "image/svg+xml", caching=pictures.until(left))
 
 
 async def png(request: web.Request) -> web.Response:
     """Draw the QR code as PNG, about `?size=` pixels wide.
 
-    A module is a whole number of pixels, so that it scans well. With `?download=1` browsers save the picture: they
-    ignore the `download` attribute of links to another origin.
+    A module is a whole number of pixels, so that it scans well.
     """
-    url, headers = _opened(request)
+    url, left = _opened(request)
     scale = max(1, _size(request) // _made(url).symbol_size(border=_BORDER)[0])
-    if request.query.get("download") == "1":
-        headers["Content-Disposition"] = 'attachment; filename="wechat.png"'
-    return web.Response(body=_png(url, scale), content_type="image/png", headers=headers)
+    return pictures.picture(request, _png(url, scale), PNG, caching=pictures.until(left))
 
 
 @lru_cache(maxsize=_CODES_KEPT)
@@ -118,22 +116,13 @@ def _png(url: str, scale: int) -> bytes:
     return picture.getvalue()
 
 
-def _opened(request: web.Request) -> tuple[str, dict[str, str]]:
+def _opened(request: web.Request) -> tuple[str, float]:
+    """Return the content of the code, and for how many more seconds its address works."""
     opened = request.app[KEYRING].open_qr(request.match_info["capability"])
     left = (opened[1] - request.app[CLOCK]()).total_seconds() if opened else 0
     if opened is None or left <= 0:
         raise NotFound("unknown or expired QR code")
-    return opened[0], picture_headers(left)
-
-
-def picture_headers(left: float) -> dict[str, str]:
-    """Return the headers of a code's picture that works for *left* more seconds."""
-    return {
-        # With `no-transform`: a proxy that reduces pictures could blur the code.
-        "Cache-Control": f"private, max-age={math.floor(left)}, immutable, no-transform",
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Content-Security-Policy": "default-src 'none'; style-src 'none'",
-    }
+    return opened[0], left
 
 
 def _size(request: web.Request) -> int:

@@ -1,6 +1,7 @@
 """WeChat's pages of `open.weixin.qq.com` (wechat-protocol.md 5, 6, 7): they ask a person, or say what is wrong."""
 
 import html
+from collections.abc import Mapping
 from string import Template
 from typing import Final
 
@@ -8,7 +9,7 @@ from aiohttp import web
 
 from sandbox.authorization.consents import Consent
 from sandbox.authorization.inside import AUTHORIZE, in_wecom, person_inside
-from sandbox.authorization.requests import Unusable, read_inside, read_website
+from sandbox.authorization.requests import Request, Unusable, read_inside, read_website
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.words import ASKS, LOGIN
 from sandbox.errors import Impossible, Unknown
@@ -39,10 +40,23 @@ async def _login(request: web.Request) -> web.Response:
         asked = read_website(request.rel_url.raw_query_string, authorization.apps)
     except Unusable as e:
         return fault(e)
-    consent = authorization.ask(asked)
-    target = "self" if request.query.get("self_redirect") == "true" else "top"
-    words = LOGIN["en" if request.query.get("lang") == "en" else "zh"]
-    return page("login", **words, name=asked.app.name, consent=consent.id, target=target)
+    return asking(request, "login", asked, LOGIN, in_frame=request.query.get("self_redirect") == "true")
+
+
+def asking(
+    request: web.Request,
+    template: str,
+    asked: Request,
+    words: Mapping[str, Mapping[str, str]],
+    *,
+    in_frame: bool,
+    **about: str,
+) -> web.Response:
+    """Return a page on which a person consents, and which then leaves itself or, if not *in_frame*, the window."""
+    consent = request.app[AUTHORIZATION].ask(asked)
+    told = words["en" if request.query.get("lang") == "en" else "zh"]
+    about |= {"name": asked.app.name, "consent": consent.id, "target": "self" if in_frame else "top"}
+    return page(template, **told, **about)
 
 
 async def _login_code(request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from sandbox.authorization.pages import fault, page
+from sandbox.authorization.pages import asking, fault
 from sandbox.authorization.requests import Unusable
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.wecom.requests import read_login
@@ -22,11 +22,8 @@ async def _login(request: web.Request) -> web.Response:
         asked = read_login(request.rel_url.raw_query_string, authorization.enterprises)
     except Unusable as e:
         return fault(e)
-    consent = authorization.ask(asked)
-    target = "self" if request.query.get("redirect_type") == "self" else "top"
-    words = LOGIN["en" if request.query.get("lang") == "en" else "zh"]
-    about = {"name": asked.app.name, "corp": asked.app.appid, "consent": consent.id, "target": target}
-    return page("wecom", **words, **about)
+    in_frame = request.query.get("redirect_type") == "self"
+    return asking(request, "wecom", asked, LOGIN, in_frame=in_frame, corp=asked.app.appid)
 
 
 def add_routes(app: web.Application) -> None:

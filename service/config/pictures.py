@@ -5,11 +5,11 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
+from models.picture import media_type
 from service.config.fault import Fault
 from service.config.types import file_path
 
 _LARGEST: Final = 1 << 20
-_SIGNATURES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
 def _read(value: object) -> object:
@@ -26,7 +26,7 @@ def _read(value: object) -> object:
             content = file.read(_LARGEST + 1)
     except OSError as error:
         raise Fault(f"cannot be read: {error.strerror}") from None
-    if not content.startswith(_SIGNATURES):
+    if media_type(content) is None:
         raise Fault("must be a PNG or JPEG picture")
     if len(content) > _LARGEST:
         raise Fault("is larger than 1 MiB")

@@ -15,13 +15,12 @@ from service.config.settings import Settings
 from service.doctor.finding import Finding
 from service.doctor.made_up_code import CODE, UNTESTED, insisted, judged
 from service.doctor.wechat import REFUSALS, fetch_token, refused
-from service.wechat.answers import Refused, picture
+from service.wechat.answers import Refused
 from service.wechat.build import build_mini_program_accounts
-from service.wechat.mini_program import LARGEST_PICTURE, LOGIN, MAKE, WIDTH, send_js_code
-from service.wechat.transport import ApiAccount, send
+from service.wechat.mini_program import INVALID_PAGE, LOGIN, WIDTH, draw, send_js_code
+from service.wechat.transport import ApiAccount
 
 _NO_SCENE: Final = "doctor"
-_INVALID_PAGE: Final = 41030
 
 
 async def check_mini_programs(settings: Settings) -> AsyncIterator[Finding]:
@@ -54,15 +53,9 @@ async def _page(http: aiohttp.ClientSession, subject: str, account: ApiAccount, 
     asked = {"scene": _NO_SCENE, "page": app.page, "env_version": app.env_version, "width": WIDTH}
     try:
         token = str((await fetch_token(http, account)).get("access_token", ""))
-        await send(
-            *(http, account, "post", MAKE),
-            params={"access_token": token},
-            body=asked,
-            read=picture,
-            longest=LARGEST_PICTURE,
-        )
+        await draw(http, account, asked, token=token)
     except Refused as refusal:
-        if refusal.errcode != _INVALID_PAGE:
+        if refusal.errcode != INVALID_PAGE:
             return refused(subject, account, refusal, failing="WeChat draws no codes of it")
         message = f"{app.page} is no page of its released version; codes are drawn without that check"
         remedy = f"release a version with this page, or correct {subject}.page; after a release wait for a day"

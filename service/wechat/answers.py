@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from models.picture import media_type
+
 # Read as UTF-8, a character of GBK can end in a backslash, and so spoil what follows it.
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
 _LENIENT: Final = json.JSONDecoder(strict=False)
@@ -16,7 +18,6 @@ _OPAQUE: Final = re.compile(r"[\w.%+/=-]{20,}", re.ASCII)
 """A run of characters that may be a token, a secret or an openid: an error page may quote the request."""
 _BEGINNING: Final = 60
 
-_PICTURES: Final[Mapping[bytes, str]] = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 """How a picture begins -> its media type."""
 LONGEST_ID: Final = 64
 """Maximum characters in an openid or unionid; WeChat's have 28."""
@@ -58,14 +59,9 @@ def picture(status: int, content_type: str, body: bytes) -> bytes:
     if not content_type.lower().startswith("image/"):
         understood(status, content_type, body)
         raise Refused(None, f"HTTP {status}, no picture in the answer")
-    if status != 200 or not body.startswith(tuple(_PICTURES)):
+    if status != 200 or media_type(body) is None:
         raise Refused(None, f"HTTP {status}, no JPEG or PNG: {_clean(content_type)}, {len(body)} bytes")
     return body
-
-
-def media_type(found: bytes) -> str:
-    """Return the media type of what `picture` returned."""
-    return next(kind for beginning, kind in _PICTURES.items() if found.startswith(beginning))
 
 
 def word(answer: Mapping[str, Any], name: str, *, longest: int) -> str | None:

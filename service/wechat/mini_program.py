@@ -22,7 +22,7 @@ WIDTH: Final = 280
 """Pixels, the fewest that WeChat draws: each ticket's picture is kept in Redis."""
 MAKE: Final = "wxa/getwxacodeunlimit"
 LOGIN: Final = "sns/jscode2session"
-_INVALID_PAGE: Final = 41030
+INVALID_PAGE: Final = 41030
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,13 @@ class MiniProgramApi:
             try:
                 return await self._make({**asked, "check_path": True})
             except Refused as refusal:
-                if refusal.errcode != _INVALID_PAGE:
+                if refusal.errcode != INVALID_PAGE:
                     raise
             return await self._make({**asked, "check_path": False})
 
     async def _make(self, asked: Mapping[str, Any]) -> bytes:
         async def call(token: str) -> bytes:
-            query = {"access_token": token}
-            return await send(
-                *(self._http, self._account, "post", MAKE),
-                params=query,
-                body=asked,
-                read=picture,
-                longest=LARGEST_PICTURE,
-            )
+            return await draw(self._http, self._account, asked, token=token)
 
         return await self._tokens.calling(self._account, call, endpoint=MAKE, remedies=REPEATABLE)
 
@@ -104,6 +97,17 @@ async def open_mini_programs(
             name: MiniProgramApi(account, tokens=tokens, http=http, logins=logins)
             for name, account in accounts.items()
         }
+
+
+async def draw(http: aiohttp.ClientSession, account: ApiAccount, asked: Mapping[str, Any], *, token: str) -> bytes:
+    """Have WeChat draw a code; return the picture. Raises Refused."""
+    return await send(
+        *(http, account, "post", MAKE),
+        params={"access_token": token},
+        body=asked,
+        read=picture,
+        longest=LARGEST_PICTURE,
+    )
 
 
 async def send_js_code(http: aiohttp.ClientSession, account: ApiAccount, js_code: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What must hold after a migration, whatever it met: no identity, binding or history entry is lost or doubled."""
+"""What must hold after every migration: no identity, binding or history entry is lost or doubled."""
 
 from collections import Counter
 from typing import Any
