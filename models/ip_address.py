@@ -1,4 +1,4 @@
-"""Parsing of client IP addresses, and their grouping for rate limits."""
+"""Parsing of IP addresses, the grouping of clients' for rate limits, and which ones are public."""
 
 import ipaddress
 import re
@@ -10,6 +10,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PREFIXES: Final = {64: 1, 48: 16}
 """IPv6 prefixes that are counted, each with its multiple of the limit. A subscriber has a /64, or a whole /48."""
 
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that IANA has assigned for it (RFC 4291, 2.4)."""
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 addresses as DNS64 shows them to networks without IPv4 (RFC 6052)."""
 
 _PORT: Final = r"(?::(?:[0-9]{1,5}|_[0-9A-Za-z._-]+))?"
 _NODE: Final = re.compile(rf"\[([^\[\]]*)\]{_PORT}|([0-9.]+){_PORT}|([^\[\]]*)")
@@ -47,3 +51,18 @@ def shares(address: str) -> Iterator[tuple[str, int]]:
         return
     for prefix, times in _PREFIXES.items():
         yield str(ipaddress.ip_network((ip, prefix), strict=False)), times
+
+
+def is_public(address: str) -> bool:
+    """Return whether *address* is a unicast address of the Internet; False if it is not valid.
+
+    An IPv4 address in an IPv6 one counts by itself. Tunnels (6to4, Teredo) are refused: where they lead is written
+    in them, and what unpacks them may be on the local network.
+    """
+    ip = parsed_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _NAT64:
+            ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        elif ip not in _GLOBAL_UNICAST or ip.sixtofour or ip.teredo:
+            return False
+    return ip is not None and ip.is_global and not ip.is_multicast

@@ -65,7 +65,7 @@ _SYSTEMS: Final = (
     ("CrOS", "ChromeOS"),
     ("Linux", "Linux"),
 )
-_MARKUP: Final = frozenset("<>&/\\:")
+MARKUP: Final = frozenset("<>&/\\:")
 """Characters of links, and of addresses that the chat turns into links."""
 _LONGEST_NAME: Final = 64
 
@@ -100,7 +100,7 @@ def address(ip: str) -> str | None:
 
 def cleaned_name(text: str) -> str | None:
     """Return *text* without markup, control, format and bidi characters, cut to 64 characters."""
-    name = visible("".join(c for c in text if c not in _MARKUP))
+    name = visible("".join(c for c in text if c not in MARKUP))
     return (name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…") or None
 
 

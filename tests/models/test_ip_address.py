@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from models.ip_address import parsed_address, parsed_node, shares
+from models.ip_address import is_public, parsed_address, parsed_node, shares
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,23 @@ def test_an_ipv6_address_is_counted_as_its_64_and_its_48() -> None:
 
 def test_a_text_that_is_no_address_is_counted_as_it_stands() -> None:
     assert list(shares("unknown")) == [("unknown", 1)]
+
+
+@pytest.mark.parametrize(
+    "text", ["1.1.1.1", "223.5.5.5", "2400:3200::1", "64:ff9b::101:101", "::ffff:1.1.1.1", "2606:4700::1111"]
+)
+def test_an_address_of_the_internet_is_public(text: str) -> None:
+    assert is_public(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+     "224.0.1.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1",
+     "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fec0::1", "ff0e::1", "2001:db8::1", "4000::1",
+     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
+     "64:ff9b:1::7f00:1", "2002:7f00:1::1", "2002:101:101::1", "2001:0:7f00:1::1", "", "localhost"],
+)  # fmt: skip
+def test_any_other_address_is_not_public(text: str) -> None:
+    """Red when an IPv4 address is not looked for inside an IPv6 one, or a multicast one counts as global."""
+    assert not is_public(text)
