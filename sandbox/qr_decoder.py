@@ -2,7 +2,7 @@
 
 A crafted picture can keep the decoders busy for minutes. The process reads a picture from standard input and
 writes `{"texts": [...]}` or `{"reason": word}`. It imports nothing of the sandbox, so it starts fast and from any
-directory. Pillow and zxing-cpp do the decoding; both come with `scanbind[sandbox]` and are imported only here.
+directory. Pillow and zxing-cpp do the decoding; the latter comes with `scanbind[sandbox]`, imported only here.
 """
 
 import io
