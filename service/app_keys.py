@@ -12,6 +12,7 @@ from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
+from service.identities.profiles import Profiles
 from service.methods.code_pictures import CodePictures
 from service.methods.links import Links
 from service.methods.mini_program_scans import MiniProgramScans
@@ -50,5 +51,6 @@ VISITS: Final = web.AppKey("visits", Visits)
 LINKS: Final = web.AppKey("links", Links)
 MINI_PROGRAM_SCANS: Final = web.AppKey("mini_program_scans", MiniProgramScans)
 CODE_PICTURES: Final = web.AppKey("code_pictures", CodePictures)
+PROFILES: Final = web.AppKey("profiles", Profiles)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
 PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)

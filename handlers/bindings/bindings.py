@@ -1,5 +1,6 @@
 """A user's bindings, for a site's back end: bind with a registration, list, disconnect (contract.md 5)."""
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -8,7 +9,8 @@ from aiohttp import web
 from handlers.bindings import schemas
 from handlers.http import request_body
 from handlers.http.operation import Created
-from handlers.http.schemas import USER_ID
+from handlers.http.profiles import shown_profiles
+from handlers.http.schemas import USER_ID, Profile
 from models.binding import Binding, UserId
 from models.errors import BindingNotFound, InvalidRequest
 from models.method import KINDS
@@ -23,7 +25,8 @@ async def create(
 ) -> schemas.BindingMade | Created:
     """Bind the WeChat of a registration to a user: 201, or 200 when the same call is repeated."""
     binding, fresh = await request.app[CODE_EXCHANGE].register(client, UserId(wanted.user_id), wanted.registration)
-    made = schemas.BindingMade(user_id=binding.user_id, **dict(_shown(binding)))
+    [shown] = await _shown(request, client, [binding])
+    made = schemas.BindingMade(user_id=binding.user_id, **dict(shown))
     return Created(made) if fresh else made
 
 
@@ -31,7 +34,7 @@ async def read(request: web.Request, client: str) -> schemas.Bindings:
     """List a user's bindings; the list may be empty."""
     user_id = _user_id(request)
     bindings = await request.app[BINDINGS].of_user(client, user_id)
-    return schemas.Bindings(user_id=user_id, bindings=[_shown(binding) for binding in bindings])
+    return schemas.Bindings(user_id=user_id, bindings=await _shown(request, client, bindings))
 
 
 async def delete(request: web.Request, client: str) -> None:
@@ -55,7 +58,12 @@ def _user_id(request: web.Request) -> UserId:
     return UserId(request_body.check(USER_ID, text, name="user_id"))
 
 
-def _shown(binding: Binding) -> schemas.Binding:
+async def _shown(request: web.Request, client: str, bindings: Sequence[Binding]) -> list[schemas.Binding]:
+    found = await shown_profiles(request, client, [(one.account, one.openid) for one in bindings])
+    return [_binding(one, found.get((one.account, one.openid))) for one in bindings]
+
+
+def _binding(binding: Binding, profile: Profile | None) -> schemas.Binding:
     names = names_of(binding.openid, binding.appid)
     return schemas.Binding(
         method=binding.method,
@@ -65,7 +73,7 @@ def _shown(binding: Binding) -> schemas.Binding:
         openid=names.openid,
         unionid=binding.unionid,
         userid=names.userid,
-        profile=None,
+        profile=profile,
         subscribed=binding.subscribed,
         bound_at=binding.bound_at,
         last_login_at=binding.last_login_at,

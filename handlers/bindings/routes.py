@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from handlers.bindings import bindings, schemas
+from handlers.bindings import bindings, profile_pictures, schemas
+from handlers.http import patterns
 from handlers.http.authentication import CLIENT
-from handlers.http.operation import NAME, Answer, Operation, in_path, in_query, json_body
+from handlers.http.operation import NAME, Answer, Operation, in_path, in_query, json_body, text
 from handlers.http.schemas import USER_ID
 from models import errors
 
@@ -39,5 +40,11 @@ OPERATIONS: Final = (
         parameters=(_USER_ID, in_query("account", NAME, "Disconnect only this account.")),
         answers={204: Answer("Disconnected.")},
         refuses=(errors.BindingNotFound,),
+    ),
+    Operation(
+        *(_TAG, "readProfilePicture", "GET", "/v1/profile-pictures/{capability}", profile_pictures.picture),
+        parameters=(in_path("capability", text(53, patterns.PICTURE_PERMIT), "From `picture` of a profile."),),
+        answers={200: Answer("The picture, scaled down.", {"image/jpeg": {}})},  # bytes have no schema
+        refuses=(errors.NotFound,),
     ),
 )

@@ -52,7 +52,9 @@ async def picture(request: web.Request) -> web.Response:
     permitted = request.app[KEYRING].permitted(Capability.CODE_PICTURE, request.match_info["capability"])
     head = read_ticket(permitted[0]) if permitted else None
     left = (head.expires_at - request.app[CLOCK]()).total_seconds() if head else 0
-    found = await request.app[CODE_PICTURES].of(*permitted) if permitted and left > 0 else None
+    found = (
+        await request.app[CODE_PICTURES].of(head.ticket, permitted[1]) if permitted and head and left > 0 else None
+    )
     kind = media_type(found) if found else None
     if found is None or kind is None:
         raise NotFound("unknown or expired code")

@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from handlers.http.profiles import shown_profiles
 from handlers.tickets import schemas
 from handlers.tickets.schemas import BoundByExchange, ExchangeRequest, LoggedIn, Registers
 from models.errors import InvalidCode
@@ -17,7 +18,7 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
     """Exchange a one-time code, exactly once, for a user or a registration."""
     redeemed = await request.app[CODE_EXCHANGE].exchange(client, wanted.code)
     follower, ending = redeemed.follower, redeemed.ending
-    names = names_of(follower.openid, redeemed.appid)
+    names, who = names_of(follower.openid, redeemed.appid), (follower.account, follower.openid)
     person: dict[str, Any] = {
         "method": redeemed.method,
         "kind": KINDS[redeemed.method],
@@ -26,7 +27,7 @@ async def exchange(request: web.Request, client: str, wanted: ExchangeRequest) -
         "openid": names.openid,
         "unionid": follower.unionid,
         "userid": names.userid,
-        "profile": None,
+        "profile": (await shown_profiles(request, client, [who])).get(who),
         "subscribed": follower.subscribed,
         "state": ending.state,
         "via": ending.via,

@@ -19,6 +19,7 @@ from models.events import OpenId
 from models.tables.bindings import bindings, history, separations
 from models.tables.identities import NEVER
 from models.tables.identities import followers as table
+from models.tables.profiles import profiles
 from models.tables.tickets import endings
 from service.bindings.rows import Row, carry_row, change_row, remove_row, select_rows
 from service.identities.followers import Followers
@@ -129,6 +130,8 @@ class IdentityMigration:
         connection.execute(sa.delete(separations).where(separations.c.follower_id == twin, doubled))
         for referring in (bindings, separations, history):
             _refer(connection, referring, twin, by)
+        # Encrypted for the twin's row: the next login fetches name and picture again.
+        connection.execute(sa.delete(profiles).where(profiles.c.follower_id == twin))
         connection.execute(sa.delete(table).where(table.c.id == twin))
 
     def _carry(self, connection: sa.Connection, ours: Sequence[Row], rows: AppendedRows) -> None:

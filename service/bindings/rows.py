@@ -12,6 +12,7 @@ from models.binding import Binding, Change, ChangeSource, UserId
 from models.method import Method
 from models.tables.bindings import bindings, history, separations
 from models.tables.identities import followers
+from models.tables.profiles import profiles
 from service.identities.repository import Identity
 from service.storage.inserting import AppendedRows, insert_unless_taken
 
@@ -92,11 +93,16 @@ def remove_row(
 ) -> bool:
     """Remove a binding that was just read; False if another transaction was first.
 
-    *alone* keeps the identity from being bound again through its person; any other removal permits it again.
+    *alone* keeps the identity from being bound again through its person; any other removal permits it again. With
+    their last binding the person's name and picture are deleted, unless it moves to another user; an erasure does
+    that itself.
     """
     if not connection.execute(sa.delete(bindings).where(_this_row(it))).rowcount:
         return False
     _record(rows, it, change, source=source, now=now)
+    if change in (Change.DISCONNECTED, Change.REPLACED):
+        bound = sa.select(bindings.c.id).where(bindings.c.follower_id == it.follower_id)
+        connection.execute(sa.delete(profiles).where(profiles.c.follower_id == it.follower_id, ~bound.exists()))
     if alone:
         row = {"client": it.client, "follower_id": it.follower_id, "at": now}
         insert_unless_taken(connection, separations, row)

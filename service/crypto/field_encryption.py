@@ -1,13 +1,15 @@
-"""Encrypts openids and unionids for the database, with a blind index for lookups. Optional: see `CLEAR`.
+"""Encrypts what identifies people for the database. Optional: see `CLEAR`.
 
-An encrypted value is base64url of a version byte (1), a random nonce (12 bytes), and the ciphertext and tag of
-AES-256-GCM. Its associated data are the column, the account and the lookup value, so that a value cannot be moved
-to another row.
+An encrypted value is a version byte (1), a random nonce (12 bytes), and the ciphertext and tag of AES-256-GCM.
+Openids and unionids are looked up by a blind index and stored in base64url; their associated data are the column,
+the account and the lookup value, so that a value cannot be moved to another row. Names and pictures are not looked
+up; their associated data are the column and the row.
 """
 
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -56,20 +58,19 @@ class _Key:
         digest = hmac.digest(self._index, f"{column}\0{text}".encode(), "sha256")
         return BLIND + base64url.encode(digest[:_INDEX])
 
-    def seal(self, text: str, associated: bytes) -> str:
+    def seal(self, content: bytes, associated: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
-        return base64url.encode(_VERSION + nonce + self._aead.encrypt(nonce, text.encode(), associated))
+        return _VERSION + nonce + self._aead.encrypt(nonce, content, associated)
 
-    def open(self, sealed: str, associated: bytes) -> str:
-        raw = base64url.decode(sealed)
-        if raw[:1] != _VERSION:
+    def open(self, sealed: bytes, associated: bytes) -> bytes:
+        if sealed[:1] != _VERSION:
             raise ValueError("unknown version")
-        nonce, rest = raw[1 : 1 + _NONCE], raw[1 + _NONCE :]
-        return self._aead.decrypt(nonce, rest, associated).decode()
+        nonce, rest = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
+        return self._aead.decrypt(nonce, rest, associated)
 
 
 class FieldCipher:
-    """Encrypts and decrypts openids and unionids; without configured keys, values stay in the clear."""
+    """Encrypts and decrypts values; without configured keys, they stay in the clear."""
 
     def __init__(self, keys: Sequence[_Key | None]) -> None:
         self._keys = (*keys, *([] if None in keys else [None]))
@@ -93,7 +94,9 @@ class FieldCipher:
         """Return *text* as stored in a row of *account*, encrypted with the newest key."""
         key = self._keys[0]
         lookup = _lookup(key, text, column)
-        return StoredValue(lookup, key.seal(text, _associated(column, account, lookup)) if key else None)
+        if key is None:
+            return StoredValue(lookup, None)
+        return StoredValue(lookup, base64url.encode(key.seal(text.encode(), _associated(column, account, lookup))))
 
     def open(self, stored: StoredValue, column: Column, *, account: str, by: str | None) -> str:
         """Return the text of a value stored in a row of *account* and encrypted with the key of id *by*.
@@ -103,12 +106,37 @@ class FieldCipher:
         """
         if by is None:
             return stored.lookup
+        with _changed_rows():
+            sealed = base64url.decode(stored.sealed or "")
+            return self._key(by).open(sealed, _associated(column, account, stored.lookup)).decode()
+
+    def seal(self, content: bytes, *, about: str) -> bytes:
+        """Return *content* as stored in a column that is not looked up, encrypted with the newest key.
+
+        *about* names the column and the row, so that a value cannot be moved to another one.
+        """
+        key = self._keys[0]
+        return key.seal(content, about.encode()) if key else content
+
+    def unseal(self, stored: bytes, *, about: str, by: str | None) -> bytes:
+        """Return what `seal` stored with the key of id *by*. Raises: as `open`."""
+        if by is None:
+            return stored
+        with _changed_rows():
+            return self._key(by).open(stored, about.encode())
+
+    def _key(self, by: str) -> _Key:
         if (key := self._by_id.get(by)) is None:
             raise StoreUnavailable("encryption.keys: a row is encrypted with a key that is not listed; add it")
-        try:
-            return key.open(stored.sealed or "", _associated(column, account, stored.lookup))
-        except (InvalidTag, ValueError) as e:
-            raise StoreUnavailable("encryption.keys: an encrypted row was changed and cannot be decrypted") from e
+        return key
+
+
+@contextmanager
+def _changed_rows() -> Iterator[None]:
+    try:
+        yield
+    except (InvalidTag, ValueError) as e:
+        raise StoreUnavailable("encryption.keys: an encrypted row was changed and cannot be decrypted") from e
 
 
 def _lookup(key: _Key | None, text: str, column: Column) -> str:

@@ -33,6 +33,7 @@ class Capability(StrEnum):
     PANEL = "panel"
     LINK = "link"
     CODE_PICTURE = "code-pictures"
+    PROFILE_PICTURE = "profile-pictures"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -75,9 +76,9 @@ class ClientKeys:
         """Return the secret of an opened portal session, stored in its cookie."""
         return _mac(self._portal_secret, session, _instant(opened_at))
 
-    def capability(self, what: Capability, ticket: TicketId) -> str:
-        """Return the part of an address that permits *what* with the ticket."""
-        return f"{ticket}.{self.hint}{_mac(self._capabilities[what], ticket)}"
+    def capability(self, what: Capability, name: str) -> str:
+        """Return the part of an address that permits *what* with the ticket or the picture of this name."""
+        return f"{name}.{self.hint}{_mac(self._capabilities[what], name)}"
 
     def code_scene(self, head: TicketHeader, app: str) -> str:
         """Return the scene in the ticket's code of the mini program *app*: its body, and a tag of its own."""
@@ -164,12 +165,12 @@ class Keyring:
                 return keys
         return None
 
-    def permitted(self, what: Capability, given: str) -> tuple[TicketId, ClientKeys] | None:
-        """Return the ticket with which *given* permits *what*, and the keys that signed it; None if none did."""
-        ticket, _, proof = given.partition(".")
+    def permitted(self, what: Capability, given: str) -> tuple[str, ClientKeys] | None:
+        """Return the name for which *given* permits *what*, and the keys that signed it; None if none did."""
+        name, _, proof = given.partition(".")
         for keys in self._by_hint.get(proof[:_HINT], ()):
-            if keys.same(given, keys.capability(what, TicketId(ticket))):
-                return TicketId(ticket), keys
+            if keys.same(given, keys.capability(what, name)):
+                return name, keys
         return None
 
     def passcode_lookups(self, account: str, code: str) -> list[str]:

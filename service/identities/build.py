@@ -8,6 +8,7 @@ from service.identities import reencryption
 from service.identities.departures import Departures
 from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Followers, Joined
+from service.identities.profiles import Profiles
 from service.identities.repository import Identities
 from service.wechat.api import WeChatApi
 
@@ -20,6 +21,7 @@ class IdentityServices:
     followers: Followers
     follower_refresh: FollowerRefresh
     departures: Departures
+    profiles: Profiles
 
 
 def build_identities(base: Foundation, *, apis: Mapping[str, WeChatApi], on_joined: Joined) -> IdentityServices:
@@ -31,4 +33,9 @@ def build_identities(base: Foundation, *, apis: Mapping[str, WeChatApi], on_join
         followers=followers,
         follower_refresh=FollowerRefresh(apis=apis, followers=followers, clock=base.clock),
         departures=Departures(base.stores.redis, accounts=base.settings.accounts),
+        profiles=Profiles(
+            database=base.stores.database,
+            identities=identities,
+            showing=[name for name, client in base.settings.clients.items() if client.profile],
+        ),
     )

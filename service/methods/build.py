@@ -12,6 +12,8 @@ from service.confirmation.build import ConfirmationServices
 from service.crypto.keyring import Capability
 from service.foundation import Foundation
 from service.identities.build import IdentityServices
+from service.identities.picture_encoding import PictureEncoding
+from service.identities.profile_refresh import ProfileRefresh
 from service.methods.addresses import AddressMethod
 from service.methods.code_pictures import CodePictures
 from service.methods.destinations import InsideWeChat, WebsiteLogin, WeComLogin
@@ -69,6 +71,7 @@ def build_visits(
     base: Foundation,
     *,
     wechat: WeChatClients,
+    pictures: PictureEncoding,
     people: IdentityServices,
     records: TicketRecords,
     confirmation: ConfirmationServices,
@@ -91,6 +94,13 @@ def build_visits(
         ticket_status=records.status,
         completion=confirmation.completion,
         followers=people.followers,
+        profile_refresh=ProfileRefresh(
+            profiles=people.profiles,
+            download=wechat.pictures,
+            encoding=pictures,
+            api_bases={name: one.api_base for name, one in [*settings.accounts.items(), *settings.apps.items()]},
+            clock=base.clock,
+        ),
         audit=base.audit,
         clock=base.clock,
     )

@@ -9,7 +9,7 @@ from models.wecom import is_outsider
 from service.config.accounts import Account
 from service.config.apps import Website, WeCom
 from service.wechat import authorize_url
-from service.wechat.web_authorization import Grant, WebAuthorization
+from service.wechat.web_authorization import Grant, WebAuthorization, WebProfile
 from service.wechat.wecom import WeComAuthorization
 
 
@@ -48,8 +48,8 @@ class Destination(Protocol):
     def admits(self, grant: Grant) -> bool:
         """Tell whether the person may sign in here."""
 
-    async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:
-        """Ask for the unionid that a grant left out; None if WeChat tells none."""
+    async def profile(self, grant: Grant, *, lang: Lang) -> WebProfile | None:
+        """Ask for name, picture and unionid; None if this kind of account or app tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class _Sns:
         """Admit every person."""
         return True
 
-    async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:
-        """Ask for the unionid that a grant left out; None if WeChat tells none."""
-        return (await self.web.profile(grant, lang=lang)).unionid
+    async def profile(self, grant: Grant, *, lang: Lang) -> WebProfile:
+        """Ask for name, picture and unionid."""
+        return await self.web.profile(grant, lang=lang)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,5 @@ class WeComLogin:
         """Admit the members of the enterprise, and others if the configuration does."""
         return self.app.outsiders == "allow" or not is_outsider(grant.openid)
 
-    async def unionid(self, grant: Grant, *, lang: Lang) -> str | None:  # noqa: ARG002 - of the interface
-        """Return None: WeCom knows none."""
-        return None
+    async def profile(self, grant: Grant, *, lang: Lang) -> None:
+        """Return None: WeCom tells an application the userid alone (wechat-protocol.md 7)."""

@@ -43,11 +43,12 @@ from service.confirmation.scan import note_scan
 from service.confirmation.scan_context import ScanContext, SceneVerifier
 from service.crypto.keyring import Capability, Keyring
 from service.identities.followers import Authorized, Followers
+from service.identities.profile_refresh import ProfileRefresh
 from service.methods.destinations import Departure, Destination
 from service.storage.records import RecordStore
 from service.tickets.redirects import Redirects
 from service.tickets.status import TicketStatus
-from service.wechat.web_authorization import Grant
+from service.wechat.web_authorization import Grant, WebProfile
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ WAYS: Final[Mapping[Capability, Way]] = {
     Capability.LINK: Way.LINK,
 }
 _OF_WAY: Final = {way: what for what, way in WAYS.items()}
-_PATIENCE: Final = timedelta(seconds=12)
-"""How long the outcome of a request is waited for: longer than a call to WeChat may take."""
+_PATIENCE: Final = timedelta(seconds=24)
+"""How long the outcome of a request is waited for: longer than two calls to WeChat and a picture may take."""
 _PAUSE: Final = 0.1
 
 
@@ -92,6 +93,7 @@ class Visits:
     ticket_status: TicketStatus
     completion: TicketCompletion
     followers: Followers
+    profile_refresh: ProfileRefresh
     audit: AuditLog
     clock: Callable[[], datetime]
 
@@ -299,11 +301,13 @@ class Visits:
             return replace(held, outcome=OVER)
         if await self._needs_more(held, grant, context.client):
             return replace(held, outcome=MORE)
-        unionid, destination = grant.unionid, self.destinations[held.account]
-        if unionid is None and destination.open_platform and held.scope is not Scope.BASE:
-            unionid = await destination.unionid(grant, lang=context.lang)
+        profile = await self._profile(held, grant, context)
+        unionid = grant.unionid or (profile.unionid if profile else None)
         person = Authorized(held.account, grant.openid, unionid)
         outcome = await self._done(held, context, person)
+        if profile and outcome == DONE and context.client.profile:
+            # Before the browser goes on: the site asks for both when it exchanges its code.
+            await self.profile_refresh.refresh((person.account, person.openid), profile)
         return replace(held, outcome=outcome, openid=person.openid, unionid=unionid)
 
     async def _needs_more(self, held: Authorization, grant: Grant, client: Client) -> bool:
@@ -314,6 +318,20 @@ class Visits:
         if client.profile:
             return True
         return bool(destination.open_platform) and await self.followers.get(held.account, grant.openid) is None
+
+    async def _profile(self, held: Authorization, grant: Grant, context: ScanContext) -> WebProfile | None:
+        """Ask for name and picture if the client shows them, and for a unionid that the grant left out."""
+        destination = self.destinations[held.account]
+        joins = grant.unionid is None and bool(destination.open_platform)
+        if held.scope is Scope.BASE or not (joins or context.client.profile):
+            return None
+        try:
+            return await destination.profile(grant, lang=context.lang)
+        except WeChatUnavailable as e:
+            if joins:
+                raise
+            log.warning("web authorization: a person signs in without name and picture: %s", e)
+            return None
 
     async def _done(self, held: Authorization, context: ScanContext, person: Authorized) -> str:
         """Log in, or keep the person for the exchange or for the question; return the outcome."""

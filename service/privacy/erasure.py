@@ -18,6 +18,7 @@ from models.tables.audit import audit
 from models.tables.bindings import bindings, history, separations
 from models.tables.identities import followers
 from models.tables.portal import portal_sessions
+from models.tables.profiles import profiles
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ending, Status, TicketId, Via
 from service.bindings.repository import erase
@@ -140,6 +141,8 @@ def _forget_number(
 ) -> None:
     gone = connection.execute(sa.delete(followers).where(followers.c.id == number))
     erased.deleted["followers"] += gone.rowcount
+    named = connection.execute(sa.delete(profiles).where(profiles.c.follower_id == number))
+    erased.deleted["profiles"] += named.rowcount
     answered = sa.select(endings.c.ticket).where(endings.c.follower_id == number)
     erased.tickets.update(connection.scalars(answered).all())
     # Endings before bindings: the lock order of an exchange.

@@ -1,5 +1,6 @@
 """Exports all data about a person, or about a user of a site, by table."""
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -7,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
 
 from models.binding import UserId
 from models.events import OpenId, shortened
@@ -14,10 +16,13 @@ from models.tables.audit import audit
 from models.tables.bindings import bindings, history, separations
 from models.tables.identities import NEVER, followers
 from models.tables.portal import portal_sessions
+from models.tables.profiles import profiles
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ticket
 from models.timestamps import rfc3339
 from models.wecom import names_of
+from service.crypto.field_encryption import FieldCipher
+from service.identities.profiles import opened
 from service.identities.repository import Identities, Identity
 
 _OURS: Final = (
@@ -64,6 +69,7 @@ def disclose(
     connection: sa.Connection,
     identities: Sequence[Identity],
     *,
+    cipher: FieldCipher,
     names: Iterable[tuple[str, OpenId]],
     user: User | None,
 ) -> dict[str, list[dict[str, Any]]]:
@@ -76,6 +82,8 @@ def disclose(
         one["followed_at"] = None if one["followed_at"] == NEVER else one["followed_at"]
     people = [asdict(person) | named(person) | more.get(person.id, {}) for person in identities]
     tables = {"people": [plain(person, without=_OURS) for person in people]}
+    kept = connection.execute(sa.select(profiles).where(profiles.c.follower_id.in_(numbers))).mappings()
+    tables["profiles"] = [numbers[row["follower_id"]] | _profile(row, cipher) for row in kept]
     for name, conditions in _wanted(list(numbers), names, user).items():
         table = _TABLES[name]
         found = []
@@ -87,6 +95,13 @@ def disclose(
                 row.update(numbers.get(row["follower_id"], {"openid": None}))
         tables[name] = [plain(row, without=_OURS) for row in found]
     return tables
+
+
+def _profile(row: RowMapping, cipher: FieldCipher) -> dict[str, Any]:
+    """Return nickname and picture, the picture as a JPEG in base64."""
+    it = opened(row, cipher)
+    picture = base64.b64encode(it.picture).decode() if it.picture else None
+    return plain({"nickname": it.nickname, "picture": picture, "at": row["at"]})
 
 
 def named(person: Identity) -> dict[str, str | None]:

@@ -180,7 +180,7 @@ class SubjectRequests:
         about = self._about
         known = persons(connection, self._identities, openid=about.openid, account=about.account, user=about.user)
         names = sorted(would.identities | {(person.account, person.openid) for person in known})
-        return disclose(connection, known, names=names, user=about.user)
+        return disclose(connection, known, cipher=self._identities.cipher, names=names, user=about.user)
 
     async def would_erase(self) -> Erased:
         """Return what `erase` would do to the database: runs it and rolls it back.

@@ -30,6 +30,8 @@ from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
 from service.identities import reencryption, upkeep
 from service.identities.build import build_identities
+from service.identities.picture_encoding import PictureEncoding, open_picture_encoding
+from service.identities.profiles import UNBOUND_KEPT, Profiles
 from service.methods.build import (
     build_links,
     build_methods,
@@ -106,7 +108,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             metrics=app[app_keys.METRICS],
             clock=app[app_keys.CLOCK],
         )
-        work = _compose(app, base, wechat)
+        work = _compose(app, base, wechat, stack.enter_context(open_picture_encoding()))
         await _warn_of_former_appids(sql, settings)
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
@@ -126,7 +128,9 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def _compose(app: web.Application, base: Foundation, wechat: WeChatClients) -> list[Work]:
+def _compose(
+    app: web.Application, base: Foundation, wechat: WeChatClients, pictures: PictureEncoding
+) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
     limits = build_limits(base)
@@ -147,6 +151,7 @@ def _compose(app: web.Application, base: Foundation, wechat: WeChatClients) -> l
         passcodes=passcodes,
     )
     app[app_keys.RATE_LIMITS] = limits.rates
+    app[app_keys.PROFILES] = people.profiles
     app[app_keys.BINDINGS] = Bindings(database, people.identities)
     app[app_keys.PORTAL_SESSIONS] = PortalSessions(
         database=database, keyring=base.keyring, clients=settings.clients, audit=base.audit, clock=base.clock
@@ -157,7 +162,7 @@ def _compose(app: web.Application, base: Foundation, wechat: WeChatClients) -> l
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = pushes
     app[app_keys.VISITS] = visits = build_visits(
-        base, wechat=wechat, people=people, records=records, confirmation=confirmation
+        base, wechat=wechat, pictures=pictures, people=people, records=records, confirmation=confirmation
     )
     app[app_keys.LINKS] = build_links(visits, confirmation=confirmation)
     app[app_keys.MINI_PROGRAM_SCANS] = build_mini_program_scans(
@@ -166,18 +171,21 @@ def _compose(app: web.Application, base: Foundation, wechat: WeChatClients) -> l
     app[app_keys.CODE_PICTURES] = CodePictures(base.stores.redis)
     metrics.watch("waiting", "Requests of pages that wait for a change, in this process.", lambda: feed.waiting)
     metrics.watch("audit_lost", "Audit entries that could not be written in time.", lambda: base.audit.lost)
-    cleaning = _cleaning(app, database, records.endings, passcodes.index)
+    cleaning = _cleaning(app, database, records.endings, passcodes.index, people.profiles)
     completing = partial(upkeep.run, upkeep.steps(people.followers))
     feeding = (feed.run, feed.probe)
     return [*feeding, records.projection.run, people.follower_refresh.run, base.audit.run, completing, cleaning]
 
 
-def _cleaning(app: web.Application, sql: Database, endings: Endings, passcodes: PasscodeIndex) -> Work:
+def _cleaning(
+    app: web.Application, sql: Database, endings: Endings, passcodes: PasscodeIndex, profiles: Profiles
+) -> Work:
     """Return the background task that deletes rows past their retention."""
     kept = app[app_keys.SETTINGS].privacy
     purges = (
         (endings.purge, timedelta(days=kept.endings_days)),
         (passcodes.purge, timedelta()),
+        (profiles.purge, UNBOUND_KEPT),
         (app[app_keys.PORTAL_SESSIONS].purge, VISITS_KEPT),
         (app[app_keys.BINDINGS].purge, timedelta(days=kept.history_days)),
         (app[app_keys.AUDIT].purge, timedelta(days=kept.audit_days)),

@@ -10,6 +10,7 @@ from service.config.settings import Settings
 from service.wechat import build
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.mini_program import MiniProgramApi, open_mini_programs
+from service.wechat.picture_download import PictureDownload, open_picture_download
 from service.wechat.web_authorization import WebAuthorization, open_web_authorizations
 from service.wechat.wecom import WeComAuthorization, open_wecom
 
@@ -22,6 +23,8 @@ class WeChatClients:
     web: Mapping[str, WebAuthorization]
     mini_programs: Mapping[str, MiniProgramApi]
     wecom: Mapping[str, WeComAuthorization]
+    pictures: PictureDownload
+    """For all of them."""
 
 
 @asynccontextmanager
@@ -36,4 +39,5 @@ async def open_clients(settings: Settings, *, redis: "Redis | RedisCluster") -> 
                 open_mini_programs(build.build_mini_program_accounts(settings), redis=redis)
             ),
             wecom=await enter(open_wecom(build.build_wecom_apps(settings), redis=redis)),
+            pictures=await enter(open_picture_download()),
         )

@@ -23,6 +23,7 @@ from wechat_browser import CONSENT
 from sandbox import pushes
 from sandbox.account import OfficialAccount, Website
 from sandbox.app import AUTHORIZATION, MINI_PROGRAMS, SANDBOX, make_app
+from sandbox.authorization.pictures import picture_path
 from sandbox.envelope import wrap
 from sandbox.faults import FORGERIES
 from sandbox.push_format import Fields
@@ -53,6 +54,7 @@ PLANTED = {
     *("canary-unionid", "canary-words", *SECRETS.values(), basic()["Authorization"].partition(" ")[2]),
     *(secret for one in (MAIN, SPITE) for secret in (one.secret, one.token, one.aes_key)),
     *(SITE.secret, LIAR.secret, PROGRAM.secret, ENTERPRISE.secret, "canary-way", "canary-member"),
+    "canary-nickname",
 }
 HANDED_OVER = {"Set-Cookie", "Location"}
 """Headers by which the portal gives a visitor what is theirs."""
@@ -142,6 +144,7 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
                         apps=["site", "liar"],
                         methods=["scan", "website"],
                         return_urls=[BACK],
+                        profile=True,
                         confirm="tap",
                     ),
                     "club": client(
@@ -194,8 +197,9 @@ async def _live(town: Town) -> None:
 
 async def _redirect(town: Town) -> None:
     """Sign in at website applications, in a window and in a panel, with what goes wrong there."""
-    anna = await town.person(following=False, unionid="canary-unionid")
-    town.found |= {anna.openid(SITE.appid), anna.openid(LIAR.appid)}
+    anna = replace(await town.person(following=False, unionid="canary-unionid"), nickname="canary-nickname")
+    town.sandbox.people.add(anna)
+    town.found |= {anna.openid(SITE.appid), anna.openid(LIAR.appid), picture_path(anna)}
     way = {"method": "website", "return_url": BACK, "state": "canary-state"}
     page = await town.login(**way)
     code = parse_qs(urlsplit((await town.returned(page, anna)).headers["Location"]).query)["code"][0]
@@ -203,7 +207,10 @@ async def _redirect(town: Town) -> None:
     page = await town.bind(USER, **way)
     bound = parse_qs(urlsplit((await town.returned(page, anna)).headers["Location"]).query)["code"][0]
     assert (await town.exchange(bound)).status == 200
-    town.found |= {code, bound, told["registration"]}
+    assert told["profile"]["nickname"] == "canary-nickname"
+    picture = urlsplit(told["profile"]["picture"]).path
+    assert (await town.call("GET", picture)).status == 200
+    town.found |= {code, bound, told["registration"], picture.rpartition("/")[2]}
     page = await town.login(**way)
     assert "canary-state" in await (await town.returned(page, anna, way=page.made["panel"]["src"])).text()
     for fields, code in ({}, "canary-made-up"), ({"account": "liar"}, ""):

@@ -75,18 +75,22 @@ async def redirecting(
     open_platform: str = "",
     app: dict[str, Any] | None = None,
     tickets: dict[str, int] | None = None,
+    others: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
     **changes: Any,
 ) -> tuple[World, Person]:
     """Start a world whose shop offers *kind*, then the scan; return it, and a person who follows its account.
 
     `site` is the application, of a website unless it is one in WeCom; *app* changes its configuration.
+    *others* are more clients, *settings* the rest of the configuration.
     """
     shop = {"apps": ["site"], "methods": [kind.method, "scan"], "return_urls": [BACK], **changes}
     world: World = await make(
         official={"main": replace(ACCOUNT, oauth=oauth)},
         accounts={"main": {"open_platform": open_platform}, "site": app or {}},
         apps={"site": kind.app or WEBSITE},
-        clients={"shop": client("shop", **shop)},
+        clients={"shop": client("shop", **shop), **(others or {})},
         tickets=tickets or {},
+        **(settings or {}),
     )
     return world, await world.person()

@@ -20,7 +20,6 @@ from portal_client import visit
 from models.events import OpenId
 from sandbox.people import Person
 from service.app_keys import FEED
-from service.cli.main import main
 from service.crypto.field_encryption import FieldCipher
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
@@ -176,19 +175,6 @@ async def test_a_push_that_is_handled_while_they_leave_leaves_nothing(
             await asyncio.sleep(0.02)
     await gone(town, openid, f"…{openid[-8:]}")
     assert (await page.poll())["status"] == "pending"
-
-
-@pytest.fixture
-def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Run `scanbind privacy` beside the services; give its status and what it printed."""
-
-    async def run(*argv: str) -> tuple[int, Any, str]:
-        config = ["--config", str(tmp_path / "config.yaml")]
-        status = await asyncio.to_thread(main, ["privacy", argv[0], *config, *argv[1:]])
-        out, err = capsys.readouterr()
-        return status, json.loads(out) if out else None, err
-
-    return run
 
 
 async def test_an_export_holds_all_there_is_of_a_person(town: Town, command: Any) -> None:
