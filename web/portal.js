@@ -180,6 +180,7 @@ h2, .heading, .title { line-height: 1.4; font-weight: 600; outline: none }
 .mark {
   flex: none; inline-size: 2.75rem; padding: .625rem; border-radius: 50%; stroke-width: 2.4; stroke-linecap: round; stroke-linejoin: round;
 }
+img.mark { block-size: 2.75rem; padding: 0; object-fit: cover }
 .mark.connected { color: var(--on-accent); background: var(--accent) }
 .mark.not_connected { color: var(--muted); background: color-mix(in srgb, var(--text) 8%, var(--ground)) }
 .code { justify-items: center; min-block-size: 17rem; align-content: center }
@@ -215,7 +216,8 @@ dialog::backdrop { background: rgb(0 0 0 / .55) }
 .choice button { flex: 1 1 8rem }
 @media (forced-colors: active) {
   .mark { forced-color-adjust: none; color: CanvasText }
-  .mark.connected { color: Canvas; background: CanvasText }
+  img.mark { block-size: 2.75rem; padding: 0; object-fit: cover }
+.mark.connected { color: Canvas; background: CanvasText }
   .bar { background: GrayText }
 }
 @media (prefers-reduced-motion: no-preference) { .bar { animation: breathe 1.4s ease-in-out infinite alternate } }
@@ -595,18 +597,19 @@ export class ScanbindPortal extends HTMLElement {
     return this._accounts.length > 1 ? ` · ${account}` : "";
   }
 
-  _boundContent({ kind, account, label, bound_at: since, last_login_at: last, subscribed, ends_on_unfollow: ends }) {
+  _boundContent({ kind, account, label, bound_at: since, last_login_at: last, subscribed, ends_on_unfollow: ends, profile }) {
     const alone = this._view.only_login && this._view.bindings.length === 1;
     const button = this._button("disconnect", account, () => this._confirm(account, alone));
     if (alone) button.setAttribute("aria-describedby", "only");
     const line = h(
       "div",
       { class: "line", "data-testid": "portal-binding" },
-      mark("connected"),
+      profile?.picture ? picture(profile.picture) : mark("connected"),
       h(
         "div",
         { class: "facts" },
         this._heading(this._words.connected + this._suffix(account), { tabindex: "-1" }),
+        profile?.nickname ? h("p", {}, h("bdi", { "data-testid": "portal-nickname" }, profile.nickname)) : null,
         h("p", { class: "muted", "data-testid": "portal-since" }, ...this._fill("since", { time: this._time(since) })),
         last ? h("p", { class: "muted" }, ...this._fill("last_login", { time: this._time(last) })) : null,
         h("p", { class: "muted", "data-testid": "portal-label" }, ...this._fill("label", { label })),
@@ -778,6 +781,14 @@ function h(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children.filter((child) => child != null));
   return node;
+}
+
+/** A person's picture, or the mark where it does not load: it was erased, or the page's policy does not allow it. */
+function picture(src) {
+  const alone = { alt: "", width: 44, height: 44, referrerpolicy: "no-referrer", "data-testid": "portal-picture" };
+  const image = h("img", { class: "mark", src, ...alone });
+  image.addEventListener("error", () => image.replaceWith(mark("connected")), { once: true });
+  return image;
 }
 
 const mark = (which) =>

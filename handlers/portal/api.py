@@ -7,8 +7,9 @@ from aiohttp import web
 
 from handlers.http import authentication, cors, request_body
 from handlers.http.operation import Created
+from handlers.http.profiles import shown_profiles
 from handlers.http.responses import NO_STORE, seconds_left
-from handlers.http.schemas import USER_ID
+from handlers.http.schemas import USER_ID, Profile
 from handlers.portal import cookie, schemas
 from handlers.tickets.create import ticket_answer
 from handlers.tickets.schemas import TicketMade
@@ -58,6 +59,8 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
     """Return the user's bindings, the accounts that can be bound, and the recent history."""
     bindings = await request.app[BINDINGS].of_user(session.client, session.user_id)
     history = await request.app[BINDINGS].history(session.client, session.user_id, limit=_RECENT)
+    people = [(one.account, one.openid) for one in bindings]
+    profiles = await shown_profiles(request, session.client, people)
     settings = request.app[SETTINGS]
     client = settings.clients[session.client]
     accounts = [name for name in client.accounts if settings.accounts[name].api]
@@ -70,12 +73,12 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
         expires_in=seconds_left(session.ends_at, request.app[CLOCK]()),
         first_visit=await request.app[PORTAL_SESSIONS].is_first(session),
         accounts=accounts or ([] if authentication.has_bearer(request) else list(client.apps)),
-        bindings=[_shown(one, settings) for one in bindings],
+        bindings=[_shown(one, settings, profiles.get((one.account, one.openid))) for one in bindings],
         history=[schemas.PortalEntry.model_validate(one) for one in history],
     )
 
 
-def _shown(binding: Binding, settings: Settings) -> schemas.PortalBinding:
+def _shown(binding: Binding, settings: Settings, profile: Profile | None) -> schemas.PortalBinding:
     account = settings.accounts.get(binding.account)
     return schemas.PortalBinding(
         kind=KINDS[binding.method],
@@ -84,6 +87,7 @@ def _shown(binding: Binding, settings: Settings) -> schemas.PortalBinding:
         bound_at=binding.bound_at,
         last_login_at=binding.last_login_at,
         subscribed=binding.subscribed,
+        profile=profile,
         ends_on_unfollow=account is not None and account.unfollow == "erase",
     )
 

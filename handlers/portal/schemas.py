@@ -11,6 +11,7 @@ from handlers.http.schemas import (
     Flag,
     Moment,
     Name,
+    Profile,
     RequestBody,
     Seconds,
     UserId,
@@ -66,6 +67,7 @@ class PortalBinding(BaseModel):
     bound_at: Moment
     last_login_at: Moment | None
     subscribed: bool
+    profile: Profile | None = Field(description="Null unless the client asks for profiles and one is known.")
     ends_on_unfollow: Annotated[bool, Field(description="Unfollowing the account erases the binding.")]
 
 
