@@ -20,6 +20,8 @@ from wechat_browser import browsing
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.errors import Refused
 from sandbox.people import Person
+from service.app_keys import KEYRING
+from service.crypto.keyring import Capability
 
 Make = Callable[..., Any]
 KINDS = pytest.mark.parametrize("kind", SHOWING, ids=lambda kind: kind.method)
@@ -107,6 +109,18 @@ async def test_clients_have_addresses_of_their_own(make: Make) -> None:
     for forged in (f"{name}.{proof[:-1]}A", f"{name[:-1]}A.{proof}", f"{name}.", name, f"{name}.{proof}.x"):
         response = await at.world.call("GET", f"/v1/profile-pictures/{forged}")
         await problem(response, 404, "not-found")
+
+
+async def test_a_client_that_asks_no_more_serves_no_pictures(make: Make) -> None:
+    """Red when the address alone decides: `profile` may have been taken out of the configuration since."""
+    club = client("club", apps=["site"], methods=["website", "scan"], return_urls=[BACK])
+    at = await town(make, WEBSITE_LOGIN, others={"club": club})
+    ours = (await at.sign_in())["profile"]["picture"]
+    assert at.world.app
+    name = ours.rpartition("/")[2].partition(".")[0]
+    theirs = at.world.app[KEYRING].newest("club").capability(Capability.PROFILE_PICTURE, name)
+    response = await at.world.call("GET", f"/v1/profile-pictures/{theirs}")
+    await problem(response, 404, "not-found")
 
 
 @pytest.mark.parametrize("ends", ["site", "portal"])

@@ -29,6 +29,7 @@ from service.bindings.repository import Bindings
 from service.bindings.rules import owner
 from service.crypto.field_encryption import FieldCipher
 from service.identities.followers import Authorized, Sender
+from service.identities.profiles import Profiles
 from service.identities.repository import Identities
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
@@ -309,3 +310,19 @@ async def test_no_identity_binding_or_history_is_lost_whatever_happened_before(
 
 def users(chance: Random) -> dict[str, str]:
     return {client: f"{chance.randrange(20)}" for client in ("shop", "club", "forum") if chance.random() < 0.5}
+
+
+async def test_the_older_row_keeps_its_name_and_the_twins_is_deleted(moving: Migration) -> None:
+    """Red when the profile of a row that is deleted stays."""
+    anna = await moving.person(shop="42")
+    await log_in(moving, anna, "t1")
+    for before, person in ((True, ("main", old(anna))), (False, (moving.account, new(anna)))):
+        identities = moving.followers(before=before).identities
+        profiles = Profiles(database=moving.database, identities=identities, showing=())
+        await profiles.store(person, "before" if before else "after", None, keep=False, at=AT)
+    moving.declare()
+    await moving.run()
+    after = await moving.rows()
+    assert [it["follower_id"] for it in after["profiles"]] == [it["id"] for it in after["followers"]]
+    shown = await profiles.of([(moving.account, new(anna))])
+    assert [it.nickname for it in shown.values()] == ["before"]
