@@ -21,7 +21,7 @@ from sandbox.account import (
     Website,
     WeComApp,
 )
-from sandbox.authorization import consent_api, pages, pictures, sns_api
+from sandbox.authorization import consent_api, pages, picture_server, sns_api
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 _PARTS: Final = (
-    *(wechat_api, control_api, camera_api, phone_page, sns_api, pages, pictures, consent_api, browser),
+    *(wechat_api, control_api, camera_api, phone_page, sns_api, pages, picture_server, consent_api, browser),
     *(api, program_control_api, files),
     *(wecom_api, wecom_pages, wecom_control),
 )

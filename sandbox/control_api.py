@@ -16,7 +16,7 @@ from sandbox import serializers
 from sandbox.access import CONTROL
 from sandbox.control_requests import Ask, endpoint
 from sandbox.emulator import Sandbox
-from sandbox.faults import Fault, SnsFault
+from sandbox.faults import Fault, PictureFault, SnsFault
 from sandbox.pushes import NOISE
 from sandbox.serializers import Json
 from sandbox.wechat_api import SANDBOX
@@ -77,6 +77,13 @@ async def _create_user(sandbox: Sandbox, ask: Ask) -> Json:
         account=ask.account,
     )
     return serializers.person(person)
+
+
+async def _change_profile(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST change_profile {"user","nickname"?,"picture"?} -> the user, with `picture: true` of another picture."""
+    picture = ask.flag("picture", default=False)
+    changed = sandbox.change_profile(ask.text("user"), nickname=ask.maybe("nickname"), picture=picture)
+    return serializers.person(changed)
 
 
 async def _withhold_unionid(sandbox: Sandbox, ask: Ask) -> Json:
@@ -216,8 +223,8 @@ async def _phone(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _tricks(_sandbox: Sandbox, _ask: Ask) -> Json:
-    """GET tricks -> {"mischief","noise","sns"}: the values of `mischief`, of noise's `kind` and of `sns_fault`."""
-    return {"mischief": list(Fault), "noise": list(NOISE), "sns": list(SnsFault)}
+    """GET tricks -> {"mischief","noise","sns","picture"}: the values of `mischief`, noise, and faults."""
+    return {"mischief": list(Fault), "noise": list(NOISE), "sns": list(SnsFault), "picture": list(PictureFault)}
 
 
 def _account(sandbox: Sandbox, ask: Ask) -> Json:
@@ -247,6 +254,7 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("POST", "bind_open_platform", _bind_open_platform),
     ("POST", "unbind_open_platform", _unbind_open_platform),
     ("POST", "migrate", _migrate),
+    ("POST", "change_profile", _change_profile),
     ("POST", "withhold_unionid", _withhold_unionid),
     ("POST", "disclose_unionid", _disclose_unionid),
     ("POST", "change_unionid", _change_unionid),

@@ -27,6 +27,7 @@ from sandbox.tokens import TokenStore
 from sandbox.unionids import UnionIds, checked
 
 LONGEST_TEXT: Final = 2048
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SAYABLE: Final = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 """The characters that XML 1.0 allows."""
 
@@ -181,11 +182,19 @@ class Sandbox:
 
         A given `unionid` is theirs in the Open Platform account of `account`.
         """
-        person = newcomer(_sayable(nickname), language=language)
+        person = newcomer(_nickname(nickname), language=language)
         if unionid is not None:
             self.unionids.change(person, self._open_platform(account), to=unionid)
         self.people.add(person)
         return person
+
+    def change_profile(self, user: Person | str, *, nickname: str | None = None, picture: bool = False) -> Person:
+        """Change a user's nickname, and with `picture` their picture; what accounts know of them stays."""
+        person = self.people.get(user)
+        name = person.nickname if nickname is None else _nickname(nickname)
+        changed = replace(person, nickname=name, picture=person.picture + picture)
+        self.people.add(changed)
+        return changed
 
     async def scan(
         self,
@@ -361,6 +370,13 @@ class Sandbox:
     def _waiting(self, user: Person | str) -> Contact:
         contacts = [self.contact(user, account=appid) for appid in self._states]
         return next((contact for contact in contacts if contact.pending), self.contact(user))
+
+
+def _nickname(text: str) -> str:
+    """Return *text*, which may have control characters as well, as nicknames of WeChat's have."""
+    if not text.strip() or len(text) > LONGEST_TEXT or _SURROGATE.search(text):
+        raise Impossible(f"a nickname must have 1 to {LONGEST_TEXT} characters and no lone surrogates")
+    return text
 
 
 def _sayable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Faults that the sandbox can inject into pushes and `sns` calls (wechat-protocol.md 9, emulator checklist)."""
+"""Faults that the sandbox can inject into pushes, `sns` calls and pictures of people (wechat-protocol.md 9)."""
 
 from enum import StrEnum
 from typing import Final
@@ -57,3 +57,34 @@ class SnsFault(StrEnum):
 
 SNS_REFUSALS: Final = {SnsFault.BUSY: -1, SnsFault.DAY_QUOTA: 45009, SnsFault.MINUTE_QUOTA: 45011}
 """Fault -> errcode."""
+
+
+class PictureFault(StrEnum):
+    """What is wrong with a person's picture while it is switched on."""
+
+    NO_PICTURE = "no_picture"
+    """The address is empty, as that of a person without a picture."""
+    OTHER_HOST = "other_host"
+    """The address is of a host that is not WeChat's."""
+    PRIVATE_ADDRESS = "private_address"
+    """The address is of a cloud's metadata service."""
+    MISSING = "missing"
+    """Answered with 404."""
+    REDIRECT = "redirect"
+    """Redirected to another address, where it is."""
+    SLOW = "slow"
+    """Sent byte by byte, over minutes."""
+    LONG = "long"
+    """Followed by 20 MiB, of no length told before."""
+    NOT_A_PICTURE = "not_a_picture"
+    """A page with the content type of a picture."""
+    WRONG_TYPE = "wrong_type"
+    """A picture with the content type of a text."""
+    SVG = "svg"
+    """A drawing with a script."""
+    BOMB = "bomb"
+    """A PNG of 20 KiB that unpacks to 144 million pixels."""
+    TRUNCATED = "truncated"
+    """The first half of the file."""
+    ANIMATED = "animated"
+    """A GIF of two frames, the second of another colour."""

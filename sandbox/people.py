@@ -4,7 +4,7 @@ import base64
 import hashlib
 import secrets
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sandbox.chat import Message, Piece, Side, pieces
@@ -23,6 +23,8 @@ class Person:
     """The id in the control API; it is never sent to an account."""
     nickname: str
     language: str = "zh_CN"
+    picture: int = 0
+    """How often they have changed their picture."""
 
     def openid(self, appid: str) -> str:
         """Return the person's openid for the account: always the same, and different for each account."""
@@ -31,6 +33,10 @@ class Person:
     def unionid(self, open_platform: str) -> str:
         """Return the person's unionid in the Open Platform account until it is changed: different in each."""
         return self._derived(f"open platform {open_platform}")
+
+    def virtual(self) -> "Person":
+        """Return the person that a snapshot page tells of."""
+        return replace(self, id=f"snapshot {self.id}")
 
     def _derived(self, scope: str) -> str:
         digest = hashlib.sha256(f"{scope} {self.id}".encode()).digest()

@@ -14,7 +14,7 @@ from sandbox.authorization.consents import Consent
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.control_requests import Ask, endpoint
-from sandbox.faults import SnsFault
+from sandbox.faults import PictureFault, SnsFault
 from sandbox.serializers import Json
 
 _Act = Callable[[WebAuthorization, Ask], Awaitable[Json]]
@@ -63,9 +63,24 @@ async def _fault(authorization: WebAuthorization, ask: Ask) -> Json:
     return {"fault": authorization.fault}
 
 
+async def _picture_fault(authorization: WebAuthorization, ask: Ask) -> Json:
+    """POST picture_fault {"user"?,"fault"?} -> {"fault"}: switch on a value of faults.PictureFault, or off.
+
+    It is for this user's picture; without a user, for those of all who have no fault of their own.
+    """
+    fault = ask.word("fault", PictureFault)
+    authorization.pictures.set_fault(ask.maybe("user"), fault)
+    return {"fault": fault}
+
+
 async def _settings(authorization: WebAuthorization, ask: Ask) -> Json:
-    """GET authorization?user= -> {"snapshots","sns_fault"}: what is switched on for the user, and for all."""
-    return {"snapshots": authorization.shows_snapshots(ask.text("user")), "sns_fault": authorization.fault}
+    """GET authorization?user= -> {"snapshots","sns_fault","picture_fault"}: what is switched on for the user."""
+    user = ask.text("user")
+    return {
+        "snapshots": authorization.shows_snapshots(user),
+        "sns_fault": authorization.fault,
+        "picture_fault": authorization.picture_fault(user),
+    }
 
 
 def _website(value: Website) -> Json:
@@ -99,6 +114,7 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("POST", "refuse", _refuse),
     ("POST", "snapshots", _snapshots),
     ("POST", "sns_fault", _fault),
+    ("POST", "picture_fault", _picture_fault),
 )
 
 

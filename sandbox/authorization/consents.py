@@ -44,7 +44,7 @@ class Consent:
         """Let this person answer; raise Impossible when it is too late, or another person's."""
         if self.state(now=now) not in ("waiting", "scanned"):
             raise Impossible("the login was answered or has expired")
-        if self.person not in (None, person):
+        if self.person is not None and self.person.id != person.id:
             raise Impossible("another user has scanned this QR code")
         self.person, self._state = person, "scanned"
 

@@ -7,11 +7,11 @@ from typing import Final
 from sandbox.account import App, OfficialAccount, Website, WeComApp
 from sandbox.authorization.consents import CONFIRM, Consent, Consents, State
 from sandbox.authorization.grants import Grant, Grants
-from sandbox.authorization.pictures import picture_path
+from sandbox.authorization.pictures import Pictures
 from sandbox.authorization.requests import Request
 from sandbox.emulator import Sandbox
 from sandbox.errors import Refused, Unknown
-from sandbox.faults import SnsFault
+from sandbox.faults import PictureFault, SnsFault
 from sandbox.people import Person
 from sandbox.unionids import checked
 from sandbox.wecom.enterprises import Enterprises
@@ -39,6 +39,7 @@ class WebAuthorization:
         self._consents = Consents()
         self._grants = Grants()
         self._snapshots: set[str] = set()
+        self.pictures = Pictures(sandbox.people)
         self.enterprises = Enterprises(wecom_apps, people=sandbox.people, clock=sandbox.clock)
 
     @property
@@ -66,6 +67,10 @@ class WebAuthorization:
     def shows_snapshots(self, user: Person | str) -> bool:
         """Return whether `show_snapshots` is on for the user."""
         return self._sandbox.people.get(user).id in self._snapshots
+
+    def picture_fault(self, user: Person | str) -> PictureFault | None:
+        """Return what is wrong with the user's picture."""
+        return self.pictures.fault(self._sandbox.people.get(user))
 
     # -- people -------------------------------------------------------------------------------------------------
 
@@ -120,7 +125,7 @@ class WebAuthorization:
         if isinstance(request.app, WeComApp):
             return self.enterprises.code(request.app, person)
         snapshot = person.id in self._snapshots and not isinstance(request.app, Website)
-        shown = _virtual(person) if snapshot else person
+        shown = person.virtual() if snapshot else person
         grant = Grant(request.app.appid, shown, request.scope, snapshot)
         return self._grants.code(grant, now=self._sandbox.clock())
 
@@ -158,7 +163,7 @@ class WebAuthorization:
             "city": "",
             "province": "",
             "country": "",
-            "headimgurl": pictures + picture_path(grant.person),
+            "headimgurl": self.pictures.address(grant.person, base=pictures),
             "privilege": [],
             **self._unionid(grant),
         }
@@ -166,7 +171,3 @@ class WebAuthorization:
     def _unionid(self, grant: Grant) -> dict[str, object]:
         unionid = self._sandbox.unionids.of(grant.person, self.apps[grant.appid].open_platform)
         return {"unionid": unionid} if unionid else {}
-
-
-def _virtual(person: Person) -> Person:
-    return replace(person, id=f"snapshot {person.id}")

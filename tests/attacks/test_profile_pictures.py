@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
+from harness import ACCOUNT
 from picture_files import HTML, SVG, jpeg_of_scans, png_of_size
 from picture_server import (
     API,
@@ -25,7 +26,10 @@ from picture_server import (
     serving,
     silent,
 )
+from serving import listening
 
+from sandbox.app import AUTHORIZATION, SANDBOX, make_app
+from sandbox.faults import PictureFault
 from service.identities.picture_encoding import encode
 from service.wechat.picture_download import LONGEST, PictureDownload, open_picture_download
 
@@ -119,13 +123,14 @@ async def test_a_host_of_wechats_that_leads_into_a_private_network_is_not_connec
     assert logged.messages == ["Profile picture not fetched from thirdwx.qlogo.cn: NotPublic"]
 
 
-async def test_each_download_checks_the_address_that_it_connects_to() -> None:
-    """Red when an address is kept for a name, or checked in a look-up of its own."""
-    names = Names([["127.0.0.1"], ["10.0.0.1"]])
-    async with open_picture_download(names) as pictures:
+async def test_each_download_resolves_the_name_once() -> None:
+    """Red when an address is kept for the next download, or when the check has a look-up of its own."""
+    names = Names([["127.0.0.1"]])
+    async with serving(ok(PICTURE)) as server, open_picture_download(names) as pictures:
+        base = server.base.replace("127.0.0.1", "wechat.internal")
         for looked_up in (1, 2):
-            await pictures.fetch(f"https://wx.qlogo.cn{PATH}", api_base=API)
-            assert names.asked == ["wx.qlogo.cn"] * looked_up
+            assert await pictures.fetch(base + PATH, api_base=base) == PICTURE
+            assert names.asked == ["wechat.internal"] * looked_up
 
 
 async def test_a_name_that_never_resolves_takes_no_longer_than_a_picture() -> None:
@@ -147,3 +152,18 @@ async def test_what_is_served_as_a_picture_and_is_none_ends_at_the_encoding(
         answer = await fetched(pictures, server)
     assert answer == content
     assert encode(answer) is None
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("fault", [None, *PictureFault])
+async def test_each_fault_of_the_sandbox_costs_the_picture_alone(
+    fault: PictureFault | None, pictures: PictureDownload
+) -> None:
+    app = make_app([ACCOUNT], public_url="http://weixin.qq.com")
+    async with listening(app) as base:
+        anna = await app[SANDBOX].create_user("Anna")
+        app[AUTHORIZATION].pictures.set_fault(anna, fault)
+        pictures.time_limit = 0.5 if fault is PictureFault.SLOW else 30
+        content = await pictures.fetch(app[AUTHORIZATION].pictures.address(anna, base=base), api_base=base)
+    usable = fault in (None, PictureFault.WRONG_TYPE, PictureFault.ANIMATED)
+    assert (encode(content or b"") is not None) == usable

@@ -83,11 +83,13 @@ async def test_what_is_switched_on_is_told(wechat: WeChat) -> None:
     async def told(user: str) -> Any:
         return await (await wechat.client.get("/sandbox/api/authorization", params={"user": user})).json()
 
-    assert await told(anna.id) == {"snapshots": False, "sns_fault": None}
-    assert await wechat.post("snapshots", user=anna.id) == {"snapshots": True, "sns_fault": None}
+    assert await told(anna.id) == {"picture_fault": None, "snapshots": False, "sns_fault": None}
+    on = {"picture_fault": "svg", "snapshots": True, "sns_fault": None}
+    await wechat.post("picture_fault", user=anna.id, fault="svg")
+    assert await wechat.post("snapshots", user=anna.id) == on
     await wechat.post("sns_fault", fault="busy")
-    assert await told(anna.id) == {"snapshots": True, "sns_fault": "busy"}
-    assert await told(ben.id) == {"snapshots": False, "sns_fault": "busy"}
+    assert await told(anna.id) == on | {"sns_fault": "busy"}
+    assert await told(ben.id) == {"picture_fault": None, "snapshots": False, "sns_fault": "busy"}
     assert (await wechat.client.get("/sandbox/api/authorization?user=u_none")).status == 404
 
 
