@@ -63,6 +63,6 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip in _NAT64:
             ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        elif ip not in _GLOBAL_UNICAST or ip.sixtofour or ip.teredo:
+        elif ip not in _GLOBAL_UNICAST or ip.sixtofour:
             return False
     return ip is not None and ip.is_global and not ip.is_multicast

@@ -34,6 +34,9 @@ def test_an_ordinary_nickname_stays_as_it_is(name: str) -> None:
     ("text", "name"),
     [
         ("  Anna \t\r\n\u3000 Lee\u2028", "Anna Lee"),
+        ("a\tb\nc\u2028d", "a b c d"),
+        ("\u1112\u200b\u1161", "하"),
+        ("a\ufe0f\u034fb", "ab"),
         ("a\x00\x07\x14\x1b\x7fb\x9f", "ab"),
         (f"{BIDI}evil{BIDI}", "evil"),
         ("a\u200b\ufeff\u00ad\u2060\u3164\u2800\u115f\u034f\ufe0f\ue000\ufdd0b", "ab"),
@@ -55,7 +58,8 @@ def test_an_ordinary_nickname_stays_as_it_is(name: str) -> None:
         ("me@evil.example", "me@evil·example"),
         ("weixin:\\\\dl", "weixin dl"),
     ],
-    ids=["white space", "controls", "bidi", "invisible", "joiner at the end", "joiners alone", "tags without end",
+    ids=["white space", "lines", "parts of a syllable", "styles",
+         "controls", "bidi", "invisible", "joiner at the end", "joiners alone", "tags without end",
          "surrogates", "marks first", "mark on a space", "composed", "zalgo", "markup", "entity", "address",
          "host", "other dots", "host after an emoji", "dot between invisible", "mail address", "scheme"],
 )  # fmt: skip
@@ -66,6 +70,11 @@ def test_what_is_no_part_of_a_name_is_removed(text: str, name: str) -> None:
 @pytest.mark.parametrize("text", ["", " \n", BIDI, "\u3164\u2800", "\u0301", "\ud83d", "</>", "\u200d\ufe0f"])
 def test_a_text_without_a_visible_character_is_no_nickname(text: str) -> None:
     assert clean_nickname(text) is None
+
+
+def test_a_long_text_is_not_read_to_its_end() -> None:
+    """Red when all of it is normalised: a hundred thousand marks in a row take minutes."""
+    assert clean_nickname("\u200b" * 511 + "ab") == "a"
 
 
 @pytest.mark.parametrize(
