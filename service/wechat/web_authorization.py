@@ -16,8 +16,8 @@ from service.wechat.answers import LONGEST_ID, Refused, unionid, word
 from service.wechat.tokens import LONGEST_TOKEN
 from service.wechat.transport import WITHOUT_RENEWAL, ApiAccount, exchange, insist, wrapping_errors
 
-LONGEST_NICKNAME: Final = 64
-"""Characters of a nickname that are kept; WeChat allows half as many."""
+LONGEST_NICKNAME: Final = 256
+"""Characters of a nickname that are read. WeChat allows 32 as people count them; an emoji may have ten."""
 LONGEST_PICTURE: Final = 512
 """Maximum characters in the address of a picture; WeChat's have about 150."""
 EXCHANGE: Final = "sns/oauth2/access_token"

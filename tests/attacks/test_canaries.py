@@ -23,7 +23,6 @@ from wechat_browser import CONSENT
 from sandbox import pushes
 from sandbox.account import OfficialAccount, Website
 from sandbox.app import AUTHORIZATION, MINI_PROGRAMS, SANDBOX, make_app
-from sandbox.authorization.pictures import picture_path
 from sandbox.envelope import wrap
 from sandbox.faults import FORGERIES
 from sandbox.push_format import Fields
@@ -197,9 +196,9 @@ async def _live(town: Town) -> None:
 
 async def _redirect(town: Town) -> None:
     """Sign in at website applications, in a window and in a panel, with what goes wrong there."""
-    anna = replace(await town.person(following=False, unionid="canary-unionid"), nickname="canary-nickname")
-    town.sandbox.people.add(anna)
-    town.found |= {anna.openid(SITE.appid), anna.openid(LIAR.appid), picture_path(anna)}
+    anna = await town.person(following=False, unionid="canary-unionid")
+    town.sandbox.change_profile(anna, nickname="canary-nickname")
+    town.found |= {anna.openid(SITE.appid), anna.openid(LIAR.appid)}
     way = {"method": "website", "return_url": BACK, "state": "canary-state"}
     page = await town.login(**way)
     code = parse_qs(urlsplit((await town.returned(page, anna)).headers["Location"]).query)["code"][0]
@@ -208,6 +207,7 @@ async def _redirect(town: Town) -> None:
     bound = parse_qs(urlsplit((await town.returned(page, anna)).headers["Location"]).query)["code"][0]
     assert (await town.exchange(bound)).status == 200
     assert told["profile"]["nickname"] == "canary-nickname"
+    town.found.add(town.authorization.pictures.address(anna, base=town.wechat))
     picture = urlsplit(told["profile"]["picture"]).path
     assert (await town.call("GET", picture)).status == 200
     town.found |= {code, bound, told["registration"], picture.rpartition("/")[2]}

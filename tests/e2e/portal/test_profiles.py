@@ -4,8 +4,6 @@ Red when the page's policy keeps the picture out, when a name turns the text aro
 gone leaves a broken image.
 """
 
-from dataclasses import replace
-
 import pytest
 from harness import ORIGIN
 from pages import POLICY, Site
@@ -24,8 +22,7 @@ LONG = "أحمد " + "Llanfairpwllgwyngyllgogerychwyrndrobwll" * 2
 async def connected(offer: Offer, site: Site, nickname: str = "安娜 Anna 🐼") -> Town:
     """Connect the WeChat of a person with this nickname to the user 42."""
     world = await offer("website", "scan", profile=True, return_urls=[BACK], origins=[site.origin, ORIGIN])
-    person = replace(await world.person(), nickname=nickname)
-    world.sandbox.people.add(person)
+    person = world.sandbox.change_profile(await world.person(), nickname=nickname)
     town = Town(world, WEBSITE_LOGIN, person)
     await town.bound("42")
     return town

@@ -7,31 +7,23 @@ and when a profile that cannot be had costs the login.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from harness import client, problem
 from portal_client import visit
-from profile_sign_in import SHOWING, Town, town
+from profile_sign_in import SHOWING, town
 from redirecting import BACK, WEBSITE_LOGIN, Kind
 from wechat_browser import browsing
 
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.errors import Refused
-from sandbox.people import Person
+from sandbox.faults import PictureFault
 from service.app_keys import KEYRING
 from service.crypto.keyring import Capability
 
 Make = Callable[..., Any]
 KINDS = pytest.mark.parametrize("kind", SHOWING, ids=lambda kind: kind.method)
-
-
-def renamed(at: Town, nickname: str) -> Person:
-    """Let the person have another nickname in WeChat."""
-    changed = replace(at.person, nickname=nickname)
-    at.world.sandbox.people.add(changed)
-    return changed
 
 
 @KINDS
@@ -67,15 +59,35 @@ async def test_a_client_that_does_not_ask_gets_none(make: Make, kind: Kind) -> N
 async def test_a_login_brings_the_new_name(make: Make) -> None:
     at = await town(make, WEBSITE_LOGIN)
     before = (await at.sign_in())["profile"]
-    renamed(at, "Anna the Second")
+    at.world.sandbox.change_profile(at.person, nickname="Anna the Second")
     after = (await at.sign_in())["profile"]
     assert (before["nickname"], after["nickname"]) == (at.person.nickname, "Anna the Second")
     assert after["picture"] == before["picture"]
 
 
+async def test_a_login_brings_the_new_picture(make: Make) -> None:
+    at = await town(make, WEBSITE_LOGIN)
+    before = (await at.sign_in())["profile"]["picture"]
+    old = await (await at.picture(before)).read()
+    at.world.sandbox.change_profile(at.person, picture=True)
+    after = (await at.sign_in())["profile"]["picture"]
+    assert await (await at.picture(after)).read() != old
+    await problem(await at.picture(before), 404, "not-found")
+
+
+@pytest.mark.parametrize("fault", PictureFault)
+async def test_no_picture_costs_the_login_or_the_name(make: Make, fault: PictureFault) -> None:
+    at = await town(make, WEBSITE_LOGIN)
+    at.world.authorization.pictures.set_fault(at.person.id, fault)
+    profile = (await at.sign_in())["profile"]
+    assert profile["nickname"] == at.person.nickname
+    usable = fault in (PictureFault.WRONG_TYPE, PictureFault.ANIMATED)
+    assert (profile["picture"] is not None) == usable
+
+
 async def test_a_nickname_is_cleaned(make: Make) -> None:
     at = await town(make, WEBSITE_LOGIN)
-    renamed(at, "<b>Anna</b>\u202e\n &amp;")
+    at.world.sandbox.change_profile(at.person, nickname="<b>Anna</b>\u202e\n &amp;")
     assert not set("<>&\u202e\n") & set((await at.sign_in())["profile"]["nickname"])
 
 

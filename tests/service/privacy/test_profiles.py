@@ -7,7 +7,6 @@ import base64
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ NAME = "canary 安娜"
 async def town(request: pytest.FixtureRequest, make: Callable[..., Any]) -> Town:
     """A user whose WeChat tells name and picture."""
     town = await starting(make, WEBSITE_LOGIN, settings={"encryption": {"keys": request.param}})
-    town.person = replace(town.person, nickname=NAME)
-    town.world.sandbox.people.add(town.person)
+    town.world.sandbox.change_profile(town.person, nickname=NAME)
     return town
 
 

@@ -237,7 +237,7 @@ async def test_what_may_be_a_snapshot_is_one(
     [
         ({"nickname": ""}, WebProfile("u_1", None, SHOWN["headimgurl"])),
         ({"nickname": 5, "headimgurl": ""}, WebProfile("u_1", None, None)),
-        ({"nickname": "龙" * 65, "headimgurl": "https://x/" + "y" * 512}, WebProfile("u_1", "龙" * 64, None)),
+        ({"nickname": "龙" * 257, "headimgurl": "https://x/" + "y" * 512}, WebProfile("u_1", "龙" * 256, None)),
         ({"nickname": "a\ud83d\n", "headimgurl": ["x"]}, WebProfile("u_1", "a\n", None)),
         ({"nickname": "\ud83d", "unionid": None}, WebProfile(None, None, SHOWN["headimgurl"])),
     ],
