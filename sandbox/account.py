@@ -4,7 +4,7 @@ import base64
 import hashlib
 import platform
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 Mode = Literal["plain", "compatible", "safe"]
@@ -12,6 +12,9 @@ Mode = Literal["plain", "compatible", "safe"]
 
 Format = Literal["xml", "json"]
 """The format of pushes; replies must use the same."""
+
+AccountKind = Literal["service", "test", "personal"]
+"""A verified service account (服务号), a test account (测试号) or a person's 公众号."""
 
 WebAuthorizationScope = Literal["none", "base", "userinfo"]
 """What the web authorization (H5) of an account may ask for; `userinfo` includes `base`."""
@@ -27,11 +30,14 @@ class OfficialAccount:
     token: str = field(repr=False)
     """3-32 letters and digits; signs pushes."""
     aes_key: str = field(repr=False)
-    """43 characters of A-Z a-z 0-9; encrypts pushes."""
+    """43 characters of A-Z a-z 0-9; encrypts pushes. Empty in a test account, which has only plain mode."""
     gh_id: str
     """The account's original id, `gh_...`: the sender of its replies."""
     callback_url: str
     """The address that pushes are sent to."""
+    kind: AccountKind = "service"
+    """Only followers can use the web authorization of a `test` account (wechat-protocol.md 6). The fields below
+    say what else it may do."""
     mode: Mode = "safe"
     format: Format = "xml"
     name: str = "Official Account"
@@ -110,19 +116,51 @@ def default_account(callback_url: str) -> OfficialAccount:
     Its credentials are the same at each start on one machine, so that a configuration file keeps working. They
     differ between machines, so that the source contains none of them.
     """
-    derived = _Derived(callback_url)
     return OfficialAccount(
-        appid=derived.appid("appid"),
-        secret=derived.secret("secret"),
-        token=derived.letters("token")[:24],
-        aes_key=derived.letters("aes_key"),
-        gh_id=f"gh_{derived('gh_id').hex()[:12]}",
-        callback_url=callback_url,
-        name="Sandbox 公众号",
+        **_basics(callback_url),
+        aes_key=_Derived(callback_url).letters("aes_key"),
+        name="Sandbox 服务号",
         open_platform="sandbox",
         oauth="userinfo",
         oauth_domain=urlsplit(callback_url).hostname or "",
     )
+
+
+def default_test_account(callback_url: str) -> OfficialAccount:
+    """Return a test account (测试号) whose pushes go to *callback_url*: only plain mode, 10,000 QR codes a day."""
+    return OfficialAccount(
+        **_basics(callback_url),
+        kind="test",
+        aes_key="",
+        mode="plain",
+        name="Sandbox 测试号",
+        daily_codes=10_000,
+        oauth="userinfo",
+        oauth_domain=urlsplit(callback_url).hostname or "",
+    )
+
+
+def default_personal_account(callback_url: str) -> OfficialAccount:
+    """Return a person's 公众号 whose pushes go to *callback_url*; its API answers 48001."""
+    return OfficialAccount(
+        **_basics(callback_url),
+        kind="personal",
+        aes_key=_Derived(callback_url).letters("aes_key"),
+        name="Sandbox 个人公众号",
+        verified=False,
+    )
+
+
+def _basics(callback_url: str) -> dict[str, Any]:
+    """Return what the console of every account shows."""
+    derived = _Derived(callback_url)
+    return {
+        "appid": derived.appid("appid"),
+        "secret": derived.secret("secret"),
+        "token": derived.letters("token")[:24],
+        "gh_id": f"gh_{derived('gh_id').hex()[:12]}",
+        "callback_url": callback_url,
+    }
 
 
 def default_website(callback_url: str) -> Website:

@@ -14,19 +14,15 @@ from yarl import URL
 
 from sandbox import camera_api, control_api, phone_page, wechat_api
 from sandbox.access import guard
-from sandbox.account import (
-    App,
-    MiniProgram,
-    OfficialAccount,
-    Website,
-    WeComApp,
-)
+from sandbox.account import App, MiniProgram, OfficialAccount, Website, WeComApp
+from sandbox.announcement import announcement
 from sandbox.authorization import consent_api, pages, picture_server, sns_api
 from sandbox.authorization.sns_api import AUTHORIZATION
 from sandbox.authorization.web_authorization import WebAuthorization
 from sandbox.emulator import Sandbox
 from sandbox.in_app_browser import browser
 from sandbox.in_app_browser.known_sites import KnownSites
+from sandbox.kinds import Emulated, Kind
 from sandbox.mini_program import api, files
 from sandbox.mini_program import control_api as program_control_api
 from sandbox.mini_program.api import MINI_PROGRAMS
@@ -99,77 +95,31 @@ async def serve(
     *,
     host: str,
     port: int,
-    accounts: Sequence[OfficialAccount],
-    websites: Sequence[Website] = (),
-    mini_programs: Sequence[MiniProgram] = (),
-    wecom_apps: Sequence[WeComApp] = (),
+    emulated: Emulated,
+    kind: Kind = "all",
     public_url: str | None,
 ) -> None:
     """Serve until SIGINT, SIGTERM or cancellation; once listening, print the address and what to configure.
 
-    `port` 0 takes a free one. Raises OSError when the address is in use.
+    What is printed is of *kind*, whose account is the first on the phone. `port` 0 takes a free one. Raises
+    OSError when the address is in use.
     """
     # A parent process may send a signal as soon as it has read the announcement.
     with _stop_signals() as stop, _listen(host, port) as sock:
         address = public_url or f"http://{_bracketed(host)}:{sock.getsockname()[1]}"
         runner = web.AppRunner(
-            make_app(accounts, websites, mini_programs, wecom_apps, public_url=address),
+            make_app(*emulated.led_by(kind), public_url=address),
             access_log=None,
             shutdown_timeout=2,
         )
         await runner.setup()
         try:
             await web.SockSite(runner, sock).start()
-            sys.stdout.write(announcement(accounts, websites, mini_programs, wecom_apps, address=address))
+            sys.stdout.write(announcement(emulated.of(kind), address=address))
             sys.stdout.flush()
             await stop.wait()
         finally:
             await runner.cleanup()
-
-
-def announcement(
-    accounts: Sequence[OfficialAccount],
-    websites: Sequence[Website] = (),
-    mini_programs: Sequence[MiniProgram] = (),
-    wecom_apps: Sequence[WeComApp] = (),
-    *,
-    address: str,
-) -> str:
-    """Return what `serve` prints: the phone's address, and `accounts` and `apps` of a service's config.yaml."""
-    lines = [f"WeChat sandbox is ready: {address}/", "", "config.yaml of the service to try:", "", "accounts:"]
-    for number, account in enumerate(accounts, start=1):
-        lines += [
-            f"  {'main' if number == 1 else f'sandbox{number}'}:  # pushes go to {account.callback_url}",
-            *_credentials(account),
-            f'    token: "{account.token}"',
-            f'    aes_key: "{account.aes_key}"',
-            f"    mode: {account.mode}",
-            *(["    allow_unsigned_body: true"] if account.mode == "plain" else []),
-            f"    oauth: {account.oauth}",
-            *_bases(address),
-        ]
-    lines += ["", "apps:"] if websites or mini_programs or wecom_apps else []
-    for number, website in enumerate(websites, start=1):
-        name = "site" if number == 1 else f"site{number}"
-        lines += [f"  {name}:", "    kind: website", *_credentials(website), *_bases(address)]
-    for program in mini_programs:
-        name = program.api.rpartition("/")[2]
-        lines += [f"  {name}:", "    kind: miniprogram", *_credentials(program), f"    page: {program.pages[0]}"]
-        lines += _bases(address)
-    for number, app in enumerate(wecom_apps, start=1):
-        name = "corp" if number == 1 else f"corp{number}"
-        known = [f"    corpid: {app.corpid}", f"    agentid: {app.agentid}", f'    secret: "{app.secret}"']
-        lines += [f"  {name}:", "    kind: wecom", *known, *_bases(address)]
-    return "\n".join(lines) + "\n"
-
-
-def _credentials(app: App | MiniProgram) -> list[str]:
-    joined = [f"    open_platform: {app.open_platform}"] if app.open_platform else []
-    return [f"    appid: {app.appid}", f'    secret: "{app.secret}"', *joined]
-
-
-def _bases(address: str) -> list[str]:
-    return [f"    open_base: {address}", f"    api_base: {address}"]
 
 
 def _listen(host: str, port: int) -> socket.socket:

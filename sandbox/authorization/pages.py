@@ -83,9 +83,9 @@ async def _authorize(request: web.Request) -> web.Response:
             asked = read_in_wecom(query, authorization.enterprises)
         else:
             asked = read_inside(query, authorization.apps)
+        answer = authorization.enter(asked, person)
     except Unusable as e:
         return fault(e)
-    answer = authorization.enter(asked, person)
     if isinstance(answer, str):
         return _redirect(answer)
     words = ASKS["zh" if person.language.startswith("zh") else "en"]

@@ -8,7 +8,7 @@ from sandbox.account import App, OfficialAccount, Website, WeComApp
 from sandbox.authorization.consents import CONFIRM, Consent, Consents, State
 from sandbox.authorization.grants import Grant, Grants
 from sandbox.authorization.pictures import Pictures
-from sandbox.authorization.requests import Request
+from sandbox.authorization.requests import Request, Unusable
 from sandbox.emulator import Sandbox
 from sandbox.errors import Refused, Unknown
 from sandbox.faults import PictureFault, SnsFault
@@ -79,9 +79,15 @@ class WebAuthorization:
         return self._consents.add(request, now=self._sandbox.clock())
 
     def enter(self, request: Request, person: Person) -> Consent | str:
-        """Open a page inside WeChat or WeCom; return where it goes, or the consent it asks for first."""
+        """Open a page inside WeChat or WeCom; return where it goes, or the consent it asks for first.
+
+        Raises Unusable: the account is a test account that the person does not follow.
+        """
         if isinstance(request.app, OfficialAccount):
-            self._sandbox.contact(person, account=request.app.appid)  # from now on user/info knows the openid
+            # From now on user/info knows the openid.
+            contact = self._sandbox.contact(person, account=request.app.appid)
+            if request.app.kind == "test" and not contact.following:
+                raise Unusable("请先关注该测试号", 10006)
         if request.scope == "snsapi_base" or person.id in self._snapshots:
             return request.answered(self._code(request, person))
         return self._consents.add(request, person, now=self._sandbox.clock())

@@ -9,7 +9,7 @@ import { clock, language, t } from "./words.js";
 let items = new Map();
 
 /** Return the id of the QR code with this address, null if it is another address. */
-export const codeIn = (address) => address.match(/\/q\/(02[0-9A-Za-z]+)/)?.[1] ?? null;
+export const codeIn = (address) => address.match(/\/(?:q\/(?=02)|r\/(?=gh_))(\w+)/)?.[1] ?? null;
 
 /** Return the id of the website's login with this address, null if it is another address. */
 export const loginIn = (address) => address.match(/\/connect\/confirm\?uuid=([\w-]+)/)?.[1] ?? null;

@@ -58,6 +58,7 @@ async function pollOnce() {
   if (created !== before) return; // the list may lack the user that was created meanwhile
   showUsers(users);
   showAccounts(accounts);
+  if (here.aimed?.startsWith("gh_") && owner()) scan(here.aimed); // an account's own code is not among those in view
   const [codes, phone, web, programs, log] = await Promise.all([
     isOpen("camera") ? inView() : null,
     owner() ? get("phone", { user: here.user, account: here.account }) : null,

@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import logging
 import os
+from typing import get_args
 
+from sandbox.kinds import Kind, default_emulated
 from service.cli.arguments import GOOD, Arguments, config_option, load_settings, port_number
 from service.config.review import cautions, check_complete
 from service.observability import logs
@@ -32,17 +34,14 @@ def run_demo_site(arguments: Arguments) -> int:
 
 
 def run_sandbox(arguments: Arguments) -> int:
-    from sandbox import account  # noqa: PLC0415 - only what runs is imported
-    from sandbox.app import serve  # noqa: PLC0415 - as above
+    from sandbox.app import serve  # noqa: PLC0415 - only what runs is imported
 
     asyncio.run(
         serve(
             host=arguments.host,
             port=arguments.port,
-            accounts=[account.default_account(arguments.callback)],
-            websites=[account.default_website(arguments.callback)],
-            mini_programs=[account.default_mini_program(arguments.callback)],
-            wecom_apps=[account.default_wecom_app(arguments.callback)],
+            emulated=default_emulated(arguments.callback),
+            kind=arguments.account,
             public_url=arguments.public_url,
         )
     )
@@ -79,3 +78,8 @@ def sandbox_options(parser: argparse.ArgumentParser) -> None:
         default="http://127.0.0.1:8080/wechat/main",
         help="the service's address for pushes (default: http://127.0.0.1:8080/wechat/main)",
     )
+    _account_option(parser, "print the settings of this kind of account alone (default: all)")
+
+
+def _account_option(parser: argparse.ArgumentParser, effect: str) -> None:
+    parser.add_argument("--account", choices=get_args(Kind), default="all", help=effect)

@@ -5,16 +5,16 @@ import re
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
-from sandbox.account import OfficialAccount, default_account, default_website, default_wecom_app
-from sandbox.app import announcement, serve
+from sandbox.account import OfficialAccount, default_account, default_website
+from sandbox.app import serve
 from sandbox.crypto import Sealer
+from sandbox.kinds import Emulated
 
 
 def test_the_default_account_has_the_shapes_wechat_has() -> None:
@@ -44,36 +44,11 @@ def test_the_default_website_belongs_to_the_default_account() -> None:
     )
 
 
-def test_the_announcement_says_what_to_configure(account: OfficialAccount) -> None:
-    site = default_website("http://127.0.0.1:8080/wechat/main")
-    corp = default_wecom_app("http://127.0.0.1:8080/wechat/main")
-    accounts = [account, replace(account, mode="plain")]
-    text = announcement(accounts, [site], wecom_apps=[corp], address="http://127.0.0.1:9")
-    assert text.startswith("WeChat sandbox is ready: http://127.0.0.1:9/\n")
-    for line in (
-        f"    appid: {account.appid}",
-        "    mode: safe",
-        "    api_base: http://127.0.0.1:9",
-        "  sandbox2:",
-        "    oauth: none",
-        "apps:",
-        "    kind: website",
-        f"    appid: {site.appid}",
-        "    open_platform: sandbox",
-        "    kind: wecom",
-        f"    corpid: {corp.corpid}",
-        "    agentid: 1000002",
-    ):
-        assert line in text
-    assert text.count("allow_unsigned_body: true") == 1
-    assert text.count("    open_base: http://127.0.0.1:9\n    api_base: http://127.0.0.1:9\n") == 4
-
-
 @pytest.mark.parametrize("stop", ["signal", "cancel"])
 async def test_serve_listens_announces_and_stops(
     account: OfficialAccount, capsys: pytest.CaptureFixture[str], stop: str
 ) -> None:
-    serving = asyncio.create_task(serve(host="127.0.0.1", port=0, accounts=[account], public_url=None))
+    serving = asyncio.create_task(serve(host="127.0.0.1", port=0, emulated=Emulated((account,)), public_url=None))
     said = ""
     async with asyncio.timeout(10):
         while "api_base" not in said:
@@ -96,7 +71,7 @@ async def test_a_taken_address_is_an_error(account: OfficialAccount, unused_tcp_
     server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with pytest.raises(OSError, match="in use"):
-        await serve(host="127.0.0.1", port=port, accounts=[account], public_url=None)
+        await serve(host="127.0.0.1", port=port, emulated=Emulated((account,)), public_url=None)
     server.close()
     await server.wait_closed()
 
@@ -106,9 +81,10 @@ import asyncio
 from sandbox import qr_reader
 from sandbox.account import default_account
 from sandbox.app import serve
+from sandbox.kinds import Emulated
 qr_reader.LOOKS_FOR = 60.0
 account = default_account("http://127.0.0.1:1/")
-asyncio.run(serve(host="127.0.0.1", port=0, accounts=[account], public_url=None))
+asyncio.run(serve(host="127.0.0.1", port=0, emulated=Emulated((account,)), public_url=None))
 """
 
 

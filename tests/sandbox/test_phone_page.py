@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.account import OfficialAccount
+from sandbox.announcement import picture_path
 from sandbox.app import make_app
 from sandbox.phone_page import WEB
 
@@ -26,7 +27,7 @@ async def client(aiohttp_client: Any, account: OfficialAccount) -> Any:
     return await aiohttp_client(make_app([account], public_url="http://phone.test"))
 
 
-@pytest.mark.parametrize("path", ["/", "/q/02abc"])
+@pytest.mark.parametrize("path", ["/", "/q/02abc", "/r/gh_0123456789ab"])
 async def test_the_phone_opens_at_home_and_at_a_codes_address(client: Any, path: str) -> None:
     response = await client.get(path)
     page = await response.text()
@@ -35,6 +36,18 @@ async def test_the_phone_opens_at_home_and_at_a_codes_address(client: Any, path:
     assert "unsafe" not in response.headers["Content-Security-Policy"]
     for test_id in TEST_IDS:
         assert f'data-testid="{test_id}"' in page
+
+
+async def test_the_picture_of_an_accounts_own_code_can_be_downloaded(
+    client: Any, account: OfficialAccount
+) -> None:
+    response = await client.get(picture_path(account.gh_id))
+    assert response.content_type == "image/png"
+    posted = await client.post(
+        "/sandbox/api/picture", data=await response.read(), headers={"Content-Type": "image/png"}
+    )
+    assert (await posted.json())["code"]["id"] == account.gh_id
+    assert (await client.get(picture_path("gh_unknown"))).status == 404
 
 
 async def test_every_file_that_the_page_names_exists(client: Any) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from authorizing import BACK, SITE, WeChat, answered
 
-from sandbox.account import WebAuthorizationScope
+from sandbox.account import AccountKind, WebAuthorizationScope
 from sandbox.authorization.inside import user_agent
 
 INSIDE = "oauth2/authorize"
@@ -164,6 +164,16 @@ async def test_a_wrong_page_inside_wechat_shows_why(
 ) -> None:
     response = await wechat.get(INSIDE, await wechat.anna(), **changes)
     assert (response.status, reason in await response.text()) == (200, True)
+
+
+@pytest.mark.parametrize("kind", ["test", "service"])
+async def test_only_followers_may_use_the_pages_of_a_test_account(wechat: WeChat, kind: AccountKind) -> None:
+    wechat.sandbox.state().account = replace(wechat.account, kind=kind)
+    person = await wechat.anna()
+    stranger = await wechat.get(INSIDE, person)
+    assert ("错误码：10006" in await stranger.text()) is (kind == "test")
+    await wechat.sandbox.follow(person, wait=False)
+    assert (await wechat.get(INSIDE, person)).status == 302
 
 
 @pytest.mark.parametrize(("oauth", "scopes"), [("none", 0), ("base", 1), ("userinfo", 2)])
