@@ -3,17 +3,19 @@
 import hashlib
 import re
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from pathlib import Path
 from secrets import compare_digest, token_urlsafe
 from string import Template
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth, web
+from aiohttp import web
+
+from demo.scanbind import Client, Scanbind
 
 WEB: Final = Path(__file__).parent / "web"
 PART: Final = re.compile(r"<!--(\w+)-->(.*?)<!--/-->", re.DOTALL)  # optional parts of the page
@@ -41,20 +43,11 @@ class Visitor:
 
 
 class Shop:
-    def __init__(self, scanbind: str, client_id: str, client_secret: str, phone: str) -> None:
-        self.values = {"scanbind": scanbind, "client": client_id, "phone": phone}
-        self.auth = {"Authorization": encode_basic_auth(client_id, client_secret)}
+    def __init__(self, scanbind: Scanbind, phone: str) -> None:
+        self.ask = scanbind.ask
+        self.values = {"scanbind": scanbind.url, "client": scanbind.client.id, "phone": phone}
         self.users = {name: User(name, name, scrypt(name.encode(), salt=name.encode())) for name in READY}
         self.visitors: dict[str, Visitor] = {}
-
-    async def ask(self, method: str, path: str, /, **body: object) -> Any:
-        """Call scanbind's API and return the JSON; None when it refuses or cannot be reached."""
-        url, timeout = f"{self.values['scanbind']}/v1/{path}", ClientTimeout(10)
-        try:
-            async with ClientSession(headers=self.auth, timeout=timeout, raise_for_status=True) as http:
-                return await (await http.request(method, url, json=body or None, allow_redirects=False)).json()
-        except (ClientError, TimeoutError, ValueError):
-            return None
 
     async def answer(self, request: web.Request, *, act: Act | None = None) -> web.Response:
         """Process a form, or show the page, for the visitor with this cookie."""
@@ -171,12 +164,16 @@ class Shop:
         return Visitor(), "/"
 
 
-def make_app(*, scanbind_url: str, client_id: str, client_secret: str, phone_url: str) -> web.Application:
-    """Return the shop. Its client has the method `h5`, its origin in `origins`, and with DONE in `return_urls`.
+def make_app(
+    *, scanbind_url: str, phone_url: str, sms_url: str, clients: Mapping[str, Client], kind: str
+) -> web.Application:
+    """Return the shop. Its clients have its origin in `origins`, and with DONE in `return_urls`.
 
     `phone_url` is the emulated WeChat; a site for real people allows https://open.weixin.qq.com in its policy.
+    `sms_url` takes its SMS. `clients` maps kinds of accounts to the shop's clients; `kind` is the first to use.
     """
-    shop = Shop(scanbind_url.rstrip("/"), client_id, client_secret, phone_url)
+    _ = sms_url  # for registration by phone
+    shop = Shop(Scanbind(scanbind_url.rstrip("/"), clients[kind]), phone_url)
     acts: dict[str, Act] = {"/login": shop.sign_in, "/signup": shop.sign_up, "/login/wechat": shop.scanned}
     acts |= {"/settings/wechat": shop.portal, "/settings/wechat/scanned": shop.connect}
     acts |= {"/login/wechat/start": shop.leave, "/logout": shop.sign_out}

@@ -24,6 +24,7 @@ from aiohttp import web
 import demo.shop
 import sandbox.account
 import sandbox.app
+from demo.scanbind import Client
 from demo.shop import DONE, READY
 from models.binding import UserId
 from sandbox.account import MiniProgram, OfficialAccount, Website, WeComApp
@@ -108,9 +109,10 @@ async def trial(environ: Mapping[str, str], *, port: int, on_lan: bool = False) 
         await _disconnect_ready_users(site)
         front = demo.shop.make_app(
             scanbind_url=public_url,
-            client_id=CLIENT,
-            client_secret=password,
             phone_url=where.phone,
+            sms_url=f"{wechat}/sandbox/sms",
+            clients={"all": Client(CLIENT, password)},
+            kind="all",
         )
         await stack.enter_async_context(_site(front, shop))
         yield where

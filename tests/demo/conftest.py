@@ -10,6 +10,7 @@ from harness import ACCOUNT, SECRETS, WEBSITE, World, client
 from serving import port_of_a_process
 from shopper import Open, Visit
 
+from demo.scanbind import Client
 from demo.shop import DONE, make_app
 
 
@@ -20,7 +21,11 @@ async def open_shop() -> AsyncIterator[Open]:
 
     async def start(url: str, *, port: int = 0) -> Visit:
         app = make_app(
-            scanbind_url=url, client_id="shop", client_secret=SECRETS["shop"], phone_url="http://127.0.0.1:9/"
+            scanbind_url=url,
+            phone_url="http://127.0.0.1:9/",
+            sms_url="http://127.0.0.1:9/sms",
+            clients={"all": Client("shop", SECRETS["shop"])},
+            kind="all",
         )
         # reached by address, so its cookies need a jar that keeps those
         http = TestClient(TestServer(app, port=port), cookie_jar=CookieJar(unsafe=True))

@@ -20,14 +20,12 @@ POSTS = [
     "/settings/wechat",
     "/settings/wechat/scanned",
 ]
-SOURCES = [
-    path for path in Path(demo.shop.__file__).parent.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")
-]
 
 
-def test_the_whole_shop_is_less_than_250_lines() -> None:
-    assert len(SOURCES) == 4
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES) < 250
+def test_the_whole_shop_is_at_most_500_lines_of_python() -> None:
+    """Red when it is longer than the README says."""
+    sources = Path(demo.shop.__file__).parent.glob("*.py")
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in sources) <= 500
 
 
 @pytest.mark.parametrize("path", POSTS)
