@@ -58,6 +58,11 @@ class OfficialAccount:
     oauth_domain: str = ""
     """The host that addresses of its web authorization must have; their port does not matter here."""
 
+    @property
+    def name_in_service(self) -> str:
+        """The service's name of the account, with which its callback address ends; `main` if it has no path."""
+        return urlsplit(self.callback_url).path.rpartition("/")[2] or "main"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Website:

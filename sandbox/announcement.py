@@ -1,7 +1,5 @@
 """What a standalone sandbox prints: its address, and the settings of a service that uses its accounts. Pure."""
 
-from urllib.parse import urlsplit
-
 from sandbox.account import MiniProgram, OfficialAccount, Website
 from sandbox.kinds import Emulated
 
@@ -25,8 +23,7 @@ def picture_path(gh_id: str) -> str:
 
 
 def _account(account: OfficialAccount, address: str) -> list[str]:
-    name = urlsplit(account.callback_url).path.rpartition("/")[2] or "main"
-    lines = [f"  {name}:  # pushes go to {account.callback_url}"]
+    lines = [f"  {account.name_in_service}:  # pushes go to {account.callback_url}"]
     if account.kind == "personal":
         picture = f'    picture: ""  # the file of its QR code: {address}{picture_path(account.gh_id)}'
         named = [f"    name: {account.name}", picture]

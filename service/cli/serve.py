@@ -27,10 +27,10 @@ def run_service(arguments: Arguments) -> int:
 
 
 def run_demo_site(arguments: Arguments) -> int:
-    from service.server.demo import run_demo  # noqa: PLC0415 - only what runs is imported
+    from service.server.demo.run import run_demo  # noqa: PLC0415 - only what runs is imported
 
     logs.setup("WARNING")  # keeps the terminal free for the addresses
-    return asyncio.run(run_demo(os.environ, port=arguments.port, on_lan=arguments.lan))
+    return asyncio.run(run_demo(os.environ, port=arguments.port, on_lan=arguments.lan, kind=arguments.account))
 
 
 def run_sandbox(arguments: Arguments) -> int:
@@ -62,6 +62,7 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="listen on the local network, so that phones can scan; all machines on it can use the demo",
     )
+    _account_option(parser, "begin with this kind of account (default: all)")
 
 
 def sandbox_options(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -22,12 +24,12 @@ class Demo:
 
 
 @contextmanager
-def demo(folder: Path, **variables: str) -> Iterator[Demo]:
+def demo(folder: Path, *options: str, **variables: str) -> Iterator[Demo]:
     """Run `scanbind demo` in *folder* on free ports; end it as Ctrl-C would, and see that it ends well."""
-    environ = {**os.environ, "SCANBIND_SERVER__PORT": "0", **variables}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "SCANBIND_SERVER__PORT": "0", **variables}
     with (folder / "demo.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "demo", "--port", "0"],
+            [sys.executable, "-m", "service", "demo", "--port", "0", *options],
             cwd=folder,
             env=environ,
             stdout=subprocess.PIPE,

@@ -109,6 +109,8 @@ def test_every_command_explains_itself(run: Run) -> None:
         ["serve", "--log-level", "LOUD"],
         ["demo", "--port", "65536"],
         ["demo", "--lan", "192.168.1.7"],
+        ["demo", "--account", "personnel"],
+        ["sandbox", "--account", ""],
         ["sandbox", "--port", "-1"],
         ["bindings", "migrate", "--account", "main"],
         ["bindings", "migrate", "--from", "gh 1", "--account", "main"],
@@ -335,3 +337,12 @@ def test_sealing_prints_how_many_rows_are_left_and_fails_while_any_is(run: Run, 
                 "insert into followers (account, openid, subscribed, followed_at) values ('main', 'oTwice', 1, 0)"
             )
         assert run(*encrypt, **environ)[:2] == told
+
+
+def test_the_sandbox_prints_the_settings_of_one_kind_of_account(tmp_path: Path) -> None:
+    with started(tmp_path, "sandbox", "--port", "0", "--account", "personal") as process:
+        assert process.stdout
+        text = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        text += process.stdout.read()
+    assert re.findall(r"^(?:  )?(\w+):", text, re.MULTILINE) == ["accounts", "personal"]
