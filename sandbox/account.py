@@ -124,7 +124,7 @@ def default_account(callback_url: str) -> OfficialAccount:
     return OfficialAccount(
         **_basics(callback_url),
         aes_key=_Derived(callback_url).letters("aes_key"),
-        name="Sandbox 服务号",
+        name="服务号 Service account",
         open_platform="sandbox",
         oauth="userinfo",
         oauth_domain=urlsplit(callback_url).hostname or "",
@@ -138,7 +138,7 @@ def default_test_account(callback_url: str) -> OfficialAccount:
         kind="test",
         aes_key="",
         mode="plain",
-        name="Sandbox 测试号",
+        name="测试号 Test account",
         daily_codes=10_000,
         oauth="userinfo",
         oauth_domain=urlsplit(callback_url).hostname or "",
@@ -151,7 +151,7 @@ def default_personal_account(callback_url: str) -> OfficialAccount:
         **_basics(callback_url),
         kind="personal",
         aes_key=_Derived(callback_url).letters("aes_key"),
-        name="Sandbox 个人公众号",
+        name="个人公众号 Personal account",
         verified=False,
     )
 

@@ -8,11 +8,14 @@ const NEWEST = 30;
 
 let entries = new Map();
 
-/** Show the newest pushes, newest first. An unchanged entry keeps its element, open or closed. */
-export function showLog(deliveries) {
+/**
+ * Show the newest pushes, newest first. `names`: account names by appid; one alone is not repeated at each push. An
+ * unchanged entry keeps its element, open or closed.
+ */
+export function showLog(deliveries, names) {
   const newest = deliveries.slice(0, NEWEST);
   const old = entries;
-  entries = new Map(newest.map((delivery) => [delivery.id, entry(delivery, old.get(delivery.id))]));
+  entries = new Map(newest.map((delivery) => [delivery.id, entry(delivery, account(delivery, names), old.get(delivery.id))]));
   const nodes = [...entries.values()].map((one) => one.node);
   const log = $("log");
   if (nodes.length !== log.children.length || nodes.some((node, at) => node !== log.children[at])) {
@@ -21,15 +24,17 @@ export function showLog(deliveries) {
   $("no-log").hidden = nodes.length > 0;
 }
 
-function entry(delivery, old) {
-  const text = JSON.stringify([delivery, language()]);
+const account = ({ appid }, names) => (names.size > 1 ? names.get(appid) : null);
+
+function entry(delivery, account, old) {
+  const text = JSON.stringify([delivery, account, language()]);
   if (old?.text === text) return old;
-  const node = render(delivery);
+  const node = render(delivery, account);
   node.querySelector("details").open = old?.node.querySelector("details").open ?? false;
   return { text, node };
 }
 
-function render(delivery) {
+function render(delivery, account) {
   const verdict = verdictOf(delivery);
   return el(
     "li", { "data-testid": "log-entry", "data-state": delivery.state, "data-verdict": verdict },
@@ -38,7 +43,7 @@ function render(delivery) {
       el("strong", { textContent: title(delivery) }),
       el("span", { className: "badge", textContent: t(isForgeryAccepted(delivery) ? "believed" : delivery.state) }),
     ),
-    el("p", { className: "meta", textContent: meta(delivery) }),
+    el("p", { className: "meta", textContent: meta(delivery, account) }),
     ...answers(delivery),
     el("details", {}, el("summary", { textContent: t("raw") }), el("pre", { textContent: delivery.sent, tabIndex: 0 })),
   );
@@ -58,10 +63,10 @@ function title(delivery) {
   return delivery.text ? `${event} “${delivery.text}”` : event;
 }
 
-function meta(delivery) {
+function meta(delivery, account) {
   const at = delivery.attempts[0]?.at;
   const fault = delivery.mischief ? trick(delivery.mischief)[0] : null;
-  return [`#${delivery.id}`, at ? clock(at) : null, fault].filter(Boolean).join(" · ");
+  return [`#${delivery.id}`, at ? clock(at) : null, account, fault].filter(Boolean).join(" · ");
 }
 
 function answers(delivery) {

@@ -70,7 +70,7 @@ async function pollOnce() {
   if (phone && phone.user === here.user && phone.appid === here.account) showPhone(phone);
   if (web) showWeb(web);
   if (programs) showPrograms(programs);
-  if (log) showLog(log.deliveries);
+  if (log) showLog(log.deliveries, here.accounts);
 }
 
 async function inView() {

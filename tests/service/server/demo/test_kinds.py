@@ -41,7 +41,7 @@ async def test_a_new_person_signs_in(running: Demo, kind: Any, method: str) -> N
     async with ClientSession() as http:
         person = await newcomer(running, http, KINDS[kind].client)
         if (kind, method) in (("test", "link"), ("test", "h5")):  # only followers may (wechat-protocol.md 6)
-            await person.follow("Sandbox 测试号")
+            await person.follow("测试号 Test account")
         told = await person.sign_in(method)
     assert (told["outcome"], told["method"], told["state"]) == ("register", method, "s1")
     assert told["account"] in (*KINDS[kind].accounts, *KINDS[kind].apps)
