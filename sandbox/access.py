@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 CONTROL: Final = "/sandbox/api/"
+SMS: Final = "/sandbox/sms"
 INSIDE: Final = "/inside/"
 """The pages that are open inside people's WeChat."""
 _OWN_FETCHES: Final = (None, "same-origin", "none")
@@ -50,13 +51,13 @@ def is_near(request: web.Request) -> bool:
 
 
 def guard(public_url: Callable[[web.Request], str]) -> Middleware:
-    """Return a middleware that rejects requests to the control API and to INSIDE from pages of other sites."""
+    """Return a middleware that rejects what pages of other sites send to the control API, SMS and INSIDE."""
 
     @web.middleware
     async def middleware(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if request.path.startswith((CONTROL, INSIDE)) and is_foreign(request, public_url=public_url(request)):
+        if request.path.startswith((CONTROL, SMS, INSIDE)) and is_foreign(request, public_url=public_url(request)):
             return web.json_response({"error": "requests from pages of other sites are not allowed"}, status=403)
         return await handler(request)
 

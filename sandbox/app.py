@@ -12,9 +12,9 @@ from typing import Final
 from aiohttp import web
 from yarl import URL
 
-from sandbox import camera_api, control_api, phone_page, wechat_api
+from sandbox import camera_api, control_api, phone_page, sms, wechat_api
 from sandbox.access import guard
-from sandbox.account import App, MiniProgram, OfficialAccount, Website, WeComApp
+from sandbox.account import MiniProgram, OfficialAccount, Website, WeComApp
 from sandbox.announcement import announcement
 from sandbox.authorization import consent_api, pages, picture_server, sns_api
 from sandbox.authorization.sns_api import AUTHORIZATION
@@ -45,6 +45,7 @@ __all__ = [
 _PARTS: Final = (
     *(wechat_api, control_api, camera_api, phone_page, sns_api, pages, picture_server, consent_api, browser),
     *(api, program_control_api, files),
+    sms,
     *(wecom_api, wecom_pages, wecom_control),
 )
 

@@ -38,6 +38,12 @@ class Person:
         """Return the person that a snapshot page tells of."""
         return replace(self, id=f"snapshot {self.id}")
 
+    @property
+    def phone_number(self) -> str:
+        """The number of the person's phone: eleven digits, as mobile numbers of mainland China."""
+        digest = hashlib.sha256(f"phone {self.id}".encode()).digest()
+        return f"138{int.from_bytes(digest) % 10**8:08}"
+
     def _derived(self, scope: str) -> str:
         digest = hashlib.sha256(f"{scope} {self.id}".encode()).digest()
         return "o" + base64.urlsafe_b64encode(digest).decode()[:27]

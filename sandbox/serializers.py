@@ -19,7 +19,8 @@ def account(value: OfficialAccount) -> Json:
 
 
 def person(value: Person) -> Json:
-    return {"id": value.id, "nickname": value.nickname, "language": value.language}
+    number = value.phone_number
+    return {"id": value.id, "nickname": value.nickname, "language": value.language, "phone_number": number}
 
 
 def code(value: Code) -> Json:

@@ -1,6 +1,6 @@
 // The phone page: polls the sandbox about once a second and shows what has changed.
 
-import { get, post } from "./api.js";
+import { get, getSms, post } from "./api.js";
 import { askLogin, closeLogin } from "./asks.js";
 import { askAddress, closeAddress, closePage, goBack, isPage, openPage, reloadPage } from "./browser.js";
 import { codeIn, loginIn, programCodeIn, showCodes } from "./camera.js";
@@ -12,6 +12,7 @@ import { showLog } from "./log.js";
 import { askNickname, closeNewcomer, createUser, remember, remembered, showOwners } from "./people.js";
 import { watchPictures } from "./pictures.js";
 import { closeProgram, openProgram } from "./program.js";
+import { grouped, showSms } from "./sms.js";
 import { has, speak, t } from "./words.js";
 
 const POLL_INTERVAL = 800; // ms
@@ -59,18 +60,20 @@ async function pollOnce() {
   showUsers(users);
   showAccounts(accounts);
   if (here.aimed?.startsWith("gh_") && owner()) scan(here.aimed); // an account's own code is not among those in view
-  const [codes, phone, web, programs, log] = await Promise.all([
+  const [codes, phone, web, programs, log, sms] = await Promise.all([
     isOpen("camera") ? inView() : null,
     owner() ? get("phone", { user: here.user, account: here.account }) : null,
     owner() ? get("authorization", { user: here.user }) : null,
     owner() ? get("mini_programs", { user: here.user }) : null,
     owner() && $("desk").open ? get("deliveries", { user: here.user }) : null,
+    owner() ? getSms($("desk").open ? {} : { number: owner().phone_number }) : null,
   ]);
   if (codes) showCodes(codes, { names: here.accounts, aimed: here.aimed, choice: here.choice, scan: scanItem });
   if (phone && phone.user === here.user && phone.appid === here.account) showPhone(phone);
   if (web) showWeb(web);
   if (programs) showPrograms(programs);
   if (log) showLog(log.deliveries, here.accounts);
+  if (sms && owner()) showSms(sms.messages, owner().phone_number);
 }
 
 async function inView() {
@@ -85,6 +88,7 @@ function showUsers(users) {
   if (!owner() && !here.aimed) here.user = users.at(-1)?.id ?? "";
   if (owner() ? speak(owner().language) : false) offerTricks();
   showOwners(users, owner());
+  $("own-number").textContent = owner() ? grouped(owner().phone_number) : "";
   if (!owner()) askNickname({ count: users.length, byCode: here.aimed !== null, first: true });
 }
 

@@ -3,7 +3,8 @@
 const WORDS = {
   en: {
     title: "WeChat sandbox", phone: "Phone", chat: "Chat", account: "Official Account", close: "Close", cancel: "Cancel",
-    whosePhone: "User", newPhone: "New user",
+    whosePhone: "User", newPhone: "New user", ownNumber: "Phone number:",
+    sms: "SMS", dismiss: "Dismiss", smsLog: "SMS to all numbers", noSms: "No SMS yet.",
     newcomer: "New user", newcomerWhy: "The sandbox emulates WeChat. It only needs a nickname.",
     nickname: "Nickname", language: "Phone language", more: "More",
     unionid: "UnionID (optional)", begin: "Start",
@@ -53,7 +54,8 @@ const WORDS = {
   },
   zh: {
     title: "模拟微信", phone: "手机", chat: "聊天", account: "公众号", close: "关闭", cancel: "取消",
-    whosePhone: "用户", newPhone: "新建用户",
+    whosePhone: "用户", newPhone: "新建用户", ownNumber: "手机号：",
+    sms: "短信", dismiss: "关闭通知", smsLog: "发往所有号码的短信", noSms: "还没有短信。",
     newcomer: "新建用户", newcomerWhy: "这里是模拟微信，只需填写昵称。",
     nickname: "昵称", language: "手机语言", more: "更多",
     unionid: "UnionID（选填）", begin: "开始使用",
