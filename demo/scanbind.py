@@ -14,10 +14,11 @@ class Client:
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scanbind:
     url: str
     client: Client
+    offered: list[str] | None = None  # the methods, once scanbind has told them
 
     async def ask(self, method: str, path: str, /, **body: object) -> Any:
         """Call scanbind's API and return the JSON; None when it refuses or cannot be reached."""
@@ -29,3 +30,13 @@ class Scanbind:
                 return await (await http.request(method, url, json=body or None, allow_redirects=False)).json()
         except (ClientError, TimeoutError, ValueError):
             return None
+
+    async def methods(self, return_url: str, state: str) -> list[str] | None:
+        """Return the client's ways to sign in, in its order; None when scanbind does not answer.
+
+        They are in the answer with a new ticket, where the element finds them, too. This ticket is not used.
+        """
+        if self.offered is None:
+            ticket = await self.ask("POST", "tickets", purpose="login", return_url=return_url, state=state)
+            self.offered = ticket and ticket["methods"]
+        return self.offered

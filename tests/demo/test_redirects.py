@@ -58,7 +58,7 @@ async def test_a_code_for_another_visitors_state_is_refused_and_not_used_up(visi
 
 async def test_an_error_instead_of_a_code_is_told(alone: Visit) -> None:
     await alone.get("/login")
-    state = alone.shop.visitors[alone.cookie].state
+    state = alone.session.state
     assert NOTICE in await alone.get(f"{DONE}?error=access_denied&state={state}")
 
 

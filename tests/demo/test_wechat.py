@@ -63,7 +63,7 @@ async def test_an_abandoned_registration_is_not_connected_to_the_next_account(vi
     assert JOIN_NEW in text
     assert "checked" not in text
     assert BOUND not in await visit.post("/signup", name="carol", password="open sesame")
-    assert await town.bindings(visit.shop.users["carol"].id) == []
+    assert await town.bindings(visit.session.user.id) == []
     await visit.post("/logout")
     assert whoami("carol") not in await visit.post("/login/wechat", code=await visit.code(town, mallory))
 
@@ -182,7 +182,7 @@ async def test_signing_in_by_scan_changes_the_session(visit: Visit, town: World)
     before = visit.cookie
     await visit.post("/login/wechat", code=code)
     assert visit.cookie != before
-    assert before not in visit.shop.visitors
+    assert before not in visit.visitors.by_cookie
 
 
 async def test_an_account_that_a_restart_forgot_is_disconnected_and_can_register_anew(
