@@ -96,7 +96,7 @@ class Pages:
 
     def _face(self, profile: Any, look: Look) -> Html:
         """Return the picture and nickname of a WeChat; empty when scanbind knows neither."""
-        if not profile:
+        if not profile or not any(profile.values()):
             return Html()
         parts = {"picture"} if profile["picture"] else ()
         picture = urljoin(f"{next(iter(self.scanbind.values())).url}/", profile["picture"] or "")

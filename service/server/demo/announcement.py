@@ -10,10 +10,10 @@ from service.server.demo.kinds import KINDS
 
 def announcement(where: Demo, kind: Kind) -> str:
     """Return the addresses of the demo, and what to do with the account of *kind*."""
-    users = " or ".join(f"{name}/{name}" for name in READY)
+    users, numbers = " or ".join(f"{name}/{name}" for name in READY), " or ".join(READY.values())
     return (
         f"scanbind demo is ready: {where.shop}/\n\n"
-        f"  shop     {where.shop}/   sign in as {users}\n"
+        f"  shop     {where.shop}/   sign in as {users}, or by SMS to {numbers}\n"
         f"  phone    {where.phone}/   the WeChat sandbox: scans the shop's QR codes, opens its pages\n"
         f"  service  {where.service}/\n\n"
         f"Ways to sign in: {where.shop}/ways   {KINDS[kind].what}\n\n"
