@@ -108,7 +108,10 @@ async def _change_unionid(sandbox: Sandbox, ask: Ask) -> Json:
 
 
 async def _codes(sandbox: Sandbox, ask: Ask) -> Json:
-    """GET codes[?account=] -> {"codes":[...]}: the QR codes that have not expired, newest first."""
+    """GET codes[?account=] -> {"codes":[...]}: the QR codes that have not expired, newest first.
+
+    At the end are the own codes of accounts that can make no others.
+    """
     return {"codes": [serializers.code(code) for code in sandbox.codes(account=ask.account)]}
 
 

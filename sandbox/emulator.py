@@ -125,10 +125,14 @@ class Sandbox:
         return own_code(self.state(account).account, public_url=self.public_url)
 
     def codes(self, *, account: str | None = None) -> list[Code]:
-        """Return the QR codes that have not expired, newest first."""
-        states: Iterable[AccountState] = self._states.values() if account is None else [self.state(account)]
-        shown = (code for state in states for code in state.codes.shown(now=self.clock()))
-        return sorted(shown, key=lambda code: code.created_at, reverse=True)
+        """Return the QR codes that have not expired, newest first, then the own codes of unverified accounts.
+
+        These can make no others, so a site shows that one.
+        """
+        states = list(self._states.values()) if account is None else [self.state(account)]
+        shown = [code for state in states for code in state.codes.shown(now=self.clock())]
+        own = [self.own_code(account=state.account.appid) for state in states if not state.account.verified]
+        return sorted(shown, key=lambda code: code.created_at, reverse=True) + own
 
     def point(self, callback_url: str, *, account: str | None = None) -> None:
         """Set the address that the account's pushes are sent to."""

@@ -52,20 +52,21 @@ function sight(inView, { aimed, choice }) {
 
 function item(code, names, scan) {
   const name = code.name ?? names.get(code.appid);
-  const about = code.scene ?? t("websiteLogin");
-  const times = { time: clock(code.created_at), name };
+  const own = code.scene === "";
+  const about = own ? t("ownCode") : code.scene ?? t("websiteLogin");
+  const times = { time: own ? null : clock(code.created_at), name };
   const until = (code.expires_at ?? null) === null ? t("forever") : t("until", { time: clock(code.expires_at) });
   return el(
     "button",
     {
-      type: "button", onclick: () => scan(code), "aria-label": t("code", times),
+      type: "button", onclick: () => scan(code), "aria-label": t(own ? "scanOwnCode" : "code", times),
       "data-testid": "code-item", "data-code": code.id, "data-scene": about,
     },
     el("span", { className: "finder" }, el("img", { src: image(code), alt: "" })),
     el(
       "span", { className: "about" },
       el("strong", { textContent: name }),
-      el("span", { textContent: `${times.time} · ${until}` }),
+      el("span", { textContent: [times.time, until].filter(Boolean).join(" · ") }),
       el("span", { className: "scene", textContent: about }),
     ),
     el("span", { className: "go", textContent: t("scan") }),
@@ -74,5 +75,6 @@ function item(code, names, scan) {
 
 function image({ id, ticket, page }) {
   if (page) return `/m/${id}.png`;
+  if (id.startsWith("gh_")) return `/r/${id}.png`;
   return ticket ? `/cgi-bin/showqrcode?ticket=${encodeURIComponent(ticket)}` : `/connect/qrcode/${id}`;
 }

@@ -30,13 +30,14 @@ async def own_code(http: ClientSession, where: Demo, name: str) -> str:
     return f"{where.phone}/r/{next(one['gh_id'] for one in accounts if one['name'] == name)}"
 
 
-async def test_a_passcode_is_typed_into_the_chat_of_the_chosen_account(
+async def test_a_passcode_is_typed_into_the_chat_that_the_accounts_own_code_opens(
     running: Demo, context: BrowserContext, http: ClientSession
 ) -> None:
     page = await phone(context, running, "Chooser")
     account, chat = page.get_by_test_id("account-select"), page.get_by_test_id("chat")
-    await account.select_option(PERSONAL)
-    await page.get_by_test_id("follow-by-search").click()
+    await page.get_by_role("button", name=f"Scan the QR code of the account {PERSONAL} itself").click()
+    await page.get_by_test_id("follow").click()
+    await expect(account.locator("option:checked")).to_have_text(PERSONAL)
     await type_in(page, (await ticket_of(http, running, "shop_personal", "passcode"))["passcode"])
     await expect_question(page)
     await account.select_option(SERVICE)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.app import make_app
+from sandbox.emulator import Sandbox
 from sandbox.kinds import Kind, default_emulated
 
 EMULATED = default_emulated("http://a.test/wechat/main")
@@ -49,3 +50,9 @@ async def test_only_a_personal_account_is_refused_its_calls(aiohttp_client: Any,
     told = await client.get("/cgi-bin/user/info", params={**may, "openid": "oUnknown"})
     refused = [(await answer.json()).get("errcode") == 48001 for answer in (made, told)]
     assert refused == [kind == "personal"] * 2
+
+
+def test_the_camera_sees_the_own_code_of_the_personal_account_alone() -> None:
+    sandbox = Sandbox(EMULATED.accounts, public_url="http://phone.test")
+    [personal] = EMULATED.of("personal").accounts
+    assert [code.id for code in sandbox.codes()] == [personal.gh_id]
