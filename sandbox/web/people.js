@@ -3,6 +3,7 @@
 import { post } from "./api.js";
 import { $, changed, face, fill, option } from "./dom.js";
 import { isOpen, layer } from "./layers.js";
+import { grouped } from "./sms.js";
 import { language } from "./words.js";
 
 const NICKNAMES = ["小林 Lin", "Anna", "小雨 Yu", "Ben", "阿杰 Jay", "Mia", "老王 Wang", "Leo"];
@@ -24,13 +25,14 @@ export function remember(user) {
   }
 }
 
-/** List the users, and select `user`, the owner of this phone; undefined if there is none yet. */
+/** List the users, and select `user`, the owner of this phone, with their number; undefined if there is none yet. */
 export function showOwners(users, user) {
   if (!changed("owners", [users, user?.id])) return;
   const placeholder = user ? [] : [option(["", "–"])];
   fill($("user"), [...placeholder, ...users.map((one) => option([one.id, one.nickname]))], user?.id ?? "");
   $("user").disabled = users.length === 0;
   face($("owner-face"), user?.nickname ?? "?", user?.id ?? "");
+  $("own-number").textContent = user ? grouped(user.phone_number) : "";
 }
 
 /**

@@ -12,7 +12,7 @@ import { showLog } from "./log.js";
 import { askNickname, closeNewcomer, createUser, remember, remembered, showOwners } from "./people.js";
 import { watchPictures } from "./pictures.js";
 import { closeProgram, openProgram } from "./program.js";
-import { grouped, showSms } from "./sms.js";
+import { showSms } from "./sms.js";
 import { has, speak, t } from "./words.js";
 
 const POLL_INTERVAL = 800; // ms
@@ -88,7 +88,6 @@ function showUsers(users) {
   if (!owner() && !here.aimed) here.user = users.at(-1)?.id ?? "";
   if (owner() ? speak(owner().language) : false) offerTricks();
   showOwners(users, owner());
-  $("own-number").textContent = owner() ? grouped(owner().phone_number) : "";
   if (!owner()) askNickname({ count: users.length, byCode: here.aimed !== null, first: true });
 }
 
@@ -235,6 +234,7 @@ function closeCamera() {
 
 function chooseUser(id) {
   here.user = id;
+  showOwners(here.users, owner());
   closePage();
   closeProgram();
   remember(id);

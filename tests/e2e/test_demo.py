@@ -119,6 +119,7 @@ async def test_a_newcomer_binds_logs_in_disconnects_and_registers(running: Demo,
     await shop.get_by_test_id("logout").click()
     await scan_at_login(shop, phone, running)
     await expect(shop.get_by_test_id("wechat-waiting")).to_be_visible()
+    await shop.get_by_test_id("by-name").click()
     await fill(shop, "signup", "bao", "")
     await expect(shop.get_by_test_id("whoami")).to_contain_text("bao")
     await expect(shop.get_by_test_id("binding")).to_be_visible()
@@ -142,6 +143,7 @@ async def test_a_person_is_one_by_every_method(running: Demo, context: BrowserCo
     await inside.get_by_test_id("go-on").click()
     await inside.get_by_test_id("allow").click()
     await expect(inside.get_by_test_id("wechat-waiting")).to_be_visible()
+    await inside.get_by_test_id("by-name").click()
     await inside.get_by_test_id("signup-name").fill("gil")
     await inside.get_by_test_id("signup-submit").click()
     await expect(inside.get_by_test_id("whoami")).to_contain_text("gil")
@@ -221,7 +223,7 @@ async def test_a_new_wechat_goes_to_an_account_there_already_is(running: Demo, c
     phone = await Phone.open(context, running, "Dai")
     await scan_at_login(shop, phone, running)
     await expect(shop.get_by_test_id("wechat-waiting")).to_be_visible()
-    await shop.get_by_role("link", name="I have an account").click()
+    await shop.get_by_role("link", name="I have a password").click()
     await shop.get_by_test_id("login-join").check()
     await fill(shop, "login", "anna", "anna")
     await expect(shop.get_by_test_id("whoami")).to_contain_text("anna")
@@ -234,6 +236,7 @@ async def test_a_new_account_has_a_password_and_the_wechat_it_asked_for(
     shop = await context.new_page()
     phone = await Phone.open(context, running, "Fei")
     await scan_at_login(shop, phone, running)
+    await shop.get_by_test_id("by-name").click()
     await expect(shop.get_by_test_id("wechat-waiting")).to_contain_text("Tick")
     await expect(shop.get_by_test_id("signup-join")).not_to_be_checked()
     await shop.get_by_test_id("signup-join").check()
@@ -275,7 +278,7 @@ async def test_the_shop_has_no_barrier_in_either_language_or_light(running: Demo
     shop = await context.new_page()
     for scheme in ("light", "dark"):
         await shop.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
-        for path in ("/login?lang=zh", "/login?lang=en&say=wrong", "/signup?lang=zh&say=taken"):
+        for path in ("/login?lang=zh", "/login?lang=en&say=wrong", "/signup?lang=zh&say=taken", "/ways?lang=en"):
             await shop.goto(running.shop + path)
             assert (await Axe().run(shop)).response["violations"] == []
         await sign_in(shop, running, "ben")

@@ -85,6 +85,7 @@ async def test_a_new_wechat_registers_without_a_password(running: Demo, page: Pa
     await page.tab.go(f"{running.shop}/login")
     await phone.confirm(page)
     await page.shows("wechat-waiting")
+    await page.press("by-name")
     await fill(page, "signup", f"bao {phone.user[-8:]}", "")
     await page.shows("binding", "WeChat connected")
     await page.press("portal")
@@ -97,6 +98,7 @@ async def test_a_new_wechat_registers_without_a_password(running: Demo, page: Pa
 async def test_a_new_wechat_joins_an_account_with_a_password(running: Demo, page: Page, phone: Phone) -> None:
     await page.tab.go(f"{running.shop}/login")
     await phone.confirm(page)
+    await page.press("by-name")
     await page.press("signup-join")
     await fill(page, "signup", f"fei {phone.user[-8:]}", "open sesame")
     await page.shows("whoami", "fei")
