@@ -40,23 +40,23 @@ class Users:
 
     async def with_password(self, name: str, password: str) -> User | None:
         """Return the user with this name, or number, and this password."""
-        user = self._find(name=name) or self._find(number=folded(name) or "-") or User()
+        user = self._find("name", name) or self._find("number", folded(name)) or User()
         digest = await to_thread(scrypt, password.encode(), salt=user.id.encode())  # without a user, too
         return user if compare_digest(digest, user.digest) else None
 
     def with_number(self, number: str) -> User | None:
-        return self._find(number=number)
+        return self._find("number", number)
 
     async def add(self, name: str, *, password: str = "", number: str = "") -> User | None:
         """Return a new user; None if the name or number is taken, or there are too many users."""
         salt = token_urlsafe()
         digest = await to_thread(scrypt, password.encode(), salt=salt.encode()) if password else b""
         # Nothing is awaited from here on: of two requests for one name the second finds it taken.
-        taken = self._find(number=number) if number else self._find(name=name)
+        taken = self._find("number", number) if number else self._find("name", name)
         if taken or len(self.by_id) >= MOST:
             return None
         return self.by_id.setdefault(salt, User(salt, name, digest, number))
 
-    def _find(self, **fields: str) -> User | None:
-        [(key, value)] = fields.items()
-        return next((user for user in self.by_id.values() if getattr(user, key) == value), None)
+    def _find(self, key: str, value: str | None) -> User | None:
+        # Many users have no number: nothing typed must not find one of them.
+        return next((user for user in self.by_id.values() if value and getattr(user, key) == value), None)

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from harness import World
-from shopper import Open, Visit, scan
+from shopper import Gateway, Open, Visit, scan
 
 from sandbox.people import Person
 
@@ -227,6 +227,16 @@ async def test_the_portal_is_told_when_wechat_is_the_only_way_in(visit: Visit, t
     told = await portal(visit, town)
     assert told["only_login"] is True
     assert [one["account"] for one in told["bindings"]] == ["main"]
+
+
+async def test_the_portal_is_told_that_a_number_is_another_way_in(
+    visit: Visit, town: World, gateway: Gateway
+) -> None:
+    await visit.post("/login/wechat", code=await visit.code(town, await town.person()))
+    await visit.post("/phone", number="13812345678")
+    await visit.post("/phone/code", code=gateway.code, join="on")
+    told = await portal(visit, town)
+    assert (told["account_name"], told["only_login"]) == ("138****5678", False)
 
 
 async def test_the_portal_is_for_who_is_signed_in(visit: Visit) -> None:
