@@ -56,6 +56,7 @@ def test_a_number_is_read_however_it_is_written(typed: str) -> None:
         "13900000001\x00",
         "١٣٩٠٠٠٠٠٠٠١",
         "१३९०००००००१",
+        "139٠٠٠٠٠٠٠١",
         "1390000000\u00b2\u00b2",
         "9" * 10_000,
     ],

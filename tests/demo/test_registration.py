@@ -229,6 +229,15 @@ async def test_a_new_code_ends_the_one_before(alone: Visit, gateway: Gateway, cl
     assert "whoami" not in await alone.post("/phone/code", code=first)
 
 
+async def test_a_gateway_that_fails_keeps_the_code_before(alone: Visit, gateway: Gateway, clock: Clock) -> None:
+    await alone.post("/phone", number=READY["anna"])
+    first = gateway.code
+    clock.now += MINUTE
+    gateway.status = 500
+    assert NOTICE in await alone.post("/phone", number=READY["anna"])
+    assert whoami("anna") in await alone.post("/phone/code", code=first)
+
+
 async def test_asking_too_often_is_told_and_keeps_the_code(alone: Visit, gateway: Gateway) -> None:
     await alone.post("/phone", number=READY["anna"])
     text = await alone.post("/phone", number=READY["anna"])
