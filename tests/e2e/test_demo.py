@@ -278,7 +278,13 @@ async def test_the_shop_has_no_barrier_in_either_language_or_light(running: Demo
     shop = await context.new_page()
     for scheme in ("light", "dark"):
         await shop.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
-        for path in ("/login?lang=zh", "/login?lang=en&say=wrong", "/signup?lang=zh&say=taken", "/ways?lang=en"):
+        for path in (
+            "/login?lang=zh",
+            "/login?lang=en&say=wrong",
+            "/signup?lang=zh&say=taken",
+            "/ways?lang=en",
+            "/ways?lang=zh",
+        ):
             await shop.goto(running.shop + path)
             assert (await Axe().run(shop)).response["violations"] == []
         await sign_in(shop, running, "ben")
