@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, CookieJar
-from desk import Desk, ended
-from guide import Guide
+from desk import Desk, at_desk, ended
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
-from serving import port_of_a_process
 
 GUIDE = Path(__file__).parent.parent / "docs" / "integration.md"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -35,16 +33,8 @@ STYLE = """(css) => {
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    service, wechat, site = (port_of_a_process() for _ in range(3))
-    elsewhere = {
-        "127.0.0.1:8080": f"127.0.0.1:{service}",
-        "8000": str(site),
-        "scanbind sandbox": f"scanbind sandbox --port {wechat} --callback http://127.0.0.1:{service}/wechat/main",
-    }
-    guide = Guide(GUIDE, elsewhere)
-    async with ClientSession() as http:
-        addresses = (f"http://127.0.0.1:{port}" for port in (service, wechat, site))
-        yield Desk(tmp_path, guide, http, *addresses, {"SCANBIND_SERVER__PORT": str(service)})
+    async with at_desk(tmp_path, GUIDE) as desk:
+        yield desk
 
 
 @pytest.fixture
@@ -77,13 +67,8 @@ async def test_the_guide_works_from_top_to_bottom(desk: Desk, context: BrowserCo
 
 async def service_beside_wechat(desk: Desk, stack: AsyncExitStack) -> None:
     """Section 1: configure the service with the accounts that the sandbox prints, and the site of the guide."""
-    sandbox = await stack.enter_async_context(ended(await desk.start(desk.guide.take("sh"))))
-    assert sandbox.stdout
-    printed = ""
-    async with asyncio.timeout(20):
-        while "api_base" not in printed:
-            printed += (await sandbox.stdout.readline()).decode()
-    accounts = printed[printed.index("accounts:") :]
+    printed = await desk.sandbox(stack, desk.guide.take("sh"))
+    accounts = printed.partition("apps:")[0]
     (desk.folder / "my.yaml").write_text(accounts + desk.guide.take("yaml"), encoding="utf-8")
     await stack.enter_async_context(ended(await desk.start(desk.guide.take("sh"))))
     await desk.wait_for(f"{desk.service}/readyz")

@@ -99,7 +99,13 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "integration.zh.md",
         "methods.zh.md",
         "redirects.zh.md",
+        "README.zh.md",
+        "mini-program.zh.md",
+        "personal-account.zh.md",
+        "service-account.zh.md",
         "test-account.zh.md",
+        "website-application.zh.md",
+        "wecom.zh.md",
         "README.zh.md",
     ]
 

@@ -4,13 +4,19 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientError, ClientSession
 from guide import Guide
+from serving import port_of_a_process
+
+ROOT = Path(__file__).parents[2]
+"""Commands run the code that is tested, also where another copy of it is installed."""
+PATIENCE = 60
+"""Seconds that a command or a start may take on a busy machine."""
 
 
 @dataclass
@@ -29,7 +35,8 @@ class Desk:
     @property
     def _environ(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "PYTHONWARNINGS": "error", **self.variables}
+        ours = {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        return {**os.environ, **ours, **self.variables}
 
     async def start(self, command: str) -> asyncio.subprocess.Process:
         """Start a command in the background, as in a terminal of its own."""
@@ -44,18 +51,26 @@ class Desk:
                 stderr=log,
             )
 
+    async def sandbox(self, stack: AsyncExitStack, command: str) -> str:
+        """Start the emulated WeChat until the stack closes; return the settings that it prints."""
+        process = await stack.enter_async_context(ended(await self.start(command)))
+        assert process.stdout
+        async with asyncio.timeout(PATIENCE):
+            printed = (await process.stdout.read(4096)).decode()  # it is one write, and those to pipes are whole
+        return printed.partition("to try:\n\n")[2]
+
     async def run(self, command: str) -> str:
         """Run a command, check that it succeeds, and return its output."""
         shell = await asyncio.create_subprocess_exec(
             "sh", "-c", command, cwd=self.folder, env=self._environ, stdout=asyncio.subprocess.PIPE
         )
-        printed, _ = await asyncio.wait_for(shell.communicate(), 30)
+        printed, _ = await asyncio.wait_for(shell.communicate(), PATIENCE)
         assert shell.returncode == 0, command
         return printed.decode()
 
     async def wait_for(self, url: str) -> None:
         """Wait until *url* answers with success."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     async with self.http.get(url, allow_redirects=False) as answer:
@@ -88,3 +103,19 @@ async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[asyncio.su
         if process.returncode is None:
             process.terminate()
         await asyncio.wait_for(process.communicate(), 20)
+
+
+@asynccontextmanager
+async def at_desk(folder: Path, page: Path) -> AsyncIterator[Desk]:
+    """Give a desk in *folder* at which *page* is read, with ports of its own in place of those on the page."""
+    service, wechat, site = (port_of_a_process() for _ in range(3))
+    elsewhere = {
+        "127.0.0.1:8080": f"127.0.0.1:{service}",
+        "127.0.0.1:8000": f"127.0.0.1:{site}",
+        "port=8000": f"port={site}",
+        "scanbind sandbox": f"scanbind sandbox --port {wechat} --callback http://127.0.0.1:{service}/wechat/main",
+    }
+    async with ClientSession() as http:
+        addresses = (f"http://127.0.0.1:{port}" for port in (service, wechat, site))
+        guide = Guide(page, elsewhere)
+        yield Desk(folder, guide, http, *addresses, {"SCANBIND_SERVER__PORT": str(service)})

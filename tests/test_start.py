@@ -1,0 +1,134 @@
+"""Runs every block of the pages in docs/start, in both languages, against an emulated account of the page's kind.
+
+Red when a setting on a page is misspelt or missing, when a page's site cannot log a person in, when the settings
+for one's own account differ in more than credentials from those that were tried, and when the doctor prints other
+lines than the page shows.
+"""
+
+import re
+import shutil
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from desk import Desk, at_desk, ended
+from first_logins import ByMiniProgram, ByPasscode, ByRedirect, ByScan, ByWeCom, Login, new_browser
+from guide import Guide
+from serving import listening
+
+from sandbox import kinds
+from sandbox.app import make_app
+from service.config.settings import Settings, validate
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+UNSIGNED: Final = "accounts.test.kind: a test account: nothing signs the bodies of its pushes"
+METHOD: Final = re.compile(r'^ +wanted\["method"\] = .*$', re.MULTILINE)
+CREDENTIALS: Final = {"appid", "secret", "token", "aes_key", "corpid", "agentid"}
+OWN: Final = CREDENTIALS | {"api_base", "open_base", "open_platform", "oauth", "name", "picture"}
+"""What differs between the account that is tried and one's own."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, the kind of account that it is about, and its site."""
+
+    name: str
+    kind: kinds.Kind
+    account: str
+    """In the configuration."""
+    site: str
+    """The page that has it."""
+    log_in: Login
+
+
+PAGES: Final = (
+    Page("test-account", "test", "test", "integration", ByScan()),
+    Page("service-account", "service", "main", "integration", ByScan()),
+    Page("personal-account", "personal", "personal", "integration", ByPasscode()),
+    Page("website-application", "website", "site", "redirects", ByRedirect()),
+    Page("mini-program", "miniprogram", "mini", "integration", ByMiniProgram()),
+    Page("wecom", "company", "corp", "redirects", ByWeCom()),
+)
+
+
+@pytest.mark.parametrize("language", ["", ".zh"], ids=["en", "zh"])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+async def test_a_page_leads_to_a_login_and_to_ones_own_account(page: Page, language: str, tmp_path: Path) -> None:
+    async with at_desk(tmp_path, DOCS / "start" / f"{page.name}{language}.md") as desk:
+        tried = await try_without_an_account(desk, page, DOCS / f"{page.site}{language}.md")
+        own = yaml.safe_load(desk.guide.take("yaml"))
+        assert same_but_for_credentials(validate(own), tried, page.account)
+        await use_ones_own_account(desk, page, own)
+        assert desk.guide.left == []
+
+
+@pytest.mark.parametrize("language", ["", ".zh"], ids=["en", "zh"])
+def test_the_first_table_leads_to_every_page(language: str) -> None:
+    text = (DOCS / "start" / f"README{language}.md").read_text("utf-8").partition("\n## ")[0]
+    assert re.findall(r"\]\(([\w-]+)(?:\.zh)?\.md\) \|$", text, re.MULTILINE) == [page.name for page in PAGES]
+
+
+async def try_without_an_account(desk: Desk, page: Page, site: Path) -> Settings:
+    """Section 2: the same person logs in twice, in two browsers; return the settings."""
+    config = desk.folder / "my.yaml"
+    async with AsyncExitStack() as stack:
+        printed = await desk.sandbox(stack, desk.guide.take("sh"))
+        config.write_text(printed + desk.guide.take("yaml"), encoding="utf-8")
+        checked = (await desk.run(f"{desk.guide.take('sh')} 2>&1")).splitlines()
+        assert checked.pop() == "configuration is good"
+        assert [UNSIGNED in line.replace("warning: ", "") for line in checked] == [True] * (page.kind == "test")
+        await stack.enter_async_context(ended(await desk.start(desk.guide.take("sh"))))
+        await desk.wait_for(f"{desk.service}/readyz")
+        await stack.enter_async_context(ended(await desk.start(save_site(desk, site))))
+        await desk.wait_for(f"{desk.site}/")
+        user, users = (await desk.phone("users", nickname="Bao"))["id"], []
+        for _ in range(2):
+            browser = await stack.enter_async_context(new_browser())
+            users.append(await page.log_in(desk, browser, user))
+        assert users[0] == users[1]
+    assert (UNSIGNED in (desk.folder / "terminals.log").read_text("utf-8")) == (page.kind == "test")
+    return validate(yaml.safe_load(config.read_text("utf-8")))
+
+
+def save_site(desk: Desk, page: Path) -> str:
+    """Save the first site in Python of *page*, with the line that the guide changes; return how to start it."""
+    there = Guide(page, desk.guide.elsewhere)
+    while there.left[0].language != "python":
+        there.left.pop(0)
+    program = there.take("python")
+    if desk.guide.left[0].language == "python":
+        program, changed = METHOD.subn(desk.guide.take("python"), program)
+        assert changed == 1
+    command = desk.guide.take("sh")
+    assert command == there.take("sh")
+    (desk.folder / command.split()[1]).write_text(program + "\n", encoding="utf-8")
+    return command
+
+
+def same_but_for_credentials(one: Settings, other: Settings, name: str) -> bool:
+    def kept(settings: Settings) -> dict[str, Any]:
+        return ({**settings.accounts} | {**settings.apps})[name].model_dump(exclude=OWN)
+
+    return (kept(one), one.clients) == (kept(other), other.clients)
+
+
+async def use_ones_own_account(desk: Desk, page: Page, own: dict[str, Any]) -> None:
+    """Section 3, as far as the doctor: an account with the credentials on the page stands for one's own."""
+    [part] = {"accounts", "apps"} & own.keys()
+    known = {name: value for name, value in own[part][page.account].items() if name in CREDENTIALS}
+    emulated = kinds.default_emulated(f"{desk.service}/wechat/main").of(page.kind)
+    accounts = [tuple(replace(one, **known) for one in ones) for ones in emulated]
+    (desk.folder / "my.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    shutil.rmtree(desk.folder / "var")
+    async with listening(make_app(*accounts, public_url="http://weixin.qq.com")) as wechat:
+        desk.variables[f"SCANBIND_{part.upper()}__{page.account.upper()}__API_BASE"] = wechat
+        found = await desk.run(f"{desk.guide.take('sh')} || true")
+    told = [line for line in found.splitlines() if f" {part}.{page.account}" in line.partition(": ")[0]]
+    assert told == desk.guide.take("text").splitlines()
+    # no address stands for https://login.example
+    assert [line for line in found.splitlines() if line.startswith("failed")] == [
+        "failed   server.public_url: no scanbind answers at https://login.example"
+    ]
