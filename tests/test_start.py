@@ -11,9 +11,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from aiohttp import web
 from desk import Desk, at_desk, ended
 from first_logins import ByMiniProgram, ByPasscode, ByRedirect, ByScan, ByWeCom, Login, new_browser
 from guide import Guide
@@ -72,7 +74,7 @@ def test_the_first_table_leads_to_every_page(language: str) -> None:
 
 
 async def try_without_an_account(desk: Desk, page: Page, site: Path) -> Settings:
-    """Section 2: the same person logs in twice, in two browsers; return the settings."""
+    """Section 2; return the settings."""
     config = desk.folder / "my.yaml"
     async with AsyncExitStack() as stack:
         printed = await desk.sandbox(stack, desk.guide.take("sh"))
@@ -84,13 +86,16 @@ async def try_without_an_account(desk: Desk, page: Page, site: Path) -> Settings
         await desk.wait_for(f"{desk.service}/readyz")
         await stack.enter_async_context(ended(await desk.start(save_site(desk, site))))
         await desk.wait_for(f"{desk.site}/")
-        user, users = (await desk.phone("users", nickname="Bao"))["id"], []
-        for _ in range(2):
-            browser = await stack.enter_async_context(new_browser())
-            users.append(await page.log_in(desk, browser, user))
-        assert users[0] == users[1]
+        await log_in_twice(desk, page.log_in)
     assert (UNSIGNED in (desk.folder / "terminals.log").read_text("utf-8")) == (page.kind == "test")
     return validate(yaml.safe_load(config.read_text("utf-8")))
+
+
+async def log_in_twice(desk: Desk, log_in: Login) -> None:
+    """Log the same person in in two browsers: it is the same user."""
+    person = (await desk.phone("users", nickname="Bao"))["id"]
+    async with new_browser() as first, new_browser() as second:
+        assert await log_in(desk, first, person) == await log_in(desk, second, person)
 
 
 def save_site(desk: Desk, page: Path) -> str:
@@ -116,19 +121,27 @@ def same_but_for_credentials(one: Settings, other: Settings, name: str) -> bool:
 
 
 async def use_ones_own_account(desk: Desk, page: Page, own: dict[str, Any]) -> None:
-    """Section 3, as far as the doctor: an account with the credentials on the page stands for one's own."""
+    """Section 3, as far as the doctor."""
     [part] = {"accounts", "apps"} & own.keys()
-    known = {name: value for name, value in own[part][page.account].items() if name in CREDENTIALS}
-    emulated = kinds.default_emulated(f"{desk.service}/wechat/main").of(page.kind)
-    accounts = [tuple(replace(one, **known) for one in ones) for ones in emulated]
     (desk.folder / "my.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
     shutil.rmtree(desk.folder / "var")
-    async with listening(make_app(*accounts, public_url="http://weixin.qq.com")) as wechat:
+    async with listening(emulated(desk, page, own[part][page.account])) as wechat:
         desk.variables[f"SCANBIND_{part.upper()}__{page.account.upper()}__API_BASE"] = wechat
-        found = await desk.run(f"{desk.guide.take('sh')} || true")
-    told = [line for line in found.splitlines() if f" {part}.{page.account}" in line.partition(": ")[0]]
+        found = (await desk.run(f"{desk.guide.take('sh')} || true")).splitlines()
+    told = [line for line in found if f" {part}.{page.account}" in line.partition(": ")[0]]
     assert told == desk.guide.take("text").splitlines()
-    # no address stands for https://login.example
-    assert [line for line in found.splitlines() if line.startswith("failed")] == [
-        "failed   server.public_url: no scanbind answers at https://login.example"
-    ]
+    # no service answers at the address on the page
+    [failed] = [line for line in found if line.startswith("failed")]
+    assert failed == "failed   server.public_url: no scanbind answers at https://login.example"
+
+
+def emulated(desk: Desk, page: Page, settings: dict[str, Any]) -> web.Application:
+    """Return a WeChat whose account has the credentials on the page; check the addresses that it is to call."""
+    ones = kinds.default_emulated(f"{desk.service}/wechat/main").of(page.kind)
+    called = [account.callback_url for account in ones.accounts] + [program.api for program in ones.mini_programs]
+    named = re.findall(r"https://login\.example(/[\w/]+)", desk.guide.page.read_text("utf-8"))
+    assert named == [urlsplit(url).path for url in called]
+    known = {name: value for name, value in settings.items() if name in CREDENTIALS}
+    return make_app(
+        *(tuple(replace(one, **known) for one in part) for part in ones), public_url="http://weixin.qq.com"
+    )

@@ -102,7 +102,7 @@ async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[asyncio.su
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.communicate(), 20)
+        await asyncio.wait_for(process.communicate(), PATIENCE)
 
 
 @asynccontextmanager
