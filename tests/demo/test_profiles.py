@@ -1,17 +1,22 @@
 """Nicknames and pictures: red when they are not shown, not escaped, or greet with those of another WeChat.
 
-Scanbind's answers are given here as contract.md 8.5 describes them, with what no cleaned profile has, too.
+But for one real login, scanbind's answers are given here, as contract.md 8.5 describes them, and with a nickname that
+is not cleaned.
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from html import unescape
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
+from harness import ORIGIN, WEBSITE, World, client
 from shopper import Gateway, Open, Visit
+from wechat_browser import browsing
+
+from demo.shop import DONE
 
 PROFILE = {"nickname": "小林 & <b>Lin</b> [[a|b]] $phone", "picture": "/v1/pictures/cap?size=1&x=2"}
 Answers = dict[str, Any]
@@ -87,3 +92,33 @@ async def test_half_a_profile_is_shown(visit: Visit, answers: Answers, profile: 
     text = await visit.post("/login/wechat", code="c")
     assert faces(text) == [profile["nickname"] or ""]
     assert ("<img" in text) == bool(profile["picture"])
+
+
+@pytest.fixture
+async def town(make: Callable[..., Awaitable[World]], shop_port: int) -> World:
+    """A world whose shop asks for profiles."""
+    here = f"http://127.0.0.1:{shop_port}"
+    asking = {"apps": ["site"], "methods": ["website"], "return_urls": [here + DONE], "profile": True}
+    return await make(apps={"site": WEBSITE}, clients={"shop": client("shop", origins=[here, ORIGIN], **asking)})
+
+
+async def test_a_login_on_wechats_page_tells_whose_wechat_it_is(
+    town: World, open_shop: Open, shop_port: int, gateway: Gateway
+) -> None:
+    visit = await open_shop(town.url, port=shop_port)
+    person = await town.person(following=False)
+    given = dict(re.findall(r'(state|return-url)="([^"]+)"', await visit.get("/login")))
+    page = await town.login(method="website", state=given["state"], return_url=given["return-url"])
+    async with browsing(town) as browser:
+        await browser.open(page.made["authorize_url"])
+        back = (await browser.allow(person)).url
+    text = await visit.get(back.path_qs)
+    assert faces(text) == [person.nickname]
+    [picture] = re.findall(r'<img src="([^"]+)"', text)
+    assert picture.startswith(f"{town.url}/v1/")
+    async with ClientSession() as http, http.get(unescape(picture)) as answer:
+        assert (answer.status, answer.content_type) == (200, "image/jpeg")
+    await visit.post("/phone", number="13812345678")
+    text = await visit.post("/phone/code", code=gateway.code, join="on")
+    assert 'data-testid="binding"' in text
+    assert faces(text) == [person.nickname]

@@ -150,6 +150,7 @@ async def test_an_account_that_has_a_wechat_gets_no_second_one_and_is_told(visit
     text = await visit.post("/login", name="anna", password="anna", join="on")
     assert whoami("anna") in text
     assert NOTICE in text
+    assert OFFER not in text
     assert len(await town.bindings("anna")) == 1
 
 

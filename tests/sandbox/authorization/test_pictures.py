@@ -43,8 +43,7 @@ async def test_a_change_is_told_at_the_next_login_and_the_former_address_ends(we
     anna = await wechat.anna()
     before = await address(wechat, anna)
     user = await wechat.post("change_profile", user=anna.id, nickname="Änna\x14", picture=True)
-    number = anna.phone_number
-    assert user == {"id": anna.id, "nickname": "Änna\x14", "language": "zh_CN", "phone_number": number}
+    assert (user["id"], user["nickname"], user["language"]) == (anna.id, "Änna\x14", "zh_CN")
     after = await told(wechat, anna)
     assert after["nickname"] == "Änna\x14"
     assert (await wechat.client.get(before)).status == 404
