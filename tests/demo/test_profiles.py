@@ -1,7 +1,6 @@
 """Nicknames and pictures: red when they are not shown, not escaped, or greet with those of another WeChat.
 
-But for one real login, scanbind's answers are given here, as contract.md 8.5 describes them, and with a nickname that
-is not cleaned.
+But for one real login, the answers of scanbind (contract.md 8.5) are given here, with a nickname as WeChat has it.
 """
 
 import re
