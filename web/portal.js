@@ -784,7 +784,9 @@ function h(tag, attributes, ...children) {
 }
 
 /** A person's picture, or the mark where it does not load: it was erased, or the page's policy does not allow it. */
-function picture(src) {
+function picture(address) {
+  // At the address that this script has, which the page's policy allows: the service may have several.
+  const src = new URL(address.slice(address.lastIndexOf("/v1/") + 1), BASE_URL);
   const alone = { alt: "", width: 44, height: 44, referrerpolicy: "no-referrer", "data-testid": "portal-picture" };
   const image = h("img", { class: "mark", src, ...alone });
   image.addEventListener("error", () => image.replaceWith(mark("connected")), { once: true });

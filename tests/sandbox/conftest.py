@@ -107,7 +107,7 @@ async def service() -> AsyncIterator[Service]:
 def build(service: Service, clock: Clock) -> Callable[..., Sandbox]:
     """Make a sandbox of one account with these changes, to be entered."""
 
-    def make(*, answer_within: float = 5.0, **changes: object) -> Sandbox:
+    def make(*, answer_within: float = 5.0, clock: Callable[[], float] = clock, **changes: object) -> Sandbox:
         changed = replace(ACCOUNT, callback_url=service.url, **changes)
         return Sandbox(
             [changed],

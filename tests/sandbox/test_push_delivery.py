@@ -48,7 +48,7 @@ async def test_a_failing_service_gets_three_identical_deliveries(plain: Sandbox,
 
 async def test_deliveries_keep_their_distance(build: Callable[..., Sandbox], service: Any) -> None:
     service.says("busy", status=503)
-    async with build(mode="plain") as sandbox:
+    async with build(mode="plain", clock=asyncio.get_running_loop().time) as sandbox:
         await a_follower(sandbox)
         times = [attempt.at for attempt in sandbox.deliveries[-1].attempts]  # when they left: they may arrive late
     assert [later - sooner >= 0.015 for sooner, later in pairwise(times)] == [True, True]
