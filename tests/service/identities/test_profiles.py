@@ -25,7 +25,7 @@ from service.config.settings import ConfigError, validate
 from service.crypto.field_encryption import FieldCipher
 from service.identities import reencryption
 from service.identities.followers import Authorized, Followers
-from service.identities.profiles import Picture, Profiles
+from service.identities.profiles import Picture, Profiles, reseal
 from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
@@ -199,6 +199,17 @@ async def test_a_profile_alone_under_an_unlisted_key_is_reported(
     assert await reencryption.stale(profiles.database, profiles.identities.cipher) == 1
     with pytest.raises(StoreUnavailable, match="not listed"):
         await profiles.of([ANNA])
+
+
+@CLEAR
+async def test_a_rotation_does_not_undo_a_login(profiles: Profiles) -> None:
+    """The row was changed after the rotation read it."""
+    await named(profiles)
+    async with profiles.database.reading() as connection:
+        [row] = (await connection.execute(sa.select(table))).mappings()
+    await profiles.store(ANNA, "Anna the Second", PICTURE, keep=False, at=NOW + timedelta(seconds=1))
+    moved = await profiles.database.attempt(lambda it: reseal(it, row, FieldCipher.of([NEW])))
+    assert (moved, (await shown(profiles)).nickname) == (0, "Anna the Second")
 
 
 @pytest.mark.parametrize("identities", [(OLD,)], indirect=True, ids=["sealed"])
