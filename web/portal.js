@@ -55,6 +55,10 @@ const WORDS = {
       "To recognise you when you sign in, {site} stores the identifier WeChat gives you for its Official Account " +
       "(openid, and unionid if there is one), whether you follow it, your language, and when you connected or " +
       "signed in; never your nickname, photo, contacts or messages.",
+    about_profiles:
+      "To recognise you when you sign in, {site} stores the identifier WeChat gives you " +
+      "(openid, and unionid if there is one), your nickname and photo if you allowed it, whether you follow its " +
+      "Official Account, your language, and when you connected or signed in; never your contacts or messages.",
     back: "Back to {site}",
     over_title: "This page has expired",
     over: "To manage your WeChat, go back to {site} and open this page again.",
@@ -108,6 +112,9 @@ const WORDS = {
     about:
       "为了在登录时识别你的身份，{site}会保存微信提供的用户标识（openid，可能还有 unionid）、公众号关注状态、语言，" +
       "以及绑定和登录的时间；不会保存昵称、头像、通讯录或聊天记录。",
+    about_profiles:
+      "为了在登录时识别你的身份，{site}会保存微信提供的用户标识（openid，可能还有 unionid）、经你同意获取的昵称和头像、" +
+      "公众号关注状态、语言，以及绑定和登录的时间；不会保存通讯录或聊天记录。",
     back: "返回{site}",
     over_title: "页面已过期",
     over: "如需继续管理，请返回{site}重新打开。",
@@ -673,7 +680,7 @@ export class ScanbindPortal extends HTMLElement {
   }
 
   _about() {
-    const text = h("p", { class: "muted about", "data-testid": "portal-about" }, ...this._fill("about"));
+    const text = h("p", { class: "muted about", "data-testid": "portal-about" }, ...this._fill(this._view.profiles ? "about_profiles" : "about"));
     return this._view.first_visit ? text : h("details", {}, h("summary", {}, this._words.about_title), text);
   }
 

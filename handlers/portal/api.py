@@ -71,6 +71,7 @@ async def read(request: web.Request, session: PortalSession) -> schemas.PortalVi
         only_login=session.only_login,
         lang=session.lang,
         expires_in=seconds_left(session.ends_at, request.app[CLOCK]()),
+        profiles=client.profile,
         first_visit=await request.app[PORTAL_SESSIONS].is_first(session),
         accounts=accounts or ([] if authentication.has_bearer(request) else list(client.apps)),
         bindings=[_shown(one, settings, profiles.get((one.account, one.openid))) for one in bindings],

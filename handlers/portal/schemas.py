@@ -90,6 +90,7 @@ class PortalView(BaseModel):
     only_login: bool = Field(description="As the site set it: without a WeChat this user could no longer log in.")
     lang: Lang | None = Field(description="The site's choice; null: the page chooses.")
     expires_in: Seconds
+    profiles: bool = Field(description="The client asks for names and pictures: the page says that they are kept.")
     first_visit: bool = Field(description="No earlier visit is stored: the page explains what data is kept.")
     accounts: Annotated[
         list[str],

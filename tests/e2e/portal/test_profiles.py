@@ -47,6 +47,8 @@ async def test_a_connected_wechat_is_recognised(
     await shows_the_picture(page)
     await expect(page.get_by_test_id("portal-nickname")).to_have_text(nickname[:64].rstrip())
     await expect(page.get_by_test_id("portal-label")).to_be_visible()
+    kept = "nickname and photo if you allowed it" if lang == "en" else "经你同意获取的昵称和头像"
+    await expect(page.get_by_test_id("portal-about")).to_contain_text(kept)
     await faultless(page, f"profile {lang}")
 
 

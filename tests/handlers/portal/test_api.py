@@ -113,6 +113,7 @@ async def test_a_first_visit_shows_what_may_be_bound(two: World) -> None:
         "only_login": True,
         "lang": "en",
         "expires_in": 1800,
+        "profiles": False,
         "first_visit": True,
         "accounts": ["main", "second"],
         "bindings": [],
