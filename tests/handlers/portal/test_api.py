@@ -142,7 +142,9 @@ async def test_a_bound_wechat_is_shown_without_its_names(world: World) -> None:
     response = await here.call()
     [bound] = await world.bindings("42")
     told = await response.json()
-    shown = {name: bound[name] for name in ("account", "bound_at", "last_login_at", "subscribed", "kind")}
+    shown = {
+        name: bound[name] for name in ("account", "bound_at", "last_login_at", "subscribed", "kind", "profile")
+    }
     [label] = [one.pop("label") for one in told["bindings"]]
     assert re.fullmatch("[0-9A-F]{4}", label)
     assert told["bindings"] == [{**shown, "ends_on_unfollow": True}]
