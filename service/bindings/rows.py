@@ -101,8 +101,7 @@ def remove_row(
         return False
     _record(rows, it, change, source=source, now=now)
     if change in (Change.DISCONNECTED, Change.REPLACED):
-        bound = sa.select(bindings.c.id).where(bindings.c.follower_id == it.follower_id)
-        connection.execute(sa.delete(profiles).where(profiles.c.follower_id == it.follower_id, ~bound.exists()))
+        _forget_profile(connection, it.follower_id)
     if alone:
         row = {"client": it.client, "follower_id": it.follower_id, "at": now}
         insert_unless_taken(connection, separations, row)
@@ -140,6 +139,15 @@ def shown(row: Row, person: Identity) -> Binding:
         subscribed=person.subscribed,
         appid=person.appid,
     )
+
+
+def _forget_profile(connection: sa.Connection, number: int) -> None:
+    """Delete the name and picture of an identity that no client has bound."""
+    theirs = profiles.c.follower_id == number
+    # Locked first: of two transactions that remove a binding each, the later one must see neither.
+    connection.execute(sa.select(profiles.c.follower_id).where(theirs).with_for_update())
+    bound = sa.select(bindings.c.id).where(bindings.c.follower_id == number)
+    connection.execute(sa.delete(profiles).where(theirs, ~bound.exists()))
 
 
 def _this_row(it: Row) -> sa.ColumnElement[bool]:

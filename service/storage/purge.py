@@ -33,7 +33,8 @@ async def purge(
 
     def work(connection: sa.Connection) -> tuple[int, int]:
         keys = connection.scalars(oldest).all()
-        return len(keys), connection.execute(sa.delete(key.table).where(key.in_(keys))).rowcount
+        # Again *old*: a row may have been replaced by a new one since its key was read.
+        return len(keys), connection.execute(sa.delete(key.table).where(key.in_(keys), old)).rowcount
 
     loop, total = asyncio.get_running_loop(), 0
     while True:  # ends, because no rows older than *before* are added
