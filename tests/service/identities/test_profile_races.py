@@ -1,7 +1,7 @@
 """Names and pictures whose rows two transactions change at once.
 
-Red when a name or picture outlives the last of two bindings that end at once, or when the hourly purge deletes what
-a login stored meanwhile.
+Red when a name or picture outlives the last of two bindings that end at once, or when the hourly purge deletes
+what a login stored meanwhile.
 """
 
 from datetime import UTC, datetime, timedelta

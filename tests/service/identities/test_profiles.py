@@ -5,6 +5,7 @@ unbound person, or deleted under a site that shows it.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from models.binding import ChangeSource, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.profile import Profile, source_of
+from models.tables.bindings import bindings as bindings_table
 from models.tables.profiles import profiles as table
 from service.bindings.repository import Bindings
 from service.config.settings import ConfigError, validate
@@ -133,6 +135,21 @@ async def test_only_a_site_that_shows_profiles_keeps_them(profiles: Profiles, bo
     assert await profiles.picture(name), "the registration still works"
     await profiles.purge(NOW + timedelta(seconds=1))
     assert (await profiles.picture(name) is not None) == (bound_at == "shop")
+
+
+@pytest.mark.parametrize("identities", [()], indirect=True, ids=["clear"])
+async def test_a_purge_looks_each_person_up_alone(profiles: Profiles) -> None:
+    """Red when the time of a purge, in which SQLite has no other writer, grows with the square of the people."""
+    numbers = range(1_000, 21_000)
+    kept = [{"follower_id": number, "nickname": b"Anna", "at": NOW} for number in numbers]
+    same = {"client": "shop", "account": "site", "bound_at": NOW}
+    bound = [{"follower_id": number, "user_id": str(number), **same} for number in numbers]
+    async with profiles.database.writing() as connection:
+        await connection.execute(sa.insert(table), kept)
+        await connection.execute(sa.insert(bindings_table), bound)
+    began = time.monotonic()
+    assert await profiles.purge(NOW + timedelta(seconds=1)) == 0
+    assert time.monotonic() - began < 2, "20,000 people, of whom each is looked up in some microseconds"
 
 
 async def test_the_last_disconnect_deletes_them(profiles: Profiles, bindings: Bindings) -> None:
