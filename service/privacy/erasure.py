@@ -141,8 +141,6 @@ def _forget_number(
 ) -> None:
     gone = connection.execute(sa.delete(followers).where(followers.c.id == number))
     erased.deleted["followers"] += gone.rowcount
-    named = connection.execute(sa.delete(profiles).where(profiles.c.follower_id == number))
-    erased.deleted["profiles"] += named.rowcount
     answered = sa.select(endings.c.ticket).where(endings.c.follower_id == number)
     erased.tickets.update(connection.scalars(answered).all())
     # Endings before bindings: the lock order of an exchange.
@@ -150,6 +148,9 @@ def _forget_number(
     whose = bindings.c.follower_id == number
     with appending(connection) as rows:
         erased.deleted["bindings"] += erase(connection, whose, rows=rows, source=source, now=now)
+    # Bindings before profiles: the lock order of a disconnect.
+    named = connection.execute(sa.delete(profiles).where(profiles.c.follower_id == number))
+    erased.deleted["profiles"] += named.rowcount
     apart = connection.execute(sa.delete(separations).where(separations.c.follower_id == number))
     erased.deleted["separations"] += apart.rowcount
     _unname(connection, erased, history, number)

@@ -26,12 +26,12 @@ async def overlapping(
         waiting = asyncio.ensure_future(second)
         with ExitStack() as otherwise:
             otherwise.callback(waiting.cancel)
-            await _a_lock_is_waited_for(database)
+            await a_lock_is_waited_for(database)
             otherwise.pop_all()
     return await waiting
 
 
-async def _a_lock_is_waited_for(database: Database) -> None:
+async def a_lock_is_waited_for(database: Database) -> None:
     """Return once a transaction waits; skip the test on SQLite, which has one writer at a time."""
     query = _WAITING.get(database._engine.dialect.name)
     if query is None:

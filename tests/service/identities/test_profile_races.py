@@ -1,16 +1,17 @@
 """Names and pictures whose rows two transactions change at once.
 
-Red when a name or picture outlives the last of two bindings that end at once, or when the hourly purge deletes
-what a login stored meanwhile.
+Red when a name or picture outlives the last of two bindings that end at once, when the hourly purge deletes
+what a login stored meanwhile, or when an erasure and a disconnect wait for each other.
 """
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 import sqlalchemy as sa
 from binding_rows import bind_in
-from lock_waits import overlapping
+from lock_waits import a_lock_is_waited_for, overlapping
 
 from models.binding import Change, ChangeSource, UserId
 from models.events import OpenId
@@ -22,6 +23,7 @@ from service.bindings.rows import remove_row, select_rows
 from service.identities.followers import Authorized, Followers
 from service.identities.profiles import Picture, Profiles
 from service.identities.repository import Identities
+from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
 from service.storage.inserting import appending
 
@@ -56,6 +58,20 @@ async def test_two_disconnects_at_once_delete_name_and_picture(profiles: Profile
     """Red when each sees the other's binding still: the profile would outlive both."""
     second = bindings.disconnect("shop", UserId("42"), now=NOW)
     assert await overlapping(profiles.database, partial(disconnect, client="club"), second) == 1
+    assert await profiles.of([ANNA]) == {}
+
+
+async def test_a_disconnect_and_an_erasure_at_once_do_not_deadlock(
+    profiles: Profiles, erasure: FollowerErasure
+) -> None:
+    """Red in MariaDB when the erasure deletes the profile before the binding: a disconnect holds that first."""
+    await profiles.database.attempt(partial(disconnect, client="club"))
+    async with profiles.database.writing() as connection:
+        await connection.execute(sa.delete(bound))
+        erasing = asyncio.ensure_future(erasure.unfollowed(*ANNA, at=NOW, erase=True, now=NOW))
+        await a_lock_is_waited_for(profiles.database)
+        await connection.execute(sa.delete(table))
+    await erasing
     assert await profiles.of([ANNA]) == {}
 
 
