@@ -6,6 +6,7 @@ from handlers.bindings import bindings, profile_pictures, schemas
 from handlers.http import patterns
 from handlers.http.authentication import CLIENT
 from handlers.http.operation import NAME, Answer, Operation, in_path, in_query, json_body, text
+from handlers.http.pictures import DOWNLOAD
 from handlers.http.schemas import USER_ID
 from models import errors
 
@@ -43,7 +44,10 @@ OPERATIONS: Final = (
     ),
     Operation(
         *(_TAG, "readProfilePicture", "GET", "/v1/profile-pictures/{capability}", profile_pictures.picture),
-        parameters=(in_path("capability", text(53, patterns.PICTURE_PERMIT), "From `picture` of a profile."),),
+        parameters=(
+            in_path("capability", text(53, patterns.PICTURE_PERMIT), "From `picture` of a profile."),
+            DOWNLOAD,
+        ),
         answers={200: Answer("The picture, scaled down.", {"image/jpeg": {}})},  # bytes have no schema
         refuses=(errors.NotFound,),
     ),

@@ -6,8 +6,11 @@ from typing import Final
 
 from aiohttp import web
 
+from handlers.http.operation import in_query
 from models.picture import JPEG, PNG
 
+DOWNLOAD: Final = in_query("download", {"enum": ["1"]}, "Makes browsers save the picture.")
+"""The parameter, for the description of endpoints."""
 _NAMES: Final[Mapping[str, str]] = {PNG: "wechat.png", JPEG: "wechat.jpeg"}
 
 

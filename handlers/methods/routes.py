@@ -4,6 +4,7 @@ from typing import Final
 
 from handlers.http import patterns
 from handlers.http.operation import NAME, TEXT, Answer, Operation, Schema, in_path, in_query, json_body, text
+from handlers.http.pictures import DOWNLOAD
 from handlers.http.request_body import FORM
 from handlers.methods import links, mini_program, redirects, schemas
 from models import errors
@@ -118,7 +119,7 @@ OPERATIONS: Final = (
         *("qr", "readCodePicture", "GET", "/v1/code-pictures/{capability}", mini_program.picture),
         parameters=(
             in_path("capability", text(76, patterns.PERMIT), "From `qr_png` of a ticket of a mini program."),
-            in_query("download", {"enum": ["1"]}, "Makes browsers save the picture."),
+            DOWNLOAD,
         ),
         answers={200: Answer("The code as WeChat drew it.", {"image/jpeg": _PICTURE, "image/png": _PICTURE})},
         refuses=(errors.NotFound,),

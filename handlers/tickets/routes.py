@@ -23,6 +23,7 @@ from handlers.http.operation import (
     json_body,
     text,
 )
+from handlers.http.pictures import DOWNLOAD
 from handlers.tickets import account_pictures, create, exchange, qr_code, schemas, status
 from models import errors
 
@@ -43,7 +44,6 @@ _SIZE: Final = in_query(
     {"type": "integer", "minimum": 128, "maximum": 1024, "default": 360},
     "The approximate width in pixels.",
 )
-_DOWNLOAD: Final = in_query("download", {"enum": ["1"]}, "Makes browsers save the picture.")
 _STREAM: Final[Schema] = {
     "description": "One event per state. A comment at least every 15 seconds. Ends after a final state.",
     "type": "object",
@@ -125,13 +125,13 @@ OPERATIONS: Final = (
     ),
     Operation(
         *("qr", "readQrCodePng", "GET", "/v1/qr/{capability:[A-Za-z0-9_-]+}.png", qr_code.png),
-        parameters=(_CAPABILITY, _SIZE, _DOWNLOAD),
+        parameters=(_CAPABILITY, _SIZE, DOWNLOAD),
         answers={200: Answer("The QR code.", {"image/png": _PICTURE})},
         refuses=(errors.NotFound,),
     ),
     Operation(
         *("qr", "readAccountPicture", "GET", "/v1/accounts/{account}/picture", account_pictures.picture),
-        parameters=(in_path("account", NAME, "The name of the account."), _DOWNLOAD),
+        parameters=(in_path("account", NAME, "The name of the account."), DOWNLOAD),
         answers={200: Answer("Its own QR code.", {"image/png": _PICTURE, "image/jpeg": _PICTURE})},
         refuses=(errors.NotFound,),
     ),

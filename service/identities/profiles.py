@@ -4,7 +4,7 @@ A row is deleted with its identity, and when no site has it bound any more (serv
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,12 +21,13 @@ from models.tables.profiles import profiles
 from service.crypto.field_encryption import FieldCipher
 from service.identities.repository import Identities
 from service.storage.database import Database
-from service.storage.purge import purge
 
 Person = tuple[str, OpenId]
 """An account or app, and an openid in it."""
 UNBOUND_KEPT: Final = timedelta(days=1)
 """How long a name and picture are kept for a person whom no site has bound: longer than a registration works."""
+_PAGE: Final = 500
+"""People that a purge looks at in one statement."""
 _NAME: Final = 12  # bytes in the name of a picture, which becomes 16 characters
 _IT: Final = profiles.c
 _COLUMNS: Final = (_IT.follower_id, _IT.nickname, _IT.picture_name, _IT.picture_source, _IT.sealed_by)
@@ -107,14 +108,27 @@ class Profiles:
         await self.database.attempt(work)
 
     async def purge(self, before: datetime) -> int:
-        """Delete what was stored earlier than *before* of people whom no client that shows profiles has bound."""
-        # A count, and an expression instead of the column: neither SQLite nor PostgreSQL without statistics then
-        # goes through all bindings of a client for each person.
-        shows = sa.func.coalesce(bindings.c.client, "").in_(self.showing)
-        theirs = sa.select(sa.func.count(bindings.c.id)).where(bindings.c.follower_id == _IT.follower_id, shows)
-        return await purge(
-            self.database, _IT.follower_id, before, when=_IT.at, unless=theirs.scalar_subquery() > 0
-        )
+        """Delete what was stored earlier than *before* of people whom no client that shows profiles has bound.
+
+        Return how many. No statement goes through all people.
+        """
+        last, deleted = 0, 0
+        while page := await self.database.read(partial(self._page, before=before, after=last)):
+            last = max(page)
+            if unbound := [number for number, shown in page.items() if not shown]:
+                deleted += await self.database.attempt(
+                    partial(_delete, numbers=unbound, before=before), single=True
+                )
+        return deleted
+
+    def _page(self, connection: sa.Connection, *, before: datetime, after: int) -> dict[int, bool]:
+        """Return the next people with an old row, and whether a client that shows profiles has each bound."""
+        old = sa.select(_IT.follower_id).where(_IT.at < before, _IT.follower_id > after)
+        numbers = connection.scalars(old.order_by(_IT.follower_id).limit(_PAGE)).all()
+        # The clients are compared here: with them in the query, SQLite goes through all bindings of each.
+        bound = sa.select(bindings.c.follower_id, bindings.c.client).where(bindings.c.follower_id.in_(numbers))
+        shown = {number for number, client in connection.execute(bound) if client in self.showing}
+        return {number: number in shown for number in numbers}
 
     def _row(self, connection: sa.Connection, person: Person) -> RowMapping | None:
         them, values = self.identities.them(*person)
@@ -145,6 +159,11 @@ def reseal(connection: sa.Connection, row: RowMapping, cipher: FieldCipher) -> i
     values = _sealed(row[_IT.follower_id], opened(row, cipher), cipher)
     unchanged = [_IT[name] == row[_IT[name]] for name in ("follower_id", "sealed_by", "at")]
     return connection.execute(sa.update(profiles).where(*unchanged).values(values)).rowcount
+
+
+def _delete(connection: sa.Connection, *, numbers: Sequence[int], before: datetime) -> int:
+    # Again the time: a login may have stored another one since.
+    return connection.execute(sa.delete(profiles).where(_IT.follower_id.in_(numbers), _IT.at < before)).rowcount
 
 
 def _whole(connection: sa.Connection, this: sa.ColumnElement[bool]) -> RowMapping | None:

@@ -11,15 +11,8 @@ from service.storage.database import Database
 _BATCH: Final = 500  # rows deleted in one transaction
 
 
-async def purge(
-    database: Database,
-    key: sa.Column[Any],
-    before: datetime,
-    *,
-    when: sa.Column[datetime],
-    unless: sa.ColumnElement[bool] | None = None,
-) -> int:
-    """Delete all rows of *key*'s table with *when* earlier than *before*, but for *unless*; return how many.
+async def purge(database: Database, key: sa.Column[Any], before: datetime, *, when: sa.Column[datetime]) -> int:
+    """Delete all rows of *key*'s table with *when* earlier than *before*; return how many.
 
     Pauses after each transaction for as long as it took, because SQLite has one writer at a time across all
     processes: at least half of the time is left to the others.
@@ -28,13 +21,11 @@ async def purge(
         StoreUnavailable: the database does not answer.
     """
     # MySQL cannot DELETE with a limited subquery, so the keys are read first.
-    old = when < before if unless is None else sa.and_(when < before, ~unless)
-    oldest = sa.select(key).where(old).limit(_BATCH)
+    oldest = sa.select(key).where(when < before).limit(_BATCH)
 
     def work(connection: sa.Connection) -> tuple[int, int]:
         keys = connection.scalars(oldest).all()
-        # Again *old*: a row may have been replaced by a new one since its key was read.
-        return len(keys), connection.execute(sa.delete(key.table).where(key.in_(keys), old)).rowcount
+        return len(keys), connection.execute(sa.delete(key.table).where(key.in_(keys))).rowcount
 
     loop, total = asyncio.get_running_loop(), 0
     while True:  # ends, because no rows older than *before* are added

@@ -111,7 +111,7 @@ async def test_what_one_client_brought_is_not_told_to_one_that_does_not_ask(make
 
 
 async def test_clients_have_addresses_of_their_own(make: Make) -> None:
-    """Neither can tell by the address that both know the same person."""
+    """Red when an address can be made without the client's keys."""
     club = client("club", apps=["site"], methods=["website", "scan"], return_urls=[BACK], profile=True)
     at = await town(make, WEBSITE_LOGIN, others={"club": club})
     ours = (await at.sign_in())["profile"]["picture"]
