@@ -101,7 +101,8 @@ class Forms:
     async def sign_up(self, visitor: Visitor, form: Form) -> Next:
         """Create a user, who needs no password if a WeChat was used here."""
         name, password, waiting = form["name"], form["password"], visitor.waiting(self.clock())
-        fits = 0 < len(name) <= 64 and (password or waiting)
+        # With a letter no name is a phone number, nor a masked one, which would tell that it has an account.
+        fits = len(name) <= 64 and any(letter.isalpha() for letter in name) and (password or waiting)
         if not fits or (user := await self.users.add(name, password=password)) is None:
             return visitor, "/signup?say=taken"
         entered, place = await self.enter(visitor, user, join=bool(form["join"] or not password))

@@ -8,7 +8,7 @@ import pytest
 from shopper import Visit
 
 import demo.shop
-from demo.users import User
+from demo.users import READY, User
 from demo.visitors import Visitor
 
 FOREIGN = ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"]
@@ -185,6 +185,15 @@ async def test_account_without_name_or_password_or_with_a_long_name_is_refused(
 ) -> None:
     assert 'data-testid="notice"' in await alone.post("/signup", name=name, password=password)
     assert alone.names == ["anna", "ben"]
+
+
+@pytest.mark.parametrize(
+    "name", [READY["anna"], "+86 139-0000-0001", "139****0001", " ", "\u202e", "\0"], ids=ascii
+)
+async def test_a_name_without_a_letter_is_refused(alone: Visit, name: str) -> None:
+    """Red when a name can be a phone number, with which its owner could then not sign in."""
+    assert 'data-testid="notice"' in await alone.post("/signup", name=name, password="secret")
+    assert 'data-testid="whoami">anna<' in await alone.post("/login", name=READY["anna"], password="anna")
 
 
 @pytest.mark.parametrize("path", POSTS)
