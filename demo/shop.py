@@ -42,14 +42,17 @@ class Shop:
 
     async def act(self, request: web.Request, *, act: Act) -> web.Response:
         """Process a form, or what WeChat led back with."""
-        posted = request.method == "POST"
+        posted, cookie = request.method == "POST", request.cookies.get("shop", "")
         if posted and request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
             raise web.HTTPForbidden  # sent by a page of another site (CSRF)
         body = await request.read() if posted else request.rel_url.raw_query_string.encode()
         # Behind a proxy the address is that of the proxy, which must then tell the visitor's.
         about = {"lang": _lang(request), "here": str(request.url.origin()), "address": request.remote or ""}
         visitor, place = await act(self._visitor(request), dict.fromkeys(FIELDS, "") | _fields(body) | about)
-        return self._keep(request, visitor, web.Response(status=303, headers={"Location": place}))
+        response = web.Response(status=303, headers={"Location": place})
+        lost = cookie not in self.visitors.by_cookie and self.visitors.is_new(visitor) and place.startswith("/")
+        # When a form is sent twice, the first answer may have set the cookie of another session.
+        return response if lost else self._keep(request, visitor, response)
 
     def _visitor(self, request: web.Request) -> Visitor:
         return self.visitors.get(request.cookies.get("shop", ""))
@@ -91,8 +94,8 @@ def make_app(
     """Return the shop. Its clients have its origin in `origins`, and with DONE in `return_urls`.
 
     `phone_url` is the emulated WeChat; a site for real people allows https://open.weixin.qq.com in its policy.
-    `sms_url` takes the SMS. `clients` maps kinds of accounts (ways.KINDS) to the shop's clients; `kind` is the one
-    that visitors begin with.
+    `sms_url` takes the SMS. `clients` maps kinds of accounts (pages.KINDS) to the shop's clients; `kind` is the
+    one that visitors begin with.
     """
     scanbind = {one: Scanbind(scanbind_url.rstrip("/"), client) for one, client in clients.items()}
     forms = Forms(scanbind=scanbind, users=Users(), codes=Codes(sms_url, clock), clock=clock)

@@ -47,9 +47,15 @@ class Visitors:
     def get(self, cookie: str) -> Visitor:
         return self.by_cookie.get(cookie) or Visitor(self.kind)
 
+    def is_new(self, visitor: Visitor) -> bool:
+        """Return whether the visitor has done nothing yet that a session must keep."""
+        done = visitor.user or visitor.scanned or visitor.code or visitor.number
+        return not done and visitor.kind == self.kind
+
     def replace(self, cookie: str, visitor: Visitor) -> None:
-        """Keep *visitor* instead of the one with *cookie*, and forget the oldest if there are too many."""
+        """Keep *visitor* instead of the one with *cookie*, and forget the oldest, first a new one, beyond MOST."""
         self.by_cookie.pop(cookie, None)
         self.by_cookie[visitor.cookie] = visitor
         while len(self.by_cookie) > MOST:
-            del self.by_cookie[next(iter(self.by_cookie))]
+            new = (one for one in self.by_cookie if self.is_new(self.by_cookie[one]))
+            del self.by_cookie[next(new, next(iter(self.by_cookie)))]

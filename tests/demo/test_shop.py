@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession, CookieJar
 from shopper import Visit
 
 import demo.shop
@@ -149,6 +150,18 @@ async def test_cookie_from_before_a_change_is_worth_nothing_after(
     assert list(alone.visitors.by_cookie) == cookies[-1:]
 
 
+@pytest.mark.parametrize("path", ["/phone/code", "/login", "/login/wechat", "/logout"])
+async def test_a_form_that_was_sent_twice_does_not_end_the_session_of_the_first(alone: Visit, path: str) -> None:
+    """Red when the second, with a cookie that the first replaced, gets a cookie of its own."""
+    await alone.get("/")
+    jar = CookieJar(unsafe=True)
+    jar.update_cookies({"shop": alone.cookie}, alone.http.make_url("/"))
+    await alone.post("/login", name="anna", password="anna")
+    async with ClientSession(cookie_jar=jar) as http:
+        answer = await http.post(alone.http.make_url(path), data={"code": "x"}, allow_redirects=False)
+    assert "shop" not in answer.cookies
+
+
 async def test_state_changes_with_the_session(alone: Visit) -> None:
     await alone.get("/")
     before = alone.session.state
@@ -234,6 +247,16 @@ async def test_sessions_have_an_upper_end(alone: Visit) -> None:
     assert len(alone.visitors.by_cookie) == 10_000
     assert "0" not in alone.visitors.by_cookie
     assert alone.cookie in alone.visitors.by_cookie
+
+
+async def test_visits_without_a_trace_end_before_those_of_users(alone: Visit) -> None:
+    """Red when requests without cookies can sign people out."""
+    await alone.post("/login", name="anna", password="anna")
+    alone.visitors.by_cookie |= {str(number): Visitor("all") for number in range(9_999)}
+    async with ClientSession() as http:
+        await http.get(alone.http.make_url("/"))
+    assert len(alone.visitors.by_cookie) == 10_000
+    assert 'data-testid="whoami">anna<' in await alone.get("/")
 
 
 async def test_accounts_have_an_upper_end(alone: Visit) -> None:
