@@ -123,7 +123,8 @@ class Forms:
             about = {"user_id": user.id, "registration": waiting.registration}
             if await self.ask(visitor, "POST", "bindings", **about):
                 scanned = None
-        return visitor.renewed(user, scanned), "/?say=again" if join and scanned is waiting is not None else "/"
+        failed = join and scanned is waiting is not None
+        return visitor.renewed(user, scanned), "/?say=unconnected" if failed else "/"
 
     async def sign_out(self, visitor: Visitor, _form: Form) -> Next:
         return visitor.renewed(), "/"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from demo.phones import masked
 from demo.scanbind import Scanbind
@@ -39,8 +39,10 @@ class Pages:
         make = {"login": self._login, "ways": self._ways, "account": self._account}.get(page, self._form)
         main = await make(page, visitor, look)
         parts = {f"say_{look.say}", "say_late" if late else "", "widget" if "<scanbind-qr" in main else ""}
-        url = self.scanbind[visitor.kind].url
-        return filled("shop", lang=look.lang, parts=parts, scanbind=url, phone=self.phone_url, main=main)
+        parts |= {"method"} if look.method else set()
+        values = {"scanbind": self.scanbind[visitor.kind].url, "phone": self.phone_url}
+        values["method"] = quote(look.method)
+        return filled("shop", lang=look.lang, parts=parts, main=main, **values)
 
     def _forget_late(self, visitor: Visitor) -> bool:
         """Forget a scanned WeChat whose time is over; return whether there was one."""

@@ -73,6 +73,19 @@ async def test_the_password_is_the_other_proof_of_a_number(visit: Visit, town: W
     assert BOUND in text
 
 
+async def test_an_account_with_another_wechat_tells_so_and_takes_the_new_one_after_that(
+    visit: Visit, town: World
+) -> None:
+    await scanned(visit, town)
+    await visit.post("/login", name="anna", password="anna", join="on")
+    await visit.post("/logout")
+    person = await scanned(visit, town)
+    assert "was not connected" in await visit.post("/login", name="anna", password="anna", join="on")
+    await visit.forms.ask(visit.session, "DELETE", "bindings/anna")
+    assert BOUND in await visit.post("/settings/wechat/scanned")
+    assert whoami("anna") in await logs_in(visit, town, person)
+
+
 async def test_a_number_signs_in_without_wechat(alone: Visit, gateway: Gateway) -> None:
     await alone.post("/phone", number=READY["ben"])
     assert whoami("ben") in await alone.post("/phone/code", code=gateway.code)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from harness import ACCOUNT, SECRETS, WEBSITE, World, client
@@ -76,6 +77,12 @@ async def test_inside_wechat_a_client_without_h5_shows_the_element(visit: Visit)
 async def test_a_button_opens_the_login_with_its_method_alone(visit: Visit) -> None:
     assert METHOD.findall(await visit.get("/login?method=link")) == ["link"]
     assert METHOD.findall(await visit.get("/login")) == []
+
+
+async def test_another_language_keeps_the_method(visit: Visit) -> None:
+    [link] = re.findall(r'<a href="([^"]*lang=zh)"', await visit.get("/login?method=link&lang=en"))
+    assert METHOD.findall(await visit.get("/login" + unescape(link))) == ["link"]
+    assert 'href="?method=%22%3E&amp;lang=' in await visit.get("/login?method=%22%3E")
 
 
 @pytest.mark.parametrize("method", ["wecom", "", "x", "<b>", 'link" autofocus="', "LINK"])
