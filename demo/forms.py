@@ -95,7 +95,7 @@ class Forms:
     # -- names and passwords -----------------------------------------------------------------------------------
 
     async def sign_in(self, visitor: Visitor, form: Form) -> Next:
-        user = await self.users.with_password(form["name"], form["password"])
+        user = await self.users.with_password(form["name"], form["password"], now=self.clock())
         return await self.enter(visitor, user, join=bool(form["join"])) if user else (visitor, "/login?say=wrong")
 
     async def sign_up(self, visitor: Visitor, form: Form) -> Next:

@@ -14,6 +14,8 @@ READY: Final = {
     "ben": "13900000002",
 }  # initial users and their numbers; each name is the password
 MOST: Final = 10_000
+GUESSES: Final = 10  # wrong passwords of one user
+GUESS_TIME: Final = 600  # seconds that they count
 scrypt: Final = partial(hashlib.scrypt, n=2**14, r=8, p=1)
 
 
@@ -37,12 +39,21 @@ def _ready() -> dict[str, User]:
 @dataclass(slots=True)
 class Users:
     by_id: dict[str, User] = field(default_factory=_ready)
+    wrong: list[tuple[float, str]] = field(default_factory=list)  # time of each wrong password, and the user's id
 
-    async def with_password(self, name: str, password: str) -> User | None:
-        """Return the user with this name, or number, and this password."""
+    async def with_password(self, name: str, password: str, *, now: float) -> User | None:
+        """Return the user with this name, or number, and this password; None, too, after too many wrong ones."""
         user = self._find("name", name) or self._find("number", folded(name)) or User()
+        self.wrong = [one for one in self.wrong if now - one[0] < GUESS_TIME]
+        guess = (now, user.id)
+        allowed = [of for _, of in self.wrong].count(user.id) < GUESSES
+        if allowed:
+            self.wrong.append(guess)  # before the wait, so that guesses at once count, too
         digest = await to_thread(scrypt, password.encode(), salt=user.id.encode())  # without a user, too
-        return user if compare_digest(digest, user.digest) else None
+        if not (allowed and compare_digest(digest, user.digest)):
+            return None
+        self.wrong.remove(guess)
+        return user
 
     def with_number(self, number: str) -> User | None:
         return self._find("number", number)

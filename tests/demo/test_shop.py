@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, CookieJar
-from shopper import Visit
+from shopper import Clock, Visit
 
 import demo.shop
 from demo.users import READY, User
@@ -130,6 +130,23 @@ async def test_a_wrong_name_or_password_shows_an_error_and_does_not_log_in(
     text = await alone.post("/login", name=name, password=password)
     assert 'data-testid="notice"' in text
     assert 'data-testid="whoami"' not in text
+
+
+async def test_ten_wrong_passwords_end_the_guesses_at_one_account_for_ten_minutes(
+    alone: Visit, clock: Clock
+) -> None:
+    """Red when guesses go on, at once too, when right passwords count, or when other users are hindered."""
+    for _ in range(11):
+        assert 'data-testid="whoami"' in await alone.post("/login", name="anna", password="anna")
+        await alone.post("/logout")
+    words = [*"0123456789", "anna"]
+    guesses = (alone.forms.users.with_password("anna", word, now=clock()) for word in words)
+    assert await asyncio.gather(*guesses) == [None] * 11
+    clock.now += 599
+    assert 'data-testid="notice"' in await alone.post("/login", name="13900000001", password="anna")
+    assert 'data-testid="whoami">ben<' in await alone.post("/login", name="ben", password="ben")
+    clock.now += 1
+    assert 'data-testid="whoami">anna<' in await alone.post("/login", name="anna", password="anna")
 
 
 async def test_a_form_without_its_fields_does_not_log_in(alone: Visit) -> None:
