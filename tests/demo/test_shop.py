@@ -3,14 +3,16 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 from shopper import Clock, Visit
 
 import demo.shop
+from demo.phones import Code
 from demo.users import READY, User
-from demo.visitors import Visitor
+from demo.visitors import ScannedWeChat, Visitor
 
 FOREIGN = ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"]
 POSTS = [
@@ -266,14 +268,18 @@ async def test_sessions_have_an_upper_end(alone: Visit) -> None:
     assert alone.cookie in alone.visitors.by_cookie
 
 
-async def test_visits_without_a_trace_end_before_those_of_users(alone: Visit) -> None:
-    """Red when requests without cookies can sign people out."""
-    await alone.post("/login", name="anna", password="anna")
-    alone.visitors.by_cookie |= {str(number): Visitor("all") for number in range(9_999)}
-    async with ClientSession() as http:
-        await http.get(alone.http.make_url("/"))
-    assert len(alone.visitors.by_cookie) == 10_000
-    assert 'data-testid="whoami">anna<' in await alone.get("/")
+@pytest.mark.parametrize(
+    "known",
+    [{"user": User()}, {"scanned": ScannedWeChat("", "all", 0)}, {"code": Code("", "", 0)}, {"number": "1"}],
+    ids=str,
+)
+async def test_visits_without_a_trace_end_before_others(alone: Visit, known: dict[str, Any]) -> None:
+    """Red when requests without cookies can sign people out, or lose the WeChat that they scanned."""
+    visitors, old = alone.visitors, Visitor("all", **known)
+    visitors.by_cookie = {old.cookie: old} | {str(number): Visitor("all") for number in range(9_999)}
+    await alone.get("/")
+    assert len(visitors.by_cookie) == 10_000
+    assert old.cookie in visitors.by_cookie
 
 
 async def test_accounts_have_an_upper_end(alone: Visit) -> None:
