@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+import sandbox.app
 from sandbox.kinds import Kind
 from service.config.settings import ConfigError
 from service.server.demo.addresses import Demo
@@ -33,6 +34,14 @@ def test_the_kind_is_announced_with_the_page_of_its_ways(kind: Kind) -> None:
     [line] = [line for line in announcement(where, kind).splitlines() if "http://a/ways" in line]
     assert KINDS[kind].what in line
     assert len({one.what for one in KINDS.values()}) == len(KINDS)
+
+
+def test_the_place_of_sms_to_the_announced_numbers_is_announced() -> None:
+    """Red when a number is announced, and not where its SMS are: no user of the phone has it."""
+    where = Demo(shop="http://a", phone="http://b", service="http://c", shared=False)
+    texts = (Path(sandbox.app.__file__).parent / "web" / "words.js").read_text("utf-8")
+    assert 'smsLog: "SMS to all numbers"' in texts
+    assert "the SMS to all numbers, below Pushes" in announcement(where, "all")
 
 
 async def test_a_host_that_no_security_policy_can_name_is_refused() -> None:
