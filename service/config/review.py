@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from models.method import Method
 from service.config.accounts import Account
 from service.config.addresses import is_local
+from service.config.clients import Client
 from service.config.settings import ConfigError, Settings
 
 
@@ -36,7 +38,11 @@ class Caution:
 
 
 def cautions(settings: Settings) -> Iterator[Caution]:
-    """Yield what is allowed but unsafe: an address without https, and accounts whose pushes nothing signs."""
+    """Yield what is allowed but unsafe or without effect.
+
+    Unsafe are an address without https and accounts whose pushes nothing signs. `profile` has no effect where no
+    method tells names.
+    """
     address = urlsplit(settings.server.public_url)
     if address.scheme != "https" and not is_local(address.hostname or ""):
         crossing = "is not https, so passwords and login codes cross the internet unencrypted"
@@ -44,6 +50,16 @@ def cautions(settings: Settings) -> Iterator[Caution]:
     for name, account in settings.accounts.items():
         if account.mode == "plain":
             yield _unsigned(name, account)
+    for name, client in settings.clients.items():
+        if client.profile and not _tells_names(client, settings):
+            without = "true, but none of the client's methods tells name and picture"
+            remedy = "add website, or h5 with an account that has `oauth: userinfo`"
+            yield Caution(f"clients.{name}.profile", without, remedy)
+
+
+def _tells_names(client: Client, settings: Settings) -> bool:
+    asking = any(settings.accounts[name].oauth == "userinfo" for name in client.accounts)
+    return Method.WEBSITE in client.methods or (Method.H5 in client.methods and asking)
 
 
 def _unsigned(name: str, account: Account) -> Caution:

@@ -97,7 +97,7 @@ def _client(kind: DemoKind, client: Client, around: Surroundings) -> dict[str, A
         "accounts": list(kind.accounts),
         "apps": list(kind.apps),
         "methods": list(kind.methods),
-        "profile": True,
+        "profile": not {"website", "h5"}.isdisjoint(kind.methods),
         "return_urls": [_LATER],
         "origins": [around.where.shop, *local],
     }

@@ -1,14 +1,16 @@
-"""A service needs a client and an account or an app; with apps alone it starts.
+"""A service needs a client and an account or an app; with apps alone it starts. A setting without effect is told.
 
-Red when `check_complete` or the doctor demands an account.
+Red when `check_complete` or the doctor demands an account, and when `profile` is not compared with the methods.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from harness import WEBSITE, client, problem
+import pytest
+from harness import ACCOUNT, WEBSITE, client, problem
 
-from service.config.review import check_complete
+from service.config.review import cautions, check_complete
 from service.doctor.configuration import check_configuration
 
 
@@ -20,3 +22,25 @@ async def test_a_service_with_apps_alone_starts_and_takes_no_push(make: Callable
     assert (await world.call("GET", "/readyz")).status == 200
     assert (await world.call("GET", "/metrics")).status == 200
     await problem(await world.call("POST", "/wechat/main", data=b"<xml/>"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("methods", "oauth", "told"),
+    [
+        (["scan"], "userinfo", True),
+        (["link"], "userinfo", True),
+        (["h5"], "base", True),
+        (["h5"], "userinfo", False),
+        (["scan", "website"], "none", False),
+    ],
+)
+async def test_a_profile_that_no_method_tells_is_a_caution(
+    make: Callable[..., Any], methods: list[str], oauth: Any, *, told: bool
+) -> None:
+    shop = {"apps": ["site"], "methods": methods, "return_urls": ["https://shop.example/"], "profile": True}
+    world = await make(
+        official={"main": replace(ACCOUNT, oauth=oauth)},
+        apps={"site": WEBSITE},
+        clients={"shop": client("shop", **shop)},
+    )
+    assert [one.path for one in cautions(world.settings)] == ["clients.shop.profile"] * told
