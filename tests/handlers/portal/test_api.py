@@ -138,13 +138,11 @@ async def test_a_bound_wechat_is_shown_without_its_names(world: World) -> None:
     login = await world.login()
     await world.scan(person, login)
     await world.exchange((await login.poll())["code"])
-    here = await visit(world)
-    response = await here.call()
+    response = await (await visit(world)).call()
     [bound] = await world.bindings("42")
     told = await response.json()
-    shown = {
-        name: bound[name] for name in ("account", "bound_at", "last_login_at", "subscribed", "kind", "profile")
-    }
+    names = ("account", "bound_at", "last_login_at", "subscribed", "kind", "profile")
+    shown = {name: bound[name] for name in names}
     [label] = [one.pop("label") for one in told["bindings"]]
     assert re.fullmatch("[0-9A-F]{4}", label)
     assert told["bindings"] == [{**shown, "ends_on_unfollow": True}]

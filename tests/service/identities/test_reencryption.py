@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +37,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXPIRES = NOW + timedelta(minutes=5)
 OLD, NEW = "an older key of thirty-two letters or so", "the newer key of thirty-two letters or so"
 ANNA, BEN = OpenId("oCanaryAnna"), OpenId("oCanaryBen")
+IDENTITIES = reencryption._ROWS[0]
 STAYING = [OpenId(f"oCanaryStaying{number}") for number in range(6)]
 TICKETS = count()
 T = TypeVar("T")
@@ -189,11 +189,12 @@ async def test_a_unionid_leads_to_the_same_user_while_rows_stand_under_different
 
 async def test_what_a_service_writes_while_a_row_is_being_sealed_stands(town: Town) -> None:
     """Red when `_move` does not look whether the row still is what was read."""
-    process, newer = town.process(OLD), Identities(FieldCipher.of([NEW, OLD]))
+    process = town.process(OLD)
     await process.followers.seen(Sender("main", ANNA, NOW))
-    read = await reencryption._batch(town.database, FieldCipher.of([OLD]).newest, after=0)
+    [row] = await reencryption._batch(town.database, FieldCipher.of([OLD]).newest, IDENTITIES, after=0)
     await process.learned(ANNA, "uAnna")
-    assert await town.database.attempt(partial(reencryption._move, identities=newer, rows=read)) == 0
+    newer = FieldCipher.of([NEW, OLD])
+    assert await town.database.attempt(lambda connection: IDENTITIES.move(connection, row, newer)) == 0
     known = await process.followers.get("main", ANNA)
     assert known is not None
     assert known.unionid == "uAnna"
