@@ -47,7 +47,7 @@ class PictureEncoding:
         try:
             return await asyncio.wait_for(encoding, self.time_limit)
         except TimeoutError:
-            log.info("Profile picture not used: encoding it took longer than %s s", self.time_limit)
+            log.info("profile picture: not used, encoding it took longer than %s s", self.time_limit)
             return None
 
 
@@ -71,7 +71,7 @@ def encode(content: bytes) -> bytes | None:
     try:
         return _encoded(content)
     except Exception as fault:  # noqa: BLE001 - Pillow raises many kinds for broken files; none may end a login
-        log.info("Profile picture not used: %s", type(fault).__name__)
+        log.info("profile picture: not used: %s", type(fault).__name__)
         return None
 
 

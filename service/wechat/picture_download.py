@@ -44,7 +44,7 @@ class PictureDownload:
         """
         url = allowed_address(address, api_base=api_base)
         if url is None:
-            log.info("Profile picture not fetched: its address is not of WeChat's picture hosts")
+            log.info("profile picture: not fetched, its address is not of WeChat's picture hosts")
             return None
         try:
             async with asyncio.timeout(self.time_limit), self._slots:
@@ -52,7 +52,7 @@ class PictureDownload:
         except (_Unusable, NotPublic, aiohttp.ClientError, TimeoutError, OSError, ValueError) as fault:
             # only the host: the path is the person's, and aiohttp's errors contain it
             why = str(fault) if isinstance(fault, _Unusable) else type(fault).__name__
-            log.info("Profile picture not fetched from %s: %s", url.host, why)
+            log.info("profile picture: not fetched from %s: %s", url.host, why)
             return None
 
     async def _download(self, url: URL) -> bytes:

@@ -1,5 +1,6 @@
 """Which addresses of profile pictures are fetched, and where their hosts may resolve to (contract.md 8.5)."""
 
+import asyncio
 import re
 import socket
 from typing import Final
@@ -9,6 +10,8 @@ from yarl import URL
 
 from models.ip_address import is_public
 
+LOOKUPS: Final = 2
+"""How many names are looked up at once: a name server that hangs must leave threads to WeChat's API."""
 _WECHAT: Final = re.compile(r"(?:[a-z0-9-]+\.)+qlogo\.cn")
 
 
@@ -45,12 +48,17 @@ class PublicResolver(AbstractResolver):
 
     def __init__(self, resolver: AbstractResolver) -> None:
         self._resolver = resolver
+        self._slots = asyncio.Semaphore(LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses of *host*. Raises NotPublic, and OSError when it has none."""
-        found = await self._resolver.resolve(host, port, family)
+        await self._slots.acquire()
+        look_up = asyncio.ensure_future(self._resolver.resolve(host, port, family))
+        # Not when this is cancelled: the system's resolver keeps its thread until it has an answer.
+        look_up.add_done_callback(lambda _: self._slots.release())
+        found = await asyncio.shield(look_up)
         if _WECHAT.fullmatch(host) and not all(is_public(one["host"]) for one in found):
             raise NotPublic("an address of the host is not public")
         return found

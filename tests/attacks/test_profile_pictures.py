@@ -120,7 +120,7 @@ async def test_a_host_of_wechats_that_leads_into_a_private_network_is_not_connec
 ) -> None:
     async with open_picture_download(Names([[ip]])) as pictures:
         assert await pictures.fetch(f"https://thirdwx.qlogo.cn{PATH}", api_base=API) is None
-    assert logged.messages == ["Profile picture not fetched from thirdwx.qlogo.cn: NotPublic"]
+    assert logged.messages == ["profile picture: not fetched from thirdwx.qlogo.cn: NotPublic"]
 
 
 async def test_each_download_resolves_the_name_once() -> None:

@@ -62,7 +62,7 @@ async def test_no_server_is_no_picture_and_no_error(
     with socket.create_server(("127.0.0.1", 0)) as closed:
         base = f"http://127.0.0.1:{closed.getsockname()[1]}"
     assert await pictures.fetch(base + PATH, api_base=base) is None
-    assert logged.messages == ["Profile picture not fetched from 127.0.0.1: ClientConnectorError"]
+    assert logged.messages == ["profile picture: not fetched from 127.0.0.1: ClientConnectorError"]
     assert {record.levelno for record in logged.records} == {logging.INFO}
 
 
@@ -70,7 +70,7 @@ async def test_another_host_is_never_asked(pictures: PictureDownload, logged: py
     async with serving(ok(PICTURE)) as server:
         assert await pictures.fetch(server.base + PATH, api_base=API) is None
     assert server.asked == []
-    assert logged.messages == ["Profile picture not fetched: its address is not of WeChat's picture hosts"]
+    assert logged.messages == ["profile picture: not fetched, its address is not of WeChat's picture hosts"]
 
 
 async def test_only_eight_pictures_are_fetched_at_once(pictures: PictureDownload) -> None:

@@ -1,11 +1,13 @@
 """Where profile pictures are fetched. Red when an address leads to a server that is not WeChat's or `api_base`."""
 
+import asyncio
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from picture_server import API, Names
 
-from service.wechat.picture_hosts import NotPublic, PublicResolver, allowed_address
+from service.wechat.picture_hosts import LOOKUPS, NotPublic, PublicResolver, allowed_address
 
 OWN = "http://wechat.internal:8080/proxied"
 
@@ -91,3 +93,20 @@ async def test_the_resolver_beneath_is_closed_with_it() -> None:
     names = Names([[]])
     await PublicResolver(names).close()
     assert names.asked == ["closed"]
+
+
+async def test_a_name_server_that_hangs_holds_two_look_ups_at_most() -> None:
+    """Red when a look-up whose caller gave up makes room for the next: each keeps a thread of the process."""
+    names = Names([None])
+    resolver = PublicResolver(names)
+    for _ in range(4):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(resolver.resolve("wx.qlogo.cn", 443), 0.05)
+    assert names.asked == ["wx.qlogo.cn"] * LOOKUPS
+
+
+async def test_a_look_up_that_ends_makes_room_for_the_next() -> None:
+    resolver = PublicResolver(Names([["1.1.1.1"]]))
+    for _ in range(LOOKUPS + 1):
+        async with asyncio.timeout(20):
+            assert await resolver.resolve("wx.qlogo.cn", 443)
