@@ -42,7 +42,7 @@ class Shop:
 
     async def act(self, request: web.Request, *, act: Act) -> web.Response:
         """Process a form, or what WeChat led back with."""
-        posted, cookie = request.method == "POST", request.cookies.get("shop", "")
+        posted, cookie = request.method == "POST", request.cookies.get(_session(request), "")
         if posted and request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
             raise web.HTTPForbidden  # sent by a page of another site (CSRF)
         body = await request.read() if posted else request.rel_url.raw_query_string.encode()
@@ -55,17 +55,23 @@ class Shop:
         return response if lost else self._keep(request, visitor, response)
 
     def _visitor(self, request: web.Request) -> Visitor:
-        return self.visitors.get(request.cookies.get("shop", ""))
+        return self.visitors.get(request.cookies.get(_session(request), ""))
 
     def _keep(self, request: web.Request, visitor: Visitor, response: web.Response) -> web.Response:
         """Set the cookies that changed."""
-        cookie = request.cookies.get("shop", "")
+        cookie = request.cookies.get(_session(request), "")
         if "lang" in request.query:  # remember the choice
             response.set_cookie("lang", _lang(request), httponly=True, samesite="Lax")
         if visitor.cookie != cookie:
             self.visitors.replace(cookie, visitor)
-            response.set_cookie("shop", visitor.cookie, httponly=True, samesite="Lax", secure=request.secure)
+            name, secure = _session(request), request.secure
+            response.set_cookie(name, visitor.cookie, httponly=True, samesite="Lax", secure=secure)
         return response
+
+
+def _session(request: web.Request) -> str:
+    """Return the name of the session's cookie: over https one that no other site of the domain can set."""
+    return "__Host-shop" if request.secure else "shop"
 
 
 def _lang(request: web.Request) -> str:
