@@ -15,9 +15,9 @@ def announcement(where: Demo, kind: Kind) -> str:
         f"scanbind demo is ready: {where.shop}/\n\n"
         f"  shop     {where.shop}/   sign in as {users}, or by SMS to {numbers}\n"
         f"  phone    {where.phone}/   the WeChat sandbox: scans the shop's QR codes, opens its pages\n"
-        "           and lists the SMS to all numbers, below Pushes\n"
         f"  service  {where.service}/\n\n"
-        f"Ways to sign in: {where.shop}/ways   {KINDS[kind].what}\n\n"
+        f"Ways to sign in: {where.shop}/ways   {KINDS[kind].what}\n"
+        "SMS to all numbers: on the phone, below Pushes\n\n"
         f"{_SHARED if where.shared else ''}"
         "Press Ctrl-C to stop it.\n"
     )

@@ -41,7 +41,7 @@ def test_the_place_of_sms_to_the_announced_numbers_is_announced() -> None:
     where = Demo(shop="http://a", phone="http://b", service="http://c", shared=False)
     texts = (Path(sandbox.app.__file__).parent / "web" / "words.js").read_text("utf-8")
     assert 'smsLog: "SMS to all numbers"' in texts
-    assert "the SMS to all numbers, below Pushes" in announcement(where, "all")
+    assert "SMS to all numbers: on the phone, below Pushes" in announcement(where, "all")
 
 
 async def test_a_host_that_no_security_policy_can_name_is_refused() -> None:
