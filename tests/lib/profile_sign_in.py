@@ -1,7 +1,7 @@
 """Sign-ins that tell a person's name and picture."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import ClientResponse
@@ -10,6 +10,7 @@ from redirecting import BACK, H5, WEBSITE_LOGIN, Kind, redirecting
 from wechat_browser import browsing
 
 from sandbox.people import Person
+from service.app_keys import VISITS
 
 SHOWING = (WEBSITE_LOGIN, H5)
 """The methods by which WeChat tells name and picture."""
@@ -57,7 +58,17 @@ class Town:
         return await self.world.http.get(address)
 
 
-async def town(make: Callable[..., Any], kind: Kind, **changes: Any) -> Town:
-    """Start a world with a client that shows profiles and offers *kind*."""
+async def town(make: Callable[..., Any], kind: Kind, *, patient: bool = True, **changes: Any) -> Town:
+    """Start a world with a client that shows profiles and offers *kind*; see `be_patient`."""
     world, person = await redirecting(make, kind, oauth="userinfo", **{"profile": True, **changes})
+    if patient:
+        be_patient(world)
     return Town(world, kind, person)
+
+
+def be_patient(world: World) -> None:
+    """Let the service wait long for pictures: a busy machine is slow, and goes on without them otherwise."""
+    assert world.app
+    refresh = world.app[VISITS].profile_refresh
+    refresh.download.time_limit = 60
+    refresh.encoding = replace(refresh.encoding, time_limit=60)

@@ -11,7 +11,7 @@ from phone import faultless
 from playwright.async_api import BrowserContext, Page, expect
 from portal_client import link
 from portal_page import FAILED, PORTAL, enter, sound
-from profile_sign_in import Town
+from profile_sign_in import Town, be_patient
 from redirecting import BACK, WEBSITE_LOGIN
 from widget import Console
 from widget_methods import Offer
@@ -23,6 +23,7 @@ async def connected(offer: Offer, site: Site, nickname: str = "安娜 Anna 🐼"
     """Connect the WeChat of a person with this nickname to the user 42."""
     world = await offer("website", "scan", profile=True, return_urls=[BACK], origins=[site.origin, ORIGIN])
     person = world.sandbox.change_profile(await world.person(), nickname=nickname)
+    be_patient(world)
     town = Town(world, WEBSITE_LOGIN, person)
     await town.bound("42")
     return town

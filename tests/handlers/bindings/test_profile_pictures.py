@@ -77,7 +77,7 @@ async def test_a_login_brings_the_new_picture(make: Make) -> None:
 
 @pytest.mark.parametrize("fault", PictureFault)
 async def test_no_picture_costs_the_login_or_the_name(make: Make, fault: PictureFault) -> None:
-    at = await town(make, WEBSITE_LOGIN)
+    at = await town(make, WEBSITE_LOGIN, patient=fault is not PictureFault.SLOW)
     at.world.authorization.pictures.set_fault(at.person.id, fault)
     profile = (await at.sign_in())["profile"]
     assert profile["nickname"] == at.person.nickname
