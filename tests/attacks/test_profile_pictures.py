@@ -18,6 +18,7 @@ from picture_server import (
     PICTURE,
     Names,
     Script,
+    downloading,
     dripping,
     endless,
     fetched,
@@ -36,8 +37,7 @@ from service.wechat.picture_download import LONGEST, PictureDownload, open_pictu
 
 @pytest.fixture
 async def pictures() -> AsyncIterator[PictureDownload]:
-    async with open_picture_download() as opened:
-        opened.time_limit = 30
+    async with downloading() as opened:
         yield opened
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp.abc import AbstractResolver, ResolveResult
 from picture_files import halves, written
 
-from service.wechat.picture_download import PictureDownload
+from service.wechat.picture_download import PictureDownload, open_picture_download
 
 PICTURE = written(halves())
 PATH = "/mmopen/secret-path/132"
@@ -89,6 +89,14 @@ async def endless(writer: asyncio.StreamWriter) -> None:
 
 async def silent(_writer: asyncio.StreamWriter) -> None:
     await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def downloading() -> AsyncIterator[PictureDownload]:
+    """Open the download, with patience for a busy machine."""
+    async with open_picture_download() as pictures:
+        pictures.time_limit = 30
+        yield pictures
 
 
 async def fetched(pictures: PictureDownload, server: Server) -> bytes | None:

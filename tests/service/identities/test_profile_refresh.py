@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from picture_files import SVG, halves, read, written
-from picture_server import PATH, PICTURE, Server, ok, saying, serving
+from picture_server import PATH, PICTURE, Server, downloading, ok, saying, serving
 
 from models.events import OpenId
 from models.profile import Profile
@@ -22,7 +22,6 @@ from service.identities.profile_refresh import ProfileRefresh
 from service.identities.profiles import Profiles
 from service.identities.repository import Identities
 from service.storage.database import Database
-from service.wechat.picture_download import open_picture_download
 from service.wechat.web_authorization import WebProfile
 
 ANNA = ("site", OpenId("oAnna"))
@@ -50,8 +49,7 @@ class Town:
 async def town(database: Database) -> AsyncIterator[Town]:
     identities = Identities(FieldCipher.of(()))
     await Followers(database, identities).seen(Authorized(*ANNA, unionid=None))
-    async with open_picture_download() as download, serving(ok(PICTURE)) as server:
-        download.time_limit = 30
+    async with downloading() as download, serving(ok(PICTURE)) as server:
         with open_picture_encoding() as encoding:
             refresh = ProfileRefresh(
                 profiles=Profiles(database=database, identities=identities, showing=()),

@@ -6,15 +6,14 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from picture_server import API, PATH, PICTURE, fetched, ok, saying, serving
+from picture_server import API, PATH, PICTURE, downloading, fetched, ok, saying, serving
 
-from service.wechat.picture_download import AT_ONCE, LONGEST, PictureDownload, open_picture_download
+from service.wechat.picture_download import AT_ONCE, LONGEST, PictureDownload
 
 
 @pytest.fixture
 async def pictures() -> AsyncIterator[PictureDownload]:
-    async with open_picture_download() as opened:
-        opened.time_limit = 30
+    async with downloading() as opened:
         yield opened
 
 
