@@ -19,11 +19,15 @@ from models.events import shortened
 from models.tables.bindings import bindings
 from models.tables.identities import followers
 from models.timestamps import rfc3339
-from service.audit.log import write_entries
+from models.webhook import WebhookEvent
+from service.audit.log import append_entry
+from service.bindings.changes import identity_fields
 from service.bindings.rows import COLUMNS, read_row, shown
 from service.config.settings import Settings
 from service.identities import reencryption
 from service.identities.repository import NAMES, Identities
+from service.outbox.outbox import About
+from service.storage.inserting import appending
 from service.storage.stores import open_database
 
 
@@ -77,22 +81,32 @@ async def lines(settings: Settings, *, client: str | None) -> list[str]:
 def report(
     connection: sa.Connection, identities: Identities, person: int, *, clock: Callable[[], datetime]
 ) -> None:
-    """Write the conflicts of a person to the audit log, within the transaction that made one of several."""
+    """Write the conflicts of a person to the audit log, and tell the clients.
+
+    Within the transaction that made one person of several.
+    """
     try:
         found = find(connection, identities, person=person)
     except StoreUnavailable:
         return  # a row that none of the keys decrypts must not keep the person from signing in
+    now = clock()
     entries = [
         AuditEntry(
-            clock(),
+            now,
             AuditEvent.PERSON_CONFLICT,
             it.client,
             it.account,
             openid=shortened(it.openid),
             user_id=it.user_id,
         )
-        for conflict in found
-        for it in conflict.bindings
+        for one in found
+        for it in one.bindings
     ]
-    if entries:
-        write_entries(connection, *entries)
+    with appending(connection) as rows:
+        for entry in entries:
+            append_entry(rows, entry)
+        for one in found:
+            told = [{"user_id": it.user_id, **identity_fields(it)} for it in one.bindings]
+            data = {"user_ids": list(dict.fromkeys(it.user_id for it in one.bindings)), "identities": told}
+            event, about = WebhookEvent.PERSON_CONFLICT, About(person=person)
+            identities.outbox.add(rows, event, client=one.client, data=data, at=now, about=about)

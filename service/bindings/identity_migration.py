@@ -21,11 +21,11 @@ from models.tables.identities import NEVER
 from models.tables.identities import followers as table
 from models.tables.profiles import profiles
 from models.tables.tickets import endings
-from service.bindings.rows import Row, carry_row, change_row, remove_row, select_rows
+from service.bindings.changes import changing
+from service.bindings.rows import Changes, Row, carry_row, change_row, remove_row, select_rows
 from service.identities.followers import Followers
 from service.identities.persons import unite
 from service.identities.repository import Identity
-from service.storage.inserting import AppendedRows, appending
 
 _ABOUT: Final = (table.c.lang, table.c.asked_at, table.c.followed_at)
 _ROUNDS: Final = 4
@@ -77,7 +77,7 @@ class IdentityMigration:
         """
         for _ in range(_ROUNDS):
             try:
-                with connection.begin_nested(), appending(connection) as rows:
+                with connection.begin_nested(), changing(connection, self.followers.identities) as rows:
                     return self._move(connection, identity, openid, rows)
             except _ClashingError as e:
                 return e.clashes
@@ -85,7 +85,7 @@ class IdentityMigration:
                 continue
         raise StoreUnavailable("a person is being changed by concurrent requests")
 
-    def _move(self, connection: sa.Connection, identity: Identity, openid: OpenId, rows: AppendedRows) -> Migrated:
+    def _move(self, connection: sa.Connection, identity: Identity, openid: OpenId, rows: Changes) -> Migrated:
         identities, new = self.followers.identities, identity
         ours = _bindings(connection, identity.id)
         about: Mapping[str, Any] = {"asked_at": None}  # what WeChat told was of the former account
@@ -120,7 +120,9 @@ class IdentityMigration:
         if clashes := [Clash(it.client, it.user_id, one.user_id) for it, one in both if it.user_id != one.user_id]:
             raise _ClashingError(clashes)
         _refer(connection, endings, twin, by)  # endings before bindings: the lock order of an exchange
-        with appending(connection) as rows:  # written before the history of the twin becomes the identity's
+        identities = self.followers.identities
+        # written before the history of the twin becomes the identity's
+        with changing(connection, identities) as rows:
             for pair in both:
                 older, newer = sorted(pair, key=lambda it: it.bound_at)
                 remove_row(connection, newer, Change.REPLACED, rows=rows, source=_SOURCE, now=self.now)
@@ -134,7 +136,7 @@ class IdentityMigration:
         connection.execute(sa.delete(profiles).where(profiles.c.follower_id == twin))
         connection.execute(sa.delete(table).where(table.c.id == twin))
 
-    def _carry(self, connection: sa.Connection, ours: Sequence[Row], rows: AppendedRows) -> None:
+    def _carry(self, connection: sa.Connection, ours: Sequence[Row], rows: Changes) -> None:
         """Let the bindings be of the account, and write the history."""
         if clashes := [Clash(it.client, it.user_id, None) for it in ours if self._has_another(connection, it)]:
             raise _ClashingError(clashes)

@@ -11,10 +11,10 @@ from models.binding import Binding, Change, ChangeSource, UserId
 from models.events import OpenId
 from models.tables.bindings import bindings, history
 from models.tables.identities import followers
-from service.bindings.rows import COLUMNS, read_row, remove_row, select_rows, shown
+from service.bindings.changes import changing
+from service.bindings.rows import COLUMNS, Changes, read_row, remove_row, select_rows, shown
 from service.identities.repository import NAMES, Identities
 from service.storage.database import Database
-from service.storage.inserting import AppendedRows, appending
 from service.storage.purge import purge
 
 
@@ -41,7 +41,7 @@ def erase(
     connection: sa.Connection,
     whose: sa.ColumnElement[bool],
     *,
-    rows: AppendedRows,
+    rows: Changes,
     source: ChangeSource,
     now: datetime,
 ) -> int:
@@ -87,7 +87,7 @@ class Bindings:
 
         def work(connection: sa.Connection) -> int:
             removed = 0
-            with appending(connection) as rows:
+            with changing(connection, self.identities) as rows:
                 for _ in range(_ROUNDS):
                     # Again: while this waited for a row, a login may have added one that relies on it.
                     if not (found := select_rows(connection, *theirs)):

@@ -38,6 +38,24 @@ class Row:
     joined_in: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change of a binding."""
+
+    row: Row
+    change: Change
+    source: ChangeSource
+    at: datetime
+
+
+class Changes(AppendedRows):
+    """Rows that a transaction adds, and the changes of bindings that it makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Changed] = []
+
+
 _STORED: Final = Row.__slots__[:-2]
 COLUMNS: Final = [*(bindings.c[name] for name in _STORED), followers.c.person_id, followers.c.open_platform]
 
@@ -71,9 +89,7 @@ def change_row(connection: sa.Connection, it: Row, **values: Any) -> Row:
     return replace(it, **values)
 
 
-def add_row(
-    connection: sa.Connection, it: Row, *, rows: AppendedRows, source: ChangeSource, now: datetime
-) -> bool:
+def add_row(connection: sa.Connection, it: Row, *, rows: Changes, source: ChangeSource, now: datetime) -> bool:
     """Insert a binding; False, with nothing changed, if a constraint forbids it."""
     taken = insert_unless_taken(connection, bindings, _values(it)) is None
     if not taken:
@@ -86,7 +102,7 @@ def remove_row(
     it: Row,
     change: Change,
     *,
-    rows: AppendedRows,
+    rows: Changes,
     source: ChangeSource,
     now: datetime,
     alone: bool = False,
@@ -112,7 +128,7 @@ def remove_row(
 
 
 def carry_row(
-    connection: sa.Connection, it: Row, *, rows: AppendedRows, source: ChangeSource, now: datetime, **values: Any
+    connection: sa.Connection, it: Row, *, rows: Changes, source: ChangeSource, now: datetime, **values: Any
 ) -> Row:
     """Update columns of a binding that was just read, with its identity's; return the changed row.
 
@@ -164,7 +180,7 @@ def _values(it: Row) -> Mapping[str, Any]:
     return {name: getattr(it, name) for name in _STORED}
 
 
-def _record(rows: AppendedRows, it: Row, change: Change, *, source: ChangeSource, now: datetime) -> None:
+def _record(rows: Changes, it: Row, change: Change, *, source: ChangeSource, now: datetime) -> None:
     entry = {
         "client": it.client,
         "account": it.account,
@@ -175,3 +191,4 @@ def _record(rows: AppendedRows, it: Row, change: Change, *, source: ChangeSource
         "at": now,
     }
     rows.add(history, entry)
+    rows.made.append(Changed(it, change, source, now))

@@ -28,9 +28,8 @@ from models.method import Method
 from models.tables.bindings import bindings, separations
 from models.tables.columns import to_millisecond
 from models.tables.identities import followers
-from service.bindings.rows import Row, add_row, change_row, hold_row, remove_row, select_rows, shown
+from service.bindings.rows import Changes, Row, add_row, change_row, hold_row, remove_row, select_rows, shown
 from service.identities.repository import Identity
-from service.storage.inserting import AppendedRows
 
 # A round fails only if another transaction bound or unbound the same user or WeChat in between.
 _ROUNDS: Final = 8
@@ -40,7 +39,7 @@ def bind(
     connection: sa.Connection,
     identity: Identity,
     *,
-    rows: AppendedRows,
+    rows: Changes,
     client: str,
     user_id: UserId,
     policy: Policy,
@@ -91,7 +90,7 @@ def resolve(
     connection: sa.Connection,
     identity: Identity,
     *,
-    rows: AppendedRows,
+    rows: Changes,
     client: str,
     method: Method,
     now: datetime,
@@ -201,7 +200,7 @@ def _remove_with_others(
     wanted: Row,
     identity: Identity,
     *,
-    rows: AppendedRows,
+    rows: Changes,
     source: ChangeSource,
     now: datetime,
 ) -> None:
@@ -228,7 +227,7 @@ def _place(
     identity: Identity,
     relying: Sequence[Row],
     *,
-    rows: AppendedRows,
+    rows: Changes,
     source: ChangeSource,
     now: datetime,
 ) -> Row | None:

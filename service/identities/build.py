@@ -7,9 +7,10 @@ from service.foundation import Foundation
 from service.identities import reencryption
 from service.identities.departures import Departures
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Followers, Joined
+from service.identities.followers import Follow, Followers, Joined
 from service.identities.profiles import Profiles
 from service.identities.repository import Identities
+from service.outbox.outbox import Outbox
 from service.wechat.api import WeChatApi
 
 
@@ -24,10 +25,16 @@ class IdentityServices:
     profiles: Profiles
 
 
-def build_identities(base: Foundation, *, apis: Mapping[str, WeChatApi], on_joined: Joined) -> IdentityServices:
-    """Build the services of this package; *on_joined* is told of persons who turn out to be one."""
-    identities = Identities(reencryption.cipher(base.settings), base.settings.appids, base.settings.open_platforms)
-    followers = Followers(base.stores.database, identities, on_joined)
+def build_identities(
+    base: Foundation, *, apis: Mapping[str, WeChatApi], outbox: Outbox, on_joined: Joined, on_follow: Follow
+) -> IdentityServices:
+    """Build the services of this package.
+
+    *on_joined* is told of persons who turn out to be one, *on_follow* of those who follow again or cease to.
+    """
+    appids, platforms = base.settings.appids, base.settings.open_platforms
+    identities = Identities(reencryption.cipher(base.settings), appids, platforms, outbox)
+    followers = Followers(base.stores.database, identities, on_joined, on_follow)
     return IdentityServices(
         identities=identities,
         followers=followers,

@@ -43,6 +43,8 @@ class Follower:
 
 Joined = Callable[[sa.Connection, Identities, int], None]
 """Called in the transaction that made one person of several, with that person."""
+Follow = Callable[[sa.Connection, Identities, Identity, datetime], None]
+"""Called in the transaction in which a known identity began to follow an account again, or ceased to; and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Followers:
     database: Database
     identities: Identities
     on_joined: Joined = lambda *_: None
+    on_follow: Follow = lambda *_: None
 
     async def get(self, account: str, openid: OpenId) -> Follower | None:
         """Return a follower; None if unknown."""
@@ -126,7 +129,10 @@ class Followers:
                     return found
                 older = sa.or_(followers.c.subscribed.is_(sa.false()), followers.c.followed_at < at)
                 connection.execute(sa.update(followers).where(followers.c.id == person.id, older).values(news))
-                return replace(person, subscribed=True), replace(follower, subscribed=True, asked_at=None)
+                now = replace(person, subscribed=True)
+                if not person.subscribed:
+                    self.on_follow(connection, self.identities, now, at)
+                return now, replace(follower, subscribed=True, asked_at=None)
             if (number := self.identities.add(connection, account, openid, **news)) is not None:
                 appid = self.identities.appids.get(account)
                 person = Identity(number, account, openid, unionid=None, subscribed=follows, appid=appid)
@@ -199,13 +205,27 @@ class Followers:
 
         Does nothing if they subscribed after *since*.
         """
-        them, values = self.identities.them(account, openid)
-        earlier = sa.update(followers).where(them, followers.c.followed_at <= since)
 
         def work(connection: sa.Connection) -> None:
-            connection.execute(earlier.values(subscribed=False), values)
+            if left := unfollow(connection, self.identities, account, openid, until=since):
+                self.on_follow(connection, self.identities, left, since)
 
-        await self.database.attempt(work, single=True)
+        await self.database.attempt(work)
+
+
+def unfollow(
+    connection: sa.Connection, identities: Identities, account: str, openid: OpenId, *, until: datetime
+) -> Identity | None:
+    """Store, within the caller's transaction, that a person does not follow the account any more; return them.
+
+    None, with nothing changed, if they did not before, or subscribed after *until*.
+    """
+    person = identities.find(connection, account, openid, hold=True)
+    if person is None or not person.subscribed:
+        return None
+    earlier = sa.and_(followers.c.id == person.id, followers.c.followed_at <= until)
+    changed = connection.execute(sa.update(followers).where(earlier).values(subscribed=False)).rowcount
+    return replace(person, subscribed=False) if changed else None
 
 
 def _tells_nothing_new(arrival: Arrival, known: Follower) -> bool:

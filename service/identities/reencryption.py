@@ -16,11 +16,13 @@ from sqlalchemy.exc import IntegrityError
 
 from models.errors import StoreUnavailable
 from models.tables.identities import followers
+from models.tables.outbox import outbox
 from models.tables.profiles import profiles
 from service.config.settings import ConfigError, Settings
 from service.crypto.field_encryption import FieldCipher
 from service.identities.profiles import reseal
 from service.identities.repository import NAMES, Identities
+from service.outbox import queue
 from service.storage.database import Database
 from service.storage.stores import open_database
 
@@ -180,4 +182,5 @@ class _Rows:
 _ROWS: Final = (
     _Rows(_IT.id, _IT.sealed_by, NAMES, _move_identity),
     _Rows(profiles.c.follower_id, profiles.c.sealed_by, tuple(profiles.c), reseal),
+    _Rows(outbox.c.id, outbox.c.sealed_by, queue.SEALED, queue.reseal),
 )

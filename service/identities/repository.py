@@ -13,6 +13,7 @@ from models.tables.columns import APPID, Identifier
 from models.tables.identities import followers
 from models.wecom import forms_of
 from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredValue
+from service.outbox.outbox import Outbox
 from service.storage.inserting import insert_unless_taken
 
 _IT: Final = followers.c
@@ -51,6 +52,8 @@ class Identities:
     """The configured appid of each account and app. Of one that is not listed, people of any appid are found."""
     open_platforms: Mapping[str, str | None] = field(default_factory=dict)
     """The Open Platform account of each account and app; None of those whose unionids join nothing."""
+    outbox: Outbox = field(default_factory=lambda: Outbox(FieldCipher.of([])))
+    """Where events about these identities are written; by default none hears of them."""
 
     def them(self, account: str, openid: OpenId) -> tuple[sa.ColumnElement[bool], dict[str, Any]]:
         """Return the condition that finds a person, with any of the keys, and its parameters.

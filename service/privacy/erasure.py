@@ -17,12 +17,16 @@ from models.events import OpenId, shortened
 from models.tables.audit import audit
 from models.tables.bindings import bindings, history, separations
 from models.tables.identities import followers
+from models.tables.outbox import outbox
 from models.tables.portal import portal_sessions
 from models.tables.profiles import profiles
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ending, Status, TicketId, Via
+from service.bindings.changes import changing, tell_follow
 from service.bindings.repository import erase
+from service.identities.followers import unfollow
 from service.identities.repository import Identities, Identity
+from service.outbox.queue import erase_payloads
 from service.storage.database import Database
 from service.storage.inserting import appending
 from service.tickets.endings import append_ending
@@ -75,9 +79,8 @@ class FollowerErasure:
             if erase:
                 how: dict[str, Any] = {"source": source, "now": now, "until": at}
                 return forget_person(connection, self.identities, account, openid, **how)
-            if person := self.identities.find(connection, account, openid, hold=True):
-                until_then = sa.and_(followers.c.id == person.id, followers.c.followed_at <= at)
-                connection.execute(sa.update(followers).where(until_then).values(subscribed=False))
+            if left := unfollow(connection, self.identities, account, openid, until=at):
+                tell_follow(connection, self.identities, left, at)
             return None
 
         return await self.database.once(work)
@@ -100,7 +103,7 @@ def forget_person(
         since = sa.select(followers.c.followed_at).where(followers.c.id == person.id)
         if until and connection.execute(since).scalar_one() > until:
             return Erased()
-        _forget_number(connection, erased, person.id, source=source, now=now)
+        _forget_identity(connection, erased, identities, person, source=source, now=now)
     _forget_record(connection, erased, account, openid)
     return erased
 
@@ -116,7 +119,8 @@ def forget_user(
     _cancel_requests(connection, erased, client, user_id, now=now)
     persons = _bound_to(connection, identities, client, user_id)
     theirs = sa.and_(bindings.c.client == client, bindings.c.user_id == user_id)
-    with appending(connection) as rows:
+    _forget_events(connection, erased, sa.and_(outbox.c.client == client, outbox.c.user_id == user_id))
+    with changing(connection, identities, *persons) as rows:
         erased.deleted["bindings"] += erase(connection, theirs, rows=rows, source=ChangeSource.PRIVACY, now=now)
     for person in persons:
         others = sa.select(bindings.c.id).where(bindings.c.follower_id == person.id).limit(1)
@@ -124,7 +128,7 @@ def forget_user(
             erased.unnamed["followers"] += 1
             continue
         erased.identities.add((person.account, person.openid))
-        _forget_number(connection, erased, person.id, source=ChangeSource.PRIVACY, now=now)
+        _forget_identity(connection, erased, identities, person, source=ChangeSource.PRIVACY, now=now)
         _forget_record(connection, erased, person.account, person.openid)
     _forget_rows(connection, erased, client, user_id)
     return erased
@@ -136,17 +140,25 @@ def _bound_to(connection: sa.Connection, identities: Identities, client: str, us
     return identities.persons(connection, followers.c.id.in_(bound), lock=True)
 
 
-def _forget_number(
-    connection: sa.Connection, erased: Erased, number: int, *, source: ChangeSource, now: datetime
+def _forget_identity(
+    connection: sa.Connection,
+    erased: Erased,
+    identities: Identities,
+    identity: Identity,
+    *,
+    source: ChangeSource,
+    now: datetime,
 ) -> None:
+    number = identity.id
     gone = connection.execute(sa.delete(followers).where(followers.c.id == number))
     erased.deleted["followers"] += gone.rowcount
     answered = sa.select(endings.c.ticket).where(endings.c.follower_id == number)
     erased.tickets.update(connection.scalars(answered).all())
     # Endings before bindings: the lock order of an exchange.
     _unname(connection, erased, endings, number)
+    _forget_events(connection, erased, outbox.c.follower_id == number)
     whose = bindings.c.follower_id == number
-    with appending(connection) as rows:
+    with changing(connection, identities, identity) as rows:
         erased.deleted["bindings"] += erase(connection, whose, rows=rows, source=source, now=now)
     # Bindings before profiles: the lock order of a disconnect.
     named = connection.execute(sa.delete(profiles).where(profiles.c.follower_id == number))
@@ -154,6 +166,11 @@ def _forget_number(
     apart = connection.execute(sa.delete(separations).where(separations.c.follower_id == number))
     erased.deleted["separations"] += apart.rowcount
     _unname(connection, erased, history, number)
+
+
+def _forget_events(connection: sa.Connection, erased: Erased, whose: sa.ColumnElement[bool]) -> None:
+    """Erase the content of events that were delivered; others must still tell the site."""
+    erased.unnamed["outbox"] += erase_payloads(connection, whose)
 
 
 def _unname(connection: sa.Connection, erased: Erased, table: sa.Table, number: int) -> None:

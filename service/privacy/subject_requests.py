@@ -39,6 +39,7 @@ _WHY: Final = {
     "followers": "bound to another user as well",
     "history": "changes of a user's bindings, without the WeChat",
     "endings": "how tickets ended, without the person or user; until they are purged",
+    "outbox": "events for webhooks, without the person or user; until those pending are delivered",
     "audit": "audit entries, without the person or user",
 }
 _NOTE: Final = (

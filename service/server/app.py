@@ -19,6 +19,7 @@ from models.tables.commits import commit_marks
 from service import app_keys
 from service.audit.log import AuditLog
 from service.bindings import conflicts
+from service.bindings.changes import tell_follow
 from service.bindings.former_appids import REMEDY, former_appids
 from service.bindings.repository import Bindings
 from service.config.settings import Settings
@@ -42,6 +43,7 @@ from service.methods.build import (
 from service.methods.code_pictures import CodePictures
 from service.methods.passcodes import PasscodeIndex
 from service.observability.metrics import Metrics
+from service.outbox.outbox import Outbox
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
 from service.rate_limiting.build import build_limits
@@ -133,8 +135,15 @@ def _compose(
 ) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
+    outbox = Outbox(reencryption.cipher(settings))
     limits = build_limits(base)
-    people = build_identities(base, apis=wechat.apis, on_joined=partial(conflicts.report, clock=base.clock))
+    people = build_identities(
+        base,
+        apis=wechat.apis,
+        outbox=outbox,
+        on_joined=partial(conflicts.report, clock=base.clock),
+        on_follow=tell_follow,
+    )
     methods = build_methods(base, wechat=wechat, quota=limits.quota)
     tickets = build_tickets(base, methods=methods, limits=limits.rates, people=people)
     records = tickets.records

@@ -23,6 +23,7 @@ class Step(StrEnum):
     REQUESTS = "open requests"
     PUSHES = "pushes that took too long to be answered"
     BACKGROUND = "background tasks"
+    DELIVERIES = "deliveries of events"
     AUDIT = "the last entries of the audit log"
     WECHAT = "connections to WeChat"
     DATABASE = "connections to the database"
@@ -34,6 +35,7 @@ _SHARES: Final = {
     Step.REQUESTS: (6.0, 5.0),  # after a second of draining; contract.md 6 allows an answer 4.5
     Step.PUSHES: (6.3, 1.0),
     Step.BACKGROUND: (6.5, 1.0),
+    Step.DELIVERIES: (7.2, 1.0),
     Step.AUDIT: (7.5, 5.0),
     Step.WECHAT: (7.7, 1.0),
     Step.DATABASE: (8.2, 1.0),

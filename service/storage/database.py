@@ -6,7 +6,7 @@ is bounded, so that WeChat gets its reply in time; a write is on disk when it re
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +92,8 @@ class Database:
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if single else engine
         self._writer = engine.execution_options(scanbind_writes=True)
         self._group, self._readers = group, readers
+        self.on_commit: Callable[[], None] = lambda: None
+        """Called after each write transaction that was committed."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -144,16 +146,18 @@ class Database:
                 finished = False
                 try:
                     if self._group:
-                        return await self._group.run(work)
-                    async with self._reader.connect() if autocommits else self._writer.begin() as connection:
-                        finished = autocommits  # then the lost answer of the statement is that of a commit
-                        result = await connection.run_sync(work)
-                        finished = True
+                        result = await self._group.run(work)
+                    else:
+                        async with self._reader.connect() if autocommits else self._writer.begin() as connection:
+                            finished = autocommits  # then the lost answer of the statement is that of a commit
+                            result = await connection.run_sync(work)
+                            finished = True
                 except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
                     if (pause := retries.pause(e, committing=finished)) is None:
                         raise
                     await asyncio.sleep(pause)
                 else:
+                    self.on_commit()
                     return result
 
     async def once(self, work: Work[T]) -> T:

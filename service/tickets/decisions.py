@@ -16,13 +16,16 @@ from models.events import OpenId
 from models.method import Method
 from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
-from service.audit.log import write_entries
+from models.webhook import WebhookEvent
+from service.audit.log import append_entry
+from service.bindings.changes import changing, tell
+from service.bindings.rows import Changes
 from service.bindings.rules import bind, logged_in, owner, resolve
 from service.identities.followers import Arrival, Follower, Followers
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.group_commit import Work
-from service.storage.inserting import AppendedRows, appending
+from service.storage.inserting import appending
 from service.tickets.endings import Endings, append_ending, audit_entry, use_registration
 
 T = TypeVar("T")
@@ -103,7 +106,7 @@ class TicketDecisions:
                 return None
             identity = self.followers.join(connection, identity)
             ending = _confirmed(claim, identity, state=state, now=now)
-            with appending(connection) as rows:
+            with changing(connection, self.identities, identity) as rows:
                 result = _bind(connection, claim, identity, rows=rows, policy=policy, now=now)
                 if isinstance(result, Conflict):
                     return result
@@ -133,7 +136,11 @@ class TicketDecisions:
             binding = _note_login(connection, found.ending, found.person, now=now)
             if found.ending.outcome is Outcome.LOGIN and binding is None:
                 return None
-            write_entries(connection, replace(audit_entry(found.ending), at=now, event=AuditEvent.EXCHANGED))
+            with appending(connection) as rows:
+                append_entry(rows, replace(audit_entry(found.ending), at=now, event=AuditEvent.EXCHANGED))
+                if binding:
+                    of = binding, found.person
+                    tell(rows, self.identities, WebhookEvent.LOGIN_COMPLETED, of, ticket=ticket, at=now)
             return found.ending, binding
 
         return await self.database.once(work)
@@ -160,7 +167,7 @@ class TicketDecisions:
             if found.ending.registered_to is not None:
                 return _registered_again(connection, found.ending, person, user_id)
             person = self.followers.join(connection, person)
-            with appending(connection) as rows:
+            with changing(connection, self.identities, person) as rows:
                 result = bind(
                     connection,
                     person,
@@ -174,6 +181,9 @@ class TicketDecisions:
                 )
             if not isinstance(result, Conflict):
                 use_registration(connection, ticket, user_id)
+                with appending(connection) as rows:
+                    of = result.binding, person
+                    tell(rows, self.identities, WebhookEvent.REGISTRATION_COMPLETED, of, ticket=ticket, at=now)
             return result
 
         return await self.database.once(work)
@@ -206,7 +216,7 @@ class TicketDecisions:
         """Log in or bind, and end the ticket, within the transaction that locks *person*."""
         ending = _confirmed(claim, person, state=state, now=now)
         person = self.followers.join(connection, person)
-        with appending(connection) as rows:
+        with changing(connection, self.identities, person) as rows:
             if claim.head.purpose is Purpose.LOGIN:
                 method = claim.head.method
                 known = resolve(connection, person, rows=rows, client=claim.client, method=method, now=now)
@@ -236,7 +246,7 @@ def _bind(
     claim: Claim,
     person: Identity,
     *,
-    rows: AppendedRows,
+    rows: Changes,
     policy: Policy,
     now: datetime,
 ) -> BindResult:

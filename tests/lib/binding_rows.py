@@ -10,11 +10,11 @@ from models.binding import Binding, BindResult, Change, ChangeSource, Policy, Us
 from models.events import OpenId
 from models.method import Method
 from models.tables.columns import to_millisecond
+from service.bindings.changes import changing
 from service.bindings.repository import Bindings
 from service.bindings.rules import bind
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
-from service.storage.inserting import appending
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 987654, tzinfo=UTC)
 REPLACE = Policy(rebind_replaces=True)
@@ -44,7 +44,7 @@ def bind_in(
     given |= how
     if person is None:
         return None
-    with appending(connection) as rows:
+    with changing(connection, identities) as rows:
         return bind(connection, person, rows=rows, user_id=UserId(user_id), **given)
 
 

@@ -18,11 +18,11 @@ from models.binding import (
 )
 from models.events import OpenId
 from models.method import Method
+from service.bindings.changes import changing
 from service.bindings.rules import resolve
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
-from service.storage.inserting import appending
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def resolving(database: Database, identities: Identities) -> Resolve:
         def work(connection: sa.Connection) -> Binding | None:
             person = identities.find(connection, account, OpenId(openid))
             assert person is not None
-            with appending(connection) as rows:
+            with changing(connection, identities) as rows:
                 return resolve(connection, person, rows=rows, client="shop", method=Method.SCAN, now=NOW)
 
         return await database.attempt(work)

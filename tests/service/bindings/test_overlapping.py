@@ -17,12 +17,12 @@ from models.binding import Bound, Conflict, ConflictReason, UserId
 from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.method import Method
+from service.bindings.changes import changing
 from service.bindings.repository import Bindings
 from service.bindings.rules import resolve
 from service.identities.followers import Followers
 from service.identities.repository import Identities
 from service.storage.database import Database
-from service.storage.inserting import appending
 
 ANNA = (("main", "oA"), ("second", "oB"), ("third", "oC"))
 
@@ -31,7 +31,7 @@ def logging_in(identities: Identities, account: str, openid: str) -> Callable[[s
     def work(connection: sa.Connection) -> None:
         person = identities.find(connection, account, OpenId(openid), hold=True)
         assert person is not None
-        with appending(connection) as rows:
+        with changing(connection, identities) as rows:
             resolve(connection, person, rows=rows, client="shop", method=Method.SCAN, now=NOW)
 
     return work

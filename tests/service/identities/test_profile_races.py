@@ -18,6 +18,7 @@ from models.events import OpenId
 from models.profile import source_of
 from models.tables.bindings import bindings as bound
 from models.tables.profiles import profiles as table
+from service.bindings.changes import changing
 from service.bindings.repository import Bindings
 from service.bindings.rows import remove_row, select_rows
 from service.identities.followers import Authorized, Followers
@@ -25,7 +26,6 @@ from service.identities.profiles import Picture, Profiles
 from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure
 from service.storage.database import Database
-from service.storage.inserting import appending
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANNA = ("site", OpenId("oAnna"))
@@ -48,16 +48,21 @@ async def profiles(database: Database, identities: Identities) -> Profiles:
     return stored
 
 
-def disconnect(connection: sa.Connection, client: str) -> None:
+def disconnect(connection: sa.Connection, identities: Identities, client: str) -> None:
     [row] = select_rows(connection, bound.c.client == client)
-    with appending(connection) as rows:
+    with changing(connection, identities) as rows:
         remove_row(connection, row, Change.DISCONNECTED, rows=rows, source=ChangeSource.SITE, now=NOW)
 
 
 async def test_two_disconnects_at_once_delete_name_and_picture(profiles: Profiles, bindings: Bindings) -> None:
     """Red when each sees the other's binding still: the profile would outlive both."""
     second = bindings.disconnect("shop", UserId("42"), now=NOW)
-    assert await overlapping(profiles.database, partial(disconnect, client="club"), second) == 1
+    assert (
+        await overlapping(
+            profiles.database, partial(disconnect, identities=profiles.identities, client="club"), second
+        )
+        == 1
+    )
     assert await profiles.of([ANNA]) == {}
 
 
@@ -65,7 +70,7 @@ async def test_a_disconnect_and_an_erasure_at_once_do_not_deadlock(
     profiles: Profiles, erasure: FollowerErasure
 ) -> None:
     """Red in MariaDB when the erasure deletes the profile before the binding: a disconnect holds that first."""
-    await profiles.database.attempt(partial(disconnect, client="club"))
+    await profiles.database.attempt(partial(disconnect, identities=profiles.identities, client="club"))
     async with profiles.database.writing() as connection:
         await connection.execute(sa.delete(bound))
         erasing = asyncio.ensure_future(erasure.unfollowed(*ANNA, at=NOW, erase=True, now=NOW))

@@ -1,0 +1,112 @@
+"""Writes events for their targets, in the transaction of the change that they tell of (docs/adr/0039).
+
+A target is what delivers an event: an endpoint of webhooks, or the chat. Each has a row of its own for each event.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from models.outbox import State
+from models.tables.outbox import outbox
+from models.timestamps import rfc3339
+from models.webhook import WebhookEvent
+from service.crypto.field_encryption import FieldCipher
+from service.storage.inserting import AppendedRows
+
+_ID: Final = 16  # bytes
+_LONGEST_TRANSACTION: Final = 10.0
+"""Seconds within which a transaction that wrote an event is committed, or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The events that a target delivers; `target` has at most 32 characters."""
+
+    target: str
+    events: frozenset[WebhookEvent]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What an event is about, as far as its delivery depends on it."""
+
+    user_id: str | None = None
+    follower_id: int | None = None
+    person: int | None = None
+    erased: bool = False
+    """The person was erased: the payload is not kept once it is delivered."""
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Adds events to the rows of a transaction, encrypted like openids."""
+
+    cipher: FieldCipher
+    subscriptions: Mapping[str | None, Sequence[Subscription]] = field(default_factory=dict)
+    """By client; those of the operator under None."""
+    wake: Callable[[], None] = lambda: None
+    """Called when events that were written may be committed."""
+    _written: float = field(default=-_LONGEST_TRANSACTION, init=False)
+
+    def hears(self, client: str | None) -> bool:
+        """Return whether a client, or with None the operator, has subscriptions."""
+        return client in self.subscriptions
+
+    def add(
+        self,
+        rows: AppendedRows,
+        event: WebhookEvent,
+        *,
+        client: str | None,
+        data: Mapping[str, Any],
+        at: datetime,
+        about: About = About(),
+    ) -> None:
+        """Add an event to the rows of the caller's transaction, one for each target that hears of it.
+
+        The payload is the body of a webhook (contract.md 9): `type`, `timestamp`, and `data` with `client` first.
+        """
+        targets = [one.target for one in self.subscriptions.get(client, ()) if event in one.events]
+        if not targets:
+            return
+        message = f"msg_{secrets.token_urlsafe(_ID)}"
+        body = {"type": event, "timestamp": rfc3339(at, "milliseconds"), "data": {"client": client} | dict(data)}
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        row = {
+            "message": message,
+            "client": client,
+            "event": event,
+            "user_id": about.user_id,
+            "follower_id": about.follower_id,
+            "person_id": about.person,
+            "payload": self.cipher.seal(content, about=payload_of(message)),
+            "sealed_by": self.cipher.newest,
+            "at": at,
+            "state": State.PENDING,
+            "erased": about.erased,
+            "due_at": at,
+            "tries": 0,
+        }
+        for target in targets:
+            rows.add(outbox, row | {"target": target})
+        self._written = time.monotonic()
+
+    def committed(self) -> None:
+        """Wake the sender if the transaction that was committed may have written events."""
+        if time.monotonic() - self._written < _LONGEST_TRANSACTION:
+            self.wake()
+
+
+def payload_of(message: str) -> str:
+    """Return what the payload of a message is encrypted for."""
+    return f"outbox payload {message}"
+
+
+def answer_to(message: str) -> str:
+    """Return what the kept answer to a message is encrypted for."""
+    return f"outbox answer {message}"

@@ -1,0 +1,182 @@
+"""Claims events by lease and settles them, in SQL. Several processes may do so at once.
+
+Events of one person go to a target in their order: one that is not settled holds back the later ones. A claim that
+is not settled, because its process died, ends with its lease.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
+
+from models.errors import StoreUnavailable
+from models.outbox import State
+from models.tables.outbox import outbox
+from service.crypto.field_encryption import FieldCipher
+from service.outbox.outbox import answer_to, payload_of
+
+LEASE: Final = timedelta(seconds=24)
+"""Longer than any try takes. With the sender's poll, what a crash interrupted is tried again within 30 seconds."""
+
+_IT: Final = outbox.c
+_EARLIER: Final = outbox.alias("earlier")
+SEALED: Final = (_IT.id, _IT.message, _IT.sealed_by, _IT.payload, _IT.answer, _IT.tries, _IT.erased)
+"""The columns that `reseal` needs."""
+_UNNAMED: Final = dict.fromkeys(("payload", "answer", "user_id", "follower_id", "person_id"))
+"""The columns of an event whose person was erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event to deliver to one target."""
+
+    number: int
+    id: str
+    target: str
+    event: str
+    at: datetime
+    tries: int
+    """How many failed before."""
+    payload: bytes = field(repr=False)
+    sealed_by: str | None
+    """The id of the key that encrypts it in the database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of a try."""
+
+    state: State
+    at: datetime
+    due_at: datetime | None = None
+    """When to try again, if it is pending."""
+    counts: bool = True
+    """Whether the try counts among those of the schedule."""
+    status: int | None = None
+    fault: str | None = None
+    answer: bytes = b""
+
+
+def due_targets(connection: sa.Connection, *, now: datetime) -> list[str]:
+    """Return the targets that have events due, leased ones among them."""
+    due = sa.and_(_IT.state == State.PENDING, _IT.due_at <= now)
+    return list(connection.scalars(sa.select(_IT.target).where(due).distinct()))
+
+
+def claimable(connection: sa.Connection, target: str, *, now: datetime, limit: int) -> list[int]:
+    """Return the numbers of at most *limit* events that may be tried now, the oldest first."""
+    return list(connection.scalars(_claimable(), {"now": now, "target": target, "most": limit}))
+
+
+def claim(
+    connection: sa.Connection, numbers: Collection[int], *, lease: str, now: datetime, cipher: FieldCipher
+) -> list[Message]:
+    """Lease those of *numbers* that no other process has leased meanwhile; return them, the oldest first.
+
+    One whose payload cannot be decrypted is left.
+    """
+    free = sa.and_(_IT.id.in_(numbers), _IT.state == State.PENDING, _unleased(now))
+    connection.execute(sa.update(outbox).where(free).values(lease=lease, leased_until=now + LEASE))
+    columns = [_IT.id, _IT.message, _IT.target, _IT.event, _IT.at, _IT.tries, _IT.payload, _IT.sealed_by]
+    rows = connection.execute(sa.select(*columns).where(_IT.lease == lease, _IT.id.in_(numbers)).order_by(_IT.id))
+    return [message for row in rows if (message := _read(row, cipher))]
+
+
+def settle(
+    connection: sa.Connection, message: Message, settled: Settlement, *, lease: str, cipher: FieldCipher
+) -> bool:
+    """Store what became of a try; False if its lease ended before, and another process may have tried."""
+    theirs = sa.and_(_IT.id == message.number, _IT.lease == lease)
+    values: dict[str, Any] = {
+        "state": settled.state,
+        "tries": message.tries + settled.counts,
+        "lease": None,
+        "leased_until": None,
+        "tried_at": settled.at,
+        "status": settled.status,
+        "fault": settled.fault,
+        "answer": cipher.seal(settled.answer, about=answer_to(message.id)) if settled.answer else None,
+        "due_at": settled.due_at or settled.at,
+    }
+    if message.sealed_by != cipher.newest:  # the answer and the payload have one key
+        values |= _sealed(cipher, message.id, message.payload, settled.answer)
+    if not connection.execute(sa.update(outbox).where(theirs).values(values)).rowcount:
+        return False
+    if settled.state is not State.PENDING:
+        erased = sa.and_(_IT.id == message.number, _IT.erased.is_(sa.true()))
+        connection.execute(sa.update(outbox).where(erased).values(_UNNAMED))
+    return True
+
+
+def release(connection: sa.Connection, *, lease: str) -> None:
+    """End the lease of all events that were claimed under it: another process may try them at once."""
+    held = sa.update(outbox).where(_IT.lease == lease)
+    connection.execute(held.values(lease=None, leased_until=None))
+
+
+def erase_payloads(connection: sa.Connection, whose: sa.ColumnElement[bool]) -> int:
+    """Erase the payloads of the events that *whose* selects, those pending once they are settled.
+
+    Return of how many.
+    """
+    settled = _IT.state != State.PENDING
+    known = sa.update(outbox).where(whose, _IT.erased.is_(sa.false()))
+    done = connection.execute(known.where(settled).values({**_UNNAMED, "erased": True})).rowcount
+    return done + connection.execute(known.where(~settled).values(erased=True)).rowcount
+
+
+def reseal(connection: sa.Connection, row: RowMapping, cipher: FieldCipher) -> int:
+    """Encrypt the payload and the answer of a row with the newest key, unless it was changed; return how many.
+
+    Raises:
+        StoreUnavailable: the row cannot be decrypted.
+    """
+    message, by = row[_IT.message], row[_IT.sealed_by]
+    payload, answer = (
+        row[column] and cipher.unseal(row[column], about=about(message), by=by)
+        for column, about in ((_IT.payload, payload_of), (_IT.answer, answer_to))
+    )
+    same = [_IT.id == row[_IT.id], _IT.sealed_by == by, _IT.tries == row[_IT.tries], _IT.erased == row[_IT.erased]]
+    values = _sealed(cipher, message, payload, answer)
+    return connection.execute(sa.update(outbox).where(*same).values(values)).rowcount
+
+
+def _sealed(cipher: FieldCipher, message: str, payload: bytes | None, answer: bytes | None) -> dict[str, Any]:
+    return {
+        "payload": cipher.seal(payload, about=payload_of(message)) if payload else None,
+        "answer": cipher.seal(answer, about=answer_to(message)) if answer else None,
+        "sealed_by": cipher.newest,
+    }
+
+
+@cache
+def _claimable() -> sa.Select[Any]:
+    now: sa.BindParameter[datetime] = sa.bindparam("now", type_=_IT.due_at.type)
+    due = sa.and_(_IT.state == State.PENDING, _IT.target == sa.bindparam("target"), _IT.due_at <= now)
+    before = _EARLIER.c
+    earlier = sa.and_(before.target == _IT.target, before.state == State.PENDING, before.id < _IT.id)
+    held = [
+        sa.exists().where(earlier, before[name] == _IT[name]).correlate(outbox)
+        for name in ("follower_id", "person_id")
+    ]
+    query = sa.select(_IT.id).where(due, _unleased(now), *(~one for one in held))
+    return query.order_by(_IT.id).limit(sa.bindparam("most", type_=sa.Integer()))
+
+
+def _unleased(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+    return sa.or_(_IT.leased_until.is_(None), _IT.leased_until <= now)
+
+
+def _read(row: Sequence[Any], cipher: FieldCipher) -> Message | None:
+    number, id_, target, event, at, tries, sealed, by = row
+    if sealed is None:
+        return None
+    try:
+        payload = cipher.unseal(sealed, about=payload_of(id_), by=by)
+    except StoreUnavailable:
+        return None
+    return Message(number, id_, target, event, at, tries, payload, by)
