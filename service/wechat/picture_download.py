@@ -11,7 +11,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from service.wechat.picture_hosts import NotPublic, PublicResolver, allowed_address
+from service.outgoing.resolving import BoundedResolver, GuardedResolver, NotPublic
+from service.wechat.picture_hosts import allowed_address, may_resolve_to
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +74,14 @@ async def open_picture_download(resolver: AbstractResolver | None = None) -> Asy
 
     Bodies stay as they were sent: a compressed one could unpack to any size, and none was asked for.
     """
+    look_ups = BoundedResolver(resolver or aiohttp.ThreadedResolver())
     connector = aiohttp.TCPConnector(
-        resolver=PublicResolver(resolver or aiohttp.ThreadedResolver()), use_dns_cache=False, force_close=True
+        resolver=GuardedResolver(look_ups, may_resolve_to), use_dns_cache=False, force_close=True
     )
-    async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
-    ) as http:
-        yield PictureDownload(http=http)
+    try:
+        async with aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
+        ) as http:
+            yield PictureDownload(http=http)
+    finally:
+        await look_ups.close()

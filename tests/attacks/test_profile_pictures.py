@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from harness import ACCOUNT
+from names import Names
 from picture_files import HTML, SVG, jpeg_of_scans, png_of_size
 from picture_server import (
     API,
     OK,
     PATH,
     PICTURE,
-    Names,
     Script,
     downloading,
     dripping,

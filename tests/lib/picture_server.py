@@ -1,12 +1,10 @@
 """Servers of pictures that answer as each test says, and a DNS for their names."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from aiohttp.abc import AbstractResolver, ResolveResult
 from picture_files import halves, written
 
 from service.wechat.picture_download import PictureDownload, open_picture_download
@@ -101,26 +99,3 @@ async def downloading() -> AsyncIterator[PictureDownload]:
 
 async def fetched(pictures: PictureDownload, server: Server) -> bytes | None:
     return await pictures.fetch(server.base + PATH, api_base=server.base)
-
-
-@dataclass
-class Names(AbstractResolver):
-    """A DNS that answers each look-up with the next addresses, the last for ever; None is never answered."""
-
-    answers: list[list[str] | None]
-    asked: list[str] = field(default_factory=list)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        self.asked.append(host)
-        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if found is None:
-            await asyncio.Event().wait()
-        return [
-            ResolveResult(hostname=host, host=ip, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for ip in found or ()
-        ]
-
-    async def close(self) -> None:
-        self.asked.append("closed")
