@@ -1,4 +1,4 @@
-"""Parsing of IP addresses, the grouping of clients' for rate limits, and which ones are public."""
+"""Parsing of IP addresses, the grouping of clients' for rate limits, and which ones may be connected to."""
 
 import ipaddress
 import re
@@ -14,6 +14,20 @@ _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 """All that IANA has assigned for it (RFC 4291, 2.4)."""
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 addresses as DNS64 shows them to networks without IPv4 (RFC 6052)."""
+
+_HOSTS: Final = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "169.254.0.0/16",  # link-local (RFC 3927), and most clouds' metadata
+        "fe80::/10",  # link-local (RFC 4291)
+        "100.100.100.200/32",  # Alibaba Cloud's metadata
+        "168.63.129.16/32",  # Azure's WireServer, in a block of the Internet
+        "192.0.0.192/32",  # Oracle Cloud's older metadata
+        "fd00:ec2::254/128",  # AWS's metadata
+        "fd20:ce::254/128",  # Google Cloud's metadata
+    )
+)
+"""Addresses of the machine's own link, where the hosts of virtual machines answer with their credentials."""
 
 _PORT: Final = r"(?::(?:[0-9]{1,5}|_[0-9A-Za-z._-]+))?"
 _NODE: Final = re.compile(rf"\[([^\[\]]*)\]{_PORT}|([0-9.]+){_PORT}|([^\[\]]*)")
@@ -59,10 +73,26 @@ def is_public(address: str) -> bool:
     An IPv4 address in an IPv6 one counts by itself. Tunnels (6to4, Teredo) are refused: where they lead is written
     in them, and what unpacks them may be on the local network.
     """
+    ip = _translated(address)
+    if ip is None or (ip.version == 6 and (ip not in _GLOBAL_UNICAST or ip.sixtofour)):
+        return False
+    return ip.is_global and not ip.is_multicast
+
+
+def may_be_posted_to(address: str, *, allow_private: bool) -> bool:
+    """Return whether a webhook may go to *address*; with `allow_private` also if it is not public.
+
+    Link-local addresses and those of cloud metadata are never allowed: no site receives webhooks there.
+    """
+    ip = _translated(address)
+    if ip is None or any(ip in block for block in _HOSTS):
+        return False
+    return allow_private or is_public(address)
+
+
+def _translated(address: str) -> Address | None:
+    """Parse an IP address, an IPv4-mapped or translated one (NAT64) as IPv4; None if it is not valid."""
     ip = parsed_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
-            ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        elif ip not in _GLOBAL_UNICAST or ip.sixtofour:
-            return False
-    return ip is not None and ip.is_global and not ip.is_multicast
+    if ip is not None and ip.version == 6 and ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip

@@ -4,7 +4,8 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -129,6 +130,8 @@ def test_the_contract_names_every_problem_and_its_status() -> None:
 def test_the_configuration_of_the_contract_names_every_key_with_its_default() -> None:
     [block] = _blocks(CONTRACT, "yaml")
     written = yaml.safe_load(block)
+    shop = written["clients"]["shop"]
+    hooks = {"webhooks": [_only(hook, "url", "secret") for hook in shop["webhooks"]]}
     named = {
         "accounts": {"main": _only(written["accounts"]["main"], "appid", "secret", "token", "aes_key")},
         "apps": {
@@ -136,7 +139,8 @@ def test_the_configuration_of_the_contract_names_every_key_with_its_default() ->
             "mini": _only(written["apps"]["mini"], "kind", "appid", "secret", "page"),
             "corp": _only(written["apps"]["corp"], "kind", "corpid", "agentid", "secret"),
         },
-        "clients": {"shop": _only(written["clients"]["shop"], "name", "secret", "accounts", "origins")},
+        "clients": {"shop": _only(shop, "name", "secret", "accounts", "origins") | hooks},
+        "operator": {"webhook": _only(written["operator"]["webhook"], "url", "secret")},
     }
     assert [path for path in _keys(Settings, "") if not _is_set(written, path)] == []
     assert validate(written) == validate(named)
@@ -151,6 +155,8 @@ def _is_set(tree: Any, path: str) -> bool:
     if named:
         return any(_is_set(one, key) for one in tree[above].values())
     for step in path.split("."):
+        if isinstance(tree, list):
+            [tree] = tree
         if step not in tree:
             return False
         tree = tree[step]
@@ -214,11 +220,12 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
 def _keys(part: type[BaseModel], above: str) -> Iterator[str]:
     parts: dict[str, Any] = {"accounts": [Account], "apps": KINDS.values(), "clients": [Client]}
     for name, field in part.model_fields.items():
-        kind = field.annotation
+        # of a list of sections, and of an optional one, the section
+        kind = next((one for one in get_args(field.annotation) if one not in (..., NoneType)), field.annotation)
         if name in parts and part is Settings:
             for one in parts[name]:
                 yield from _keys(one, f"{name}.NAME.")
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _keys(kind, f"{name}.")
+            yield from _keys(kind, f"{above}{name}.")
         else:
             yield above + name

@@ -29,13 +29,20 @@ def encrypt(arguments: Arguments) -> int:
 def _new_key(arguments: Arguments) -> int:
     from service.crypto.client_secrets import fresh_secret, hash_of  # noqa: PLC0415 - only what runs is imported
     from service.crypto.secret_key_file import fresh_key  # noqa: PLC0415 - only what runs is imported
+    from service.webhooks import signatures  # noqa: PLC0415 - only what runs is imported
 
     print(_KINDS[arguments.kind], file=sys.stderr)
-    if arguments.kind != "client":
-        print(fresh_key())
-        return GOOD
-    secret = fresh_secret()
-    print(f'secret: "{secret}"', f'secret_hash: "{hash_of(secret.encode())}"', sep="\n")
+    match arguments.kind:
+        case "client":
+            secret = fresh_secret()
+            print(f'secret: "{secret}"', f'secret_hash: "{hash_of(secret.encode())}"', sep="\n")
+        case "webhook":
+            print(signatures.fresh_secret())
+        case "webhook_key":
+            key = signatures.fresh_key()
+            print(f'key: "{key}"', f'public_key: "{signatures.Ed25519Signer(key).public_key}"', sep="\n")
+        case _:
+            print(fresh_key())
     return GOOD
 
 
@@ -61,7 +68,7 @@ def _kind_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind",
         choices=_KINDS,
-        help="the setting the key is for: secret_key, a client's secret, or encryption.keys",
+        help="the setting it is for: secret_key, a client's secret, encryption.keys, a webhook's secret or key",
     )
 
 
@@ -73,6 +80,8 @@ _KINDS: Final = {
     "secret_key": "a key for secret_key: to replace one in use, follow 'The secret key' in docs/operations.md",
     "client": "give the secret to the site's back end, and set the hash as clients.NAME.secret_hash",
     "encryption": "a key for encryption.keys: before you set it, read 'Encrypt openids' in docs/operations.md",
+    "webhook": "set the secret in clients.NAME.webhooks, and give it to the site's back end to verify with",
+    "webhook_key": "set the key in clients.NAME.webhooks, and give the public key to the site's back end",
 }
 _KEY_COMMANDS: Final[Commands] = {
     "new": (_new_key, _kind_argument, "print a new key or secret"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from yarl import URL
 
+from models.ip_address import is_public, may_be_posted_to
 from models.web_origin import origin_of
 from service.config.fault import Fault
 
@@ -17,9 +18,11 @@ _CHARACTER: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})"
 _PATH: Final = rf"(?:/{_CHARACTER}*)?"
 # Port 0 stands in the default of server.public_url while server.port is 0.
 _WEB: Final = re.compile(rf"(?i:https?)://({HOST})(?::(?:0|{PORT}))?{_PATH}")
-_RETURN_URL: Final = re.compile(rf"https?://({HOST})(?::{PORT})?{_PATH}(?:\?(?:{_CHARACTER}|\?)*)?")
+_WITH_QUERY: Final = re.compile(rf"https?://({HOST})(?::{PORT})?{_PATH}(?:\?(?:{_CHARACTER}|\?)*)?")
 _LONGEST_RETURN_URL: Final = 2000
+_LONGEST_WEBHOOK: Final = 2048
 _ORIGIN: Final = re.compile(rf"https?://({HOST})(?::0*{PORT})?")
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _LOCAL_NAMES: Final = re.compile(r"[^.]+|.+\.(?:localhost|local|internal|lan|home\.arpa)\.?", re.IGNORECASE)
 _LOCAL: Final = tuple(
     ip_network(block)
@@ -44,8 +47,8 @@ def is_host(text: str) -> bool:
     labels = text.removesuffix(".").split(".")
     if not all(1 <= len(label) <= 63 for label in labels):
         return False
-    # A last label of digits makes browsers and resolvers read an address, such as 127.1, in ways of their own.
-    return not labels[-1].isdecimal() or _ip(text) is not None
+    # A number as the last label makes browsers and resolvers read an address, such as 127.1, in ways of their own.
+    return not _NUMBER.fullmatch(labels[-1]) or _ip(text) is not None
 
 
 def is_place(text: str) -> bool:
@@ -100,16 +103,39 @@ def safe_web_address(value: str) -> str:
 
 def return_url(value: str) -> str:
     """Check an address to which browsers return; it is compared as text, query and all. Raises Fault."""
-    found = _RETURN_URL.fullmatch(value) if len(value) <= _LONGEST_RETURN_URL else None
-    if not (found and is_host(found[1])):
-        raise Fault(
-            "must be an address such as https://shop.example/login/done, without user, password and fragment, "
-            f"of {_LONGEST_RETURN_URL} characters at most"
-        )
+    _host_of(value, example="https://shop.example/login/done", longest=_LONGEST_RETURN_URL)
     _check_encrypted(value)
     if taken := sorted(_ADDED & URL(value).query.keys()):
         raise Fault(f"must not contain {' and '.join(taken)} in its query, where the result is added")
     return value
+
+
+def webhook_url(value: str, *, allow_private: bool) -> str:
+    """Check an address to which events are posted; its query is kept. Raises Fault.
+
+    A name that is not local may still resolve to a private address: that is checked at each connection.
+    """
+    host = _host_of(value, example="https://shop.example/webhooks", longest=_LONGEST_WEBHOOK)
+    if not (allow_private or value.startswith("https:")):
+        raise Fault("must be https, unless allow_private is true")
+    literal = _ip(host)
+    if literal is not None and not may_be_posted_to(str(literal), allow_private=True):
+        raise Fault("must not be a link-local address or one of cloud metadata")
+    private = is_local(host) if literal is None else not is_public(str(literal))
+    if private and not allow_private:
+        raise Fault("must not be an address of this machine or of a private network, unless allow_private is true")
+    return value
+
+
+def _host_of(value: str, *, example: str, longest: int) -> str:
+    """Return the host of an address that may have a query. Raises Fault."""
+    found = _WITH_QUERY.fullmatch(value) if len(value) <= longest else None
+    if not (found and is_host(found[1])):
+        raise Fault(
+            f"must be an address such as {example}, without user, password and fragment, "
+            f"of {longest} characters at most"
+        )
+    return found[1]
 
 
 def origin(value: str) -> str:

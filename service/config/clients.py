@@ -13,10 +13,10 @@ from service.config.fault import Fault
 from service.config.methods import Means, lacking
 from service.config.section import Section
 from service.config.types import Both, ClientSecrets, Name, Names, Origin, ReturnUrl, SecretHashes, Version
+from service.config.webhooks import Webhook
 
-MOST_SECRETS: Final = 2
-"""Maximum number of secrets, and of hashes, of one client: the new and the old one while rotating."""
 MOST_RETURN_URLS: Final = 32
+MOST_WEBHOOKS: Final = 8
 CONFIRM: Final = {Purpose.LOGIN: Confirm.CHOOSE, Purpose.BIND: Confirm.MATCH}
 
 
@@ -54,6 +54,9 @@ class Client(Section):
         """Tell whether this is the name of one of its accounts or apps."""
         return name in self.accounts or name in self.apps
 
+    webhooks: tuple[Webhook, ...] = ()
+    """Where events are posted, each to a URL of its own."""
+
     @property
     def policy(self) -> Policy:
         """What a bind may change."""
@@ -62,13 +65,6 @@ class Client(Section):
             takeover_moves=self.takeover == "move",
             consent=self.consent or None,
         )
-
-    @field_validator("secret", "secret_hash")
-    @classmethod
-    def _check_count(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if len(value) > MOST_SECRETS:
-            raise Fault("must not be more than two")
-        return value
 
     @field_validator("secret")
     @classmethod
@@ -104,6 +100,17 @@ class Client(Section):
     def _check_number(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(value) > MOST_RETURN_URLS:
             raise Fault(f"must not be more than {MOST_RETURN_URLS}")
+        return value
+
+    @field_validator("webhooks")
+    @classmethod
+    def _check_webhooks(cls, value: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        if len(value) > MOST_WEBHOOKS:
+            raise Fault(f"must not be more than {MOST_WEBHOOKS}")
+        urls = [one.url for one in value]
+        for number, url in enumerate(urls):
+            if url in urls[:number]:
+                raise Fault("is the url of an earlier webhook as well", below=(str(number), "url"))
         return value
 
     @field_validator("methods")

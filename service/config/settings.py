@@ -36,6 +36,7 @@ from service.config.types import (
     VerifyName,
     WebAddress,
 )
+from service.config.webhooks import OperatorWebhook
 from service.config.yaml_file import UnreadableError
 
 DEFAULT_FILE: Final = Path("config.yaml")
@@ -111,6 +112,12 @@ class Privacy(Section):
     endings_days: Days = 1
 
 
+class Operator(Section):
+    """How the operator of the service is told of what needs them."""
+
+    webhook: OperatorWebhook | None = None
+
+
 class Settings(Section):
     """All settings (contract.md 1). Create with `load` or `validate`."""
 
@@ -127,6 +134,7 @@ class Settings(Section):
     apps: Mapping[Name, App] = Field(default_factory=dict)
     """Other WeChat applications; no account has the name of one."""
     clients: Mapping[Name, Client] = Field(default_factory=dict)
+    operator: Operator = Field(default_factory=Operator)
     tickets: Tickets = Field(default_factory=Tickets)
     limits: Limits = Field(default_factory=Limits)
     privacy: Privacy = Field(default_factory=Privacy)

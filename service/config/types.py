@@ -1,6 +1,7 @@
 """The types of setting values. A check's message never quotes the value."""
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -15,6 +16,9 @@ from service.config.addresses import listening_host, origin, return_url, safe_we
 from service.config.database_url import database_url
 from service.config.fault import Fault
 from service.config.redis_url import redis_url
+
+MOST_SECRETS: Final = 2
+"""Maximum number of secrets in use for one purpose: the new and the old one while rotating."""
 
 EMBEDDED: Final = "embedded"
 """The value of `database.url` and `redis.url` for a store that the service runs itself, in `data_dir`."""
@@ -124,6 +128,27 @@ def _distinct(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return value
 
 
+def _few(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if len(value) > MOST_SECRETS:
+        raise Fault("must not be more than two")
+    return value
+
+
+def _encoded(prefix: str, shortest: int, longest: int, fault: str) -> Callable[[str], str]:
+    """Accept *prefix* and the base64 (RFC 4648, 4) of so many bytes."""
+
+    def check(value: str) -> str:
+        try:
+            raw = b64decode(value.removeprefix(prefix), validate=True)
+        except ValueError:
+            raise Fault(fault) from None
+        if value != prefix + b64encode(raw).decode() or not shortest <= len(raw) <= longest:
+            raise Fault(fault)
+        return value
+
+    return check
+
+
 def _network(value: object) -> IPv4Network | IPv6Network:
     try:
         network = ip_network(str(value))
@@ -189,6 +214,12 @@ _version = _matching(r"[^\x00-\x1f\x7f-\x9f]{0,64}", "must be 64 characters at m
 _vault_key = _matching(
     r"clear|[^,]{32,}", "must be 32 characters or more each, without a comma, or the word clear"
 )
+_webhook_secret = _encoded(
+    "whsec_", 24, 64, "must be whsec_ and the base64 of 24 to 64 bytes, as `scanbind keys new webhook` prints it"
+)
+_webhook_key = _encoded(
+    "whsk_", 32, 32, "must be whsk_ and the base64 of 32 bytes, as `scanbind keys new webhook_key` prints it"
+)
 
 _SecretList = Annotated[
     tuple[SecretStr, ...],
@@ -219,9 +250,9 @@ RedisUrl = Annotated[str, AfterValidator(_unless(EMBEDDED, redis_url))]
 ReturnUrl = Annotated[str, AfterValidator(return_url)]
 SafeWebAddress = Annotated[str, AfterValidator(safe_web_address)]
 Secret = Annotated[SecretStr, _hidden(_unspaced)]
-SecretHashes = Annotated[_SecretList, _hidden(_secret_hash)]
+SecretHashes = Annotated[_SecretList, _hidden(_secret_hash), AfterValidator(_few)]
 Secrets = Annotated[_SecretList, WithCommas]
-ClientSecrets = Annotated[_SecretList, WithCommas, _hidden(_client_secret)]
+ClientSecrets = Annotated[_SecretList, WithCommas, _hidden(_client_secret), AfterValidator(_few)]
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
 Title = Annotated[str, AfterValidator(_title)]
 OptionalNames = Annotated[Mapping[Lang, Title], Both(tuple(Lang)), AfterValidator(_filled)]
@@ -233,3 +264,5 @@ VerifyContent = Annotated[str, AfterValidator(_unspaced), AfterValidator(_verify
 VerifyName = Annotated[str, AfterValidator(_verify_name)]
 Version = Annotated[str, AfterValidator(_version)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
+WebhookKeys = Annotated[_SecretList, _hidden(_webhook_key), AfterValidator(_few)]
+WebhookSecrets = Annotated[_SecretList, _hidden(_webhook_secret), AfterValidator(_few)]

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from models import base64url
-from service.config.clients import MOST_SECRETS, Client
+from service.config.clients import Client
+from service.config.types import MOST_SECRETS
 
 _DUMMY: Final = "sha256:" + "A" * 43
 """A hash without a known secret, compared in place of secrets that a client does not have."""

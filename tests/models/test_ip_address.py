@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from models.ip_address import is_public, parsed_address, parsed_node, shares
+from models.ip_address import is_public, may_be_posted_to, parsed_address, parsed_node, shares
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,25 @@ def test_an_address_of_the_internet_is_public(text: str) -> None:
 def test_any_other_address_is_not_public(text: str) -> None:
     """Red when an IPv4 address is not looked for inside an IPv6 one, or a multicast one counts as global."""
     assert not is_public(text)
+
+
+@pytest.mark.parametrize("text", ["1.1.1.1", "2400:3200::1", "64:ff9b::101:101"])
+def test_a_webhook_may_go_to_a_public_address(text: str) -> None:
+    assert may_be_posted_to(text, allow_private=False)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "::1", "10.1.2.3", "::ffff:10.1.2.3", "fd00::1", "100.64.0.1"])
+def test_a_webhook_may_go_to_a_private_address_only_if_that_is_allowed(text: str) -> None:
+    assert not may_be_posted_to(text, allow_private=False)
+    assert may_be_posted_to(text, allow_private=True)
+
+
+@pytest.mark.parametrize("allowed", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize(
+    "text",
+    ["169.254.169.254", "169.254.0.1", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254",
+     "fd20:ce::254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
+     "64:ff9b::6464:64c8", "", "localhost", "1:2"],
+)  # fmt: skip
+def test_no_webhook_goes_to_the_link_or_to_cloud_metadata(text: str, allowed: bool) -> None:
+    assert not may_be_posted_to(text, allow_private=allowed)

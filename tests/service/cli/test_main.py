@@ -20,11 +20,12 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
-from config_files import COMPLETE
+from config_files import COMPLETE, tree
 
 from service.cli.main import main
 from service.config.settings import validate
 from service.crypto.client_secrets import ClientSecrets
+from service.webhooks.endpoints import endpoints
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
@@ -175,6 +176,20 @@ def test_a_fresh_secret_and_its_hash_can_be_pasted(run: Run) -> None:
     account = {"appid": "wx0123456789abcdef", "secret": "s", "token": "t", "aes_key": "a" * 43}
     settings = validate({"clients": {"shop": shop}, "accounts": {"main": account}})
     assert ClientSecrets(settings.clients).prove("shop", pasted["secret"].encode())
+
+
+def test_fresh_keys_of_a_webhook_can_be_pasted(run: Run) -> None:
+    status, secret, err = run("keys", "new", "webhook")
+    assert (status, "clients.NAME.webhooks" in err) == (0, True)
+    _, pasted, _ = run("keys", "new", "webhook_key")
+    keys = yaml.safe_load(pasted)
+    assert keys.keys() == {"key", "public_key"}
+    hooks = [
+        {"url": "https://shop.example/1", "secret": secret.strip()},
+        {"url": "https://shop.example/2", "key": keys["key"]},
+    ]
+    by_secret, by_key = endpoints(validate(tree(clients__shop__webhooks=hooks)))
+    assert [one.public_key for one in (*by_secret.signers, *by_key.signers)] == [None, keys["public_key"]]
 
 
 def test_a_rotation_says_what_to_do_next_and_shows_no_key(run: Run, tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ import pytest
 import yaml
 from bad_configurations import FILES, URLS, VALUES, Bad
 from bad_methods import METHODS
+from bad_webhooks import WEBHOOKS
 from config_files import tree
 
 from service.cli.main import main
 
 ROOT = Path(__file__).parents[3]
-TABLE = URLS | VALUES | FILES | METHODS
+TABLE = URLS | VALUES | FILES | METHODS | WEBHOOKS
 
 Checked = Callable[[str, str], tuple[int, str, str]]
 

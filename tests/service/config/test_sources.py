@@ -161,9 +161,11 @@ def test_variables_know_every_list_and_mapping_of_the_settings() -> None:
     def shapes(model: type[BaseModel], place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type]]:
         for name, field in model.model_fields.items():
             text = str(field.annotation)
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            optional = next((one for one in get_args(field.annotation) if text.endswith(" | None")), None)
+            section = optional or field.annotation
+            if isinstance(section, type) and issubclass(section, BaseModel):
                 yield (*place, name), dict
-                yield from shapes(field.annotation, (*place, name))
+                yield from shapes(section, (*place, name))
             elif text.startswith("tuple["):
                 yield (*place, name), list
             elif "Mapping[" in text:

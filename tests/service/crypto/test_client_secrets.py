@@ -3,8 +3,8 @@
 import pytest
 
 from models import base64url
-from service.config.clients import MOST_SECRETS
 from service.config.settings import validate
+from service.config.types import MOST_SECRETS
 from service.crypto import client_secrets
 from service.crypto.client_secrets import ClientSecrets, fresh_secret, hash_of
 
