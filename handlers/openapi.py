@@ -20,6 +20,8 @@ from handlers.http import schemas
 from handlers.http.operation import ETAG, JSON, TEXT, Answer, Operation, Schema, adapter, text
 from handlers.http.operation import OPERATIONS as KNOWN
 from handlers.http.problems import INTERNAL, PROBLEMS, Problem
+from handlers.webhooks.description import described
+from handlers.webhooks.schemas import PAYLOADS
 from models.errors import BindingConflict
 from service.app_keys import SETTINGS
 
@@ -69,8 +71,8 @@ OPERATIONS: Final = (
 
 @lru_cache(maxsize=1)
 def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
-    described, components = _schemas(operations)
-    write = _Writer(described)
+    made, components = _schemas(operations)
+    write = _Writer(made)
     paths: defaultdict[str, Json] = defaultdict(dict)
     for one in operations:
         paths[_PATTERN.sub(r"{\1}", one.path)][one.method.lower()] = write.operation(one)
@@ -84,6 +86,7 @@ def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
         },
         "servers": [{"url": public_url}],
         "paths": paths,
+        "webhooks": described(made),
         "components": {
             "schemas": components,
             "responses": {problem.slug: write.refusal([problem]) for problem in (*PROBLEMS.values(), INTERNAL)},
@@ -186,6 +189,7 @@ def _schemas(operations: Iterable[Operation]) -> tuple[dict[Any, Json], Json]:
     modes: dict[Any, JsonSchemaMode] = {
         **dict.fromkeys(requests, "validation"),
         **{shape: "serialization" for shape in responses if not isinstance(shape, Mapping)},
+        **dict.fromkeys(PAYLOADS.values(), "serialization"),
         schemas.Problem: "serialization",
         schemas.Conflict: "serialization",
     }

@@ -42,7 +42,7 @@ class Profile(BaseModel):
     picture: str | None
 
 
-class Identity(BaseModel):
+class KnownIdentity(BaseModel):
     """What WeChat calls a person in one account or app."""
 
     method: Annotated[Method, Field(description="How the person signed in.")]
@@ -52,6 +52,11 @@ class Identity(BaseModel):
     openid: str | None = Field(description="Null for members of an enterprise in WeCom.")
     unionid: UnionId
     userid: str | None = Field(description="Of a member of an enterprise in WeCom; else null.")
+
+
+class Identity(KnownIdentity):
+    """What WeChat calls a person in one account or app, with their name and picture there."""
+
     profile: Profile | None = Field(description="Null unless the client asks for profiles and the method has one.")
 
 

@@ -27,18 +27,18 @@ class Contract:
         described = self.resolve(described)
         for name, header in described["headers"].items():
             schema, value = self.resolve(header)["schema"], response.headers[name]
-            self._check(schema, int(value) if schema.get("type") == "integer" else value)
+            self.check(schema, int(value) if schema.get("type") == "integer" else value)
         content = described.get("content", {})
         if not content:
             assert await response.read() == b""
             return response
         assert response.content_type in content, response.content_type
         if response.content_type.endswith("json"):
-            self._check(content[response.content_type]["schema"], await response.json(content_type=None))
+            self.check(content[response.content_type]["schema"], await response.json(content_type=None))
         return response
 
     def validate(self, name: str, value: Any) -> None:
-        self._check({"$ref": f"#/components/schemas/{name}"}, value)
+        self.check({"$ref": f"#/components/schemas/{name}"}, value)
 
     def fits(self, schema: Json, value: Any) -> bool:
         """Return whether *value* is valid under *schema*."""
@@ -60,7 +60,7 @@ class Contract:
         body = described["requestBody"]["content"]["application/json"]["schema"]
         return dict(resolved(self._document, body["$ref"])["properties"][name])
 
-    def _check(self, schema: Json, value: Any) -> None:
+    def check(self, schema: Json, value: Any) -> None:
         self._validator(schema).validate(value)
 
     def _validator(self, schema: Json) -> Draft202012Validator:
@@ -78,6 +78,12 @@ class Contract:
         while ref := described.get("$ref"):
             described = resolved(self._document, ref)
         return described
+
+
+def validate_webhook(document: Json, payload: Json) -> None:
+    """Fail unless *payload* is described under `webhooks` by its `type`, with no field that is not."""
+    described = document["webhooks"][payload["type"]]["post"]["requestBody"]["content"]["application/json"]
+    Contract(document).check(described["schema"], payload)
 
 
 def _closed(schema: Json) -> Json:
