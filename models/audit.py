@@ -24,6 +24,9 @@ class AuditEvent(StrEnum):
     """WeChat told the new openids of identities of a former account: an entry for each batch."""
     PERSON_CONFLICT = "person_conflict"
     """Two persons with bindings to different users of a client turned out to be one: an entry for each binding."""
+    WEBHOOK_DISABLED = "webhook_disabled"
+    WEBHOOK_ENABLED = "webhook_enabled"
+    WEBHOOKS_REPLAYED = "webhooks_replayed"
 
 
 @dataclass(frozen=True, slots=True)

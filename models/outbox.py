@@ -1,6 +1,12 @@
 """Events to deliver: what is known of one, and of the endpoints that take them. Values only."""
 
+import hashlib
 from enum import StrEnum
+from typing import Final
+
+from models import base64url
+
+_BYTES: Final = 16
 
 
 class State(StrEnum):
@@ -19,3 +25,11 @@ class EndpointFault(StrEnum):
     """It answered 410: only the operator enables it again."""
     FAILING = "failing"
     """It fails for long: one delivery at a time is tried, and a success enables it again."""
+
+
+def webhook_target(client: str | None, url: str) -> str:
+    """Return what the outbox calls an endpoint of webhooks: 22 characters, which do not tell its URL.
+
+    *client* is None for the operator's.
+    """
+    return base64url.encode(hashlib.sha256(f"{client or ''}\0{url}".encode()).digest()[:_BYTES])

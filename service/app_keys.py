@@ -18,6 +18,7 @@ from service.methods.links import Links
 from service.methods.mini_program_scans import MiniProgramScans
 from service.methods.visits import Visits
 from service.observability.metrics import Metrics
+from service.outbox.sender import Sender
 from service.portal.sessions import PortalSessions
 from service.pushes.dispatcher import PushDispatcher
 from service.rate_limiting.open_waits import WaitLimiter
@@ -45,6 +46,7 @@ RATE_LIMITS: Final = web.AppKey("rate_limits", RateLimits)
 WAIT_LIMITER: Final = web.AppKey("wait_limiter", WaitLimiter)
 TICKET_ISSUER: Final = web.AppKey("ticket_issuer", TicketIssuer)
 TICKET_STATUS: Final = web.AppKey("ticket_status", TicketStatus)
+SENDER: Final = web.AppKey("sender", Sender)
 PUSH_DISPATCHER: Final = web.AppKey("push_dispatcher", PushDispatcher)
 CODE_EXCHANGE: Final = web.AppKey("code_exchange", CodeExchange)
 VISITS: Final = web.AppKey("visits", Visits)

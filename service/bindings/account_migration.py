@@ -25,6 +25,7 @@ from service.config.settings import ConfigError, Settings
 from service.identities import reencryption
 from service.identities.followers import Followers
 from service.identities.repository import Identities, Identity, hold
+from service.outbox.subscriptions import build_outbox
 from service.storage import embedded_valkey
 from service.storage.database import Database
 from service.storage.stores import open_database, open_redis
@@ -94,7 +95,9 @@ class AccountMigration:
 
     def __post_init__(self) -> None:
         configured = self.settings
-        identities = Identities(reencryption.cipher(configured), configured.appids, configured.open_platforms)
+        cipher = reencryption.cipher(configured)
+        outbox = build_outbox(configured, cipher)
+        identities = Identities(cipher, configured.appids, configured.open_platforms, outbox)
         self._followers = Followers(self.database, identities, partial(conflicts.report, clock=self.clock))
 
     async def run(self) -> None:

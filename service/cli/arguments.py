@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,15 @@ def printable_text(text: str) -> str:
     if not text.isprintable():  # an argument that is not UTF-8 is not printable
         raise argparse.ArgumentTypeError("must be printable")
     return text
+
+
+def moment(text: str) -> datetime:
+    from service.audit.reader import since  # noqa: PLC0415 - only what runs is imported
+
+    try:
+        return since(text, now=datetime.now(UTC))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError("must be like 90s, 30m, 24h, 7d or 2026-11-20T08:00") from None
 
 
 def whole_number(text: str) -> int:

@@ -2,12 +2,19 @@
 
 import argparse
 import asyncio
-from datetime import UTC, datetime
 from typing import Final
 
 from models.audit import AuditEvent
 from models.binding import Change
-from service.cli.arguments import GOOD, Arguments, config_option, load_settings, printable_text, whole_number
+from service.cli.arguments import (
+    GOOD,
+    Arguments,
+    config_option,
+    load_settings,
+    moment,
+    printable_text,
+    whole_number,
+)
 
 _EVENTS: Final = tuple(event.value for event in (*AuditEvent, *Change))
 
@@ -25,7 +32,7 @@ def print_audit_log(arguments: Arguments) -> int:
 def audit_options(parser: argparse.ArgumentParser) -> None:
     config_option(parser)
     parser.add_argument(
-        "--since", type=_since, metavar="WHEN", help="entries since then: 24h or 7d ago, or 2026-11-20T08:00 (UTC)"
+        "--since", type=moment, metavar="WHEN", help="entries since then: 24h or 7d ago, or 2026-11-20T08:00 (UTC)"
     )
     parser.add_argument(
         "--event", choices=_EVENTS, metavar="WORD", help="entries of one event: " + ", ".join(_EVENTS)
@@ -43,12 +50,3 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
         "--limit", type=whole_number, default=100, metavar="N", help="the newest N entries (default: 100)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
-
-
-def _since(text: str) -> datetime:
-    from service.audit.reader import since  # noqa: PLC0415 - only what runs is imported
-
-    try:
-        return since(text, now=datetime.now(UTC))
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError("must be like 90s, 30m, 24h, 7d or 2026-11-20T08:00") from None

@@ -18,6 +18,7 @@ from service.cli.keys import key_commands
 from service.cli.privacy import privacy_commands
 from service.cli.serve import demo_options, run_demo_site, run_sandbox, run_service, sandbox_options, serve_options
 from service.cli.setup import check_configuration, print_widget_tags, run_doctor, run_migrations
+from service.cli.webhooks import webhook_commands
 from service.config.settings import ConfigError
 
 
@@ -53,6 +54,11 @@ _COMMANDS: Final[Commands] = {
     "audit": (print_audit_log, audit_options, "print the audit log"),
     "bindings": (None, binding_commands, "list conflicts of bindings, and migrate them to another account"),
     "keys": (None, key_commands, "create keys and rotate them"),
+    "webhooks": (
+        None,
+        webhook_commands,
+        "list endpoints and deliveries of webhooks, replay, test and enable them",
+    ),
     "privacy": (None, privacy_commands, "export or erase the data of a person or a user"),
     "doctor": (
         run_doctor,

@@ -110,6 +110,7 @@ class Privacy(Section):
     history_days: Days = 365
     audit_days: Days = 190
     endings_days: Days = 1
+    webhooks_days: Days = 30
 
 
 class Operator(Section):

@@ -47,6 +47,12 @@ class Metrics:
             ("limit",),
             registry=self._registry,
         )
+        self.webhooks = Counter(
+            "scanbind_webhooks_total",
+            "Tries to deliver webhooks, by client (empty: the operator) and outcome.",
+            ("client", "outcome"),
+            registry=self._registry,
+        )
         self.codes = Gauge(
             "scanbind_codes_today",
             "QR codes requested from WeChat since midnight in Beijing by all processes, as last read by this one.",

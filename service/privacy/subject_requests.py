@@ -24,6 +24,7 @@ from service.confirmation.open_questions import OpenQuestions
 from service.identities import reencryption
 from service.identities.departures import Departures
 from service.identities.repository import Identities
+from service.outbox.subscriptions import build_outbox
 from service.privacy.erasure import Erased, forget_person, forget_user
 from service.privacy.export import disclose, held, persons, plain
 from service.privacy.redis_erasure import RedisErasure
@@ -155,7 +156,8 @@ class SubjectRequests:
     ) -> None:
         self._settings = settings
         self._sql = sql
-        self._identities = Identities(reencryption.cipher(settings))
+        cipher = reencryption.cipher(settings)
+        self._identities = Identities(cipher, outbox=build_outbox(settings, cipher))
         self._redis_erasure = redis_erasure
         self._departures = departures
         self._about = about

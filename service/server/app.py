@@ -16,6 +16,7 @@ from handlers.routes import install
 from models.errors import StoreUnavailable
 from models.portal import VISITS_KEPT
 from models.tables.commits import commit_marks
+from models.tables.outbox import outbox as events
 from service import app_keys
 from service.audit.log import AuditLog
 from service.bindings import conflicts
@@ -43,7 +44,7 @@ from service.methods.build import (
 from service.methods.code_pictures import CodePictures
 from service.methods.passcodes import PasscodeIndex
 from service.observability.metrics import Metrics
-from service.outbox.outbox import Outbox
+from service.outbox.subscriptions import build_outbox
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
 from service.rate_limiting.build import build_limits
@@ -59,6 +60,8 @@ from service.storage.redis import connect
 from service.storage.stores import Stores, open_database, open_redis
 from service.tickets.build import build_tickets
 from service.tickets.endings import Endings
+from service.webhooks.build import build_sender
+from service.webhooks.post import WebhookPost, open_webhook_post
 from service.wechat.build import build_push_accounts
 from service.wechat.clients import WeChatClients, open_clients
 
@@ -110,7 +113,10 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
             metrics=app[app_keys.METRICS],
             clock=app[app_keys.CLOCK],
         )
-        work = _compose(app, base, wechat, stack.enter_context(open_picture_encoding()))
+        http = await stack.enter_async_context(open_webhook_post())
+        work = _compose(app, base, wechat, stack.enter_context(open_picture_encoding()), http)
+        sender = app[app_keys.SENDER]
+        stack.push_async_callback(lambda: stop.end(Step.DELIVERIES, sender.finish()))
         await _warn_of_former_appids(sql, settings)
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
@@ -131,11 +137,15 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
 
 def _compose(
-    app: web.Application, base: Foundation, wechat: WeChatClients, pictures: PictureEncoding
+    app: web.Application,
+    base: Foundation,
+    wechat: WeChatClients,
+    pictures: PictureEncoding,
+    http: WebhookPost,
 ) -> list[Work]:
     """Build every feature, the lower layers first; return the work to be done in the background."""
     settings, database, metrics = base.settings, base.stores.database, base.metrics
-    outbox = Outbox(reencryption.cipher(settings))
+    outbox = build_outbox(settings, reencryption.cipher(settings))
     limits = build_limits(base)
     people = build_identities(
         base,
@@ -183,7 +193,9 @@ def _compose(
     cleaning = _cleaning(app, database, records.endings, passcodes.index, people.profiles)
     completing = partial(upkeep.run, upkeep.steps(people.followers))
     feeding = (feed.run, feed.probe)
-    return [*feeding, records.projection.run, people.follower_refresh.run, base.audit.run, completing, cleaning]
+    app[app_keys.SENDER] = sender = build_sender(base, outbox=outbox, http=http)
+    people_work = (people.follower_refresh.run, completing)
+    return [*feeding, records.projection.run, *people_work, base.audit.run, sender.run, cleaning]
 
 
 def _cleaning(
@@ -198,6 +210,7 @@ def _cleaning(
         (app[app_keys.PORTAL_SESSIONS].purge, VISITS_KEPT),
         (app[app_keys.BINDINGS].purge, timedelta(days=kept.history_days)),
         (app[app_keys.AUDIT].purge, timedelta(days=kept.audit_days)),
+        (partial(purge, sql, events.c.id, when=events.c.at), timedelta(days=kept.webhooks_days)),
         (partial(purge, sql, commit_marks.c.id, when=commit_marks.c.at), MARKS_KEPT),
     )
     return partial(retention.run, purges, clock=app[app_keys.CLOCK])

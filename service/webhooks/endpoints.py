@@ -1,12 +1,11 @@
 """The endpoints of webhooks, as they are configured. No I/O."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from yarl import URL
 
-from models import base64url
+from models.outbox import webhook_target
 from models.webhook import OPERATORS, WebhookEvent
 from service.config.settings import Settings
 from service.config.webhooks import OperatorWebhook
@@ -26,10 +25,9 @@ class Endpoint:
     allow_private: bool = False
 
     @property
-    def key(self) -> str:
-        """Name the endpoint without its URL: 22 characters of base64url."""
-        named = f"{self.client or ''}\0{self.url}".encode()
-        return base64url.encode(hashlib.sha256(named).digest()[:16])
+    def target(self) -> str:
+        """What the outbox calls it."""
+        return webhook_target(self.client, self.url)
 
     @property
     def shown(self) -> str:

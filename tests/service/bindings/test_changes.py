@@ -53,7 +53,7 @@ async def test_a_new_binding_is_told_with_its_identity(
         ("binding.created", {"client": "shop", "user_id": "42", "identity": identity})
     ]
     (row,) = await rows(database)
-    assert (row["user_id"], row["follower_id"], row["erased"]) == ("42", 1, False)
+    assert (row["user_id"], row["erased"]) == ("42", False)
 
 
 async def test_the_same_binding_again_is_not_told(

@@ -33,16 +33,16 @@ def test_all_endpoints_are_listed_the_operators_last() -> None:
 
 
 def test_an_endpoint_is_named_by_client_and_url_alone() -> None:
-    keys = {named(*of).key for of in (("shop", URL), ("forum", URL), ("shop", f"{URL}/"), (None, URL))}
+    keys = {named(*of).target for of in (("shop", URL), ("forum", URL), ("shop", f"{URL}/"), (None, URL))}
     assert len(keys) == 4
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", key) for key in keys)
-    assert named("shop", URL).key == "O5vz8EkDrGfQJJ32UnnB_g"
+    assert named("shop", URL).target == "O5vz8EkDrGfQJJ32UnnB_g"
     (one,) = endpoints(validate(tree(clients__shop__webhooks=[{"url": URL, "key": KEY, "allow_private": True}])))
-    assert one.key == named("shop", URL).key
+    assert one.target == named("shop", URL).target
 
 
 def test_what_is_shown_has_no_query_and_no_key() -> None:
     (one,) = endpoints(validate(tree(clients__shop__webhooks=[HOOK])))
     assert one.shown == URL
-    assert "Xk9V" not in repr(one) + one.key
+    assert "Xk9V" not in repr(one) + one.target
     assert SECRET not in repr(one)
