@@ -133,7 +133,11 @@ async def send_test(settings: Settings, *, client: str) -> list[tuple[str, str |
     Raises:
         ConfigError: there is no such client.
     """
-    body = {"type": TEST, "timestamp": rfc3339(now := datetime.now(UTC)), "data": {"client": client}}
+    body = {
+        "type": TEST,
+        "timestamp": rfc3339(now := datetime.now(UTC), "milliseconds"),
+        "data": {"client": client},
+    }
     content, message = json.dumps(body).encode(), f"msg_test_{int(now.timestamp())}"
     async with open_webhook_post() as http:
         post = partial(http.post, message_id=message, body=content, at=now)

@@ -66,7 +66,7 @@ class EndpointDelivery:
         log.info(
             "webhooks: %s was not delivered to %s: %s; try %d, next %s",
             message.event,
-            self.endpoint.shown,
+            self._name,
             answer.error,
             message.tries + 1,
             rfc3339(settlement.due_at) if settlement.due_at else "none",
@@ -82,6 +82,10 @@ class EndpointDelivery:
         due_at = next_try(message.tries, answer, now=now, spread=_spread())
         return made(state=State.PENDING if due_at else State.DEAD, due_at=due_at)
 
+    @property
+    def _name(self) -> str:
+        return f"{self.endpoint.client or 'the operator'} at {self.endpoint.origin}"
+
     @staticmethod
     def _outcome(settlement: Settlement) -> str:
         return "failed" if settlement.state is State.PENDING else settlement.state
@@ -93,7 +97,7 @@ class EndpointDelivery:
         clear_state(connection, self.endpoint.target)
         if state.disabled:
             try_all(connection, self.endpoint.target, now=now)
-            log.warning("webhooks: %s takes events again", self.endpoint.shown)
+            log.warning("webhooks: %s takes events again", self._name)
             with appending(connection) as rows:
                 append_entry(rows, AuditEntry(now, AuditEvent.WEBHOOK_ENABLED, self.endpoint.client))
 
@@ -106,7 +110,7 @@ class EndpointDelivery:
 
     def _tell_disabled(self, connection: sa.Connection, state: EndpointState, *, now: datetime) -> None:
         client, url = self.endpoint.client, self.endpoint.url
-        log.error("webhooks: %s is disabled: %s", self.endpoint.shown, state.disabled)
+        log.error("webhooks: %s is disabled: %s", self._name, state.disabled)
         data = {
             "client": client,
             "url": url,

@@ -30,8 +30,13 @@ class Endpoint:
         return webhook_target(self.client, self.url)
 
     @property
+    def origin(self) -> str:
+        """Return what the log calls it: without path and query."""
+        return str(URL(self.url).origin())
+
+    @property
     def shown(self) -> str:
-        """Return the URL as logs and lists show it: without its query."""
+        """Return the URL as lists show it: without its query."""
         return str(URL(self.url).with_query(None))
 
 
