@@ -106,6 +106,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "test-account.zh.md",
         "website-application.zh.md",
         "wecom.zh.md",
+        "webhooks.zh.md",
         "README.zh.md",
     ]
 
