@@ -20,6 +20,7 @@ from config_files import tree
 from desk import PATIENCE, Desk, ended
 from guide import Guide
 from serving import port_of_a_process
+from yarl import URL
 
 from service.config.settings import validate
 from service.webhooks.answer import Answer
@@ -124,6 +125,18 @@ async def test_a_receiver_refuses_what_was_not_signed_for_it_or_is_old(receiving
     assert (await receiving.send("msg_1", age=timedelta(minutes=6))).error == "HTTP 401"
     assert (await receiving.send("msg_1", age=-timedelta(minutes=6))).error == "HTTP 401"
     assert (await receiving.send("msg_1")).ok
+
+
+async def test_a_request_that_breaks_off_ends_no_receiver(receiving: Receiving) -> None:
+    """Red when an error of one connection ends the process."""
+    url = URL(receiving.endpoint.url)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"POST /webhooks HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx")
+    await writer.drain()
+    assert (await receiving.send("msg_1")).ok
+    writer.transport.abort()
+    for number in range(2, 9):
+        assert (await receiving.send(f"msg_{number}")).ok
 
 
 async def test_a_receiver_that_has_the_old_secret_verifies_while_it_changes(receiving: Receiving) -> None:
