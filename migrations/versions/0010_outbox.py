@@ -40,7 +40,7 @@ def upgrade() -> None:
     indexes = {index["name"] for index in inspector.get_indexes("outbox")}
     for columns in (
         ["at"],
-        ["state", "target", "due_at"],
+        ["state", "target", "due_at", "id"],
         ["follower_id", "target"],
         ["person_id", "target"],
         ["client", "user_id"],

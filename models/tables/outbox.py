@@ -51,7 +51,7 @@ outbox: Final = sa.Table(
     sa.Column("fault", Identifier(DETAIL)),
     sa.Column("answer", sa.LargeBinary(2048)),
     sa.UniqueConstraint("message", "target"),
-    sa.Index(None, "state", "target", "due_at"),
+    sa.Index(None, "state", "target", "due_at", "id"),
     sa.Index(None, "follower_id", "target"),
     sa.Index(None, "person_id", "target"),
     sa.Index(None, "client", "user_id"),

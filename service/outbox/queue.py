@@ -22,6 +22,8 @@ from service.outbox.outbox import answer_to, payload_of
 LEASE: Final = timedelta(seconds=24)
 """Longer than any try takes. With the sender's poll, what a crash interrupted is tried again within 30 seconds."""
 
+_TOGETHER: Final = 200
+"""Targets that one query asks about."""
 _IT: Final = outbox.c
 _EARLIER: Final = outbox.alias("earlier")
 SEALED: Final = (_IT.id, _IT.message, _IT.sealed_by, _IT.payload, _IT.answer, _IT.tries, _IT.erased)
@@ -61,14 +63,18 @@ class Settlement:
     answer: bytes = b""
 
 
-def due_targets(connection: sa.Connection, *, now: datetime) -> list[str]:
-    """Return the targets that have events due, leased ones among them."""
-    due = sa.and_(_IT.state == State.PENDING, _IT.due_at <= now)
-    return list(connection.scalars(sa.select(_IT.target).where(due).distinct()))
+def due_targets(connection: sa.Connection, targets: Sequence[str], *, now: datetime) -> list[str]:
+    """Return those of *targets* that have events due, leased ones among them."""
+    found: list[str] = []
+    for at in range(0, len(targets), _TOGETHER):
+        some = tuple(targets[at : at + _TOGETHER])
+        due = connection.execute(_due(some), {"now": now}).one()
+        found += [name for name, is_due in zip(some, due, strict=True) if is_due]
+    return found
 
 
 def claimable(connection: sa.Connection, target: str, *, now: datetime, limit: int) -> list[int]:
-    """Return the numbers of at most *limit* events that may be tried now, the oldest first."""
+    """Return the numbers of at most *limit* events that may be tried now, those that are due longest first."""
     return list(connection.scalars(_claimable(), {"now": now, "target": target, "most": limit}))
 
 
@@ -112,9 +118,9 @@ def settle(
     return True
 
 
-def release(connection: sa.Connection, *, lease: str) -> None:
-    """End the lease of all events that were claimed under it: another process may try them at once."""
-    held = sa.update(outbox).where(_IT.lease == lease)
+def release(connection: sa.Connection, numbers: Collection[int], *, lease: str) -> None:
+    """End the lease of events: another process may try them at once."""
+    held = sa.update(outbox).where(_IT.id.in_(numbers), _IT.lease == lease)
     connection.execute(held.values(lease=None, leased_until=None))
 
 
@@ -154,6 +160,17 @@ def _sealed(cipher: FieldCipher, message: str, payload: bytes | None, answer: by
 
 
 @cache
+def _due(targets: tuple[str, ...]) -> sa.Select[Any]:
+    """Return a query with a column for each target. To group the events by it would read all that wait."""
+    now: sa.BindParameter[datetime] = sa.bindparam("now", type_=_IT.due_at.type)
+    due = sa.and_(_IT.state == State.PENDING, _IT.due_at <= now)
+    query: sa.Select[Any] = sa.select(
+        *[sa.exists().where(due, _IT.target == name).label(name) for name in targets]
+    )
+    return query
+
+
+@cache
 def _claimable() -> sa.Select[Any]:
     now: sa.BindParameter[datetime] = sa.bindparam("now", type_=_IT.due_at.type)
     due = sa.and_(_IT.state == State.PENDING, _IT.target == sa.bindparam("target"), _IT.due_at <= now)
@@ -164,7 +181,7 @@ def _claimable() -> sa.Select[Any]:
         for name in ("follower_id", "person_id")
     ]
     query = sa.select(_IT.id).where(due, _unleased(now), *(~one for one in held))
-    return query.order_by(_IT.id).limit(sa.bindparam("most", type_=sa.Integer()))
+    return query.order_by(_IT.due_at, _IT.id).limit(sa.bindparam("most", type_=sa.Integer()))
 
 
 def _unleased(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:

@@ -89,11 +89,11 @@ class Sender:
         """Let tries that are under way end, or cancel them, so that another process may repeat them at once."""
         if not self._running:
             return
-        running = list(self._running.values())
+        numbers, running = list(self._running), list(self._running.values())
         await asyncio.wait(running, timeout=_LET_FINISH)
         await cancel_and_wait(*(task for task in running if not task.done()))
         with suppress(StoreUnavailable):  # then the leases end by themselves
-            await self.database.attempt(partial(queue.release, lease=self._lease))
+            await self.database.attempt(partial(queue.release, numbers=numbers, lease=self._lease))
 
     async def _start_due(self) -> None:
         now = self.clock()
@@ -108,13 +108,12 @@ class Sender:
 
     def _due(self, connection: sa.Connection, *, now: datetime) -> list[int]:
         numbers = list[int]()
-        for name in queue.due_targets(connection, now=now):
-            if target := self.targets.get(name):
-                busy = self._busy[name]
-                room = target.room(connection, now=now) - busy
-                # The leased ones are not claimable, but a lease may end before its try does.
-                found = queue.claimable(connection, name, now=now, limit=room + busy) if room > 0 else []
-                numbers += [number for number in found if number not in self._running][:room]
+        for name in queue.due_targets(connection, tuple(self.targets), now=now):
+            busy = self._busy[name]
+            room = self.targets[name].room(connection, now=now) - busy
+            # The leased ones are not claimable, but a lease may end before its try does.
+            found = queue.claimable(connection, name, now=now, limit=room + busy) if room > 0 else []
+            numbers += [number for number in found if number not in self._running][:room]
         return numbers[: AT_ONCE - len(self._running)]
 
     def _ended(self, message: Message, _: "asyncio.Task[None]") -> None:

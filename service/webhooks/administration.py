@@ -31,6 +31,7 @@ _SHOWN: Final = (
     *(_IT.message, _IT.target, _IT.client, _IT.event, _IT.state, _IT.at, _IT.tries, _IT.tried_at, _IT.due_at),
     *(_IT.status, _IT.fault, _IT.answer, _IT.sealed_by),
 )
+_PAGE: Final = 500
 TEST: Final = "webhook.test"
 """The `type` of the event that `test` sends. No subscription names it."""
 
@@ -94,17 +95,14 @@ async def replay(settings: Settings, wanted: Deliveries, *, now: datetime) -> in
     Raises: as `list_endpoints`.
     """
     _of(settings, wanted.client)
-    settled = (_IT.state != State.PENDING, _IT.payload.is_not(None))
-    again = sa.update(outbox).where(*wanted.where(), *settled)
-
-    def work(connection: sa.Connection) -> int:
-        count = connection.execute(again.values(state=State.PENDING, due_at=now, tries=0)).rowcount
-        detail = f"{count} {'since ' + rfc3339(wanted.since) if wanted.since else wanted.id}"
-        write_entries(connection, AuditEntry(now, AuditEvent.WEBHOOKS_REPLAYED, wanted.client, detail=detail))
-        return count
-
+    detail = f"since {rfc3339(wanted.since)}" if wanted.since else wanted.id
     async with open_database(settings, patient=True) as database:
-        return await database.once(work)
+        count, last = 0, 0
+        while page := await database.once(partial(_replay_page, wanted=wanted, after=last, now=now)):
+            count, last = count + len(page), page[-1]
+        entry = AuditEntry(now, AuditEvent.WEBHOOKS_REPLAYED, wanted.client, detail=f"{count} {detail}")
+        await database.once(lambda connection: write_entries(connection, entry))
+    return count
 
 
 async def enable(settings: Settings, *, client: str | None, url: str, now: datetime) -> int:
@@ -149,6 +147,16 @@ def _of(settings: Settings, client: str | None) -> Sequence[Endpoint]:
     if client is not None and client not in settings.clients:
         raise ConfigError([f"--client: must be one of: {', '.join(settings.clients)}"])
     return [one for one in endpoints(settings) if client in (None, one.client)]
+
+
+def _replay_page(connection: sa.Connection, *, wanted: Deliveries, after: int, now: datetime) -> Sequence[int]:
+    """Make the next settled events pending; return their numbers. The running service writes between two pages."""
+    settled = (_IT.state != State.PENDING, _IT.payload.is_not(None), _IT.id > after)
+    query = sa.select(_IT.id).where(*wanted.where(), *settled).order_by(_IT.id).limit(_PAGE)
+    page = connection.scalars(query).all()
+    again = sa.update(outbox).where(_IT.id.in_(page), _IT.state != State.PENDING)
+    connection.execute(again.values(state=State.PENDING, due_at=now, tries=0))
+    return page
 
 
 def _counts(connection: sa.Connection, target: str) -> Mapping[State, int]:
