@@ -28,6 +28,8 @@ _IT: Final = outbox.c
 _EARLIER: Final = outbox.alias("earlier")
 SEALED: Final = (_IT.id, _IT.message, _IT.sealed_by, _IT.payload, _IT.answer, _IT.tries, _IT.erased)
 """The columns that `reseal` needs."""
+_PENDING: Final = sa.func.coalesce(_IT.state, _IT.state, type_=_IT.state.type) == State.PENDING
+"""Written so that no index is used for it: SQLite would choose it, and go through all events that wait."""
 _UNNAMED: Final = dict.fromkeys(("payload", "answer", "user_id", "follower_id", "person_id"))
 """The columns of an event whose person was erased."""
 
@@ -85,7 +87,7 @@ def claim(
 
     One whose payload cannot be decrypted is left.
     """
-    free = sa.and_(_IT.id.in_(numbers), _IT.state == State.PENDING, _unleased(now))
+    free = sa.and_(_IT.id.in_(numbers), _PENDING, _unleased(now))
     connection.execute(sa.update(outbox).where(free).values(lease=lease, leased_until=now + LEASE))
     columns = [_IT.id, _IT.message, _IT.target, _IT.event, _IT.at, _IT.tries, _IT.payload, _IT.sealed_by]
     rows = connection.execute(sa.select(*columns).where(_IT.lease == lease, _IT.id.in_(numbers)).order_by(_IT.id))
@@ -129,10 +131,9 @@ def erase_payloads(connection: sa.Connection, whose: sa.ColumnElement[bool]) -> 
 
     Return of how many.
     """
-    settled = _IT.state != State.PENDING
     known = sa.update(outbox).where(whose, _IT.erased.is_(sa.false()))
-    done = connection.execute(known.where(settled).values({**_UNNAMED, "erased": True})).rowcount
-    return done + connection.execute(known.where(~settled).values(erased=True)).rowcount
+    done = connection.execute(known.where(~_PENDING).values({**_UNNAMED, "erased": True})).rowcount
+    return done + connection.execute(known.where(_PENDING).values(erased=True)).rowcount
 
 
 def reseal(connection: sa.Connection, row: RowMapping, cipher: FieldCipher) -> int:
@@ -164,10 +165,8 @@ def _due(targets: tuple[str, ...]) -> sa.Select[Any]:
     """Return a query with a column for each target. To group the events by it would read all that wait."""
     now: sa.BindParameter[datetime] = sa.bindparam("now", type_=_IT.due_at.type)
     due = sa.and_(_IT.state == State.PENDING, _IT.due_at <= now)
-    query: sa.Select[Any] = sa.select(
-        *[sa.exists().where(due, _IT.target == name).label(name) for name in targets]
-    )
-    return query
+    columns: list[Any] = [sa.exists().where(due, _IT.target == name).label(name) for name in targets]
+    return sa.select(*columns)
 
 
 @cache
