@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers import assets, health, openapi, verify_files
+from handlers.accounts import routes as accounts
 from handlers.bindings import routes as bindings
 from handlers.http import cors
 from handlers.http.operation import OPERATIONS, CrossOrigin, Operation
@@ -17,6 +18,7 @@ from handlers.wechat import routes as wechat
 _FEATURES: Final = (
     *tickets.OPERATIONS,
     *bindings.OPERATIONS,
+    *accounts.OPERATIONS,
     *methods.OPERATIONS,
     *portal.OPERATIONS,
     *wechat.OPERATIONS,

@@ -22,6 +22,12 @@ class AuditEvent(StrEnum):
     DATA_ERASED = "data_erased"
     IDENTITIES_MIGRATED = "identities_migrated"
     """WeChat told the new openids of identities of a former account: an entry for each batch."""
+    TOKEN_GIVEN = "token_given"  # noqa: S105 - the name of an event
+    """A client got an account's access token."""
+    TOKEN_REPORTED = "token_reported"  # noqa: S105 - the name of an event
+    """A client reported an access token that WeChat refused; `detail`: whether another was fetched."""
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - the name of an event
+    """A client asked for an access token that it may not have."""
     PERSON_CONFLICT = "person_conflict"
     """Two persons with bindings to different users of a client turned out to be one: an entry for each binding."""
     WEBHOOK_DISABLED = "webhook_disabled"

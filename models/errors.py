@@ -63,6 +63,10 @@ class ForbiddenOrigin(ServiceError):
     """The page's origin is not among the client's `origins`."""
 
 
+class Forbidden(ServiceError):
+    """The client was not granted what it asks for."""
+
+
 class BadSignature(ServiceError):
     """A push with a wrong signature, in a mode that signs too little, or with a timestamp out of range.
 

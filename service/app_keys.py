@@ -27,6 +27,7 @@ from service.tickets.code_exchange import CodeExchange
 from service.tickets.feed import Feed
 from service.tickets.issuer import TicketIssuer
 from service.tickets.status import TicketStatus
+from service.wechat.access_tokens import AccessTokens
 from service.wechat.push_account import PushAccount
 
 Check = Callable[[], Awaitable[None]]
@@ -54,5 +55,6 @@ LINKS: Final = web.AppKey("links", Links)
 MINI_PROGRAM_SCANS: Final = web.AppKey("mini_program_scans", MiniProgramScans)
 CODE_PICTURES: Final = web.AppKey("code_pictures", CodePictures)
 PROFILES: Final = web.AppKey("profiles", Profiles)
+ACCESS_TOKENS: Final = web.AppKey("access_tokens", AccessTokens)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
 PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)

@@ -32,6 +32,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     errors.InvalidRequest: Problem("invalid-request", 400, "The request is not valid"),
     errors.InvalidCode: Problem("invalid-code", 400, "The one-time code or registration is not valid"),
     errors.Unauthorized: Problem("unauthorized", 401, "Credentials are missing or wrong"),
+    errors.Forbidden: Problem("forbidden", 403, "The client may not do this"),
     errors.ForbiddenOrigin: Problem("forbidden-origin", 403, "The page's origin is not allowed"),
     errors.PersonBlocked: Problem("person-blocked", 403, "WeChat does not let this person log in"),
     errors.BadSignature: Problem("bad-signature", 403, "The signature is not valid"),

@@ -25,6 +25,10 @@ _KIND_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     AuditEvent.SCANNED: ("client", "account", "ticket", "openid", "detail"),
     # Caused by a user, who can request any number of links from the site.
     AuditEvent.PORTAL_OPENED: ("client", "user_id"),
+    # Caused by a site's back end, which may ask before each of its calls to WeChat.
+    AuditEvent.TOKEN_GIVEN: ("client", "account"),
+    AuditEvent.TOKEN_REPORTED: ("client", "account", "detail"),
+    AuditEvent.TOKEN_REFUSED: ("client", "account"),
 }
 """The columns in which two entries of one kind are equal.
 

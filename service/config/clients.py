@@ -47,6 +47,8 @@ class Client(Section):
     rebind: Literal["reject", "replace"] = "reject"
     takeover: Literal["reject", "move"] = "reject"
     lang: Lang = Lang.ZH
+    access_token: tuple[Name, ...] = ()
+    """The accounts whose access token the site may have, and with it their whole API."""
     consent: Version = ""
     """The current version of the notice that users agree to; stored with each binding unless it is empty."""
 
@@ -73,7 +75,7 @@ class Client(Section):
             raise Fault("is missing: set secret or secret_hash")
         return value
 
-    @field_validator("apps", "accounts", "return_urls", "methods")
+    @field_validator("apps", "accounts", "return_urls", "methods", "access_token")
     @classmethod
     def _check_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
@@ -111,6 +113,15 @@ class Client(Section):
         for number, url in enumerate(urls):
             if url in urls[:number]:
                 raise Fault("is the url of an earlier webhook as well", below=(str(number), "url"))
+        return value
+
+    @field_validator("access_token")
+    @classmethod
+    def _check_granted(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        accounts = (info.context or {}).get("valid", {}).get("accounts")
+        known = value if accounts is None else [name for name, account in accounts.items() if account.api]
+        if unknown := [name for name in value if name not in known]:
+            raise Fault(f"must be names of accounts with api true; not among these: {', '.join(unknown)}")
         return value
 
     @field_validator("methods")

@@ -62,6 +62,7 @@ from service.tickets.build import build_tickets
 from service.tickets.endings import Endings
 from service.webhooks.build import build_sender
 from service.webhooks.post import WebhookPost, open_webhook_post
+from service.wechat.access_tokens import AccessTokens
 from service.wechat.build import build_push_accounts
 from service.wechat.clients import WeChatClients, open_clients
 
@@ -171,6 +172,7 @@ def _compose(
     )
     app[app_keys.RATE_LIMITS] = limits.rates
     app[app_keys.PROFILES] = people.profiles
+    app[app_keys.ACCESS_TOKENS] = AccessTokens(settings=settings, apis=wechat.apis, audit=base.audit)
     app[app_keys.BINDINGS] = Bindings(database, people.identities)
     app[app_keys.PORTAL_SESSIONS] = PortalSessions(
         database=database, keyring=base.keyring, clients=settings.clients, audit=base.audit, clock=base.clock

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NoReturn
@@ -13,7 +13,7 @@ from wechatpy import WeChatClient
 
 from models.events import OpenId
 from service.wechat.answers import LONGEST_ID, Refused, unionid, word
-from service.wechat.tokens import TokenCache
+from service.wechat.tokens import AccessToken, TokenCache, token_endpoint
 from service.wechat.transport import ONCE, REPEATABLE, ApiAccount, exchange, wrapping_errors
 
 LONGEST_URL: Final = 512
@@ -83,6 +83,7 @@ class WeChatApi:
 
     def __init__(self, account: ApiAccount, *, tokens: TokenCache, http: aiohttp.ClientSession) -> None:
         self._account = account
+        self._tokens = tokens
         self._client = Transport(account, tokens=tokens, http=http)
 
     async def create_qr(self, scene: str, *, lifetime: timedelta) -> QrCode:
@@ -110,6 +111,20 @@ class WeChatApi:
         request = {"from_appid": former, "openid_list": list(openids)}
         async with wrapping_errors(self._account, "changeopenid", failing="WeChat did not tell the new openids"):
             return _changed(await self._client.post("changeopenid", data=request), asked=openids)
+
+    async def access_token(self) -> AccessToken:
+        """Return the account's token, with the seconds for which it is kept (wechat-protocol.md 1)."""
+        async with self._fetching():
+            return await self._tokens.current(self._account)
+
+    async def report_token(self, failed: str) -> bool:
+        """Fetch a token in place of one that WeChat refused, as `TokenCache.report`; return whether one was."""
+        async with self._fetching():
+            return await self._tokens.report(self._account, failed)
+
+    def _fetching(self) -> AbstractAsyncContextManager[None]:
+        endpoint = token_endpoint(self._account)
+        return wrapping_errors(self._account, endpoint, failing="WeChat returned no access token")
 
 
 @asynccontextmanager

@@ -145,6 +145,7 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
                         return_urls=[BACK],
                         profile=True,
                         confirm="tap",
+                        access_token=["main"],
                     ),
                     "club": client(
                         *("club",),
@@ -191,6 +192,9 @@ async def _live(town: Town) -> None:
     await here.call("DELETE")
     await town.sandbox.unfollow(anna)
     assert (await town.site("DELETE", f"/v1/bindings/{USER}")).status == 404
+    token = await (await town.site("GET", "/v1/accounts/main/access-token")).json()
+    asked = {"access_token": token["access_token"]}
+    assert (await town.site("POST", "/v1/accounts/main/access-token/invalid", asked)).status == 204
     town.found |= set(town.sandbox.state().tokens._issued)
 
 
@@ -278,6 +282,8 @@ async def _err(town: Town) -> None:
         ("POST", "/v1/exchange", {"data": f'{{"code": "{JUNK}"', "headers": basic()}),
         ("POST", "/v1/exchange", {"json": {"code": JUNK * 10_000}, "headers": basic()}),
         ("POST", "/v1/bindings", {"json": {"user_id": USER, "registration": JUNK}, "headers": basic()}),
+        ("POST", "/v1/accounts/main/access-token/invalid", {"json": {"access_token": [JUNK]}, "headers": basic()}),
+        ("GET", f"/v1/accounts/{JUNK}/access-token", {"headers": basic()}),
         ("GET", f"/v1/tickets/{page.id}", {"headers": bearer(JUNK)}),
         ("GET", f"/v1/tickets/{JUNK}?secret={JUNK}", {}),
         ("GET", f"/portal/open/{JUNK}", {}),

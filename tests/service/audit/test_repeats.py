@@ -13,6 +13,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REFUSED = AuditEntry(NOON, AuditEvent.EXCHANGE_REFUSED, "shop", ticket="t1")
 HIT = AuditEntry(NOON, AuditEvent.LIMIT_HIT, "shop", detail="tickets_per_address 203.0.113.7")
 SCAN = AuditEntry(NOON, AuditEvent.SCANNED, "shop", "main", "t1", "…DIiE3bGY", detail="pending")
+GIVEN = AuditEntry(NOON, AuditEvent.TOKEN_GIVEN, "shop", "main")
+REPORTED = AuditEntry(NOON, AuditEvent.TOKEN_REPORTED, "shop", "main", detail="not fetched")
+KEPT_OUT = AuditEntry(NOON, AuditEvent.TOKEN_REFUSED, "shop", "main")
 OPENED = AuditEntry(NOON, AuditEvent.PORTAL_OPENED, "shop", user_id="42")
 
 
@@ -20,7 +23,9 @@ def later(line: AuditEntry, seconds: float) -> AuditEntry:
     return replace(line, at=line.at + timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("line", [REFUSED, HIT, SCAN, OPENED], ids=lambda line: str(line.event))
+@pytest.mark.parametrize(
+    "line", [REFUSED, HIT, SCAN, OPENED, GIVEN, REPORTED, KEPT_OUT], ids=lambda line: str(line.event)
+)
 def test_the_first_is_a_line_and_the_others_are_counted(line: AuditEntry) -> None:
     counted = Repeats()
     assert [counted.first(later(line, second)) for second in range(4)] == [True, False, False, False]
@@ -50,11 +55,14 @@ def test_one_of_a_kind_leaves_nothing_to_tell() -> None:
         replace(SCAN, openid="…somebody"),
         replace(SCAN, detail="another person's"),
         replace(OPENED, user_id="43"),
+        replace(GIVEN, account="second"),
+        replace(REPORTED, detail="fetched"),
+        replace(KEPT_OUT, client="club"),
     ],
 )
 def test_what_differs_in_what_matters_is_a_line_of_its_own(other: AuditEntry) -> None:
     counted = Repeats()
-    for line in (REFUSED, HIT, SCAN, OPENED):
+    for line in (REFUSED, HIT, SCAN, OPENED, GIVEN, REPORTED, KEPT_OUT):
         counted.first(line)
     assert counted.first(other)
     assert not counted.first(other)

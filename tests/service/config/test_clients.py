@@ -63,6 +63,33 @@ def test_lists_are_read_from_variables() -> None:
     assert (client.return_urls, client.profile) == ((DONE, f"{DONE},"), True)
 
 
+def test_a_client_has_the_tokens_that_are_granted_alone() -> None:
+    assert validate(configured(accounts=["main"])).clients["shop"].access_token == ()
+    environ = {"SCANBIND_CLIENTS__SHOP__ACCESS_TOKEN": "main, pages"}
+    client = validate(configured(accounts=["main"]), environ).clients["shop"]
+    assert client.access_token == ("main", "pages")
+
+
+@pytest.mark.parametrize(
+    ("granted", "fault"),
+    [
+        (["main", "none", "own"], "must be names of accounts with api true; not among these: none, own"),
+        (["site"], "must be names of accounts with api true; not among these: site"),
+        (["main", "main"], "must not contain duplicates"),
+    ],
+    ids=["unknown and without permissions", "an app", "twice"],
+)
+def test_only_accounts_that_have_a_token_are_granted(granted: list[str], fault: str, tmp_path: Path) -> None:
+    """Red when an account with `api: false` or an app passes: its token would be asked for in vain."""
+    assert faults(configured(access_token=granted), folder=tmp_path) == [f"clients.shop.access_token: {fault}"]
+
+
+def test_grants_are_judged_when_the_accounts_are_valid(tmp_path: Path) -> None:
+    values = configured(access_token=["main"])
+    values["accounts"]["main"]["appid"] = "gh_1"
+    assert [line.partition(":")[0] for line in faults(values, folder=tmp_path)] == ["accounts.main.appid"]
+
+
 def test_one_account_with_permissions_is_enough_for_the_scan() -> None:
     assert validate(configured(accounts=["own", "main"])).clients["shop"].accounts == ("own", "main")
 
