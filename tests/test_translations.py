@@ -96,6 +96,7 @@ def _names(page: Path) -> set[str]:
 def test_the_pages_for_developers_are_there_in_chinese() -> None:
     assert [page.name for page in CHINESE] == [
         "README.zh.md",
+        "access-token.zh.md",
         "integration.zh.md",
         "methods.zh.md",
         "redirects.zh.md",
@@ -107,6 +108,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "website-application.zh.md",
         "wecom.zh.md",
         "webhooks.zh.md",
+        "README.zh.md",
         "README.zh.md",
     ]
 
