@@ -114,6 +114,7 @@ def _client(name: str) -> dict[str, object]:
         "name": name,
         "secret": CLIENTS[name],
         "accounts": list(ACCOUNTS),
+        "access_token": ["safe"],
         "origins": [ORIGIN],
         "return_urls": [f"{ORIGIN}/account"],
         "confirm": {"login": "choose", "bind": "tap"} if name == "shop" else "none",

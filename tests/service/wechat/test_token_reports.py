@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 
 from models.errors import StoreUnavailable, WeChatUnavailable
 from service.wechat import tokens as module
+from service.wechat import transport
+from service.wechat.api import WeChatApi
 from service.wechat.tokens import AccessToken, TokenCache
 from service.wechat.transport import ApiAccount
 
@@ -131,6 +133,37 @@ async def test_a_report_waits_for_a_fetch_under_way(
     wechat.hold.set()
     assert (await fetching, await reporting) == ("token-2", False)
     assert len(wechat.asked["stable_token"]) == 2
+
+
+async def test_a_report_of_another_token_waits_for_no_lock(
+    processes: list[TokenCache], account: ApiAccount, redis: Redis
+) -> None:
+    """Red when the token is compared under the lock alone: reports of any text would hold up those who fetch."""
+    await redis.set(KEY, "token-1", ex=100)
+    await redis.set(f"{KEY}-lock", "a process that fetches", px=60_000)
+    async with asyncio.timeout(module._WAIT / 2):
+        assert not await processes[0].report(account, "token-0")
+
+
+async def test_a_token_that_does_not_come_in_time_is_given_up(
+    processes: list[TokenCache],
+    wechat: Any,
+    account: ApiAccount,
+    http: ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = WeChatApi(account, tokens=processes[0], http=http)
+    first = (await api.access_token()).token
+    monkeypatch.setattr(transport, "DEADLINE", 0.2)
+    wechat.hold = asyncio.Event()
+    async with asyncio.timeout(transport.PER_TRY.total):
+        with pytest.raises(WeChatUnavailable, match="WeChat returned no access token"):
+            await api.report_token(first)
+    await processes[0].redis.flushall()
+    async with asyncio.timeout(transport.PER_TRY.total):
+        with pytest.raises(WeChatUnavailable, match="WeChat returned no access token"):
+            await api.access_token()
+    wechat.hold.set()
 
 
 async def test_a_report_that_fails_is_no_report(
