@@ -108,18 +108,21 @@ async def replay(settings: Settings, wanted: Deliveries, *, now: datetime) -> in
 async def enable(settings: Settings, *, client: str | None, url: str, now: datetime) -> int:
     """Let an endpoint take events again, at once; return how many wait for it.
 
+    *url* may be without its query, as in `list_endpoints`.
+
     Raises: as `list_endpoints`; ConfigError also if it is not one of the client's endpoints.
     """
-    named = [one for one in endpoints(settings) if (one.client, one.url) == (client, url)]
+    named = [one for one in endpoints(settings) if one.client == client and url in (one.url, one.shown)]
     if not named:
         whose = "operator.webhook" if client is None else f"clients.{client}.webhooks"
         raise ConfigError([f"--url: is not configured under {whose}"])
 
     def work(connection: sa.Connection) -> int:
-        clear_state(connection, named[0].target)
-        try_all(connection, named[0].target, now=now)
+        for one in named:
+            clear_state(connection, one.target)
+            try_all(connection, one.target, now=now)
         write_entries(connection, AuditEntry(now, AuditEvent.WEBHOOK_ENABLED, client))
-        return _counts(connection, named[0].target).get(State.PENDING, 0)
+        return sum(_counts(connection, one.target).get(State.PENDING, 0) for one in named)
 
     async with open_database(settings, patient=True) as database:
         return await database.once(work)

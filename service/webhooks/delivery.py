@@ -109,7 +109,7 @@ class EndpointDelivery:
             self._tell_disabled(connection, after, now=now)
 
     def _tell_disabled(self, connection: sa.Connection, state: EndpointState, *, now: datetime) -> None:
-        client, url = self.endpoint.client, self.endpoint.url
+        client, url = self.endpoint.client, self.endpoint.shown
         log.error("webhooks: %s is disabled: %s", self._name, state.disabled)
         data = {
             "client": client,

@@ -33,9 +33,11 @@ class AccessTokens:
 
     async def report(self, client: str, account: str, failed: str) -> None:
         """Fetch a token in place of *failed*, which WeChat refused, if it is still the current one."""
-        fetched = await self._granted(client, account).report_token(failed)
-        detail = "fetched" if fetched else "not fetched"
-        self.audit.note(AuditEvent.TOKEN_REPORTED, client=client, account=account, detail=detail)
+        api, detail = self._granted(client, account), "fetch failed"
+        try:
+            detail = "fetched" if await api.report_token(failed) else "not fetched"
+        finally:
+            self.audit.note(AuditEvent.TOKEN_REPORTED, client=client, account=account, detail=detail)
 
     def _granted(self, client: str, account: str) -> WeChatApi:
         if account not in self.settings.appids:

@@ -11,7 +11,7 @@ import pytest
 from harness import ACCOUNT, WEBSITE, World, client
 
 from models.audit import AuditEntry
-from models.errors import Forbidden, NotFound
+from models.errors import Forbidden, NotFound, WeChatUnavailable
 from service.app_keys import ACCESS_TOKENS, AUDIT
 from service.audit.reader import AuditFilter, read
 from service.identities import reencryption
@@ -85,3 +85,14 @@ async def test_an_app_is_known_and_not_granted(world: World, tokens: AccessToken
     with pytest.raises(Forbidden):
         await tokens.report("shop", "site", "token")
     assert [event for event, *_ in await audited(world)] == ["token_refused"]
+
+
+async def test_a_report_whose_fetch_fails_is_audited(world: World, tokens: AccessTokens) -> None:
+    """Red when only a report that succeeds leaves an entry."""
+    token = (await tokens.give("shop", "main")).token
+    calls = world.sandbox.state(ACCOUNT.appid).tokens._stable_calls[1]
+    calls.use(now=world.clock.seconds())
+    calls.used = calls.limit
+    with pytest.raises(WeChatUnavailable):
+        await tokens.report("shop", "main", token)
+    assert ("token_reported", "shop", "main", "fetch failed") in await audited(world)
