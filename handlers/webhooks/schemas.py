@@ -21,43 +21,43 @@ class IdentityOfUser(WebhookIdentity):
     user_id: str
 
 
-class _OfClient(BaseModel):
+class _ClientData(BaseModel):
     client: str
 
 
-class OfIdentity(_OfClient):
+class IdentityData(_ClientData):
     """What happened to a user's WeChat."""
 
     user_id: str
     identity: WebhookIdentity
 
 
-class Moved(OfIdentity):
+class MovedData(IdentityData):
     """A WeChat was bound to `user_id`, and to another user before."""
 
     previous: Annotated[str, Field(description="The user that it was bound to.")]
 
 
-class Removed(OfIdentity):
+class RemovedData(IdentityData):
     """A binding ended."""
 
     reason: RemovalReason
 
 
-class OfTicket(OfIdentity):
+class TicketData(IdentityData):
     """A user signed in or was registered."""
 
     ticket: str
 
 
-class PersonsInConflict(_OfClient):
+class ConflictData(_ClientData):
     """Persons bound to different users turned out to be one; each goes on logging in to their own user."""
 
     user_ids: list[str]
     identities: list[IdentityOfUser]
 
 
-class Disabled(_OfClient):
+class DisabledData(_ClientData):
     """Nothing more is posted to an endpoint of the client, until the operator enables it."""
 
     url: Annotated[Url, Field(description="Without its query.")]
@@ -74,63 +74,63 @@ class BindingCreated(_Payload):
     """A WeChat was bound to a user."""
 
     type: Literal[WebhookEvent.BINDING_CREATED]
-    data: OfIdentity
+    data: IdentityData
 
 
 class BindingMoved(_Payload):
     """A WeChat was bound to another user than before."""
 
     type: Literal[WebhookEvent.BINDING_MOVED]
-    data: Moved
+    data: MovedData
 
 
 class BindingRemoved(_Payload):
     """A binding ended."""
 
     type: Literal[WebhookEvent.BINDING_REMOVED]
-    data: Removed
+    data: RemovedData
 
 
 class LoginCompleted(_Payload):
     """An exchange logged a user in."""
 
     type: Literal[WebhookEvent.LOGIN_COMPLETED]
-    data: OfTicket
+    data: TicketData
 
 
 class RegistrationCompleted(_Payload):
     """A registration was used to bind a new user."""
 
     type: Literal[WebhookEvent.REGISTRATION_COMPLETED]
-    data: OfTicket
+    data: TicketData
 
 
 class WeChatFollowed(_Payload):
     """A person who is bound follows the account."""
 
     type: Literal[WebhookEvent.FOLLOWED]
-    data: OfIdentity
+    data: IdentityData
 
 
 class WeChatUnfollowed(_Payload):
     """A person who was bound follows the account no more."""
 
     type: Literal[WebhookEvent.UNFOLLOWED]
-    data: OfIdentity
+    data: IdentityData
 
 
 class PersonConflict(_Payload):
     """Two persons who are bound to different users turned out to be one."""
 
     type: Literal[WebhookEvent.PERSON_CONFLICT]
-    data: PersonsInConflict
+    data: ConflictData
 
 
 class WebhookDisabled(_Payload):
     """An endpoint was disabled. Sent to the operator alone."""
 
     type: Literal[WebhookEvent.WEBHOOK_DISABLED]
-    data: Disabled
+    data: DisabledData
 
 
 PAYLOADS: Final[Mapping[WebhookEvent, type[BaseModel]]] = {
