@@ -24,7 +24,7 @@ from service.webhooks.answer import Answer
 from service.webhooks.endpoint_states import clear_state, hold_state, read_state, try_all, write_state
 from service.webhooks.endpoints import Endpoint
 from service.webhooks.post import WebhookPost
-from service.webhooks.schedule import SPREAD, EndpointState, after_failure, next_try
+from service.webhooks.schedule import SPREAD, EndpointState, after_failure, after_success, next_try
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,10 @@ class EndpointDelivery:
 
     def _note_success(self, connection: sa.Connection, *, now: datetime) -> None:
         state = read_state(connection, self.endpoint.target, hold=True)
-        if state is None or state.disabled is EndpointFault.GONE:
+        if state is None:
+            return
+        if after := after_success(state, now=now):
+            write_state(connection, self.endpoint.target, after)
             return
         clear_state(connection, self.endpoint.target)
         if state.disabled:

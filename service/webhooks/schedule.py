@@ -64,15 +64,28 @@ def after_failure(state: EndpointState, answer: Answer, *, now: datetime, spread
     fails = state.failures >= _FAILURES and now - since >= _FAILING
     if fails and state.disabled is None:
         state = replace(state, disabled=EndpointFault.FAILING, disabled_at=now)
-    pause = _pause(state, answer)
-    return replace(state, paused_until=now + pause * (1 + spread) if pause else None)
+    until = max((it for it in (state.paused_until, _pause(state, answer, now, spread)) if it), default=None)
+    return replace(state, paused_until=until)
 
 
-def _pause(state: EndpointState, answer: Answer) -> timedelta:
+def after_success(state: EndpointState, *, now: datetime) -> EndpointState | None:
+    """Return the state of an endpoint after a success; None if nothing is known against it any more.
+
+    A pause that another try was asked for meanwhile stands.
+    """
+    if state.disabled is EndpointFault.GONE:
+        return state
+    if state.disabled is None and state.paused_until and state.paused_until > now:
+        return EndpointState(paused_until=state.paused_until)
+    return None
+
+
+def _pause(state: EndpointState, answer: Answer, now: datetime, spread: float) -> datetime | None:
+    """Return until when a failure pauses an endpoint, at least as long as it asks for."""
     if state.disabled is EndpointFault.FAILING:
-        return max(PROBE, answer.retry_after or timedelta())
+        return now + max(PROBE * (1 + spread), answer.retry_after or timedelta())
     if answer.retry_after is not None:
-        return answer.retry_after
+        return now + answer.retry_after
     if answer.status in _SLOW_DOWN:
-        return min(_SHORTEST * (1 << min(state.failures - 1, 10)), _LONGEST)
-    return timedelta()
+        return now + min(_SHORTEST * (1 << min(state.failures - 1, 10)), _LONGEST) * (1 + spread)
+    return None
