@@ -164,7 +164,7 @@ def _replay_page(connection: sa.Connection, *, wanted: Deliveries, after: int, n
 
 def _counts(connection: sa.Connection, target: str) -> Mapping[State, int]:
     counted = sa.select(_IT.state, sa.func.count()).where(_IT.target == target).group_by(_IT.state)
-    return dict(connection.execute(counted).tuples().all())
+    return {State(state): count for state, count in connection.execute(counted)}
 
 
 def _described(one: Endpoint, state: EndpointState | None, counts: Mapping[State, int]) -> str:
