@@ -9,7 +9,7 @@ N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets prove-webhooks sbom audit lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -72,6 +72,9 @@ prove-persons: .venv/dev.stamp
 
 prove-tickets: .venv/dev.stamp
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/service/tickets/test_stateful.py
+
+prove-webhooks: .venv/dev.stamp
+	DELIVERIES=$(N) SEED=$(SEED) $(BIN)/pytest -rP --numprocesses $(WORKERS) tests/attacks/test_killed_deliveries.py
 
 sbom: .venv/tools.stamp
 	$(BIN)/python -m tools.sbom requirements.lock build/sbom.cdx.json
