@@ -12,6 +12,7 @@ from handlers.http import cors
 from handlers.http.operation import OPERATIONS, CrossOrigin, Operation
 from handlers.methods import routes as methods
 from handlers.portal import routes as portal
+from handlers.sealed_calls import routes as sealed_calls
 from handlers.tickets import routes as tickets
 from handlers.wechat import routes as wechat
 
@@ -19,6 +20,7 @@ _FEATURES: Final = (
     *tickets.OPERATIONS,
     *bindings.OPERATIONS,
     *accounts.OPERATIONS,
+    *sealed_calls.OPERATIONS,
     *methods.OPERATIONS,
     *portal.OPERATIONS,
     *wechat.OPERATIONS,

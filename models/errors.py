@@ -52,10 +52,10 @@ class Unauthorized(ServiceError):
 
 
 class WrongCredentials(Unauthorized):
-    """The client id or its secret is wrong; `client` is None if no client has that id."""
+    """The client id, or its secret or sealing key, is wrong; `client` is None if no client has that id."""
 
-    def __init__(self, *, client: str | None) -> None:
-        super().__init__("client id or secret is wrong")
+    def __init__(self, detail: str = "client id or secret is wrong", *, client: str | None) -> None:
+        super().__init__(detail)
         self.client = client
 
 

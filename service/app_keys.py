@@ -12,6 +12,7 @@ from service.bindings.repository import Bindings
 from service.config.settings import Settings
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
+from service.crypto.sealing import SealingKeys
 from service.identities.profiles import Profiles
 from service.methods.code_pictures import CodePictures
 from service.methods.links import Links
@@ -23,6 +24,7 @@ from service.portal.sessions import PortalSessions
 from service.pushes.dispatcher import PushDispatcher
 from service.rate_limiting.open_waits import WaitLimiter
 from service.rate_limiting.rates import RateLimits
+from service.sealed_calls.used_calls import UsedCalls
 from service.tickets.code_exchange import CodeExchange
 from service.tickets.feed import Feed
 from service.tickets.issuer import TicketIssuer
@@ -35,6 +37,7 @@ Check = Callable[[], Awaitable[None]]
 
 SETTINGS: Final = web.AppKey("settings", Settings)
 CLIENT_SECRETS: Final = web.AppKey("client_secrets", ClientSecrets)
+SEALING_KEYS: Final = web.AppKey("sealing_keys", SealingKeys)
 CLOCK: Final[web.AppKey[Callable[[], datetime]]] = web.AppKey("clock")
 METRICS: Final = web.AppKey("metrics", Metrics)
 AUDIT: Final = web.AppKey("audit", AuditLog)
@@ -57,4 +60,5 @@ CODE_PICTURES: Final = web.AppKey("code_pictures", CodePictures)
 PROFILES: Final = web.AppKey("profiles", Profiles)
 ACCESS_TOKENS: Final = web.AppKey("access_tokens", AccessTokens)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
+USED_CALLS: Final = web.AppKey("used_calls", UsedCalls)
 PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)

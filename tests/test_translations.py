@@ -100,6 +100,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "integration.zh.md",
         "methods.zh.md",
         "redirects.zh.md",
+        "sealed-calls.zh.md",
         "README.zh.md",
         "mini-program.zh.md",
         "personal-account.zh.md",
@@ -108,6 +109,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "website-application.zh.md",
         "wecom.zh.md",
         "webhooks.zh.md",
+        "README.zh.md",
         "README.zh.md",
         "README.zh.md",
     ]

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from handlers.http import cors, forwarding
+from handlers.http import cors, forwarding, request_body
 from handlers.http.operation import Caller, Schema
 from models.errors import (
     ForbiddenOrigin,
@@ -22,12 +22,24 @@ from models.portal import PortalSession
 from models.scene import TicketHeader, read_ticket
 from models.ticket import READABLE_AFTER, TicketId
 from models.web_origin import origin_of
-from service.app_keys import CLIENT_SECRETS, CLOCK, KEYRING, PORTAL_SESSIONS, RATE_LIMITS, SETTINGS
+from service.app_keys import (
+    CLIENT_SECRETS,
+    CLOCK,
+    KEYRING,
+    PORTAL_SESSIONS,
+    RATE_LIMITS,
+    SEALING_KEYS,
+    SETTINGS,
+)
 from service.crypto.keyring import ClientKeys
+from service.crypto.sealing import Envelope, Opened
 
+JOSE: Final = "application/jose"
 PORTAL_COOKIE: Final = "scanbind_portal"
 HOST_PREFIX: Final = "__Host-"
 """Browsers accept a cookie with this prefix only if the exact host set it, over https and with path `/`."""
+_PROVEN: Final = web.RequestKey("proven", str)
+"""The client that sealed the call; only `prove_by_seal` sets it."""
 _parse_verified: Final = lru_cache(maxsize=20_000)(read_ticket)
 """Parses a ticket whose secret was verified; cached, because a page polls the same ticket repeatedly.
 
@@ -37,23 +49,61 @@ full cache takes about 10 MB. Tickets that are not verified are parsed by `read_
 
 
 def basic_client(request: web.Request) -> str | None:
-    """Return the client that HTTP Basic authenticates; None without an `Authorization` header.
+    """Return the client that HTTP Basic authenticates, or that sealed the call; None without credentials.
 
     Raises:
-        Unauthorized: the header is malformed, or the id or the secret is wrong.
+        Unauthorized: the header is malformed, the id or the secret is wrong, or the client must seal its calls.
         RateLimited: this address sent too many wrong secrets for this client.
     """
+    if _PROVEN in request:
+        return request[_PROVEN]
     header = request.headers.get("Authorization")
     if header is None:
         return None
     name, secret = _basic(header)
     credentials = request.app[CLIENT_SECRETS]
     client = name if name in credentials else None
-    if here := throttle_address(request):
-        request.app[RATE_LIMITS].check_blocked(client, here)
+    _check_blocked(request, client)
     if not credentials.prove(name, secret):
         raise WrongCredentials(client=client)
+    if request.app[SETTINGS].clients[name].require_sealed:
+        raise Unauthorized("this client has require_sealed: send the call sealed, to /v1/sealed")
     return name
+
+
+async def require_seal(request: web.Request) -> Opened:
+    """Return what the body contains, a compact JWE.
+
+    Raises:
+        UnsupportedMediaType, PayloadTooLarge, InvalidRequest: as `read_bytes`.
+        Unauthorized, RateLimited: as `open_sealed`.
+    """
+    return open_sealed(request, await request_body.read_bytes(request, JOSE))
+
+
+def open_sealed(request: web.Request, compact: bytes) -> Opened:
+    """Open a compact JWE with the sealing keys of the client that it names.
+
+    Raises:
+        Unauthorized: it cannot be read, no client has that name and a key, or its keys do not open it: one answer.
+        RateLimited: this address sent too many wrong secrets, or calls sealed with wrong keys, for this client.
+    """
+    keys = request.app[SEALING_KEYS]
+    try:
+        envelope = Envelope.read(compact)
+    except ValueError:
+        envelope = None
+    client = envelope.kid if envelope and envelope.kid in keys else None
+    _check_blocked(request, client)
+    opened = keys.open(envelope) if envelope else None
+    if opened is None:
+        raise WrongCredentials("the sealed call cannot be opened", client=client)
+    return opened
+
+
+def prove_by_seal(request: web.Request, client: str) -> None:
+    """Mark *request*, which came sealed, as one of *client*'s back end."""
+    request[_PROVEN] = client
 
 
 async def require_client(request: web.Request) -> str:
@@ -215,6 +265,11 @@ def _require_own_page(request: web.Request) -> None:
         raise ForbiddenOrigin("the session's cookie is accepted only from the portal's own page")
 
 
+def _check_blocked(request: web.Request, client: str | None) -> None:
+    if here := throttle_address(request):
+        request.app[RATE_LIMITS].check_blocked(client, here)
+
+
 def _basic(header: str) -> tuple[str, bytes]:
     kind, _, encoded = header.partition(" ")
     if kind.lower() != "basic":
@@ -250,6 +305,8 @@ _PAGE: Final = {
 }
 _BY_PASSWORD: Final = (Unauthorized, RateLimited, StoreUnavailable)
 
+SEAL: Final = Caller({}, _BY_PASSWORD, require_seal)
+"""A site's back end by a sealed body; the handler gets what it contains. OpenAPI has no security scheme for it."""
 CLIENT: Final = Caller(_SITE, _BY_PASSWORD, require_client)
 """A site's back end; the handler gets the client's id."""
 CLIENT_OR_PAGE: Final = Caller(_SITE | _PAGE, (*_BY_PASSWORD, ForbiddenOrigin))

@@ -42,10 +42,15 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
         InvalidRequest: it does not arrive in time, is not JSON in UTF-8, repeats a key, or a field is missing,
             unknown or out of range.
     """
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("the body must be application/json")
-    refuse_compressed(request)
-    body = await _arrived(request)
+    return parse(await read_bytes(request, "application/json"), shape)
+
+
+def parse(body: bytes, shape: TypeAdapter[T]) -> T:
+    """Return JSON as *shape*.
+
+    Raises:
+        InvalidRequest: it is not JSON in UTF-8, repeats a key, or a field is missing, unknown or out of range.
+    """
     try:
         fields = strict_json.loads(body.decode())
         strict_json.check_text(fields)
@@ -56,6 +61,24 @@ async def read(request: web.Request, shape: TypeAdapter[T]) -> T:
     return check(shape, fields)
 
 
+async def read_bytes(request: web.Request, media_type: str) -> bytes:
+    """Return the request's body, which must be of *media_type*.
+
+    Raises:
+        UnsupportedMediaType: it is of another media type, or compressed.
+        PayloadTooLarge: (from aiohttp) it is larger than the service accepts.
+        InvalidRequest: it does not arrive in time.
+    """
+    if request.content_type != media_type:
+        raise UnsupportedMediaType(f"the body must be {media_type}")
+    refuse_compressed(request)
+    try:
+        async with asyncio.timeout(_ARRIVES_WITHIN):
+            return await request.read()
+    except TimeoutError as e:
+        raise InvalidRequest("the body did not arrive in time") from e
+
+
 async def read_form(request: web.Request) -> Mapping[str, list[str]]:
     """Return the fields of a form's body, each with its values.
 
@@ -63,10 +86,7 @@ async def read_form(request: web.Request) -> Mapping[str, list[str]]:
         UnsupportedMediaType, PayloadTooLarge: as `read`.
         InvalidRequest: it does not arrive in time, is not UTF-8, or has more fields than any form of ours.
     """
-    if request.content_type != FORM:
-        raise UnsupportedMediaType(f"the body must be {FORM}")
-    refuse_compressed(request)
-    body = await _arrived(request)
+    body = await read_bytes(request, FORM)
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError as e:
@@ -82,14 +102,6 @@ def refuse_compressed(request: web.Request) -> None:
     codings = listed(request, "Content-Encoding").split(",")
     if any(coding.strip().lower() not in ("", "identity") for coding in codings):
         raise UnsupportedMediaType("the body must not be compressed")
-
-
-async def _arrived(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_ARRIVES_WITHIN):
-            return await request.read()
-    except TimeoutError as e:
-        raise InvalidRequest("the body did not arrive in time") from e
 
 
 def check(shape: TypeAdapter[T], value: object, *, name: str = "") -> T:

@@ -28,6 +28,7 @@ def encrypt(arguments: Arguments) -> int:
 
 def _new_key(arguments: Arguments) -> int:
     from service.crypto.client_secrets import fresh_secret, hash_of  # noqa: PLC0415 - only what runs is imported
+    from service.crypto.sealing import fresh_sealing_key  # noqa: PLC0415 - only what runs is imported
     from service.crypto.secret_key_file import fresh_key  # noqa: PLC0415 - only what runs is imported
     from service.webhooks import signatures  # noqa: PLC0415 - only what runs is imported
 
@@ -36,6 +37,8 @@ def _new_key(arguments: Arguments) -> int:
         case "client":
             secret = fresh_secret()
             print(f'secret: "{secret}"', f'secret_hash: "{hash_of(secret.encode())}"', sep="\n")
+        case "sealing_key":
+            print(fresh_sealing_key())
         case "webhook":
             print(signatures.fresh_secret())
         case "webhook_key":
@@ -68,7 +71,7 @@ def _kind_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind",
         choices=_KINDS,
-        help="the setting it is for: secret_key, a client's secret, encryption.keys, a webhook's secret or key",
+        help="the setting it is for: secret_key, a client's secret or sealing_key, encryption.keys, a webhook's secret or key",
     )
 
 
@@ -79,6 +82,7 @@ def key_commands(parser: argparse.ArgumentParser) -> None:
 _KINDS: Final = {
     "secret_key": "a key for secret_key: to replace one in use, follow 'The secret key' in docs/operations.md",
     "client": "give the secret to the site's back end, and set the hash as clients.NAME.secret_hash",
+    "sealing_key": "give the key to the site's back end, and set it as clients.NAME.sealing_key",
     "encryption": "a key for encryption.keys: before you set it, read 'Encrypt openids' in docs/operations.md",
     "webhook": "set the secret in clients.NAME.webhooks, and give it to the site's back end to verify with",
     "webhook_key": "set the key in clients.NAME.webhooks, and give the public key to the site's back end",

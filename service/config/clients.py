@@ -12,7 +12,17 @@ from models.ticket import Confirm, Purpose
 from service.config.fault import Fault
 from service.config.methods import Means, lacking
 from service.config.section import Section
-from service.config.types import Both, ClientSecrets, Name, Names, Origin, ReturnUrl, SecretHashes, Version
+from service.config.types import (
+    Both,
+    ClientSecrets,
+    Name,
+    Names,
+    Origin,
+    ReturnUrl,
+    SealingKeys,
+    SecretHashes,
+    Version,
+)
 from service.config.webhooks import Webhook
 
 MOST_RETURN_URLS: Final = 32
@@ -24,6 +34,10 @@ class Client(Section):
     """A site that uses the service. `name` always has both languages, and `confirm` both purposes."""
 
     name: Names
+    require_sealed: bool = False
+    """Whether its back end must seal its calls (contract.md 9). The secret, then optional, is refused."""
+    sealing_key: SealingKeys = ()
+    """32 bytes in base64url, newest first; two while rotating."""
     secret_hash: SecretHashes = ()
     """Hashes from `scanbind keys new client`, so that the configuration contains no secret; two while rotating."""
     secret: ClientSecrets = ()
@@ -71,8 +85,15 @@ class Client(Section):
     @field_validator("secret")
     @classmethod
     def _require_secret_or_hash(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
-        if not value and not info.data.get("secret_hash", True):
+        if not value and not info.data.get("secret_hash", True) and not info.data.get("require_sealed", True):
             raise Fault("is missing: set secret or secret_hash")
+        return value
+
+    @field_validator("sealing_key")
+    @classmethod
+    def _require_sealing_key(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        if not value and info.data.get("require_sealed"):
+            raise Fault("is missing: needed with require_sealed; `scanbind keys new sealing_key` prints one")
         return value
 
     @field_validator("apps", "accounts", "return_urls", "methods", "access_token")

@@ -205,6 +205,11 @@ _secret_hash = _matching(
     r"sha256:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]",
     "must be sha256: and 43 characters, as `scanbind keys new client` prints it",
 )
+# 43 characters have two bits more than 32 bytes: these are zero in every key.
+_sealing_key = _matching(
+    r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]",
+    "must be 32 bytes as 43 characters of base64url, as `scanbind keys new sealing_key` prints them",
+)
 _client_secret = _matching(r".{16,}", "must be 16 characters or more")
 _title = _matching(
     r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)",
@@ -251,6 +256,7 @@ ReturnUrl = Annotated[str, AfterValidator(return_url)]
 SafeWebAddress = Annotated[str, AfterValidator(safe_web_address)]
 Secret = Annotated[SecretStr, _hidden(_unspaced)]
 SecretHashes = Annotated[_SecretList, _hidden(_secret_hash), AfterValidator(_few)]
+SealingKeys = Annotated[_SecretList, _hidden(_sealing_key), AfterValidator(_few)]
 Secrets = Annotated[_SecretList, WithCommas]
 ClientSecrets = Annotated[_SecretList, WithCommas, _hidden(_client_secret), AfterValidator(_few)]
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]

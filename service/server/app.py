@@ -28,6 +28,7 @@ from service.confirmation.build import build_confirmation
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.field_encryption import CLEAR
 from service.crypto.keyring import Keyring
+from service.crypto.sealing import SealingKeys
 from service.crypto.secret_key_file import resolve_secret_keys
 from service.foundation import Foundation
 from service.identities import reencryption, upkeep
@@ -49,6 +50,7 @@ from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
 from service.rate_limiting.build import build_limits
 from service.rate_limiting.open_waits import WaitLimiter
+from service.sealed_calls.used_calls import KEPT, UsedCalls
 from service.server import retention
 from service.server.background_tasks import Work, beside
 from service.server.readiness import SharedCheck, database_takes_writes, redis_takes_writes
@@ -81,6 +83,7 @@ def make_app(settings: Settings, *, clock: Clock = utcnow) -> web.Application:
     app = web.Application(middlewares=[frame], client_max_size=LARGEST_BODY)
     app[app_keys.SETTINGS] = settings
     app[app_keys.CLIENT_SECRETS] = ClientSecrets(settings.clients)
+    app[app_keys.SEALING_KEYS] = SealingKeys(settings.clients)
     app[app_keys.CLOCK] = clock
     app[app_keys.METRICS] = Metrics()
     app[app_keys.ACCOUNTS] = build_push_accounts(settings)
@@ -177,6 +180,7 @@ def _compose(
     app[app_keys.PORTAL_SESSIONS] = PortalSessions(
         database=database, keyring=base.keyring, clients=settings.clients, audit=base.audit, clock=base.clock
     )
+    app[app_keys.USED_CALLS] = UsedCalls(database=database, clock=base.clock)
     app[app_keys.FEED] = feed = records.feed
     app[app_keys.TICKET_STATUS] = records.status
     app[app_keys.TICKET_ISSUER] = tickets.issuer
@@ -210,6 +214,7 @@ def _cleaning(
         (passcodes.purge, timedelta()),
         (profiles.purge, UNBOUND_KEPT),
         (app[app_keys.PORTAL_SESSIONS].purge, VISITS_KEPT),
+        (app[app_keys.USED_CALLS].purge, KEPT),
         (app[app_keys.BINDINGS].purge, timedelta(days=kept.history_days)),
         (app[app_keys.AUDIT].purge, timedelta(days=kept.audit_days)),
         (partial(purge, sql, events.c.id, when=events.c.at), timedelta(days=kept.webhooks_days)),

@@ -25,6 +25,7 @@ from config_files import COMPLETE, tree
 from service.cli.main import main
 from service.config.settings import validate
 from service.crypto.client_secrets import ClientSecrets
+from service.crypto.sealing import SealingKeys
 from service.webhooks.endpoints import endpoints
 
 ROOT = Path(__file__).parents[3]
@@ -165,6 +166,17 @@ def test_a_fresh_key_is_all_that_is_printed(kind: str, run: Run, tmp_path: Path)
     assert len(printed) == 5
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{64}\n", out) for out in printed)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fresh_sealing_key_can_be_pasted(run: Run) -> None:
+    status, out, err = run("keys", "new", "sealing_key")
+    assert status == 0
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}\n", out)
+    assert "clients.NAME.sealing_key" in err
+    account = {"appid": "wx0123456789abcdef", "secret": "s", "token": "t", "aes_key": "a" * 43}
+    shop = {"name": "Shop", "accounts": ["main"], "require_sealed": True, "sealing_key": out.strip()}
+    settings = validate({"clients": {"shop": shop}, "accounts": {"main": account}})
+    assert "shop" in SealingKeys(settings.clients)
 
 
 def test_a_fresh_secret_and_its_hash_can_be_pasted(run: Run) -> None:

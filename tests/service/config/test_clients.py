@@ -140,3 +140,44 @@ def test_faults_of_a_client_are_reported_beside_faults_of_its_accounts(tmp_path:
 def test_there_may_be_this_many_addresses_to_return_to() -> None:
     urls = [f"{DONE}&{number}" for number in range(MOST_RETURN_URLS)]
     assert validate(configured(return_urls=urls)).clients["shop"].return_urls == tuple(urls)
+
+
+KEYS = ["A" * 43, "_" * 42 + "8"]
+
+
+def test_sealing_keys_are_one_or_two_and_show_nothing() -> None:
+    environ = {"SCANBIND_CLIENTS__SHOP__SEALING_KEY": ",".join(KEYS)}
+    client = validate(tree(), environ).clients["shop"]
+    assert [key.get_secret_value() for key in client.sealing_key] == KEYS
+    assert not any(key in repr(client) for key in KEYS)
+    assert len(validate(tree(clients__shop__sealing_key=KEYS[0])).clients["shop"].sealing_key) == 1
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["A" * 42, "A" * 44, "A" * 42 + "B", "A" * 43 + "=", "+" + "A" * 42, "/" + "A" * 42, "é" + "A" * 42, "A" * 64],
+)
+def test_a_sealing_key_is_32_bytes_in_one_way(key: str, tmp_path: Path) -> None:
+    """Red when the last character may have stray bits, or a key another length."""
+    [fault] = faults(tree(clients__shop__sealing_key=[KEYS[1], key]), folder=tmp_path)
+    assert fault == (
+        "clients.shop.sealing_key: must be 32 bytes as 43 characters of base64url, "
+        "as `scanbind keys new sealing_key` prints them"
+    )
+
+
+def test_there_are_at_most_two_sealing_keys_and_no_duplicates(tmp_path: Path) -> None:
+    for keys, told in ([*KEYS, "B" * 42 + "A"], "more than two"), ([KEYS[0]] * 2, "duplicates"):
+        [fault] = faults(tree(clients__shop__sealing_key=keys), folder=tmp_path)
+        assert fault.startswith("clients.shop.sealing_key: must not ")
+        assert told in fault
+
+
+def test_a_client_that_must_seal_needs_a_sealing_key_and_no_secret(tmp_path: Path) -> None:
+    must = {"clients__shop__require_sealed": True, "clients__shop__secret": None}
+    client = validate(tree(**must, clients__shop__sealing_key=KEYS[0])).clients["shop"]
+    assert (client.require_sealed, client.secret) == (True, ())
+    [fault] = faults(tree(**must), folder=tmp_path)
+    assert fault.startswith("clients.shop.sealing_key: is missing: needed with require_sealed; ")
+    without = tree(clients__shop__secret=None, clients__shop__sealing_key=KEYS[0])
+    assert faults(without, folder=tmp_path) == ["clients.shop.secret: is missing: set secret or secret_hash"]
