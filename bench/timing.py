@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from joserfc.jwk import OctKey
 
 from bench import figures
 from bench.result import Result
@@ -29,9 +30,10 @@ from service import app_keys
 from service.config.settings import validate
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
+from service.crypto.sealing import KEY_BYTES, Opened, SealingKeys
 
 _SECRET: Final = "s" * 32
-_HOST: Final = "127.0.0.1"
+_BODY: Final = web.RequestKey("body", bytes)
 
 Refusal = Callable[[], web.Request]
 """Creates a request that will be refused."""
@@ -80,6 +82,8 @@ def pairs() -> list[Pair]:
             _basic(app, "nobo"),
             _basic(app, "shop"),
         ),
+        Pair("unknown client / wrong sealing key", _open_sealed, _sealed(app, "nobo"), _sealed(app, "shop")),
+        Pair("client without / with a sealing key", _open_sealed, _sealed(app, "club"), _sealed(app, "shop")),
     ]
 
 
@@ -109,9 +113,11 @@ def _time(check: Callable[[web.Request], Coroutine[Any, Any, object]], request: 
 def _app() -> web.Application:
     client = {"name": "Shop", "secret": _SECRET, "accounts": ["main"], "origins": ["https://shop.example"]}
     account = {"appid": "wx0123456789abcdef", "secret": "5" * 32, "token": "token", "aes_key": "a" * 43}
+    clients = {"shop": {**client, "sealing_key": "A" * 43}, "club": client}
     app = web.Application()
-    app[app_keys.SETTINGS] = validate({"accounts": {"main": account}, "clients": {"shop": client}})
+    app[app_keys.SETTINGS] = validate({"accounts": {"main": account}, "clients": clients})
     app[app_keys.CLIENT_SECRETS] = ClientSecrets(app[app_keys.SETTINGS].clients)
+    app[app_keys.SEALING_KEYS] = SealingKeys(app[app_keys.SETTINGS].clients)
     app[app_keys.KEYRING] = Keyring.derive(("k" * 40,), ["shop"])
     app[app_keys.CLOCK] = lambda: datetime.now(UTC)
     return app
@@ -148,6 +154,17 @@ def _request(app: web.Application, ticket: str, secret: str) -> web.Request:
 def _basic(app: web.Application, client: str) -> Refusal:
     pair = base64.b64encode(f"{client}:{_SECRET[:-1]}x".encode()).decode()
     request = make_mocked_request("POST", "/v1/exchange", headers={"Authorization": f"Basic {pair}"}, app=app)
+    return lambda: request
+
+
+async def _open_sealed(request: web.Request) -> object:
+    return authentication.open_sealed(request, request[_BODY])
+
+
+def _sealed(app: web.Application, client: str) -> Refusal:
+    request = make_mocked_request("POST", "/v1/sealed", app=app)
+    by_another = Opened(client, b"", OctKey.import_key(b"x" * KEY_BYTES))
+    request[_BODY] = by_another.seal(b"{}" * 100).encode()
     return lambda: request
 
 
