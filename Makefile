@@ -48,6 +48,7 @@ fuzz: .venv/tools.stamp
 	$(BIN)/python -m fuzz.tickets --runs $(RUNS)
 	$(BIN)/python -m fuzz.bodies --runs $(RUNS)
 	$(BIN)/python -m fuzz.pictures --runs $(RUNS)
+	$(BIN)/python -m fuzz.sealed_calls --runs $(RUNS)
 
 prove-memory: .venv/dev.stamp
 	MEMORY_JUNK=20000 $(BIN)/pytest -s tests/attacks/test_memory.py

@@ -2,5 +2,5 @@
 
 `python -m fuzz.callback`, `fuzz.tickets` and `fuzz.bodies` are the targets. Each run sends one request through the
 real application on real stores, and checks the response, the log and the writes to the stores (`fuzz.target`).
-`fuzz.pictures` fuzzes the encoding of profile pictures, without a service.
+`fuzz.pictures` fuzzes the encoding of profile pictures, and `fuzz.sealed_calls` sealed calls, without a service.
 """

@@ -34,6 +34,8 @@ _ISSUED: Final = {
 _LINK: Final = ("link_session", "link")
 """A session that is not open yet, and the token of its link."""
 
+schemathesis.serializer.alias("application/jose", "text/plain")
+
 _secrets: Final[dict[str, str]] = {}
 """The secrets of tickets and sessions, by their ids."""
 
