@@ -17,6 +17,7 @@ from mini_program_phone import Phone, scene_of
 from portal_client import bearer, follow, link, visit
 from redirecting import BACK
 from redis.asyncio import Redis
+from sealed import KEYS, Back
 from serving import Service, listening, serving
 from wechat_browser import CONSENT
 
@@ -53,7 +54,7 @@ PLANTED = {
     *("canary-unionid", "canary-words", *SECRETS.values(), basic()["Authorization"].partition(" ")[2]),
     *(secret for one in (MAIN, SPITE) for secret in (one.secret, one.token, one.aes_key)),
     *(SITE.secret, LIAR.secret, PROGRAM.secret, ENTERPRISE.secret, "canary-way", "canary-member"),
-    "canary-nickname",
+    *("canary-nickname", "canary-of-a-sealed-call", *KEYS.values()),
 }
 HANDED_OVER = {"Set-Cookie", "Location"}
 """Headers by which the portal gives a visitor what is theirs."""
@@ -144,6 +145,7 @@ async def _town(folder: Path) -> AsyncIterator[tuple[Town, Service, contextlib.A
                         methods=["scan", "website"],
                         return_urls=[BACK],
                         profile=True,
+                        sealing_key=list(KEYS.values()),
                         confirm="tap",
                         access_token=["main"],
                     ),
@@ -263,6 +265,16 @@ async def _elsewhere(town: Town) -> None:
     town.found |= {str(await town.redis.get(key)) for key in keys}
 
 
+async def _sealed(town: Town) -> None:
+    """Call sealed, and do it wrong."""
+    shop = Back(town)
+    fields = shop.wanted("GET", f"/v1/bindings/{USER}", jti="canary-of-a-sealed-call")
+    wrong = [fields | change for change in ({"jti": JUNK}, {"path": f"/v1/{JUNK}"}, {"query": JUNK}, {"iat": 1})]
+    statuses = [(await shop.send(shop.seal(one))).status for one in (fields, fields, *wrong, JUNK.encode())]
+    assert statuses == [200, 400, 400, 404, 400, 400, 400]
+    assert (await shop.send(JUNK)).status == 401
+
+
 async def _err(town: Town) -> None:
     """Do all kinds of things wrong."""
     person, page = await town.person(), await town.login()
@@ -333,6 +345,7 @@ async def test_nothing_planted_is_found_in_logs_figures_errors_or_headers(tmp_pa
         await _live(town)
         await _redirect(town)
         await _elsewhere(town)
+        await _sealed(town)
         await _err(town)
         await _lose(town, tmp_path, losing)
         figures = await (await town.call("GET", "/metrics")).text()

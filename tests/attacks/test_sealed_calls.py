@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -86,7 +88,7 @@ UNREADABLE: dict[str, Callable[[str, str], str]] = {
     "a header that is a list": raw_header(b'["dir","A256GCM","shop"]'),
     "a header in UTF-16": raw_header(json.dumps(header()).encode("utf-16")),
     "a header not in UTF-8": raw_header(b'{"alg":"dir","enc":"A256GCM","kid":"sh\xffop"}'),
-    "a nested header": raw_header(b"[" * 700),
+    "a nested header": raw_header(b"[" * 380),
     "a long header": headed(typ="x" * 1024),
     "a repeated member": raw_header(b'{"alg":"dir","enc":"A256GCM","kid":"club","kid":"shop"}'),
     "alg none": headed(alg="none"),
@@ -264,6 +266,14 @@ async def test_no_lost_redis_and_no_restart_makes_a_call_new(shop: Back, other: 
         async with running(shop.world.settings, sock=sock, clock=shop.world.clock) as service:
             later = Back(replace(shop.world, url=f"http://127.0.0.1:{service.port}"))
             await problem(await later.send(compact), 400, "invalid-request")
+
+
+async def test_a_call_that_cannot_be_used_up_does_not_run(shop: Back) -> None:
+    """Red when the call runs while the database does not keep it."""
+    with closing(sqlite3.connect(shop.world.settings.data_dir / "scanbind.sqlite3")) as database, database:
+        database.execute("ALTER TABLE sealed_calls RENAME TO elsewhere")
+    await problem(await shop.call("POST", "/v1/tickets", BIND), 503, "store-unavailable")
+    assert shop.world.sandbox.codes() == []
 
 
 async def test_a_call_kept_back_is_refused_once_it_is_old(shop: Back) -> None:

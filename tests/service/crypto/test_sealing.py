@@ -4,6 +4,7 @@ Red when the header may say anything more, when a key of another client opens, o
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,29 @@ def test_content_comes_back_and_no_nonce_twice(content: bytes) -> None:
     made = {opened.seal(content) for _ in range(3)}
     assert len({one.split(".")[2] for one in made}) == 3
     assert {unsealed(one, key=KEYS["shop"])[1] for one in made} == {content}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda it: it[:4],
+        lambda it: [*it, "AAAA"],
+        lambda it: [it[0], "AAAA", *it[2:]],
+        lambda it: ["A" * 513, *it[1:]],
+        lambda it: [*it[:2], it[2][:12], *it[3:]],
+        lambda it: [*it[:4], it[4][:16]],
+        lambda it: [*it[:4], it[4] + "AA"],
+        lambda it: [*it[:4], it[4] + "\n"],
+        lambda it: [*it[:3], it[3] + "=", it[4]],
+    ],
+    ids=["few", "many", "an encrypted key", "a long header", "nonce", "tag", "long tag", "newline", "padding"],
+)
+def test_the_shape_is_checked_before_a_library_reads_it(change: Callable[[list[str]], list[str]]) -> None:
+    """Red when `_COMPACT` leaves a part without bounds."""
+    compact = sealed(b"{}", key=KEYS["shop"], header=header())
+    assert Envelope.read(compact.encode()).kid == "shop"
+    with pytest.raises(ValueError, match="not a compact JWE"):
+        Envelope.read(".".join(change(compact.split("."))).encode())
 
 
 def test_a_key_opens_its_own_clients_calls_alone() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from harness import client
+from sealed import KEYS, Back
 
 from models.errors import StoreUnavailable
 from service.server import retention
@@ -55,6 +56,20 @@ async def test_passcodes_go_with_their_tickets(make: Any, monkeypatch: pytest.Mo
     with closing(sqlite3.connect(file)) as database:
         assert database.execute(count).fetchone() == (1,)
         world.clock.advance(page.made["expires_in"] + 1)
+        async with asyncio.timeout(30):
+            while database.execute(count).fetchone() != (0,):
+                await asyncio.sleep(0.02)
+
+
+async def test_used_sealed_calls_go_after_an_hour(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when `_cleaning` leaves them out."""
+    monkeypatch.setattr(retention, "_EVERY", 0.05)
+    shop = Back(await make(clients={"shop": client("shop", sealing_key=KEYS["shop"])}))
+    await shop.ask("GET", "/v1/bindings/42")
+    count = "SELECT count(*) FROM sealed_calls"
+    with closing(sqlite3.connect(shop.world.settings.data_dir / "scanbind.sqlite3")) as database:
+        assert database.execute(count).fetchone() == (1,)
+        shop.world.clock.advance(3601)
         async with asyncio.timeout(30):
             while database.execute(count).fetchone() != (0,):
                 await asyncio.sleep(0.02)
