@@ -38,7 +38,8 @@ class InnerRequest(web.Request):
         )
         loop = asyncio.get_running_loop()
         payload = StreamReader(outer.protocol, 2**16, loop=loop)
-        payload.feed_data(json.dumps(body).encode())
+        # As short as it came, or a body within the limit could be too long here.
+        payload.feed_data(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
         payload.feed_eof()
         super().__init__(
             message,

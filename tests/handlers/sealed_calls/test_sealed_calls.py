@@ -6,6 +6,7 @@ a client that must seal its calls.
 Covers: handlers.sealed_calls.inner_request, handlers.sealed_calls.routes, handlers.sealed_calls.schemas.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -100,6 +101,13 @@ async def test_the_limits_of_calls_hold_for_sealed_ones(make: Callable[..., Any]
     response = await shop.call("POST", "/v1/tickets", BIND)
     await problem(response, 429, "rate-limited")
     assert int(response.headers["Retry-After"]) > 0
+
+
+async def test_a_long_body_is_not_longer_within(shop: Back) -> None:
+    """Red when the inner body is written with escapes: it would exceed the limit that the outer one keeps."""
+    fields = shop.wanted("POST", "/v1/tickets", BIND | {"user_id": "张" * 14_000})
+    compact = shop.seal(json.dumps(fields, ensure_ascii=False).encode())
+    assert "user_id: " in (await problem(await shop.send(compact), 400, "invalid-request"))["detail"]
 
 
 async def test_a_body_over_64_kib_is_refused(shop: Back) -> None:
