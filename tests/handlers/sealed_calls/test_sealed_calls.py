@@ -11,8 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from harness import ACCOUNT, ORIGIN, SECRETS, World, basic, client, problem
 from sealed import KEYS, Back, unsealed
+from yarl import URL
+
+from handlers.sealed_calls.inner_request import InnerRequest
+from service.observability.logs import REQUEST_ID
 
 BIND = {"purpose": "bind", "user_id": "42", "refresh": True}
 NEWER = "bmV3ZXIta2V5LW9mLTMyLWJ5dGVzLWZvci10ZXN0cy4"
@@ -123,10 +128,25 @@ async def test_another_media_type_or_a_compressed_body_is_refused(shop: Back) ->
 
 
 async def test_the_seal_counts_and_not_what_stands_around_it(shop: Back) -> None:
-    """Red when the inner call gets headers of the outer one: a wrong password would refuse it."""
     fields = shop.wanted("GET", "/v1/bindings/42")
     around = {**basic(secret="wrong"), "Origin": ORIGIN, "If-None-Match": "*", "Prefer": "wait=9"}
     await shop.told(await shop.send(shop.seal(fields), **around), fields["jti"])
+
+
+async def test_of_the_outer_headers_those_of_proxies_alone_are_the_calls() -> None:
+    """Red when `_KEPT` has `Authorization`, `Origin` or `Cookie`."""
+    way = {
+        "Host": "login.example",
+        "X-Forwarded-For": "203.0.113.7",
+        "X-Forwarded-Proto": "https",
+        "Forwarded": "x",
+    }
+    others = {**basic(), "Origin": ORIGIN, "Cookie": "a=b", "Prefer": "wait=9", "Content-Encoding": "gzip"}
+    REQUEST_ID.set("given-id-1")
+    outer = make_mocked_request("POST", "/v1/sealed?a=b", headers={**way, **others})
+    inner = InnerRequest(outer, "GET", URL("/v1/bindings/42"), {})
+    assert dict(inner.headers) == {**way, "Content-Type": "application/json", "X-Request-Id": "given-id-1"}
+    assert (inner.method, str(inner.rel_url), await inner.read()) == ("GET", "/v1/bindings/42", b"{}")
 
 
 async def test_while_keys_change_both_open_and_the_answer_has_the_key_of_the_call(
