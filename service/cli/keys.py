@@ -71,7 +71,8 @@ def _kind_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind",
         choices=_KINDS,
-        help="the setting it is for: secret_key, a client's secret or sealing_key, encryption.keys, a webhook's secret or key",
+        help="the setting it is for: secret_key, a client's secret or sealing_key, encryption.keys, "
+        "a webhook's secret or key",
     )
 
 

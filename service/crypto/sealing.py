@@ -11,7 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from models import base64url, strict_json
-from service.config.clients import MOST_SECRETS, Client
+from service.config.clients import Client
+from service.config.types import MOST_SECRETS
 
 KEY_BYTES: Final = 32
 _ALGORITHMS: Final = {"alg": "dir", "enc": "A256GCM"}
