@@ -16,8 +16,8 @@ from joserfc import jwe
 from joserfc.jwk import OctKey
 from sealed import KEYS, decoded, encoded, header, sealed, unsealed
 
-from service.config.clients import MOST_SECRETS
 from service.config.settings import validate
+from service.config.types import MOST_SECRETS
 from service.crypto import sealing
 from service.crypto.sealing import Envelope, SealingKeys, fresh_sealing_key
 

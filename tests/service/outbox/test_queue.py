@@ -1,6 +1,6 @@
 """Events are claimed by lease, in order for one person, and settled once. On every database.
 
-Covers: outbox.py
+Covers: service.outbox.outbox.
 """
 
 import asyncio
