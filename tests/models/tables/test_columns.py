@@ -1,7 +1,8 @@
 """Column types: identifiers compare byte for byte, and instants are whole milliseconds in UTC.
 
 Covers: models.tables.audit, models.tables.bindings, models.tables.commits, models.tables.identities,
-models.tables.outbox, models.tables.portal, models.tables.profiles, models.tables.sealed_calls, models.tables.tickets.
+models.tables.outbox, models.tables.portal, models.tables.profiles, models.tables.sealed_calls,
+models.tables.tickets.
 """
 
 from collections.abc import Iterator
