@@ -12,6 +12,7 @@ from models.errors import BadSignature, Malformed, UnreadablePush
 from models.events import Event, Unsubscribed
 from service.wechat.envelope import Envelope
 from service.wechat.parsing import Fields, Format, read, sealed_values, understand
+from service.wechat.relayed_reply import Relayed, written
 from service.wechat.replies import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message
 from service.wechat.signature import matches, sign
 
@@ -46,6 +47,8 @@ class Delivery:
     token: str = field(repr=False)
     envelope: Envelope | None = None
     """None when the push was not encrypted."""
+    message: bytes = field(repr=False, default=b"")
+    """The message as WeChat wrote it, decrypted."""
 
     @property
     def encrypted(self) -> bool:
@@ -117,17 +120,23 @@ class PushAccount:
             raise Malformed("addressee")
         return delivery
 
-    def reply(self, delivery: Delivery, text: str | None, *, now: datetime, random: bytes | None = None) -> Answer:
-        """Return the reply to *delivery*, in its format and encrypted if it was; without text, `success`.
+    def reply(
+        self, delivery: Delivery, reply: str | Relayed | None, *, now: datetime, random: bytes | None = None
+    ) -> Answer:
+        """Return the reply to *delivery*, a text or a target's, in its format and encrypted if it was.
 
-        *random* is 16 bytes for the encryption, generated if not given.
+        Without one, or with an empty text, it is `success`. *random* is 16 bytes for the encryption, generated if
+        not given.
         """
         # WeChat shows an error text for an empty Content, and cannot deliver a reply to an unsubscribe.
-        content = sayable(text or "")
-        if not content.strip() or isinstance(delivery.event, Unsubscribed):
+        content = "" if isinstance(reply, Relayed) else sayable(reply or "")
+        if isinstance(delivery.event, Unsubscribed) or not (isinstance(reply, Relayed) or content.strip()):
             return SUCCESS
         form = delivery.format
-        body = text_message(content, to=delivery.event, form=form, now=now)
+        if isinstance(reply, Relayed):
+            body = written(reply, to=delivery.event, form=form, now=now)
+        else:
+            body = text_message(content, to=delivery.event, form=form, now=now)
         if delivery.envelope is not None:
             body = sealed(
                 body,
@@ -154,7 +163,7 @@ class PushAccount:
             console = Mode.COMPATIBLE if "MsgType" in document.fields else Mode.SAFE
             raise Malformed("mode", console=console)
         with _authentic():
-            return Delivery(understand(document.fields), document.format, nonce, token)
+            return Delivery(understand(document.fields), document.format, nonce, token, message=body)
 
     def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
         kind = _all(query, "encrypt_type")
@@ -175,7 +184,7 @@ class PushAccount:
             event = understand(read(message).fields)
         if str(outer.fields.get("ToUserName", event.gh_id)).strip() != event.gh_id:
             raise Malformed("addressee")
-        return Delivery(event, outer.format, nonce, token, envelope)
+        return Delivery(event, outer.format, nonce, token, envelope, message)
 
     def _signed(
         self, signature: str, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str

@@ -27,7 +27,7 @@ SUCCESS: Final = Answer(b"success", "text/plain")
 CONTENT_TYPES: Final = {Format.XML: "application/xml", Format.JSON: "application/json"}
 
 # not allowed in XML 1.0, not even escaped; with one such character WeChat shows its error text
-_UNSAYABLE: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNSAYABLE: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _TEXT_XML: Final = (
     "<xml><ToUserName><![CDATA[{ToUserName}]]></ToUserName>"
@@ -42,7 +42,7 @@ _SEALED_XML: Final = (
 
 def sayable(text: str) -> str:
     """Return *text* without the characters that XML does not allow."""
-    return _UNSAYABLE.sub("", text)
+    return UNSAYABLE.sub("", text)
 
 
 def text_message(text: str, *, to: Push, form: Format, now: datetime) -> bytes:
