@@ -97,6 +97,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
     assert [page.name for page in CHINESE] == [
         "README.zh.md",
         "access-token.zh.md",
+        "forwarding.zh.md",
         "integration.zh.md",
         "methods.zh.md",
         "redirects.zh.md",

@@ -13,6 +13,7 @@ from handlers.http.request_body import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable, UnreadablePush
 from models.events import Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from service.app_keys import ACCOUNTS, CLOCK, METRICS, PUSH_DISPATCHER, RATE_LIMITS
+from service.pushes.other_chat import Pushed
 from service.wechat.push_account import Delivery, Mode, PushAccount
 from service.wechat.replies import SUCCESS, Answer
 
@@ -59,17 +60,18 @@ async def receive(request: web.Request) -> web.Response:
     refuse_compressed(request)
     _refuse_forgers(request, account)
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_WITHIN) as limit:
             body = await request.read()
             delivery = _opened(request, account, body)
             kind = _KINDS[type(delivery.event)] if delivery else _UNREADABLE
             request.app[METRICS].pushes.labels(account.name, kind).inc()
             if delivery is None:
                 return _response(SUCCESS)
-            text = await request.app[PUSH_DISPATCHER].handle(account.name, delivery.event)
+            pushed = Pushed(delivery.message, until=limit.when() or 0.0)
+            reply = await request.app[PUSH_DISPATCHER].handle(account.name, delivery.event, pushed)
     except TimeoutError as e:
         raise StoreUnavailable("the push was not processed in time") from e
-    return _response(account.reply(delivery, text, now=request.app[CLOCK]()))
+    return _response(account.reply(delivery, reply, now=request.app[CLOCK]()))
 
 
 def _opened(request: web.Request, account: PushAccount, body: bytes) -> Delivery | None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from service.config.fault import Fault
+from service.config.forwarding import Targets
 from service.config.pictures import Picture
 from service.config.proxies import ProxyUrl, proxy_of_environment
 from service.config.section import Section
@@ -19,6 +20,7 @@ from service.config.types import (
     Limit,
     OpenPlatform,
     OptionalNames,
+    OptionalParagraphs,
     SafeWebAddress,
     Secret,
     Skew,
@@ -63,13 +65,19 @@ class Account(Section):
     open_base: SafeWebAddress = WECHAT_PAGES
     proxy: ProxyUrl = Field(default="", repr=False)
     """For calls to `api_base` alone; if empty, that of HTTPS_PROXY. May contain a password."""
+    forward: Targets = ()
+    """Other systems that get the pushes which are not the service's own."""
+    welcome: OptionalParagraphs = Field(default_factory=dict)
+    """What a person is told who follows without a scene of the service; empty: nothing."""
+    otherwise: Literal["silence", "transfer_customer_service"] = "silence"
+    """The reply to messages that are answered neither by the service nor by a target."""
     unfollow: Literal["erase", "keep"] = "erase"
     codes_per_day: Allowance = Field(default_factory=lambda known: 10_000 if _is_test(known) else 100_000)
     """WeChat's daily quota of QR codes for the account (wechat-protocol.md 2)."""
     codes_for_binds: Limit = 5000
     """The part of the quota that is reserved for binds."""
 
-    @field_validator("name", mode="before")
+    @field_validator("name", "welcome", mode="before")
     @classmethod
     def _accept_empty(cls, value: object) -> object:
         return {} if value == "" else value

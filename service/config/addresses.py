@@ -84,6 +84,8 @@ def listening_host(value: str) -> str:
 
 _ADDED: Final = {"code", "state", "error"}
 """What is added to the query of an address to which a browser returns (contract.md 8.3)."""
+_SIGNED: Final = {"signature", "timestamp", "nonce", "openid", "encrypt_type", "msg_signature", "echostr"}
+"""What is added to the query of an address that gets pushes (wechat-protocol.md 3.2)."""
 
 
 def web_address(value: str) -> str:
@@ -136,6 +138,14 @@ def _host_of(value: str, *, example: str, longest: int) -> str:
             f"of {longest} characters at most"
         )
     return found[1]
+
+
+def target_url(value: str) -> str:
+    """Check an address to which pushes are passed on, query and all. Raises Fault."""
+    _host_of(value, example="http://127.0.0.1:8888/wechat", longest=_LONGEST_RETURN_URL)
+    if taken := sorted(_SIGNED & URL(value).query.keys()):
+        raise Fault(f"must not contain {' and '.join(taken)} in its query, where the signature is added")
+    return value
 
 
 def origin(value: str) -> str:

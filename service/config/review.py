@@ -40,8 +40,8 @@ class Caution:
 def cautions(settings: Settings) -> Iterator[Caution]:
     """Yield what is allowed but unsafe or without effect.
 
-    Unsafe are an address without https and accounts whose pushes nothing signs. `profile` has no effect where no
-    method tells names.
+    Unsafe are an address without https, accounts whose pushes nothing signs, and targets whose pushes others may
+    read. `profile` has no effect where no method tells names.
     """
     address = urlsplit(settings.server.public_url)
     if address.scheme != "https" and not is_local(address.hostname or ""):
@@ -50,11 +50,22 @@ def cautions(settings: Settings) -> Iterator[Caution]:
     for name, account in settings.accounts.items():
         if account.mode == "plain":
             yield _unsigned(name, account)
+        yield from _readable_targets(name, account)
     for name, client in settings.clients.items():
         if client.profile and not _tells_names(client, settings):
             without = "true, but none of the client's methods tells name and picture"
             remedy = "add website, or h5 with an account that has `oauth: userinfo`"
             yield Caution(f"clients.{name}.profile", without, remedy)
+
+
+def _readable_targets(name: str, account: Account) -> Iterator[Caution]:
+    """Yield the targets to which pushes cross a network that others may read."""
+    for index, target in enumerate(account.forward):
+        url = urlsplit(target.url)
+        if target.mode == "plain" and url.scheme == "http" and not is_local(url.hostname or ""):
+            crossing = "plain mode over http, so chats and openids cross the internet unencrypted"
+            remedy = "set mode safe with an aes_key, or an https url"
+            yield Caution(f"accounts.{name}.forward.{index}.mode", crossing, remedy)
 
 
 def _tells_names(client: Client, settings: Settings) -> bool:

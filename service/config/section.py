@@ -18,4 +18,5 @@ class Section(BaseModel):
             return {}
         if not isinstance(value, Mapping):
             return value
-        return {key: item for key, item in value.items() if item is not None or key not in cls.model_fields}
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {key: item for key, item in value.items() if item is not None or key not in known}

@@ -16,6 +16,7 @@ from service.config.apps import App, WeCom
 from service.config.clients import Client
 from service.config.fault import Fault
 from service.config.fault_lines import fault_lines
+from service.config.forwarding import is_own_callback
 from service.config.section import Section
 from service.config.shapes import shapes_of
 from service.config.types import (
@@ -178,6 +179,19 @@ class Settings(Section):
             place = f"{info.field_name}.{name}"
             if (other := first.setdefault(one.appid, place)) != place:
                 raise Fault(f"is the appid of {other} as well", below=(name, "appid"))
+        return value
+
+    @field_validator("accounts")
+    @classmethod
+    def _check_targets(cls, value: Mapping[str, Account], info: ValidationInfo) -> Mapping[str, Account]:
+        server = info.data.get("server")
+        for name, account in value.items():
+            for index, target in enumerate(account.forward):
+                if server and is_own_callback(target.url, public_url=server.public_url, port=server.port):
+                    raise Fault(
+                        "is the service's own callback: set the address of the other system",
+                        below=(name, "forward", str(index), "url"),
+                    )
         return value
 
     @field_validator("clients", mode="before")

@@ -27,7 +27,7 @@ def shapes_of(model: type[BaseModel]) -> Shapes:
 
 def _names_in(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        yield name
+        yield field.alias or name
         for inner in _models_in(field.annotation):
             yield from _names_in(inner)
 

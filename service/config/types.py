@@ -12,7 +12,14 @@ from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, Secr
 from pydantic_core import CoreSchema, core_schema
 
 from models.language import Lang
-from service.config.addresses import listening_host, origin, return_url, safe_web_address, web_address
+from service.config.addresses import (
+    listening_host,
+    origin,
+    return_url,
+    safe_web_address,
+    target_url,
+    web_address,
+)
 from service.config.database_url import database_url
 from service.config.fault import Fault
 from service.config.redis_url import redis_url
@@ -215,6 +222,13 @@ _title = _matching(
     r"(?=\S)[^\x00-\x1f\x7f-\x9f]{1,64}(?<=\S)",
     "must be 1 to 64 characters without control characters, not beginning or ending with a space",
 )
+_paragraph = _matching(
+    r"(?=.*\S)[^\x00-\x09\x0b-\x1f\x7f-\x9f]{1,600}",
+    "must be 1 to 600 characters, line breaks among them, without other control characters",
+)
+_event_name = _matching(
+    r"[A-Za-z_]{1,64}", "must be names such as text or subscribe, 1 to 64 of A-Z a-z and _ each"
+)
 _version = _matching(r"[^\x00-\x1f\x7f-\x9f]{0,64}", "must be 64 characters at most, without control characters")
 _vault_key = _matching(
     r"clear|[^,]{32,}", "must be 32 characters or more each, without a comma, or the word clear"
@@ -235,10 +249,12 @@ _SecretList = Annotated[
 
 AgentId = Annotated[int, _whole(1)]
 Allowance = Annotated[int, _whole(1)]
+AesKey = Annotated[SecretStr, _hidden(_unspaced), _hidden(_aes_key)]
 AesKeys = Annotated[_SecretList, _hidden(_aes_key)]
 AppId = Annotated[str, AfterValidator(_unspaced), AfterValidator(_app_id)]
 CorpId = Annotated[str, AfterValidator(_unspaced), AfterValidator(_corp_id)]
 DatabaseUrl = Annotated[str, AfterValidator(_unless(EMBEDDED, database_url))]
+EventName = Annotated[str, AfterValidator(_event_name)]
 Folder = Annotated[Path, BeforeValidator(file_path)]
 Days = Annotated[int, _whole(1, 36_500)]
 GhId = Annotated[str, AfterValidator(_gh_id)]
@@ -249,6 +265,10 @@ Name = Annotated[str, AfterValidator(_name)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 OpenPlatform = Annotated[str, AfterValidator(_unless("", _name))]
 Origin = Annotated[str, AfterValidator(origin)]
+OptionalParagraphs = Annotated[
+    Mapping[Lang, Annotated[str, AfterValidator(_paragraph)]], Both(tuple(Lang)), AfterValidator(_filled)
+]
+"""A text of several lines for people in each language, of which one stands for all; or none."""
 Page = Annotated[str, AfterValidator(_unspaced), AfterValidator(_page)]
 Port = Annotated[int, _whole(0, 65535)]
 RedisUrl = Annotated[str, AfterValidator(_unless(EMBEDDED, redis_url))]
@@ -260,6 +280,8 @@ SealingKeys = Annotated[_SecretList, _hidden(_sealing_key), AfterValidator(_few)
 Secrets = Annotated[_SecretList, WithCommas]
 ClientSecrets = Annotated[_SecretList, WithCommas, _hidden(_client_secret), AfterValidator(_few)]
 Skew = Annotated[int, _whole(0), AfterValidator(_skew)]
+TargetTimeout = Annotated[int, _whole(1, 4)]
+TargetUrl = Annotated[str, AfterValidator(_unspaced), AfterValidator(target_url)]
 Title = Annotated[str, AfterValidator(_title)]
 OptionalNames = Annotated[Mapping[Lang, Title], Both(tuple(Lang)), AfterValidator(_filled)]
 """A name for people in each language, of which one stands for all; or none."""

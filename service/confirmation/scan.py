@@ -32,11 +32,16 @@ class KnownState:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """The text of the reply, None for none."""
+    """The text of the reply, None for none.
+
+    A push is `ours` if it is a scan, an answer or a passcode of the service. What else an account is told may be
+    passed on to other systems.
+    """
 
     text: str | None
     copies: tuple[Callable[[], Awaitable[object]], ...] = ()
     """Each copies a part of the result to Redis; called once with the storing of the reply."""
+    ours: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +83,7 @@ class ScanHandler:
         return (
             await self._reply(context.in_language(lang), sender, scene, ticket, known)
             if context
-            else Handled(None)
+            else Handled(None, ours=False)
         )
 
     async def _reply(

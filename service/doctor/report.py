@@ -12,6 +12,7 @@ from service.config.settings import ConfigError, Settings
 from service.doctor.configuration import check_configuration
 from service.doctor.database import check_database
 from service.doctor.finding import REACH, Finding
+from service.doctor.forwarding import check_forwarding
 from service.doctor.mini_programs import check_mini_programs
 from service.doctor.passcodes import check_passcodes
 from service.doctor.public_url import check_public_url
@@ -56,5 +57,6 @@ _CHECKS: Final[dict[str, _Check]] = {
     "web authorization": check_web_authorization,
     "mini programs": check_mini_programs,
     "passcodes": check_passcodes,
+    "passed-on pushes": check_forwarding,
     "clock": check_clock,
 }

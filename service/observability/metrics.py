@@ -40,7 +40,12 @@ class Metrics:
             ("client", "purpose", "ending"),
             registry=self._registry,
         )
-
+        self.forwarded = Counter(
+            "scanbind_forwarded_total",
+            "Pushes passed on, by the target's place in accounts.NAME.forward and by outcome.",
+            ("account", "target", "outcome"),
+            registry=self._registry,
+        )
         self.limited = Counter(
             "scanbind_limited_total",
             "Requests and scans refused by a rate limit, by limit.",

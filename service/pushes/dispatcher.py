@@ -20,14 +20,16 @@ from service.identities.follower_refresh import FollowerRefresh
 from service.identities.followers import Sender
 from service.methods.passcode_reader import PasscodeReader
 from service.observability.metrics import Metrics
-from service.pushes.reply_cache import CachedReply, ReplyCache
+from service.pushes.greetings import Greetings
+from service.pushes.other_chat import OtherChat, Pushed
+from service.pushes.reply_cache import CachedReply, Reply, ReplyCache
 from service.pushes.unfollow import UnfollowHandler
 from service.rate_limiting.rates import Excess, RateLimits
 
 
 @dataclass(slots=True, kw_only=True)
 class PushDispatcher:
-    """Handles pushes and returns the text of the reply; None for no reply."""
+    """Handles pushes and returns the reply; None for no reply."""
 
     reply_cache: ReplyCache
     limits: RateLimits
@@ -38,10 +40,14 @@ class PushDispatcher:
     unfollow: UnfollowHandler
     audit: AuditLog
     metrics: Metrics
-    _running: "set[asyncio.Task[str | None]]" = field(default_factory=set, init=False)
+    greetings: Greetings
+    other_chat: OtherChat
+    _running: "set[asyncio.Task[Reply]]" = field(default_factory=set, init=False)
 
-    async def handle(self, account: str, event: Event) -> str | None:
-        """Handle an event of *account* and return the text of the reply; a redelivery gets the same reply.
+    async def handle(self, account: str, event: Event, pushed: Pushed | None = None) -> Reply:
+        """Handle an event of *account* and return the reply; a redelivery gets the same reply.
+
+        What is not the service's own is passed on as *pushed*, if given, and the reply may be that of a target.
 
         A cancelled caller, whose time is up, does not stop it: with stores that answer slowly, the redelivery then
         finds the effect committed.
@@ -49,7 +55,7 @@ class PushDispatcher:
         Raises:
             StoreUnavailable: the effect could not be committed, so WeChat must redeliver the push.
         """
-        handling = asyncio.create_task(self._handle(account, event))
+        handling = asyncio.create_task(self._handle(account, event, pushed))
         self._running.add(handling)
         handling.add_done_callback(self._running.discard)
         return await asyncio.shield(handling)
@@ -58,25 +64,38 @@ class PushDispatcher:
         """Wait until all pushes are handled whose callers were cancelled."""
         while self._running:
             await asyncio.wait(self._running)
+        await self.other_chat.forwarding.finish()
 
-    async def _handle(self, account: str, event: Event) -> str | None:
-        if isinstance(event, Other):
+    async def _handle(self, account: str, event: Event, pushed: Pushed | None) -> Reply:
+        if pushed and not self.other_chat.configured(account):
+            pushed = None
+        if isinstance(event, Other) and not pushed:
             return None
         scene = _scanned(event) if isinstance(event, Scan) else None
         kept, known = await self._recall(account, event, scene)
         if kept:
-            return kept.text
+            return kept.reply
         if excess := await self._excess(account, event, scene):
             self.metrics.limited.labels(excess.limit).inc()
             self.audit.limit_hit(excess.limit, account=account, openid=event.openid)
             handled = Handled(too_often() if excess.first else None)
         elif isinstance(event, Scan) and scene and known:
             handled = await self.scans.scanned(Sender.of(account, event), scene, known)
+            if not handled.ours:
+                handled = await self._handle_other(account, event)
         else:
             handled = await self._handle_other(account, event)
-        if left := await self._remember(account, event, handled):
+        reply = await self._pass_on(account, event, pushed, handled) if pushed else handled.text
+        if left := await self._remember(account, event, handled, reply):
             await self.unfollow.left(account, event.openid, left)  # unsubscribed while this push was handled
             return None
+        return reply
+
+    async def _pass_on(self, account: str, event: Event, pushed: Pushed, handled: Handled) -> Reply:
+        """Return the reply of the account's other systems, unless the push is the service's own."""
+        if not handled.ours:
+            return await self.other_chat.reply(account, event, pushed, text=handled.text)
+        self.other_chat.copy(account, event, pushed)
         return handled.text
 
     async def _recall(
@@ -89,13 +108,13 @@ class PushDispatcher:
             return kept, KnownState(*known)
         return await recalling, None
 
-    async def _remember(self, account: str, event: Push, handled: Handled) -> int | None:
+    async def _remember(self, account: str, event: Push, handled: Handled, reply: Reply) -> int | None:
         """Store the reply, copy the result; return when the person unsubscribed, if that was after this push."""
         # In this order, which a cluster does not keep: an unsubscribe at the same time finds the copies and the
         # reply, or is found after them. A reply that is stored too late expires by itself.
         _, _, left = await asyncio.gather(
             asyncio.gather(*(copy() for copy in handled.copies)),
-            self.reply_cache.remember(account, event, CachedReply(handled.text)),
+            self.reply_cache.remember(account, event, CachedReply(reply)),
             self.reply_cache.left_since(account, event),
         )
         return left
@@ -114,17 +133,18 @@ class PushDispatcher:
             case TextMessage() if self.passcodes.reads(account, event.text):
                 return await self.passcodes.sent(account, event)
             case TextMessage():
-                return Handled(await self.answers.answered(account, event))
-            case Scan():
+                text = await self.answers.answered(account, event)
+                return Handled(text, ours=text is not None)
+            case Scan(followed=False):
                 await self.follower_refresh.store(Sender.of(account, event))
-            case Subscribed():
+            case Scan() | Subscribed():
                 lang = await self.follower_refresh.store(Sender.of(account, event))
-                return Handled(self.passcodes.invitation(account, lang))
+                return Handled(self.greetings.text(account, lang), ours=False)
             case Unsubscribed():
                 await self.unfollow.left(account, event.openid, event.created)
             case Revoked():
                 await self.unfollow.revoked(account, event)
-        return Handled(None)
+        return Handled(None, ours=False)
 
 
 def _scanned(push: Scan) -> Scene | None:

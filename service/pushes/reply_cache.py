@@ -6,21 +6,36 @@ Best effort: if Redis has lost the reply, the push is handled again, with the sa
 import json
 import logging
 from dataclasses import dataclass
+from typing import Final, Self
 
 from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
 from models.events import Push
 from service.identities.departures import Departures, briefly, left_mark
+from service.wechat.relayed_reply import Relayed
 
 log = logging.getLogger(__name__)
 
 
+Reply = str | Relayed | None
+"""A text of the service, what a target replied, or no reply."""
+_RELAYED: Final = "relayed"
+
+
 @dataclass(frozen=True, slots=True)
 class CachedReply:
-    """The text of a reply; None for no reply."""
+    """A reply as it was given, so that it can be given again. A target's is stored without the person's openid."""
 
-    text: str | None
+    reply: Reply
+
+    @classmethod
+    def read(cls, stored: str | bytes) -> Self:
+        value = json.loads(stored)
+        return cls(Relayed(value[_RELAYED]) if isinstance(value, dict) else value)
+
+    def written(self) -> str:
+        return json.dumps({_RELAYED: self.reply.fields} if isinstance(self.reply, Relayed) else self.reply)
 
 
 @dataclass(slots=True)
@@ -43,12 +58,12 @@ class ReplyCache:
             return None
         if left and push.created < int(left):
             return CachedReply(None)
-        return CachedReply(json.loads(held)) if held else None
+        return CachedReply.read(held) if held else None
 
     async def remember(self, account: str, push: Push, answered: CachedReply) -> None:
         """Store the reply to a push."""
         key = _key(left_mark(account, push.openid), push)
-        await self.departures.keep(account, key, json.dumps(answered.text))
+        await self.departures.keep(account, key, answered.written())
 
     async def left_since(self, account: str, push: Push) -> int | None:
         """Return when the person unsubscribed, if that was after this push."""

@@ -172,6 +172,7 @@ def _compose(
         tickets=records.store,
         confirmation=confirmation,
         passcodes=passcodes,
+        targets=wechat.targets,
     )
     app[app_keys.RATE_LIMITS] = limits.rates
     app[app_keys.PROFILES] = people.profiles

@@ -5,7 +5,11 @@ from datetime import timedelta
 
 from service.config.accounts import Account
 from service.config.apps import MiniProgram, Website, WeCom
+from service.config.forwarding import Target
 from service.config.settings import Settings
+from service.wechat.envelope import Envelope
+from service.wechat.forwarded_push import ForwardTarget
+from service.wechat.parsing import Format
 from service.wechat.push_account import Mode, PushAccount
 from service.wechat.transport import ApiAccount
 
@@ -24,6 +28,25 @@ def build_push_accounts(settings: Settings) -> dict[str, PushAccount]:
         )
         for name, account in settings.accounts.items()
     }
+
+
+def build_forward_targets(settings: Settings) -> dict[str, tuple[ForwardTarget, ...]]:
+    """Return the targets of each account that has any, by its name, in the order of the configuration."""
+    return {
+        name: tuple(_target(target, appid=account.appid) for target in account.forward)
+        for name, account in settings.accounts.items()
+        if account.forward
+    }
+
+
+def _target(target: Target, *, appid: str) -> ForwardTarget:
+    safe = target.mode == "safe" and target.aes_key
+    return ForwardTarget(
+        url=target.url,
+        token=target.token.get_secret_value(),
+        format=Format(target.format),
+        envelope=Envelope.of(safe.get_secret_value(), appid=appid) if safe else None,
+    )
 
 
 def build_api_accounts(settings: Settings) -> dict[str, ApiAccount]:

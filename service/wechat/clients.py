@@ -11,6 +11,7 @@ from service.wechat import build
 from service.wechat.api import WeChatApi, open_apis
 from service.wechat.mini_program import MiniProgramApi, open_mini_programs
 from service.wechat.picture_download import PictureDownload, open_picture_download
+from service.wechat.push_targets import PushTargets, open_push_targets
 from service.wechat.web_authorization import WebAuthorization, open_web_authorizations
 from service.wechat.wecom import WeComAuthorization, open_wecom
 
@@ -25,6 +26,8 @@ class WeChatClients:
     wecom: Mapping[str, WeComAuthorization]
     pictures: PictureDownload
     """For all of them."""
+    targets: PushTargets
+    """For all accounts."""
 
 
 @asynccontextmanager
@@ -40,4 +43,5 @@ async def open_clients(settings: Settings, *, redis: "Redis | RedisCluster") -> 
             ),
             wecom=await enter(open_wecom(build.build_wecom_apps(settings), redis=redis)),
             pictures=await enter(open_picture_download()),
+            targets=await enter(open_push_targets()),
         )
