@@ -39,6 +39,8 @@ _XML_REFERENCE: Final = re.compile(
     re.DOTALL,
 )
 _BLANK: Final = " \t\r\n"  # not control characters: next to a scene they are part of it
+_SERIAL: Final = frozenset({"MsgID"})
+"""Tells events of one second apart that have no EventKey: what became of sent messages (wechat-protocol.md 3.3)."""
 _SCENE_PREFIX: Final = "qrscene_"
 _CLOSED: Final = "user_authorization_cancellation"
 
@@ -149,7 +151,8 @@ def _head(fields: Fields, name: str) -> dict[str, Any]:
     openid = _checked(_ID, fields, "FromUserName")
     created = _checked(_SECONDS, fields, "CreateTime")
     # More than the MsgId: events have none, and one was observed twice (wechat-protocol.md 3.4).
-    identifying = ("EventKey",) if name else ("MsgId", "Content" if "Content" in fields else "Recognition")
+    message = "MsgId", "Content" if "Content" in fields else "Recognition"
+    identifying = ("EventKey", *_SERIAL & fields.keys()) if name else message
     return {
         "openid": OpenId(openid),
         "gh_id": _checked(_ID, fields, "ToUserName"),

@@ -110,8 +110,11 @@ def _checked(fields: Fields, is_answer: IsAnswer) -> Fields:
         needed = needed.get(name, "") if isinstance(needed, Mapping) else ""
     if not (needed.strip() if isinstance(needed, str) else needed):
         raise Unusable("is empty, or is nothing but a link that could answer a question")
-    articles = cleaned.get("Articles")
-    return {**cleaned, "ArticleCount": len(articles)} if kind == "news" and isinstance(articles, list) else cleaned
+    if kind != "news":
+        return cleaned
+    if not isinstance(needed, list):
+        raise Unusable("has no list of articles")
+    return {**cleaned, "ArticleCount": len(needed)}
 
 
 def _cleaned(value: Tree, is_answer: IsAnswer) -> Tree:

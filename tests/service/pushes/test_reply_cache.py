@@ -6,7 +6,8 @@ from redis.asyncio import Redis
 from models.events import OpenId, Unsubscribed, pseudonym
 from service.config.settings import validate
 from service.identities.departures import Departures, remembered
-from service.pushes.reply_cache import CachedReply, ReplyCache
+from service.pushes.reply_cache import CachedReply, Reply, ReplyCache
+from service.wechat.relayed_reply import Relayed
 
 ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
 
@@ -34,6 +35,24 @@ async def test_what_was_answered_is_known_for_longer_than_its_stamp_is_let_in(
     for key in keys:
         assert seconds - 5 < await redis.ttl(key) <= seconds
     assert await kept.recall("main", push()) == CachedReply("hello")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["hello", None, Relayed({"MsgType": "image", "Image": {"MediaId": "m"}})],
+    ids=["text", "none", "relayed"],
+)
+async def test_every_kind_of_reply_comes_back(redis: Redis, reply: Reply) -> None:
+    kept = reply_cache(redis, 300)
+    await kept.remember("main", push(), CachedReply(reply))
+    assert await kept.recall("main", push()) == CachedReply(reply)
+
+
+@pytest.mark.parametrize(("stored", "reply"), [('"hello"', "hello"), ("null", None)])
+def test_what_an_earlier_version_stored_can_be_read(stored: str, reply: Reply) -> None:
+    """Red when the form of a text or of no reply changes: an upgrade would break redeliveries."""
+    assert CachedReply.read(stored) == CachedReply(reply)
+    assert CachedReply(reply).written() == stored
 
 
 async def test_no_key_holds_an_openid(redis: Redis) -> None:

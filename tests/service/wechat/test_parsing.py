@@ -330,6 +330,7 @@ def test_two_pushes_have_two_keys() -> None:
         key(**pushed("SCAN", "x"), FromUserName="o_another"),
         key(**pushed("subscribe", "qrscene_x")),
         key(**pushed("subscribe", "x")),
+        *(key(**pushed("TEMPLATESENDJOBFINISH", "", MsgID=one)) for one in ("", "1", "2")),
         key(**said, MsgId="1"),
         key(**said, MsgId="2"),
         key(**{**said, "Content": "48"}, MsgId="1"),

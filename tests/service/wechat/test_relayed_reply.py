@@ -67,6 +67,9 @@ def test_a_text_is_relayed_without_its_addresses() -> None:
         pytest.param(sealed(f"<xml>{HEAD}</xml>"), "MsgType", id="no type"),
         pytest.param(sealed(f"<xml>{HEAD}<MsgType>image</MsgType><Image/></xml>"), "is empty", id="no picture"),
         pytest.param(sealed(f"<xml>{HEAD}<MsgType>news</MsgType></xml>"), "is empty", id="no article"),
+        pytest.param(
+            sealed(f"<xml>{HEAD}<MsgType>news</MsgType><Articles>x</Articles></xml>"), "no list", id="no list"
+        ),
     ],
 )
 def test_what_is_no_reply_to_this_person_is_refused(answer: str | bytes, why: str) -> None:
