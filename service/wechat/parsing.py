@@ -40,7 +40,7 @@ _XML_REFERENCE: Final = re.compile(
 )
 _BLANK: Final = " \t\r\n"  # not control characters: next to a scene they are part of it
 _SERIAL: Final = frozenset({"MsgID"})
-"""Tells events of one second apart that have no EventKey: what became of sent messages (wechat-protocol.md 3.3)."""
+"""Tells events of one second apart that have no EventKey, about sent messages (wechat-protocol.md 3.3)."""
 _SCENE_PREFIX: Final = "qrscene_"
 _CLOSED: Final = "user_authorization_cancellation"
 

@@ -15,7 +15,7 @@ from service.wechat.forwarded_push import ForwardedPush
 LONGEST: Final = 64 * 1024
 """Bytes of an answer. WeChat's own limit is not known; its replies have a few KiB."""
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "Mozilla/4.0"}
-"""The User-Agent is what WeChat's pushes were seen with; some systems refuse others."""
+"""The User-Agent is WeChat's (wechat-protocol.md 3.2)."""
 
 
 class TargetFailed(Exception):

@@ -24,7 +24,9 @@ async def bot() -> AsyncIterator[Target]:
 
 async def test_no_link_of_a_target_answers_an_open_question(make: Make, bot: Target) -> None:
     """Red when `_cleaned` leaves the texts of a reply as they are."""
-    everything = [f"{number:02}" for number in range(100)] + ["是我，继续", "Not me", "不是我", "Yes, that is me"]
+    everything = [f"{number:02}" for number in range(100)] + [
+        *("是我，继续", "Not me", "不是我", "Yes, that is me", "Yes ABCD", "不是我 2345")
+    ]
     bot.answer = lambda push: push.text("\n".join(menu_link(text, menu_id="1") for text in everything))
     shop = client("shop", confirm="choose")
     world: World = await make(clients={"shop": shop}, **forwarding(bot.settings(mode="plain", events=["text"])))
@@ -43,7 +45,8 @@ async def test_no_link_of_a_target_sends_a_passcode(make: Make, bot: Target) -> 
     shop = client("shop", methods=["passcode"], confirm="none")
     world: World = await make(clients={"shop": shop}, **forwarding(bot.settings(mode="plain", events=["text"])))
     page = await world.login()
-    links = [menu_link(text, menu_id="1") for text in (page.made["passcode"], page.made["passcode"].lower())]
+    passcodes = page.made["passcode"], page.made["passcode"].lower(), "ABCD EFGH"
+    links = [menu_link(text, menu_id="1") for text in passcodes]
     bot.answer = lambda push: push.text(" ".join(links))
     reply = await world.say(await world.person(), "hello there, are you open?")
     assert reply

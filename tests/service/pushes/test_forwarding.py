@@ -17,6 +17,7 @@ from aiohttp import web
 from harness import ACCOUNT, World, client
 from targets import Received, Target, counted, forwarding, target
 
+from sandbox.faults import Fault
 from sandbox.people import Person
 from service.app_keys import PUSH_DISPATCHER
 from service.pushes import forwarding as forwarding_module
@@ -144,6 +145,23 @@ async def test_a_target_that_wants_copies_gets_ours_and_cannot_answer_them(make:
     await bot.until(1)
     assert bot.received[0].parsed.event == "subscribe_scan"
     assert await counted(world, "sent") == 1
+
+
+async def test_a_scan_delivered_twice_at_once_is_copied_once(make: Make, bot: Target) -> None:
+    """Red when a copy is not claimed."""
+    world = await make(**forwarding(bot.settings(copy=True, events=["SCAN"])))
+    person = await world.person()
+    await world.scan(person, await world.login(), fault=Fault.AT_ONCE)
+    await world.app[PUSH_DISPATCHER].finish()
+    assert len(bot.received) == 1
+
+
+async def test_a_revocation_is_passed_on_and_cannot_be_replied_to(make: Make, bot: Target) -> None:
+    bot.answer = lambda push: push.text("do come back")
+    world = await make(**forwarding(bot.settings(mode="plain", events=["user_authorization_revoke"])))
+    told = await world.sandbox.revoke(await world.person(), "user_authorization_revoke")
+    await bot.until(1)
+    assert (told.state, told.reply) == ("answered", None)
 
 
 async def test_only_what_is_named_is_passed_on(make: Make, bot: Target) -> None:

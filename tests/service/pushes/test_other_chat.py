@@ -136,17 +136,20 @@ async def test_a_kept_reply_holds_no_openid(make: Make, bot: Target) -> None:
 async def test_without_redis_it_is_passed_on_all_the_same(
     make: Make, bot: Target, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Red when a claim that Redis does not take counts as another delivery's."""
+    """Red when a claim that Redis does not take counts as another delivery's, and when the task is not shared."""
+    bot.answer = slowly
     world: World = await make(**forwarding(bot.settings(**TEXTS)))
     person = await world.person()
     request = said(world, person, "hello")
     await world.redis.config_set("maxclients", 1)
     await world.redis.client_kill_filter(_type="normal", skipme=True)
     try:
-        assert await deliver(world, person, request) == "bot: hello"
+        both = await asyncio.gather(*(deliver(world, person, request) for _ in range(2)))
+        assert both == ["bot: hello"] * 2
     finally:
         await world.redis.config_set("maxclients", 10000)
     assert any("cannot claim a push" in line for line in caplog.messages)
+    assert bot.names == ["text"]
 
 
 @pytest.mark.parametrize(("language", "told"), [("en", "Hello!\nWelcome."), ("zh_CN", "你好！")])
@@ -164,6 +167,11 @@ async def test_a_follower_without_our_scene_is_welcomed_in_their_language(
     contact = world.sandbox.contact(person)
     foreign = {"MsgType": "event", "Event": "subscribe", "EventKey": "qrscene_of_a_shop"}
     delivery = await world.sandbox.post.push(foreign, to=world.sandbox.accounts[0], about=contact)
+    assert told in (delivery.reply or "")
+    world.clock.advance(1)
+    scene = world.sandbox.code((await world.login()).made["qr_url"]).scene
+    unsigned = foreign | {"EventKey": f"qrscene_{scene[:-1]}{'A' if scene[-1] != 'A' else 'B'}"}
+    delivery = await world.sandbox.post.push(unsigned, to=world.sandbox.accounts[0], about=contact)
     assert told in (delivery.reply or "")
     assert "Thank" in (await world.scan(await world.person(following=False), await world.login()) or "")
 

@@ -74,6 +74,8 @@ def test_a_link_that_could_answer_leaves_its_label(content: str, times: int) -> 
         '<a href="weixin://bizmsgmenu?msgmenucontent=&#52;&#55;&msgmenuid=1">x</a>',
         '<a href="weixin://bizmsgmenu?msgmenucontent=a%0047&msgmenuid=1">x</a>',
         '<a href="weixin://bizmsgmenu?msgmenucontent=47%26x%3Dhello&msgmenuid=1">x</a>',
+        '<a href="weixin://bizmsgmenu?msgmenucontent=quite%20ordinary%20words%0047&msgmenuid=1">x</a>',
+        f'<a href="weixin://%{"25" * 10}62izmsgmenu?msgmenucontent=47">x</a>',
         "&lt;a href=&quot;weixin://bizmsgmenu?msgmenucontent=47&quot;&gt;x&lt;/a&gt;",
         '<a href="weixin://bizmsgmenu?msgmenucontent=47<a href="weixin://bizmsgmenu?msgmenucontent=menu">x</a>',
         '<a href="weixin://biz<a href="weixin://bizmsgmenu?msgmenucontent=menu"></a>msgmenu?msgmenucontent=47">x</a>',

@@ -34,6 +34,15 @@ def test_wechatpy_reads_a_push_in_safe_mode() -> None:
     assert query["timestamp"] == str(int(NOW.timestamp()))
 
 
+def test_a_push_in_json_is_encrypted_json() -> None:
+    envelope = SAFE.envelope
+    assert envelope
+    push = forwarded(heard(PICTURES), ForwardTarget("http://h/", "token", Format.JSON, envelope), now=NOW)
+    outer = json.loads(push.body)
+    assert outer.keys() == {"ToUserName", "Encrypt"}
+    assert json.loads(envelope.open(outer["Encrypt"]))["Event"] == "pic_weixin"
+
+
 def test_no_two_have_the_same_nonce() -> None:
     assert len({forwarded(heard(PICTURES), PLAIN, now=NOW).query["nonce"] for _ in range(20)}) == 20
 

@@ -16,6 +16,7 @@ from service.wechat.forwarded_push import ForwardTarget
 from service.wechat.message_tree import read_tree
 from service.wechat.parsing import Format
 from service.wechat.relayed_reply import TO_CUSTOMER_SERVICE, Relayed, Unusable, read_reply, written
+from service.wechat.signature import sign
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 APPID, KEY = "wx0123456789abcdef", "k" * 43
@@ -127,6 +128,17 @@ def test_a_target_may_answer_in_json() -> None:
     head = {"ToUserName": "o_person", "FromUserName": "gh_me", "CreateTime": 1}
     answer = json.dumps({**head, "MsgType": "image", "Image": {"MediaId": "m"}})
     assert reply(answer, PLAIN_JSON) == Relayed({"MsgType": "image", "Image": {"MediaId": "m"}})
+
+
+def test_a_target_may_answer_encrypted_json() -> None:
+    target = ForwardTarget("http://h/", "token", Format.JSON, SAFE.envelope)
+    assert target.envelope
+    head = {"ToUserName": "o_person", "FromUserName": "gh_me", "CreateTime": 1}
+    encrypt = target.envelope.seal(json.dumps({**head, "MsgType": "text", "Content": "hello"}).encode())
+    stamp = int(NOW.timestamp())
+    signature = sign("token", str(stamp), "nonce", encrypt)
+    answer = {"Encrypt": encrypt, "MsgSignature": signature, "TimeStamp": stamp, "Nonce": "nonce"}
+    assert reply(json.dumps(answer), target) == Relayed({"MsgType": "text", "Content": "hello"})
 
 
 def test_human_agents_are_called_by_a_type_alone() -> None:
