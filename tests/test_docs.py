@@ -131,9 +131,11 @@ def test_the_configuration_of_the_contract_names_every_key_with_its_default() ->
     [block] = _blocks(CONTRACT, "yaml")
     written = yaml.safe_load(block)
     shop = written["clients"]["shop"]
+    main = written["accounts"]["main"]
+    targets = {"forward": [_only(target, "url", "token", "aes_key") for target in main["forward"]]}
     hooks = {"webhooks": [_only(hook, "url", "secret") for hook in shop["webhooks"]]}
     named = {
-        "accounts": {"main": _only(written["accounts"]["main"], "appid", "secret", "token", "aes_key")},
+        "accounts": {"main": _only(main, "appid", "secret", "token", "aes_key") | targets},
         "apps": {
             "site": _only(written["apps"]["site"], "kind", "appid", "secret"),
             "mini": _only(written["apps"]["mini"], "kind", "appid", "secret", "page"),
@@ -228,4 +230,4 @@ def _keys(part: type[BaseModel], above: str) -> Iterator[str]:
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _keys(kind, f"{above}{name}.")
         else:
-            yield above + name
+            yield above + (field.alias or name)
