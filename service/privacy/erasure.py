@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from models.binding import ChangeSource, UserId
+from models.binding import Change, ChangeSource, UserId
 from models.events import OpenId, shortened
 from models.tables.audit import audit
 from models.tables.bindings import bindings, history, separations
@@ -22,6 +22,7 @@ from models.tables.portal import portal_sessions
 from models.tables.profiles import profiles
 from models.tables.tickets import bind_requests, endings
 from models.ticket import Ending, Status, TicketId, Via
+from models.webhook import WebhookEvent
 from service.bindings.changes import changing, tell_follow
 from service.bindings.repository import erase
 from service.identities.followers import unfollow
@@ -119,7 +120,9 @@ def forget_user(
     _cancel_requests(connection, erased, client, user_id, now=now)
     persons = _bound_to(connection, identities, client, user_id)
     theirs = sa.and_(bindings.c.client == client, bindings.c.user_id == user_id)
-    _forget_events(connection, erased, sa.and_(outbox.c.client == client, outbox.c.user_id == user_id))
+    _forget_events(connection, erased, _naming(client, user_id))
+    for person in persons:
+        _forget_conflicts(connection, erased, person)
     with changing(connection, identities, *persons) as rows:
         erased.deleted["bindings"] += erase(connection, theirs, rows=rows, source=ChangeSource.PRIVACY, now=now)
     for person in persons:
@@ -157,6 +160,7 @@ def _forget_identity(
     # Endings before bindings: the lock order of an exchange.
     _unname(connection, erased, endings, number)
     _forget_events(connection, erased, outbox.c.follower_id == number)
+    _forget_conflicts(connection, erased, identity)
     whose = bindings.c.follower_id == number
     with changing(connection, identities, identity) as rows:
         erased.deleted["bindings"] += erase(connection, whose, rows=rows, source=source, now=now)
@@ -171,6 +175,22 @@ def _forget_identity(
 def _forget_events(connection: sa.Connection, erased: Erased, whose: sa.ColumnElement[bool]) -> None:
     """Erase the content of events that were delivered; others must still tell the site."""
     erased.unnamed["outbox"] += erase_payloads(connection, whose)
+
+
+def _forget_conflicts(connection: sa.Connection, erased: Erased, identity: Identity) -> None:
+    """Erase the content of the events that name all identities and users of a person."""
+    if identity.person is not None:
+        conflict = sa.and_(outbox.c.event == WebhookEvent.PERSON_CONFLICT, outbox.c.person_id == identity.person)
+        _forget_events(connection, erased, conflict)
+
+
+def _naming(client: str, user_id: UserId) -> sa.ColumnElement[bool]:
+    """Select the events of a user, and those of identities that moved from the user to another."""
+    moved = sa.select(history.c.follower_id).where(
+        history.c.client == client, history.c.user_id == user_id, history.c.change == Change.MOVED
+    )
+    to_others = sa.and_(outbox.c.event == WebhookEvent.BINDING_MOVED, outbox.c.follower_id.in_(moved))
+    return sa.and_(outbox.c.client == client, sa.or_(outbox.c.user_id == user_id, to_others))
 
 
 def _unname(connection: sa.Connection, erased: Erased, table: sa.Table, number: int) -> None:
