@@ -30,7 +30,7 @@ SEALED: Final = (_IT.id, _IT.message, _IT.sealed_by, _IT.payload, _IT.answer, _I
 """The columns that `reseal` needs."""
 _PENDING: Final = sa.func.coalesce(_IT.state, _IT.state, type_=_IT.state.type) == State.PENDING
 """Written so that no index is used for it: SQLite would choose it, and go through all events that wait."""
-_UNNAMED: Final = dict.fromkeys(("payload", "answer", "user_id", "follower_id", "person_id"))
+_UNNAMED: Final[dict[str, Any]] = dict.fromkeys(("payload", "answer", "user_id", "follower_id", "person_id"))
 """The columns of an event whose person was erased."""
 
 
@@ -87,10 +87,10 @@ def claim(
 
     One whose payload cannot be decrypted is left.
     """
-    free = sa.and_(_IT.id.in_(numbers), _PENDING, _unleased(now))
-    connection.execute(sa.update(outbox).where(free).values(lease=lease, leased_until=now + LEASE))
-    columns = [_IT.id, _IT.message, _IT.target, _IT.event, _IT.at, _IT.tries, _IT.payload, _IT.sealed_by]
-    rows = connection.execute(sa.select(*columns).where(_IT.lease == lease, _IT.id.in_(numbers)).order_by(_IT.id))
+    leasing, leased = _claiming()
+    by: dict[str, Any] = {"numbers": list(numbers), "by": lease}
+    connection.execute(leasing, by | {"now": now, "until": now + LEASE})
+    rows = connection.execute(leased, by)
     return [message for row in rows if (message := _read(row, cipher))]
 
 
@@ -98,7 +98,7 @@ def settle(
     connection: sa.Connection, message: Message, settled: Settlement, *, lease: str, cipher: FieldCipher
 ) -> bool:
     """Store what became of a try; False if its lease ended before, and another process may have tried."""
-    theirs = sa.and_(_IT.id == message.number, _IT.lease == lease)
+    held, erased = _settling()
     values: dict[str, Any] = {
         "state": settled.state,
         "tries": message.tries + settled.counts,
@@ -112,11 +112,10 @@ def settle(
     }
     if message.sealed_by != cipher.newest:  # the answer and the payload have one key
         values |= _sealed(cipher, message.id, message.payload, settled.answer)
-    if not connection.execute(sa.update(outbox).where(theirs).values(values)).rowcount:
+    if not connection.execute(held, values | {"number": message.number, "by": lease}).rowcount:
         return False
     if settled.state is not State.PENDING:
-        erased = sa.and_(_IT.id == message.number, _IT.erased.is_(sa.true()))
-        connection.execute(sa.update(outbox).where(erased).values(_UNNAMED))
+        connection.execute(erased, _UNNAMED | {"number": message.number})
     return True
 
 
@@ -160,18 +159,42 @@ def _sealed(cipher: FieldCipher, message: str, payload: bytes | None, answer: by
     }
 
 
+# Statements are built once: to build one costs more than to execute it.
+
+
+@cache
+def _claiming() -> tuple[sa.Update, sa.Select[Any]]:
+    """Return the statements that lease events, and that read those leased."""
+    ours = _IT.id.in_(sa.bindparam("numbers", expanding=True))
+    by, until = sa.bindparam("by", type_=_IT.lease.type), sa.bindparam("until", type_=_IT.leased_until.type)
+    leasing = sa.update(outbox).where(ours, _PENDING, _unleased(_now()))
+    columns = [_IT.id, _IT.message, _IT.target, _IT.event, _IT.at, _IT.tries, _IT.payload, _IT.sealed_by]
+    leased = sa.select(*columns).where(_IT.lease == by, ours).order_by(_IT.id)
+    return leasing.values(lease=by, leased_until=until), leased
+
+
+@cache
+def _settling() -> tuple[sa.Update, sa.Update]:
+    """Return the statements that settle an event, and one whose person was erased; the parameters name columns."""
+    one = sa.update(outbox).where(_IT.id == sa.bindparam("number"))
+    return one.where(_IT.lease == sa.bindparam("by")), one.where(_IT.erased.is_(sa.true()))
+
+
+def _now() -> "sa.BindParameter[datetime]":
+    return sa.bindparam("now", type_=_IT.due_at.type)
+
+
 @cache
 def _due(targets: tuple[str, ...]) -> sa.Select[Any]:
     """Return a query with a column for each target. To group the events by it would read all that wait."""
-    now: sa.BindParameter[datetime] = sa.bindparam("now", type_=_IT.due_at.type)
-    due = sa.and_(_IT.state == State.PENDING, _IT.due_at <= now)
+    due = sa.and_(_IT.state == State.PENDING, _IT.due_at <= _now())
     columns: list[Any] = [sa.exists().where(due, _IT.target == name).label(name) for name in targets]
     return sa.select(*columns)
 
 
 @cache
 def _claimable() -> sa.Select[Any]:
-    now: sa.BindParameter[datetime] = sa.bindparam("now", type_=_IT.due_at.type)
+    now = _now()
     due = sa.and_(_IT.state == State.PENDING, _IT.target == sa.bindparam("target"), _IT.due_at <= now)
     before = _EARLIER.c
     earlier = sa.and_(before.target == _IT.target, before.state == State.PENDING, before.id < _IT.id)
@@ -183,7 +206,7 @@ def _claimable() -> sa.Select[Any]:
     return query.order_by(_IT.due_at, _IT.id).limit(sa.bindparam("most", type_=sa.Integer()))
 
 
-def _unleased(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+def _unleased(now: sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     return sa.or_(_IT.leased_until.is_(None), _IT.leased_until <= now)
 
 

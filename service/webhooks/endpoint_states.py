@@ -13,11 +13,13 @@ from service.webhooks.schedule import EndpointState
 _IT: Final = webhook_endpoints.c
 _COLUMNS: Final = tuple(_IT[name] for name in EndpointState.__slots__)
 
+_READ: Final = sa.select(*_COLUMNS).where(_IT.target == sa.bindparam("target"))
+_HELD: Final = _READ.with_for_update()
+
 
 def read_state(connection: sa.Connection, target: str, *, hold: bool = False) -> EndpointState | None:
     """Return what is known against an endpoint; *hold* locks the row until the transaction ends."""
-    query = sa.select(*_COLUMNS).where(_IT.target == target)
-    row = connection.execute(query.with_for_update() if hold else query).first()
+    row = connection.execute(_HELD if hold else _READ, {"target": target}).first()
     return EndpointState(*row) if row else None
 
 
