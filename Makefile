@@ -39,6 +39,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python -m bench.login
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.waiters
+	$(BIN)/python -m bench.webhooks
 
 bench-compare: .venv/dev.stamp
 	$(BIN)/python -m bench.compare $(REF)

@@ -19,7 +19,7 @@ from typing import Final
 
 from bench import figures
 
-BENCHES: Final = ("poll", "callback", "create", "login", "scale", "waiters")
+BENCHES: Final = ("poll", "callback", "create", "login", "scale", "waiters", "webhooks")
 _KEPT: Final = 0.9
 """The share of a ratio that must remain."""
 

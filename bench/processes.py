@@ -53,10 +53,18 @@ def pin(pid: int, cpu: int) -> None:
 
 @asynccontextmanager
 async def service(
-    place: Path, *, wechat: Server, database: str = EMBEDDED, redis: str = EMBEDDED
+    place: Path,
+    *,
+    wechat: Server,
+    database: str = EMBEDDED,
+    redis: str = EMBEDDED,
+    webhook: Server | None = None,
 ) -> AsyncIterator[Server]:
-    """Run the service on migrated stores, for one site that needs no confirmation after a scan."""
-    config = _configuration(place, wechat=wechat, database=database, redis=redis)
+    """Run the service on migrated stores, for one site that needs no confirmation after a scan.
+
+    *webhook* is a bare server that receives the site's events.
+    """
+    config = _configuration(place, wechat=wechat, database=database, redis=redis, webhook=webhook)
     async with _server("service", "serve", "--config", str(config), journal=_journal(place, "service")) as server:
         yield server
 
@@ -155,16 +163,18 @@ def _api_base(wechat: Server) -> str:
     return f"http://127.0.0.1:{wechat.port}"
 
 
-def _configuration(place: Path, *, wechat: Server, database: str, redis: str) -> Path:
+def _configuration(
+    place: Path, *, wechat: Server, database: str, redis: str, webhook: Server | None = None
+) -> Path:
     """Write the configuration of a service whose data is in *place*; return its file."""
     place.mkdir(exist_ok=True)
     config = place / "config.yaml"
-    settings = _settings(place, wechat) | {"database": {"url": database}, "redis": {"url": redis}}
+    settings = _settings(place, wechat, webhook) | {"database": {"url": database}, "redis": {"url": redis}}
     config.write_text(json.dumps(settings))  # JSON is YAML
     return config
 
 
-def _settings(place: Path, wechat: Server) -> dict[str, object]:
+def _settings(place: Path, wechat: Server, webhook: Server | None) -> dict[str, object]:
     return {
         "server": {"port": 0},
         "secret_key": "k" * 40,
@@ -186,8 +196,14 @@ def _settings(place: Path, wechat: Server) -> dict[str, object]:
                 "accounts": ["main"],
                 "confirm": "none",
                 "origins": [ORIGIN],
+                "webhooks": [_webhook(webhook)] if webhook else [],
             },
         },
         "limits": {"tickets_per_address": _MANY, "tickets_per_client": _MANY},
         "tickets": {"login_lifetime": 1800, "bind_lifetime": 1800},
     }
+
+
+def _webhook(receiver: Server) -> dict[str, object]:
+    url = f"http://127.0.0.1:{receiver.port}/wechat/site"  # reads a body and answers
+    return {"url": url, "secret": f"whsec_{'k' * 44}", "allow_private": True}

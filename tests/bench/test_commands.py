@@ -16,6 +16,7 @@ RUNS: Final = {
     "scale": ["--bindings", "10,500", "--scans", "4", "--rounds", "1"],
     "timing": ["--samples", "20", "--rounds", "1"],
     "waiters": ["--waiters", "200", "--pushes", "5"],
+    "webhooks": ["--scans", "4", "--rounds", "2", "--connections", "2", "--pause", "1", "--database", "sqlite"],
 }
 RATIOS: Final[dict[str, set[str]]] = {
     "poll": {
@@ -38,6 +39,11 @@ RATIOS: Final[dict[str, set[str]]] = {
     "scale": {f"sqlite, {kind}: rate, 500 bindings/10 bindings" for kind in ("poll", "scan", "exchange")},
     "timing": set(),
     "waiters": {"waiting: memory, bare aiohttp/service", "waiting: push, bare aiohttp/service"},
+    "webhooks": {
+        f"sqlite, {kind}: {ratio}"
+        for kind in ("one by one", "at once")
+        for ratio in ("rate, with/without", "CPU, without/with", "p50, without/with")
+    },
 }
 FIGURES: Final = {
     "poll": {"poll, 200: service, requests/s"},
@@ -47,6 +53,7 @@ FIGURES: Final = {
     "scale": {"sqlite, exchange: 500 bindings, p99 ms", "sqlite, poll: 10 bindings, CPU ms"},
     "timing": {"unknown client / wrong password: ratio of medians"},
     "waiters": {"service: memory, bytes", "service: push, p50 ms", "bare aiohttp: push, p99 ms"},
+    "webhooks": {"sqlite: delivered", "sqlite, at once: with, p99 ms", "sqlite, one by one: without, CPU ms"},
 }
 
 
