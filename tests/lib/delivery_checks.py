@@ -41,6 +41,13 @@ async def committed(engine: AsyncEngine) -> Committed:
         return Committed(dict(changes), await connection.scalar(used) or 0, counts)
 
 
+async def pending(engine: AsyncEngine, *, leased: bool = False) -> set[int]:
+    """Return the numbers of the events that are not settled; with *leased*, of those that are claimed."""
+    query = sa.select(outbox.c.id).where(outbox.c.state == State.PENDING)
+    async with engine.connect() as connection:
+        return set(await connection.scalars(query.where(outbox.c.lease.is_not(None)) if leased else query))
+
+
 def first_arrivals(received: Iterable[Received]) -> Sequence[Any]:
     """Return each event once, in the order of their first arrival; fail if a repeated one differs."""
     found = dict[str, Received]()

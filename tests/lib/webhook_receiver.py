@@ -31,6 +31,8 @@ class Reply:
     body: str = ""
     wait: float = 0.0
     """Seconds before the answer."""
+    late: float = 0.0
+    """Seconds on the way: a request whose sender is gone by then never arrives."""
     endless: bool = False
     """A body without end, as fast as it is read."""
     drip: bool = False
@@ -103,6 +105,8 @@ class Receiver:
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         one = Received(request.path_qs, dict(request.headers), await request.read())
+        if await self._lost(request):
+            return web.Response()
         if not any(verified(key, one, any_time=self.any_time) for key in self.keys):
             self.refused.append(one)
             return web.Response(status=401)
@@ -111,6 +115,11 @@ class Receiver:
             self.received.append(one)
             self._changed.notify_all()
         return await self._answer(request, self.replies.pop(0) if self.replies else self.reply)
+
+    async def _lost(self, request: web.Request) -> bool:
+        late = (self.replies[0] if self.replies else self.reply).late
+        await asyncio.sleep(late)
+        return late > 0 and (request.transport is None or request.transport.is_closing())
 
     def _record(self, one: Received) -> None:
         if self.file is not None:
