@@ -221,7 +221,7 @@ async def test_the_operator_hears_of_an_endpoint_that_is_gone(
     assert told["type"] == "webhook.disabled"
     since = told["data"].pop("since")
     assert since.endswith("Z")
-    assert told["data"] == {"client": "shop", "url": receiver.url, "reason": "gone"}
+    assert told["data"] == {"client": "shop", "url": receiver.url.partition("?")[0], "reason": "gone"}
 
 
 async def test_a_client_without_webhooks_writes_no_event(make: Make, receiver: Receiver) -> None:
