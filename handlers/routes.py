@@ -11,6 +11,7 @@ from handlers.bindings import routes as bindings
 from handlers.http import cors
 from handlers.http.operation import OPERATIONS, CrossOrigin, Operation
 from handlers.methods import routes as methods
+from handlers.notices import routes as notices
 from handlers.portal import routes as portal
 from handlers.sealed_calls import routes as sealed_calls
 from handlers.tickets import routes as tickets
@@ -22,6 +23,7 @@ _FEATURES: Final = (
     *accounts.OPERATIONS,
     *sealed_calls.OPERATIONS,
     *methods.OPERATIONS,
+    *notices.OPERATIONS,
     *portal.OPERATIONS,
     *wechat.OPERATIONS,
     *assets.OPERATIONS,

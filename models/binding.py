@@ -97,6 +97,8 @@ class ChangeSource(StrEnum):
     PRIVACY = "privacy"
     UNIONID = "unionid"
     MIGRATION = "migration"
+    UNDO = "undo"
+    """The page that a notice leads to."""
 
 
 class Change(StrEnum):

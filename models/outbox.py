@@ -27,9 +27,18 @@ class EndpointFault(StrEnum):
     """It fails for long: one delivery at a time is tried, and a success enables it again."""
 
 
+NOTICES: Final = "notice:"
+"""How the targets of notices begin; no other target does."""
+
+
 def webhook_target(client: str | None, url: str) -> str:
     """Return what the outbox calls an endpoint of webhooks: 22 characters, which do not tell its URL.
 
     *client* is None for the operator's.
     """
     return base64url.encode(hashlib.sha256(f"{client or ''}\0{url}".encode()).digest()[:_BYTES])
+
+
+def notice_target(client: str) -> str:
+    """Return what the outbox calls the notices of a client: 29 characters."""
+    return NOTICES + base64url.encode(hashlib.sha256(client.encode()).digest()[:_BYTES])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sandbox.account import OfficialAccount
 from sandbox.codes import CodeBook
 from sandbox.errors import Refused
+from sandbox.faults import MessageFault
 from sandbox.people import Contact, Person
 from sandbox.quota import MONTH, Quota
 from sandbox.tokens import TokenStore
@@ -20,6 +21,8 @@ class AccountState:
         self.codes = CodeBook(account)
         self.lag = 0.0
         """Seconds in which `user/info` does not know a new follower yet (wechat-protocol.md 4)."""
+        self.message_fault: MessageFault | None = None
+        """What happens to customer messages."""
         self._unionids = unionids
         self._clearings = Quota(10, period=MONTH, errcode=48006)
         self._contacts: dict[str, Contact] = {}

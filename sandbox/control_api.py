@@ -16,7 +16,7 @@ from sandbox import serializers
 from sandbox.access import CONTROL
 from sandbox.control_requests import Ask, endpoint
 from sandbox.emulator import Sandbox
-from sandbox.faults import Fault, PictureFault, SnsFault
+from sandbox.faults import Fault, MessageFault, PictureFault, SnsFault
 from sandbox.pushes import NOISE
 from sandbox.serializers import Json
 from sandbox.wechat_api import SANDBOX
@@ -225,9 +225,16 @@ async def _phone(sandbox: Sandbox, ask: Ask) -> Json:
     return {**serializers.contact(contact), **_unionid(sandbox, ask), "messages": messages}
 
 
+async def _message_fault(sandbox: Sandbox, ask: Ask) -> Json:
+    """POST message_fault {"fault"?,"account"?} -> {"fault"}: switch on a value of faults.MessageFault, or off."""
+    fault = sandbox.state(ask.account).message_fault = ask.word("fault", MessageFault)
+    return {"fault": fault}
+
+
 async def _tricks(_sandbox: Sandbox, _ask: Ask) -> Json:
-    """GET tricks -> {"mischief","noise","sns","picture"}: the values of `mischief`, noise, and faults."""
-    return {"mischief": list(Fault), "noise": list(NOISE), "sns": list(SnsFault), "picture": list(PictureFault)}
+    """GET tricks -> {"mischief","noise","sns","picture","message"}: `mischief`, noise, and faults."""
+    faults = {"sns": list(SnsFault), "picture": list(PictureFault), "message": list(MessageFault)}
+    return {"mischief": list(Fault), "noise": list(NOISE), **faults}
 
 
 def _account(sandbox: Sandbox, ask: Ask) -> Json:
@@ -261,6 +268,7 @@ _ENDPOINTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("POST", "withhold_unionid", _withhold_unionid),
     ("POST", "disclose_unionid", _disclose_unionid),
     ("POST", "change_unionid", _change_unionid),
+    ("POST", "message_fault", _message_fault),
     ("POST", "scan", _scan),
     ("POST", "follow", _follow),
     ("POST", "dismiss", _dismiss),

@@ -32,6 +32,7 @@ STEMS: Final = {
     42003: "code expired",
     43001: "require GET method",
     43002: "require POST method",
+    43004: "require subscribe",
     44004: "empty content",
     45009: "reach max api daily quota limit",
     45011: "api minute-quota reach limit, must slower, retry next minute",

@@ -1,4 +1,4 @@
-"""Faults that the sandbox can inject into pushes, `sns` calls and pictures of people (wechat-protocol.md 9)."""
+"""Faults that the sandbox can inject into pushes, `sns` calls, messages and pictures (wechat-protocol.md 9)."""
 
 from enum import StrEnum
 from typing import Final
@@ -88,3 +88,27 @@ class PictureFault(StrEnum):
     """The first half of the file."""
     ANIMATED = "animated"
     """A GIF of two frames, the second of another colour."""
+
+
+class MessageFault(StrEnum):
+    """What happens to all customer messages of an account while it is switched on."""
+
+    BUSY = "busy"
+    """Answered with errcode -1."""
+    MINUTE_QUOTA = "minute_quota"
+    """Answered with errcode 45011."""
+    NOT_FOLLOWING = "not_following"
+    """Answered with errcode 43004."""
+    NO_PERMISSION = "no_permission"
+    """Answered with errcode 48001."""
+    CUT = "cut"
+    """Shown in the chat, but the connection is closed without an answer."""
+
+
+MESSAGE_REFUSALS: Final = {
+    MessageFault.BUSY: -1,
+    MessageFault.MINUTE_QUOTA: 45011,
+    MessageFault.NOT_FOLLOWING: 43004,
+    MessageFault.NO_PERMISSION: 48001,
+}
+"""Fault -> errcode."""

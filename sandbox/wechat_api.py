@@ -10,6 +10,7 @@ from sandbox.chat import menu_link
 from sandbox.codes import read_object
 from sandbox.emulator import Sandbox
 from sandbox.errors import Refused, Unknown
+from sandbox.faults import MESSAGE_REFUSALS, MessageFault
 from sandbox.qr_image import png
 from sandbox.tokens import TokenStore
 
@@ -106,10 +107,14 @@ async def _custom_send(sandbox: Sandbox, request: web.Request) -> dict[str, obje
         raise Refused(43002)
     state = _permitted(sandbox, request)
     message = read_object(await request.read())
+    if state.message_fault in MESSAGE_REFUSALS:
+        raise Refused(MESSAGE_REFUSALS[state.message_fault])
     contact = state.by_openid(message.get("touser"))
     text = _message_text(message)
     contact.allowance.spend(now=sandbox.clock())
     contact.write("account", text, now=sandbox.clock())
+    if state.message_fault is MessageFault.CUT and request.transport is not None:
+        request.transport.close()
     return dict(_OK)
 
 

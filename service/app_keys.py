@@ -18,6 +18,7 @@ from service.methods.code_pictures import CodePictures
 from service.methods.links import Links
 from service.methods.mini_program_scans import MiniProgramScans
 from service.methods.visits import Visits
+from service.notices.undo import Undo
 from service.observability.metrics import Metrics
 from service.outbox.sender import Sender
 from service.portal.sessions import PortalSessions
@@ -62,3 +63,4 @@ ACCESS_TOKENS: Final = web.AppKey("access_tokens", AccessTokens)
 BINDINGS: Final = web.AppKey("bindings", Bindings)
 USED_CALLS: Final = web.AppKey("used_calls", UsedCalls)
 PORTAL_SESSIONS: Final = web.AppKey("portal_sessions", PortalSessions)
+UNDO: Final = web.AppKey("undo", Undo)

@@ -29,6 +29,8 @@ PERMIT: Final = rf"{_CHARACTER}{{32}}\.{_CHARACTER}{{36}}"
 """A ticket of a redirect, and a MAC with a hint."""
 PICTURE_PERMIT: Final = rf"{_CHARACTER}{{16}}\.{_CHARACTER}{{36}}"
 """A picture of a person, and a MAC with a hint."""
+BINDING_PERMIT: Final = PICTURE_PERMIT
+"""A binding, by its identity and moment, and a MAC with a hint."""
 CODE: Final = rf"{TICKET}\.{_MAC}"
 """A one-time code or a registration."""
 PASSCODE: Final = "[2-9A-HJ-NP-Z]{4} [2-9A-HJ-NP-Z]{4}"

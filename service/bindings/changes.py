@@ -1,6 +1,6 @@
 """Tells clients of changes of their bindings, by events in the transaction of the change (contract.md 9)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from models.binding import Binding, Change, ChangeSource
 from models.method import KINDS
+from models.notice import is_told
 from models.tables.bindings import bindings
 from models.tables.identities import followers
 from models.webhook import RemovalReason, WebhookEvent
@@ -23,6 +24,7 @@ _REASONS: Final[Mapping[Change | ChangeSource, RemovalReason]] = {
     Change.REPLACED: RemovalReason.REPLACED,
     Change.MOVED: RemovalReason.REPLACED,  # with the person, whose other identity moved
     ChangeSource.PORTAL: RemovalReason.USER,
+    ChangeSource.UNDO: RemovalReason.USER,
     ChangeSource.SITE: RemovalReason.SITE,
     ChangeSource.UNFOLLOW: RemovalReason.UNFOLLOWED,
     ChangeSource.REVOCATION: RemovalReason.ERASED,
@@ -60,15 +62,19 @@ def tell(
     *,
     at: datetime,
     erased: bool = False,
+    notice: bool = False,
     **more: str,
 ) -> None:
     """Add an event about a binding and its identity to the rows of the caller's transaction.
 
-    *more* are other members of `data`; *erased* says that the person is being erased.
+    *more* are other members of `data`; *erased* says that the person is being erased, *notice* that they are told
+    of it in the chat.
     """
     binding, identity = of
     data = {"user_id": binding.user_id, **more, "identity": identity_fields(binding)}
-    about = About(user_id=binding.user_id, follower_id=identity.id, person=identity.person, erased=erased)
+    about = About(
+        user_id=binding.user_id, follower_id=identity.id, person=identity.person, erased=erased, notice=notice
+    )
     identities.outbox.add(rows, event, client=binding.client, data=data, at=at, about=about)
 
 
@@ -100,18 +106,32 @@ def identity_fields(binding: Binding) -> dict[str, Any]:
 def _tell(rows: Changes, identities: Identities, made: Sequence[Changed], people: Mapping[int, Identity]) -> None:
     """Add the events of one client's changes."""
     moves = _moves(made)
+    notices = _notices(made, moves, people)
     for it in made:
         identity = people.get(it.row.follower_id)
         if identity is None or it in moves.values():
             continue
-        of = shown(it.row, identity), identity
+        of, notice = (shown(it.row, identity), identity), it in notices
         if it.change is Change.BOUND:
-            if moved := moves.get(it.row.follower_id):
-                tell(rows, identities, WebhookEvent.BINDING_MOVED, of, at=it.at, previous=moved.row.user_id)
-            else:
-                tell(rows, identities, WebhookEvent.BINDING_CREATED, of, at=it.at)
+            moved = moves.get(it.row.follower_id)
+            event = WebhookEvent.BINDING_MOVED if moved else WebhookEvent.BINDING_CREATED
+            previous: dict[str, Any] = {"previous": moved.row.user_id} if moved else {}
+            tell(rows, identities, event, of, at=it.at, notice=notice, **previous)
         elif reason := _REASONS.get(it.change) or _REASONS.get(it.source):
-            _tell_removed(rows, identities, of, it, reason)
+            _tell_removed(rows, identities, of, it, reason, notice=notice)
+
+
+def _notices(
+    made: Sequence[Changed], moves: Mapping[int, Changed], people: Mapping[int, Identity]
+) -> Collection[Changed]:
+    """Return the changes that holders are told of: of each person's, the first."""
+    notices = dict[tuple[str, int], Changed]()
+    for it in made:
+        identity, moved = people.get(it.row.follower_id), it.change is Change.BOUND and it.row.follower_id in moves
+        if identity and is_told(it.change, it.source, it.row.method, moved=moved):
+            holder = ("person", identity.person) if identity.person else ("identity", identity.id)
+            notices.setdefault(holder, it)
+    return notices.values()
 
 
 def _moves(made: Sequence[Changed]) -> Mapping[int, Changed]:
@@ -128,10 +148,16 @@ def _moves(made: Sequence[Changed]) -> Mapping[int, Changed]:
 
 
 def _tell_removed(
-    rows: Changes, identities: Identities, of: tuple[Binding, Identity], it: Changed, reason: RemovalReason
+    rows: Changes,
+    identities: Identities,
+    of: tuple[Binding, Identity],
+    it: Changed,
+    reason: RemovalReason,
+    *,
+    notice: bool,
 ) -> None:
     how: dict[str, Any] = {"at": it.at, "erased": it.change is Change.ERASED}
     if it.source is ChangeSource.UNFOLLOW:
         of = replace(of[0], subscribed=False), of[1]
         tell(rows, identities, WebhookEvent.UNFOLLOWED, of, **how)
-    tell(rows, identities, WebhookEvent.BINDING_REMOVED, of, reason=reason, **how)
+    tell(rows, identities, WebhookEvent.BINDING_REMOVED, of, reason=reason, notice=notice, **how)

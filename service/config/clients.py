@@ -73,6 +73,9 @@ class Client(Section):
     webhooks: tuple[Webhook, ...] = ()
     """Where events are posted, each to a URL of its own."""
 
+    notices: bool = False
+    """Whether people are told in the chat of changes of their bindings that they may not have made."""
+
     @property
     def policy(self) -> Policy:
         """What a bind may change."""
@@ -143,6 +146,14 @@ class Client(Section):
         known = value if accounts is None else [name for name, account in accounts.items() if account.api]
         if unknown := [name for name in value if name not in known]:
             raise Fault(f"must be names of accounts with api true; not among these: {', '.join(unknown)}")
+        return value
+
+    @field_validator("notices")
+    @classmethod
+    def _check_notices(cls, value: bool, info: ValidationInfo) -> bool:
+        means = _means(info) if value else None
+        if means and not any(account.api for account in means.accounts):
+            raise Fault("needs an account with api true")
         return value
 
     @field_validator("methods")

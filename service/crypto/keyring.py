@@ -34,6 +34,9 @@ class Capability(StrEnum):
     LINK = "link"
     CODE_PICTURE = "code-pictures"
     PROFILE_PICTURE = "profile-pictures"
+    UNDO = "undo"
+    UNDO_FORM = "undo form"
+    """Proves that a form is that of the undo page."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

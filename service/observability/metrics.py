@@ -58,6 +58,12 @@ class Metrics:
             ("client", "outcome"),
             registry=self._registry,
         )
+        self.notices = Counter(
+            "scanbind_notices_total",
+            "Notices for the chat, by client and outcome.",
+            ("client", "outcome"),
+            registry=self._registry,
+        )
         self.codes = Gauge(
             "scanbind_codes_today",
             "QR codes requested from WeChat since midnight in Beijing by all processes, as last read by this one.",

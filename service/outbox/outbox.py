@@ -29,6 +29,8 @@ class Subscription:
 
     target: str
     events: frozenset[WebhookEvent]
+    notices: bool = False
+    """Deliver only those events whose holder is told of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class About:
     person: int | None = None
     erased: bool = False
     """The person was erased: the payload is not kept once it is delivered."""
+    notice: bool = False
+    """The holder of the WeChat is told of it in the chat."""
 
 
 @dataclass(slots=True)
@@ -71,7 +75,8 @@ class Outbox:
 
         The payload is the body of a webhook (contract.md 9): `type`, `timestamp`, and `data` with `client` first.
         """
-        targets = [one.target for one in self.subscriptions.get(client, ()) if event in one.events]
+        heard = (one for one in self.subscriptions.get(client, ()) if event in one.events)
+        targets = [one.target for one in heard if about.notice or not one.notices]
         if not targets:
             return
         message = f"msg_{secrets.token_urlsafe(_ID)}"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
 from models.errors import StoreUnavailable
-from models.outbox import State
+from models.outbox import NOTICES, State
 from models.tables.outbox import outbox
 from service.crypto.field_encryption import FieldCipher
 from service.outbox.outbox import answer_to, payload_of
@@ -26,6 +26,11 @@ _TOGETHER: Final = 200
 """Targets that one query asks about."""
 _IT: Final = outbox.c
 _EARLIER: Final = outbox.alias("earlier")
+_READ: Final = (
+    *(_IT.id, _IT.message, _IT.target, _IT.event, _IT.at, _IT.tries, _IT.payload, _IT.sealed_by),
+    _IT.follower_id,
+)
+"""The columns of a Message."""
 SEALED: Final = (_IT.id, _IT.message, _IT.sealed_by, _IT.payload, _IT.answer, _IT.tries, _IT.erased)
 """The columns that `reseal` needs."""
 _PENDING: Final = sa.func.coalesce(_IT.state, _IT.state, type_=_IT.state.type) == State.PENDING
@@ -48,6 +53,8 @@ class Message:
     payload: bytes = field(repr=False)
     sealed_by: str | None
     """The id of the key that encrypts it in the database."""
+    follower_id: int | None = None
+    """Whose event it is; None once they were erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +132,12 @@ def release(connection: sa.Connection, numbers: Collection[int], *, lease: str) 
     connection.execute(held.values(lease=None, leased_until=None))
 
 
+def drop_notices(connection: sa.Connection, whose: sa.ColumnElement[bool]) -> int:
+    """Delete the notices among the events that *whose* selects, sent or not; return how many."""
+    notices = _IT.target.startswith(NOTICES, autoescape=True)
+    return connection.execute(sa.delete(outbox).where(whose, notices)).rowcount
+
+
 def erase_payloads(connection: sa.Connection, whose: sa.ColumnElement[bool]) -> int:
     """Erase the payloads of the events that *whose* selects, those pending once they are settled.
 
@@ -168,8 +181,7 @@ def _claiming() -> tuple[sa.Update, sa.Select[Any]]:
     ours = _IT.id.in_(sa.bindparam("numbers", expanding=True))
     by, until = sa.bindparam("by", type_=_IT.lease.type), sa.bindparam("until", type_=_IT.leased_until.type)
     leasing = sa.update(outbox).where(ours, _PENDING, _unleased(_now()))
-    columns = [_IT.id, _IT.message, _IT.target, _IT.event, _IT.at, _IT.tries, _IT.payload, _IT.sealed_by]
-    leased = sa.select(*columns).where(_IT.lease == by, ours).order_by(_IT.id)
+    leased = sa.select(*_READ).where(_IT.lease == by, ours).order_by(_IT.id)
     return leasing.values(lease=by, leased_until=until), leased
 
 
@@ -211,11 +223,11 @@ def _unleased(now: sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
 
 
 def _read(row: Sequence[Any], cipher: FieldCipher) -> Message | None:
-    number, id_, target, event, at, tries, sealed, by = row
+    number, id_, target, event, at, tries, sealed, by, follower = row
     if sealed is None:
         return None
     try:
         payload = cipher.unseal(sealed, about=payload_of(id_), by=by)
     except StoreUnavailable:
         return None
-    return Message(number, id_, target, event, at, tries, payload, by)
+    return Message(number, id_, target, event, at, tries, payload, by, follower)

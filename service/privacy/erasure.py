@@ -27,7 +27,7 @@ from service.bindings.changes import changing, tell_follow
 from service.bindings.repository import erase
 from service.identities.followers import unfollow
 from service.identities.repository import Identities, Identity
-from service.outbox.queue import erase_payloads
+from service.outbox.queue import drop_notices, erase_payloads
 from service.storage.database import Database
 from service.storage.inserting import appending
 from service.tickets.endings import append_ending
@@ -173,7 +173,8 @@ def _forget_identity(
 
 
 def _forget_events(connection: sa.Connection, erased: Erased, whose: sa.ColumnElement[bool]) -> None:
-    """Erase the content of events that were delivered; others must still tell the site."""
+    """Erase the content of events that were delivered; others must still tell the site, but not the person."""
+    erased.deleted["outbox"] += drop_notices(connection, whose)
     erased.unnamed["outbox"] += erase_payloads(connection, whose)
 
 

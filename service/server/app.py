@@ -44,7 +44,9 @@ from service.methods.build import (
 )
 from service.methods.code_pictures import CodePictures
 from service.methods.passcodes import PasscodeIndex
+from service.notices.build import build_undo, notice_targets
 from service.observability.metrics import Metrics
+from service.outbox.sender import Sender, Target
 from service.outbox.subscriptions import build_outbox
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
@@ -62,7 +64,7 @@ from service.storage.redis import connect
 from service.storage.stores import Stores, open_database, open_redis
 from service.tickets.build import build_tickets
 from service.tickets.endings import Endings
-from service.webhooks.build import build_sender
+from service.webhooks.build import webhook_targets
 from service.webhooks.post import WebhookPost, open_webhook_post
 from service.wechat.access_tokens import AccessTokens
 from service.wechat.build import build_push_accounts
@@ -200,7 +202,13 @@ def _compose(
     cleaning = _cleaning(app, database, records.endings, passcodes.index, people.profiles)
     completing = partial(upkeep.run, upkeep.steps(people.followers))
     feeding = (feed.run, feed.probe)
-    app[app_keys.SENDER] = sender = build_sender(base, outbox=outbox, http=http)
+    targets: dict[str, Target] = {
+        **webhook_targets(base, outbox=outbox, http=http),
+        **notice_targets(base, identities=people.identities, apis=wechat.apis),
+    }
+    database.on_commit = outbox.committed
+    app[app_keys.SENDER] = sender = Sender(database=database, outbox=outbox, targets=targets, clock=base.clock)
+    app[app_keys.UNDO] = build_undo(base, identities=people.identities)
     people_work = (people.follower_refresh.run, completing)
     return [*feeding, records.projection.run, *people_work, base.audit.run, sender.run, cleaning]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from models.audit import AuditEntry, AuditEvent
 from models.errors import StoreUnavailable
-from models.outbox import State
+from models.outbox import NOTICES, State
 from models.tables.outbox import outbox
 from models.timestamps import rfc3339
 from service.audit.log import write_entries
@@ -46,6 +46,7 @@ class Deliveries:
     state: State | None = None
 
     def where(self) -> Iterator[sa.ColumnElement[bool]]:
+        yield ~_IT.target.startswith(NOTICES, autoescape=True)  # a notice is no webhook, and is not sent twice
         if self.client is not None:
             yield _IT.client == self.client
         if self.since is not None:

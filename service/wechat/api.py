@@ -102,6 +102,14 @@ class WeChatApi:
         async with wrapping_errors(self._account, "user/info", failing="WeChat returned no data about the person"):
             return _follower(await self._client.user.get(openid))
 
+    async def send_text(self, openid: OpenId, text: str) -> None:
+        """Send *text* into a person's chat; `<a>` in it becomes a link (wechat-protocol.md 4).
+
+        Without an answer it may have been sent, so it is not repeated.
+        """
+        async with wrapping_errors(self._account, "message/custom/send", failing="WeChat took no message"):
+            await self._client.message.send_text(openid, text)
+
     async def change_openids(self, former: str, openids: Sequence[OpenId]) -> Mapping[OpenId, OpenId]:
         """Fetch the new openid of each of at most 100, of the account that was migrated to this one.
 

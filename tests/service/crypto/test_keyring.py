@@ -41,7 +41,7 @@ def test_no_two_keys_are_alike(keyring: Keyring) -> None:
     found = [ring.newest(client) for ring in (keyring, other) for client in ("shop", "club")]
     keys = [getattr(one, field.name) for one in found for field in fields(one) if field.type is bytes]
     keys += [key for one in found for key in one._capabilities.values()]
-    assert len(keys) == len(set(keys)) == 64
+    assert len(keys) == len(set(keys)) == 72
 
 
 def test_a_key_never_shows_itself(keyring: Keyring, shop: ClientKeys) -> None:
