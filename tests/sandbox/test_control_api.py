@@ -204,3 +204,13 @@ async def test_another_sites_page_is_refused(client: TestClient, method: str, he
 async def test_its_own_page_and_local_tools_are_served(client: TestClient, headers: dict[str, str]) -> None:
     response = await client.post("/sandbox/api/users", json={"nickname": "Anna"}, headers=headers)
     assert response.status == 200
+
+
+async def test_a_fault_of_customer_messages_is_switched_on_and_off(client: TestClient, service: Any) -> None:
+    state = client.app[SANDBOX].state()
+    for fault in (await get(client, "tricks"))["message"]:
+        assert await post(client, "message_fault", fault=fault) == {"fault": fault}
+        assert state.message_fault == fault
+    assert await post(client, "message_fault") == {"fault": None}
+    assert state.message_fault is None
+    await post(client, "message_fault", fault="cut", account="wxunknown", status=404)

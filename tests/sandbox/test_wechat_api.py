@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from aiohttp.test_utils import TestClient
 
 from sandbox.account import OfficialAccount
 from sandbox.app import SANDBOX, Sandbox, make_app
+from sandbox.faults import MESSAGE_REFUSALS, MessageFault
 
 TEMPORARY = {
     "action_name": "QR_STR_SCENE",
@@ -237,3 +239,28 @@ async def test_bad_customer_messages_are_refused(
     await sandbox.follow(user)
     to = {"touser": sandbox.contact(user).openid} if message.get("msgtype") else {}
     assert await send(client, token, {**to, **message}) == errcode
+
+
+@pytest.mark.parametrize(("fault", "errcode"), MESSAGE_REFUSALS.items(), ids=str)
+async def test_customer_messages_are_refused_while_a_fault_is_on(
+    client: TestClient, sandbox: Sandbox, token: str, fault: MessageFault, errcode: int
+) -> None:
+    user = await sandbox.create_user("Anna")
+    await sandbox.follow(user)
+    message = {"touser": sandbox.contact(user).openid, "msgtype": "text", "text": {"content": "hello"}}
+    sandbox.state().message_fault = fault
+    assert await send(client, token, message) == errcode
+    sandbox.state().message_fault = None
+    assert [await send(client, token, message) for _ in range(4)] == [0, 0, 0, 45047]
+
+
+async def test_a_customer_message_without_an_answer_is_in_the_chat(
+    client: TestClient, sandbox: Sandbox, token: str
+) -> None:
+    user = await sandbox.create_user("Anna")
+    await sandbox.follow(user)
+    message = {"touser": sandbox.contact(user).openid, "msgtype": "text", "text": {"content": "hello"}}
+    sandbox.state().message_fault = MessageFault.CUT
+    with pytest.raises(ClientError):
+        await send(client, token, message)
+    assert [line.text for line in await sandbox.chat(user)] == ["hello"]

@@ -7,19 +7,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from binding_rows import MOVE, NOW, REPLACE, Bind
-from outgoing import SHOP, rows, subscribed, told
+from outgoing import EVERY, SHOP, rows, subscribed, told
 
 from models.binding import ChangeSource, Policy, UserId
 from models.events import OpenId
+from models.outbox import notice_target
 from service.bindings import conflicts
 from service.bindings.changes import tell_follow
 from service.bindings.repository import Bindings
 from service.identities.followers import Authorized, Followers, Sender
 from service.identities.repository import Identities
+from service.outbox.outbox import Outbox, Subscription
 from service.privacy.erasure import FollowerErasure, forget_person, forget_user
 from service.storage.database import Database
 
 ANNA = OpenId("oA")
+NOTICE = notice_target("shop")
 
 
 @pytest.fixture(autouse=True)
@@ -209,3 +212,47 @@ async def test_another_client_hears_nothing(binding: Bind, database: Database, i
     identities.outbox = subscribed(identities.cipher, other=SHOP)
     await binding("42", "oA")
     assert await rows(database) == []
+
+
+def _noticing(identities: Identities) -> None:
+    """Let webhooks hear of every event, and the chat of notices alone."""
+    notices = Subscription(NOTICE, EVERY, notices=True)
+    identities.outbox = Outbox(identities.cipher, {"shop": [Subscription(SHOP, EVERY), notices]})
+
+
+async def _noticed(database: Database) -> list[str]:
+    return [row["event"] for row in await rows(database) if row["target"] == NOTICE]
+
+
+async def test_the_chat_hears_of_notices_alone(binding: Bind, database: Database, identities: Identities) -> None:
+    """Red when a person is told what the chat has told them."""
+    _noticing(identities)
+    await binding("42", "oA")
+    await binding("43", "oB", source=ChangeSource.REGISTRATION)
+    assert await _noticed(database) == ["binding.created"]
+    assert len(await rows(database)) == 3
+
+
+async def test_a_person_who_moves_with_several_identities_is_told_once(
+    binding: Bind, database: Database, identities: Identities
+) -> None:
+    await _joined(Followers(database, identities), ("main", "oA"), ("other", "oB"))
+    for account, openid in (("main", "oA"), ("other", "oB")):
+        await binding("42", openid, account=account)
+    _noticing(identities)
+    await binding("43", "oA", MOVE)
+    assert await _noticed(database) == ["binding.moved"]
+    await Bindings(database, identities).disconnect("shop", UserId("43"), now=NOW)
+    assert await _noticed(database) == ["binding.moved", "binding.removed"]
+
+
+async def test_a_person_whose_bindings_end_together_is_told_once(
+    binding: Bind, database: Database, identities: Identities
+) -> None:
+    await _joined(Followers(database, identities), ("main", "oA"), ("other", "oB"))
+    for account, openid in (("main", "oA"), ("other", "oB")):
+        await binding("42", openid, account=account)
+    await binding("42", "oC", account="third")
+    _noticing(identities)
+    await Bindings(database, identities).disconnect("shop", UserId("42"), now=NOW)
+    assert await _noticed(database) == ["binding.removed"] * 2

@@ -181,3 +181,23 @@ def test_a_client_that_must_seal_needs_a_sealing_key_and_no_secret(tmp_path: Pat
     assert fault.startswith("clients.shop.sealing_key: is missing: needed with require_sealed; ")
     without = tree(clients__shop__secret=None, clients__shop__sealing_key=KEYS[0])
     assert faults(without, folder=tmp_path) == ["clients.shop.secret: is missing: set secret or secret_hash"]
+
+
+def test_notices_are_off_unless_they_are_switched_on() -> None:
+    assert not validate(tree()).clients["shop"].notices
+    assert validate(tree(clients__shop__notices=True)).clients["shop"].notices
+
+
+@pytest.mark.parametrize(
+    "shop",
+    [
+        {"accounts": ["own"], "methods": ["passcode"]},
+        {"accounts": [], "apps": ["mini"], "methods": ["miniprogram"]},
+    ],
+    ids=["no permissions", "no account"],
+)
+def test_notices_need_an_account_that_can_write(shop: dict[str, Any], tmp_path: Path) -> None:
+    """Red when another client's account counts."""
+    found = faults(configured(**shop, notices=True), folder=tmp_path)
+    assert found == [f"clients.shop.notices: needs {API}"]
+    assert validate(configured(**shop | {"accounts": ["own", "main"]}, notices=True)).clients["shop"].notices

@@ -24,6 +24,7 @@ from service.wechat.transport import ApiAccount
 
 MINUTES = timedelta(minutes=10)
 QR = "qrcode/create"
+SEND = "message/custom/send"
 CODE = {"ticket": "gQH+8", "expire_seconds": 600, "url": "http://weixin.qq.com/q/02abc"}
 PERSON = OpenId("o_person")
 FOLLOWS = {"subscribe": 1, "openid": PERSON, "language": "zh_CN", "unionid": "u_1", "nickname": "", "sex": 0}
@@ -335,3 +336,22 @@ async def test_each_account_gets_its_api(redis: Redis, account: ApiAccount, wech
 def test_the_address_is_below_cgi_bin() -> None:
     for base in ("https://api.weixin.qq.com", "https://api.weixin.qq.com/"):
         assert ApiAccount("wx", "s", base).url(QR) == "https://api.weixin.qq.com/cgi-bin/qrcode/create"
+
+
+async def test_a_text_is_sent_to_a_persons_chat(api: WeChatApi, wechat: Any) -> None:
+    wechat.script[SEND] = [{"errcode": 0, "errmsg": "ok"}]
+    await api.send_text(PERSON, '解绑 <a href="https://x.example">here</a>')
+    text = {"content": '解绑 <a href="https://x.example">here</a>'}
+    assert wechat.bodies[SEND] == [{"touser": PERSON, "msgtype": "text", "text": text}]
+
+
+@pytest.mark.parametrize(("answer", "tries"), [(None, 1), ({"errcode": 45015}, 1), ({"errcode": -1}, 3)], ids=str)
+async def test_a_text_is_not_sent_again_unless_wechat_is_busy(
+    api: WeChatApi, wechat: Any, answer: Any, tries: int
+) -> None:
+    """Red when a message that was perhaps sent is sent twice."""
+    wechat.script[SEND] = [answer]
+    with pytest.raises(WeChatUnavailable) as failure:
+        await api.send_text(PERSON, "hello")
+    assert failure.value.errcode == (answer or {}).get("errcode")
+    assert len(wechat.asked[SEND]) == tries
