@@ -100,6 +100,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "forwarding.zh.md",
         "integration.zh.md",
         "methods.zh.md",
+        "notices.zh.md",
         "redirects.zh.md",
         "sealed-calls.zh.md",
         "README.zh.md",
