@@ -23,7 +23,7 @@ KEPT: Final = {
     r"/widget-[0-9a-f]{16}\.js": "public, max-age=31536000, immutable, no-transform",
     r"/portal\.(css|svg)|/openapi\.json": "no-cache",
     r"/v1/qr/.+": r"private, max-age=\d+, immutable, no-transform",
-    r"/v1/tickets/[^/]+(/events)?|/(portal|authorize|panel|link|oauth)/.+": "no-store, no-transform",
+    r"/v1/tickets/[^/]+(/events)?|/(portal|authorize|panel|link|oauth|undo)/.+": "no-store, no-transform",
 }
 """What browsers may cache and proxies may change, by path; everything else is `no-store`."""
 SHOWN: Final = {

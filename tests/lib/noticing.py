@@ -25,13 +25,14 @@ async def noticing(
     *,
     others: dict[str, Any] | None = None,
     limits: dict[str, int] | None = None,
+    unfollow: str = "erase",
     **changes: Any,
 ) -> World:
     """Start a world whose shop has an account and a website application of one Open Platform account."""
     ways = {"apps": ["site"], "methods": ["scan", "website"], "return_urls": [BACK], "notices": True}
     clients = {"shop": client("shop", **ways, **changes), **(others or {})}
     official = {"main": replace(ACCOUNT, open_platform="acme")}
-    joined = {"main": {"open_platform": "acme"}}
+    joined = {"main": {"open_platform": "acme", "unfollow": unfollow}}
     world: World = await make(
         official=official, accounts=joined, apps={"site": WEBSITE}, clients=clients, limits=limits or {}
     )

@@ -128,8 +128,10 @@ async def test_an_identity_without_an_account_that_the_person_follows_is_settled
     assert await notices(town, 1) == [(State.DEAD, NO_ACCOUNT, 1)]
 
 
-async def test_a_person_who_unfollowed_is_not_written_to(make: Make) -> None:
-    town = await noticing(make)
+@pytest.mark.parametrize("unfollow", ["erase", "keep"])
+async def test_a_person_who_unfollowed_is_not_written_to(make: Make, unfollow: str) -> None:
+    """Red when an identity that is kept counts as a follower."""
+    town = await noticing(make, unfollow=unfollow)
     person = await known_follower(town)
     await town.sandbox.unfollow(person)
     await signed_up(town, person)
