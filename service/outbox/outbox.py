@@ -4,6 +4,7 @@ A target is what delivers an event: an endpoint of webhooks, or the chat. Each h
 """
 
 import json
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +20,6 @@ from service.crypto.field_encryption import FieldCipher
 from service.storage.inserting import AppendedRows
 
 _ID: Final = 16  # bytes
-_LONGEST_TRANSACTION: Final = 10.0
-"""Seconds within which a transaction that wrote an event is committed, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,8 @@ class Outbox:
     """By client; those of the operator under None."""
     wake: Callable[[], None] = lambda: None
     """Called when events that were written may be committed."""
-    _written: float = field(default=-_LONGEST_TRANSACTION, init=False)
+    _written: float = field(default=-math.inf, init=False)
+    """The monotonic time when an event was written last."""
 
     def hears(self, client: str | None) -> bool:
         """Return whether a client, or with None the operator, has subscriptions."""
@@ -101,9 +101,9 @@ class Outbox:
             rows.add(outbox, row | {"target": target})
         self._written = time.monotonic()
 
-    def committed(self) -> None:
-        """Wake the sender if the transaction that was committed may have written events."""
-        if time.monotonic() - self._written < _LONGEST_TRANSACTION:
+    def committed(self, began: float) -> None:
+        """Wake the sender if events were written since *began*, when the transaction that was committed began."""
+        if self._written >= began:
             self.wake()
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,10 +32,10 @@ AT_ONCE: Final = 256
 """Tries at the same time, of all targets."""
 POLL: Final = 4.0
 """Seconds between two looks at the queue, without a commit in this process."""
-_GATHER: Final = 0.02
-"""Seconds between two looks at most, so that a busy service claims several events in one transaction."""
-_SETTLING: Final = 3
-"""Tries to store what became of a delivery, before another process may repeat it."""
+_GATHER: Final = 0.05
+"""Seconds from a commit to the look, so that a busy service claims several events in one transaction."""
+_STORING: Final = 3
+"""Tries to store what became of deliveries, before another process may repeat them."""
 _ON_ERROR: Final = timedelta(minutes=5)
 _LET_FINISH: Final = 0.5
 """Seconds that tries may take to end when the service stops."""
@@ -71,6 +71,8 @@ class Sender:
     _running: dict[int, "asyncio.Task[None]"] = field(default_factory=dict, init=False)
     _busy: Counter[str] = field(default_factory=Counter, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _tried: list[tuple[Message, Attempt]] = field(default_factory=list, init=False)
+    _settling: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self) -> None:
         """Deliver events until cancelled; then call `finish`."""
@@ -81,9 +83,9 @@ class Sender:
                 await self._start_due()
             except StoreUnavailable as e:
                 log.warning("outbox: cannot read the events that are due, trying again: %s", e)
-            await asyncio.sleep(_GATHER)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), uniform(0.8, 1) * POLL)  # noqa: S311 - no secret
+            await asyncio.sleep(_GATHER)
 
     async def finish(self) -> None:
         """Let tries that are under way end, or cancel them, so that another process may repeat them at once."""
@@ -130,15 +132,23 @@ class Sender:
             attempt = Attempt(
                 Settlement(state=State.PENDING, at=now, due_at=now + _ON_ERROR, fault="internal error")
             )
-        for _ in range(_SETTLING):
+        self._tried.append((message, attempt))
+        async with self._settling:  # meanwhile others end, whose results are stored in one transaction
+            tried, self._tried = self._tried, []
+            if tried:
+                await self._store(tried)
+
+    async def _store(self, tried: "Sequence[tuple[Message, Attempt]]") -> None:
+        for _ in range(_STORING):
             try:
-                return await self.database.attempt(partial(self._settle, message=message, attempt=attempt))
+                return await self.database.attempt(partial(self._settle, tried=tried))
             except StoreUnavailable as e:
-                log.warning("outbox: cannot store what became of %s, it may be sent again: %s", message.id, e)
+                log.warning("outbox: cannot store what became of %d events: %s", len(tried), e)
                 await asyncio.sleep(1)
         return None
 
-    def _settle(self, connection: sa.Connection, *, message: Message, attempt: Attempt) -> None:
-        cipher = self.outbox.cipher
-        if queue.settle(connection, message, attempt.settlement, lease=self._lease, cipher=cipher):
-            attempt.also(connection)
+    def _settle(self, connection: sa.Connection, *, tried: "Sequence[tuple[Message, Attempt]]") -> None:
+        for message, attempt in tried:
+            cipher = self.outbox.cipher
+            if queue.settle(connection, message, attempt.settlement, lease=self._lease, cipher=cipher):
+                attempt.also(connection)

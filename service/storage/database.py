@@ -6,6 +6,7 @@ is bounded, so that WeChat gets its reply in time; a write is on disk when it re
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -92,8 +93,8 @@ class Database:
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if single else engine
         self._writer = engine.execution_options(scanbind_writes=True)
         self._group, self._readers = group, readers
-        self.on_commit: Callable[[], None] = lambda: None
-        """Called after each write transaction that was committed."""
+        self.on_commit: Callable[[float], None] = lambda _: None
+        """Called after each write transaction that was committed, with the monotonic time when it began."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -139,7 +140,7 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer, or all attempts failed.
         """
-        retries = _Retries()
+        retries, began = _Retries(), time.monotonic()
         autocommits = single and self._reader is not self._engine
         with _translated(self._engine.url):
             while True:
@@ -157,7 +158,7 @@ class Database:
                         raise
                     await asyncio.sleep(pause)
                 else:
-                    self.on_commit()
+                    self.on_commit(began)
                     return result
 
     async def once(self, work: Work[T]) -> T:
