@@ -41,8 +41,8 @@ def upgrade() -> None:
     for columns in (
         ["at"],
         ["state", "target", "due_at", "id"],
-        ["follower_id", "target"],
-        ["person_id", "target"],
+        ["follower_id", "target", "state", "id"],
+        ["person_id", "target", "state", "id"],
         ["client", "user_id"],
         ["sealed_by", "id"],
     ):
@@ -62,7 +62,7 @@ def _add_outbox() -> None:
         sa.Column("user_id", _text(128)),
         sa.Column("follower_id", number),
         sa.Column("person_id", number),
-        sa.Column("payload", sa.LargeBinary(65_535)),
+        sa.Column("payload", sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")),
         sa.Column("sealed_by", _text(16)),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("state", _text(16), nullable=False),

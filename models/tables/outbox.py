@@ -3,6 +3,7 @@
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from models.outbox import EndpointFault, State
 from models.tables.columns import (
@@ -35,7 +36,7 @@ outbox: Final = sa.Table(
     sa.Column("follower_id", NUMBER),
     sa.Column("person_id", NUMBER),
     # JSON, encrypted if the openids are. None once it was erased.
-    sa.Column("payload", sa.LargeBinary(65_535)),
+    sa.Column("payload", sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")),
     sa.Column("sealed_by", Identifier(KEY_ID)),
     sa.Column("at", Instant, nullable=False, index=True),
     sa.Column("state", Choice(State), nullable=False),
@@ -52,8 +53,8 @@ outbox: Final = sa.Table(
     sa.Column("answer", sa.LargeBinary(2048)),
     sa.UniqueConstraint("message", "target"),
     sa.Index(None, "state", "target", "due_at", "id"),
-    sa.Index(None, "follower_id", "target"),
-    sa.Index(None, "person_id", "target"),
+    sa.Index(None, "follower_id", "target", "state", "id"),
+    sa.Index(None, "person_id", "target", "state", "id"),
     sa.Index(None, "client", "user_id"),
     sa.Index(None, "sealed_by", "id"),
     sqlite_autoincrement=True,  # a later event never gets the number of an earlier one

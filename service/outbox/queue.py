@@ -22,6 +22,8 @@ from service.outbox.outbox import answer_to, payload_of
 LEASE: Final = timedelta(seconds=24)
 """Longer than any try takes. With the sender's poll, what a crash interrupted is tried again within 30 seconds."""
 
+_UNREADABLE: Final = timedelta(hours=1)
+"""Between two claims of an event that cannot be decrypted, until its key is configured again."""
 _TOGETHER: Final = 200
 """Targets that one query asks about."""
 _IT: Final = outbox.c
@@ -90,15 +92,18 @@ def claimable(connection: sa.Connection, target: str, *, now: datetime, limit: i
 def claim(
     connection: sa.Connection, numbers: Collection[int], *, lease: str, now: datetime, cipher: FieldCipher
 ) -> list[Message]:
-    """Lease those of *numbers* that no other process has leased meanwhile; return them, the oldest first.
+    """Lease those of *numbers* that no other process has leased or tried meanwhile; return them, the oldest first.
 
-    One whose payload cannot be decrypted is left.
+    One whose payload cannot be decrypted is put off, so that it takes no room from others.
     """
     leasing, leased = _claiming()
     by: dict[str, Any] = {"numbers": list(numbers), "by": lease}
     connection.execute(leasing, by | {"now": now, "until": now + LEASE})
-    rows = connection.execute(leased, by)
-    return [message for row in rows if (message := _read(row, cipher))]
+    found = {row.id: _read(row, cipher) for row in connection.execute(leased, by)}
+    if unreadable := [number for number, message in found.items() if message is None]:
+        later = {"due_at": now + _UNREADABLE, "fault": "cannot be decrypted", "lease": None, "leased_until": None}
+        connection.execute(sa.update(outbox).where(_IT.id.in_(unreadable)).values(later))
+    return [message for message in found.values() if message]
 
 
 def settle(
@@ -180,7 +185,7 @@ def _claiming() -> tuple[sa.Update, sa.Select[Any]]:
     """Return the statements that lease events, and that read those leased."""
     ours = _IT.id.in_(sa.bindparam("numbers", expanding=True))
     by, until = sa.bindparam("by", type_=_IT.lease.type), sa.bindparam("until", type_=_IT.leased_until.type)
-    leasing = sa.update(outbox).where(ours, _PENDING, _unleased(_now()))
+    leasing = sa.update(outbox).where(ours, _PENDING, _IT.due_at <= _now(), _unleased(_now()))
     leased = sa.select(*_READ).where(_IT.lease == by, ours).order_by(_IT.id)
     return leasing.values(lease=by, leased_until=until), leased
 
@@ -208,14 +213,22 @@ def _due(targets: tuple[str, ...]) -> sa.Select[Any]:
 def _claimable() -> sa.Select[Any]:
     now = _now()
     due = sa.and_(_IT.state == State.PENDING, _IT.target == sa.bindparam("target"), _IT.due_at <= now)
-    before = _EARLIER.c
-    earlier = sa.and_(before.target == _IT.target, before.state == State.PENDING, before.id < _IT.id)
-    held = [
-        sa.exists().where(earlier, before[name] == _IT[name]).correlate(outbox)
-        for name in ("follower_id", "person_id")
-    ]
-    query = sa.select(_IT.id).where(due, _unleased(now), *(~one for one in held))
+    firsts = [_first(name) for name in ("follower_id", "person_id")]
+    query = sa.select(_IT.id).where(
+        due, _unleased(now), *(sa.func.coalesce(it, _IT.id) == _IT.id for it in firsts)
+    )
     return query.order_by(_IT.due_at, _IT.id).limit(sa.bindparam("most", type_=sa.Integer()))
+
+
+def _first(name: str) -> sa.ScalarSelect[int]:
+    """Return the first pending event of the same follower or person; NULL if the event is of none.
+
+    One look into an index for each event. Of NOT EXISTS, PostgreSQL makes a join that compares all events of one
+    person with each other; and ordered by the id alone, it might go through all events to find one.
+    """
+    it = _EARLIER.c
+    same = sa.and_(it.target == _IT.target, it.state.between(State.PENDING, State.PENDING), it[name] == _IT[name])
+    return sa.select(it.id).where(same).order_by(it.state, it.id).limit(1).correlate(outbox).scalar_subquery()
 
 
 def _unleased(now: sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:

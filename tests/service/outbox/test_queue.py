@@ -57,6 +57,18 @@ async def test_an_event_has_a_row_for_each_target_that_hears_it(database: Databa
     assert found[0]["message"] == found[1]["message"] != found[2]["message"]
 
 
+async def test_a_payload_may_be_longer_than_64_kib(database: Database, box: Outbox, cipher: FieldCipher) -> None:
+    users = [str(number) + 120 * "\N{LINKED PAPERCLIPS}" for number in range(150)]
+
+    def work(connection: sa.Connection) -> None:
+        with appending(connection) as added:
+            box.add(added, WebhookEvent.PERSON_CONFLICT, client="shop", data={"user_ids": users}, at=NOW)
+
+    await database.attempt(work)
+    (message,) = await claimed(database, cipher)
+    assert json.loads(message.payload)["data"]["user_ids"] == users
+
+
 async def test_a_client_without_targets_writes_nothing(database: Database, box: Outbox) -> None:
     await write(database, box, CREATED, client="third")
     assert await rows(database) == []
@@ -148,6 +160,17 @@ async def test_a_later_try_waits_until_it_is_due(database: Database, box: Outbox
     assert (again.tries, again.id) == (1, message.id)
 
 
+async def test_a_try_that_failed_meanwhile_is_not_repeated_before_it_is_due(
+    database: Database, box: Outbox, cipher: FieldCipher
+) -> None:
+    await write(database, box, CREATED)
+    seen_by_another = await due(database)
+    (message,) = await claimed(database, cipher)
+    await settled(database, cipher, message, state=State.PENDING, due_at=NOW + timedelta(minutes=5))
+    claim = partial(queue.claim, numbers=seen_by_another, lease="another", now=NOW, cipher=cipher)
+    assert await database.attempt(claim) == []
+
+
 # --- order
 
 
@@ -192,6 +215,19 @@ async def test_the_oldest_come_first(database: Database, box: Outbox) -> None:
     assert await database.read(partial(find, now=NOW - timedelta(seconds=1))) == []
 
 
+async def test_many_events_of_one_person_do_not_slow_down_the_search(database: Database) -> None:
+    delivered, waiting = 6_000, 12_000
+    row = {"target": SHOP, "client": "shop", "event": LOGIN, "follower_id": 1, "person_id": 1, "payload": b"{}"}
+    row |= {"at": NOW, "due_at": NOW, "erased": False, "tries": 0}
+    states = [State.DELIVERED] * delivered + [State.PENDING] * waiting
+    found = [row | {"message": f"msg_{number}", "state": state} for number, state in enumerate(states)]
+    await database.attempt(lambda connection: connection.execute(sa.insert(outbox), found))
+    async with asyncio.timeout(5):  # of a search that compares them with each other: minutes
+        (first,) = await due(database)
+    (message,) = await database.read(lambda it: it.scalars(sa.select(outbox.c.message).filter_by(id=first)).all())
+    assert message == f"msg_{delivered}"
+
+
 # --- erasure
 
 
@@ -222,10 +258,21 @@ async def test_what_is_pending_at_an_erasure_is_still_delivered_and_then_erased(
     assert {row["answer"] for row in await rows(database)} == {None}
 
 
-async def test_a_payload_that_no_key_decrypts_is_left(database: Database) -> None:
-    await write(database, subscribed(FieldCipher.of([KEY]), shop=SHOP), CREATED)
-    assert await claimed(database, FieldCipher.of([])) == []
-    assert [row["state"] for row in await rows(database)] == [State.PENDING]
+async def test_payloads_that_no_key_decrypts_are_left_and_keep_no_others_waiting(database: Database) -> None:
+    lost, cipher = subscribed(FieldCipher.of([KEY]), shop=SHOP), FieldCipher.of([])
+    for number in range(3):
+        await write(database, lost, CREATED, about=about(number))
+    await write(database, subscribed(cipher, shop=SHOP), LOGIN, about=about(4), at=NOW + timedelta(seconds=1))
+    now = NOW + timedelta(seconds=2)
+    unreadable = await due(database, now=now, limit=3)
+    assert (
+        await database.attempt(partial(queue.claim, numbers=unreadable, lease="one", now=now, cipher=cipher)) == []
+    )
+    (message,) = await claimed(database, cipher, now=now + queue.LEASE)
+    assert message.event == LOGIN
+    assert [row["state"] for row in await rows(database)] == [State.PENDING] * 4
+    found = await claimed(database, FieldCipher.of([KEY]), now=now + timedelta(hours=1))
+    assert [message.event for message in found] == [CREATED, CREATED, CREATED, LOGIN]
 
 
 # --- keys
