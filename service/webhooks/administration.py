@@ -101,8 +101,9 @@ async def replay(settings: Settings, wanted: Deliveries, *, now: datetime) -> in
         count, last = 0, 0
         while page := await database.once(partial(_replay_page, wanted=wanted, after=last, now=now)):
             count, last = count + len(page), page[-1]
-        entry = AuditEntry(now, AuditEvent.WEBHOOKS_REPLAYED, wanted.client, detail=f"{count} {detail}")
-        await database.once(lambda connection: write_entries(connection, entry))
+        if count:  # an id that no event has may be longer than what the log takes
+            entry = AuditEntry(now, AuditEvent.WEBHOOKS_REPLAYED, wanted.client, detail=f"{count} {detail}")
+            await database.once(lambda connection: write_entries(connection, entry))
     return count
 
 

@@ -129,6 +129,16 @@ async def test_what_was_erased_is_not_delivered_again(
     await database.attempt(lambda connection: connection.execute(sa.update(outbox).values(payload=None)))
     assert await administration.replay(settings, Deliveries(id=three[0]), now=NOW) == 0
     assert await pending(database) == [three[2]]
+    assert await audited(database) == []
+
+
+@pytest.mark.usefixtures("three")
+async def test_an_id_that_no_event_has_is_replayed_without_a_record(
+    database: Database, settings: Settings
+) -> None:
+    """Red when an id longer than any ends in an error of the database."""
+    assert await administration.replay(settings, Deliveries(id="x" * 400), now=NOW) == 0
+    assert await audited(database) == []
 
 
 @pytest.mark.usefixtures("three")
