@@ -17,20 +17,25 @@ IsAnswer = Callable[[str], bool]
 
 _SCHEME: Final = "bizmsgmenu"
 _LINK: Final = re.compile(
-    r"""<a href=(["'])weixin://bizmsgmenu\?msgmenucontent=([^"'<>&\s]+)(?:&msgmenuid=[^"'<>&\s]*)?\1>([^<>]*)</a>"""
+    r"""<a href=(["'])weixin://bizmsgmenu\?msgmenucontent=([^"'<>&\s]+)(?:&msgmenuid=[A-Za-z0-9_-]*)?\1>([^<>]*)</a>"""
 )
 _PAIR: Final = re.compile(r"(<([A-Za-z]+)\b[^<>]*>)([^<>]*)</\2\s*>")
 _TAG: Final = re.compile(r"<[^<>]*>?")
 _END: Final = re.compile(r"[\x00-\x1f\x7f&#?=;]+")
 """Where a reader of the link may end its content."""
 _ROUNDS: Final = 8
+_UNDECODED: Final = re.compile("[%\ufffd]")
+"""Another reader may decode what we cannot: `%u4e0d`, or bytes of GBK."""
 _LONGEST: Final = 128
 """Characters of a content that is kept: longer ones are no answers to us, but WeChat might cut them."""
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me"})
 
 
 def without_answers(text: str, is_answer: IsAnswer) -> str:
-    """Return *text* with each link that could answer replaced by its label; '' if that is not possible."""
+    """Return *text* with each link that could answer replaced by its label; '' if that is not possible.
+
+    Raises ValueError if a character reference has thousands of digits.
+    """
     if not _mentions(text):
         return text
     kept = _LINK.sub(lambda link: link[0] if _harmless(link[2], is_answer) else link[3], text)
@@ -45,7 +50,7 @@ def without_answers(text: str, is_answer: IsAnswer) -> str:
 def _harmless(content: str, is_answer: IsAnswer) -> bool:
     """Tell whether *content*, however it is decoded, is no answer. None has a percent sign inside."""
     stages = list(_decoded(content))
-    if len(stages) > _ROUNDS or len(stages[-1]) > _LONGEST:
+    if len(stages) > _ROUNDS or len(stages[-1]) > _LONGEST or _UNDECODED.search(stages[-1]):
         return False
     escaped = (part for stage in stages for part in _read(stage) if "%" not in part.strip("%"))
     return not any(is_answer(part) for part in (*escaped, *_read(stages[-1])))

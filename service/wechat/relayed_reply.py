@@ -32,6 +32,9 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By MsgType, the field that must not be empty (wechat-protocol.md 3.4)."""
 
+_STRUCTURES: Final = frozenset({"Image", "Voice", "Video", "Music", "Articles", "TransInfo"})
+"""The fields that contain others; every other one is a text or a number."""
+
 
 class Unusable(Exception):
     """An answer counts as no reply, for this reason. It quotes nothing of the answer."""
@@ -66,7 +69,10 @@ def read_reply(
         fields = _read(_decrypted(fields, target, now=now), target.format)
     if (fields.get("ToUserName"), fields.get("FromUserName")) != (to.openid, to.gh_id):
         raise Unusable("is not addressed to the sender by the account")
-    return Relayed(_checked({name: fields[name] for name in fields if name not in _HEAD}, is_answer))
+    try:
+        return Relayed(_checked({name: fields[name] for name in fields if name not in _HEAD}, is_answer))
+    except ValueError as e:
+        raise Unusable("has a character reference that cannot be read") from e
 
 
 def written(reply: Relayed, *, to: Push, form: Format, now: datetime) -> bytes:
@@ -104,7 +110,7 @@ def _checked(fields: Fields, is_answer: IsAnswer) -> Fields:
     kind = str(fields.get("MsgType", "")).strip()
     if kind not in _NEEDED:
         raise Unusable("has a MsgType that is none of a reply")
-    cleaned = {**{name: _cleaned(value, is_answer) for name, value in fields.items()}, "MsgType": kind}
+    cleaned = {**_parts(fields, is_answer), "MsgType": kind}
     needed: Tree = cleaned
     for name in _NEEDED[kind]:
         needed = needed.get(name, "") if isinstance(needed, Mapping) else ""
@@ -124,5 +130,11 @@ def _cleaned(value: Tree, is_answer: IsAnswer) -> Tree:
         case int():
             return value
         case Mapping():
-            return {name: _cleaned(one, is_answer) for name, one in value.items()}
+            return _parts(value, is_answer)
     return [_cleaned(one, is_answer) for one in value]
+
+
+def _parts(fields: Fields, is_answer: IsAnswer) -> Fields:
+    if any(not isinstance(value, str | int) for name, value in fields.items() if name not in _STRUCTURES):
+        raise Unusable("has elements where a text belongs")  # a reader may join them: to a link that answers
+    return {name: _cleaned(value, is_answer) for name, value in fields.items()}

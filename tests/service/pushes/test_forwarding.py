@@ -208,6 +208,7 @@ async def _never(_push: Received) -> str:
         pytest.param(lambda push: push.seal(push.text("hi", target="oSomebody")), "unusable", id="another person"),
         pytest.param(lambda push: push.seal(push.text("hi"), timestamp="1700000000"), "unusable", id="old"),
         pytest.param(lambda push: push.seal(push.text(" ")), "unusable", id="empty"),
+        pytest.param(lambda push: push.seal(push.text(f"&#{'9' * 5000}")), "unusable", id="a long reference"),
         pytest.param(lambda push: web.Response(status=500), "failed", id="500"),
         pytest.param(lambda push: web.HTTPFound("/elsewhere"), "failed", id="redirect"),
         pytest.param(lambda push: web.Response(body=b"x" * 70_000), "failed", id="huge"),

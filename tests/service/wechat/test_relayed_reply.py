@@ -71,6 +71,20 @@ def test_a_text_is_relayed_without_its_addresses() -> None:
         pytest.param(
             sealed(f"<xml>{HEAD}<MsgType>news</MsgType><Articles>x</Articles></xml>"), "no list", id="no list"
         ),
+        pytest.param(sealed(TEXT.replace("hello", f"&#{'9' * 5000}")), "reference", id="a reference without end"),
+        pytest.param(
+            sealed(TEXT.replace("<![CDATA[hello]]>", "<a>weixin://biz</a><b>msgmenu?msgmenucontent=47</b>")),
+            "elements where a text belongs",
+            id="a link in two elements",
+        ),
+        pytest.param(
+            sealed(
+                f"<xml>{HEAD}<MsgType>news</MsgType><Articles><item><Url><a>weixin://biz</a>"
+                "<b>msgmenu?msgmenucontent=47</b></Url></item></Articles></xml>"
+            ),
+            "elements where a text belongs",
+            id="an address in two elements",
+        ),
     ],
 )
 def test_what_is_no_reply_to_this_person_is_refused(answer: str | bytes, why: str) -> None:
