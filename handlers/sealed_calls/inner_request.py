@@ -37,9 +37,10 @@ class InnerRequest(web.Request):
             url=url,
         )
         loop = asyncio.get_running_loop()
-        payload = StreamReader(outer.protocol, 2**16, loop=loop)
         # As short as it came, or a body within the limit could be too long here.
-        payload.feed_data(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        payload = StreamReader(outer.protocol, len(content), loop=loop)  # never pauses the outer connection
+        payload.feed_data(content)
         payload.feed_eof()
         super().__init__(
             message,

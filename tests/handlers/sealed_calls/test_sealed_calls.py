@@ -120,6 +120,14 @@ async def test_a_body_over_64_kib_is_refused(shop: Back) -> None:
     await problem(await shop.send(shop.seal(fields)), 413, "payload-too-large")
 
 
+async def test_a_body_that_is_longer_once_read_is_refused(shop: Back) -> None:
+    """Red when the inner request cannot hold it: `1e15` is written as 1000000000000000.0."""
+    fields = json.dumps(shop.wanted("POST", "/v1/tickets", {"a": 0})).replace(
+        '"a": 0', f'"a": [{"1e15," * 9000}0]'
+    )
+    await problem(await shop.send(shop.seal(fields.encode())), 413, "payload-too-large")
+
+
 async def test_another_media_type_or_a_compressed_body_is_refused(shop: Back) -> None:
     compact = shop.seal(shop.wanted("GET", "/v1/bindings/42"))
     for headers in ({"Content-Type": "application/json"}, {"Content-Encoding": "gzip"}):
