@@ -22,6 +22,8 @@ _FOR_THE_REST: Final = 0.25
 """Seconds, after the targets' time is up, to store and write the reply."""
 _WITHOUT_REDIS: Final = 1.0
 """The same while Redis does not answer: each command waits for its timeout."""
+_FOR_A_TARGET: Final = 2.0
+"""Seconds that must be left to pass a push on whose claim has ended; else a redelivery does it, with more time."""
 _ASK_AGAIN: Final = 0.1
 """Seconds between two looks for the reply of another process."""
 
@@ -80,10 +82,12 @@ class OtherChat:
         while claimed is False:
             if kept := await self.reply_cache.recall(account, push):
                 return kept.reply
-            if asyncio.get_running_loop().time() >= until:
+            left = until - asyncio.get_running_loop().time()
+            if left <= 0:
                 raise StoreUnavailable("another process has not finished passing the push on")
             await asyncio.sleep(_ASK_AGAIN)
-            claimed = await self.claims.take(account, push)
+            if left > _FOR_A_TARGET:
+                claimed = await self.claims.take(account, push)
         lines = self.forwarding.wanted(account, said)
         if isinstance(push, Unsubscribed | Revoked):  # cannot be replied to
             self.forwarding.send(lines, said)

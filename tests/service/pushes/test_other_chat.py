@@ -124,6 +124,22 @@ async def test_a_redelivery_that_finds_no_reply_in_time_is_asked_again(make: Mak
     assert bot.names == ["text"]
 
 
+async def test_a_claim_that_ends_late_is_left_to_the_next_delivery(make: Make, bot: Target) -> None:
+    """Red when a push is passed on with no time left for its reply, which is then lost for good."""
+    bot.answer = slowly
+    world: World = await make(**forwarding(bot.settings(**TEXTS)))
+    person = await world.person()
+    request = said(world, person, "hello")
+    await deliver(world, person, request)
+    [key] = [key for key in await world.redis.keys("scanbind:d:*") if key.endswith(":p")]
+    await world.redis.delete(key.removesuffix(":p"))
+    await world.redis.set(key, "1", px=3700)
+    assert await deliver(world, person, request) == "503"
+    assert bot.names == ["text"]
+    assert await deliver(world, person, request) == "bot: hello"
+    assert bot.names == ["text"] * 2
+
+
 async def test_a_kept_reply_holds_no_openid(make: Make, bot: Target) -> None:
     world: World = await make(**forwarding(bot.settings(**TEXTS)))
     person = await world.person()
