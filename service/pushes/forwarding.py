@@ -13,6 +13,8 @@ from service.wechat.relayed_reply import Relayed
 
 MOST: Final = 512
 """Calls of targets under way in this process, waiting ones included; further pushes are not passed on."""
+MOST_OF_ONE: Final = 64
+"""The same of one target, so that one that hangs leaves room for the others."""
 _ENDING: Final = 0.5
 """Seconds that calls get to end when the service stops."""
 
@@ -67,11 +69,13 @@ class PushForwarding:
             await cancel_and_wait(*self._calls)
 
     def _begin(self, line: TargetLine, push: Heard, *, to: Push | None) -> "asyncio.Task[Relayed | None] | None":
-        if len(self._calls) >= MOST:
+        if len(self._calls) >= MOST or len(line.calls) >= MOST_OF_ONE:
             line.drop()
             return None
         call = asyncio.create_task(line.pass_on(push, to=to))
         self._keep(call)
+        line.calls.add(call)
+        call.add_done_callback(line.calls.discard)
         return call
 
     def _keep(self, task: "asyncio.Task[Any]") -> None:

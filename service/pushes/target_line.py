@@ -39,6 +39,8 @@ class TargetLine:
     is_answer: IsAnswer
     metrics: Metrics
     clock: Callable[[], datetime]
+    calls: "set[asyncio.Task[Relayed | None]]" = field(default_factory=set, init=False)
+    """Under way, waiting ones included."""
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False)
     _breaker: Breaker = field(default_factory=Breaker, init=False)
     _quiet_until: float = field(default=0.0, init=False)

@@ -248,6 +248,20 @@ async def test_too_many_calls_are_not_begun(make: Make, bot: Target, monkeypatch
     assert (bot.received, await counted(world, "dropped")) == ([], 1)
 
 
+async def test_a_target_that_hangs_leaves_room_for_the_others(
+    make: Make, bot: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when one target's calls may take the places of all."""
+    monkeypatch.setattr(forwarding_module, "MOST", 2)
+    monkeypatch.setattr(forwarding_module, "MOST_OF_ONE", 1, raising=False)
+    async with target(_never) as hung:
+        slow = hung.settings(events=["text"], reply="ignore", timeout=4)
+        world = await make(**forwarding(slow, bot.settings(events=["text"])))
+        person = await world.person()
+        assert [await world.say(person, f"hello {n}") for n in range(3)] == [f"bot: hello {n}" for n in range(3)]
+        assert await counted(world, "dropped") == 2
+
+
 async def test_calls_end_when_the_service_stops(make: Make) -> None:
     async with target(_never) as bot:
         world = await make(**forwarding(bot.settings(reply="ignore", events=["text"], timeout=4)))
