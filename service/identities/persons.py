@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models.errors import StoreUnavailable
 from models.tables.identities import followers
+from models.tables.outbox import outbox
 from service.identities.repository import Identities, Identity, hold
 
 _ROUNDS: Final = 16
@@ -74,6 +75,9 @@ def _claim(
 
 def unite(connection: sa.Connection, others: list[int], person: int) -> None:
     """Let all identities of *others* belong to *person*. Raises: as `join`."""
+    # Of events that wait, so that theirs go on in order, and of all, so that an erasure finds them.
+    events = sa.update(outbox).where(outbox.c.person_id.in_(others))
+    connection.execute(events.values(person_id=person))
     theirs = sa.update(followers).where(_IT.person_id.in_(others)).values(person_id=person)
     for _ in range(_ROUNDS):
         # Again: while this waited for a row, another transaction may have joined one more identity to them.

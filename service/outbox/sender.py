@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from random import uniform
+from random import sample, uniform
 from typing import Final, Protocol
 
 import sqlalchemy as sa
@@ -110,7 +110,8 @@ class Sender:
 
     def _due(self, connection: sa.Connection, *, now: datetime) -> list[int]:
         numbers = list[int]()
-        for name in queue.due_targets(connection, tuple(self.targets), now=now):
+        due = queue.due_targets(connection, tuple(self.targets), now=now)
+        for name in sample(due, len(due)):  # in a new order each time, so that none waits for all before it
             busy = self._busy[name]
             room = self.targets[name].room(connection, now=now) - busy
             # The leased ones are not claimable, but a lease may end before its try does.

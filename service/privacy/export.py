@@ -1,6 +1,7 @@
 """Exports all data about a person, or about a user of a site, by table."""
 
 import base64
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +16,7 @@ from models.events import OpenId, shortened
 from models.tables.audit import audit
 from models.tables.bindings import bindings, history, separations
 from models.tables.identities import NEVER, followers
+from models.tables.outbox import outbox
 from models.tables.portal import portal_sessions
 from models.tables.profiles import profiles
 from models.tables.tickets import bind_requests, endings
@@ -24,6 +26,7 @@ from models.wecom import names_of
 from service.crypto.field_encryption import FieldCipher
 from service.identities.profiles import opened
 from service.identities.repository import Identities, Identity
+from service.outbox.outbox import payload_of
 
 _OURS: Final = (
     *("id", "follower_id", "openid_sealed", "unionid_sealed", "sealed_by"),
@@ -84,6 +87,8 @@ def disclose(
     tables = {"people": [plain(person, without=_OURS) for person in people]}
     kept = connection.execute(sa.select(profiles).where(profiles.c.follower_id.in_(numbers))).mappings()
     tables["profiles"] = [numbers[row["follower_id"]] | _profile(row, cipher) for row in kept]
+    events = sa.select(outbox).where(_of_events(list(numbers), user)).order_by(outbox.c.id)
+    tables["webhooks"] = [_event(row, cipher) for row in connection.execute(events).mappings()]
     for name, conditions in _wanted(list(numbers), names, user).items():
         table = _TABLES[name]
         found = []
@@ -102,6 +107,19 @@ def _profile(row: RowMapping, cipher: FieldCipher) -> dict[str, Any]:
     it = opened(row, cipher)
     picture = base64.b64encode(it.picture).decode() if it.picture else None
     return plain({"nickname": it.nickname, "picture": picture, "at": row["at"]})
+
+
+def _event(row: RowMapping, cipher: FieldCipher) -> dict[str, Any]:
+    """Return an event for webhooks with what is sent of it, once for each endpoint that hears of it."""
+    sealed, about = row["payload"], payload_of(row["message"])
+    payload = json.loads(cipher.unseal(sealed, about=about, by=row["sealed_by"])) if sealed else None
+    shown = ("message", "client", "event", "at", "state", "tries", "tried_at")
+    return plain({name: row[name] for name in shown} | {"payload": payload})
+
+
+def _of_events(numbers: Sequence[int], user: User | None) -> sa.ColumnElement[bool]:
+    theirs = outbox.c.follower_id.in_(numbers)
+    return sa.or_(theirs, sa.and_(*_of_user(outbox, user))) if user else theirs
 
 
 def named(person: Identity) -> dict[str, str | None]:

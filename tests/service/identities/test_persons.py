@@ -13,13 +13,16 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from lock_waits import overlapping
+from outgoing import SHOP, rows, subscribed, write
 
 from models.events import OpenId
 from models.tables.identities import followers as table
+from models.webhook import WebhookEvent
 from service.crypto.field_encryption import FieldCipher
 from service.identities import joining, persons
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities, Identity
+from service.outbox.outbox import About
 from service.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -227,6 +230,18 @@ async def test_persons_who_are_united_take_all_their_identities_along(
         await person(followers, "oB", account="second") == await person(followers, "oC", account="third") == anna
     )
     assert told[1:] == [anna]
+
+
+async def test_events_of_persons_who_are_united_are_those_of_one(followers: Followers, database: Database) -> None:
+    """Red when they go on out of order, or an erasure of the person does not find them."""
+    await learn(followers, "oA", "uOne")
+    await learn(followers, "oB", "uTwo", account="second")
+    await learn(followers, "oC", "uTwo", account="third")
+    box = subscribed(followers.identities.cipher, shop=SHOP)
+    before = await person(followers, "oB", account="second")
+    await write(database, box, WebhookEvent.PERSON_CONFLICT, about=About(person=before))
+    await followers.learned("third", OpenId("oC"), unionid="uOne", lang=None, asked_at=NOW)
+    assert [row["person_id"] for row in await rows(database)] == [await person(followers, "oA")] != [before]
 
 
 async def test_what_was_joined_is_not_looked_at_again(followers: Followers) -> None:

@@ -21,6 +21,7 @@ from service.bindings import conflicts
 from service.identities.followers import Authorized, Followers, Sender
 from service.identities.repository import Identities
 from service.privacy.erasure import Erased, forget_person, forget_user
+from service.privacy.export import disclose, persons
 from service.storage.database import Database
 
 Erase = Callable[..., Awaitable[Erased]]
@@ -115,3 +116,20 @@ async def test_an_event_that_is_pending_is_delivered_and_then_goes(
             assert message.payload
             await settled(database, identities.cipher, message, answer=b"42")
     assert [(row["payload"], row["answer"], row["user_id"]) for row in await rows(database)] == [(None,) * 3] * 2
+
+
+@pytest.mark.parametrize("whose", ["person", "user"])
+async def test_an_export_has_the_events_with_what_was_sent(
+    database: Database, identities: Identities, whose: str
+) -> None:
+    """Red when the export leaves the outbox out, or shows the events of others."""
+    await bind(database, identities, "42", "oA")
+    await bind(database, identities, "43", "oB")
+    (anna,) = await database.read(
+        partial(persons, identities=identities, openid=OpenId("oA"), account=None, user=None)
+    )
+    of = {"identities": [anna], "user": None} if whose == "person" else {"identities": [], "user": ("shop", "42")}
+    told = await database.read(partial(disclose, cipher=identities.cipher, names=(), **of))
+    ((event,),) = (told["webhooks"],)
+    assert (event["event"], event["state"], event["client"]) == ("binding.created", "pending", "shop")
+    assert event["payload"]["data"]["identity"]["openid"] == "oA"
