@@ -21,7 +21,7 @@ from models.tables.columns import metadata
 from models.ticket import Ending
 from service.bindings import conflicts
 from service.bindings.repository import Bindings
-from service.bindings.rows import select_rows
+from service.bindings.rows import Changes, select_rows
 from service.bindings.rules import resolve
 from service.crypto.field_encryption import FieldCipher
 from service.identities.followers import Followers, Sender
@@ -29,7 +29,6 @@ from service.identities.repository import Identities
 from service.privacy.erasure import FollowerErasure, forget_person
 from service.privacy.export import persons
 from service.storage.database import Database, connect
-from service.storage.inserting import AppendedRows
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
@@ -129,9 +128,7 @@ class Store:
             told: dict[Identity, str | None] = {}
             for it in mine.select(connection, sa.true()):
                 point = connection.begin_nested()
-                found = resolve(
-                    connection, it, rows=AppendedRows(), client=client, method=Method.SCAN, now=self.now
-                )
+                found = resolve(connection, it, rows=Changes(), client=client, method=Method.SCAN, now=self.now)
                 told[Identity(it.account, it.openid)] = found and found.user_id
                 point.rollback()
             return told
