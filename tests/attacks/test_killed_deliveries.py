@@ -38,6 +38,8 @@ HOW = ("committed", "posted", "random")
 """Kills: after the n-th push is answered, after the n-th webhook arrived, at any time after the start."""
 ON_ITS_WAY = (0.1, 0.2)
 """Seconds that a request is on its way, and its answer, so that kills hit both."""
+LIMITS = ("tickets_per_address", "tickets_per_client", "tickets_per_user", "scans_per_openid")
+"""What would refuse the traffic of a long proof."""
 WITHIN = 30.0
 """Seconds from the last start, after which all that a kill interrupted is delivered (contract.md 9).
 
@@ -119,7 +121,7 @@ async def live(folder: Path, *, database_url: str, redis_url: str, isolation: st
             "secret_key": "k" * 40,
             "redis": {"url": redis_url},
             "clients": {"shop": client("shop", webhooks=[webhook])},
-            "limits": {"tickets_per_address": 0, "tickets_per_client": 0},
+            "limits": dict.fromkeys(LIMITS, 0),
             "tickets": {"login_lifetime": 1800, "bind_lifetime": 1800},
         }
         api = await stack.enter_async_context(listening(wechat))
