@@ -1,6 +1,6 @@
 """A system behind the account that is taken over: what its replies can and cannot do to logins and binds.
 
-It speaks in the account's chat. It can write whatever looks like a question; it cannot make a tap answer one.
+It speaks in the account's chat. It can write a text that looks like a question; it cannot make a tap answer one.
 """
 
 from collections.abc import AsyncIterator, Callable

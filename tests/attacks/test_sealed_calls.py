@@ -100,7 +100,7 @@ UNREADABLE: dict[str, Callable[[str, str], str]] = {
     "kid empty": headed(kid=""),
     "kid an array": headed(kid=["shop"]),
     "kid a number": headed(kid=1),
-    "kid unknown": headed(kid="nobody"),
+    "kid unknown": headed(kid="unknown"),
     "kid of a client with another key": headed(kid="club"),
     "kid in capitals": headed(kid="SHOP"),
     "zip": headed(zip="DEF"),
@@ -313,7 +313,7 @@ async def test_calls_with_wrong_keys_are_counted_with_wrong_passwords(make: Call
     """Red when `open_sealed` raises an uncounted error, or does not ask whether the address is blocked."""
     shop = Back(await make(clients=CLIENTS, limits={"failures_per_address": 3}, **PROXIED))
     wrong = sealed(b"{}", key=encoded(b"\7" * 32), header=header())
-    unknown = sealed(b"{}", key=encoded(b"\7" * 32), header=header("nobody"))
+    unknown = sealed(b"{}", key=encoded(b"\7" * 32), header=header("unknown"))
     for _ in range(5):
         assert (await shop.send(unknown, **MALLORY)).status == 401
     assert [(await shop.send(wrong, **MALLORY)).status for _ in range(3)] == [401] * 3

@@ -89,7 +89,7 @@ async def test_a_path_is_read_as_that_of_any_request(shop: Back, user: str, writ
 
 
 async def test_a_problem_is_answered_as_it_is_with_the_one_request_id(shop: Back) -> None:
-    compact = shop.seal(shop.wanted("DELETE", "/v1/bindings/nobody"))
+    compact = shop.seal(shop.wanted("DELETE", "/v1/bindings/unbound"))
     response = await shop.send(compact)
     await problem(response, 404, "binding-not-found")
     compact = shop.seal(shop.wanted("POST", "/v1/bindings", {"user_id": "42", "registration": "x"}))

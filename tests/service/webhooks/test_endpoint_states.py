@@ -1,4 +1,4 @@
-"""What is known against an endpoint is one row, whatever the number of processes that fail at once."""
+"""What is known against an endpoint is one row, also if several processes fail at once."""
 
 import asyncio
 from dataclasses import replace
