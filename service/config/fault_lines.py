@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from service.config import sources
 from service.config.apps import kinds_with
 from service.config.fault import Fault
+from service.config.secret_files import Unread
 from service.config.yaml_file import Steps, is_key, shown, shown_path
 
 _MESSAGES: Final = {
@@ -26,17 +27,19 @@ _MESSAGES: Final = {
 }
 
 
-def fault_lines(error: ValidationError, variables: Mapping[Steps, str]) -> Iterator[str]:
-    """Yield a line for each fault; *variables* are those that set the value at a path, to be named."""
+def fault_lines(error: ValidationError, tree: sources.Tree) -> Iterator[str]:
+    """Yield a line for each fault of *tree*; a variable that set the value is named."""
     for item in error.errors(include_url=False):
         if item["type"] == "default_factory_not_called":  # only reported beside the fault that caused it
             continue
         fault = item.get("ctx", {}).get("error")
         below = fault.below if isinstance(fault, Fault) else ()
         steps = (*_steps(item), *below)
-        variable = _variable_at(steps, variables)
+        steps = tree.files.get(steps, steps)
+        variable = _variable_at(steps, tree.variables)
+        message = item["input"].fault if isinstance(item["input"], Unread) else _message(item)
         origin = f" ({shown(variable)})" if variable else ""
-        yield f"{shown_path(steps) or sources.PREFIX}: {_message(item)}{origin}"
+        yield f"{shown_path(steps) or sources.PREFIX}: {message}{origin}"
 
 
 def _steps(item: ErrorDetails) -> Steps:

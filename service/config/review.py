@@ -40,9 +40,11 @@ class Caution:
 def cautions(settings: Settings) -> Iterator[Caution]:
     """Yield what is allowed but unsafe or without effect.
 
-    Unsafe are an address without https, accounts whose pushes nothing signs, and targets whose pushes others may
-    read. `profile` has no effect where no method tells names.
+    Unsafe are an address without https, files of secrets and pushes to targets that others may read, and accounts
+    whose pushes nothing signs. `profile` has no effect where no method tells names.
     """
+    for path in settings.exposed_files:
+        yield Caution(path, "all users of this machine may read or change the file", "chmod o= it")
     address = urlsplit(settings.server.public_url)
     if address.scheme != "https" and not is_local(address.hostname or ""):
         crossing = "is not https, so passwords and login codes cross the internet unencrypted"

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from service.config import sources
 from service.config.accounts import Account
@@ -38,7 +38,7 @@ from service.config.types import (
     WebAddress,
 )
 from service.config.webhooks import OperatorWebhook
-from service.config.yaml_file import UnreadableError
+from service.config.yaml_file import UnreadableError, shown_path
 
 DEFAULT_FILE: Final = Path("config.yaml")
 SHORTEST_KEY: Final = 32
@@ -140,6 +140,12 @@ class Settings(Section):
     tickets: Tickets = Field(default_factory=Tickets)
     limits: Limits = Field(default_factory=Limits)
     privacy: Privacy = Field(default_factory=Privacy)
+    _exposed: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def exposed_files(self) -> tuple[str, ...]:
+        """The settings that name files of secrets which other users of the machine may read."""
+        return self._exposed
 
     @property
     def appids(self) -> dict[str, str]:
@@ -246,7 +252,8 @@ def _validated(tree: sources.Tree, environ: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate(tree.values, context=context)
     except ValidationError as error:
         # Not chained: pydantic's error contains the input, with its secrets.
-        raise ConfigError([*tree.faults, *fault_lines(error, tree.variables)]) from None
+        raise ConfigError([*tree.faults, *fault_lines(error, tree)]) from None
     if tree.faults:
         raise ConfigError(tree.faults)
+    settings._exposed = tuple(map(shown_path, tree.exposed))  # noqa: SLF001 - only its loader knows the files
     return settings

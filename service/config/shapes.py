@@ -1,4 +1,4 @@
-"""Derives from the settings model how a variable's text is parsed where the setting is a list or a mapping.
+"""Derives from the settings model which settings are secrets, and how a variable's text is parsed for a container.
 
 Supports the containers that the settings use: models, unions of models, tuples, and mappings of these.
 """
@@ -6,8 +6,10 @@ Supports the containers that the settings use: models, unions of models, tuples,
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
+from service.config.secret_files import file_setting
 from service.config.sources import Shapes
 from service.config.types import Both, WithCommas
 from service.config.yaml_file import Steps
@@ -16,12 +18,14 @@ from service.config.yaml_file import Steps
 def shapes_of(model: type[BaseModel]) -> Shapes:
     """Return the kind of each container in *model* by its path, and each shorthand by its key."""
     found = list(_containers_in(model, ()))
+    secrets = dict(_secrets_in(model, ()))
     return Shapes(
         kinds={place: tuple if WithCommas in marks else kind for place, kind, marks in found},
         shorthands={
             place[-1]: mark.parts for place, _, marks in found for mark in marks if isinstance(mark, Both)
         },
-        keys=frozenset(_names_in(model)),
+        keys=frozenset(_names_in(model)) | {file_setting(place)[-1] for place in secrets},
+        secrets=secrets,
     )
 
 
@@ -33,10 +37,14 @@ def _names_in(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    return (one for one in _types_in(annotation) if issubclass(one, BaseModel))
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and not get_args(annotation):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models_in(inner)
+        yield from _types_in(inner)
 
 
 _Containers = Iterator[tuple[Steps, type, Sequence[object]]]
@@ -60,3 +68,20 @@ def _containers_at(place: Steps, annotation: Any, marks: Sequence[object]) -> _C
         yield place, dict, marks
         for model in models:
             yield from _containers_in(model, place)
+
+
+def _secrets_in(model: type[BaseModel], place: Steps) -> Iterator[tuple[Steps, bool]]:
+    """Yield the path of each setting that is text and not shown, and whether it is a list."""
+    for name, field in model.model_fields.items():
+        steps = (*place, field.alias or name)
+        if models := list(_models_in(field.annotation)):
+            several = get_origin(field.annotation) in (tuple, Mapping)
+            for inner in models:
+                yield from _secrets_in(inner, (*steps, "*") if several else steps)
+        elif _is_secret(field):
+            yield steps, get_origin(field.annotation) is tuple
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    kinds = set(_types_in(field.annotation))
+    return SecretStr in kinds or (str in kinds and not field.repr)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from service.config.secret_files import SecretFiles, file_setting
 from service.config.yaml_file import Steps, read_file, shown, shown_path
 
 PREFIX: Final = "SCANBIND_"
@@ -39,6 +40,8 @@ class Shapes:
     """By key: the parts for which one word may stand. A variable for one part then changes only that part."""
     keys: frozenset[str] = frozenset()
     """The names of all settings, on every level."""
+    secrets: Mapping[Steps, bool] = field(default_factory=dict)
+    """The path of each setting that may stand in a file, where `*` is any name or index; whether it is a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class Tree:
     values: Mapping[Any, Any] = field(repr=False)
     variables: Mapping[Steps, str]
     faults: tuple[str, ...]
+    files: Mapping[Steps, Steps]
+    """The path of the setting that names its file, by the path of each secret that was read from one."""
+    exposed: tuple[Steps, ...]
+    """The paths of such settings whose files other users may read."""
 
 
 def read(path: Path | None, environ: Mapping[str, str], shapes: Shapes) -> Tree:
@@ -61,7 +68,7 @@ def read(path: Path | None, environ: Mapping[str, str], shapes: Shapes) -> Tree:
 
 
 def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shapes) -> Tree:
-    """Override *values* with the SCANBIND_ variables of *environ*."""
+    """Override *values* with the SCANBIND_ variables of *environ*, and read the files that name secrets."""
     links = _service_links(environ)
     variables = {_steps(name): name for name in environ if name.startswith(PREFIX) and name not in links}
     faults = []
@@ -71,13 +78,16 @@ def overlay(values: Mapping[Any, Any], environ: Mapping[str, str], shapes: Shape
             value = _decoded(environ[name], _kind(steps, shapes))
             json.dumps([name, value], ensure_ascii=False).encode()
             values = _put(values, steps, value, shapes.shorthands)
+            if (other := _other_form(steps, shapes)) and other not in variables:
+                values = _put(values, other, None, shapes.shorthands)
         except UnicodeEncodeError:
             faults.append(f"{shown_path(steps)}: must be UTF-8 text ({shown(name)})")
         except (ValueError, RecursionError):
             faults.append(f"{shown_path(steps)}: is not valid JSON ({shown(name)})")
         except LookupError:
             faults.append(f"{shown_path(steps)}: unknown key ({shown(name)})")
-    return Tree(values, variables, tuple(faults))
+    files = SecretFiles(secrets=shapes.secrets, environ=environ)
+    return Tree(files.read(values), variables, tuple(faults), files.settings, tuple(files.exposed))
 
 
 def links_warning(environ: Mapping[str, str]) -> str:
@@ -110,6 +120,16 @@ def _steps(variable: str) -> Steps:
 
 def _kind(steps: Steps, shapes: Shapes) -> type:
     return next((kind for place, kind in shapes.kinds.items() if _matches(place, steps)), str)
+
+
+def _other_form(steps: Steps, shapes: Shapes) -> Steps | None:
+    """Return the path of a secret's file for that of the secret, and the reverse; None for other settings."""
+    for place in shapes.secrets:
+        if _matches(place, steps):
+            return file_setting(steps)
+        if _matches(file_setting(place), steps):
+            return (*steps[:-1], place[-1])
+    return None
 
 
 def _decoded(text: str, kind: type) -> object:
