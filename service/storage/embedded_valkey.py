@@ -6,14 +6,11 @@ so that after a killed scanbind it stays locked until the orphaned server ends.
 
 import asyncio
 import contextlib
-import hashlib
 import importlib
 import logging
 import os
 import signal
-import stat
 import sys
-import tempfile
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import AsyncIterator
@@ -36,8 +33,7 @@ from service.config.settings import ConfigError
 
 log = logging.getLogger(__name__)
 
-LONGEST_SOCKET: Final = 100
-"""Maximum length of the socket's path, in bytes; kernels allow 103 to 107."""
+_SOCKET: Final = "valkey.sock"
 READY_WITHIN: Final = 30.0
 """Seconds for the server to load its data and answer."""
 STOP_WITHIN: Final = 5.0
@@ -115,7 +111,7 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
         StoreUnavailable: the server does not start, or an orphaned one does not stop.
     """
     program = _program()
-    home = _home(data_dir)
+    home = data_folder.private(data_dir, "valkey")
     with file_lock.opened(home / "service.lock") as service_lock, file_lock.opened(home / "valkey.lock") as lock:
         paths = _Paths(program, home, _socket(home))
         if not file_lock.try_lock(service_lock):
@@ -146,7 +142,7 @@ async def shared(data_dir: Path) -> AsyncIterator[str]:
         try:
             url = await stack.enter_async_context(valkey(data_dir))
         except FolderInUseError:
-            home = _home(data_dir)
+            home = data_folder.private(data_dir, "valkey")
             url = _Paths(_program(), home, _socket(home)).url
         yield url
 
@@ -161,30 +157,8 @@ def _program() -> Path:
     return program
 
 
-def _home(data_dir: Path) -> Path:
-    """Return the server's folder, created if need be, with mode 0700. Raises ConfigError."""
-    home = data_dir.absolute() / "valkey"
-    with data_folder.writing():
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.mkdir(mode=0o700, exist_ok=True)
-        home.chmod(0o700)
-    return home.resolve()
-
-
 def _socket(home: Path) -> Path:
-    """Return the socket's path: in *home*, or in a private temporary folder if that path is too long."""
-    socket = home / "valkey.sock"
-    if len(os.fsencode(socket)) <= LONGEST_SOCKET:
-        return socket
-    # Derived from the folder, so that the socket of an orphaned server is found.
-    mark = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"scanbind-{os.getuid()}-{mark}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()  # other users can write to the parent folder, so check owner and mode
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        fault = f"data_dir: the path is too long for a socket, and {folder} is not private; shorten the path"
-        raise ConfigError([fault])
-    return folder / "valkey.sock"
+    return data_folder.for_sockets(home, longest=len(_SOCKET)) / _SOCKET
 
 
 async def _stop_orphan(paths: _Paths, *, lock: int) -> None:
