@@ -20,7 +20,6 @@ from sandbox.app import make_app as make_wechat
 from service.app_keys import DRAINING
 from service.config import settings
 from service.server import runner
-from service.server.app import make_app
 from service.storage.embedded_valkey import valkey
 
 
@@ -45,9 +44,9 @@ async def running() -> AsyncIterator[Service]:
     with tempfile.TemporaryDirectory(prefix="scanbind-fuzz-") as name:
         folder = Path(name)
         async with _wechat() as api_base, valkey(folder) as redis_url:
-            app = make_app(settings.validate(_tree(folder, redis_url, api_base)))
-            async with runner.opened(app) as server:
-                app[DRAINING].set()
+            tree = settings.validate(_tree(folder, redis_url, api_base))
+            async with runner.opened(tree) as (live, server):
+                live.app[DRAINING].set()
                 with (
                     contextlib.closing(Redis.from_url(redis_url)) as redis,
                     contextlib.closing(Watch(folder / "scanbind.sqlite3", redis)) as watch,

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from service.audit.log import AuditLog
 from service.bindings.repository import Bindings
+from service.concurrency.open_requests import OpenRequests
 from service.config.settings import Settings
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.keyring import Keyring
@@ -45,6 +46,10 @@ AUDIT: Final = web.AppKey("audit", AuditLog)
 ACCOUNTS: Final = web.AppKey("accounts", Mapping[str, PushAccount])
 CHECKS: Final = web.AppKey("checks", Mapping[str, Check])
 DRAINING: Final = web.AppKey("draining", asyncio.Event)
+"""Set when the process stops, or a reload has replaced this application: requests that wait are answered now."""
+CURRENT: Final[web.AppKey[Callable[[], web.Application]]] = web.AppKey("current")
+"""Returns the application that handles new requests."""
+OPEN_REQUESTS: Final = web.AppKey("open_requests", OpenRequests)
 KEYRING: Final = web.AppKey("keyring", Keyring)
 FEED: Final = web.AppKey("feed", Feed)
 RATE_LIMITS: Final = web.AppKey("rate_limits", RateLimits)

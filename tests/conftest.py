@@ -124,4 +124,4 @@ async def other(world: World) -> AsyncIterator[World]:
     """A second service, beside the first and on the same stores; WeChat pushes to the first."""
     with free_port() as sock:
         async with running(world.settings, sock=sock, clock=world.clock) as service:
-            yield replace(world, url=f"http://127.0.0.1:{service.port}", app=service.app)
+            yield replace(world, url=f"http://127.0.0.1:{service.port}", service=service)

@@ -146,8 +146,24 @@ async def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, Cli
     head = _parse_verified(ticket) if keys else None
     if head is None or keys is None or request.app[CLOCK]() >= head.expires_at + READABLE_AFTER:
         raise TicketNotFound("unknown ticket, or the secret is not this ticket's")
-    cors.only(request, request.app[SETTINGS].clients[keys.client].origins)
+    client = request.app[SETTINGS].clients[keys.client]
+    if head.method not in client.methods:
+        raise TicketNotFound("the client no longer has this ticket's method")
+    cors.only(request, client.origins)
     return head, keys
+
+
+def may_read_on(request: web.Request, app: web.Application, holder: tuple[TicketHeader, ClientKeys]) -> bool:
+    """Tell whether *app*, with newer settings, still lets the caller of *request* read its ticket.
+
+    It does not if the client, the request's origin, the ticket's method or the key that signed it was removed.
+    """
+    head, keys = holder
+    if app[KEYRING].authenticate(head.ticket, bearer(request, "the ticket's secret")) is None:
+        return False
+    origin, client = request.headers.get("Origin"), app[SETTINGS].clients[keys.client]
+    was_listed = origin in request.app[SETTINGS].clients[keys.client].origins
+    return head.method in client.methods and (origin in client.origins or not was_listed)
 
 
 async def require_portal_session(request: web.Request) -> PortalSession:

@@ -17,7 +17,7 @@ from handlers.http import brute_force, cors, problems
 from handlers.http.operation import CrossOrigin, operation_of
 from handlers.http.request_body import shown
 from models.errors import InvalidRequest
-from service.app_keys import METRICS
+from service.app_keys import METRICS, OPEN_REQUESTS
 from service.observability.logs import REQUEST_ID
 from service.observability.metrics import Metrics
 
@@ -41,6 +41,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     if operation and operation.cross_origin is not CrossOrigin.NO:
         cors.begin(request, operation.cross_origin)
     response: web.StreamResponse
+    request.app[OPEN_REQUESTS].enter(request)
     try:
         if not (operation and operation.repeats):
             _refuse_repeated(request)
@@ -49,6 +50,8 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise  # the client may have disconnected
     except Exception as e:  # noqa: BLE001 - every error becomes a problem, none leaks
         response = problems.answer(await brute_force.counted(request, e))
+    finally:
+        request.app[OPEN_REQUESTS].leave(request)
     account(request, response.status, route, time.perf_counter() - began, metrics=request.app[METRICS])
     return response
 

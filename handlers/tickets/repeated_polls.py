@@ -23,7 +23,7 @@ from models.scene import TicketHeader
 from models.ticket import Ticket, TicketId
 from service.app_keys import CLOCK, FEED, METRICS, SETTINGS, TICKET_STATUS
 from service.crypto.keyring import ClientKeys
-from service.tickets.feed import Feed
+from service.tickets.status import TicketStatus
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Holder = tuple[TicketHeader, ClientKeys]
@@ -44,6 +44,8 @@ _OK: Final = b"HTTP/1.1 200 OK\r\n%b%%b\r\n%%b" % lines(_ETAG | _BODY | _COMMON)
 class _Note:
     """What answers the next polls of a ticket in one state."""
 
+    status: TicketStatus
+    """Of the application that answered: after a reload the note is no longer used."""
     proof: str
     """The `Authorization` header with the ticket's secret."""
     head: TicketHeader
@@ -53,13 +55,13 @@ class _Note:
     """What is before and after the seconds left, which change."""
 
 
-def remember(feed: Feed, ticket: Ticket, holder: Holder, *, tag: str, state: TicketState) -> None:
+def remember(app: web.Application, ticket: Ticket, holder: Holder, *, tag: str, state: TicketState) -> None:
     """Leave a note for the next polls of *ticket*, which is not final: they get *state*, with the ETag *tag*."""
     head, keys = holder
     proof = f"Bearer {keys.secret(head.ticket)}"
     before, name, rest = to_json(state).partition(b'"expires_in":')
     body = before + name, rest.removeprefix(b"%d" % state.expires_in)
-    feed.annotate(ticket, _Note(proof, head, keys.client, tag, body))
+    app[FEED].annotate(ticket, _Note(app[TICKET_STATUS], proof, head, keys.client, tag, body))
 
 
 class RepeatedPolls:
@@ -86,7 +88,8 @@ class RepeatedPolls:
         note: _Note | None = self._feed.note(TicketId(request.raw_path.removeprefix(_BEFORE)))
         proofs = request.headers.getall("Authorization", [""])
         proved = ClientKeys.same(proofs[0], note.proof if note else _NO_PROOF) and len(proofs) == 1
-        return note if note and proved and self._status.known(note.head) else None
+        current = note is not None and note.status is self._status
+        return note if note and proved and current and self._status.known(note.head) else None
 
     async def _answer(self, request: web.BaseRequest, note: _Note) -> web.StreamResponse:
         began = time.perf_counter()

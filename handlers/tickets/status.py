@@ -21,7 +21,7 @@ from handlers.tickets.schemas import TicketState
 from models.errors import InvalidRequest, StoreUnavailable
 from models.scene import TicketHeader
 from models.ticket import Ticket
-from service.app_keys import CLOCK, DRAINING, FEED, SETTINGS, TICKET_STATUS, WAIT_LIMITER
+from service.app_keys import CLOCK, CURRENT, DRAINING, OPEN_REQUESTS, SETTINGS, TICKET_STATUS, WAIT_LIMITER
 from service.crypto.keyring import ClientKeys
 from service.tickets.status import TicketView
 
@@ -49,7 +49,7 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
     head, keys = holder
     status, waits = request.app[TICKET_STATUS], request.app[WAIT_LIMITER]
     ticket = await status.read(head)
-    view = _view(request, head, keys, ticket)
+    view = _view(request.app, head, keys, ticket)
     tag = _tag(view)
     # `*` names no state that the caller has seen: with it a final state must be sent, and not 304.
     known = same = known_tags(request, current=None if ticket.status.final else tag)
@@ -60,17 +60,17 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
         _refuse_body(request)
         with waits.poll(head.ticket, authentication.throttle_address(request), request):
             ticket = await status.wait_while(
-                lambda ticket: _tag(_view(request, head, keys, ticket)) in same,
+                lambda ticket: _tag(_view(request.app, head, keys, ticket)) in same,
                 head,
                 ticket,
                 seconds=seconds,
                 stop=request.app[DRAINING],
             )
-        view = _view(request, head, keys, ticket)
+        view = _view(request.app, head, keys, ticket)
         tag = _tag(view)
     state = _state(request, view)
     if not ticket.status.final:
-        repeated_polls.remember(request.app[FEED], ticket, holder, tag=tag, state=state)
+        repeated_polls.remember(request.app, ticket, holder, tag=tag, state=state)
     headers = {**UNALTERED, "ETag": f'"{tag}"'}
     if tag in known:
         return web.Response(status=304, headers=headers)
@@ -80,24 +80,32 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
 async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     """Stream a ticket's state, now and after each change, until the ticket ends.
 
-    While a store is unreachable, a started stream sends comments only. Thousands wait here at once, so each keeps
+    While a store is unreachable, a started stream sends comments only. After a reload it continues with the new
+    settings, or ends if they do not let its caller read the ticket. Thousands wait here at once, so each keeps
     little memory (docs/benchmarks.md).
     """
     head, keys = holder
     _refuse_body(request)
-    status, draining = request.app[TICKET_STATUS], request.app[DRAINING]
-    ticket = await status.read(head)
+    app = request.app
+    ticket = await app[TICKET_STATUS].read(head)
     response = web.StreamResponse(headers=_STREAMED)
-    with request.app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
+    with app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
         try:
             await response.prepare(request)
             response.headers.clear()  # already sent: saves a kilobyte while the stream waits
-            sent = await _send(request, response, _view(request, head, keys, ticket))
-            while not ticket.status.final and not draining.is_set():
+            sent = await _send(request, response, _view(app, head, keys, ticket))
+            app[OPEN_REQUESTS].leave(request)  # the application may be replaced while the stream goes on
+            while not ticket.status.final:
                 due = asyncio.get_running_loop().time() + _HEARTBEAT
-                await status.changed(head, ticket, seconds=_time_to_next_read(), meanwhile=_Comment(request))
-                ticket = await _reread(request, response, head, ticket, due=due)
-                sent = await _send(request, response, _view(request, head, keys, ticket), sent=sent)
+                if not app[DRAINING].is_set():
+                    meanwhile = _Comment(request)
+                    changed = app[TICKET_STATUS].changed
+                    await changed(head, ticket, seconds=_time_to_next_read(), meanwhile=meanwhile)
+                if (current := _current(request, app, holder)) is None:
+                    break
+                app = current
+                ticket = await _reread(app, response, head, ticket, due=due)
+                sent = await _send(request, response, _view(app, head, keys, ticket), sent=sent)
         except ConnectionError:
             pass  # the browser disconnected
     return response
@@ -107,6 +115,15 @@ async def cancel(request: web.Request, holder: Holder) -> None:
     """Cancel a ticket."""
     head, keys = holder
     await request.app[TICKET_STATUS].cancel(head, keys.client)
+
+
+def _current(request: web.Request, app: web.Application, holder: Holder) -> web.Application | None:
+    """Return the application from which a stream reads on: *app* until a reload replaces it; None to end it."""
+    if not app[DRAINING].is_set():
+        return app
+    current = app[CURRENT]()
+    goes_on = not current[DRAINING].is_set() and authentication.may_read_on(request, current, holder)
+    return current if goes_on else None
 
 
 def _refuse_body(request: web.Request) -> None:
@@ -148,7 +165,7 @@ class _Comment:
 
 
 async def _reread(
-    request: web.Request, response: web.StreamResponse, head: TicketHeader, ticket: Ticket, *, due: float
+    app: web.Application, response: web.StreamResponse, head: TicketHeader, ticket: Ticket, *, due: float
 ) -> Ticket:
     """Return the current ticket, or *ticket* itself if a store is unreachable.
 
@@ -159,7 +176,7 @@ async def _reread(
     commenting: list[asyncio.Task[None]] = []
     timer = loop.call_at(due, lambda: commenting.append(loop.create_task(_comment(response))))
     try:
-        return await request.app[TICKET_STATUS].read(head)
+        return await app[TICKET_STATUS].read(head)
     except StoreUnavailable:
         await asyncio.sleep(_AGAIN)
         return ticket
@@ -190,9 +207,9 @@ async def _send(request: web.Request, response: web.StreamResponse, view: Ticket
     return tag
 
 
-def _view(request: web.Request, head: TicketHeader, keys: ClientKeys, ticket: Ticket) -> TicketView:
-    confirm = request.app[SETTINGS].clients[keys.client].confirm[head.purpose]
-    return request.app[TICKET_STATUS].view(head, ticket, keys=keys, confirm=confirm)
+def _view(app: web.Application, head: TicketHeader, keys: ClientKeys, ticket: Ticket) -> TicketView:
+    confirm = app[SETTINGS].clients[keys.client].confirm[head.purpose]
+    return app[TICKET_STATUS].view(head, ticket, keys=keys, confirm=confirm)
 
 
 def _tag(view: TicketView) -> str:

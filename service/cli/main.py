@@ -16,6 +16,7 @@ from service.cli.audit import audit_options, print_audit_log
 from service.cli.bindings import binding_commands
 from service.cli.keys import key_commands
 from service.cli.privacy import privacy_commands
+from service.cli.reload import reload_configuration
 from service.cli.serve import demo_options, run_demo_site, run_sandbox, run_service, sandbox_options, serve_options
 from service.cli.setup import check_configuration, print_widget_tags, run_doctor, run_migrations
 from service.cli.webhooks import webhook_commands
@@ -48,6 +49,7 @@ _COMMANDS: Final[Commands] = {
     "serve": (run_service, serve_options, "run the service"),
     "demo": (run_demo_site, demo_options, "run the service, the WeChat sandbox and a demo shop on this machine"),
     "sandbox": (run_sandbox, sandbox_options, "run the WeChat sandbox alone"),
+    "reload": (reload_configuration, config_option, "make running processes take the configuration as it is now"),
     "migrate": (run_migrations, config_option, "create the database's tables, or update them to this version"),
     "check-config": (check_configuration, config_option, "check the configuration and list every fault"),
     "widget": (print_widget_tags, config_option, "print script tags that pin the elements by their hash"),

@@ -9,6 +9,7 @@ from typing import get_args
 from sandbox.kinds import Kind, default_emulated
 from service.cli.arguments import GOOD, Arguments, config_option, load_settings, port_number
 from service.config.review import cautions, check_complete
+from service.config.settings import Settings, load
 from service.observability import logs
 
 log = logging.getLogger(__name__)
@@ -16,14 +17,18 @@ log = logging.getLogger(__name__)
 
 def run_service(arguments: Arguments) -> int:
     left_out: list[str] = []
-    settings = load_settings(arguments, report=left_out.append)
-    check_complete(settings)
+    settings = _complete(load_settings(arguments, report=left_out.append))
     from service.server.runner import serve  # noqa: PLC0415 - slow; faults are printed before
 
     logs.setup(arguments.log_level)
     for warning in (*left_out, *cautions(settings)):
         log.warning("configuration: %s", warning)
-    return asyncio.run(serve(settings))
+    return asyncio.run(serve(settings, load=lambda: _complete(load(arguments.config, os.environ))))
+
+
+def _complete(settings: Settings) -> Settings:
+    check_complete(settings)
+    return settings
 
 
 def run_demo_site(arguments: Arguments) -> int:

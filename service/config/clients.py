@@ -70,6 +70,10 @@ class Client(Section):
         """Tell whether this is the name of one of its accounts or apps."""
         return name in self.accounts or name in self.apps
 
+    def serves(self, method: Method, account: str) -> bool:
+        """Tell whether its tickets of *method* at *account* go on: both may have been removed since."""
+        return method in self.methods and self.has(account)
+
     webhooks: tuple[Webhook, ...] = ()
     """Where events are posted, each to a URL of its own."""
 

@@ -4,6 +4,7 @@ Messages never quote a value, since it may be a secret.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -229,12 +230,25 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises ConfigError with all faults of the file and the variables.
     """
+    return _validated(_read(path, environ), environ)
+
+
+def load_data_dir(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return `data_dir` alone: the rest may have faults, or files that only the service may read.
+
+    Raises ConfigError if the file is missing or is no YAML mapping, or `data_dir` has a fault.
+    """
+    tree = _read(path, environ)
+    alone = {name: value for name, value in tree.values.items() if name == "data_dir"}
+    return _validated(replace(tree, values=alone, faults=()), environ).data_dir
+
+
+def _read(path: Path | None, environ: Mapping[str, str]) -> sources.Tree:
     default = DEFAULT_FILE if DEFAULT_FILE.exists() else None
     try:
-        tree = sources.read(path or default, environ, _SHAPES)
+        return sources.read(path or default, environ, _SHAPES)
     except UnreadableError as error:
         raise ConfigError([str(error)]) from None
-    return _validated(tree, environ)
 
 
 def validate(values: Mapping[str, Any], environ: Mapping[str, str] = MappingProxyType({})) -> Settings:

@@ -32,7 +32,7 @@ class ScanContext:
     by_portal: bool
     """Whether the portal started the ticket."""
     usable: bool
-    """Whether the client still has the account or app."""
+    """Whether the client still has the method, and the account or app."""
 
     def in_language(self, lang: Lang | None) -> Self:
         """Return the context with replies in *lang*, if it is given."""
@@ -102,7 +102,9 @@ class SceneVerifier:
         claim, keys, by_portal = found
         client = self.clients[claim.client]
         chosen = lang or scene.head.lang or client.lang
-        return ScanContext(claim, client, keys, openid, chosen, by_portal, client.has(account))
+        return ScanContext(
+            claim, client, keys, openid, chosen, by_portal, client.serves(scene.head.method, account)
+        )
 
     async def claim(self, scene: Scene, *, account: str) -> Claim | None:
         """Return the claim of a scene, as `verify` does, before the person is known.

@@ -143,7 +143,7 @@ class MiniProgramScans:
         """Return the ticket whose code has the scene *text*. No store is asked for a forged or an expired one."""
         scene = read_ticket(text)  # has the form of a ticket, and another tag
         keys = self.keyring.maker_of_code(scene, app) if scene else None
-        if scene is None or keys is None or not self.clients[keys.client].has(app):
+        if scene is None or keys is None or not self.clients[keys.client].serves(scene.method, app):
             raise TicketNotFound
         if self.clock() >= scene.expires_at:
             raise TicketFinished("the ticket has expired")

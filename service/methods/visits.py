@@ -123,7 +123,7 @@ class Visits:
                 raise UnusableAuthorization
         way, browser = WAYS[what], browser_of(head.ticket, cookie)
         account, user_id = await self._target(head, client, way, browser)
-        if not self._configured(client, account):
+        if not self._configured(head, client, account):
             raise UnusableAuthorization
         scope = scope or self.destinations[account].first_scope(in_wecom=in_wecom)
         begun = Authorization(head.ticket, client, account, way, scope, browser, user_id=user_id)
@@ -150,9 +150,10 @@ class Visits:
             raise UnusableAuthorization
         return claim.account, claim.user_id
 
-    def _configured(self, client: str, account: str) -> bool:
-        """Tell whether the client still has the account or app: the configuration may have changed."""
-        return account in self.destinations and client in self.clients and self.clients[client].has(account)
+    def _configured(self, head: TicketHeader, client: str, account: str) -> bool:
+        """Tell whether the client still has the ticket's method and the account or app."""
+        known = account in self.destinations and client in self.clients
+        return known and self.clients[client].serves(head.method, account)
 
     def address(self, returned: Returned) -> str:
         """Return the address of ours that the browser opened before."""
@@ -235,7 +236,7 @@ class Visits:
         head = read_ticket(held.ticket) if held else None
         if held is None or head is None or held.account != account:
             raise UnusableAuthorization
-        if not self._configured(held.client, account):
+        if not self._configured(head, held.client, account):
             raise UnusableAuthorization
         cookie = cookies[held.way]
         if held.way is Way.PANEL and not cookie:

@@ -18,9 +18,8 @@ class UsageLimits:
 
 
 def build_limits(base: Foundation) -> UsageLimits:
-    """Build the limits; the metrics show how much of the QR quota is used."""
+    """Build the limits."""
     quota = QrQuota(base.stores.redis, accounts=base.settings.accounts, clock=base.clock)
-    quota.show(base.metrics)
     limits = base.settings.limits
     tries = PasscodeTries(base.stores.redis, of_all=limits.passcodes_per_account)
     return UsageLimits(RateLimits(base.stores.redis, limits), quota, tries)

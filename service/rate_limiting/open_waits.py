@@ -64,6 +64,10 @@ class WaitLimiter:
         self._here: dict[object, Slot] = {}
         self._sent: dict[TicketId, tuple[str, int]] = {}
 
+    def limit(self, *, per_address: int, in_all: int) -> None:
+        """Change the limits; waits in progress continue."""
+        self._addresses.places, self._in_all = per_address, in_all
+
     def repeats(self, ticket: TicketId, tag: str) -> bool:
         """Count that the state with this *tag* is sent to a request that would have waited for the next one.
 
@@ -108,7 +112,7 @@ class WaitLimiter:
             raise _refusal("waiting")
         tickets.check(ticket, times=1)
         counted = [(tickets, str(ticket))]
-        for name, times in shares(address) if address and self._addresses.places else ():
+        for name, times in shares(address) if address else ():
             self._addresses.check(name, times=times)
             counted.append((self._addresses, name))
         for counter, name in counted:

@@ -62,7 +62,8 @@ class QrQuota:
         self._seen: dict[str, tuple[str, int]] = {}
 
     def show(self, metrics: Metrics) -> None:
-        """Export the last known count of each account as a metric."""
+        """Export the last known count of each account as a metric, and of no other."""
+        metrics.codes.clear()
         for account in self._accounts:
             metrics.codes.labels(account).set_function(partial(self._seen_today, account))
 

@@ -15,10 +15,11 @@ Work = Callable[[], Awaitable[None]]
 """Runs until it is cancelled."""
 AGAIN: Final = 1.0
 """Seconds before failed work is restarted."""
+Tasks = list[asyncio.Task[None]]
 
 
 @asynccontextmanager
-async def beside(work: Iterable[Work]) -> AsyncIterator[list[asyncio.Task[None]]]:
+async def beside(work: Iterable[Work]) -> AsyncIterator[Tasks]:
     """Run each of *work* in a task; cancel and await the tasks at the end."""
     tasks = [asyncio.create_task(_kept_running(one)) for one in work]
     try:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +18,16 @@ from typing import Final, NoReturn
 from aiohttp import web
 
 from handlers.http import brute_force
-from handlers.http.bad_requests import Connection, only_continue
-from handlers.tickets.repeated_polls import RepeatedPolls
+from handlers.http.bad_requests import Connection
 from service import app_keys
 from service.config.settings import Server, Settings
-from service.server.app import Clock, make_app, utcnow
-from service.server.slow_clients import Peers, TimeoutServer, open_wide
+from service.server.app import utcnow
+from service.server.background_tasks import beside
+from service.server.control import controlled
+from service.server.generations import Generations, open_generations
+from service.server.reloading import Reloading
+from service.server.resources import Clock, open_resources
+from service.server.slow_clients import TimeoutServer, open_wide
 from service.server.stopping import STOP, Step
 
 log = logging.getLogger(__name__)
@@ -38,50 +42,53 @@ _COLLECT: Final = (10_000, 10, 100)
 """Thresholds of the garbage collector's three generations."""
 
 
-async def _release_waiting(app: web.Application) -> None:
-    """Answer all waiting requests now, and later ones without a wait."""
-    app[app_keys.DRAINING].set()
-    app[app_keys.FEED].close()
-
-
 @dataclass(frozen=True, slots=True)
 class Running:
     """A running service, which listens on `port`."""
 
-    app: web.Application
+    generations: Generations
     port: int
+
+    @property
+    def app(self) -> web.Application:
+        """The application that handles new requests."""
+        return self.generations.app
 
     async def drain(self) -> None:
         """Turn unready, answer all waiting requests, and give load balancers a moment to notice."""
-        self.app[STOP].begin()
-        await _release_waiting(self.app)
+        _release_waiting(self.generations)
         await asyncio.sleep(_DRAIN)
 
 
+def _release_waiting(generations: Generations) -> None:
+    """Begin the stop: answer all waiting requests now, and later ones without a wait."""
+    generations.resources.stop.begin()
+    generations.app[STOP].begin()
+    generations.app[app_keys.DRAINING].set()
+    generations.resources.feed.close()
+
+
 @asynccontextmanager
-async def opened(app: web.Application) -> AsyncIterator[web.Server]:
-    """Open the resources of *app* and yield its server, which is not bound to an address yet.
+async def opened(settings: Settings, *, clock: Clock = utcnow) -> AsyncIterator[tuple[Generations, web.Server]]:
+    """Open all resources; yield the generations and their server, which is not bound to an address yet.
 
     Raises: see `running`.
     """
-    inner, settings = web.AppRunner(app), app[app_keys.SETTINGS]
-    try:
-        await inner.setup()
-        if inner.server is None:
-            raise RuntimeError("a runner that is set up has a server")
-        inner.server.request_handler = RepeatedPolls(app, only_continue(inner.server.request_handler))
+    async with open_resources(settings, clock=clock) as resources, open_generations(settings, resources) as live:
         # Requests are never decompressed: a small body could expand to a huge one.
-        yield TimeoutServer(
-            inner.server,
-            connection=Connection,
-            lost=app[app_keys.WAIT_LIMITER].connection_lost,
-            peers=Peers(settings.limits.connections_per_address, trusted=settings.server.trusted_proxies),
-            refused=partial(brute_force.note, app),
-            access_log=None,
-            auto_decompress=False,
+        yield (
+            live,
+            TimeoutServer(
+                lambda: live.server,
+                live,
+                connection=Connection,
+                lost=resources.waits.connection_lost,
+                peers=resources.peers,
+                refused=lambda refusal, address: brute_force.note(live.app, refusal, address),
+                access_log=None,
+                auto_decompress=False,
+            ),
         )
-    finally:
-        await inner.cleanup()
 
 
 @asynccontextmanager
@@ -95,16 +102,16 @@ async def running(
         StoreUnavailable: the database does not answer, or its schema is not current.
         OSError: the address cannot be bound.
     """
-    app = make_app(settings, clock=clock)
     async with AsyncExitStack() as stack:
-        runner = web.ServerRunner(await stack.enter_async_context(opened(app)), shutdown_timeout=0)
-        stack.push_async_callback(lambda: app[STOP].end(Step.REQUESTS, _finish(runner)))
-        stack.push_async_callback(_release_waiting, app)
+        live, listener = await stack.enter_async_context(opened(settings, clock=clock))
+        runner = web.ServerRunner(listener, shutdown_timeout=0)
+        stack.push_async_callback(lambda: live.resources.stop.end(Step.REQUESTS, _finish(runner)))
+        stack.callback(_release_waiting, live)
         await runner.setup()
         server = settings.server
         site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
         await _listen(site, settings)
-        yield Running(app, runner.addresses[0][1])
+        yield Running(live, runner.addresses[0][1])
 
 
 async def _listen(site: web.BaseSite, settings: Settings) -> None:
@@ -147,16 +154,20 @@ def _tune_garbage_collector() -> None:
     gc.set_threshold(*_COLLECT)
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, *, load: Callable[[], Settings]) -> int:
     """Serve until SIGTERM or SIGINT, then stop gracefully; return the exit status.
 
-    Raises: see `running`.
+    SIGHUP and `scanbind reload` take the settings that *load* then returns. Raises: see `running`.
     """
     open_wide()
-    stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with running(settings) as service:
+    stop, hangup = asyncio.Event(), asyncio.Event()
+    for signum, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, hangup)):
+        asyncio.get_running_loop().add_signal_handler(signum, event.set)
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(running(settings))
+        reloading = Reloading(generations=service.generations, load=load)
+        await stack.enter_async_context(controlled(settings.data_dir, reloading))
+        await stack.enter_async_context(beside((partial(reloading.run, hangup),)))
         _tune_garbage_collector()
         host, port = settings.server.host, service.port
         log.info("server: listening on %s, port %d", host, port, extra={"host": host, "port": port})

@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -26,6 +26,7 @@ TAKES_WITHIN: Final = 30.0
 """Seconds for the peer to acknowledge sent data."""
 LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1"))
 """This machine's own addresses."""
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
 """Without it, a stream that is not read lasts until its ticket ends: all its data fits into buffers."""
 
@@ -52,10 +53,14 @@ class Peers:
         self._uncounted = (*LOOPBACK, *trusted)
         self._held: dict[object, list[str]] = {}
 
+    def limit(self, most: int, *, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
+        """Change the limit and the trusted proxies; open connections stay as they were counted."""
+        self._counter.places, self._uncounted = most, (*LOOPBACK, *trusted)
+
     def enter(self, connection: object, address: str) -> None:
         """Count *connection* for its address. Raises RateLimited."""
         parsed = parsed_address(address)
-        if not self._counter.places or parsed is None or any(parsed in network for network in self._uncounted):
+        if parsed is None or any(parsed in network for network in self._uncounted):
             return
         names = []
         for name, times in shares(address):
@@ -72,15 +77,17 @@ class Peers:
 
 
 class TimeoutServer(web.Server):
-    """An application's server with timeouts and limits of connections; *inner* handles the requests.
+    """A server with timeouts and limits of connections, for an application that may be replaced.
 
-    *connection* makes the protocol of each connection, with the options *how*. *lost* is called for each closed
-    connection, and *refused* for each that *peers* rejects.
+    *inner* returns the server of the current application, and *handler* handles the requests. *connection* makes
+    the protocol of each connection, with the options *how*. *lost* is called for each closed connection, and
+    *refused* for each that *peers* rejects.
     """
 
     def __init__(
         self,
-        inner: web.Server,
+        inner: Callable[[], web.Server],
+        handler: Handler,
         *,
         connection: Callable[..., web.RequestHandler],
         lost: Callable[[web.RequestHandler], None],
@@ -94,7 +101,7 @@ class TimeoutServer(web.Server):
         self._refused = refused
         self._connection = partial(connection, keepalive_timeout=KEPT_FOR, **how)
         self._deadlines: dict[web.RequestHandler, asyncio.TimerHandle] = {}
-        super().__init__(inner.request_handler, request_factory=self._make_request)
+        super().__init__(handler, request_factory=self._make_request)
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a new connection."""
@@ -133,7 +140,7 @@ class TimeoutServer(web.Server):
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
         self._cancel_deadline(protocol)
-        return self._inner.request_factory(message, payload, protocol, writer, task)
+        return self._inner().request_factory(message, payload, protocol, writer, task)
 
     def _cancel_deadline(self, handler: web.RequestHandler) -> None:
         if timer := self._deadlines.pop(handler, None):

@@ -24,8 +24,9 @@ class Step(StrEnum):
     PUSHES = "pushes that took too long to be answered"
     BACKGROUND = "background tasks"
     DELIVERIES = "deliveries of events"
-    AUDIT = "the last entries of the audit log"
     WECHAT = "connections to WeChat"
+    FEED = "the feed of tickets"
+    AUDIT = "the last entries of the audit log"
     DATABASE = "connections to the database"
     REDIS = "connections to Redis"
     VALKEY = "the embedded Valkey"
@@ -36,8 +37,9 @@ _SHARES: Final = {
     Step.PUSHES: (6.3, 1.0),
     Step.BACKGROUND: (6.5, 1.0),
     Step.DELIVERIES: (7.2, 1.0),
-    Step.AUDIT: (7.5, 5.0),
-    Step.WECHAT: (7.7, 1.0),
+    Step.WECHAT: (7.4, 1.0),
+    Step.FEED: (7.5, 1.0),
+    Step.AUDIT: (7.7, 5.0),
     Step.DATABASE: (8.2, 1.0),
     Step.REDIS: (8.5, 1.0),
     Step.VALKEY: (9.0, 4.0),

@@ -1,6 +1,5 @@
 """Builds the services that issue, read and end tickets and exchange their codes."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,7 +26,7 @@ from service.tickets.store import TicketStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRecords:
-    """Stores, status and endings of tickets. Run `feed.run` and `projection.run` beside the server."""
+    """Stores, status and endings of tickets. Run `projection.run` beside the server."""
 
     store: TicketStore
     feed: Feed
@@ -49,10 +48,15 @@ class TicketServices:
 
 
 def build_tickets(
-    base: Foundation, *, methods: Mapping[Method, SignInMethod], limits: RateLimits, people: IdentityServices
+    base: Foundation,
+    *,
+    feed: Feed,
+    methods: Mapping[Method, SignInMethod],
+    limits: RateLimits,
+    people: IdentityServices,
 ) -> TicketServices:
-    """Build the services of this package."""
-    clients, records = base.settings.clients, _records(base, people)
+    """Build the services of this package on the process's *feed*."""
+    clients, records = base.settings.clients, _records(base, feed, people)
     factory = TicketFactory(
         clients=clients,
         lifetimes=base.settings.tickets,
@@ -97,14 +101,12 @@ def build_tickets(
     return TicketServices(records=records, issuer=issuer, exchange=exchange)
 
 
-def _records(base: Foundation, people: IdentityServices) -> TicketRecords:
+def _records(base: Foundation, feed: Feed, people: IdentityServices) -> TicketRecords:
     redis, database = base.stores.redis, base.stores.database
-    missed = asyncio.Event()  # set when the feed reconnects: changes may have been published meanwhile
-    feed = Feed(redis, on_connect=missed.set)
     store, requests = TicketStore(redis, notify=feed.cache), BindRequests(database)
     endings = Endings(database, people.identities)
     decisions = TicketDecisions(database, people.identities, people.followers, endings)
-    projection = Projection(store=store, endings=endings, missed=missed, clock=base.clock)
+    projection = Projection(store=store, endings=endings, missed=feed.missed, clock=base.clock)
     status = TicketStatus(
         store=store,
         feed=feed,

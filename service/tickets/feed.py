@@ -70,7 +70,8 @@ class Feed:
 
     redis: "Redis | RedisCluster"
     _: KW_ONLY
-    on_connect: Callable[[], None] = lambda: None
+    missed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set after each (re)connection: changes may have been published meanwhile."""
     _cache: dict[TicketId, _Entry] = field(default_factory=dict, init=False)
     _waiting: dict[TicketId, list[asyncio.Future[None]]] = field(default_factory=dict, init=False)
     _closed: bool = field(default=False, init=False)
@@ -140,6 +141,11 @@ class Feed:
             if not waiters and self._waiting.get(ticket.id) is waiters:
                 del self._waiting[ticket.id]
 
+    def renew(self) -> None:
+        """Clear the cache with its notes and wake all waiters: the settings were replaced."""
+        self._cache.clear()
+        self._wake_all()
+
     def close(self) -> None:
         """End all waits, present and future."""
         self._closed = True
@@ -195,7 +201,7 @@ class Feed:
             self._lost = False
         self._cache.clear()
         self.connected.set()
-        self.on_connect()
+        self.missed.set()
         self._wake_all()
 
     def _receive(self, data: str) -> None:

@@ -31,7 +31,7 @@ async def restarted(world: World, *keys: str) -> AsyncIterator[World]:
         async with running(settings, sock=sock, clock=world.clock) as service:
             url = f"http://127.0.0.1:{service.port}"
             world.sandbox.point(f"{url}/wechat/main")
-            yield replace(world, url=url, app=service.app)
+            yield replace(world, url=url, service=service)
 
 
 def at(world: World, page: Page) -> Page:

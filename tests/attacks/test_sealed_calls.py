@@ -33,7 +33,7 @@ async def other(shop: Back) -> AsyncIterator[Back]:
     """The same client at a second service on the same stores."""
     with free_port() as sock:
         async with running(shop.world.settings, sock=sock, clock=shop.world.clock) as service:
-            yield Back(replace(shop.world, url=f"http://127.0.0.1:{service.port}", app=service.app))
+            yield Back(replace(shop.world, url=f"http://127.0.0.1:{service.port}", service=service))
 
 
 def by_library(protected: dict[str, Any], key: Any, plaintext: str) -> str:

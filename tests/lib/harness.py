@@ -23,7 +23,8 @@ from sandbox.emulator import Sandbox
 from sandbox.mini_program.programs import MiniPrograms
 from sandbox.people import Person
 from service.config.settings import Settings, validate
-from service.server.runner import running
+from service.server.reloading import Reloaded, Reloading
+from service.server.runner import Running, running
 from service.storage.redis import connect
 
 ORIGIN = "https://shop.example"
@@ -183,9 +184,21 @@ class World:
     programs: MiniPrograms
     redis: Redis | RedisCluster
     settings: Settings
-    app: web.Application
+    service: Running
     clock: Clock
     people: list[Person] = field(default_factory=list)
+
+    @property
+    def app(self) -> web.Application:
+        """The application that handles new requests."""
+        return self.service.app
+
+    async def reload(self, **sections: Any) -> Reloaded:
+        """Replace whole sections of the configuration, and reload it."""
+        file = self.settings.data_dir / "config.yaml"
+        tree = json.loads(file.read_text()) | sections
+        file.write_text(json.dumps(tree))
+        return await Reloading(generations=self.service.generations, load=lambda: validate(tree)).reload()
 
     async def call(self, method: str, path: str, **how: Any) -> ClientResponse:
         response = await self.http.request(method, self.url + path, **how)
@@ -328,7 +341,7 @@ async def world(
             connect(redis_url) as redis,
         ):
             parts = wechat[SANDBOX], wechat[AUTHORIZATION], wechat[MINI_PROGRAMS]
-            yield World(url, http, emulated, *parts, redis, loaded, service.app, clock)
+            yield World(url, http, emulated, *parts, redis, loaded, service, clock)
         await runner.cleanup()
     web_app._cached_build_middleware.cache_clear()  # aiohttp would keep every application of the run in memory
 

@@ -20,6 +20,7 @@ from service.identities.followers import Authorized
 
 Make = Callable[..., Any]
 OFFICIAL = {"main": ACCOUNT, "second": SECOND}
+BY_SITE = {"methods": ["scan", "website"], "return_urls": ["https://shop.example/login/done"]}
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def shop(make: Make, monkeypatch: pytest.MonkeyPatch) -> World:
         official=OFFICIAL,
         accounts={name: {"open_platform": "acme"} for name in OFFICIAL},
         apps={"site": WEBSITE},
-        clients={"shop": client("shop", accounts=[*OFFICIAL], apps=["site"])},
+        clients={"shop": client("shop", accounts=[*OFFICIAL], apps=["site"], **BY_SITE)},
     )
     return started
 

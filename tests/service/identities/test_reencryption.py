@@ -28,7 +28,7 @@ from service.identities import reencryption
 from service.identities.followers import Followers, Sender
 from service.identities.repository import NAMES, Identities
 from service.privacy.erasure import FollowerErasure
-from service.server import app as service_app
+from service.server.runner import opened
 from service.storage.database import Database
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
@@ -146,16 +146,16 @@ async def test_an_old_key_may_be_removed_once_every_row_is_under_the_new_one(tow
 
 @pytest.mark.parametrize("keys", [[], [NEW], ["clear"]])
 async def test_without_a_key_that_rows_are_sealed_with_nothing_starts(town: Town, keys: list[str]) -> None:
-    """Red when `_database` of service/server/app.py does not check."""
+    """Red when `_generation` of service/server/app.py does not check."""
     await town.process(OLD).confirm(ANNA, "42")
     fault = "encryption.keys: the database has rows encrypted with a key that is not listed; add it"
     with pytest.raises(ConfigError) as refused:
-        async with service_app._database(town.settings(*keys)):
+        async with opened(town.settings(*keys)):
             pass
     assert refused.value.faults == [fault]
     with pytest.raises(ConfigError):
         await town.encrypt(*keys)
-    async with service_app._database(town.settings(NEW, OLD)):
+    async with opened(town.settings(NEW, OLD)):
         pass
 
 

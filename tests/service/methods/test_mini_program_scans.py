@@ -80,7 +80,7 @@ async def test_codes_of_an_older_key_go_on(make: Make) -> None:
     settings = load(world.settings.data_dir / "config.yaml", keys)
     with free_port() as sock:
         async with running(settings, sock=sock, clock=world.clock) as service:
-            after: World = replace(world, url=f"http://127.0.0.1:{service.port}", app=service.app)
+            after: World = replace(world, url=f"http://127.0.0.1:{service.port}", service=service)
             assert (await replace(phone, world=after).answer(number))["outcome"] == "register"
             for page in (login, bind):
                 assert (await Phone(after, await world.person()).scans(page)).status == 200

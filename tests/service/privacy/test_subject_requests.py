@@ -76,7 +76,7 @@ async def beside() -> AsyncIterator[Callable[[World], Any]]:
         async def start(world: World) -> World:
             sock = stack.enter_context(free_port())
             service = await stack.enter_async_context(running(world.settings, sock=sock, clock=world.clock))
-            return replace(world, url=f"http://127.0.0.1:{service.port}", app=service.app)
+            return replace(world, url=f"http://127.0.0.1:{service.port}", service=service)
 
         yield start
 

@@ -185,17 +185,11 @@ async def test_changes_reach_who_waits_after_a_reconnection(feed: Feed, store: T
     assert feed.cached(ONE.id) == changed
 
 
-async def test_each_connection_is_told(redis: Redis) -> None:
-    told = 0
-
-    def connected() -> None:
-        nonlocal told
-        told += 1
-
-    async with running(Feed(redis, on_connect=connected)):
-        assert told == 1
-        await cut_off(redis)
-        await until(lambda: told == 2)
+async def test_each_connection_is_told(feed: Feed, redis: Redis) -> None:
+    assert feed.missed.is_set()
+    feed.missed.clear()
+    await cut_off(redis)
+    await until(feed.missed.is_set)
 
 
 async def test_memory_is_not_believed_for_long(feed: Feed) -> None:

@@ -1,0 +1,50 @@
+"""Answers the operator's commands on the control socket of the process (service/control/sockets.py)."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from aiohttp import web
+
+from models.errors import StoreUnavailable
+from service.config.settings import ConfigError
+from service.control.sockets import control_socket
+from service.server.reloading import Reloading
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def controlled(data_dir: Path, reloading: Reloading) -> AsyncIterator[None]:
+    """Answer on a control socket while the context lasts; without one, if it cannot be created, log that."""
+    with ExitStack() as stack:
+        try:
+            listener = stack.enter_context(control_socket(data_dir))
+        except (ConfigError, OSError) as error:
+            log.warning("control: `scanbind reload` cannot reach this process, SIGHUP can: %s", error)
+            yield
+            return
+        app = web.Application()
+        app.add_routes([web.post("/reload", partial(_reload, reloading))])
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        try:
+            await runner.setup()
+            await web.SockSite(runner, listener).start()
+            yield
+        finally:
+            await runner.cleanup()
+
+
+async def _reload(reloading: Reloading, _: web.Request) -> web.Response:
+    """Reload the configuration: 200 with what changed, 422 with its faults, 503 if a store does not answer."""
+    try:
+        reloaded = await reloading.reload()
+    except ConfigError as error:
+        return web.json_response({"pid": os.getpid(), "faults": error.faults}, status=422)
+    except StoreUnavailable as error:
+        return web.json_response({"pid": os.getpid(), "faults": [str(error)]}, status=503)
+    return web.json_response({"pid": os.getpid(), **asdict(reloaded)})
