@@ -24,6 +24,7 @@ from service.observability.metrics import Metrics
 from service.outbox.sender import Sender
 from service.portal.sessions import PortalSessions
 from service.pushes.dispatcher import PushDispatcher
+from service.pushes.last_pushes import LastPushes
 from service.rate_limiting.open_waits import WaitLimiter
 from service.rate_limiting.rates import RateLimits
 from service.sealed_calls.used_calls import UsedCalls
@@ -58,6 +59,7 @@ TICKET_ISSUER: Final = web.AppKey("ticket_issuer", TicketIssuer)
 TICKET_STATUS: Final = web.AppKey("ticket_status", TicketStatus)
 SENDER: Final = web.AppKey("sender", Sender)
 PUSH_DISPATCHER: Final = web.AppKey("push_dispatcher", PushDispatcher)
+LAST_PUSHES: Final = web.AppKey("last_pushes", LastPushes)
 CODE_EXCHANGE: Final = web.AppKey("code_exchange", CodeExchange)
 VISITS: Final = web.AppKey("visits", Visits)
 LINKS: Final = web.AppKey("links", Links)

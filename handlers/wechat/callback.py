@@ -12,7 +12,8 @@ from handlers.http import authentication
 from handlers.http.request_body import refuse_compressed
 from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable, UnreadablePush
 from models.events import Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
-from service.app_keys import ACCOUNTS, CLOCK, METRICS, PUSH_DISPATCHER, RATE_LIMITS
+from service.app_keys import ACCOUNTS, CLOCK, LAST_PUSHES, METRICS, PUSH_DISPATCHER, RATE_LIMITS
+from service.pushes.last_pushes import Arrival
 from service.pushes.other_chat import Pushed
 from service.wechat.push_account import Delivery, Mode, PushAccount
 from service.wechat.replies import SUCCESS, Answer
@@ -51,6 +52,7 @@ async def verify(request: web.Request) -> web.Response:
     """Answer WeChat's URL verification with the echostr."""
     with _refusals_logged(account := _account(request)):
         echo = account.verify(request.query)
+    request.app[LAST_PUSHES].saw(account.name, request.app[CLOCK](), Arrival.VERIFICATION)
     return web.Response(text=echo, content_type="text/plain")
 
 
@@ -63,6 +65,7 @@ async def receive(request: web.Request) -> web.Response:
         async with asyncio.timeout(ANSWER_WITHIN) as limit:
             body = await request.read()
             delivery = _opened(request, account, body)
+            request.app[LAST_PUSHES].saw(account.name, request.app[CLOCK]())
             kind = _KINDS[type(delivery.event)] if delivery else _UNREADABLE
             request.app[METRICS].pushes.labels(account.name, kind).inc()
             if delivery is None:

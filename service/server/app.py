@@ -47,6 +47,7 @@ from service.outbox.sender import Sender, Target
 from service.outbox.subscriptions import build_outbox
 from service.portal.sessions import PortalSessions
 from service.pushes.build import build_pushes
+from service.pushes.last_pushes import LastPushes
 from service.rate_limiting.build import build_limits
 from service.sealed_calls.used_calls import KEPT, UsedCalls
 from service.server import retention
@@ -129,6 +130,7 @@ async def _generation(app: web.Application, *, resources: Resources) -> AsyncIte
         await audit.key_in_use("secret_key", keyring.fingerprint)
         await audit.key_in_use("encryption", reencryption.cipher(settings).newest or CLEAR)
         tasks = app[TASKS] = await stack.enter_async_context(stop.ends(Step.BACKGROUND, beside(work)))
+        stack.push_async_callback(lambda: stop.end(Step.PUSHES, app[app_keys.LAST_PUSHES].finish()))
         stack.push_async_callback(lambda: stop.end(Step.PUSHES, app[app_keys.PUSH_DISPATCHER].finish()))
 
         async def look_after_tasks() -> None:
@@ -184,6 +186,7 @@ def _compose(app: web.Application, base: Foundation, wechat: WeChatClients, reso
     app[app_keys.TICKET_ISSUER] = tickets.issuer
     app[app_keys.CODE_EXCHANGE] = tickets.exchange
     app[app_keys.PUSH_DISPATCHER] = pushes
+    app[app_keys.LAST_PUSHES] = LastPushes(base.stores.redis)
     app[app_keys.VISITS] = visits = build_visits(
         base, wechat=wechat, pictures=resources.pictures, people=people, records=records, confirmation=confirmation
     )

@@ -16,14 +16,18 @@ from sandbox.push_format import write
 
 Snapshot = tuple[dict[str, Any], dict[str, list[Any]]]
 NONCE = "1514711492"
+_COUNTERS = ("scanbind:l:", "scanbind:last_")
 _TOLD = {"asked_at", "lang", "unionid"}
 """Columns that are filled beside the pushes, whenever WeChat answers."""
 
 
 async def snapshot(world: World) -> Snapshot:
-    """Return the content of both stores without counters, followers' data from WeChat, and the audit log."""
+    """Return the content of both stores.
+
+    Without counters, the times of pushes, followers' data from WeChat, and the audit log.
+    """
     keys = sorted([key async for key in world.redis.scan_iter("*")])
-    held = {key: await world.redis.get(key) for key in keys if not key.startswith("scanbind:l:")}
+    held = {key: await world.redis.get(key) for key in keys if not key.startswith(_COUNTERS)}
     with closing(sqlite3.connect(world.settings.data_dir / "scanbind.sqlite3")) as sql:
         sql.row_factory = sqlite3.Row
         tables = [
