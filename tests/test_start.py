@@ -23,6 +23,7 @@ from serving import listening
 
 from sandbox import kinds
 from sandbox.app import make_app
+from sandbox.crypto import sign
 from service.config.settings import Settings, validate
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -125,14 +126,27 @@ async def use_ones_own_account(desk: Desk, page: Page, own: dict[str, Any]) -> N
     [part] = {"accounts", "apps"} & own.keys()
     (desk.folder / "my.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
     shutil.rmtree(desk.folder / "var")
-    async with listening(emulated(desk, page, own[part][page.account])) as wechat:
+    async with AsyncExitStack() as stack:
+        wechat = await stack.enter_async_context(listening(emulated(desk, page, own[part][page.account])))
         desk.variables[f"SCANBIND_{part.upper()}__{page.account.upper()}__API_BASE"] = wechat
+        await stack.enter_async_context(ended(await desk.start("scanbind serve --config my.yaml")))
+        await desk.wait_for(f"{desk.service}/readyz")
+        if part == "accounts":
+            await verify_url(desk, page.account, own[part][page.account]["token"])
         found = (await desk.run(f"{desk.guide.take('sh')} || true")).splitlines()
     told = [line for line in found if f" {part}.{page.account}" in line.partition(": ")[0]]
     assert told == desk.guide.take("text").splitlines()
     # no service answers at the address on the page
     [failed] = [line for line in found if line.startswith("failed")]
     assert failed == "failed   server.public_url: no scanbind answers at https://login.example"
+
+
+async def verify_url(desk: Desk, account: str, token: str) -> None:
+    """Call the service as WeChat does when the operator enters its URL in the console."""
+    query = {"timestamp": "1714036504", "nonce": "1514711492", "echostr": "4375120948345356249"}
+    query |= {"signature": sign(token, query["timestamp"], query["nonce"])}
+    async with desk.http.get(f"{desk.service}/wechat/{account}", params=query) as answer:
+        assert await answer.text() == query["echostr"]
 
 
 def emulated(desk: Desk, page: Page, settings: dict[str, Any]) -> web.Application:

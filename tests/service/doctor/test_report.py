@@ -1,7 +1,6 @@
 """Findings of the doctor, each with its remedy.
 
-Covers: service.doctor.configuration, service.doctor.database, service.doctor.finding, service.doctor.public_url,
-service.doctor.redis.
+Covers: service.doctor.configuration, service.doctor.database, service.doctor.finding, service.doctor.public_url.
 """
 
 import asyncio
@@ -18,14 +17,12 @@ import pytest
 import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from redis.asyncio import Redis
 
-from models.errors import WeChatUnavailable
 from models.events import OpenId
 from models.tables.bindings import bindings
-from models.ticket import Purpose
 from sandbox.account import OfficialAccount, default_account
 from sandbox.app import make_app
+from service.app_keys import LAST_PUSHES
 from service.bindings.former_appids import REMEDY
 from service.config.settings import Settings, validate
 from service.crypto.field_encryption import FieldCipher
@@ -37,10 +34,9 @@ from service.doctor.report import examine
 from service.identities import reencryption
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
-from service.rate_limiting.qr_quota import QrQuota
 from service.server.app import utcnow
 from service.server.runner import running
-from service.storage import database, embedded_valkey
+from service.storage import database
 
 KEY = "k" * 32
 SECRET = "s" * 16
@@ -86,7 +82,8 @@ async def test_all_is_well_while_the_service_runs(tmp_path: Path, official: Offi
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         config = settings(tmp_path, official, wechat, server={"public_url": address})
-        async with running(config, sock=listening):
+        async with running(config, sock=listening) as service:
+            service.app[LAST_PUSHES].saw("main", utcnow())
             findings = await examine(config)
     assert [finding.ok for finding in about(findings, "server.public_url")] == [True, None]
     assert wrong(findings) == [about(findings, "server.public_url")[1]], "only the loopback is warned of"
@@ -169,24 +166,6 @@ async def test_bindings_of_a_former_appid_or_a_lost_account_are_counted(
     assert "belong to it: 1." in lost.message
 
 
-async def test_a_redis_that_may_lose_tickets_is_warned_of(
-    tmp_path: Path, official: OfficialAccount, wechat: str
-) -> None:
-    async with embedded_valkey.valkey(tmp_path / "elsewhere") as url:
-        client = Redis.from_url(url)
-        config = settings(tmp_path, official, wechat, redis={"url": url}, secret_key=KEY)
-        await client.config_set("maxmemory-policy", "allkeys-lru")
-        assert wrong(about(await examine(config), "redis")) == [], "nothing is evicted without a maxmemory"
-        await client.config_set("maxmemory", "100mb", "appendonly", "no")
-        await client.aclose()
-        findings = about(await examine(config), "redis")
-    assert [finding.ok for finding in findings] == [True, None, None]
-    assert [finding.remedy for finding in findings[1:]] == [
-        "set maxmemory-policy to noeviction",
-        "set appendonly to yes",
-    ]
-
-
 @pytest.mark.parametrize(
     ("main", "remedy"),
     [
@@ -262,7 +241,8 @@ async def test_pushes_that_nothing_signs_are_the_one_warning_about_an_account(
     tmp_path: Path, official: OfficialAccount, wechat: str, *, main: dict[str, Any], subject: str
 ) -> None:
     findings = await examine(settings(tmp_path, official, wechat, main=main))
-    [warning] = [finding for finding in wrong(findings) if finding.subject.startswith("accounts")]
+    told = [finding for finding in wrong(findings) if finding.subject.startswith("accounts")]
+    [warning] = [finding for finding in told if finding.subject != "accounts.main.token"]
     assert (warning.ok, warning.subject) == (None, subject)
     assert "nothing signs the bodies of its pushes" in warning.message
 
@@ -330,31 +310,6 @@ def test_a_finding_is_a_line_and_its_remedy() -> None:
     assert str(replace(finding, ok=True, remedy="")) == "good     redis: forgets"
 
 
-@pytest.mark.parametrize(
-    ("used", "ok", "said"),
-    [
-        (0, True, "0 of 100 QR codes"),
-        (79, True, "79 of 100 QR codes"),
-        (80, None, "80 of 100 QR codes"),
-        (90, None, "logins are refused, and 10 are left for binds"),
-        (100, None, "logins are refused, and 0 are left for binds"),
-    ],
-)
-async def test_a_days_codes_that_run_short_are_warned_of(
-    tmp_path: Path, official: OfficialAccount, wechat: str, redis: Redis, redis_url: str,
-    *, used: int, ok: bool | None, said: str,
-) -> None:  # fmt: skip
-    codes = {"codes_per_day": 100, "codes_for_binds": 10}
-    config = settings(tmp_path, official, wechat, main=codes, redis={"url": redis_url}, secret_key=KEY)
-    quota = QrQuota(redis, accounts=config.accounts, clock=utcnow)
-    for _ in range(used):
-        async with quota.code("main", Purpose.BIND):
-            pass
-    [finding] = about(await examine(config), "accounts.main.codes_per_day")
-    assert (finding.ok, said in finding.message) == (ok, True), finding
-    assert bool(finding.remedy) is (ok is None)
-
-
 async def test_an_account_without_api_is_not_called(
     tmp_path: Path, official: OfficialAccount, wechat: str
 ) -> None:
@@ -362,34 +317,6 @@ async def test_an_account_without_api_is_not_called(
     config = settings(tmp_path, official, wechat, main={"api": False}, clients={})
     findings = await examine(config)
     told = [str(finding) for finding in findings if finding.subject.startswith("accounts")]
-    assert told == ["good     accounts.main: WeChat is not called, as api is false"]
+    assert told[-1] == "good     accounts.main: WeChat is not called, as api is false"
+    assert [line.split()[1] for line in told] == ["accounts.main.token:", "accounts.main:"]
     assert about(findings, "clock") == []
-
-
-async def test_a_quota_that_wechat_calls_used_up_is_warned_of(
-    tmp_path: Path, official: OfficialAccount, wechat: str, redis: Redis, redis_url: str
-) -> None:
-    config = settings(tmp_path, official, wechat, redis={"url": redis_url}, secret_key=KEY)
-    quota = QrQuota(redis, accounts=config.accounts, clock=utcnow)
-    with pytest.raises(WeChatUnavailable):
-        async with quota.code("main", Purpose.LOGIN):
-            raise WeChatUnavailable("no", errcode=45009)
-    [finding] = about(await examine(config), "accounts.main.codes_per_day")
-    assert finding.ok is None
-    assert "0 of 100000 QR codes" in finding.message
-    assert "45009" in finding.message
-    assert "clear the quota" in finding.remedy
-
-
-async def test_the_codes_of_a_service_that_runs_on_embedded_stores_are_told(
-    tmp_path: Path, official: OfficialAccount, wechat: str
-) -> None:
-    config = settings(tmp_path, official, wechat)
-    async with (
-        embedded_valkey.valkey(config.data_dir) as url,
-        Redis.from_url(url, decode_responses=True) as client,
-    ):
-        async with QrQuota(client, accounts=config.accounts, clock=utcnow).code("main", Purpose.LOGIN):
-            pass
-        [finding] = about(await examine(config), "accounts.main.codes_per_day")
-    assert finding.message == "1 of 100000 QR codes were requested from WeChat today"
