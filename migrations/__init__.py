@@ -28,6 +28,12 @@ def head() -> str:
     return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
+def knows(revision: str) -> bool:
+    """Tell whether this code has *revision*: a newer scanbind may have migrated the database."""
+    scripts = ScriptDirectory.from_config(config())
+    return revision in {script.revision for script in scripts.walk_revisions()}
+
+
 def current(connection: Connection) -> str:
     """Return the database's revision; empty if it was never migrated."""
     return ", ".join(MigrationContext.configure(connection).get_current_heads())

@@ -1,13 +1,18 @@
 """Checks the database: that it answers, its tables, encryption with the newest key, bindings of lost accounts."""
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 from models.errors import StoreUnavailable
 from service.bindings.former_appids import REMEDY, former_appids, unconfigured
 from service.config.settings import Settings
+from service.doctor.database_server import server_findings
 from service.doctor.finding import Finding
 from service.identities import reencryption
+from service.storage.schema import NewerSchema
 from service.storage.stores import open_database
+
+NEWER: Final = "install the version of scanbind that migrated it, or a newer one"
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
@@ -19,9 +24,11 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
             try:
                 await check()
             except StoreUnavailable as error:
-                yield Finding(False, "database", str(error), remedy)
+                yield Finding(False, "database", str(error), NEWER if isinstance(error, NewerSchema) else remedy)
                 return
             yield Finding(True, "database", message)
+        for finding in await sql.read(server_findings):
+            yield finding
         cipher = reencryption.cipher(settings)
         await reencryption.check(sql, cipher)
         if left := await reencryption.stale(sql, cipher):

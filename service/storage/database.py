@@ -28,6 +28,7 @@ from service.config.types import EMBEDDED
 from service.storage import sqlite
 from service.storage.group_commit import GroupCommit, Work
 from service.storage.reasons import database_reason
+from service.storage.schema import refuse_newer, require_current
 
 T = TypeVar("T")
 
@@ -200,17 +201,14 @@ class Database:
         Raises:
             StoreUnavailable: it is not, or the database does not answer.
         """
-        revision = await self.read(migrations.current)
-        if revision != (head := migrations.head()):
-            raise StoreUnavailable(
-                f"the database is at revision {revision or 'none'}, not {head}: run `scanbind migrate`"
-            )
+        require_current(await self.read(migrations.current))
 
     async def upgrade(self) -> None:
         """Migrate the schema to the newest revision. Idempotent, and safe to run concurrently.
 
         Raises:
             StoreUnavailable: the database does not answer, or another migration takes too long.
+            NewerSchema: a newer scanbind has migrated it.
         """
         async with self._migrating():
             # A transaction each: a step must not wait for a table while an earlier one keeps another locked.
@@ -219,6 +217,7 @@ class Database:
 
     async def _step(self) -> bool:
         async with self.writing() as connection:
+            refuse_newer(await connection.run_sync(migrations.current))
             return await connection.run_sync(migrations.upgrade)
 
     @asynccontextmanager
@@ -279,7 +278,7 @@ def naming_the_setting() -> Iterator[None]:
     try:
         yield
     except StoreUnavailable as e:
-        raise StoreUnavailable(f"database.url: {e.detail}", reason=e.reason) from e
+        raise type(e)(f"database.url: {e.detail}", reason=e.reason) from e
 
 
 class _CommittedError(Exception):

@@ -5,9 +5,13 @@ Red when `examine` treats StoreUnavailable as an unforeseen error: then only the
 
 from pathlib import Path
 
-from service.config.settings import Settings, validate
+import pytest
+import sqlalchemy as sa
+
+from service.config.settings import Database, Settings, validate
 from service.doctor.finding import Finding
 from service.doctor.report import examine
+from service.storage.database import connect
 
 REMEDY = "repair it or restore a backup, or set the address of another one"
 
@@ -29,3 +33,16 @@ async def test_a_valkey_whose_data_is_damaged_is_told_with_the_place_of_its_log(
     journal.write_text("damaged\n")
     told = f"the embedded Valkey did not start; see {tmp_path / 'valkey' / 'valkey.log'}"
     assert Finding(False, "redis", told, REMEDY) in await examine(settings(tmp_path))
+
+
+@pytest.mark.parametrize("embedded", [True, False], ids=["embedded", "by address"])
+async def test_a_database_of_a_newer_scanbind_wants_that_version(embedded: bool, tmp_path: Path) -> None:
+    async with connect("embedded", data_dir=tmp_path) as opened, opened.writing() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    url = "embedded" if embedded else f"sqlite:///{tmp_path / 'scanbind.sqlite3'}"
+    config = settings(tmp_path).model_copy(update={"database": Database(url=url)})
+    [told] = [str(one) for one in await examine(config) if one.subject == "database" and not one.ok]
+    assert told == (
+        "failed   database: the database is at revision 9999, which this version of scanbind does not know\n"
+        "         remedy: install the version of scanbind that migrated it, or a newer one"
+    )
