@@ -13,6 +13,7 @@ from typing import Final
 from models.errors import ServiceError
 from service.cli.arguments import FAILED, WRONG, Commands, add_commands, config_option, fail
 from service.cli.audit import audit_options, print_audit_log
+from service.cli.backup import backup_options, run_backup, run_verify, verify_options
 from service.cli.bindings import binding_commands
 from service.cli.keys import key_commands
 from service.cli.privacy import privacy_commands
@@ -51,6 +52,8 @@ _COMMANDS: Final[Commands] = {
     "sandbox": (run_sandbox, sandbox_options, "run the WeChat sandbox alone"),
     "reload": (reload_configuration, config_option, "make running processes take the configuration as it is now"),
     "migrate": (run_migrations, config_option, "create the database's tables, or update them to this version"),
+    "backup": (run_backup, backup_options, "back up the embedded database while the service runs"),
+    "verify": (run_verify, verify_options, "check a backup"),
     "check-config": (check_configuration, config_option, "check the configuration and list every fault"),
     "widget": (print_widget_tags, config_option, "print script tags that pin the elements by their hash"),
     "audit": (print_audit_log, audit_options, "print the audit log"),

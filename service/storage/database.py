@@ -35,7 +35,6 @@ T = TypeVar("T")
 MARKS_KEPT: Final = timedelta(hours=1)
 """How long commit marks are kept: longer than any retry takes."""
 
-_FILE: Final = "scanbind.sqlite3"
 _MARK_BYTES: Final = 16
 _MARK: Final = sa.insert(commit_marks)
 _USED: Final = "scanbind_used"
@@ -343,7 +342,7 @@ def _leave_closed(connection: Any, entry: ConnectionPoolEntry, _: PoolProxiedCon
 
 
 def _embedded(data_dir: Path) -> sa.URL:
-    file = data_dir / _FILE
+    file = data_dir / sqlite.FILE
     with data_folder.writing():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode

@@ -10,6 +10,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 T = TypeVar("T")
 
+FILE: Final = "scanbind.sqlite3"
+"""The name of the embedded database in data_dir."""
 TIMEOUT: Final = 3
 """Seconds to wait for a lock."""
 _PRAGMAS: Final = (
