@@ -29,7 +29,8 @@ def workspace(settings: Settings) -> Iterator[Path]:
         )
     folder = settings.data_dir.absolute() / _FOLDER
     with data_folder.writing():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
     with file_lock.opened(folder, file_lock.FOLDER) as descriptor:
         if not file_lock.try_lock(descriptor):
             raise BackupError(f"another backup or restore of {settings.data_dir} is running")

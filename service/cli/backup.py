@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import sys
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -12,11 +13,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from service.backups.manifest import Manifest
-from service.cli.arguments import FAILED, GOOD, Arguments, config_option, load_settings
+from service.cli.arguments import FAILED, GOOD, Arguments, config_option, load_settings, warn
 
 _STANDARD: Final = Path("-")
 _LEFT_OUT: Final = (
     "It contains no key: keep the configuration, and encryption.keys above all, in another place than the backup."
+)
+
+_SAME_KEY: Final = (
+    "secret_key: is set in your configuration: put a new key in place of all old ones before the service starts, "
+    "unless it has been stopped for {} minutes; login codes used since the backup could be used again"
 )
 
 
@@ -28,6 +34,21 @@ def run_backup(arguments: Arguments) -> int:
     print(
         f"{arguments.file}: {_described(manifest)}", _LEFT_OUT, sep="\n", file=sys.stdout if target else sys.stderr
     )
+    return GOOD
+
+
+def run_restore(arguments: Arguments) -> int:
+    from service.backups.restoring import restore  # noqa: PLC0415 - only what runs is imported
+    from service.crypto.secret_key_file import OLD_KEY_NEEDED  # noqa: PLC0415 - only what runs is imported
+
+    settings = load_settings(arguments)
+    with _input(arguments.file) as source:
+        restored = asyncio.run(restore(settings, source, now=datetime.now(UTC), force=arguments.force))
+    print(f"{settings.data_dir}: restored {_described(restored.manifest)}")
+    if restored.kept:
+        print(f"the database that was there is now {restored.kept}")
+    if settings.secret_key:
+        warn(_SAME_KEY.format(math.ceil(OLD_KEY_NEEDED.total_seconds() / 60)))
     return GOOD
 
 
@@ -61,6 +82,14 @@ def backup_options(parser: argparse.ArgumentParser) -> None:
     config_option(parser)
     parser.add_argument("file", type=Path, metavar="FILE", help="the file to write; - for standard output")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
+def restore_options(parser: argparse.ArgumentParser) -> None:
+    config_option(parser)
+    parser.add_argument("file", type=Path, metavar="FILE", help="the backup; - for standard input")
+    parser.add_argument(
+        "--force", action="store_true", help="put it in place of a database, which is kept under another name"
+    )
 
 
 def verify_options(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,14 @@ from typing import Final
 from models.errors import ServiceError
 from service.cli.arguments import FAILED, WRONG, Commands, add_commands, config_option, fail
 from service.cli.audit import audit_options, print_audit_log
-from service.cli.backup import backup_options, run_backup, run_verify, verify_options
+from service.cli.backup import (
+    backup_options,
+    restore_options,
+    run_backup,
+    run_restore,
+    run_verify,
+    verify_options,
+)
 from service.cli.bindings import binding_commands
 from service.cli.keys import key_commands
 from service.cli.privacy import privacy_commands
@@ -53,6 +60,11 @@ _COMMANDS: Final[Commands] = {
     "reload": (reload_configuration, config_option, "make running processes take the configuration as it is now"),
     "migrate": (run_migrations, config_option, "create the database's tables, or update them to this version"),
     "backup": (run_backup, backup_options, "back up the embedded database while the service runs"),
+    "restore": (
+        run_restore,
+        restore_options,
+        "put the database of a backup in place, with the service stopped",
+    ),
     "verify": (run_verify, verify_options, "check a backup"),
     "check-config": (check_configuration, config_option, "check the configuration and list every fault"),
     "widget": (print_widget_tags, config_option, "print script tags that pin the elements by their hash"),

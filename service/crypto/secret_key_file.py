@@ -68,6 +68,15 @@ def rotate(settings: Settings) -> Path:
     return place
 
 
+def discard(settings: Settings) -> None:
+    """Delete the file: the next start makes a new key, and nothing signed before is valid. Raises OSError.
+
+    Has no effect on a configured key.
+    """
+    if not settings.secret_key:
+        _place(settings).unlink(missing_ok=True)
+
+
 def _place(settings: Settings) -> Path:
     return settings.data_dir / "secret_key"
 

@@ -43,6 +43,7 @@ RETRY_LONGEST: Final = 5.0
 STEADY_AFTER: Final = 60.0
 """Seconds of uptime after which the restart delay is reset."""
 _POLL: Final = 0.02
+_DATA: Final = "appendonlydir"
 
 _NO_VALKEY: Final = (
     "redis.url: embedded does not work, because there is no Valkey program for this machine; "
@@ -55,6 +56,7 @@ _OPTIONS: Final = {
     "unixsocketperm": "700",
     "daemonize": "no",
     "appendonly": "yes",
+    "appenddirname": _DATA,
     "appendfsync": "everysec",
     "save": "",
     "maxmemory-policy": "noeviction",
@@ -110,15 +112,7 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
         ConfigError: there is no Valkey for this machine, or the folder cannot be written.
         StoreUnavailable: the server does not start, or an orphaned one does not stop.
     """
-    program = _program()
-    home = data_folder.private(data_dir, "valkey")
-    with file_lock.opened(home / "service.lock") as service_lock, file_lock.opened(home / "valkey.lock") as lock:
-        paths = _Paths(program, home, _socket(home))
-        if not file_lock.try_lock(service_lock):
-            fault = f"data_dir: another scanbind is using {data_dir}; stop it, or choose another folder"
-            raise FolderInUseError(fault, paths.url)
-        if not file_lock.try_lock(lock):
-            await _stop_orphan(paths, lock=lock)
+    async with _locked(data_dir) as (paths, lock):
         server = _Server(await _start(paths, lock=lock))
         supervisor = asyncio.create_task(_supervise(server, paths, lock=lock))
         try:
@@ -128,6 +122,31 @@ async def valkey(data_dir: Path) -> AsyncIterator[str]:
                 await cancel_and_wait(supervisor)
             finally:
                 await _stop(server.process, within=STOP_WITHIN)
+
+
+@asynccontextmanager
+async def stopped(data_dir: Path) -> AsyncIterator[Path]:
+    """Keep every scanbind from using *data_dir*; yield the folder of its Valkey's data, which may not exist.
+
+    Raises: as `valkey`.
+    """
+    async with _locked(data_dir) as (paths, _):
+        yield paths.home / _DATA
+
+
+@asynccontextmanager
+async def _locked(data_dir: Path) -> AsyncIterator[tuple[_Paths, int]]:
+    """Hold both locks of *data_dir*, without a server; yield the paths and the lock for the server."""
+    program = _program()
+    home = data_folder.private(data_dir, "valkey")
+    with file_lock.opened(home / "service.lock") as service_lock, file_lock.opened(home / "valkey.lock") as lock:
+        paths = _Paths(program, home, _socket(home))
+        if not file_lock.try_lock(service_lock):
+            fault = f"data_dir: another scanbind is using {data_dir}; stop it, or choose another folder"
+            raise FolderInUseError(fault, paths.url)
+        if not file_lock.try_lock(lock):
+            await _stop_orphan(paths, lock=lock)
+        yield paths, lock
 
 
 @asynccontextmanager

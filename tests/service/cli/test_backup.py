@@ -1,6 +1,7 @@
 """`scanbind backup`, `verify` and `restore` as an operator calls them: what they print, and their exit status."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,3 +75,24 @@ def test_an_external_database_is_wrong_usage(run: Run, tmp_path: Path) -> None:
     status, out, err = run("backup", "b.tar")
     assert (status, out) == (2, "")
     assert err.startswith("database.url: is not embedded: ")
+
+
+def test_a_restore_says_what_it_did_and_what_is_left_to_do(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backup", "b.tar")
+    status, out, err = run("restore", "b.tar")
+    assert (status, out) == (1, "")
+    assert err.endswith("scanbind.sqlite3 exists: with --force it is kept under another name\n")
+    status, out, err = run("restore", "b.tar", "--force")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(
+        r".*/var: restored a backup of .* at revision 0011\n"
+        r"the database that was there is now .*/var/scanbind\.sqlite3\.before-restore-\d{8}T\d{6}Z\n",
+        out,
+    )
+    monkeypatch.setenv("SCANBIND_SECRET_KEY", "k" * 40)
+    monkeypatch.setenv("SCANBIND_DATA_DIR", str(tmp_path / "other"))
+    status, _, err = run("restore", "b.tar")
+    assert status == 0
+    assert err.startswith("secret_key: warning: is set in your configuration: put a new key in place of all old")
