@@ -7,7 +7,6 @@ from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any, Final
 
 from aiohttp import web
@@ -24,6 +23,7 @@ from handlers.webhooks.description import described
 from handlers.webhooks.schemas import PAYLOADS
 from models.errors import BindingConflict
 from service.app_keys import SETTINGS
+from service.version import VERSION
 
 Json = dict[str, Any]
 
@@ -80,7 +80,7 @@ def _document(operations: tuple[Operation, ...], public_url: str) -> bytes:
         "openapi": "3.1.0",
         "info": {
             "title": "scanbind",
-            "version": version("scanbind"),
+            "version": VERSION,
             "description": _ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },

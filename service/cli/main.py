@@ -6,6 +6,7 @@ so that the others start fast.
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -29,6 +30,7 @@ from service.cli.serve import demo_options, run_demo_site, run_sandbox, run_serv
 from service.cli.setup import check_configuration, print_widget_tags, run_doctor, run_migrations
 from service.cli.webhooks import webhook_commands
 from service.config.settings import ConfigError
+from service.version import VERSION
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,5 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from config.yaml; SCANBIND_ variables override them (SCANBIND_SERVER__PORT=9000).",
         allow_abbrev=False,
     )
+    running_on = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    parser.add_argument("--version", action="version", version=f"scanbind {VERSION} ({running_on})")
     add_commands(_COMMANDS, parser)
     return parser

@@ -1,9 +1,12 @@
 """Prometheus metrics. Labels contain no personal data."""
 
+import platform
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+
+from service.version import VERSION
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -15,6 +18,8 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._observers: dict[tuple[str, str, int], Callable[[float], None]] = {}
+        about = {"version": VERSION, "python": platform.python_version()}
+        Info("scanbind_build", "The version of the service, and of Python.", registry=self._registry).info(about)
         self._requests = Histogram(
             "scanbind_http_request_seconds",
             "Duration of HTTP requests, by route pattern.",

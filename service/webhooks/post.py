@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 from typing import Final
 
 import aiohttp
@@ -15,6 +14,7 @@ from yarl import URL
 
 from models.ip_address import may_be_posted_to, parsed_address
 from service.outgoing.resolving import BoundedResolver, GuardedResolver, NotPublic
+from service.version import VERSION
 from service.webhooks.answer import TIME_LIMIT, Answer, answered, failed
 from service.webhooks.endpoints import Endpoint
 from service.webhooks.signatures import seconds, signature_header
@@ -29,7 +29,7 @@ _HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
-    "User-Agent": f"scanbind/{version('scanbind')}",
+    "User-Agent": f"scanbind/{VERSION}",
 }
 
 

@@ -7,6 +7,7 @@ service.cli.setup.
 import json
 import logging
 import os
+import platform
 import re
 import signal
 import socket
@@ -26,6 +27,7 @@ from service.cli.main import main
 from service.config.settings import validate
 from service.crypto.client_secrets import ClientSecrets
 from service.crypto.sealing import SealingKeys
+from service.version import VERSION
 from service.webhooks.endpoints import endpoints
 
 ROOT = Path(__file__).parents[3]
@@ -99,6 +101,13 @@ def test_every_command_explains_itself(run: Run) -> None:
         status, out, _ = run(*command.split(), "--help")
         assert status == 0
         assert f"usage: scanbind {command}" in out
+
+
+def test_the_version_is_one_line_with_the_python_that_runs_it(run: Run) -> None:
+    status, out, _ = run("--version")
+    python = re.escape(platform.python_version())
+    assert status == 0
+    assert re.fullmatch(rf"scanbind {re.escape(VERSION)} \(Python {python}, \S+ \S+\)\n", out)
 
 
 @pytest.mark.parametrize(

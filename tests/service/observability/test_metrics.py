@@ -1,8 +1,11 @@
 """Metrics in Prometheus' text format, with a registry for each service and no personal labels."""
 
+import platform
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.observability.metrics import Metrics
+from service.version import VERSION
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -30,6 +33,11 @@ def test_a_gauge_is_read_whenever_the_metrics_are() -> None:
     assert samples(metrics)["scanbind_waiting", ()] == 1
     value[0] = 7
     assert samples(metrics)["scanbind_waiting", ()] == 7
+
+
+def test_the_version_of_the_service_and_of_python_are_labels() -> None:
+    labels = (("python", platform.python_version()), ("version", VERSION))
+    assert samples(Metrics())["scanbind_build_info", labels] == 1
 
 
 def test_two_services_in_one_process_count_separately() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from serving import port_of_a_process
 from tls import own_certificate
 from webhook_receiver import Receiver, Reply, receiving, verified
 
+from service.version import VERSION
 from service.webhooks.answer import Answer
 from service.webhooks.endpoints import Endpoint
 from service.webhooks.post import KEPT, WebhookPost, open_webhook_post
@@ -54,7 +54,7 @@ async def test_a_receiver_gets_a_signed_event_at_its_url(post: WebhookPost, rece
     told = {name: one.headers.get(name) for name in ("Content-Type", "User-Agent", "Accept-Encoding", "Cookie")}
     assert told == {
         "Content-Type": "application/json",
-        "User-Agent": f"scanbind/{version('scanbind')}",
+        "User-Agent": f"scanbind/{VERSION}",
         "Accept-Encoding": "identity",
         "Cookie": None,
     }
