@@ -24,7 +24,8 @@ from service.observability.metrics import Metrics
 log = logging.getLogger("scanbind.access")
 
 _FIRST_ERROR: Final = 400
-_NO_ROUTE: Final = "unknown"
+UNKNOWN_ROUTE: Final = "unknown"
+"""The label of all addresses without a route."""
 _PROCESS: Final = secrets.token_hex(4)
 _COUNT: Final = itertools.count()
 COMMON: Final = {"Server": "scanbind", "X-Content-Type-Options": "nosniff"}
@@ -59,7 +60,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
 def account(request: web.BaseRequest, status: int, route: str, seconds: float, *, metrics: Metrics) -> None:
     """Count an answered request, and write it into the access log."""
     # Unknown addresses share one label: callers may send any method, and each would be a new time series.
-    metrics.request("any" if route == _NO_ROUTE else request.method, route, status, seconds=seconds)
+    metrics.request("any" if route == UNKNOWN_ROUTE else request.method, route, status, seconds=seconds)
     level = logging.DEBUG if request.method == "GET" and status < _FIRST_ERROR else logging.INFO
     if log.isEnabledFor(level):  # polls are frequent: nothing is formatted for them in vain
         # The route, not the path or query: these may contain a ticket, a capability or a signed push.
@@ -107,4 +108,4 @@ def identify(request: web.BaseRequest) -> str:
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return resource.canonical.removesuffix("/") if resource else _NO_ROUTE
+    return resource.canonical.removesuffix("/") if resource else UNKNOWN_ROUTE

@@ -102,6 +102,8 @@ class Operation:
     """Whether a GET answers HEAD as well."""
     slash: bool = False
     """Whether a slash may follow the address."""
+    internal: bool = False
+    """Whether it moves to `server.internal`, if that is set."""
     repeats: bool = False
     """Whether the handler itself checks repeated query parameters."""
 

@@ -14,10 +14,13 @@ HOST: Final = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]
 PORT: Final = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 HOST_PORT: Final = rf"{HOST}(?::{PORT})?"
 
+ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with settings
+"""All addresses of this machine."""
 _CHARACTER: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})"
 _PATH: Final = rf"(?:/{_CHARACTER}*)?"
 # Port 0 stands in the default of server.public_url while server.port is 0.
 _WEB: Final = re.compile(rf"(?i:https?)://({HOST})(?::(?:0|{PORT}))?{_PATH}")
+_PLACE: Final = re.compile(rf"({HOST}):(?:0|{PORT})")
 _WITH_QUERY: Final = re.compile(rf"https?://({HOST})(?::{PORT})?{_PATH}(?:\?(?:{_CHARACTER}|\?)*)?")
 _LONGEST_RETURN_URL: Final = 2000
 _LONGEST_WEBHOOK: Final = 2048
@@ -80,6 +83,22 @@ def listening_host(value: str) -> str:
             "without scheme, port and brackets"
         )
     return value
+
+
+def listening_place(value: str) -> str:
+    """Check an address and a port to listen on, such as `[::1]:9090`. Raises Fault."""
+    found = _PLACE.fullmatch(value)
+    if not (found and is_host(found[1])):
+        raise Fault(
+            "must be an address of this machine and a port, such as 127.0.0.1:9090, [::1]:9090 or 0.0.0.0:9090"
+        )
+    return value
+
+
+def split_place(place: str) -> tuple[str, int]:
+    """Return the host of *place*, without brackets, and its port."""
+    host, _, port = place.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 _ADDED: Final = {"code", "state", "error"}

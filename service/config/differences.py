@@ -9,7 +9,7 @@ from typing import Final
 from service.config.section import Section
 from service.config.settings import Settings
 
-FIXED: Final = ("server.host", "server.port", "data_dir", "database", "redis")
+FIXED: Final = ("server.host", "server.port", "server.internal", "data_dir", "database", "redis")
 """What is opened once, when the process starts."""
 
 

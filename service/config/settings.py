@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationI
 
 from service.config import sources
 from service.config.accounts import Account
+from service.config.addresses import ANY_ADDRESS, split_place
 from service.config.apps import App, WeCom
 from service.config.clients import Client
 from service.config.fault import Fault
@@ -28,6 +29,7 @@ from service.config.types import (
     Lifetime,
     Limit,
     ListeningHost,
+    ListeningPlace,
     Name,
     Network,
     Port,
@@ -63,6 +65,17 @@ class Server(Section):
     trusted_proxies: tuple[Network, ...] = ()
     proxy_headers: Literal["x-forwarded", "forwarded"] = "x-forwarded"
     """The headers of trusted proxies that are used; the others may come from clients."""
+    internal: ListeningPlace = ""
+    """Where metrics and readiness are served instead; empty: with everything else."""
+
+    @field_validator("internal")
+    @classmethod
+    def _check_internal(cls, value: str, info: ValidationInfo) -> str:
+        host, port = split_place(value) if value else ("", 0)
+        public = info.data.get("host")
+        if port and port == info.data.get("port") and (host == public or {host, public} & set(ANY_ADDRESS)):
+            raise Fault("is where server.host and server.port listen: choose another port")
+        return value
 
 
 class Database(Section):

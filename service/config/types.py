@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 from models.language import Lang
 from service.config.addresses import (
     listening_host,
+    listening_place,
     origin,
     return_url,
     safe_web_address,
@@ -259,6 +260,9 @@ Folder = Annotated[Path, BeforeValidator(file_path)]
 Days = Annotated[int, _whole(1, 36_500)]
 GhId = Annotated[str, AfterValidator(_gh_id)]
 ListeningHost = Annotated[str, AfterValidator(_unspaced), AfterValidator(listening_host)]
+ListeningPlace = Annotated[
+    str, AfterValidator(_unless("", _unspaced)), AfterValidator(_unless("", listening_place))
+]
 Lifetime = Annotated[int, _whole(30, LONGEST_LIFETIME)]
 Limit = Annotated[int, _whole(0)]
 Name = Annotated[str, AfterValidator(_name)]

@@ -1,13 +1,11 @@
 """Serves the application, and stops it gracefully: open requests are finished first."""
 
 import asyncio
-import errno
 import gc
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,11 +18,13 @@ from aiohttp import web
 from handlers.http import brute_force
 from handlers.http.bad_requests import Connection
 from service import app_keys
-from service.config.settings import Server, Settings
+from service.config.settings import Settings
 from service.server.app import utcnow
 from service.server.background_tasks import beside
 from service.server.control import controlled
 from service.server.generations import Generations, open_generations
+from service.server.internal import internal_listener
+from service.server.listening import Place, listen
 from service.server.reloading import Reloading
 from service.server.resources import Clock, open_resources
 from service.server.slow_clients import TimeoutServer, open_wide
@@ -44,10 +44,11 @@ _COLLECT: Final = (10_000, 10, 100)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running service, which listens on `port`."""
+    """A running service, which listens on `port` and, if `server.internal` is set, on `internal_port`."""
 
     generations: Generations
     port: int
+    internal_port: int | None
 
     @property
     def app(self) -> web.Application:
@@ -104,36 +105,15 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         live, listener = await stack.enter_async_context(opened(settings, clock=clock))
+        internal = await stack.enter_async_context(internal_listener(settings, lambda: live.app))
         runner = web.ServerRunner(listener, shutdown_timeout=0)
         stack.push_async_callback(lambda: live.resources.stop.end(Step.REQUESTS, _finish(runner)))
         stack.callback(_release_waiting, live)
         await runner.setup()
         server = settings.server
         site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)
-        await _listen(site, settings)
-        yield Running(live, runner.addresses[0][1])
-
-
-async def _listen(site: web.BaseSite, settings: Settings) -> None:
-    """Start listening. Raises OSError with a message that names the setting and what to do."""
-    try:
-        await site.start()
-    except OSError as error:
-        raise OSError(error.errno, _not_listening(error, settings.server)) from error
-
-
-def _not_listening(error: OSError, server: Server) -> str:
-    host, port = server.host, server.port
-    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-        return f"server.host: {host} is no address of this machine; 0.0.0.0 stands for all of them"
-    if error.errno == errno.EADDRINUSE:
-        finds = f"`ss -ltnp 'sport = :{port}'`" if sys.platform == "linux" else f"`lsof -nP -iTCP:{port}`"
-        return f"server.port: {port} is in use at {host}; choose another, or find the process with {finds}"
-    if error.errno == errno.EACCES:
-        return f"server.port: {port} may only be used by root; choose one from 1024 on, behind a proxy"
-    # asyncio's own text repeats the address
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
-    return f"server.host, server.port: cannot listen on {host}, port {port}: {reason}"
+        await listen(site, Place(server.host, server.port))
+        yield Running(live, runner.addresses[0][1], internal)
 
 
 async def _finish(runner: web.ServerRunner) -> None:

@@ -22,6 +22,8 @@ APPID = "must be an AppID, wx and 16 letters or digits; gh_... is the original i
 UNKNOWN = "unknown key; write a colon and a space between key and value"
 ADDRESS = "must be an address such as https://login.example, without user, password, query and fragment"
 LISTEN = "must be an address of this machine, such as 0.0.0.0, :: or localhost, without scheme, port and brackets"
+INTERNAL = "must be an address of this machine and a port, such as 127.0.0.1:9090, [::1]:9090 or 0.0.0.0:9090"
+TWICE = "is where server.host and server.port listen: choose another port"
 ORIGIN = "must be an origin such as https://shop.example: scheme, host and port, nothing after them"
 NUL = "must not contain %00"
 SOCKET = "option host must be the folder of one socket"
@@ -161,6 +163,29 @@ URLS = {
     "an address where the host stands": Bad({"server__host": "http://h"}, (f"server.host: {LISTEN}",)),
     "a port with the host": Bad({"server__host": "0.0.0.0:80"}, (f"server.host: {LISTEN}",)),
     "brackets around the host": Bad({"server__host": "[::]"}, (f"server.host: {LISTEN}",)),
+    **{
+        why: Bad({"server__internal": given}, (f"server.internal: {INTERNAL}",))
+        for why, given in {
+            "an internal port after a colon alone": ":9090",
+            "an internal address without its port": "127.0.0.1",
+            "an internal port alone": "9090",
+            "an internal address of version 6 without brackets": "::1:9090",
+            "an internal port that is too high": "127.0.0.1:65536",
+            "an internal address with a scheme": "http://127.0.0.1:9090",
+            "an internal address that stops short": "127.1:9090",
+        }.items()
+    },
+    "a number as the internal address": Bad(
+        {"server__internal": 9090}, ("server.internal: must be a string; quote it",)
+    ),
+    **{
+        why: Bad({"server__host": host, "server__internal": internal}, (f"server.internal: {TWICE}",))
+        for why, host, internal in (
+            ("one address twice", "127.0.0.1", "127.0.0.1:8080"),
+            ("an internal address among all", "0.0.0.0", "127.0.0.1:8080"),
+            ("all addresses where one is public", "127.0.0.1", "[::]:8080"),
+        )
+    },
 }
 
 VALUES = {

@@ -186,6 +186,8 @@ class World:
     settings: Settings
     service: Running
     clock: Clock
+    internal: str
+    """The address of `server.internal`; of no use if that is not set."""
     people: list[Person] = field(default_factory=list)
 
     @property
@@ -341,7 +343,8 @@ async def world(
             connect(redis_url) as redis,
         ):
             parts = wechat[SANDBOX], wechat[AUTHORIZATION], wechat[MINI_PROGRAMS]
-            yield World(url, http, emulated, *parts, redis, loaded, service, clock)
+            internal = f"http://127.0.0.1:{service.internal_port}"
+            yield World(url, http, emulated, *parts, redis, loaded, service, clock, internal)
         await runner.cleanup()
     web_app._cached_build_middleware.cache_clear()  # aiohttp would keep every application of the run in memory
 

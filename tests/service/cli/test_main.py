@@ -302,6 +302,16 @@ def test_serve_on_a_taken_port_is_one_line_and_status_one(tmp_path: Path) -> Non
     assert "Traceback" not in err
 
 
+def test_a_taken_internal_port_names_its_setting_and_nothing_is_left_running(tmp_path: Path) -> None:
+    with taken_port() as port:
+        internal = {"SCANBIND_SERVER__PORT": "0", "SCANBIND_SERVER__INTERNAL": f"127.0.0.1:{port}"}
+        with started(tmp_path, "serve", **internal, **COMPLETE) as process:
+            _, err = process.communicate(timeout=30)
+            assert process.returncode == 1
+    assert f"scanbind: server.internal: {port} is in use at 127.0.0.1; choose another" in err
+    assert "Traceback" not in err
+
+
 def test_a_second_service_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with started(tmp_path, "serve", SCANBIND_SERVER__PORT="0", **COMPLETE) as first:
         assert first.stderr
