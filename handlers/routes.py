@@ -12,6 +12,7 @@ from handlers.http import cors
 from handlers.http.operation import OPERATIONS, CrossOrigin, Operation
 from handlers.methods import routes as methods
 from handlers.notices import routes as notices
+from handlers.pages import routes as pages
 from handlers.portal import routes as portal
 from handlers.sealed_calls import routes as sealed_calls
 from handlers.tickets import routes as tickets
@@ -27,6 +28,7 @@ _FEATURES: Final = (
     *notices.OPERATIONS,
     *portal.OPERATIONS,
     *wechat.OPERATIONS,
+    *pages.OPERATIONS,
     *assets.OPERATIONS,
     *verify_files.OPERATIONS,
     *health.OPERATIONS,

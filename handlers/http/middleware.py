@@ -108,4 +108,4 @@ def identify(request: web.BaseRequest) -> str:
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return resource.canonical.removesuffix("/") if resource else UNKNOWN_ROUTE
+    return resource.canonical.removesuffix("/") or "/" if resource else UNKNOWN_ROUTE

@@ -90,7 +90,7 @@ def _page(request: web.Request, page: LinkPage) -> web.Response:
     form = _form(page, page.question) if page.question else ""
     return pages.filled(
         request,
-        "question" if page.question else "answered",
+        "sign-in-question" if page.question else "sign-in-answered",
         {page.lang: (escape(page.title), text)},
         Look(form=form),
         lang=page.lang,

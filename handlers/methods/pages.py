@@ -124,7 +124,7 @@ def notice(
     for key, texts in _TEXTS[what].items():
         title, text = (it.format(site=escape(look.names.get(key, ""))) for it in texts)
         words[key] = title, f"<p>{text}</p>"
-    return filled(request, what, words, look, lang=lang, status=status)
+    return filled(request, f"sign-in-{what}", words, look, lang=lang, status=status)
 
 
 def filled(
@@ -137,11 +137,11 @@ def filled(
     status: int = 200,
     has_form: bool = False,
 ) -> web.Response:
-    """Return a page with *words*, which are HTML: title and text, in each language that it has."""
+    """Return the page *name* with *words*, which are HTML: title and text, in each language that it has."""
     base = "../" * (request.path.count("/") - 1)
     data = " ".join(f'data-{key}="{escape(_attribute(value))}"' for key, value in look.data.items())
     html = _PAGE.substitute(
-        id=f"sign-in-{name}",
+        id=name,
         title=" · ".join(title for title, _ in words.values()),
         sections="".join(_SECTION.substitute(lang=key, title=it[0], text=it[1]) for key, it in words.items()),
         lang=lang or navigation.browser_lang(request) or Lang.EN,

@@ -112,7 +112,7 @@ def _page(request: web.Request, page: UndoPage) -> web.Response:
     form = _FORM.substitute(token=page.token, label=_LABEL[lang]) if page.state is UndoState.OPEN else ""
     return pages.filled(
         request,
-        f"undo-{page.state}",
+        f"sign-in-undo-{page.state}",
         {lang: (title, f'<p class="plain">{text}</p>')},
         Look(form=form),
         lang=lang,
@@ -122,4 +122,4 @@ def _page(request: web.Request, page: UndoPage) -> web.Response:
 
 def _told(request: web.Request, name: str, texts: Mapping[Lang, tuple[str, str]], *, status: int) -> web.Response:
     words = {lang: (title, f"<p>{text}</p>") for lang, (title, text) in texts.items()}
-    return pages.filled(request, name, words, Look(), status=status)
+    return pages.filled(request, f"sign-in-{name}", words, Look(), status=status)

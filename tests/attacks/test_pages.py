@@ -24,6 +24,7 @@ KEPT: Final = {
     r"/portal\.(css|svg)|/openapi\.json": "no-cache",
     r"/v1/qr/.+": r"private, max-age=\d+, immutable, no-transform",
     r"/v1/tickets/[^/]+(/events)?|/(portal|authorize|panel|link|oauth|undo)/.+": "no-store, no-transform",
+    r"/|/problems/.+": "no-store, no-transform",
 }
 """What browsers may cache and proxies may change, by path; everything else is `no-store`."""
 SHOWN: Final = {
@@ -195,6 +196,7 @@ def filled(path: str, here: Visit, page: Page) -> str:
         "ticket": page.id, "capability": re.split(r"[/.]", page.made["qr_svg"])[-2], "user_id": "42",
         "session": here.id, "token": here.token, "account": "main", "script": "widget",
         "version": SCRIPTS["widget"].version, "file": "none", "name": "main", "app": "mini", "state": "0" * 32,
+        "slug": "not-found",
     }  # fmt: skip
     return re.sub(r"{(\w+)(?::[^}]*)?}", lambda named: values[named[1]], path)
 
