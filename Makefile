@@ -9,7 +9,7 @@ N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets prove-webhooks sbom audit lock clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets prove-webhooks sbom audit lock wheel clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -80,6 +80,9 @@ prove-webhooks: .venv/dev.stamp
 
 sbom: .venv/tools.stamp
 	$(BIN)/python -m tools.sbom requirements.lock build/sbom.cdx.json
+
+wheel: .venv/run.stamp
+	$(BIN)/python -m tools.wheel dist
 
 audit: .venv/tools.stamp
 	@$(BIN)/python -m tools.audit requirements.lock $(AUDIT)
