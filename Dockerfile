@@ -14,13 +14,15 @@ FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="scanbind" \
       org.opencontainers.image.description="Scan with WeChat: log in, register, bind an account, and disconnect it" \
       org.opencontainers.image.licenses="MIT"
-RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/scanbind
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/scanbind \
+    && install --directory /etc/scanbind
 COPY --from=build /opt/scanbind /opt/scanbind
 ENV PATH="/opt/scanbind/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
     SCANBIND_DATA_DIR=/var/lib/scanbind \
     SCANBIND_SERVER__HOST=0.0.0.0
-WORKDIR /var/lib/scanbind
+# where config.yaml is read; the one folder that is written is the volume
+WORKDIR /etc/scanbind
 # By number: Kubernetes cannot tell whether a name is root.
 USER 10001:10001
 VOLUME ["/var/lib/scanbind"]

@@ -24,7 +24,19 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OURS = [page for page in PAGES if page.name != "wechat-protocol.md"]  # that page names WeChat's addresses
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 CONTRACT = ROOT / "docs" / "contract.md"
-FOLDERS = ("models", "service", "handlers", "sandbox", "demo", "web", "migrations", "tests", "bench", "docs")
+FOLDERS = (
+    "models",
+    "service",
+    "handlers",
+    "sandbox",
+    "demo",
+    "web",
+    "migrations",
+    "tests",
+    "bench",
+    "docs",
+    "deploy",
+)
 SOURCES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
