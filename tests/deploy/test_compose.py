@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -17,7 +18,18 @@ import yaml
 from compose_spec import PyCompose
 from composing import DEPLOY, compose, compose_text, env_example
 
+from service.config.review import check_complete
+from service.config.settings import Settings, load
+
 OURS: Final = {"migrate", "scanbind"}
+SECRETS: Final = {
+    "database_url": "postgresql://scanbind:0123456789abcdef@postgres/scanbind",
+    "secret_key": "0" * 64,
+    "main_secret": "5" * 32,
+    "main_token": "atoken",
+    "main_aes_key": "a" * 43,
+    "shop_secret_hash": "sha256:" + "A" * 43,
+}
 caddy = pytest.mark.skipif(not shutil.which("caddy"), reason="needs caddy, which is not on this machine")
 
 
@@ -134,3 +146,26 @@ def test_caddy_takes_the_domain_and_passes_all_on_to_the_service() -> None:
     assert told["listen"] == [":443"]
     assert told["routes"][0]["match"] == [{"host": [env_example()["SCANBIND_DOMAIN"]]}]
     assert re.findall(r'"dial": ?"([^"]+)"', done.stdout) == ["scanbind:8080"]
+
+
+def test_the_example_configuration_is_valid_with_its_secrets(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    assert settings.server.public_url == f"https://{env_example()['SCANBIND_DOMAIN']}"
+    assert [str(one) for one in settings.server.trusted_proxies] == [env_example()["SCANBIND_SUBNET"]]
+    assert (settings.database.url.partition("@")[2], settings.redis.url) == (
+        "postgres/scanbind",
+        "redis://valkey:6379/0",
+    )
+
+
+def configured(folder: Path) -> Settings:
+    """Load the example as the container does, with secrets as docs/install.md creates them, in *folder*."""
+    (folder / "secrets").mkdir()
+    for name, secret in SECRETS.items():
+        (folder / "secrets" / name).write_text(f"{secret}\n")
+    example = (DEPLOY / "config" / "config.example.yaml").read_text("utf-8")
+    (folder / "config.yaml").write_text(example.replace("/etc/scanbind", str(folder)), "utf-8")
+    environment = compose()["services"]["scanbind"]["environment"]
+    settings = load(folder / "config.yaml", environment)
+    check_complete(settings)
+    return settings
