@@ -20,7 +20,8 @@ COPY --from=build /opt/scanbind /opt/scanbind
 ENV PATH="/opt/scanbind/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
     SCANBIND_DATA_DIR=/var/lib/scanbind \
-    SCANBIND_SERVER__HOST=0.0.0.0
+    SCANBIND_SERVER__HOST=0.0.0.0 \
+    TMPDIR=/var/lib/scanbind
 # where config.yaml is read; the one folder that is written is the volume
 WORKDIR /etc/scanbind
 # By number: Kubernetes cannot tell whether a name is root.
