@@ -9,7 +9,7 @@ N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets prove-webhooks sbom audit lock wheel clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets prove-webhooks sbom audit lock wheel release clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -83,6 +83,9 @@ sbom: .venv/tools.stamp
 
 wheel: .venv/run.stamp
 	$(BIN)/python -m tools.wheel dist
+
+release: .venv/tools.stamp
+	$(BIN)/python -m tools.release $(VERSION)
 
 audit: .venv/tools.stamp
 	@$(BIN)/python -m tools.audit requirements.lock $(AUDIT)

@@ -22,35 +22,21 @@ from zipfile import ZipFile
 
 import pytest
 from aiohttp import ClientError, ClientSession
+from cloning import ROOT, cloned, git
 from serving import port_of_a_process
 
-ROOT: Final = Path(__file__).parents[2]
 TOP: Final = {"demo", "examples", "handlers", "migrations", "models", "sandbox", "service", "web"}
 AN_HOUR: Final = 3600
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone with the sources as they are now, committed."""
-    folder = tmp_path_factory.mktemp("here") / "clone"
-    git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder))
-    for name in git("-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    git("-C", str(folder), "add", "--all", "--", ".", ":!.venv")
-    author = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-    git("-C", str(folder), *author, "commit", "--quiet", "--allow-empty", "--message", "as it is now")
-    return folder
+    return cloned(tmp_path_factory.mktemp("here") / "clone")
 
 
 @pytest.fixture(scope="module")
 def wheel(clone: Path) -> Path:
     return built(clone, umask=0o022)
-
-
-def git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def built(folder: Path, *, umask: int, **variables: str) -> Path:
@@ -76,10 +62,10 @@ def test_the_files_that_the_image_is_built_from_give_the_same_bytes(
 ) -> None:
     allowed = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
     packed = tmp_path / "context.tar"
-    git("-C", str(clone), "archive", f"--output={packed}", "HEAD", "--", *allowed)
+    git(clone, "archive", f"--output={packed}", "HEAD", "--", *allowed)
     with tarfile.open(packed) as archive:
         archive.extractall(tmp_path / "context", filter="data")
-    committed = git("-C", str(clone), "log", "-1", "--format=%ct").strip()
+    committed = git(clone, "log", "-1", "--format=%ct").strip()
     other = built(tmp_path / "context", umask=0o022, SOURCE_DATE_EPOCH=committed)
     assert other.read_bytes() == wheel.read_bytes()
 
@@ -87,7 +73,7 @@ def test_the_files_that_the_image_is_built_from_give_the_same_bytes(
 def test_it_holds_every_file_of_the_packages_but_their_pages_and_nothing_else(clone: Path, wheel: Path) -> None:
     with ZipFile(wheel) as packed:
         files = {name for name in packed.namelist() if ".dist-info/" not in name}
-    tracked = git("-C", str(clone), "ls-files", *sorted(TOP - {"examples"}), "examples/miniprogram").split()
+    tracked = git(clone, "ls-files", *sorted(TOP - {"examples"}), "examples/miniprogram").split()
     assert files == {name for name in tracked if not name.endswith(".md")}
 
 
