@@ -159,7 +159,7 @@ def test_the_example_configuration_is_valid_with_its_secrets(tmp_path: Path) -> 
 
 
 def configured(folder: Path) -> Settings:
-    """Load the example as the container does, with secrets as docs/install.md creates them, in *folder*."""
+    """Load the example as the container does, with the folder of the configuration at *folder*."""
     (folder / "secrets").mkdir()
     for name, secret in SECRETS.items():
         (folder / "secrets" / name).write_text(f"{secret}\n")
