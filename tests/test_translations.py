@@ -103,6 +103,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "methods.zh.md",
         "notices.zh.md",
         "redirects.zh.md",
+        "reload.zh.md",
         "sealed-calls.zh.md",
         "README.zh.md",
         "mini-program.zh.md",

@@ -48,7 +48,16 @@ async def test_a_given_id_is_kept_only_when_it_is_harmless(world: World) -> None
 
 
 async def test_what_is_not_there_is_a_problem(world: World) -> None:
-    paths = ["/problems", "/v1", "/v1/", "/v1/tickets/", "/v1/tickets/a/b", "/v2/tickets", "/v1/bindings/", "/V1/tickets"]
+    paths = [
+        "/problems",
+        "/v1",
+        "/v1/",
+        "/v1/tickets/",
+        "/v1/tickets/a/b",
+        "/v2/tickets",
+        "/v1/bindings/",
+        "/V1/tickets",
+    ]
     paths += ["/livez/", "//livez", "/%2e%2e/etc/passwd", "/v1/bindings/a/b", "/wechat", "/wechat/"]
     for path in paths:
         response = await world.http.get(URL(world.url + path, encoded=True), headers=basic())
