@@ -14,6 +14,7 @@ from handlers.methods import routes as methods
 from handlers.notices import routes as notices
 from handlers.pages import routes as pages
 from handlers.portal import routes as portal
+from handlers.probe import routes as probe
 from handlers.sealed_calls import routes as sealed_calls
 from handlers.tickets import routes as tickets
 from handlers.wechat import routes as wechat
@@ -32,6 +33,7 @@ _FEATURES: Final = (
     *assets.OPERATIONS,
     *verify_files.OPERATIONS,
     *health.OPERATIONS,
+    *probe.OPERATIONS,
     *openapi.OPERATIONS,
 )
 _PREFLIGHTED: Final = {it.path: it for it in _FEATURES if it.cross_origin is CrossOrigin.CALL}

@@ -1,6 +1,7 @@
 """Finds where a request comes from, through the proxies of `server.trusted_proxies` (contract.md 1, ADR 0020)."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _FORWARDED: Final = "Forwarded"
 _X_FORWARDED_FOR: Final = "X-Forwarded-For"
+HEADERS: Final = (_X_FORWARDED_FOR, _FORWARDED)
 _MOST_WARNINGS: Final = 10
 _WARNED: Final = set[tuple[str, ...]]()
 """The faults that this process has logged."""
@@ -27,11 +29,9 @@ def origin(request: web.Request) -> Hop:
     Nothing left of the first hop that is untrusted or cannot be read is used. Behind an unreadable one the address
     of the proxy that wrote it counts.
     """
-    standard = _is_standard(request)
-    header = _FORWARDED if standard else _X_FORWARDED_FOR
-    named = (forwarded.forwarded if standard else forwarded.x_forwarded_for)(listed(request, header))
+    header, named = header_of(request), hops(request)
     hop = Hop(parsed_address(request.remote or ""))
-    while _is_trusted(request, hop.address):
+    while is_trusted(request, hop.address):
         further = next(named, None)
         if further is None:
             if header not in request.headers and _X_FORWARDED_FOR in request.headers:
@@ -46,11 +46,22 @@ def origin(request: web.Request) -> Hop:
     return hop
 
 
+def header_of(request: web.Request) -> str:
+    """Return the name of the header that is read."""
+    return _FORWARDED if _is_standard(request) else _X_FORWARDED_FOR
+
+
+def hops(request: web.Request) -> Iterator[Hop]:
+    """Yield what proxies have written into the header that is read, the nearest first."""
+    read = forwarded.forwarded if _is_standard(request) else forwarded.x_forwarded_for
+    return read(listed(request, header_of(request)))
+
+
 def is_https(request: web.Request) -> bool:
     """Tell whether a trusted proxy reports that the browser uses https."""
     if _is_standard(request):
         return origin(request).scheme == "https"
-    if not _is_trusted(request, parsed_address(request.remote or "")):
+    if not is_trusted(request, parsed_address(request.remote or "")):
         return False
     # The first of several: each proxy on the way may add how it was itself reached.
     schemes = (one.strip(' \t"').lower() for one in listed(request, "X-Forwarded-Proto").split(","))
@@ -63,7 +74,8 @@ def _is_standard(request: web.Request) -> bool:
     return configured or (_FORWARDED in request.headers and _X_FORWARDED_FOR not in request.headers)
 
 
-def _is_trusted(request: web.Request, address: Address | None) -> bool:
+def is_trusted(request: web.Request, address: Address | None) -> bool:
+    """Tell whether *address* is that of a trusted proxy."""
     return address is not None and any(address in it for it in request.app[SETTINGS].server.trusted_proxies)
 
 

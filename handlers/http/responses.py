@@ -12,6 +12,13 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 UNALTERED: Final = {"Cache-Control": "no-store, no-transform"}
 """A proxy that compressed a ticket's status would change its ETag, and could hold back the events of a stream."""
 
+STREAMED: Final = {
+    **UNALTERED,
+    "Content-Type": "text/event-stream",
+    "X-Accel-Buffering": "no",  # otherwise nginx collects the events instead of passing them on
+}
+"""Headers of an event stream."""
+
 
 def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] = NO_STORE) -> web.Response:
     """Return a response with *model* as JSON in UTF-8; by default it must not be cached."""

@@ -13,7 +13,7 @@ from aiohttp import HttpVersion11, web
 
 from handlers.http import authentication
 from handlers.http.entity_tags import known_tags
-from handlers.http.responses import UNALTERED, json_answer, listed, seconds_left, to_json
+from handlers.http.responses import STREAMED, UNALTERED, json_answer, listed, seconds_left, to_json
 from handlers.tickets import repeated_polls
 from handlers.tickets.create import POLL_AFTER
 from handlers.tickets.repeated_polls import Holder
@@ -37,11 +37,6 @@ _AGAIN: Final = 1.0
 _COMMENT: Final = b":\n\n"
 _CHUNK_OF_COMMENT: Final = b"%x\r\n%b\r\n" % (len(_COMMENT), _COMMENT)
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
-_STREAMED: Final = {
-    **UNALTERED,
-    "Content-Type": "text/event-stream",
-    "X-Accel-Buffering": "no",  # otherwise nginx collects the events instead of passing them on
-}
 
 
 async def read(request: web.Request, holder: Holder) -> web.Response:
@@ -88,7 +83,7 @@ async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     _refuse_body(request)
     app = request.app
     ticket = await app[TICKET_STATUS].read(head)
-    response = web.StreamResponse(headers=_STREAMED)
+    response = web.StreamResponse(headers=STREAMED)
     with app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
         try:
             await response.prepare(request)

@@ -8,7 +8,7 @@ import hmac
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from models import base64url
@@ -123,6 +123,7 @@ class Keyring:
     _clients: dict[str, tuple[ClientKeys, ...]]
     _qr: tuple[bytes, ...]
     _lookups: tuple[bytes, ...]
+    _probes: tuple[bytes, ...]
     _by_hint: dict[str, list[ClientKeys]] = field(default_factory=dict)
 
     @classmethod
@@ -133,8 +134,10 @@ class Keyring:
         for one in itertools.chain.from_iterable(keys.values()):
             by_hint.setdefault(one.hint, []).append(one)
         fingerprint = base64url.encode(derive(secret_keys[0], "fingerprint"))[:_FINGERPRINT]
-        qr, lookups = (tuple(derive(secret, what) for secret in secret_keys) for what in ("qr", "passcodes"))
-        return cls(fingerprint, keys, qr, lookups, by_hint)
+        qr, lookups, probes = (
+            tuple(derive(secret, what) for secret in secret_keys) for what in ("qr", "passcodes", "probe")
+        )
+        return cls(fingerprint, keys, qr, lookups, probes, by_hint)
 
     def newest(self, client: str) -> ClientKeys:
         """Return the client's newest keys, which sign everything new."""
@@ -179,6 +182,17 @@ class Keyring:
     def passcode_lookups(self, account: str, code: str) -> list[str]:
         """Return what stands for a passcode of *account* in a store: a MAC by each generation."""
         return [_mac(key, account, code) for key in self._lookups]
+
+    def probe(self, now: datetime) -> str:
+        """Return a token of the doctor, made at *now*."""
+        stamp = str(int(now.timestamp()))
+        return f"{stamp}.{_mac(self._probes[0], stamp)}"
+
+    def is_probe(self, given: str, *, now: datetime, within: timedelta) -> bool:
+        """Tell whether *given* is a token of the doctor that was made at most *within* before or after *now*."""
+        stamp, _, proof = given.partition(".")
+        made = any(hmac.compare_digest(_bytes(proof), _mac(key, stamp).encode()) for key in self._probes)
+        return made and abs(now.timestamp() - int(stamp)) <= within.total_seconds()
 
     def maker_of_code(self, scene: TicketHeader, app: str) -> ClientKeys | None:
         """Return the keys that signed *scene* for a code of the mini program *app*; None if none did."""

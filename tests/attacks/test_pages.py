@@ -197,6 +197,7 @@ def filled(path: str, here: Visit, page: Page) -> str:
         "session": here.id, "token": here.token, "account": "main", "script": "widget",
         "version": SCRIPTS["widget"].version, "file": "none", "name": "main", "app": "mini", "state": "0" * 32,
         "slug": "not-found",
+        "segment": "plain",
     }  # fmt: skip
     return re.sub(r"{(\w+)(?::[^}]*)?}", lambda named: values[named[1]], path)
 

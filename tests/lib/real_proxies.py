@@ -77,10 +77,14 @@ class Kind:
 
 
 @contextlib.asynccontextmanager
-async def in_front_of(url: str, kind: Kind, folder: Path) -> AsyncIterator[str]:
-    """Run a proxy in front of the service at *url*, with its files in *folder*; give its own address."""
+async def in_front_of(url: str, kind: Kind, folder: Path, *, snippet: str = "") -> AsyncIterator[str]:
+    """Run a proxy in front of the service at *url*, with its files in *folder*; give its own address.
+
+    Its settings are *snippet*, or those of the document.
+    """
     port, file, log = port_of_a_process(), folder / "proxy.conf", folder / "output"
-    [snippet] = re.findall(rf"```{kind.name}\n(.*?)```", _DOCUMENT.read_text("utf-8"), re.DOTALL)
+    if not snippet:
+        [snippet] = re.findall(rf"```{kind.name}\n(.*?)```", _DOCUMENT.read_text("utf-8"), re.DOTALL)
     configure = _PROGRAMS[kind.name][1]
     text, arguments = configure(
         folder, port, snippet.replace(_UPSTREAM, url.removeprefix("http://")), compress=kind.compresses
