@@ -97,6 +97,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
     assert [page.name for page in CHINESE] == [
         "README.zh.md",
         "access-token.zh.md",
+        "backup.zh.md",
         "forwarding.zh.md",
         "install.zh.md",
         "integration.zh.md",
@@ -112,6 +113,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "test-account.zh.md",
         "website-application.zh.md",
         "wecom.zh.md",
+        "upgrade.zh.md",
         "webhooks.zh.md",
         "README.zh.md",
         "README.zh.md",

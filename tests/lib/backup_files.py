@@ -31,6 +31,17 @@ def filled(data_dir: Path, *openids: str, sealed_by: str | None = None) -> Path:
     return file
 
 
+def damage(file: Path) -> None:
+    """Exchange the content of two indexes of *file*, which only an integrity check notices."""
+    one, other = "ix_followers_unionid", "ix_followers_person_id"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE followers SET unionid = openid")
+        found = dict(connection.execute("SELECT name, rootpage FROM sqlite_schema"))
+        connection.execute("PRAGMA writable_schema=ON")
+        query = "UPDATE sqlite_schema SET rootpage=? WHERE name=?"
+        connection.executemany(query, [(found[one], other), (found[other], one)])
+
+
 def openids(file: Path) -> list[str]:
     with closing(sqlite3.connect(file)) as connection:
         return [row[0] for row in connection.execute("SELECT openid FROM followers ORDER BY openid")]
