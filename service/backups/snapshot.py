@@ -58,4 +58,4 @@ def _errors(file: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise BackupError(f"{file.name}: {error}") from error
+        raise BackupError(f"{file}: {error}") from error

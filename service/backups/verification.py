@@ -17,8 +17,7 @@ async def verify(source: BinaryIO, settings: Settings | None) -> Manifest:
     """Check a backup: its structure, hash, database and schema revision, and the keys that *settings* have.
 
     Raises:
-        BackupError: it is not valid.
-        OSError: it cannot be read, or there is no space for its content in the folder for temporary files.
+        BackupError: it is not valid or cannot be read, or the folder for temporary files has no space for it.
     """
     with tempfile.TemporaryDirectory(prefix="scanbind-verify-") as folder:
         manifest = extract(source, Path(folder))
@@ -28,9 +27,14 @@ async def verify(source: BinaryIO, settings: Settings | None) -> Manifest:
 
 
 def extract(source: BinaryIO, folder: Path) -> Manifest:
-    """Check a backup, and write its database to *folder*. Raises BackupError and OSError."""
+    """Check a backup, and write its database to *folder*. Raises BackupError."""
     file = folder / archive.DATABASE
-    manifest = archive.read(source, file)
+    try:
+        manifest = archive.read(source, file)
+    except OSError as error:
+        raise BackupError(
+            f"it cannot be read, or its database not be written to {folder}: {error.strerror}"
+        ) from error
     snapshot.check(file)
     return manifest
 

@@ -1,12 +1,15 @@
 """Red when `verify` accepts a backup that cannot be used with this version and configuration, or changes one."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from backup_files import backup_of, damage, filled, settings_in
 
 from service.backups.manifest import BackupError, Manifest
-from service.backups.verification import verify
+from service.backups.verification import extract, verify
 from service.config.settings import Settings
 from service.crypto.field_encryption import FieldCipher
 
@@ -41,3 +44,25 @@ async def test_a_damaged_database_with_the_right_hash_is_found(tmp_path: Path) -
     file = backup_of(tmp_path / "var", tmp_path / "backup.tar")
     with pytest.raises(BackupError, match="the database is damaged"):
         await verified(file)
+
+
+async def test_a_folder_without_space_is_named(tmp_path: Path) -> None:
+    filled(tmp_path / "var")
+    file = backup_of(tmp_path / "var", tmp_path / "backup.tar")
+    with (
+        file.open("rb") as source,
+        limited_to(1 << 16),
+        pytest.raises(BackupError, match=rf"to {tmp_path}: File too"),
+    ):
+        extract(source, tmp_path)
+
+
+@contextmanager
+def limited_to(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond *size*, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
