@@ -41,6 +41,8 @@ Check = Callable[[], Awaitable[None]]
 SETTINGS: Final = web.AppKey("settings", Settings)
 CLIENT_SECRETS: Final = web.AppKey("client_secrets", ClientSecrets)
 SEALING_KEYS: Final = web.AppKey("sealing_keys", SealingKeys)
+LOADED_AT: Final = web.AppKey("loaded_at", datetime)
+"""When the settings were loaded."""
 CLOCK: Final[web.AppKey[Callable[[], datetime]]] = web.AppKey("clock")
 METRICS: Final = web.AppKey("metrics", Metrics)
 AUDIT: Final = web.AppKey("audit", AuditLog)

@@ -102,6 +102,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "install.zh.md",
         "integration.zh.md",
         "methods.zh.md",
+        "monitoring.zh.md",
         "notices.zh.md",
         "redirects.zh.md",
         "reload.zh.md",

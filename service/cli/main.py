@@ -28,6 +28,7 @@ from service.cli.privacy import privacy_commands
 from service.cli.reload import reload_configuration
 from service.cli.serve import demo_options, run_demo_site, run_sandbox, run_service, sandbox_options, serve_options
 from service.cli.setup import check_configuration, print_widget_tags, run_doctor, run_migrations
+from service.cli.status import print_status, status_options
 from service.cli.webhooks import webhook_commands
 from service.config.settings import ConfigError
 from service.version import VERSION
@@ -69,6 +70,7 @@ _COMMANDS: Final[Commands] = {
     ),
     "verify": (run_verify, verify_options, "check a backup"),
     "check-config": (check_configuration, config_option, "check the configuration and list every fault"),
+    "status": (print_status, status_options, "print the state of processes, stores, accounts and disk"),
     "widget": (print_widget_tags, config_option, "print script tags that pin the elements by their hash"),
     "audit": (print_audit_log, audit_options, "print the audit log"),
     "bindings": (None, binding_commands, "list conflicts of bindings, and migrate them to another account"),

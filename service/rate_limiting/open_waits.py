@@ -39,6 +39,11 @@ class Counter:
     places: int
     _taken: dict[str, int] = field(default_factory=dict, init=False)
 
+    @property
+    def total(self) -> int:
+        """Return the number of waits under all names."""
+        return sum(self._taken.values())
+
     def check(self, name: str, *, times: int) -> None:
         """Raise RateLimited unless there is a place left."""
         if 0 < self.places * times <= self._taken.get(name, 0):
@@ -63,6 +68,11 @@ class WaitLimiter:
         self._in_all = in_all
         self._here: dict[object, Slot] = {}
         self._sent: dict[TicketId, tuple[str, int]] = {}
+
+    @property
+    def taken(self) -> dict[str, int]:
+        """Return how many event streams and long polls wait in this process."""
+        return {"streams": self._streams.total, "polls": self._polls.total}
 
     def limit(self, *, per_address: int, in_all: int) -> None:
         """Change the limits; waits in progress continue."""

@@ -92,6 +92,7 @@ def make_app(
     app[app_keys.CLIENT_SECRETS] = ClientSecrets(settings.clients)
     app[app_keys.SEALING_KEYS] = SealingKeys(settings.clients)
     app[app_keys.CLOCK] = resources.clock
+    app[app_keys.LOADED_AT] = resources.clock()
     app[app_keys.METRICS] = resources.metrics
     app[app_keys.AUDIT] = resources.audit
     app[app_keys.FEED] = resources.feed

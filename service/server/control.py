@@ -5,15 +5,20 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
 from models.errors import StoreUnavailable
+from models.timestamps import rfc3339
+from service import app_keys
 from service.config.settings import ConfigError
 from service.control.sockets import control_socket
+from service.server.generations import Generations
 from service.server.reloading import Reloading
+from service.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +34,11 @@ async def controlled(data_dir: Path, reloading: Reloading) -> AsyncIterator[None
             yield
             return
         app = web.Application()
-        app.add_routes([web.post("/reload", partial(_reload, reloading))])
+        live = reloading.generations
+        started = live.app[app_keys.LOADED_AT]
+        app.add_routes(
+            [web.post("/reload", partial(_reload, reloading)), web.get("/status", partial(_status, live, started))]
+        )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
         try:
             await runner.setup()
@@ -37,6 +46,18 @@ async def controlled(data_dir: Path, reloading: Reloading) -> AsyncIterator[None
             yield
         finally:
             await runner.cleanup()
+
+
+async def _status(live: Generations, started: datetime, _: web.Request) -> web.Response:
+    """Describe this process; service/status/examine.py reads it."""
+    state = {
+        "pid": os.getpid(),
+        "version": VERSION,
+        "started_at": rfc3339(started),
+        "loaded_at": rfc3339(live.app[app_keys.LOADED_AT]),
+        "waiting": live.resources.waits.taken,
+    }
+    return web.json_response(state)
 
 
 async def _reload(reloading: Reloading, _: web.Request) -> web.Response:

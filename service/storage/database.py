@@ -256,6 +256,22 @@ async def connect(url: str, *, data_dir: Path, patient: bool = False) -> AsyncIt
         await engine.dispose()
 
 
+@asynccontextmanager
+async def inspected(settings: Settings) -> AsyncIterator[Database]:
+    """Open the configured database to read its state; an embedded one is neither created nor migrated.
+
+    Raises:
+        StoreUnavailable: there is no embedded one yet.
+    """
+    if settings.database.url == EMBEDDED and not (settings.data_dir / sqlite.FILE).exists():
+        raise StoreUnavailable(f"there is none in {settings.data_dir} yet; the first start creates it")
+    engine = _engine(settings.database.url, data_dir=settings.data_dir, limits=_ANSWERING)
+    try:
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
 async def migrate(settings: Settings) -> str:
     """Migrate the configured database to the newest revision; return a message that names it.
 

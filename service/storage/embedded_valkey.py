@@ -72,6 +72,10 @@ class FolderInUseError(ConfigError):
         self.url = url
 
 
+def _url(socket: Path) -> str:
+    return f"unix://{quote(str(socket))}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Paths:
     """The paths of the server: its program, its folder and its socket."""
@@ -82,7 +86,7 @@ class _Paths:
 
     @property
     def url(self) -> str:
-        return f"unix://{quote(str(self.socket))}"
+        return _url(self.socket)
 
     @property
     def pid_file(self) -> Path:
@@ -160,10 +164,14 @@ async def shared(data_dir: Path) -> AsyncIterator[str]:
     async with contextlib.AsyncExitStack() as stack:
         try:
             url = await stack.enter_async_context(valkey(data_dir))
-        except FolderInUseError:
-            home = data_folder.private(data_dir, "valkey")
-            url = _Paths(_program(), home, _socket(home)).url
+        except FolderInUseError as in_use:
+            url = in_use.url
         yield url
+
+
+def address(data_dir: Path) -> str:
+    """Return the address of the Valkey in *data_dir*, whether or not it runs; create nothing there."""
+    return _url(_socket((data_dir.absolute() / "valkey").resolve()))
 
 
 def _program() -> Path:

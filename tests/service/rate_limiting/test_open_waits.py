@@ -45,6 +45,14 @@ def test_a_ticket_has_its_streams_and_its_polls() -> None:
     assert refused(waiting, HERE) == ""
 
 
+def test_what_waits_is_counted_by_kind_over_all_tickets() -> None:
+    waiting = WaitLimiter(per_address=0, in_all=0)
+    with waiting.stream(TICKET, HERE, Browser()), waiting.stream(OTHER, THERE, Browser()):
+        with waiting.poll(OTHER, HERE, Browser()):
+            assert waiting.taken == {"streams": 2, "polls": 1}
+        assert waiting.taken == {"streams": 2, "polls": 0}
+
+
 def test_an_address_has_its_share_over_all_tickets() -> None:
     waiting = WaitLimiter(per_address=2, in_all=0)
     with waiting.stream(TICKET, HERE, Browser()), waiting.poll(OTHER, HERE, Browser()):

@@ -305,3 +305,10 @@ async def test_a_folder_that_cannot_be_written_is_a_fault(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="cannot be written"):
         async with embedded_valkey.valkey(tmp_path / "file" / "var"):
             pass
+
+
+@pytest.mark.parametrize("depth", [1, 12], ids=["in the folder", "in a temporary folder"])
+async def test_its_address_is_known_without_starting_it(tmp_path: Path, depth: int) -> None:
+    folder = tmp_path.joinpath(*("a-folder" for _ in range(depth)))
+    async with embedded_valkey.valkey(folder) as url:
+        assert embedded_valkey.address(folder) == url
