@@ -17,12 +17,14 @@ T = TypeVar("T")
 
 PATIENCE: Final = 2.0
 """Seconds for each part."""
+_PROCESS: Final = 1.5
+"""Seconds for each process: less, so that one that hangs does not hide the others."""
 
 
 async def examine(settings: Settings) -> Report:
     """Return the state of the processes that use `data_dir`, of the stores and of the disk."""
     now = datetime.now(UTC)
-    asked = ask(settings.data_dir, "GET", "/status", patience=PATIENCE)
+    asked = ask(settings.data_dir, "GET", "/status", patience=_PROCESS)
     answers, redis, database = await asyncio.gather(
         _or_down(asked), _or_down(read_redis(settings, now=now)), _or_down(read_database(settings))
     )

@@ -74,6 +74,7 @@ async def test_a_process_and_a_redis_that_hang_are_told_within_the_time(tmp_path
             report = await examine(of(tmp_path))
             assert time.monotonic() - began < PATIENCE + 1
     assert report.faults == ("a process does not answer", "redis does not answer")
+    assert report.processes == [Down("no answer")], "one that hangs, among others that may answer"
     assert isinstance(report.redis, Down)
 
 
