@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 
 import migrations
 from models.errors import StoreUnavailable
-from models.outbox import State, webhook_target
+from models.outbox import State, notice_target, webhook_target
+from models.tables.outbox import outbox
 from models.ticket import Purpose
 from models.webhook import WebhookEvent
 from service.config.settings import Settings, validate
@@ -52,8 +53,10 @@ async def test_the_database_tells_its_product_its_schema_and_the_webhooks_that_w
         )
     messages = await claimed(database, CIPHER, target=webhook_target("shop", URL))
     await settled(database, CIPHER, messages[0], state=State.DEAD, due_at=NOW, status=500, answer=b"")
+    notice = sa.update(outbox).where(outbox.c.message == messages[1].id).values(target=notice_target("shop"))
+    await database.attempt(lambda connection: connection.execute(notice))
     state = await read_database(settings)
-    assert state.webhooks == {"pending": 2, "dead": 1}
+    assert state.webhooks == {"pending": 1, "dead": 1}, "a notice is no webhook"
     assert state.schema == state.schema_needed == migrations.head()
     name, _, version = state.product.partition(" ")
     assert name in ("SQLite", "PostgreSQL", "MariaDB", "MySQL")
