@@ -23,6 +23,7 @@ from service.cli.backup import (
     verify_options,
 )
 from service.cli.bindings import binding_commands
+from service.cli.init import init_options, run_init
 from service.cli.keys import key_commands
 from service.cli.privacy import privacy_commands
 from service.cli.reload import reload_configuration
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 _COMMANDS: Final[Commands] = {
+    "init": (run_init, init_options, "ask what you have, and write a configuration for it"),
     "serve": (run_service, serve_options, "run the service"),
     "demo": (run_demo_site, demo_options, "run the service, the WeChat sandbox and a demo shop on this machine"),
     "sandbox": (run_sandbox, sandbox_options, "run the WeChat sandbox alone"),

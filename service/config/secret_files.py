@@ -11,7 +11,8 @@ from service.config.fault import Fault
 from service.config.yaml_file import Steps
 
 SUFFIX: Final = "_file"
-_LARGEST: Final = 1 << 16
+LARGEST: Final = 1 << 16
+"""In bytes."""
 _MOUNT: Final = "/run/secrets"
 """Where Docker mounts secrets, by default readable by all users: a container has few."""
 
@@ -81,14 +82,8 @@ class SecretFiles:
         content, mode = _read_file(Path(name))
         if mode & stat.S_IRWXO and not self._is_protected(Path(name)):
             self.exposed.append(file_setting(secret))
-        lines = [line for line in _lines(content) if line]
-        if not lines:
-            raise Fault("names a file that is empty")
-        if several:
-            return lines
-        if len(lines) > 1:
-            raise Fault("names a file of several lines: the setting has one value")
-        return lines[0]
+        lines = values_of(content)
+        return lines if several else only(lines)
 
     def _is_protected(self, path: Path) -> bool:
         folders = [_MOUNT, *filter(None, [self.environ.get("CREDENTIALS_DIRECTORY")])]
@@ -106,15 +101,26 @@ def _read_file(path: Path) -> tuple[bytes, int]:
     if not stat.S_ISREG(mode):  # a pipe or device may have no end
         raise Fault("names a folder" if stat.S_ISDIR(mode) else "names what is not a file")
     with path.open("rb") as file:
-        content = file.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise Fault("names a file that is larger than 64 KiB")
+        content = file.read(LARGEST + 1)
     return content, mode
 
 
-def _lines(content: bytes) -> list[str]:
+def values_of(content: bytes) -> list[str]:
+    """Return the values in the content of a file, one of each line that is not empty. Raises Fault."""
+    if len(content) > LARGEST:
+        raise Fault("names a file that is larger than 64 KiB")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Fault("names a file that is not UTF-8") from None
-    return re.split(r"\r*\n", text.rstrip("\r\n"))
+    values = [line for line in re.split(r"\r*\n", text.rstrip("\r\n")) if line]
+    if not values:
+        raise Fault("names a file that is empty")
+    return values
+
+
+def only(values: list[str]) -> str:
+    """Return the value of a setting that is no list. Raises Fault if there are several."""
+    if len(values) > 1:
+        raise Fault("names a file of several lines: the setting has one value")
+    return values[0]
