@@ -312,3 +312,16 @@ async def test_its_address_is_known_without_starting_it(tmp_path: Path, depth: i
     folder = tmp_path.joinpath(*("a-folder" for _ in range(depth)))
     async with embedded_valkey.valkey(folder) as url:
         assert embedded_valkey.address(folder) == url
+
+
+async def test_a_stopped_folder_has_no_server_and_lets_no_scanbind_in(tmp_path: Path) -> None:
+    with another_scanbind(tmp_path) as (process, url):
+        orphan = await pid_of(url)
+        process.kill()
+        process.wait()
+        async with embedded_valkey.stopped(tmp_path) as data:
+            assert not alive(orphan)
+            assert data.name in {path.name for path in (tmp_path / "valkey").iterdir()}
+            with pytest.raises(ConfigError, match="another scanbind is using"):
+                async with embedded_valkey.valkey(tmp_path):
+                    pass
