@@ -107,6 +107,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "redirects.zh.md",
         "reload.zh.md",
         "sealed-calls.zh.md",
+        "set-up.zh.md",
         "README.zh.md",
         "mini-program.zh.md",
         "personal-account.zh.md",

@@ -23,7 +23,7 @@ from service.setup.rendering import files, rendered
 from service.setup.writing import write_new
 
 SECRET = "Xk9Vw3Jq8Zp5"
-ODD = ["示例商城", '😀 #1: "it\'s"', "yes", "null", "a: b", "- x", "{a}", "0123", "x\u2028y", "x\ufeffy", "\\n"]
+ODD = ["示例商城", '😀 #1: "it\'s"', "yes", "null", "a: b", "- x", "{a}", "0123", "x\u2028 y", "x\ufffey", "\\n"]
 _NAMES = st.sampled_from(ODD) | st.text(
     st.characters(exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), min_size=1, max_size=64
 )
@@ -73,6 +73,13 @@ def test_what_is_written_passes_check_config(
         assert account.secret.get_secret_value() == answers["secret"]
     if answers.get("account_name"):
         assert account.name[Lang.ZH] == answers["account_name"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_is_read_as_it_was_given(name: str) -> None:
+    """Red when characters are not escaped that YAML folds, as U+2028 and spaces, or refuses, as U+FFFE."""
+    text = rendered(draft(simple("test") | {"client_name": name}), Path("config.yaml"), Lang.EN)
+    assert yaml.safe_load(text)["clients"]["shop"]["name"] == name
 
 
 @pytest.mark.parametrize("kind", KINDS)
