@@ -41,6 +41,7 @@ _CONSOLES: Final[Mapping[str, _Console]] = {
     "wecom": _Console(
         "https://work.weixin.qq.com/, 应用管理",
         (
+            ("WW_verify_….txt", "{verify_file}"),
             ("可信域名 (网页授权及JS-SDK)", "{host}"),
             ("授权回调域 (企业微信授权登录)", "{host}"),
             ("企业可信IP", "{own_address}"),
@@ -71,6 +72,10 @@ _WORDS: Final[Mapping[str, Mapping[Lang, str]]] = {
     "doctor": {
         Lang.EN: "While it runs, check stores, addresses and the account:",
         Lang.ZH: "保持服务运行，检查存储、地址和账号：",
+    },
+    "verify_file": {
+        Lang.EN: "first put its name and content under verify_files in the configuration: docs/start/wecom.md",
+        Lang.ZH: "先把文件名和内容写到配置的 verify_files 下，见 docs/start/wecom.zh.md",
     },
     "own_address": {
         Lang.EN: "this machine's public address for its calls; `scanbind doctor` tells it if WeChat refuses it",
@@ -110,5 +115,5 @@ def _values(draft: Draft, words: Mapping[str, str]) -> dict[str, str]:
         "name": KINDS[draft.kind].name,
         "host": url.hostname or "",
         "origin": f"{url.scheme}://{url.netloc}",
-        "own_address": words["own_address"],
+        **{name: words[name] for name in ("verify_file", "own_address")},
     }

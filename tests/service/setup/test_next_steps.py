@@ -30,7 +30,7 @@ def printed(kind: str, output: str = "config.yaml", lang: Lang = Lang.EN, **chan
         ("service", ["https://login.example/wechat/main", "安全模式", "IP白名单"]),
         ("personal", ["https://login.example/wechat/personal", "安全模式"]),
         ("website", ["授权回调域: login.example"]),
-        ("wecom", ["可信域名 (网页授权及JS-SDK): login.example", "企业可信IP"]),
+        ("wecom", ["verify_files", "可信域名 (网页授权及JS-SDK): login.example", "企业可信IP"]),
         ("miniprogram", ["request 合法域名: https://login.example", "https://login.example/v1/miniprogram/mini"]),
     ],
     ids=list(KINDS),
