@@ -53,8 +53,8 @@ async def _status(live: Generations, started: datetime, _: web.Request) -> web.R
     state = {
         "pid": os.getpid(),
         "version": VERSION,
-        "started_at": rfc3339(started),
-        "loaded_at": rfc3339(live.app[app_keys.LOADED_AT]),
+        "started_at": rfc3339(started, "milliseconds"),
+        "loaded_at": rfc3339(live.app[app_keys.LOADED_AT], "milliseconds"),
         "waiting": live.resources.waits.taken,
     }
     return web.json_response(state)

@@ -145,6 +145,13 @@ async def test_each_request_is_answered_by_the_application_that_serves_then(
             assert (response.status, (await response.json())["checks"]) == (503, {})
 
 
+async def test_a_service_that_took_another_configuration_is_ready(apart: World) -> None:
+    """Red when the runner names the application of the start, which drains after a reload."""
+    await apart.reload(limits={"waiting": 9})
+    async with apart.http.get(f"{apart.internal}/readyz") as response:
+        assert (response.status, (await response.json())["status"]) == (200, "ready")
+
+
 @pytest.mark.parametrize(
     ("given", "host"), [("[::1]:0", "[::1]"), ("localhost:0", "localhost"), ("0.0.0.0:0", "127.0.0.1")]
 )

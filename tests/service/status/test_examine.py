@@ -1,6 +1,7 @@
 """What `scanbind status` finds, with the service running, stopped and without its stores, each within its time."""
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 
@@ -43,6 +44,18 @@ async def test_a_running_service_is_well_and_tells_of_itself(tmp_path: Path) -> 
         assert isinstance(report.database, DatabaseState)
         stream.close()
         waiting.cancel()
+
+
+async def test_a_reload_is_told_by_its_time(tmp_path: Path) -> None:
+    async with wechat() as api, serving(tmp_path, api) as service, ClientSession() as http:
+        await service.ready(http)
+        service.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(30):
+            while True:
+                [process] = (await examine(of(tmp_path))).processes
+                assert isinstance(process, ProcessState)
+                if process.loaded_at > process.started_at:
+                    return
 
 
 async def test_a_stopped_service_is_told_without_starting_anything(tmp_path: Path) -> None:
