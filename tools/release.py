@@ -29,12 +29,13 @@ class Refused(Exception):
 def release(root: Path, version: str, *, today: date) -> Path:
     """Release *version* of the sources at *root*; return the folder of its files. Raises Refused."""
     check(root, version)
-    write_version(root, version, today=today)
-    _git(root, "commit", "--quiet", "--all", "--message", f"Release {version}")
+    before = _git(root, "rev-parse", "HEAD").strip()
     try:
+        write_version(root, version, today=today)
+        _git(root, "commit", "--quiet", "--all", "--message", f"Release {version}")
         folder = build(root, version)
     except BaseException:
-        _git(root, "reset", "--quiet", "--hard", "HEAD^")
+        _git(root, "reset", "--quiet", "--hard", before)
         raise
     _git(root, "tag", "--annotate", f"v{version}", "--message", f"scanbind {version}")
     return folder
@@ -91,7 +92,7 @@ def _replace(file: Path, old: re.Pattern[str], new: str) -> None:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(["git", "-C", root, *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S607 - the git of the PATH
+    return subprocess.run(["git", "-C", root, *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def main(version: str) -> int:

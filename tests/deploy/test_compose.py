@@ -76,8 +76,9 @@ def test_only_caddy_is_published(services: dict[str, Any]) -> None:
 
 def test_only_caddy_and_the_service_reach_addresses_outside(services: dict[str, Any]) -> None:
     outside = {name for name, network in compose()["networks"].items() if not (network or {}).get("internal")}
-    reaching = {name for name, one in services.items() if outside & set(one["networks"])}
-    assert reaching == {"caddy", "scanbind"}
+    reaching = {name: outside & set(one["networks"]) for name, one in services.items()}
+    assert {name: on for name, on in reaching.items() if on} == {"caddy": {"edge"}, "scanbind": {"outgoing"}}
+    assert outside == {"edge", "outgoing"}
 
 
 def test_caddy_reaches_the_service_on_one_network_alone_whose_addresses_are_trusted(

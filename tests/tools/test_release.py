@@ -126,6 +126,16 @@ def test_a_failed_build_leaves_neither_commit_nor_tag(clone: Path) -> None:
     assert git(clone, "tag", "--list", f"v{NEXT}") == git(clone, "status", "--porcelain") == ""
 
 
+def test_a_file_without_the_version_is_refused_and_nothing_stays_changed(clone: Path) -> None:
+    manifest = clone / "deploy" / "kubernetes" / "migrate.yaml"
+    manifest.write_text(re.sub(r"/scanbind:\S+", "/scanbind", manifest.read_text("utf-8")), "utf-8")
+    git(clone, "commit", "--quiet", "--all", "--message", "no version")
+    with pytest.raises(Refused, match=r"migrate\.yaml has the version in 0 places"):
+        release(clone, NEXT, today=TODAY)
+    assert git(clone, "status", "--porcelain") == ""
+    assert version_of(clone) != NEXT
+
+
 def test_a_refusal_is_one_line_and_status_1(
     clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
