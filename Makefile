@@ -9,7 +9,7 @@ N ?= 200
 # for two cores: half of the time of `make test` is waiting
 WORKERS ?= 3
 
-.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets prove-webhooks sbom audit lock wheel release clean
+.PHONY: demo test test-browser test-engines check bench bench-compare fuzz prove-codes prove-install prove-kills prove-memory prove-migration prove-openapi prove-passcodes prove-persons prove-tickets prove-webhooks sbom audit lock wheel release clean
 
 demo: .venv/run.stamp
 	$(BIN)/scanbind demo
@@ -53,6 +53,9 @@ fuzz: .venv/tools.stamp
 
 prove-memory: .venv/dev.stamp
 	MEMORY_JUNK=20000 $(BIN)/pytest -s tests/attacks/test_memory.py
+
+prove-install: .venv/run.stamp
+	$(BIN)/python -m tools.prove_install
 
 prove-codes: .venv/dev.stamp
 	EXCHANGES=2000 $(BIN)/pytest tests/attacks/test_codes.py
