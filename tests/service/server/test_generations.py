@@ -12,7 +12,10 @@ from hooked import SECRET, shown, webhook
 from streams import block, event, stream
 from webhook_receiver import receiving
 
+from handlers.tickets.repeated_polls import remember
+from handlers.tickets.schemas import TicketState
 from models.errors import StoreUnavailable
+from models.scene import read_ticket
 from service import app_keys
 from service.config.settings import ConfigError
 from service.server import app as service_app
@@ -145,6 +148,34 @@ async def test_two_reloads_in_a_row_leave_one_generation(asking: World) -> None:
     assert (await asking.call("GET", "/readyz")).status == 200
 
 
+async def test_what_a_poll_of_the_former_generation_left_answers_none(make: Any) -> None:
+    """Red when a poll that was under way during the reload lets the next ones read a removed client's ticket."""
+    world: World = await make(clients={"shop": SHOP})
+    page, former = await world.login(), world.app
+    await world.reload(clients={"club": CLUB})
+    head = read_ticket(page.id)
+    assert head
+    ticket = await former[app_keys.TICKET_STATUS].read(head)
+    keys = former[app_keys.KEYRING].newest("shop")
+    state = TicketState.model_validate(
+        dict.fromkeys(TicketState.model_fields)
+        | {"ticket": page.id, "purpose": "login", "method": "scan", "status": "pending"}
+        | {"expires_at": head.expires_at, "expires_in": 300, "poll_after": 2}
+    )
+    remember(former, ticket, (head, keys), tag="former", state=state)
+    await problem(await page.raw(), 404, "ticket-not-found")
+
+
+async def test_a_stream_keeps_no_former_generation_open(asking: World) -> None:
+    """Red when the stream counts as an open request, for which the former generation would wait."""
+    former = asking.app
+    async with stream(await asking.login()) as response:
+        await event(response)
+        await asking.reload(clients={"shop": {**SHOP, "lang": "zh"}, "club": CLUB})
+        async with asyncio.timeout(4):  # less than the wait for open requests
+            await former[app_keys.OPEN_REQUESTS].none_left()
+
+
 async def test_a_start_that_fails_changes_nothing(asking: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when the new generation answers before it has started, or the old one is closed before."""
     page, before = await asking.login(), asking.app
@@ -193,6 +224,8 @@ async def test_a_new_webhook_hears_of_the_next_change_at_once(make: Any) -> None
         await world.reload(clients={"shop": client("shop", webhooks=[webhook(receiver)])})
         await world.bound("42")
         assert shown(await receiver.wait_for(1)) == [("binding.created", "42")]
+        sender = world.app[app_keys.SENDER]
+        assert sender.database.on_commit == sender.outbox.committed
         await world.reload(clients={"shop": client("shop")})
         await world.bound("43")
         await world.reload(clients={"shop": client("shop", webhooks=[webhook(receiver)])})
