@@ -186,7 +186,7 @@ class World:
     settings: Settings
     service: Running
     clock: Clock
-    internal: str
+    internal: str = ""
     """The address of `server.internal`; of no use if that is not set."""
     people: list[Person] = field(default_factory=list)
 
