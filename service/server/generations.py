@@ -84,7 +84,7 @@ class Generations:
         self.resources.limit(settings)
         new.app[TAKE_OVER]()
         old.app[app_keys.DRAINING].set()
-        self.resources.feed.renew()
+        self.resources.feed.wake_all()
         self._retiring = asyncio.create_task(_retire(old))
 
     async def close(self) -> None:

@@ -141,15 +141,15 @@ class Feed:
             if not waiters and self._waiting.get(ticket.id) is waiters:
                 del self._waiting[ticket.id]
 
-    def renew(self) -> None:
-        """Clear the cache with its notes and wake all waiters: the settings were replaced."""
-        self._cache.clear()
-        self._wake_all()
+    def wake_all(self) -> None:
+        """End all waits: what waits reads its ticket again."""
+        for ticket in self._waiting:
+            self._wake(ticket)
 
     def close(self) -> None:
         """End all waits, present and future."""
         self._closed = True
-        self._wake_all()
+        self.wake_all()
 
     async def run(self) -> None:
         """Receive changes until cancelled; reconnect with bounded backoff."""
@@ -202,7 +202,7 @@ class Feed:
         self._cache.clear()
         self.connected.set()
         self.missed.set()
-        self._wake_all()
+        self.wake_all()
 
     def _receive(self, data: str) -> None:
         # Every process receives every change, its own as well. To decode one takes 15 us, to ignore it 2.
@@ -226,10 +226,6 @@ class Feed:
     def _wake(self, ticket: TicketId) -> None:
         for future in self._waiting.get(ticket, ()):
             _release(future)
-
-    def _wake_all(self) -> None:
-        for ticket in self._waiting:
-            self._wake(ticket)
 
 
 def _release(future: asyncio.Future[None]) -> None:
