@@ -98,6 +98,7 @@ def test_the_pages_for_developers_are_there_in_chinese() -> None:
         "README.zh.md",
         "access-token.zh.md",
         "backup.zh.md",
+        "doctor.zh.md",
         "forwarding.zh.md",
         "install.zh.md",
         "integration.zh.md",

@@ -57,12 +57,7 @@ async def _places(service: Service, http: ClientSession) -> list[flood.Place]:
         holder = {"Authorization": f"Bearer {(await response.json())['secret']}"}
     async with http.get(f"{service.url}/openapi.json") as response:
         document = await response.json()
-    sure = {
-        "ticket": address.rpartition("/")[2],
-        "session": session,
-        "token": token,
-        "account": "main",
-    }
+    sure = {"ticket": address.rpartition("/")[2], "session": session, "token": token, "account": "main"}
     sure |= {"user_id": "42", "capability": "x", "script": "widget", "version": "0", "file": "none"}
     sure |= {"name": "main", "app": "mini", "state": "0" * 32, "segment": "plain"}
     proofs = {
