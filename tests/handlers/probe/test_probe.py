@@ -14,7 +14,7 @@ from harness import World
 
 from service.app_keys import KEYRING
 from service.crypto.keyring import Keyring
-from service.doctor.probe import PIECES, SENT, TOKEN, VALID, Sight
+from service.doctor.probe import LONGEST_CHAIN, PIECES, SENT, TOKEN, VALID, Sight
 
 ADDRESSES = ["/v1/probe/plain", "/v1/probe-stream"]
 SECOND = timedelta(seconds=1)
@@ -90,7 +90,10 @@ async def test_an_answer_has_a_bounded_size(make: Any) -> None:
     response = await world.call(
         "GET", f"/v1/probe/{'x' * 5000}", headers={TOKEN: token(world), "X-Forwarded-For": chain}
     )
-    assert len(await response.read()) < 1000
+    body = await response.read()
+    assert (response.status, len(body) < 1000) == (200, True)
+    sight = Sight.model_validate_json(body)
+    assert (len(sight.segment), len(sight.chain)) == (64, LONGEST_CHAIN)
 
 
 async def test_the_stream_is_two_pieces_a_second_apart(world: World) -> None:

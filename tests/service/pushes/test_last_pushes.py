@@ -71,7 +71,9 @@ async def test_a_redis_that_does_not_answer_is_no_fault_of_a_push() -> None:
     async with connect("redis://127.0.0.1:9") as client:
         last_pushes = LastPushes(client)
         last_pushes.saw("main", NOW)
+        [writing] = last_pushes._running
         await last_pushes.finish()
+        assert writing.exception() is None
         with pytest.raises(StoreUnavailable):
             await last_pushes.read(["main"])
 
