@@ -13,6 +13,8 @@ from service.config.settings import ConfigError
 
 LONGEST_SOCKET: Final = 100
 """Maximum length of a socket's path, in bytes; kernels allow 103 to 107."""
+LEAST_FREE: Final = 100 * 1024 * 1024
+"""Bytes of free disk space, below which the folder counts as full."""
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from service.config.data_folder import LEAST_FREE
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
 from service.doctor.finding import Finding
 
 _MIB: Final = 1024 * 1024
-_TOO_LITTLE: Final = 100 * _MIB
 _LITTLE: Final = 1024 * _MIB
 _SMALL_SHARE: Final = 0.1
 _FEW_FILES: Final = 1000
@@ -47,7 +47,7 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
 def space_findings(space: Space) -> Iterator[Finding]:
     """Yield what is found about the free space."""
     left = f"{space.free // _MIB:,} MiB are free"
-    if space.free < _TOO_LITTLE:
+    if space.free < LEAST_FREE:
         message = f"only {left}; when it is full, nothing can be written"
         yield Finding(False, _SUBJECT, message, "make room, or move data_dir to a larger disk")
     elif space.free < min(_LITTLE, _SMALL_SHARE * space.total):

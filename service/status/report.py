@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
-_NEEDED: Final = 100 * 1024 * 1024
-"""Bytes of free disk space, below which not all is well."""
+from service.config.data_folder import LEAST_FREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +95,7 @@ class Report:
         ]
         if isinstance(self.database, DatabaseState) and self.database.schema != self.database.schema_needed:
             found.append("the schema is not that of this version: run `scanbind migrate`")
-        if self.disk.free < _NEEDED:
+        if self.disk.free < LEAST_FREE:
             found.append("the disk is full")
         return tuple(found)
 
