@@ -56,11 +56,16 @@ class ConfigError(Exception):
         self.faults = list(faults)
 
 
+def local_url(server: Mapping[str, Any]) -> str:
+    """Return the `public_url` of a *server* that names none."""
+    return f"http://127.0.0.1:{server.get('port', 8080)}"
+
+
 class Server(Section):
     host: ListeningHost = "127.0.0.1"
     port: Port = 8080
     """0: the system chooses a free port."""
-    public_url: WebAddress = Field(default_factory=lambda known: f"http://127.0.0.1:{known.get('port', 8080)}")
+    public_url: WebAddress = Field(default_factory=local_url)
     """Without a trailing slash."""
     trusted_proxies: tuple[Network, ...] = ()
     proxy_headers: Literal["x-forwarded", "forwarded"] = "x-forwarded"

@@ -61,3 +61,10 @@ def test_a_public_address_is_taken_beside_a_port_that_is_not() -> None:
     new = settings(server={"port": 9000, "public_url": "https://login.shop.example"})
     taken, _ = with_fixed(settings(), new)
     assert (taken.server.port, taken.server.public_url) == (8080, "https://login.shop.example")
+
+
+def test_a_public_address_that_is_no_longer_set_follows_the_port_that_stays() -> None:
+    """Red when it stays as it was, and the reload says nothing of it."""
+    old = settings(server={"port": 8443, "public_url": "https://login.shop.example"})
+    taken, _ = with_fixed(old, settings(server={"port": 9000}))
+    assert taken.server.public_url == "http://127.0.0.1:8443"
