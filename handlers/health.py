@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from handlers.http.operation import TEXT, Answer, Operation, json_body
 from handlers.http.responses import NO_STORE, json_answer
-from service.app_keys import CHECKS, DRAINING, METRICS, Check
+from service.app_keys import CHECKS, CURRENT, DRAINING, METRICS, Check
 from service.observability.metrics import CONTENT_TYPE
 
 _PATIENCE: Final = 2.0
@@ -46,10 +46,10 @@ async def liveness(_: web.Application) -> web.Response:
 
 
 async def readiness(app: web.Application) -> web.Response:
-    """Return the state of each dependency of *app*; 503 if one is down, or *app* is stopping."""
+    """Return the state of each dependency of *app*; 503 if one is down, or the process is stopping."""
     checks = app[CHECKS]
     states = await asyncio.gather(*map(_state, checks.values()))
-    draining = app[DRAINING].is_set()
+    draining = app[CURRENT]()[DRAINING].is_set()  # a reload ends this application, not the process
     good = all(state == "ok" for state in states) and not draining
     state = Readiness(
         status="ready" if good else "draining" if draining else "not ready",

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -21,6 +22,9 @@ from service.server.reloading import Reloading
 from service.version import VERSION
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 0.01
+"""Seconds for commands in progress when the process stops; for aiohttp, 0 means no limit."""
 
 
 @asynccontextmanager
@@ -39,7 +43,7 @@ async def controlled(data_dir: Path, reloading: Reloading) -> AsyncIterator[None
         app.add_routes(
             [web.post("/reload", partial(_reload, reloading)), web.get("/status", partial(_status, live, started))]
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_AT_ONCE)
         try:
             await runner.setup()
             await web.SockSite(runner, listener).start()

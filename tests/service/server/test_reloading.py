@@ -11,7 +11,9 @@ from harness import World
 
 from models.errors import StoreUnavailable
 from service.config.settings import ConfigError, Settings
+from service.control.asking import Answer, ask
 from service.server import reloading
+from service.server.control import controlled
 from service.server.generations import Generations
 from service.server.reloading import Reloading
 
@@ -56,6 +58,26 @@ async def test_a_store_that_hangs_ends_the_reload(world: World, monkeypatch: pyt
         with pytest.raises(StoreUnavailable, match="a store did not answer within"):
             await world.reload(limits={"waiting": 9})
     await world.reload(limits={"waiting": 9})
+
+
+async def test_the_stop_does_not_wait_for_a_reload_that_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when the process is ended by force because it waits for the answer to a command."""
+    begun = asyncio.Event()
+
+    async def hang(*_: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("service.server.app.reencryption.check", hang)
+    data_dir = world.settings.data_dir
+    reload = Reloading(generations=world.service.generations, load=lambda: world.settings)
+    async with asyncio.timeout(5):
+        async with controlled(data_dir, reload):
+            asking = asyncio.create_task(ask(data_dir, "POST", "/reload"))
+            await begun.wait()
+        assert await asking == [Answer(0, {})]
 
 
 async def test_one_reload_runs_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
