@@ -5,13 +5,14 @@ An event stream continues in the next one (handlers/tickets/status.py), so the o
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
-from aiohttp import web
+from aiohttp import web, web_app
 
 from handlers.http.bad_requests import only_continue
 from handlers.tickets.repeated_polls import RepeatedPolls
@@ -24,6 +25,9 @@ from service.server.slow_clients import Handler
 from service.server.stopping import STOP, Step
 
 log = logging.getLogger(__name__)
+
+_LINGER: Final = 25.0
+"""Seconds for what a former generation has begun: no request takes longer (service/methods/visits.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,26 +75,40 @@ class Generations:
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         return self._current.handler(request)
 
+    async def retired(self) -> None:
+        """Wait until the generation before the current one has closed: there are at most two at a time."""
+        if self._retiring:
+            await asyncio.wait({self._retiring})
+
     async def replace(self, settings: Settings) -> None:
         """Handle new requests with *settings*, and end what they no longer allow. If it raises, nothing changes.
 
-        Not to be called again before it has returned. Raises: as `make_app`.
+        Call it after `retired`, and not again before it has returned. Raises: as `make_app`.
         """
-        if self._retiring:
-            await asyncio.wait({self._retiring})  # at most two generations at a time
         app = make_app(settings, self.resources, current=lambda: self.app)
         new, old = await Generation.open(app), self._current
         self._current = new
+        if self.resources.stop.began:
+            self.drain()
         self.resources.limit(settings)
         new.app[TAKE_OVER]()
         old.app[app_keys.DRAINING].set()
         self.resources.feed.wake_all()
         self._retiring = asyncio.create_task(_retire(old))
+        self._retiring.add_done_callback(_free_memory)
+
+    def drain(self) -> None:
+        """Begin the stop: answer all waiting requests now, and later ones without a wait, even after a reload."""
+        self.resources.stop.begin()
+        self.app[STOP].begin()
+        self.app[app_keys.DRAINING].set()
+        self.resources.feed.close()
 
     async def close(self) -> None:
         """Close the generations, the retiring one first."""
         if self._retiring:
-            await asyncio.wait({self._retiring})
+            await self.resources.stop.end(Step.PUSHES, self.retired())
+            self._retiring.cancel()  # without effect once it has ended
         await self._current.runner.cleanup()
 
 
@@ -109,12 +127,26 @@ async def open_generations(settings: Settings, resources: Resources) -> AsyncIte
 
 
 async def _retire(old: Generation) -> None:
-    """Close a generation that gets no new requests: its background work at once, then its open requests."""
-    stop = old.app[STOP]
+    """Close a generation that gets no new requests, after what it has begun."""
     try:
-        await stop.end(Step.BACKGROUND, cancel_and_wait(*old.app[TASKS]))
-        await stop.end(Step.DELIVERIES, old.app[app_keys.SENDER].finish())
-        await stop.end(Step.REQUESTS, old.app[app_keys.OPEN_REQUESTS].none_left())
-        await old.runner.cleanup()
+        try:
+            async with asyncio.timeout(_LINGER):
+                await _finish(old.app)
+        finally:
+            await old.runner.cleanup()
     except Exception:
         log.exception("reload: the former generation did not close cleanly")
+
+
+async def _finish(app: web.Application) -> None:
+    """End the background work of a former generation at once, and wait for its requests and pushes."""
+    await cancel_and_wait(*app[TASKS])
+    await app[app_keys.SENDER].finish()
+    await app[app_keys.OPEN_REQUESTS].none_left()
+    await app[app_keys.PUSH_DISPATCHER].finish()
+
+
+def _free_memory(_: "asyncio.Task[None]") -> None:
+    """Free a closed generation now, or each reload would add a megabyte or more."""
+    web_app._cached_build_middleware.cache_clear()  # noqa: SLF001 - it keeps the applications of 1024 handlers
+    gc.collect()  # by itself the collector begins late (service/server/runner.py)

@@ -72,6 +72,7 @@ class Reloading:
         old = self.generations.app[app_keys.SETTINGS]
         loaded = await asyncio.to_thread(self.load)  # a file may be slow to read
         new, fixed = with_fixed(old, loaded)
+        await self.generations.retired()
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self.generations.replace(new)

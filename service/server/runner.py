@@ -17,7 +17,6 @@ from aiohttp import web
 
 from handlers.http import brute_force
 from handlers.http.bad_requests import Connection
-from service import app_keys
 from service.config.settings import Settings
 from service.server.app import utcnow
 from service.server.background_tasks import beside
@@ -28,7 +27,7 @@ from service.server.listening import Place, listen
 from service.server.reloading import Reloading
 from service.server.resources import Clock, open_resources
 from service.server.slow_clients import TimeoutServer, open_wide
-from service.server.stopping import STOP, Step
+from service.server.stopping import Step
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +56,8 @@ class Running:
 
     async def drain(self) -> None:
         """Turn unready, answer all waiting requests, and give load balancers a moment to notice."""
-        _release_waiting(self.generations)
+        self.generations.drain()
         await asyncio.sleep(_DRAIN)
-
-
-def _release_waiting(generations: Generations) -> None:
-    """Begin the stop: answer all waiting requests now, and later ones without a wait."""
-    generations.resources.stop.begin()
-    generations.app[STOP].begin()
-    generations.app[app_keys.DRAINING].set()
-    generations.resources.feed.close()
 
 
 @asynccontextmanager
@@ -108,7 +99,7 @@ async def running(
         internal = await stack.enter_async_context(internal_listener(settings, lambda: live.app))
         runner = web.ServerRunner(listener, shutdown_timeout=0)
         stack.push_async_callback(lambda: live.resources.stop.end(Step.REQUESTS, _finish(runner)))
-        stack.callback(_release_waiting, live)
+        stack.callback(live.drain)
         await runner.setup()
         server = settings.server
         site = web.SockSite(runner, sock) if sock else web.TCPSite(runner, server.host, server.port)

@@ -59,6 +59,11 @@ class Stop:
         self._began: float | None = None
         self._dropped: set[asyncio.Task[Any]] = set()  # asyncio keeps only weak references to tasks
 
+    @property
+    def began(self) -> bool:
+        """Tell whether the stop has begun."""
+        return self._began is not None
+
     def begin(self) -> float:
         """Start the clock, unless it was started; return when it was started, in the loop's time."""
         if self._began is None:
