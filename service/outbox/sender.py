@@ -68,6 +68,8 @@ class Sender:
     targets: Mapping[str, Target]
     clock: Callable[[], datetime]
     _lease: str = field(default_factory=lambda: secrets.token_urlsafe(16), init=False)
+    _claiming: list[int] = field(default_factory=list, init=False)
+    """The events of a claim whose tries have not begun."""
     _running: dict[int, "asyncio.Task[None]"] = field(default_factory=dict, init=False)
     _busy: Counter[str] = field(default_factory=Counter, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -89,10 +91,11 @@ class Sender:
 
     async def finish(self) -> None:
         """Let tries that are under way end, or cancel them, so that another process may repeat them at once."""
-        if not self._running:
+        numbers, running = [*self._claiming, *self._running], list(self._running.values())
+        if not numbers:
             return
-        numbers, running = list(self._running), list(self._running.values())
-        await asyncio.wait(running, timeout=_LET_FINISH)
+        if running:
+            await asyncio.wait(running, timeout=_LET_FINISH)
         await cancel_and_wait(*(task for task in running if not task.done()))
         with suppress(StoreUnavailable):  # then the leases end by themselves
             await self.database.attempt(partial(queue.release, numbers=numbers, lease=self._lease))
@@ -103,10 +106,12 @@ class Sender:
         if not numbers:
             return
         claim = partial(queue.claim, lease=self._lease, now=now, cipher=self.outbox.cipher)
+        self._claiming = numbers
         for message in await self.database.attempt(lambda connection: claim(connection, numbers)):
             self._busy[message.target] += 1
             task = self._running[message.number] = asyncio.create_task(self._try(message))
             task.add_done_callback(partial(self._ended, message))
+        self._claiming = []
 
     def _due(self, connection: sa.Connection, *, now: datetime) -> list[int]:
         numbers = list[int]()

@@ -21,6 +21,7 @@ from service.outbox.outbox import About, Outbox
 from service.outbox.queue import Message, Settlement
 from service.outbox.sender import Attempt, Sender
 from service.storage.database import Database
+from service.storage.group_commit import Work
 
 CREATED: Final = WebhookEvent.BINDING_CREATED
 PATIENCE: Final = 30.0
@@ -193,6 +194,24 @@ async def test_a_stop_gives_back_what_was_under_way(post: Post) -> None:
     async with post.sending():
         await post.until(State.DELIVERED, 1)
     assert post.shop.seen[0] == post.shop.seen[1]
+
+
+async def test_a_stop_gives_back_what_was_just_claimed(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when the end of the sender between a claim and its tries leaves the events leased."""
+    claimed, attempt = asyncio.Event(), post.database.attempt
+
+    async def claim(work: Work[list[Message]]) -> list[Message]:
+        await attempt(work)
+        claimed.set()
+        return await asyncio.get_running_loop().create_future()
+
+    await write(post.database, post.box, CREATED)
+    async with post.sending():
+        with monkeypatch.context() as held:
+            held.setattr(post.database, "attempt", claim)
+            await asyncio.wait_for(claimed.wait(), PATIENCE)
+    (row,) = await rows(post.database)
+    assert (row["lease"], row["tries"]) == (None, 0)
 
 
 async def test_a_try_that_ends_while_the_service_stops_is_settled(post: Post) -> None:
