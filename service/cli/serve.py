@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 from typing import get_args
 
 from sandbox.kinds import Kind, default_emulated
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def run_service(arguments: Arguments) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it reloads: the settings are read now anyway
     left_out: list[str] = []
     settings = _complete(load_settings(arguments, report=left_out.append))
     from service.server.runner import serve  # noqa: PLC0415 - slow; faults are printed before

@@ -127,6 +127,23 @@ async def test_sighup_reloads_and_faults_change_nothing(tmp_path: Path, http: Cl
             await problem(response, 403, "forbidden-origin")
 
 
+async def test_sighup_does_not_end_a_process_that_starts(tmp_path: Path) -> None:
+    """Red when a reload just after a restart kills the process."""
+    os.mkfifo(file := tmp_path / "config.yaml")
+    starting = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", "serve"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    with await asyncio.to_thread(file.open, "w") as configuration:  # returns when the process reads
+        starting.send_signal(signal.SIGHUP)
+        configuration.write("unknown: 1\n")
+    _, err = await asyncio.wait_for(starting.communicate(), 30)
+    assert starting.returncode == 2
+    assert b"unknown" in err
+
+
 async def logged(service: Service, *, times: int, text: str) -> None:
     async with asyncio.timeout(30):
         while service.log.read_text().count(text) < times:
