@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from service.config.section import Section
-from service.config.settings import Settings, local_url
+from service.config.settings import ConfigError, Settings, local_url
+from service.config.types import EMBEDDED
 
 FIXED: Final = ("server.host", "server.port", "server.internal", "data_dir", "database", "redis")
 """What is opened once, when the process starts."""
@@ -34,13 +35,16 @@ def differences(old: object, new: object, path: str = "") -> Iterator[str]:
 def with_fixed(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
     """Return *new* with the parts of *old* that cannot change, and the paths of these that differ.
 
-    A `public_url` that is not set follows the port that stays.
+    A `public_url` that is not set follows the port that stays. Raises ConfigError: the stores that stay need a
+    `secret_key`, and *new* has none.
     """
     server = {name: getattr(old.server, name) for name in _FIXED_OF_SERVER}
     if "public_url" not in new.server.model_fields_set:
         server["public_url"] = local_url(server)
     kept = {name: getattr(old, name) for name in FIXED if "." not in name}
     running = new.model_copy(update={**kept, "server": new.server.model_copy(update=server)})
+    if not running.secret_key and {running.database.url, running.redis.url} != {EMBEDDED}:
+        raise ConfigError(["secret_key: is missing: a store that stays until a restart is not embedded"])
     return running, [path for path in FIXED if _at(old, path) != _at(new, path)]
 
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness import ACCOUNT, account, client
 
 from service.config.differences import differences, with_fixed
-from service.config.settings import Settings, validate
+from service.config.settings import ConfigError, Settings, validate
 
 MAIN = account(ACCOUNT, api_base="https://api.weixin.qq.com")
 
@@ -68,3 +69,12 @@ def test_a_public_address_that_is_no_longer_set_follows_the_port_that_stays() ->
     old = settings(server={"port": 8443, "public_url": "https://login.shop.example"})
     taken, _ = with_fixed(old, settings(server={"port": 9000}))
     assert taken.server.public_url == "http://127.0.0.1:8443"
+
+
+def test_stores_that_stay_keep_needing_a_secret_key() -> None:
+    """Red when a change to embedded stores, which wait for a restart, changes the key of each process at once."""
+    old = settings(redis={"url": "redis://store.example"}, secret_key="k" * 32)
+    with pytest.raises(ConfigError, match="secret_key: is missing"):
+        with_fixed(old, settings())
+    assert with_fixed(old, settings(secret_key="k" * 32))[1] == ["redis"]
+    assert with_fixed(settings(), settings())[1] == []
