@@ -14,7 +14,7 @@ from typing import BinaryIO
 from models.timestamps import rfc3339
 from service.backups import archive, snapshot
 from service.backups.manifest import BackupError, Manifest
-from service.backups.workspace import workspace
+from service.backups.workspace import check_embedded, workspace
 from service.config.settings import Settings
 from service.storage import sqlite
 
@@ -27,17 +27,32 @@ def back_up(settings: Settings, target: Path | None, *, now: datetime, force: bo
         BackupError: there is no database, *target* exists or cannot be written, or another backup is running.
     """
     source = settings.data_dir / sqlite.FILE
+    check_embedded(settings)
     if not source.exists():
         raise BackupError(f"{source} does not exist: there is nothing to back up")
-    if target and target.exists() and not force:
-        raise BackupError(f"{target} exists: choose another name, or replace it with --force")
     with workspace(settings) as folder:
+        if target:
+            _check_target(target, source=source, folder=folder, force=force)
         copy = folder / archive.DATABASE
         snapshot.take(source, copy)
         manifest = _describe(copy, now=now)
         with _output(target) as output:
             archive.write(output, manifest, copy)
     return manifest
+
+
+def _check_target(target: Path, *, source: Path, folder: Path, force: bool) -> None:
+    """Raise BackupError if a backup of *source*, made in *folder*, must not be written to *target*."""
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise BackupError(f"{target} would be deleted with {folder}: choose another folder")
+    if not os.path.lexists(target):
+        return
+    if not force:
+        raise BackupError(f"{target} exists: choose another name, or replace it with --force")
+    if not target.is_file():
+        raise BackupError(f"{target} exists and is no file: choose another name, or - for standard output")
+    if target.samefile(source):
+        raise BackupError(f"{target} is the database itself: choose another name")
 
 
 def _describe(copy: Path, *, now: datetime) -> Manifest:

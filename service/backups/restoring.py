@@ -17,7 +17,7 @@ from service.backups import archive
 from service.backups.creation import sync_folder
 from service.backups.manifest import BackupError, Manifest
 from service.backups.verification import check_use, extract
-from service.backups.workspace import workspace
+from service.backups.workspace import check_embedded, workspace
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
 from service.crypto import secret_key_file
@@ -45,6 +45,7 @@ async def restore(settings: Settings, source: BinaryIO, *, now: datetime, force:
         BackupError: the backup is not valid, or there is a database and no *force*.
         StoreUnavailable: a Valkey that an earlier scanbind left running does not stop.
     """
+    check_embedded(settings)
     place = settings.data_dir / sqlite.FILE
     with workspace(settings) as folder, ExitStack() as stack:
         _refuse_another_users_folder(settings.data_dir)

@@ -15,18 +15,22 @@ from service.config.types import EMBEDDED
 _FOLDER: Final = ".backup"
 
 
+def check_embedded(settings: Settings) -> None:
+    """Raise ConfigError if the database is not embedded."""
+    if settings.database.url != EMBEDDED:
+        raise ConfigError(
+            ["database.url: is not embedded: back up and restore your own database as docs/backup.md says"]
+        )
+
+
 @contextmanager
 def workspace(settings: Settings) -> Iterator[Path]:
     """Yield an empty folder in data_dir, and delete it afterwards; what a killed command left is deleted first.
 
     Raises:
-        ConfigError: the database is not embedded, or data_dir cannot be written.
+        ConfigError: data_dir cannot be written.
         BackupError: another command uses the folder.
     """
-    if settings.database.url != EMBEDDED:
-        raise ConfigError(
-            ["database.url: is not embedded: back up and restore your own database as docs/backup.md says"]
-        )
     folder = settings.data_dir.absolute() / _FOLDER
     with data_folder.writing():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -49,6 +49,37 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path) -> None:
     assert target.read_bytes() != b"precious"
 
 
+def test_the_database_itself_is_not_replaced(tmp_path: Path) -> None:
+    file = filled(tmp_path / "var", "o1")
+    (other := tmp_path / "other").symlink_to(file)
+    for target in (file, other):
+        with pytest.raises(BackupError, match="is the database itself: choose another name"):
+            back_up(settings_in(tmp_path / "var"), target, now=NOW, force=True)
+    assert openids(file) == ["o1"]
+
+
+def test_a_pipe_a_folder_and_a_dangling_link_are_not_replaced(tmp_path: Path) -> None:
+    filled(tmp_path / "var")
+    pipe, folder, link = (tmp_path / name for name in ("pipe", "folder", "link"))
+    os.mkfifo(pipe)
+    folder.mkdir()
+    link.symlink_to(tmp_path / "nowhere")
+    for target in (pipe, folder, link):
+        with pytest.raises(BackupError, match="exists: choose another name"):
+            backup_of(tmp_path / "var", target)
+        with pytest.raises(BackupError, match="exists and is no file: choose another name, or - for standard"):
+            back_up(settings_in(tmp_path / "var"), target, now=NOW, force=True)
+    assert (pipe.is_fifo(), folder.is_dir(), link.is_symlink()) == (True, True, True)
+
+
+def test_a_backup_does_not_go_to_the_folder_that_is_deleted_after_it(tmp_path: Path) -> None:
+    filled(tmp_path / "var")
+    (tmp_path / "link").symlink_to(tmp_path / "var")
+    for name in ("var", "link"):
+        with pytest.raises(BackupError, match=r"would be deleted with .*\.backup: choose another folder"):
+            backup_of(tmp_path / "var", tmp_path / name / ".backup" / "backup.tar")
+
+
 def test_standard_output_gets_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(tmp_path / "var")
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=(printed := io.BytesIO())))
@@ -85,8 +116,10 @@ def test_without_a_database_there_is_nothing_to_back_up(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_an_external_database_is_left_to_its_own_tools(tmp_path: Path) -> None:
-    filled(tmp_path / "var")
+@pytest.mark.parametrize("is_there", [True, False], ids=["beside an embedded one", "alone"])
+def test_an_external_database_is_left_to_its_own_tools(tmp_path: Path, is_there: bool) -> None:
+    if is_there:
+        filled(tmp_path / "var")
     settings = settings_in(tmp_path / "var", database={"url": "postgresql://u@localhost/n"}, secret_key="k" * 40)
     with pytest.raises(ConfigError, match=r"database\.url: is not embedded: .* as docs/backup\.md says"):
         back_up(settings, tmp_path / "backup.tar", now=NOW)
