@@ -5,6 +5,7 @@ so that the others start fast.
 """
 
 import argparse
+import io
 import os
 import platform
 import sys
@@ -37,6 +38,9 @@ from service.version import VERSION
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status. Raises SystemExit for `--help` and for wrong usage."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal's encoding lacks is escaped: an error would lose a secret that is printed once.
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)

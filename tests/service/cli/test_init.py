@@ -213,3 +213,13 @@ def test_a_secret_is_never_an_argument(capsys: pytest.CaptureFixture[str]) -> No
     flags = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     assert {"--secret-file", "--database-url-file", "--redis-url-file"} <= flags
     assert not {"--secret", "--database-url", "--redis-url", "--token"} & flags
+
+
+def test_a_terminal_without_chinese_characters_gets_the_password(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    made = run("init", *FLAGS, "--secret-file", "given", "--yes")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "shown only now" in made.stdout
+    assert "\\u63a5\\u53e3\\u914d\\u7f6e\\u4fe1\\u606f" in made.stdout
