@@ -1,5 +1,6 @@
 """Reads secrets from files that settings such as `secret_key_file` name. Messages quote no name and no text."""
 
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -96,13 +97,16 @@ def file_setting(secret: Steps) -> Steps:
 
 
 def _read_file(path: Path) -> tuple[bytes, int]:
-    """Return the content and the mode of a file. Raises OSError, and Fault if it is none or too large."""
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):  # a pipe or device may have no end
-        raise Fault("names a folder" if stat.S_ISDIR(mode) else "names what is not a file")
-    with path.open("rb") as file:
-        content = file.read(LARGEST + 1)
-    return content, mode
+    """Return the content and the mode of a file. Raises OSError, and Fault if it is none."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # without O_NONBLOCK a pipe waits for a writer
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):  # a pipe or device may have no end
+            raise Fault("names a folder" if stat.S_ISDIR(mode) else "names what is not a file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(LARGEST + 1), mode
+    finally:
+        os.close(descriptor)
 
 
 def values_of(content: bytes) -> list[str]:

@@ -7,6 +7,8 @@ a name or content, when one source may set both forms, and when a variable does 
 import json
 import os
 import re
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from config_files import ACCOUNT, CLIENT, COMPLETE, HASH, KEY, faults, tree, wri
 
 from service.cli.main import main
 from service.config.review import cautions
+from service.config.secret_files import SecretFiles
 from service.config.settings import _SHAPES, Settings, load
 from service.config.yaml_file import Steps
 
@@ -157,6 +160,27 @@ def test_what_is_not_a_file_is_refused_unread(tmp_path: Path) -> None:
     ):
         found = faults(tree(secret_key_file=given), folder=tmp_path)
         assert found == [f"secret_key_file: {fault}"]
+
+
+def test_a_file_that_becomes_a_pipe_meanwhile_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text(SECRET)
+    os.mkfifo(tmp_path / "pipe")
+    link, next_link, ended = tmp_path / "link", tmp_path / "next", threading.Event()
+    link.symlink_to("file")
+    values: Any = {"secret_key_file": str(link)}
+
+    def read_often() -> None:
+        for _ in range(40_000):
+            SecretFiles(secrets={("secret_key",): True}, environ={}).read(values)
+        ended.set()
+
+    threading.Thread(target=read_often, daemon=True).start()
+    deadline = time.monotonic() + 60
+    while not ended.is_set() and time.monotonic() < deadline:
+        for name in ("pipe", "file"):
+            next_link.symlink_to(name)
+            next_link.replace(link)
+    assert ended.is_set()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
