@@ -1,11 +1,13 @@
 """What `scanbind status` finds, with the service running, stopped and without its stores, each within its time."""
 
 import asyncio
+import json
 import signal
 import time
 from pathlib import Path
 
 from aiohttp import ClientSession
+from config_files import tree
 from freezing import frozen, postgresql_pids, valkey_pid
 from harness import World
 from serving import serving, wechat
@@ -103,3 +105,10 @@ async def test_a_database_that_hangs_is_told_within_the_time(
         assert time.monotonic() - began < PATIENCE + 1
     assert isinstance(report.database, Down)
     assert isinstance(report.redis, RedisState)
+
+
+async def test_a_folder_that_cannot_be_looked_at_is_a_fault_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(json.dumps(tree(data_dir=str(tmp_path / ("a" * 300)))))
+    report = await examine(of(tmp_path))
+    assert report.disk.total > 0
+    assert "database does not answer" in report.faults
