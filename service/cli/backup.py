@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from service.backups.manifest import Manifest
 from service.cli.arguments import FAILED, GOOD, Arguments, config_option, load_settings, warn
+from service.config.types import EMBEDDED
 
 _STANDARD: Final = Path("-")
 _LEFT_OUT: Final = (
@@ -24,6 +25,8 @@ _SAME_KEY: Final = (
     "secret_key: is set in your configuration: put a new key in place of all old ones before the service starts, "
     "unless it has been stopped for {} minutes; login codes used since the backup could be used again"
 )
+
+_SAME_REDIS: Final = "redis.url: is not embedded: empty that Redis (FLUSHDB) before the service starts"
 
 
 def run_backup(arguments: Arguments) -> int:
@@ -49,6 +52,8 @@ def run_restore(arguments: Arguments) -> int:
         print(f"the database that was there is now {restored.kept}")
     if settings.secret_key:
         warn(_SAME_KEY.format(math.ceil(OLD_KEY_NEEDED.total_seconds() / 60)))
+    if settings.redis.url != EMBEDDED:
+        warn(_SAME_REDIS)
     return GOOD
 
 

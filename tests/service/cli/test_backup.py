@@ -96,3 +96,10 @@ def test_a_restore_says_what_it_did_and_what_is_left_to_do(
     status, _, err = run("restore", "b.tar")
     assert status == 0
     assert err.startswith("secret_key: warning: is set in your configuration: put a new key in place of all old")
+    assert "redis.url" not in err
+    monkeypatch.setenv("SCANBIND_REDIS__URL", "redis://redis.example/0")
+    status, _, err = run("restore", "b.tar", "--force")
+    assert status == 0
+    assert err.endswith(
+        "redis.url: warning: is not embedded: empty that Redis (FLUSHDB) before the service starts\n"
+    )
