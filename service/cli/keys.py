@@ -61,7 +61,7 @@ def _rotate_key(arguments: Arguments) -> int:
         )
     minutes = math.ceil(OLD_KEY_NEEDED.total_seconds() / 60)
     print(
-        f"added a new key to {place}: restart the service to use it; "
+        f"added a new key to {place}: reload or restart the service to use it; "
         f"keep the older keys for {minutes} minutes after that"
     )
     return GOOD

@@ -139,6 +139,10 @@ class Keyring:
         )
         return cls(fingerprint, keys, qr, lookups, probes, by_hint)
 
+    def has_keys_of(self, other: "Keyring") -> bool:
+        """Tell whether both are derived from the same secret keys, in the same order."""
+        return self._probes == other._probes  # noqa: SLF001 - of the same class
+
     def newest(self, client: str) -> ClientKeys:
         """Return the client's newest keys, which sign everything new."""
         return self._clients[client][0]

@@ -52,7 +52,7 @@ def resolve_secret_keys(settings: Settings) -> tuple[str, ...]:
 def rotate(settings: Settings) -> Path:
     """Add a new key to the file, drop all but the newest KEPT, and return the file's path.
 
-    Takes effect when the service restarts. Raises ConfigError as `resolve_secret_keys` does, and
+    Takes effect when the service reloads or restarts. Raises ConfigError as `resolve_secret_keys` does, and
     ConfiguredKeyError.
     """
     if settings.secret_key:

@@ -69,7 +69,7 @@ class Reloading:
                 await self.reload()
 
     async def _reload(self) -> Reloaded:
-        old = self.generations.app[app_keys.SETTINGS]
+        old, keyring = self.generations.app[app_keys.SETTINGS], self.generations.app[app_keys.KEYRING]
         loaded = await asyncio.to_thread(self.load)  # a file may be slow to read
         new, fixed = with_fixed(old, loaded)
         await self.generations.retired()
@@ -78,8 +78,10 @@ class Reloading:
                 await self.generations.replace(new)
         except TimeoutError:
             raise StoreUnavailable(f"a store did not answer within {_PATIENCE:g} seconds") from None
+        # of a key in data_dir the settings tell nothing
+        keys = [] if keyring.has_keys_of(self.generations.app[app_keys.KEYRING]) else ["secret_key: changed"]
         return Reloaded(
-            changed=list(differences(old, new)),
+            changed=list(dict.fromkeys((*differences(old, new), *keys))),
             restart=[f"{path}: has changed, and takes effect with a restart" for path in fixed],
             warnings=[str(caution) for caution in cautions(new)],
         )

@@ -221,7 +221,7 @@ def test_a_rotation_says_what_to_do_next_and_shows_no_key(run: Run, tmp_path: Pa
     assert (status, err) == (0, "")
     place = Path("var/secret_key")
     assert out == (
-        f"added a new key to {place}: restart the service to use it; "
+        f"added a new key to {place}: reload or restart the service to use it; "
         "keep the older keys for 32 minutes after that\n"
     )
     assert len(place.read_text().split()) == 2

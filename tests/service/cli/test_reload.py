@@ -186,7 +186,9 @@ async def test_a_rotated_key_is_taken_and_tickets_of_the_old_one_go_on(
     async with running(tmp_path, http) as service:
         address, bearer, _ = await service.login(http)
         assert (await run("keys", "rotate", cwd=tmp_path))[0] == 0
-        assert (await run("reload", cwd=tmp_path))[0] == 0
+        status, out, _ = await run("reload", cwd=tmp_path)
+        assert (status, out.splitlines()[1:]) == (0, ["  secret_key: changed"])
+        assert (await run("reload", cwd=tmp_path))[1].endswith("reloaded, nothing has changed\n")
         async with http.get(address, headers=bearer) as response:
             assert response.status == 200
         await service.login(http)
