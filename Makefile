@@ -88,7 +88,7 @@ wheel: .venv/run.stamp
 	$(BIN)/python -m tools.wheel dist
 
 release: .venv/tools.stamp
-	$(BIN)/python -m tools.release $(VERSION)
+	$(BIN)/python -m tools.release "$(VERSION)"
 
 audit: .venv/tools.stamp
 	@$(BIN)/python -m tools.audit requirements.lock $(AUDIT)

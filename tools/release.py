@@ -45,7 +45,7 @@ def check(root: Path, version: str) -> None:
     """Raise Refused if *version* cannot be released now."""
     [current] = _PYPROJECT.findall((root / "pyproject.toml").read_text("utf-8"))
     if not _VERSION.fullmatch(version):
-        raise Refused(f"{version} is not a version: write it as 1.2.3")
+        raise Refused(f"VERSION={version} is not a version: write it as VERSION=1.2.3")
     if _git(root, "status", "--porcelain"):
         raise Refused("the working tree has changes: commit or remove them")
     released = [current, *(tag[1:] for tag in _git(root, "tag").split() if _VERSION.fullmatch(tag[1:]))]
