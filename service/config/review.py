@@ -14,7 +14,7 @@ from service.config.settings import ConfigError, Settings
 def check_complete(settings: Settings) -> None:
     """Raise ConfigError unless there is an account or app, and a client: a service without them can do nothing."""
     faults = [
-        f"{empty}, so {effect}: add one as docs/configuration.md shows"
+        f"{empty}, so {effect}: run `scanbind init`, or add one as docs/configuration.md shows"
         for empty, configured, effect in (
             ("accounts: is empty, as is apps", settings.accounts or settings.apps, "no person can sign in"),
             ("clients: is empty", settings.clients, "no site can use the service"),

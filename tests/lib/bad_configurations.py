@@ -188,17 +188,18 @@ URLS = {
     },
 }
 
+ADD_ONE = "run `scanbind init`, or add one as docs/configuration.md shows"
 VALUES = {
     "nothing at all": Bad(
         "",
         (
-            "accounts: is empty, as is apps, so no person can sign in: add one as docs/configuration.md shows",
-            "clients: is empty, so no site can use the service: add one as docs/configuration.md shows",
+            f"accounts: is empty, as is apps, so no person can sign in: {ADD_ONE}",
+            f"clients: is empty, so no site can use the service: {ADD_ONE}",
         ),
     ),
     "no client": Bad(
         {"clients": {}},
-        ("clients: is empty, so no site can use the service: add one as docs/configuration.md shows",),
+        (f"clients: is empty, so no site can use the service: {ADD_ONE}",),
     ),
     "the original id for the appid": Bad(
         {"accounts__main__appid": "gh_0123456789ab"}, (f"accounts.main.appid: {APPID}",)
