@@ -11,7 +11,10 @@ class NewerSchema(StoreUnavailable):
 def refuse_newer(revision: str) -> None:
     """Raise NewerSchema if this code does not know *revision*."""
     if revision and not migrations.knows(revision):
-        raise NewerSchema(f"the database is at revision {revision}, which this version of scanbind does not know")
+        raise NewerSchema(
+            f"the database is at revision {revision}, which this version of scanbind does not know: "
+            "start the newer version, or restore a backup"
+        )
 
 
 def require_current(revision: str) -> None:

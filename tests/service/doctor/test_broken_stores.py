@@ -43,6 +43,7 @@ async def test_a_database_of_a_newer_scanbind_wants_that_version(embedded: bool,
     config = settings(tmp_path).model_copy(update={"database": Database(url=url)})
     [told] = [str(one) for one in await examine(config) if one.subject == "database" and not one.ok]
     assert told == (
-        "failed   database: the database is at revision 9999, which this version of scanbind does not know\n"
+        "failed   database: the database is at revision 9999, which this version of scanbind does not know: "
+        "start the newer version, or restore a backup\n"
         "         remedy: install the version of scanbind that migrated it, or a newer one"
     )

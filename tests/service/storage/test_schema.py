@@ -11,7 +11,10 @@ import sqlalchemy as sa
 from service.storage.database import Database, connect
 from service.storage.schema import NewerSchema
 
-TOLD = "the database is at revision 9999, which this version of scanbind does not know"
+TOLD = (
+    "the database is at revision 9999, which this version of scanbind does not know: "
+    "start the newer version, or restore a backup"
+)
 
 
 async def test_a_newer_database_is_neither_used_nor_migrated(database: Database) -> None:
