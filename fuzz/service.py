@@ -49,7 +49,7 @@ async def running() -> AsyncIterator[Service]:
                 live.app[DRAINING].set()
                 with (
                     contextlib.closing(Redis.from_url(redis_url)) as redis,
-                    contextlib.closing(Watch(folder / "scanbind.sqlite3", redis)) as watch,
+                    contextlib.closing(Watch(folder / "scanbind.sqlite3", redis, accounts=ACCOUNTS)) as watch,
                 ):
                     yield Service(server, watch)
 

@@ -1,11 +1,14 @@
 """Detects writes to the stores, by any process, without writing itself."""
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 from redis import Redis
+
+from service.pushes.last_pushes import Arrival
 
 UNKNOWN: Final = "rows"
 """Reported for changed rows when the number of rows is the same."""
@@ -24,7 +27,8 @@ _CHANGED: Final = """
 class Watch:
     """Detects every write, by SQLite's data_version and by Redis's count of changes."""
 
-    def __init__(self, database: Path, redis: "Redis") -> None:
+    def __init__(self, database: Path, redis: "Redis", *, accounts: Iterable[str]) -> None:
+        self._noted = [f"scanbind:{arrival}:{account}" for account in accounts for arrival in Arrival]
         self._sql = sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None)
         self._redis = redis
         names = self._sql.execute(
@@ -52,7 +56,8 @@ class Watch:
             moved[UNKNOWN] = 0
         elif moved.keys() - _LATER != {UNKNOWN}:
             moved.pop(UNKNOWN, None)  # a new row changes the sums as well
-        if writes := self._seen["writes"] - before["writes"]:
+        noted = sum(new != old for new, old in zip(self._seen["noted"], before["noted"], strict=True))
+        if writes := self._seen["writes"] - before["writes"] - noted:
             moved["redis"] = writes
         return {name: count for name, count in moved.items() if name not in _LATER}
 
@@ -62,8 +67,15 @@ class Watch:
             sizes = self._sizes()
             while (later := self._version()) != version:  # the audit log is written in the background
                 version, sizes = later, self._sizes()
-        info: Any = self._redis.info("persistence")
-        return {"version": version, "sizes": sizes, "writes": info["rdb_changes_since_last_save"]}
+        # In one transaction: when WeChat's last request came is written in the background, too.
+        both: Any = self._redis.pipeline()
+        noted, info = both.mget(self._noted).info("persistence").execute()
+        return {
+            "version": version,
+            "sizes": sizes,
+            "noted": noted,
+            "writes": info["rdb_changes_since_last_save"],
+        }
 
     def _version(self) -> int:
         with closing(self._sql.execute("PRAGMA data_version")) as cursor:

@@ -59,7 +59,7 @@ async def _places(service: Service, http: ClientSession) -> list[flood.Place]:
         document = await response.json()
     sure = {"ticket": address.rpartition("/")[2], "session": session, "token": token, "account": "main"}
     sure |= {"user_id": "42", "capability": "x", "script": "widget", "version": "0", "file": "none"}
-    sure |= {"name": "main", "app": "mini", "state": "0" * 32, "segment": "plain"}
+    sure |= {"name": "main", "app": "mini", "state": "0" * 32, "segment": "plain", "slug": "not-found"}
     proofs = {
         "site": site,
         "page": {"Origin": ORIGIN},
