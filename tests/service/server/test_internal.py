@@ -138,7 +138,7 @@ async def test_each_request_is_answered_by_the_application_that_serves_then(
             assert response.status == 200
         stopping = web.Application()
         stopping[app_keys.METRICS], stopping[app_keys.CHECKS] = world.app[app_keys.METRICS], {}
-        stopping[app_keys.DRAINING] = asyncio.Event()
+        stopping[app_keys.CURRENT], stopping[app_keys.DRAINING] = lambda: stopping, asyncio.Event()
         stopping[app_keys.DRAINING].set()
         serving.append(stopping)
         async with world.http.get(f"http://127.0.0.1:{port}/readyz") as response:
