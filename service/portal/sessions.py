@@ -75,7 +75,7 @@ class PortalSessions:
             InvalidRequest: `return_url` is not at an origin of the client.
             StoreUnavailable: the database does not answer.
         """
-        if return_url is not None and origin_of(return_url) not in self.clients[client].origins:
+        if not self._lists(client, return_url):
             raise InvalidRequest("return_url: must be an address at one of the client's origins")
         session = PortalSession(
             id=secrets.token_urlsafe(_ID_BYTES),
@@ -207,9 +207,19 @@ class PortalSessions:
         return await purge(self.database, portal_sessions.c.id, before, when=ends_at)
 
     async def _find(self, session_id: str) -> PortalSession | None:
-        """Return a session by its id. The caller must verify the token or secret."""
+        """Return a session by its id, without a `return_url` at an origin that was removed since.
+
+        The caller must verify the token or secret.
+        """
         if not _ID.fullmatch(session_id):
             return None
         query = sa.select(portal_sessions).where(portal_sessions.c.id == session_id)
         row = await self.database.read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return PortalSession(**row) if row else None
+        if row is None:
+            return None
+        session = PortalSession(**row)
+        return session if self._lists(session.client, session.return_url) else replace(session, return_url=None)
+
+    def _lists(self, client: str, return_url: str | None) -> bool:
+        site = self.clients.get(client)
+        return return_url is None or (site is not None and origin_of(return_url) in site.origins)

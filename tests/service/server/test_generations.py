@@ -11,6 +11,7 @@ import pytest
 from harness import ORIGIN, World, basic, client, problem
 from holding import Held
 from hooked import SECRET, shown, webhook
+from portal_client import visit
 from streams import block, event, stream
 from webhook_receiver import receiving
 
@@ -117,6 +118,12 @@ async def test_the_scan_of_a_removed_method_changes_nothing(make: Any) -> None:
     await problem(await page.raw(), 404, "ticket-not-found")
     await world.reload(clients={"shop": both})
     assert (await page.poll())["status"] == "pending"
+
+
+async def test_the_portal_leads_to_no_removed_origin(asking: World) -> None:
+    visited = await visit(asking, return_url=f"{ORIGIN}/settings")
+    await asking.reload(clients={"shop": {**SHOP, "origins": ["https://new.example"]}})
+    assert (await visited.view())["return_url"] is None
 
 
 async def test_a_request_ends_with_the_settings_it_began_with(
