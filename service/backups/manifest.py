@@ -12,6 +12,9 @@ FORMAT: Final = 1
 """The version of the file format that this code writes and reads."""
 _DAMAGED: Final = "it is not a backup of scanbind, or it is damaged"
 
+_LARGEST: Final = 1 << 63
+"""Bytes; no file system has larger files."""
+
 
 class BackupError(ServiceError):
     """A backup cannot be made, is not valid, or cannot be restored. `faults` has one line per reason."""
@@ -55,9 +58,15 @@ class Manifest:
             manifest = cls(**fields)
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise DamagedBackupError from error
-        if checksum is None or content != manifest.encode():  # the hash, and every byte around it
+        if checksum is None or not manifest._is_well_formed() or content != manifest.encode():  # in every byte
             raise DamagedBackupError
         return manifest
+
+    def _is_well_formed(self) -> bool:
+        """Return whether the fields have their types, and no text could control a terminal."""
+        texts: tuple[object, ...] = (self.scanbind, self.schema, self.created_at, self.sha256)
+        sized = type(self.size) is int and 0 <= self.size < _LARGEST
+        return sized and all(isinstance(text, str) and text.isprintable() for text in texts)
 
 
 def _json(fields: dict[str, Any]) -> bytes:

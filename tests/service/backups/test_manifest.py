@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,23 @@ def test_fields_must_be_those_that_are_written(change: dict[str, object]) -> Non
     fields = json.loads(MANIFEST.encode())
     with pytest.raises(DamagedBackupError):
         Manifest.decode(json.dumps(fields | change, indent=1).encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"size": size} for size in ("x", -1, 1.5, True, None, 1 << 63)),
+        *({"schema": schema} for schema in (None, 11, ["0011"])),
+        {"created_at": "\x1b[31m"},
+        {"scanbind": "1\nverified"},
+    ],
+    ids=str,
+)
+def test_a_forged_manifest_has_no_other_types_and_nothing_that_controls_a_terminal(
+    change: dict[str, Any],
+) -> None:
+    with pytest.raises(DamagedBackupError):
+        Manifest.decode(replace(MANIFEST, **change).encode())
 
 
 def test_a_later_format_asks_for_a_newer_version() -> None:
