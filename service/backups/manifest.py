@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from models import strict_json
 from models.errors import ServiceError
+from service.config.yaml_file import shown
 
 FORMAT: Final = 1
 """The version of the file format that this code writes and reads."""
@@ -20,8 +21,8 @@ class BackupError(ServiceError):
     """A backup cannot be made, is not valid, or cannot be restored. `faults` has one line per reason."""
 
     def __init__(self, *faults: str) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+        self.faults = tuple(map(shown, faults))  # SQLite's messages quote names of the database
+        super().__init__("; ".join(self.faults))
 
 
 class DamagedBackupError(BackupError):

@@ -1,5 +1,6 @@
 """Red when a copy misses what was committed, holds up a writer, or is accepted though it is damaged or foreign."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -50,6 +51,15 @@ def test_a_foreign_or_newer_database_is_refused(statement: str, fault: str, tmp_
         connection.execute(statement)
     with pytest.raises(BackupError, match=fault):
         snapshot.check(file)
+
+
+def test_what_a_fault_quotes_does_not_control_the_terminal(tmp_path: Path) -> None:
+    file = filled(tmp_path)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute('CREATE VIEW "\x1b[2J" AS SELECT 1')
+    with pytest.raises(BackupError, match=re.escape(r"has a view \x1b[2J")) as caught:
+        snapshot.check(file)
+    assert all(fault.isprintable() for fault in caught.value.faults)
 
 
 def test_a_damaged_database_is_named_with_its_faults(tmp_path: Path) -> None:
