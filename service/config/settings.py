@@ -256,9 +256,21 @@ def load_data_dir(path: Path | None, environ: Mapping[str, str]) -> Path:
 
     Raises ConfigError if the file is missing or is no YAML mapping, or `data_dir` has a fault.
     """
+    return _load_alone("data_dir", path, environ).data_dir
+
+
+def load_server(path: Path | None, environ: Mapping[str, str]) -> Server:
+    """Return `server` alone, which a running service uses whatever faults the rest now has.
+
+    Raises: as `load_data_dir`.
+    """
+    return _load_alone("server", path, environ).server
+
+
+def _load_alone(part: str, path: Path | None, environ: Mapping[str, str]) -> Settings:
     tree = _read(path, environ)
-    alone = {name: value for name, value in tree.values.items() if name == "data_dir"}
-    return _validated(replace(tree, values=alone, faults=()), environ).data_dir
+    alone = {name: value for name, value in tree.values.items() if name == part}
+    return _validated(replace(tree, values=alone, faults=()), environ)
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> sources.Tree:

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Final
 
-from service.config.settings import ConfigError, Server, load
+from service.config.settings import ConfigError, Server, load_server
 
 _PATIENCE: Final = 3.0
 """Seconds; the image's health check has five in all."""
@@ -31,7 +31,7 @@ def is_alive(server: Server) -> bool:
 def main() -> int:
     """Check the service that ./config.yaml and the environment configure; return the exit status."""
     try:
-        server = load(None, os.environ).server
+        server = load_server(None, os.environ)
     except ConfigError as error:
         sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
         return 1

@@ -1,7 +1,7 @@
 """The health check of the image asks the configured port, and fails for all else.
 
-Red when it asks another port, when it passes where another program or no program listens, and when it waits for
-ever.
+Red when it asks another port, when it fails for a fault that the running service does not have, when it passes
+where another program or no program listens, and when it waits for ever.
 """
 
 import asyncio
@@ -54,9 +54,25 @@ async def test_a_program_that_does_not_answer_is_not_alive(monkeypatch: pytest.M
         assert not await asyncio.wait_for(checked(silent.getsockname()[1]), 20)
 
 
+def check(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "service.server.liveness"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_the_check_names_the_fault_of_a_broken_configuration(tmp_path: Path) -> None:
-    environ = {**os.environ, "SCANBIND_SERVER__PORT": "none"}
-    command = [sys.executable, "-m", "service.server.liveness"]
-    root = {"PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run(command, cwd=tmp_path, env=environ | root, capture_output=True, text=True, check=False)
+    done = check(tmp_path, SCANBIND_SERVER__PORT="none")
     assert (done.returncode, done.stderr.partition(":")[0]) == (1, "server.port")
+
+
+async def test_a_fault_that_a_reload_would_refuse_does_not_make_a_running_service_ill(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text("clients: {shop: {nam: Shop}}")
+    done = await asyncio.to_thread(check, tmp_path, SCANBIND_SERVER__PORT=str(port_of(world.url)))
+    assert (done.returncode, done.stderr) == (0, "")
