@@ -25,7 +25,7 @@ from service.config.settings import load
 from tools import wheel
 
 PAGE: Final = ROOT / "docs" / "install.md"
-HERE, UNIT_USER, UNIT, DOCTOR, SECRETS, _, _, IMAGE, KUBECTL = (block.text for block in blocks(PAGE))
+HERE, UNIT_USER, UNIT, DOCTOR, SECRETS, _, LET_READ, IMAGE, KUBECTL = (block.text for block in blocks(PAGE))
 ENVIRONMENT: Final = "/opt/scanbind"
 COMMAND: Final = re.compile(
     r"(?:/opt/scanbind/bin/scanbind|\bdocker compose (?:run|exec) .*?\bscanbind(?: scanbind)?) (.+)"
@@ -75,11 +75,15 @@ def test_the_secrets_for_compose_fit_its_configuration(tmp_path: Path, monkeypat
     subprocess.run(["sh", "-euc", SECRETS], cwd=tmp_path, check=True)
     config = tmp_path / "deploy" / "config"
     (config / "secrets" / "main_secret").write_text("5" * 32)
+    (config / "secrets" / "main_secret").chmod(0o644)  # as with the usual umask
     (config / "secrets" / "shop_secret_hash").write_text(f"sha256:{'A' * 43}")
     file = config / "config.yaml"
     file.write_text(file.read_text("utf-8").replace("/etc/scanbind", str(config)), "utf-8")
     settings = load(file, {})
     check_complete(settings)
+    for command in [line for line in LET_READ.splitlines() if line.startswith("chmod ")]:
+        subprocess.run(command.split(), cwd=tmp_path / "deploy", check=True)
+    assert load(file, {}).exposed_files == ()
     [password] = (tmp_path / "deploy" / "secrets" / "postgres_password").read_text("utf-8").split()
     assert settings.database.url.endswith(f"://scanbind:{password}@postgres/scanbind")
     assert (config / "secrets").stat().st_mode & 0o777 == 0o700
