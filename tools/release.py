@@ -1,7 +1,7 @@
 """Makes a release: version, CHANGELOG, commit, wheel, SBOM, checksums and tag. Pushes nothing.
 
 `python -m tools.release VERSION`, in the root of the sources. It changes nothing if it refuses, and takes its
-commit back if a file cannot be built.
+commit back if a file cannot be built, or the tag not be made.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ def release(root: Path, version: str, *, today: date) -> Path:
         write_version(root, version, today=today)
         _git(root, "commit", "--quiet", "--all", "--message", f"Release {version}")
         folder = build(root, version)
+        _git(root, "tag", "--annotate", f"v{version}", "--message", f"scanbind {version}")
     except BaseException:
         _git(root, "reset", "--quiet", "--hard", before)
         raise
-    _git(root, "tag", "--annotate", f"v{version}", "--message", f"scanbind {version}")
     return folder
 
 

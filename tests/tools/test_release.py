@@ -126,6 +126,17 @@ def test_a_failed_build_leaves_neither_commit_nor_tag(clone: Path) -> None:
     assert git(clone, "tag", "--list", f"v{NEXT}") == git(clone, "status", "--porcelain") == ""
 
 
+@sbom
+def test_a_tag_that_cannot_be_signed_leaves_no_commit(clone: Path) -> None:
+    before = git(clone, "rev-parse", "HEAD")
+    git(clone, "config", "tag.gpgSign", "true")
+    git(clone, "config", "gpg.program", "false")
+    with pytest.raises(subprocess.CalledProcessError):
+        release(clone, NEXT, today=TODAY)
+    assert git(clone, "rev-parse", "HEAD") == before
+    assert git(clone, "status", "--porcelain") == ""
+
+
 def test_a_file_without_the_version_is_refused_and_nothing_stays_changed(clone: Path) -> None:
     manifest = clone / "deploy" / "kubernetes" / "migrate.yaml"
     manifest.write_text(re.sub(r"/scanbind:\S+", "/scanbind", manifest.read_text("utf-8")), "utf-8")
