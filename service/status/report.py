@@ -96,7 +96,7 @@ class Report:
         if isinstance(self.database, DatabaseState) and self.database.schema != self.database.schema_needed:
             found.append("the schema is not that of this version: run `scanbind migrate`")
         if self.disk.free < LEAST_FREE:
-            found.append("the disk is full")
+            found.append("the disk is nearly full")
         return tuple(found)
 
 

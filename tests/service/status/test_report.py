@@ -24,7 +24,7 @@ def test_an_installation_that_works_has_no_fault() -> None:
             replace(WELL, database=replace(DATABASE, schema="0022")),
             "the schema is not that of this version: run `scanbind migrate`",
         ),
-        (replace(WELL, disk=replace(WELL.disk, free=99 * 1024**2)), "the disk is full"),
+        (replace(WELL, disk=replace(WELL.disk, free=99 * 1024**2)), "the disk is nearly full"),
     ],
     ids=["no process", "one process hangs", "redis", "database", "schema", "disk"],
 )
