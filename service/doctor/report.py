@@ -33,7 +33,8 @@ async def examine(settings: Settings) -> list[Finding]:
     for subject, check in _CHECKS.items():
         try:
             async with asyncio.timeout(PATIENCE):
-                findings += [finding async for finding in check(settings)]
+                async for finding in check(settings):
+                    findings.append(finding)  # noqa: PERF401 - what was found stays if a check takes too long
         except ConfigError as error:
             findings += [
                 Finding(False, subject, fault, "correct it and run the doctor again") for fault in error.faults
