@@ -21,8 +21,13 @@ class Finding:
 
     def __str__(self) -> str:
         mark = "note" if self.untested else _MARKS[self.ok]
-        found = f"{mark:<9}{self.subject}: {self.message}"
-        return f"{found}\n{'':9}remedy: {self.remedy}" if self.remedy else found
+        found = f"{mark:<9}{self.subject}: {_printable(self.message)}"
+        return f"{found}\n{'':9}remedy: {_printable(self.remedy)}" if self.remedy else found
+
+
+def _printable(text: str) -> str:
+    """Return *text* without control characters, which a terminal obeys: it may quote a server of others."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 REACH: Final = "check that the hosts under {} in the configuration exist and are reachable from here"

@@ -3,12 +3,14 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import aiohttp
+from multidict import CIMultiDict
 from pydantic import ValidationError
 from yarl import URL
 
@@ -30,10 +32,19 @@ class Look:
     """The answer to a request: what the service saw of it, or the status if it is no answer of the service."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: CIMultiDict[str]
     sight: Sight | None
     direct: bool
     """The connection of the doctor is that of the service, so there is no proxy between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The answer to a request for the stream."""
+
+    status: int
+    at_once: bool
+    """The first piece arrived before the second was sent."""
 
 
 @dataclass(slots=True)
@@ -49,25 +60,28 @@ class Prober:
 
     async def look(self, segment: str) -> Look:
         """Ask what the service sees of a request to an address that ends in *segment*, percent-encoded."""
-        async with self.http.get(self._at(f"/v1/probe/{segment}"), headers=self._headers()) as answer:
-            body = await answer.content.read(_LARGEST)
-            sight = _sight(body)
+        async with self._asked(f"/v1/probe/{segment}") as answer:
+            sight = _sight(await beginning(answer))
             direct = sight is not None and self._is_own(sight)
             return Look(answer.status, answer.headers.copy(), sight, direct)
 
-    async def streams_at_once(self) -> bool:
-        """Tell whether the first piece of a stream arrives before the second is sent."""
+    async def stream(self) -> Stream:
+        """Ask for the stream, and see when its pieces arrive."""
         loop = asyncio.get_running_loop()
-        headers = self._headers() | {"Accept": "text/event-stream", "Accept-Encoding": "gzip"}
-        async with self.http.get(self._at("/v1/probe-stream"), headers=headers) as answer:
+        wishes = {"Accept": "text/event-stream", "Accept-Encoding": "gzip"}
+        async with self._asked("/v1/probe-stream", wishes) as answer:
             await answer.content.readany()
             began = loop.time()
             while not answer.content.at_eof():
                 await answer.content.readany()
-            return loop.time() - began > PAUSE / 2
+            return Stream(answer.status, loop.time() - began > PAUSE / 2)
 
-    def _at(self, path: str) -> URL:
-        return URL(f"{self.url}{path}", encoded=True)
+    def _asked(
+        self, path: str, wishes: Mapping[str, str] = MappingProxyType({})
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Send a request. A redirect is not followed: the token is for the public address alone."""
+        url = URL(f"{self.url}{path}", encoded=True)
+        return self.http.get(url, headers={**self._headers(), **wishes}, allow_redirects=False)
 
     def _headers(self) -> dict[str, str]:
         return {**SENT, **self.claims, TOKEN: self.keyring.probe(datetime.now(UTC))}
@@ -91,6 +105,16 @@ async def open_prober(settings: Settings) -> AsyncIterator[Prober]:
     connector, jar = aiohttp.TCPConnector(socket_factory=make), aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=_WITHIN) as http:
         yield Prober(settings.server.public_url, http, keyring, claims, sockets)
+
+
+async def beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Read the body to its end, or until it is larger than what the service answers."""
+    content = bytearray()
+    async for piece in answer.content.iter_any():
+        content += piece
+        if len(content) > _LARGEST:
+            break
+    return bytes(content)
 
 
 def _sight(body: bytes) -> Sight | None:

@@ -1,6 +1,6 @@
 """Checks what a proxy in front changes: the doctor asks the service through its public address."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from importlib.metadata import version
 from typing import Final
 
@@ -27,46 +27,65 @@ _ADDED: Final = ("Content-Security-Policy", "X-Frame-Options")
 
 
 async def check_proxies(settings: Settings) -> AsyncIterator[Finding]:
+    good = True
     async with open_prober(settings) as prober:
         try:
-            found = [finding async for finding in _asked(settings, prober)]
+            async for finding in _asked(settings, prober):
+                good = False
+                yield finding
         except FAULTS as error:
+            good = False
             message = f"it answers, but not the doctor: {type(error).__name__}"
-            found = [Finding(None, _SUBJECT, message, "see the log of the proxy, and run this again")]
-        for finding in found or [Finding(True, _SUBJECT, "requests, answers and streams pass unchanged")]:
-            yield finding
+            yield Finding(None, _SUBJECT, message, "see the log of the proxy, and run this again")
+    if good:
+        yield Finding(True, _SUBJECT, "requests, answers and streams pass unchanged")
 
 
 async def _asked(settings: Settings, prober: Prober) -> AsyncIterator[Finding]:
-    look = await prober.look("plain")
-    if look.sight is None:
-        yield _other(look)
+    first = await prober.look("plain")
+    if first.sight is None:
+        yield _other(first.status)
         return
-    for finding in (
-        *_of_process(settings, look.sight),
-        *_of_request(settings, look.sight, look.direct),
-        *_of_answer(look),
-    ):
+    for finding in (*_of_request(settings, first.sight, first.direct), *_of_answer(first)):
         yield finding
-    again = await prober.look("a%2Fb")
-    if again.sight is None or again.sight.segment != "a/b":
+    # each twice: a balancer may ask two processes in turn
+    slashes, last = [await prober.look("a%2Fb"), await prober.look("a%2Fb")], await prober.look("plain")
+    for finding in _of_processes(settings, (first, *slashes, last)):
+        yield finding
+    if not any(one.sight and one.sight.segment == "a/b" for one in slashes):
         message = "a proxy changes %2F in addresses, so users with a slash in their ids are not found"
         yield Finding(False, _SUBJECT, message, "pass addresses on as they come: see docs/operations.md")
-    elif (await prober.look("plain")).sight == look.sight:
+    elif lost := next((one for one in (*slashes, last) if one.sight is None), None):
+        yield _other(lost.status)
+    elif last.sight == first.sight:
         message = "a cache answers in place of the service"
         yield Finding(False, _SUBJECT, message, "switch its cache off: answers belong to one visitor")
-    # a second time: a machine that was busy for a moment is no proxy that buffers
-    if not await prober.streams_at_once() and not await prober.streams_at_once():
+    async for finding in _of_stream(prober):
+        yield finding
+
+
+async def _of_stream(prober: Prober) -> AsyncIterator[Finding]:
+    stream = await prober.stream()
+    if not stream.at_once:  # a machine that was busy for a moment is no proxy that buffers
+        stream = await prober.stream()
+    if stream.status != 200:
+        yield _other(stream.status)
+    elif not stream.at_once:
         message = "a proxy holds streams back until they end, so pages learn of a scan too late"
         yield Finding(False, _SUBJECT, message, "switch its buffering off, and heed X-Accel-Buffering")
 
 
-def _other(look: Look) -> Finding:
-    if look.status == 404:
+def _other(status: int) -> Finding:
+    if status == 404:
         message = "another scanbind answers: with another secret_key or clock, or of an older version"
         return Finding(None, _SUBJECT, message, "start it anew, or run the doctor with its configuration")
-    message = f"a proxy answers in place of the service, with status {look.status}"
+    message = f"a proxy answers in place of the service, with status {status}"
     return Finding(None, _SUBJECT, message, "let it pass every address on, without a password of its own")
+
+
+def _of_processes(settings: Settings, looks: Iterable[Look]) -> Iterable[Finding]:
+    """Return what is wrong with the processes that answered, each fault once."""
+    return dict.fromkeys(fault for one in looks if one.sight for fault in _of_process(settings, one.sight))
 
 
 def _of_process(settings: Settings, sight: Sight) -> Iterator[Finding]:
@@ -91,8 +110,8 @@ def _of_request(settings: Settings, sight: Sight, direct: bool) -> Iterator[Find
 
 def _of_answer(look: Look) -> Iterator[Finding]:
     for name, value in ANSWERED.items():
-        got = look.headers.get(name, "")
-        if got != value and not (name == "ETag" and value.strip('"') in got):  # marked by compression
+        got = look.headers.getall(name, ())  # a proxy may add cookies of its own, and mark what it compresses
+        if value not in got and not (name == "ETag" and any(value.strip('"') in one for one in got)):
             message = f"a proxy removes or changes {name} of answers: {_LOST[name]}"
             yield Finding(False if name in _GRAVE else None, _SUBJECT, message, f"pass {name} on unchanged")
     for name in _ADDED:

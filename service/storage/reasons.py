@@ -45,8 +45,8 @@ def _database_cause(error: BaseException) -> str:
     if isinstance(error, exc.DBAPIError) and error.orig is not None:
         driver = error.orig
         system = next((e for e in _chain(driver) if isinstance(e, OSError)), None)
-        return _system(system) if system else _one_line(_quoted(driver))
-    return "no connection was free in time" if isinstance(error, exc.TimeoutError) else _system(error)
+        return system_reason(system) if system else _one_line(_quoted(driver))
+    return "no connection was free in time" if isinstance(error, exc.TimeoutError) else system_reason(error)
 
 
 def redis_reason(error: BaseException) -> str:
@@ -61,7 +61,7 @@ def redis_reason(error: BaseException) -> str:
 def _redis_cause(error: BaseException) -> str:
     system = next((e for e in _chain(error) if isinstance(e, OSError)), None)
     if system:
-        return _system(system)
+        return system_reason(system)
     if any(isinstance(e, InvalidResponse) for e in _chain(error)):
         return "the server is not Redis"
     if type(error).__name__ == "MasterNotFoundError":  # its text is the sentinels' whole description
@@ -82,7 +82,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or found.__context__
 
 
-def _system(error: BaseException) -> str:
+def system_reason(error: BaseException) -> str:
+    """Return why the system, or TLS, refused a connection."""
     match error:
         case socket.gaierror():
             text = f"the host is not known ({error.strerror})"

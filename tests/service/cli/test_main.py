@@ -266,7 +266,10 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(run: Run) -> None:
     status, out, err = run("doctor", SCANBIND_SERVER__PORT=str(port))
     assert (status, err) == (1, "")
     assert "good     configuration: good\n" in out
-    assert f"failed   server.public_url: no scanbind answers at http://127.0.0.1:{port}\n" in out
+    assert (
+        f"failed   server.public_url: no scanbind answers at http://127.0.0.1:{port}: the connection is refused: "
+        in out
+    )
     assert "\n         remedy: start the service" in out
 
 

@@ -2,7 +2,7 @@
 
 Red when one of these faults is not found, or when a proxy with the settings of docs/operations.md is warned of.
 
-Covers: service.doctor.prober, service.doctor.probe.
+Covers: service.doctor.probe.
 """
 
 import resource
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from doctoring import one_fault, reached_at, told
 from harness import World
 from proxy import Proxy, Rule, proxy
 from pydantic import SecretStr
@@ -21,30 +22,9 @@ from real_proxies import NAMES, Kind, in_front_of
 from tls import own_certificate
 from yarl import URL
 
-from service.config.settings import Server, Settings
 from service.doctor import proxies
-from service.doctor.public_url import check_public_url
 
 GOOD = "requests, answers and streams pass unchanged"
-
-
-def reached_at(world: World, url: str, **server: Any) -> Settings:
-    """Return the settings of a doctor who knows the service at *url*."""
-    changed = Server.model_validate({**world.settings.server.model_dump(), "public_url": url, **server})
-    limits = world.settings.limits.model_copy(update={"waiting": 100})
-    return world.settings.model_copy(update={"server": changed, "limits": limits})
-
-
-async def told(settings: Settings) -> list[str]:
-    """Return the findings but for those that concern the loopback."""
-    found = [str(one) async for one in check_public_url(settings)]
-    return [one for one in found if "only reachable from this machine" not in one]
-
-
-async def one_fault(world: World, url: str, **server: Any) -> str:
-    answers, fault = await told(reached_at(world, url, **server))
-    assert answers == f"good     server.public_url: scanbind answers at {url}"
-    return fault
 
 
 @pytest.fixture
@@ -215,6 +195,19 @@ async def breaks_off(request: web.Request, _: Proxy) -> web.Response | None:
     return None
 
 
+def only_streams(answer: Any) -> Rule:
+    """Return a rule that *answer*s requests for the stream, and passes on all else."""
+
+    async def rule(request: web.Request, between: Proxy) -> Any:
+        return await answer(request, between) if request.path == "/v1/probe-stream" else None
+
+    return rule
+
+
+async def unknown(_: web.Request, __: Proxy) -> web.Response:
+    return web.Response(status=404)
+
+
 @pytest.mark.parametrize(
     ("rule", "fault"),
     [
@@ -225,8 +218,16 @@ async def breaks_off(request: web.Request, _: Proxy) -> web.Response | None:
         (caching(), "failed   server.public_url: a cache answers in place of the service"),
         (redirects, "failed   server.public_url: {url} redirects to https://login.example\n"),
         (breaks_off, "warning  server.public_url: it answers, but not the doctor: ServerDisconnectedError"),
+        (
+            only_streams(unknown),
+            "warning  server.public_url: another scanbind answers: with another secret_key",
+        ),
+        (
+            only_streams(redirects),
+            "warning  server.public_url: a proxy answers in place of the service, with status 301",
+        ),
     ],
-    ids=["password", "cache", "redirect", "broken"],
+    ids=["password", "cache", "redirect", "broken", "another for streams", "redirect of streams"],
 )
 async def test_a_proxy_that_answers_itself_is_found(make: Any, rule: Rule, fault: str) -> None:
     world = await make()
