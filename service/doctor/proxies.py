@@ -78,7 +78,9 @@ async def _of_stream(prober: Prober) -> AsyncIterator[Finding]:
 def _other(status: int) -> Finding:
     if status == 404:
         message = "another scanbind answers: with another secret_key or clock, or of an older version"
-        return Finding(None, _SUBJECT, message, "start it anew, or run the doctor with its configuration")
+        return Finding(
+            None, _SUBJECT, message, "start it anew, run the doctor with its configuration, or set the clocks"
+        )
     message = f"a proxy answers in place of the service, with status {status}"
     return Finding(None, _SUBJECT, message, "let it pass every address on, without a password of its own")
 

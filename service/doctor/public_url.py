@@ -55,6 +55,8 @@ async def _fault(http: aiohttp.ClientSession, url: str) -> Finding | None:
         return Finding(False, _SUBJECT, message, "renew it, or send the whole chain")
     except aiohttp.ClientConnectorError as error:
         return _nothing(url, system_reason(error.os_error))
+    except aiohttp.ClientResponseError:
+        return _nothing(url, "the answer is not HTTP/1.1")
     except FAULTS as error:
         return _nothing(url, system_reason(error))
 

@@ -129,14 +129,22 @@ async def is_another_program(_: web.Request, __: Proxy) -> web.Response:
     return web.json_response([])
 
 
+async def is_no_http(request: web.Request, _: Proxy) -> web.Response:
+    assert request.transport
+    request.transport.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+    request.transport.close()
+    return web.Response()
+
+
 @pytest.mark.parametrize(
     ("scheme", "rule", "why"),
     [
         ("http", wants_a_password, "the status is 401"),
         ("http", is_another_program, "the answer is that of another program"),
+        ("http", is_no_http, "the answer is not HTTP/1.1"),
         ("https", None, "TLS fails: "),
     ],
-    ids=["password", "another program", "no TLS"],
+    ids=["password", "another program", "no HTTP", "no TLS"],
 )
 async def test_why_no_scanbind_answers_is_told(world: World, scheme: str, rule: Rule | None, why: str) -> None:
     async with proxy(world.url) as between:
