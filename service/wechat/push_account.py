@@ -84,8 +84,8 @@ class PushAccount:
     def verify(self, query: Mapping[str, str]) -> str:
         """Return the echostr of a URL verification, in every mode (wechat-protocol.md 3.1).
 
-        Any timestamp is accepted, because a verification changes nothing. Raises BadSignature; Malformed if the
-        query is signed but has no echostr.
+        Any timestamp is accepted, because the answer tells only what was sent. Raises BadSignature; Malformed
+        if the query is signed but has no echostr.
         """
         timestamp, nonce = _stamp(query)
         self._signer(_one(query, "signature"), timestamp, nonce)

@@ -53,6 +53,12 @@ async def test_many_pushes_are_one_write(redis: Redis) -> None:
     assert (await redis.info("commandstats"))["cmdstat_set"]["calls"] == 1
 
 
+async def verify(world: World, stamp: str) -> int:
+    nonce = "1514711492"
+    query = {"signature": sign(ACCOUNT.token, stamp, nonce), "timestamp": stamp, "nonce": nonce, "echostr": "1"}
+    return (await world.call("GET", "/wechat/main", params=query)).status
+
+
 async def test_only_authentic_pushes_and_verifications_are_noted(world: World) -> None:
     forged = await world.call("POST", "/wechat/main", params={"signature": "0" * 40}, data=b"<xml/>")
     unsigned = await world.call("GET", "/wechat/main", params={"echostr": "1"})
@@ -61,9 +67,9 @@ async def test_only_authentic_pushes_and_verifications_are_noted(world: World) -
     await world.scan(await world.person(), await world.login())
     assert abs((await seen(world) or NOW) - world.clock()) < timedelta(minutes=1)
     assert await seen(world, Arrival.VERIFICATION) is None
-    stamp, nonce = "1714036504", "1514711492"
-    query = {"signature": sign(ACCOUNT.token, stamp, nonce), "timestamp": stamp, "nonce": nonce, "echostr": "1"}
-    assert (await world.call("GET", "/wechat/main", params=query)).status == 200
+    assert await verify(world, "1714036504") == 200
+    assert await seen(world, Arrival.VERIFICATION) is None, "it may be from a log"
+    assert await verify(world, str(int(world.clock().timestamp()))) == 200
     assert await seen(world, Arrival.VERIFICATION)
 
 
