@@ -125,8 +125,9 @@ async def test_what_the_previous_release_stored_is_there_and_can_be_finished(
             assert (await they.scanned("dora", bind))["outcome"] == "bound"
             assert await open_portal(they, portal) == 200
             async with asyncio.timeout(60):
-                told = await events.get()
-                assert told["data"]["user_id"] == "bob", "the event that waited"
+                # the event that waited for its next attempt, which later ones may overtake
+                while (await events.get())["data"]["user_id"] != "bob":
+                    pass
         assert "bound" in await scanbind(tmp_path, "audit", "--user-id", "bob")
 
 
