@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from arriving import redirecting
-from harness import ACCOUNT, SECOND, Page, World, client, problem
+from harness import ACCOUNT, SECOND, WEBSITE, Page, World, client, problem
 from linking import asked
 from portal_client import visit
 from streams import event, stream
@@ -151,6 +151,8 @@ async def test_the_number_is_shown_where_it_is_asked_for(linking: World) -> None
 
 
 async def test_a_redirect_shows_no_number(make: Callable[..., Any]) -> None:
-    world = await make(clients={"shop": client("shop", confirm="match")})
-    assert await scanned(world, await redirecting(world, "main")) is None
+    both = {"methods": ["scan", "website"], "return_urls": ["https://shop.example/login/done"]}
+    shop = client("shop", confirm="match", apps=["site"], **both)
+    world = await make(apps={"site": WEBSITE}, clients={"shop": shop})
+    assert await scanned(world, await redirecting(world, "site")) is None
     assert await scanned(world, await world.login()) is not None

@@ -114,7 +114,8 @@ async def test_a_person_of_an_app_is_exported_and_erased(
     make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Red when `_names` leaves out apps, where the person of an audit entry is not stored any more."""
-    world: World = await make(apps={"site": WEBSITE}, clients={"shop": client("shop", apps=["site"])})
+    shop = client("shop", apps=["site"], methods=["website"], return_urls=[BACK])
+    world: World = await make(apps={"site": WEBSITE}, clients={"shop": shop})
     town, [known, gone] = Town(world, await world.person()), [OpenId("oKnown-in-app"), OpenId("oErased-in-app")]
     await arrive(world, await redirecting(world, "site"), Authorized("site", known, "u-1"))
     world.app[AUDIT].note(AuditEvent.SCANNED, client="shop", account="site", openid=gone)
