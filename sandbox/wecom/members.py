@@ -25,7 +25,7 @@ class Members:
 
         Raises Impossible when it is malformed or, in any case of its letters, another member's.
         """
-        chosen = userid or f"{_LETTERS.sub('', person.nickname) or 'Member'}.{person.id[-4:].upper()}"
+        chosen = userid or f"{_LETTERS.sub('', person.nickname) or 'Member'}.{person.id[-8:].upper()}"
         if not _FORM.fullmatch(chosen):
             raise Impossible("userid: must have 1 to 64 letters, digits, _ - @ and . after a letter or digit")
         for (corp, other), taken in self._userids.items():
