@@ -15,6 +15,7 @@ from serving import serving, wechat
 from service.config.settings import Settings, load
 from service.status.examine import PATIENCE, examine
 from service.status.report import DatabaseState, Down, ProcessState, RedisState
+from service.storage import embedded_valkey
 from service.storage.database import Database
 from service.version import VERSION
 
@@ -76,6 +77,8 @@ async def test_a_killed_process_is_no_process(tmp_path: Path) -> None:
         service.process.kill()
         await service.process.wait()
         report = await examine(of(tmp_path))
+        async with embedded_valkey.stopped(tmp_path / "var"):  # the one that the killed process left
+            pass
     assert report.processes == []
     assert "no process is running" in report.faults
 
