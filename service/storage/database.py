@@ -26,8 +26,8 @@ from service.config import data_folder
 from service.config.settings import Settings
 from service.config.types import EMBEDDED
 from service.storage import sqlite
+from service.storage.driver_errors import answer_lost, is_down, lost_race, translated
 from service.storage.group_commit import GroupCommit, Work
-from service.storage.reasons import database_reason
 from service.storage.schema import refuse_newer, require_current
 
 T = TypeVar("T")
@@ -64,18 +64,6 @@ _MIGRATING: Final = {
     "mariadb": (_MYSQL_LOCK, _MYSQL_FREE),
 }
 
-_SQLITE_BROKEN: Final = frozenset({11, 26})  # SQLITE_CORRUPT, SQLITE_NOTADB
-_SQLITE_BUSY: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
-# Record changed since read, deadlock, and missing savepoint: a deadlock rolls back the whole transaction, with its
-# savepoints.
-_MYSQL_RACES: Final = frozenset({1020, 1213, 1305})
-_PG_RACES: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
-# PostgreSQL's error classes that are not the statement's fault: connection, authorization, catalog, rollback,
-# resources, object state, operator intervention, system. asyncpg has no exception class for them.
-_PG_DOWN: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
-_PG_READ_ONLY: Final = "25006"  # a replica, after a failover
-_PG_ENDED: Final = frozenset({"08", "57"})  # of these: the connection ended
-
 
 class Database:
     """The database, behind any of the supported drivers.
@@ -103,7 +91,7 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        with _translated(self._engine.url):
+        with translated(self._engine.url):
             async with self._reader.connect() as connection:
                 yield connection
 
@@ -113,7 +101,7 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        with _translated(self._engine.url):
+        with translated(self._engine.url):
             if self._readers:
                 return await self._readers.run(work)
             async with self._reader.connect() as connection:
@@ -126,7 +114,7 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer, or the transaction lost a lock conflict.
         """
-        with _translated(self._engine.url):
+        with translated(self._engine.url):
             async with self._writer.begin() as connection:
                 yield connection
 
@@ -142,7 +130,7 @@ class Database:
         """
         retries, began = _Retries(), time.monotonic()
         autocommits = single and self._reader is not self._engine
-        with _translated(self._engine.url):
+        with translated(self._engine.url):
             while True:
                 finished = False
                 try:
@@ -311,10 +299,10 @@ class _Retries:
     def pause(self, e: Exception, *, committing: bool) -> float | None:
         """Return the seconds to wait before the next attempt; None to raise *e*."""
         passed = _now() - self._started
-        self._unsettled |= committing and _answer_lost(e)
-        if self._unsettled and passed < _SETTLE_WITHIN and (_lost_race(e) or _is_down(e)):
+        self._unsettled |= committing and answer_lost(e)
+        if self._unsettled and passed < _SETTLE_WITHIN and (lost_race(e) or is_down(e)):
             return _SETTLE_PAUSE
-        if not _lost_race(e) or passed > _RETRY_WITHIN or (pause := next(self._pauses, None)) is None:
+        if not lost_race(e) or passed > _RETRY_WITHIN or (pause := next(self._pauses, None)) is None:
             return None
         return uniform(pause / 2, pause)  # noqa: S311 - jitter, not a secret
 
@@ -363,49 +351,6 @@ def _embedded(data_dir: Path) -> sa.URL:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)  # even in a folder that others can read; SQLite gives its journals the same mode
     return sa.URL.create("sqlite+aiosqlite", database=str(file))
-
-
-@contextmanager
-def _translated(url: sa.URL) -> Iterator[None]:
-    try:
-        yield
-    except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
-        if not _is_down(e):
-            raise
-        raise StoreUnavailable("the database does not answer", reason=database_reason(e, url)) from e
-
-
-def _is_down(e: Exception) -> bool:
-    if not isinstance(e, exc.DBAPIError):
-        return True
-    state = _sqlstate(e)
-    return (
-        e.connection_invalidated
-        or isinstance(e, exc.OperationalError | exc.InterfaceError | exc.InternalError)
-        or getattr(e.orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BROKEN
-        or state == _PG_READ_ONLY
-        or state[:2] in _PG_DOWN
-    )
-
-
-def _answer_lost(e: Exception) -> bool:
-    """Return whether *e* leaves it unknown if the server committed. SQLite's errors never do."""
-    if not isinstance(e, exc.DBAPIError):
-        return True
-    return e.connection_invalidated or _sqlstate(e)[:2] in _PG_ENDED
-
-
-def _lost_race(e: Exception) -> bool:
-    cause = e.orig if isinstance(e, exc.DBAPIError) else None
-    return (
-        getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
-        or getattr(cause, "sqlstate", None) in _PG_RACES
-        or (cause is not None and cause.args[:1] != () and cause.args[0] in _MYSQL_RACES)
-    )
-
-
-def _sqlstate(e: exc.DBAPIError) -> str:
-    return getattr(e.orig, "sqlstate", None) or ""
 
 
 def _now() -> float:

@@ -1,4 +1,7 @@
-"""Transactions on each database, and their failures."""
+"""Transactions on each database, and their failures.
+
+Covers: service.storage.driver_errors.
+"""
 
 import asyncio
 import socket
