@@ -260,7 +260,7 @@ def load_data_dir(path: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def load_server(path: Path | None, environ: Mapping[str, str]) -> Server:
-    """Return `server` alone, which a running service uses whatever faults the rest now has.
+    """Return `server` alone, which a running service uses even if the rest now has faults.
 
     Raises: as `load_data_dir`.
     """

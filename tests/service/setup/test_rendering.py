@@ -1,4 +1,4 @@
-"""What `scanbind init` writes is always a good configuration, whatever the answers are.
+"""What `scanbind init` writes is a good configuration for all answers that it accepts.
 
 Red when text is not quoted, when a secret stands in the configuration, and when a setting that is written has no
 comment in one of the languages.
