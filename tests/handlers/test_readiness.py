@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from harness import World
 from harness import world as make_world
 from redis.asyncio import Redis
 from serving import serving, wechat
+from tmpfs import tmpfs
 
 from service.server import readiness
 from service.storage.database import Database
@@ -66,15 +66,8 @@ async def test_a_redis_that_became_a_replica_is_down_until_it_is_none(own_redis:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own, two megabytes large."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "scanbind", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("Only root may mount a disk that can be filled")
-    try:
+    with tmpfs(tmp_path / "disk", megabytes=2) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.usefixtures("redis")
