@@ -45,6 +45,15 @@ def changing(connection: sa.Connection, identities: Identities, *known: Identity
     """
     changes = Changes()
     yield changes
+    write_changes(connection, identities, changes, *known)
+
+
+def write_changes(connection: sa.Connection, identities: Identities, changes: Changes, *known: Identity) -> None:
+    """Write the rows of *changes*, with the events that they cause; *known* as in `changing`.
+
+    Raises:
+        IntegrityError, TakenError: as `AppendedRows.write`.
+    """
     if made := [it for it in changes.made if identities.outbox.hears(it.row.client)]:
         people = {it.id: it for it in known}
         if missing := {it.row.follower_id for it in made} - people.keys():

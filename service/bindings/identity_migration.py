@@ -93,7 +93,8 @@ class IdentityMigration:
         while (found := identities.find_row(connection, self.account, openid, _ABOUT, hold=True)) and (
             twin := identities.read(found)
         ):
-            if found["followed_at"] != NEVER:  # else a web authorization named them, which tells nothing about it
+            # Else a web authorization named them, which tells nothing about it.
+            if found[table.c.followed_at] != NEVER:
                 about = {column.name: found[column] for column in _ABOUT} | {"subscribed": twin.subscribed}
             self._take_over(connection, twin.id, by=identity.id)
             new = _united(connection, new, twin)

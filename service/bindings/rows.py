@@ -51,8 +51,8 @@ class Changed:
 class Changes(AppendedRows):
     """Rows that a transaction adds, and the changes of bindings that it makes."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, late: bool = False) -> None:
+        super().__init__(late=late)
         self.made: list[Changed] = []
 
 
@@ -91,7 +91,7 @@ def change_row(connection: sa.Connection, it: Row, **values: Any) -> Row:
 
 def add_row(connection: sa.Connection, it: Row, *, rows: Changes, source: ChangeSource, now: datetime) -> bool:
     """Insert a binding; False, with nothing changed, if a constraint forbids it."""
-    taken = insert_unless_taken(connection, bindings, _values(it)) is None
+    taken = rows.insert_unless_taken(connection, bindings, _values(it)) is None
     if not taken:
         _record(rows, it, Change.BOUND, source=source, now=now)
     return not taken

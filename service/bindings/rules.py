@@ -30,6 +30,7 @@ from models.tables.columns import to_millisecond
 from models.tables.identities import followers
 from service.bindings.rows import Changes, Row, add_row, change_row, hold_row, remove_row, select_rows, shown
 from service.identities.repository import Identity
+from service.storage.inserting import NewId
 
 # A round fails only if another transaction bound or unbound the same user or WeChat in between.
 _ROUNDS: Final = 8
@@ -104,7 +105,8 @@ def resolve(
     Raises:
         StoreUnavailable: concurrent transactions kept changing the same bindings.
     """
-    found = owner(connection, identity, client=client)
+    # Of a person who is written late, nothing is bound.
+    found = None if isinstance(identity.id, NewId) else owner(connection, identity, client=client)
     if found or identity.person is None:
         return found
     for _ in range(_ROUNDS):

@@ -20,6 +20,7 @@ from models.tables.identities import NEVER, followers
 from service.identities import persons
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
+from service.storage.inserting import AppendedRows
 
 _ABOUT: Final = (followers.c.lang, followers.c.asked_at)
 _ROUNDS: Final = 4
@@ -100,24 +101,26 @@ class Followers:
         known = await self.get(arrival.account, arrival.openid)
         if known and _tells_nothing_new(arrival, known):
             return known
-        return (await self.database.attempt(lambda connection: self.store(connection, arrival)))[1]
+        return (await self.database.attempt(lambda it: self.store(it, arrival, AppendedRows())))[1]
 
-    def store(self, connection: sa.Connection, arrival: Arrival) -> tuple[Identity, Follower]:
+    def store(self, connection: sa.Connection, arrival: Arrival, rows: AppendedRows) -> tuple[Identity, Follower]:
         """Store a person within the caller's transaction, and lock their row.
 
         The sender of a push follows the account. A web authorization says nothing about that, but may tell a
-        unionid, which is joined.
+        unionid, which is joined. A new person without one is written with late *rows*.
 
         Raises:
             StoreUnavailable: concurrent transactions add and erase this person, or join the same persons.
         """
-        person, follower = self._stored(connection, arrival)
-        if isinstance(arrival, Authorized) and arrival.unionid:
-            person = self._learn(connection, person, arrival.unionid)
-            follower = replace(follower, unionid=arrival.unionid)
-        return person, follower
+        if isinstance(arrival, Sender) or not arrival.unionid:
+            return self._stored(connection, arrival, rows)
+        person, follower = self._stored(connection, arrival, AppendedRows())
+        person = self._learn(connection, person, arrival.unionid)
+        return person, replace(follower, unionid=arrival.unionid)
 
-    def _stored(self, connection: sa.Connection, arrival: Arrival) -> tuple[Identity, Follower]:
+    def _stored(
+        self, connection: sa.Connection, arrival: Arrival, rows: AppendedRows
+    ) -> tuple[Identity, Follower]:
         account, openid, follows = arrival.account, arrival.openid, isinstance(arrival, Sender)
         # Fetch their data again: it may have changed while they were not subscribed.
         at = arrival.at if isinstance(arrival, Sender) else NEVER
@@ -133,7 +136,7 @@ class Followers:
                 if not person.subscribed:
                     self.on_follow(connection, self.identities, now, at)
                 return now, replace(follower, subscribed=True, asked_at=None)
-            if (number := self.identities.add(connection, account, openid, **news)) is not None:
+            if (number := self.identities.add(connection, account, openid, rows=rows, **news)) is not None:
                 appid = self.identities.appids.get(account)
                 person = Identity(number, account, openid, unionid=None, subscribed=follows, appid=appid)
                 return person, Follower(account, openid, subscribed=follows, appid=appid)
@@ -146,7 +149,7 @@ class Followers:
         person = self.identities.read(row) if row else None
         if row is None or person is None:
             return None
-        about = (row["lang"], row["asked_at"])
+        about = (row[followers.c.lang], row[followers.c.asked_at])
         return person, Follower(account, openid, person.subscribed, person.unionid, *about, person.appid)
 
     async def learned(

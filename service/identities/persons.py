@@ -33,10 +33,13 @@ def join(
     Raises:
         StoreUnavailable: concurrent transactions keep joining the same persons.
     """
-    this, word = _IT.id == identity.id, identities.open_platforms.get(identity.account, "")
+    word = identities.open_platforms.get(identity.account, "")
+    joins = word is not None and identity.unionid is not None and identity.open_platform != word
+    if not joins and not names:
+        return identity, frozenset()
+    this = _IT.id == identity.id
     if word is None or identity.unionid is None or identity.open_platform == word:
-        if names:
-            connection.execute(sa.update(followers).where(this).values(names))
+        connection.execute(sa.update(followers).where(this).values(names))
         return identity, frozenset()
     anchors = identities.anchors(identity.unionid)
     anchored = sa.select(_IT.id).where(_IT.open_platform == word, _IT.anchor.in_(anchors)).limit(1)

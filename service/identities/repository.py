@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import RowMapping
 
 from models.events import OpenId
 from models.tables.columns import APPID, Identifier
@@ -14,11 +13,14 @@ from models.tables.identities import followers
 from models.wecom import forms_of
 from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredValue
 from service.outbox.outbox import Outbox
-from service.storage.inserting import insert_unless_taken
+from service.storage.inserting import AppendedRows, insert_unless_taken
+from service.storage.prepared import Prepared
 
 _IT: Final = followers.c
 UNKNOWN: Final = ""
 """The appid of a row from before it was stored: that of its account, until it is known (docs/adr/0023)."""
+Row = Mapping[Any, Any]
+"""A row by its columns."""
 NAMES: Final = (
     *(_IT.id, _IT.account, _IT.appid, _IT.openid, _IT.openid_sealed, _IT.unionid, _IT.unionid_sealed),
     *(_IT.sealed_by, _IT.subscribed, _IT.person_id, _IT.open_platform),
@@ -106,7 +108,7 @@ class Identities:
             hold(connection, connection.scalars(sa.select(_IT.id).where(whole)).all())
         return self.select(connection, whole)
 
-    def read(self, row: RowMapping) -> Identity | None:
+    def read(self, row: Row) -> Identity | None:
         """Decrypt a row with the columns `NAMES`; None if an outer join found no person.
 
         Raises:
@@ -162,19 +164,23 @@ class Identities:
         more: Sequence[sa.Column[Any]] = (),
         *,
         hold: bool = False,
-    ) -> RowMapping | None:
+    ) -> Row | None:
         """Return a person's row with the columns `NAMES` and *more*, as `find` does."""
         them, values = self.them(account, openid)
         query = _finding(them, tuple(more), hold=hold)
         # Try twice: MariaDB and MySQL search one form after the other, and a locking read can miss a row that is
         # re-encrypted from a later form to an earlier one meanwhile (observed: one of 4,000).
         for _ in range(min(2, self.cipher.forms_each)):
-            if row := connection.execute(query, values).mappings().first():
-                return row
+            if rows := query.rows(connection, values):
+                return dict(zip((*NAMES, *more), rows[0], strict=True))
         return None
 
-    def add(self, connection: sa.Connection, account: str, openid: OpenId, **values: Any) -> int | None:
+    def add(
+        self, connection: sa.Connection, account: str, openid: OpenId, *, rows: AppendedRows, **values: Any
+    ) -> int | None:
         """Insert a person and return their id; None, with nothing changed, if another transaction was first.
+
+        With late *rows* the person may be written at the end of the transaction.
 
         The unique constraint decides between transactions with the same key. During a rotation some use an older
         key. So all insert the same blind form first, which makes one wait for the other, and only then check
@@ -183,7 +189,7 @@ class Identities:
         names = self.names(account, openid, None)
         row = {"account": account, "appid": self.appids.get(account, UNKNOWN), **names, **values}
         if self.cipher.forms_each == 1:
-            return insert_unless_taken(connection, followers, row)
+            return rows.insert_unless_taken(connection, followers, row)
         first = _agreed(self.cipher.forms(openid, Column.OPENID), openid)
         with connection.begin_nested() as point:
             number: int | None = insert_unless_taken(connection, followers, row | {"openid": first})
@@ -242,9 +248,9 @@ def _them(forms: int, *, any_appid: bool) -> sa.ColumnElement[bool]:
 
 
 @cache
-def _finding(them: sa.ColumnElement[bool], more: tuple[sa.Column[Any], ...], *, hold: bool) -> sa.Select[Any]:
+def _finding(them: sa.ColumnElement[bool], more: tuple[sa.Column[Any], ...], *, hold: bool) -> Prepared:
     query = sa.select(*NAMES, *more).where(them)
-    return query.with_for_update() if hold else query
+    return Prepared(query.with_for_update() if hold else query)
 
 
 def _agreed(forms: Sequence[str], plain: str) -> str:

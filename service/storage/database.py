@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import uniform
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
 
 import migrations
 from models.errors import StoreUnavailable
@@ -104,8 +105,7 @@ class Database:
         with translated(self._engine.url):
             if self._readers:
                 return await self._readers.run(work)
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(work)
+            return await greenlet_spawn(_Attempt(work, autocommits=True).run, self._reader.sync_engine)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -130,19 +130,15 @@ class Database:
         """
         retries, began = _Retries(), time.monotonic()
         autocommits = single and self._reader is not self._engine
+        engine = (self._reader if autocommits else self._writer).sync_engine
         with translated(self._engine.url):
             while True:
-                finished = False
+                attempt = _Attempt(work, autocommits=autocommits)
                 try:
-                    if self._group:
-                        result = await self._group.run(work)
-                    else:
-                        async with self._reader.connect() if autocommits else self._writer.begin() as connection:
-                            finished = autocommits  # then the lost answer of the statement is that of a commit
-                            result = await connection.run_sync(work)
-                            finished = True
+                    # One greenlet for all: AsyncConnection takes one for each step.
+                    result = await (self._group.run(work) if self._group else greenlet_spawn(attempt.run, engine))
                 except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
-                    if (pause := retries.pause(e, committing=finished)) is None:
+                    if (pause := retries.pause(e, committing=attempt.committing)) is None:
                         raise
                     await asyncio.sleep(pause)
                 else:
@@ -286,6 +282,21 @@ def naming_the_setting() -> Iterator[None]:
 
 class _CommittedError(Exception):
     """The transaction of an earlier attempt was committed."""
+
+
+class _Attempt(Generic[T]):
+    """One run of *work* on a connection, in a transaction unless its single statement *autocommits*."""
+
+    def __init__(self, work: Work[T], *, autocommits: bool) -> None:
+        self._work, self._autocommits = work, autocommits
+        self.committing = autocommits
+        """Whether an answer that is lost now may be that of a commit."""
+
+    def run(self, engine: sa.Engine) -> T:
+        with engine.connect() if self._autocommits else engine.begin() as connection:
+            result = self._work(connection)
+            self.committing = True
+        return result
 
 
 class _Retries:

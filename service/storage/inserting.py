@@ -1,7 +1,8 @@
 """Inserts in as few round trips as possible."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -9,14 +10,44 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from service.storage.prepared import Prepared, Values
+
 _WITH_ON_CONFLICT: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
-def insert_unless_taken(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> Any | None:
+class TakenError(Exception):
+    """A constraint forbids a row that was to be written at the end, or it refers to one that was forbidden."""
+
+
+class NewId(int):
+    """Stands for the id of a row that is not written yet: its number among such rows, from -1 down."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """A row to write. One that may be `taken` has an id, to which later rows may refer."""
+
+    table: sa.Table
+    row: Values
+    may_be_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the statement for a row depends on; `references` have the number of the late row that they name."""
+
+    table: sa.Table
+    columns: tuple[str, ...]
+    references: tuple[tuple[str, int], ...]
+    may_be_taken: bool
+
+
+def insert_unless_taken(connection: sa.Connection, table: sa.Table, row: Values) -> Any | None:
     """Insert *row* and return its primary key; None, with nothing changed, if a unique constraint forbids it."""
     dialect = connection.dialect.name
     if dialect in _WITH_ON_CONFLICT:
-        return connection.scalar(_unless_taken(table, dialect), row)
+        keys = _unless_taken(table, tuple(row), dialect).rows(connection, row)
+        return keys[0][0] if keys else None
     try:  # MariaDB and MySQL take back the failed statement alone
         return _key(connection.execute(sa.insert(table), row))
     except IntegrityError:
@@ -24,25 +55,61 @@ def insert_unless_taken(connection: sa.Connection, table: sa.Table, row: Mapping
 
 
 class AppendedRows:
-    """Rows that a transaction adds and does not read: written at its end, in one statement if possible."""
+    """Rows that a transaction adds and does not read: written at its end, in one statement if possible.
 
-    def __init__(self) -> None:
-        self._rows: list[tuple[sa.Table, Mapping[str, Any]]] = []
+    With *late*, that is true of rows that may be taken as well.
+    """
 
-    def add(self, table: sa.Table, row: Mapping[str, Any]) -> None:
+    def __init__(self, *, late: bool = False) -> None:
+        self._late = late
+        self._rows: list[_Added] = []
+        self._new = 0
+
+    def add(self, table: sa.Table, row: Values) -> None:
         """Add a row; rows of one table have the same columns."""
-        self._rows.append((table, row))
+        self._rows.append(_Added(table, row))
+
+    def insert_unless_taken(self, connection: sa.Connection, table: sa.Table, row: Values) -> int | None:
+        """Insert a row and return its id, as the function of this name; a `NewId` if it is written late."""
+        if not self._late:
+            return insert_unless_taken(connection, table, row)
+        self._rows.append(_Added(table, row, may_be_taken=True))
+        self._new += 1
+        return NewId(-self._new)
 
     def write(self, connection: sa.Connection) -> None:
-        """Insert all rows. Raises IntegrityError if a constraint forbids one of them."""
-        tables = dict.fromkeys(table for table, _ in self._rows)
+        """Insert all rows.
+
+        Raises:
+            IntegrityError: a constraint forbids a row that was added.
+            TakenError: one forbids a late row. Others may be written: the caller rolls back.
+        """
+        tables = [added.table for added in self._rows if not added.may_be_taken]
         # One statement inserts its rows in any order, but rows of one table must get ascending ids.
-        if connection.dialect.name == "postgresql" and 1 < len(tables) == len(self._rows):
-            values = {f"{at}_{name}": it for at, (_, row) in enumerate(self._rows) for name, it in row.items()}
-            connection.execute(_together(tuple((table, tuple(row)) for table, row in self._rows)), values)
-            return
-        for table in tables:
-            connection.execute(sa.insert(table), [row for its, row in self._rows if its is table])
+        if connection.dialect.name == "postgresql" and len(self._rows) > 1 and len(set(tables)) == len(tables):
+            self._write_together(connection)
+        else:
+            self._write_in_turn(connection)
+
+    def _write_together(self, connection: sa.Connection) -> None:
+        names, statement = _together(tuple(map(_shape, self._rows)))
+        values = [value for added in self._rows for value in added.row.values()]
+        if not statement.run(connection, dict(zip(names, values, strict=True))):
+            raise TakenError
+
+    def _write_in_turn(self, connection: sa.Connection) -> None:
+        ids = list[int]()
+        rest = dict[sa.Table, list[Values]]()
+        for added in self._rows:
+            row = {name: ids[-it - 1] if isinstance(it, NewId) else it for name, it in added.row.items()}
+            if not added.may_be_taken:
+                rest.setdefault(added.table, []).append(row)
+            elif (number := insert_unless_taken(connection, added.table, row)) is None:
+                raise TakenError
+            else:
+                ids.append(number)
+        for table, rows in rest.items():
+            _inserting(table, tuple(rows[0])).run_each(connection, rows)
 
 
 @contextmanager
@@ -58,21 +125,49 @@ def appending(connection: sa.Connection) -> Iterator[AppendedRows]:
 
 
 @cache
-def _unless_taken(table: sa.Table, dialect: str) -> sa.Executable:
-    statement: sa.Executable = (
-        _WITH_ON_CONFLICT[dialect](table).on_conflict_do_nothing().returning(*table.primary_key)
-    )
-    return statement
+def _inserting(table: sa.Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(sa.insert(table), columns)
 
 
 @cache
-def _together(rows: tuple[tuple[sa.Table, tuple[str, ...]], ...]) -> sa.Insert:
-    """Return a statement that inserts a row into each table, with parameters named `INDEX_COLUMN`."""
-    *others, last = (
-        sa.insert(table).values({name: sa.bindparam(f"{at}_{name}") for name in columns})
-        for at, (table, columns) in enumerate(rows)
-    )
-    return last.add_cte(*(other.cte(f"row_{at}") for at, other in enumerate(others)))
+def _unless_taken(table: sa.Table, columns: tuple[str, ...], dialect: str) -> Prepared:
+    insert = _WITH_ON_CONFLICT[dialect](table).on_conflict_do_nothing().returning(*table.primary_key)
+    return Prepared(insert, columns)
+
+
+def _shape(added: _Added) -> _Shape:
+    references = tuple((name, -it - 1) for name, it in added.row.items() if isinstance(it, NewId))
+    return _Shape(added.table, tuple(added.row), references, added.may_be_taken)
+
+
+@cache
+def _together(shapes: tuple[_Shape, ...]) -> tuple[Sequence[str], Prepared]:
+    """Return a statement for PostgreSQL that inserts a row of each shape, and the names of its parameters.
+
+    Each row is selected from the ids of the late rows before it: without one of them there is none. Its count of
+    changed rows is that of the last row.
+    """
+    late, parts = list[sa.CTE](), list[sa.CTE]()
+    for at, shape in enumerate(shapes[:-1]):
+        insert = _selected(at, shape, late)
+        if shape.may_be_taken:
+            parts.append(insert.returning(shape.table.c.id).cte(f"row_{at}"))
+            late.append(parts[-1])
+        else:
+            parts.append(insert.cte(f"row_{at}"))
+    names = [f"{at}_{name}" for at, shape in enumerate(shapes) for name in shape.columns]
+    return names, Prepared(_selected(len(shapes) - 1, shapes[-1], late).add_cte(*parts))
+
+
+def _selected(at: int, shape: _Shape, late: Sequence[sa.CTE]) -> postgresql.Insert:
+    known = dict(shape.references)
+    values = [
+        late[known[name]].c.id if name in known else sa.bindparam(f"{at}_{name}", type_=shape.table.c[name].type)
+        for name in shape.columns
+    ]
+    insert = postgresql.insert(shape.table)
+    insert = insert.from_select(list(shape.columns), sa.select(*values).select_from(*late))
+    return insert.on_conflict_do_nothing() if shape.may_be_taken else insert
 
 
 def _key(result: sa.CursorResult[Any]) -> Any:

@@ -3,6 +3,7 @@
 A binding is committed in one transaction with the ending that made it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -18,14 +19,14 @@ from models.scene import Claim
 from models.ticket import Ending, Outcome, Purpose, Reason, Status, TicketId
 from models.webhook import WebhookEvent
 from service.audit.log import append_entry
-from service.bindings.changes import changing, tell
+from service.bindings.changes import changing, tell, write_changes
 from service.bindings.rows import Changes
 from service.bindings.rules import bind, logged_in, owner, resolve
 from service.identities.followers import Arrival, Follower, Followers
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.group_commit import Work
-from service.storage.inserting import appending
+from service.storage.inserting import TakenError, appending
 from service.tickets.endings import Endings, append_ending, audit_entry, use_registration
 
 T = TypeVar("T")
@@ -71,24 +72,25 @@ class TicketDecisions:
         as rejected. None, with nothing changed, if the person unsubscribed and was erased.
         """
 
-        def work(connection: sa.Connection) -> Ending | None:
+        def work(connection: sa.Connection, rows: Changes) -> Ending | None:
             person = self.identities.find(connection, claim.account, openid, hold=True)
             if person is None:
                 return None
-            return self._confirm(connection, claim, person, policy=policy, state=state, now=now)
+            return self._confirm(connection, claim, person, rows=rows, policy=policy, state=state, now=now)
 
-        return await self._decide(claim.head.ticket, work)
+        return await self._decide_late(claim.head.ticket, work)
 
     async def confirm_arrival(
         self, claim: Claim, arrival: Arrival, *, policy: Policy, state: str | None, now: datetime
     ) -> tuple[Ending, Follower]:
         """Store the person and `confirm` the ticket, in one transaction."""
 
-        def work(connection: sa.Connection) -> tuple[Ending, Follower]:
-            person, follower = self.followers.store(connection, arrival)
-            return self._confirm(connection, claim, person, policy=policy, state=state, now=now), follower
+        def work(connection: sa.Connection, rows: Changes) -> tuple[Ending, Follower]:
+            person, follower = self.followers.store(connection, arrival, rows)
+            ending = self._confirm(connection, claim, person, rows=rows, policy=policy, state=state, now=now)
+            return ending, follower
 
-        decided = await self._decide(claim.head.ticket, work)
+        decided = await self._decide_late(claim.head.ticket, work)
         # With an earlier ending all was rolled back, and the person as well.
         return (decided, await self.followers.seen(arrival)) if isinstance(decided, Ending) else decided
 
@@ -188,6 +190,16 @@ class TicketDecisions:
 
         return await self.database.once(work)
 
+    async def _decide_late(self, ticket: TicketId, work: Callable[[sa.Connection, Changes], T]) -> T | Ending:
+        """Decide with rows that are written late; if a constraint forbids one, again from the start without.
+
+        Most people and bindings are new. What stands in the way of the others is read in the second transaction.
+        """
+        try:
+            return await self._decide(ticket, lambda connection: work(connection, Changes(late=True)))
+        except TakenError:
+            return await self._decide(ticket, lambda connection: work(connection, Changes()))
+
     async def _decide(self, ticket: TicketId, work: Work[T]) -> T | Ending:
         try:
             return await self.database.attempt(work)
@@ -209,21 +221,27 @@ class TicketDecisions:
         claim: Claim,
         person: Identity,
         *,
+        rows: Changes,
         policy: Policy,
         state: str | None,
         now: datetime,
     ) -> Ending:
-        """Log in or bind, and end the ticket, within the transaction that locks *person*."""
+        """Log in or bind, and end the ticket, within the transaction that locks *person*; write *rows*.
+
+        Raises:
+            TakenError: as `AppendedRows.write`.
+        """
         ending = _confirmed(claim, person, state=state, now=now)
         person = self.followers.join(connection, person)
-        with changing(connection, self.identities, person) as rows:
-            if claim.head.purpose is Purpose.LOGIN:
-                method = claim.head.method
-                known = resolve(connection, person, rows=rows, client=claim.client, method=method, now=now)
-                ended = _logged_in(ending, known)
-            else:
-                ended = _bound(ending, _bind(connection, claim, person, rows=rows, policy=policy, now=now))
-            return append_ending(rows, ended, person)
+        if claim.head.purpose is Purpose.LOGIN:
+            method = claim.head.method
+            known = resolve(connection, person, rows=rows, client=claim.client, method=method, now=now)
+            ended = _logged_in(ending, known)
+        else:
+            ended = _bound(ending, _bind(connection, claim, person, rows=rows, policy=policy, now=now))
+        kept = append_ending(rows, ended, person)
+        write_changes(connection, self.identities, rows, person)
+        return kept
 
 
 def _confirmed(claim: Claim, person: Identity, *, state: str | None, now: datetime) -> Ending:

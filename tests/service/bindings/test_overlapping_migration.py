@@ -13,13 +13,14 @@ from migrating import AT, Begin, Migration, new, old
 
 from models.tables.identities import followers
 from service.identities.followers import Authorized, Sender
+from service.storage.inserting import AppendedRows
 
 
 async def test_a_person_whom_a_scan_adds_meanwhile_becomes_one_with_the_former_identity(moving: Migration) -> None:
     anna = await moving.person(shop="42")
     moving.declare()
     mine, scan = moving.followers(), Sender(moving.account, new(anna), AT)
-    report = await overlapping(moving.database, lambda it: mine.store(it, scan), moving.run())
+    report = await overlapping(moving.database, lambda it: mine.store(it, scan, AppendedRows()), moving.run())
     assert (report.migrated, report.united) == (1, 1)
     assert [row["openid"] for row in (await moving.rows())["followers"]] == [new(anna)]
     assert await moving.bindings("shop", "42") == [moving.now(anna)]
@@ -45,7 +46,7 @@ async def test_a_unionid_that_is_learnt_meanwhile_is_kept(moving: Migration) -> 
     anna = await moving.person(shop="42")
     moving.declare()
     mine, told = moving.followers(before=True), Authorized("main", old(anna), "uAnna")
-    report = await overlapping(moving.database, lambda it: mine.store(it, told), moving.run())
+    report = await overlapping(moving.database, lambda it: mine.store(it, told, AppendedRows()), moving.run())
     assert report.migrated == 1
     [row] = (await moving.rows())["followers"]
     assert (row["openid"], row["unionid"], row["person_id"]) == (new(anna), "uAnna", row["id"])

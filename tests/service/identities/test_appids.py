@@ -4,6 +4,7 @@ Red when `store` touches rows that have an appid, or those of another account.
 """
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from service.identities import appids
 from service.identities.followers import Followers, Sender
 from service.identities.repository import Identities
 from service.storage.database import Database
+from service.storage.inserting import AppendedRows
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -69,5 +71,6 @@ async def test_a_duplicate_person_does_not_block_the_others(
         await followers.seen(Sender("main", OpenId(openid), NOW))
     identities.appids = {"main": "wxNow"}
     async with database.writing() as connection:  # as if at the same moment as an older process
-        await connection.run_sync(identities.add, "main", OpenId("oAnna"), subscribed=True, followed_at=NOW)
+        more = {"rows": AppendedRows(), "subscribed": True, "followed_at": NOW}
+        await connection.run_sync(partial(identities.add, **more), "main", OpenId("oAnna"))
     assert await appids.store(database, "main", "wxNow") == 1

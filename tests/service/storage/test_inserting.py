@@ -1,9 +1,11 @@
 """Inserts that a constraint may forbid, and rows that are written at the end of a transaction.
 
 Red when `insert_unless_taken` raises a violation, when `AppendedRows.write` joins rows of one table in one
-statement or leaves out a table, and when `appending` writes after an error.
+statement or leaves out a table, when a row is written without the late row that it refers to, and when `appending`
+writes after an error.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +20,7 @@ from models.tables.bindings import bindings, history
 from models.tables.commits import commit_marks
 from models.tables.identities import followers
 from service.storage.database import Database
-from service.storage.inserting import appending, insert_unless_taken
+from service.storage.inserting import AppendedRows, TakenError, appending, insert_unless_taken
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANNA = {"account": "main", "openid": "oAnna", "subscribed": True, "followed_at": NOW}
@@ -73,23 +75,81 @@ async def test_rows_of_one_table_get_ascending_ids(database: Database) -> None:
     assert await _all(database, commit_marks.c.id) == [("beside",)]
 
 
-async def test_single_rows_of_several_tables_are_one_statement_where_that_is_possible(database: Database) -> None:
-    statements: list[str] = []
-    engine = writing_engine(database)
+def _watch(connection: sa.Connection) -> list[str]:
+    """Return the statements that the driver executes from now on."""
+    statements, driver = list[str](), connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        driver.add_query_logger(lambda query: statements.append(query.query))
+    elif connection.dialect.name == "sqlite":
+        driver.set_trace_callback(statements.append)
+    return statements
 
-    def work(connection: sa.Connection) -> None:
-        sa.event.listen(connection, "before_cursor_execute", lambda *it: statements.append(it[2]))
+
+async def test_single_rows_of_several_tables_are_one_statement_where_that_is_possible(database: Database) -> None:
+    def work(connection: sa.Connection) -> list[str]:
+        statements = _watch(connection)
         with appending(connection) as rows:
             rows.add(history, _change("42"))
             rows.add(commit_marks, _mark("mark"))
             rows.add(bindings, {**SHOP, "user_id": "42", "follower_id": 1, "bound_at": NOW})
             assert statements == []
+        return [*statements]
 
-    await database.attempt(work)
-    assert len(statements) == (1 if engine.dialect.name == "postgresql" else 3)
+    statements = await database.attempt(work)
+    assert len(statements) == {"postgresql": 1, "sqlite": 3}.get(writing_engine(database).dialect.name, 0)
     assert await _all(database, history.c.user_id, history.c.at) == [("42", NOW)]
     assert await _all(database, commit_marks.c.id, commit_marks.c.at) == [("mark", NOW)]
     assert await _all(database, bindings.c.user_id, bindings.c.bound_at) == [("42", NOW)]
+
+
+def _bind_anna(connection: sa.Connection, *, users: Sequence[str] = ("42",)) -> None:
+    """Write Anna, her binding and its history late, which refer to her id."""
+    rows = AppendedRows(late=True)
+    number = rows.insert_unless_taken(connection, followers, ANNA)
+    rows.insert_unless_taken(
+        connection, bindings, {**SHOP, "user_id": users[0], "follower_id": number, "bound_at": NOW}
+    )
+    for user in users:
+        rows.add(history, _change(user) | {"follower_id": number})
+    rows.add(commit_marks, _mark("bound"))
+    rows.write(connection)
+
+
+@pytest.mark.parametrize("users", [("42",), ("42", "43")], ids=["single rows", "two rows of one table"])
+async def test_rows_refer_to_the_id_of_a_late_row(database: Database, users: Sequence[str]) -> None:
+    await database.attempt(lambda it: insert_unless_taken(it, followers, ANNA | {"openid": "oBen"}))
+    await database.attempt(lambda it: _bind_anna(it, users=users))
+    [_, (anna, _)] = await _all(database, followers.c.id, followers.c.openid)
+    assert await _all(database, bindings.c.user_id, bindings.c.follower_id) == [("42", anna)]
+    assert await _all(database, history.c.user_id, history.c.follower_id) == [(user, anna) for user in users]
+
+
+@pytest.mark.parametrize("users", [("42",), ("42", "43")], ids=["single rows", "two rows of one table"])
+@pytest.mark.parametrize("taken", ["the person", "the user"])
+async def test_no_row_follows_a_late_row_that_is_taken(
+    database: Database, taken: str, users: Sequence[str]
+) -> None:
+    def before(connection: sa.Connection) -> None:
+        if taken == "the person":
+            insert_unless_taken(connection, followers, ANNA)
+        else:
+            insert_unless_taken(connection, bindings, {**SHOP, "user_id": "42", "follower_id": 7, "bound_at": NOW})
+
+    def work(connection: sa.Connection) -> None:
+        with pytest.raises(TakenError):
+            _bind_anna(connection, users=users)
+
+    await database.attempt(before)
+    await database.attempt(work)  # the transaction goes on
+    assert await _all(database, history.c.id) == await _all(database, commit_marks.c.id) == []
+    assert len(await _all(database, bindings.c.id)) == (taken == "the user")
+
+
+async def test_a_late_row_does_not_hide_that_another_row_is_forbidden(database: Database) -> None:
+    await database.attempt(lambda it: insert_unless_taken(it, commit_marks, _mark("bound")))
+    with pytest.raises(IntegrityError):
+        await database.attempt(_bind_anna)
+    assert await _all(database, followers.c.id) == await _all(database, bindings.c.id) == []
 
 
 @pytest.mark.parametrize("fails_first", [False, True])
