@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from typing_extensions import override
 
 _Command = tuple[tuple[Any, ...], dict[str, Any], "asyncio.Future[Any]"]
@@ -23,15 +25,17 @@ class BatchingRedis(Redis):
         self._sending: set[asyncio.Task[None]] = set()
 
     @override
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Execute a command; return its answer. Raises its error, or that of the connection."""
+    def execute_command(  # type: ignore[override]  # a future is awaited like a coroutine, and needs no task
+        self, *args: Any, **options: Any
+    ) -> "asyncio.Future[Any]":
+        """Issue a command at once; the future of its answer raises its error, or that of the connection."""
         loop = asyncio.get_running_loop()
         if self._waiting is None:
             self._waiting = []
             loop.call_soon(loop.call_soon, self._start)  # after one more pass: a gather may be inside of another
         done = loop.create_future()
         self._waiting.append((args, options, done))
-        return await done
+        return done
 
     @override
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
@@ -66,10 +70,36 @@ class BatchingRedis(Redis):
                 done.set_result(answer)
 
     async def _answers(self, batch: list[_Command]) -> list[Any]:
-        if len(batch) == 1:  # a pipeline would cost more
-            [(args, options, _)] = batch
-            return [await super().execute_command(*args, **options)]  # type: ignore[no-untyped-call]
-        async with self.pipeline(transaction=False) as pipeline:
-            for args, options, _ in batch:
-                pipeline.execute_command(*args, **options)
-            return list(await pipeline.execute(raise_on_error=False))
+        """Execute the commands on a connection of the pool; those that Redis refuses are answered by the error."""
+        pool: Any = self.connection_pool  # its methods are not typed
+        connection = await pool.get_connection()
+        try:
+            answers: list[Any] = await connection.retry.call_with_retry(
+                lambda: self._exchange(connection, batch),
+                lambda error, failures: connection.disconnect(error=error, failure_count=failures),
+                with_failure_count=True,
+            )
+        except BaseException:
+            await connection.disconnect(nowait=True)  # or the next batch would read what this one did not
+            raise
+        finally:
+            await pool.release(connection)
+        return answers
+
+    async def _exchange(self, connection: Any, batch: list[_Command]) -> list[Any]:
+        # One timer for all: redis-py's pipeline takes a task to write and a timer for each answer.
+        seconds, connection.socket_timeout = connection.socket_timeout, None
+        try:
+            async with asyncio.timeout(seconds):
+                await connection.send_packed_command(connection.pack_commands(args for args, _, _ in batch))
+                return [await self._read(connection, args[0], options) for args, options, _ in batch]
+        except TimeoutError:
+            raise RedisTimeoutError("Timeout reading from the server") from None
+        finally:
+            connection.socket_timeout = seconds
+
+    async def _read(self, connection: Any, name: str, options: dict[str, Any]) -> Any:
+        try:
+            return await self.parse_response(connection, name, **options)
+        except ResponseError as e:
+            return e

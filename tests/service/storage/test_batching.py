@@ -1,7 +1,7 @@
 """Commands that are issued together are sent together, and each caller gets its own answer.
 
-Red when `_send` gives the answers in another order or raises the first error to each, when `_settle` does not ask
-whether the caller was cancelled, when `_send` catches no error, and when `_start` is called one pass earlier.
+Red when `_send` gives the answers in another order or raises the first error to each, when it does not ask whether
+the caller was cancelled, when it catches no error, and when `_start` is called one pass earlier.
 """
 
 import asyncio
@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ResponseError
 
 from bench.proxy import Proxy, proxy
 from models.errors import StoreUnavailable
+from service.storage.batching import BatchingRedis
 from service.storage.redis import connect, redis_errors
 
 
@@ -104,3 +106,46 @@ async def test_without_redis_each_caller_has_an_outage() -> None:
         for keys in ("a", "bc"):
             results = await asyncio.gather(*(value(client, key) for key in keys), return_exceptions=True)
             assert [type(result) for result in results] == [StoreUnavailable] * len(keys)
+
+
+async def test_a_batch_without_answers_is_an_outage_and_later_commands_get_their_own(redis_url: str) -> None:
+    """Red when `_exchange` has no timer or does not set the socket's timeout again: then Redis ends the wait."""
+    async with connect(f"{redis_url}?socket_timeout=0.1") as client:
+        assert isinstance(client, Redis)
+        await client.set("a", "1")
+        results = await asyncio.gather(client.get("a"), client.blpop("none", timeout=3), return_exceptions=True)
+        assert [type(result) for result in results] == [exceptions.TimeoutError] * 2
+        assert await client.get("a") == "1"
+
+
+async def test_a_batch_that_is_stopped_leaves_no_answers_behind(redis: Redis, redis_url: str) -> None:
+    async with connect(redis_url) as client:
+        assert isinstance(client, BatchingRedis)
+        waiting = asyncio.ensure_future(client.blpop("list"))  # type: ignore[arg-type]
+        async with asyncio.timeout(10):
+            while not (await redis.info("clients"))["blocked_clients"]:
+                await asyncio.sleep(0)
+        [sending] = client._sending
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await redis.rpush("list", "a")
+        assert await client.llen("list") == 1
+
+
+async def test_an_answer_that_cannot_be_read_leaves_none_behind(client: Redis) -> None:
+    client.set_response_callback("ECHO", int)
+    assert await client.echo("5") == 5
+    wrong, _ = await asyncio.gather(client.echo("x"), client.get("key"), return_exceptions=True)
+    assert isinstance(wrong, ValueError)
+    assert await client.set("key", "value") is True
+
+
+async def test_a_command_is_issued_before_it_is_awaited(between: Proxy, client: Redis) -> None:
+    """Red when `execute_command` is a coroutine: then the second command is a round trip of its own."""
+
+    async def both() -> list[Any]:
+        first, second = client.incr("n"), client.incr("n")
+        return [await first, await second]
+
+    assert await trips(between, both()) == (1, [1, 2])
