@@ -124,15 +124,17 @@ class RateLimits:
 
         Return None while Redis does not answer.
         """
-        by_person = self._over(Limit.SCANS_PER_OPENID, pseudonym(openid))
-        if ticket is None:
-            return _excess(Limit.SCANS_PER_OPENID, await by_person)
-        over, of_ticket = await asyncio.gather(by_person, self._over(Limit.SCANS_PER_TICKET, ticket))
-        if excess := _excess(Limit.SCANS_PER_OPENID, over):
-            # Otherwise one person could use up the scans of a QR code that they only see.
-            await self._over(Limit.SCANS_PER_TICKET, ticket, count=-1)
-            return excess
-        return _excess(Limit.SCANS_PER_TICKET, of_ticket)
+        counted = [_Count(Limit.SCANS_PER_OPENID, pseudonym(openid))]
+        if ticket is not None:
+            counted.append(_Count(Limit.SCANS_PER_TICKET, ticket))
+        limited = [one for one in counted if self._allowed[one.limit]]
+        if self._together or len(limited) < len(counted):
+            return await self._excess(*limited) if limited else None
+        # One person must not use up the scans of a QR code that they only see.
+        excesses = await asyncio.gather(*map(self._excess, limited))
+        if excesses[0] and limited[1:]:
+            await self._briefly(*limited[1:], add=-1)
+        return next(filter(None, excesses), None)
 
     async def record_failure(self, client: str | None, address: str) -> None:
         """Count a wrong password for *client* from *address*; after too many, `check_blocked` refuses the next.
@@ -200,15 +202,23 @@ class RateLimits:
         With 0 the same script runs in Redis, but stores nothing.
         """
         allowed = self._allowed[limit] * times
-        if not allowed:
-            return -1
+        counted = await self._briefly(_Count(limit, name, times), add=count) if allowed else None
+        return counted[1] - allowed if counted else -1
+
+    async def _excess(self, *counted: _Count) -> Excess | None:
+        """Count under each name until one is over its limit; return that, or None while Redis does not answer."""
+        over, last = await self._briefly(*counted) or (0, 0)
+        limit = counted[over - 1].limit
+        return Excess(limit, first=last == self._allowed[limit] + 1) if over else None
+
+    async def _briefly(self, *counted: _Count, add: int = 1) -> tuple[int, int] | None:
+        """Return what `_counted` returns, or None if Redis does not answer in time."""
         try:
             async with asyncio.timeout(_PATIENCE):
-                _, counted = await self._counted(_Count(limit, name, times), add=count)
-                return counted - allowed
+                return await self._counted(*counted, add=add)
         except (StoreUnavailable, TimeoutError):
-            log.warning("rate limit %s: Redis does not answer, one request is not counted", limit)
-            return -1
+            log.warning("rate limit %s: Redis does not answer, one request is not counted", counted[0].limit)
+            return None
 
     async def _counted(self, *counted: _Count, add: int = 1) -> tuple[int, int]:
         """Run the script; return the number of the count that is over its limit, or 0, and the last count."""
@@ -217,10 +227,6 @@ class RateLimits:
         with redis_errors():
             over, last = await self._count(keys=keys, args=[2 * _WINDOW, add, *allowed])
         return int(over), int(last)
-
-
-def _excess(limit: Limit, over: int) -> Excess | None:
-    return Excess(limit, first=over == 1) if over > 0 else None
 
 
 def _key(limit: Limit, name: str) -> str:

@@ -180,9 +180,13 @@ async def test_the_first_scan_too_many_is_told_from_the_others(limits: Make) -> 
     assert answers == [None] * 5, "answers are of no ticket"
 
 
-async def test_scans_over_a_persons_limit_do_not_use_up_those_of_the_qr_code(limits: Make) -> None:
-    """Red when `scan` does not take back what it counted for the ticket."""
+@pytest.mark.parametrize("together", [True, False], ids=["one server", "a cluster"])
+async def test_scans_over_a_persons_limit_do_not_use_up_those_of_the_qr_code(
+    limits: Make, *, together: bool
+) -> None:
+    """Red when `scan` does not take back what it counted for the ticket, where two scripts count at once."""
     mine, ticket = limits(scans_per_openid=1, scans_per_ticket=2), TicketId("t")
+    mine._together = together
     scans = [await mine.scan(OpenId("oAnna"), ticket) for _ in range(5)]
     assert [excess and excess.limit for excess in scans] == [None, *[Limit.SCANS_PER_OPENID] * 4]
     assert await mine.scan(OpenId("oBen"), ticket) is None
