@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from models.errors import StoreUnavailable, WeChatUnavailable
 from models.events import OpenId
 from models.language import Lang
-from service.identities.followers import Arrival, Follower, Followers
+from service.identities.followers import Arrival, Follower, Followers, Noted
 from service.wechat.api import WeChatApi
 
 T = TypeVar("T")
@@ -25,6 +27,13 @@ _LAG: Final = timedelta(minutes=1)
 """How long after a push `user/info` may still report that its sender does not follow (wechat-protocol.md 4)."""
 _AGAIN: Final = 20.0
 """Seconds until it is then asked again."""
+_GATHER: Final = 0.2
+"""Seconds to collect what was fetched, so that a busy service writes it in batches.
+
+A statement for one person takes 0.33 ms of processor time, one for forty people 0.8 ms.
+"""
+_BATCH: Final = 100
+"""People in one statement, whose rows it locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,9 @@ class FollowerRefresh:
     _queue: asyncio.Queue[_Fetch] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
     _later: asyncio.Queue[tuple[float, _Fetch]] = field(default_factory=lambda: asyncio.Queue(_QUEUE), init=False)
     """Fetches to repeat, each with its time on the loop's clock, earliest first."""
+    _noted: deque[Noted] = field(default_factory=deque, init=False)
+    """What was fetched in the background and is not stored yet, oldest first."""
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def store(self, arrival: Arrival) -> Lang | None:
         """Store a person; return their language if known.
@@ -76,7 +88,7 @@ class FollowerRefresh:
             return follower
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._ask(_Fetch(follower, self.clock()))
+                return await self._ask(_Fetch(follower, self.clock()), at_once=True)
         except (TimeoutError, WeChatUnavailable, StoreUnavailable):
             return follower  # the site gets no unionid then
 
@@ -90,17 +102,18 @@ class FollowerRefresh:
         return await self.known(follower) if ask else follower
 
     async def run(self) -> None:
-        """Fetch queued followers until cancelled."""
+        """Fetch queued followers until cancelled; what was fetched until then is stored."""
         async with asyncio.TaskGroup() as workers:
             for _ in range(_WORKERS):
                 workers.create_task(self._work())
             workers.create_task(self._requeue_due())
+            workers.create_task(self._write())
 
     async def _work(self) -> None:
         while True:
             fetch = await self._queue.get()
             try:
-                await self._ask(fetch)
+                await self._ask(fetch, at_once=False)
             except (WeChatUnavailable, StoreUnavailable) as e:
                 log.warning("follower refresh: skipped a follower until their next scan: %s", e)
             except Exception:
@@ -112,8 +125,49 @@ class FollowerRefresh:
             await asyncio.sleep(due - asyncio.get_running_loop().time())
             _put(self._queue, fetch)
 
-    async def _ask(self, fetch: _Fetch) -> Follower:
-        """Fetch and store a follower's data; ask again later while it contradicts their push of a moment ago."""
+    async def _write(self) -> None:
+        """Store what was fetched, in batches."""
+        try:
+            while True:
+                await self._wake.wait()
+                await asyncio.sleep(_GATHER)
+                self._wake.clear()
+                await self._flush()
+        finally:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        while batch := list(islice(self._noted, _BATCH)):
+            if not await self._is_stored(batch) and len(batch) > 1:
+                await self._store_singly(batch)
+            for _ in batch:
+                self._noted.popleft()
+
+    async def _store_singly(self, batch: Sequence[Noted]) -> None:
+        """Store people of whom one may be locked; stop at the second failure, which is the database's."""
+        failures = 0
+        for one in batch:
+            failures += not await self._is_stored([one])
+            if failures > 1:
+                return
+
+    async def _is_stored(self, batch: Sequence[Noted]) -> bool:
+        """Store people's data; log a failure and return False."""
+        try:
+            await self.followers.note(batch)
+        except StoreUnavailable as e:
+            log.warning("follower refresh: cannot store the data of %d followers: %s", len(batch), e)
+        except Exception:
+            log.exception("follower refresh: unexpected error, cannot store the data of %d followers", len(batch))
+        else:
+            return True
+        return False
+
+    async def _ask(self, fetch: _Fetch, *, at_once: bool) -> Follower:
+        """Fetch a follower's data; ask again later while it contradicts their push of a moment ago.
+
+        It is stored before this returns only *at_once*, or with a unionid to be joined; else `_write` stores it.
+        """
         follower, asked_at = fetch.follower, self.clock()
         account, openid = follower.account, follower.openid
         info = await self.apis[account].user_info(openid)
@@ -123,7 +177,11 @@ class FollowerRefresh:
             "lang": (Lang.ZH if info.language.startswith("zh") else Lang.EN) if info.language else None,
             "asked_at": None if lagging else self.clock(),
         }
-        await self.followers.learned(account, openid, **news)
+        if at_once or news["unionid"]:
+            await self.followers.learned(account, openid, **news)
+        elif news["lang"] or news["asked_at"]:
+            self._noted.append(Noted(account, openid, news["lang"], news["asked_at"]))
+            self._wake.set()
         if lagging:
             _put(self._later, (asyncio.get_running_loop().time() + _AGAIN, fetch))
         elif not info.subscribed:

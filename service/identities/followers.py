@@ -4,10 +4,11 @@ A follower who unsubscribes is erased unless configured otherwise (wechat-protoc
 A late answer of WeChat about an erased follower does not add them again.
 """
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -84,6 +85,19 @@ Arrival = Sender | Authorized
 """A person who signs in, as WeChat named them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What WeChat returned about a person, beside the unionid (docs/wechat-protocol.md 4).
+
+    None keeps the stored value: WeChat returned none or, of `asked_at`, is to be asked again.
+    """
+
+    account: str
+    openid: OpenId
+    lang: Lang | None
+    asked_at: datetime | None
+
+
 @dataclass(slots=True)
 class Followers:
     database: Database
@@ -155,26 +169,46 @@ class Followers:
     async def learned(
         self, account: str, openid: OpenId, *, unionid: str | None, lang: Lang | None, asked_at: datetime | None
     ) -> None:
-        """Update a follower with WeChat's data (wechat-protocol.md 4); does nothing if they were erased.
+        """Update a follower with WeChat's data, as `note` does; a unionid is joined.
 
-        None keeps the stored value: WeChat returned none or, of *asked_at*, is to be asked again. Whether they
-        follow the account is not updated: signed pushes report that, and `user/info` lags behind them.
+        Raises:
+            StoreUnavailable: the database does not answer, or concurrent transactions join the same persons.
         """
-        news: dict[str, Any] = {"asked_at": asked_at} if asked_at else {}
-        news |= {"lang": lang} if lang else {}
-
-        def note(connection: sa.Connection) -> None:
-            them, values = self.identities.them(account, openid)
-            connection.execute(sa.update(followers).where(them).values(news), values)
-
-        def learn(connection: sa.Connection, unionid: str) -> None:
-            if identity := self.identities.find(connection, account, openid, hold=True):
-                self._learn(connection, identity, unionid, news)
-
+        noted = Noted(account, openid, lang, asked_at)
         if unionid:
-            await self.database.attempt(partial(learn, unionid=unionid))
-        elif news:
-            await self.database.attempt(note, single=True)
+            await self.database.attempt(partial(self._join_learned, noted=noted, unionid=unionid))
+        elif lang or asked_at:
+            await self.note([noted])
+
+    async def note(self, noted: Sequence[Noted]) -> None:
+        """Update followers with WeChat's data, in one statement for all.
+
+        Changes nothing of those who were erased, or about whom a later answer is stored. Whether they follow the
+        account is not updated: signed pushes report that, and `user/info` lags behind them.
+
+        Raises:
+            StoreUnavailable: the database does not answer, or a row is locked for too long; nothing was stored.
+        """
+        rows = defaultdict(list)
+        # In one order, so that two processes which lock the same rows do not wait for each other.
+        for it in sorted(noted, key=lambda it: (it.account, it.openid)):
+            them, values = self.identities.them(it.account, it.openid)
+            rows[them].append(values | {"new_lang": it.lang, "new_asked_at": it.asked_at})
+
+        def work(connection: sa.Connection) -> None:
+            for them, theirs in rows.items():
+                connection.execute(_noting(them), theirs)
+
+        await self.database.attempt(work, single=len(rows) == 1)
+
+    def _join_learned(self, connection: sa.Connection, *, noted: Noted, unionid: str) -> None:
+        """Store a unionid, with *noted*; if a later answer is stored, only complete that."""
+        if found := self._find(connection, noted.account, noted.openid, hold=True):
+            identity, follower = found
+            late = noted.asked_at and follower.asked_at and noted.asked_at < follower.asked_at
+            if not (late and identity.unionid):
+                news = {} if late else {"lang": noted.lang, "asked_at": noted.asked_at}
+                self._learn(connection, identity, unionid, {name: it for name, it in news.items() if it})
 
     def _learn(
         self,
@@ -229,6 +263,15 @@ def unfollow(
     earlier = sa.and_(followers.c.id == person.id, followers.c.followed_at <= until)
     changed = connection.execute(sa.update(followers).where(earlier).values(subscribed=False)).rowcount
     return replace(person, subscribed=False) if changed else None
+
+
+@cache
+def _noting(them: sa.ColumnElement[bool]) -> sa.Update:
+    """Return the statement of `Followers.note`, with the parameters of *them*, `new_lang` and `new_asked_at`."""
+    lang, at = followers.c.lang, followers.c.asked_at
+    new_lang, new_at = sa.bindparam("new_lang", type_=lang.type), sa.bindparam("new_asked_at", type_=at.type)
+    values = {"lang": sa.func.coalesce(new_lang, lang), "asked_at": sa.func.coalesce(new_at, at)}
+    return sa.update(followers).where(them, sa.or_(at.is_(None), at <= new_at)).values(values)
 
 
 def _tells_nothing_new(arrival: Arrival, known: Follower) -> bool:

@@ -5,7 +5,7 @@ Red when `_ask` believes a `subscribe: 0` that contradicts a signed push of a mo
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -17,7 +17,7 @@ from models.events import OpenId
 from models.language import Lang
 from service.identities import follower_refresh
 from service.identities.follower_refresh import FollowerRefresh
-from service.identities.followers import Arrival, Authorized, Follower, Sender
+from service.identities.followers import Arrival, Authorized, Follower, Noted, Sender
 from service.wechat.api import UserInfo
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -66,6 +66,10 @@ class Rows:
             raise failure
         self.learned_.append(values)
         self.stored.set()
+
+    async def note(self, noted: Sequence[Noted]) -> None:
+        for one in noted:
+            await self.learned(one.account, one.openid, unionid=None, lang=one.lang, asked_at=one.asked_at)
 
     async def gone(self, account: str, openid: OpenId, *, since: datetime) -> None:
         self.gone_.append(since)
@@ -201,10 +205,10 @@ async def test_user_info_is_asked_again_until_it_lists_the_follower(monkeypatch:
         while len(api.asked) < 3:
             await asyncio.sleep(0)
         api.answer = UserInfo(True, "u-1", "zh_CN")
-        while rows.learned_[-1]["asked_at"] is None:
+        while not rows.learned_:
             await asyncio.sleep(0)
     running.cancel()
-    assert rows.learned_[-1] == {"unionid": "u-1", "lang": Lang.ZH, "asked_at": NOW}
+    assert rows.learned_ == [{"unionid": "u-1", "lang": Lang.ZH, "asked_at": NOW}]
     assert rows.gone_ == []
     assert refresh._later.empty()
 
