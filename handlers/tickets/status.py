@@ -23,6 +23,7 @@ from models.scene import TicketHeader
 from models.ticket import Ticket
 from service.app_keys import CLOCK, CURRENT, DRAINING, OPEN_REQUESTS, SETTINGS, TICKET_STATUS, WAIT_LIMITER
 from service.crypto.keyring import ClientKeys
+from service.rate_limiting.open_waits import WaitLimiter
 from service.tickets.status import TicketView
 
 _LONGEST_WAIT: Final = 30
@@ -30,8 +31,11 @@ _HEARTBEAT: Final = 14.0
 """Maximum seconds of silence on a stream; contract.md 4 allows 15."""
 _READING: Final = 1 / 14
 """Share of the heartbeat reserved for reading; during a longer read, comments are sent."""
-_TICK: Final = 0.1
-"""Streams act only at multiples of this, in seconds."""
+_FIRST, _LATER = 1 / 2, 1 - 2 * _READING
+"""Shares of the heartbeat before which no stream acts for the first time, and again."""
+_TICKS: Final = (1 / 140, 2 / 140, 4 / 140, 8 / 140)
+"""Streams act only at multiples of one of these shares of the heartbeat: the first at which enough act at once."""
+_ENOUGH: Final = 8
 _AGAIN: Final = 1.0
 """Seconds that a stream waits after a failed read: Redis may refuse connections at once."""
 _COMMENT: Final = b":\n\n"
@@ -83,19 +87,18 @@ async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     _refuse_body(request)
     app = request.app
     ticket = await app[TICKET_STATUS].read(head)
-    response = web.StreamResponse(headers=STREAMED)
-    with app[WAIT_LIMITER].stream(head.ticket, authentication.throttle_address(request), request):
+    response, waits = _Stream(headers=STREAMED), app[WAIT_LIMITER]
+    with waits.stream(head.ticket, authentication.throttle_address(request), request):
         try:
             await response.prepare(request)
-            response.headers.clear()  # already sent: saves a kilobyte while the stream waits
+            response.headers.clear()  # already serialized: saves a kilobyte while the stream waits
             sent = await _send(request, response, _view(app, head, keys, ticket))
             app[OPEN_REQUESTS].leave(request)  # the application may be replaced while the stream goes on
             while not ticket.status.final:
                 due = asyncio.get_running_loop().time() + _HEARTBEAT
                 if not app[DRAINING].is_set():
-                    meanwhile = _Comment(request)
-                    changed = app[TICKET_STATUS].changed
-                    await changed(head, ticket, seconds=_time_to_next_read(), meanwhile=meanwhile)
+                    first, meanwhile = _time_to_act(waits.waiting, soonest=_FIRST), _Comment(request, waits)
+                    await app[TICKET_STATUS].changed(head, ticket, seconds=first, meanwhile=meanwhile)
                 if (current := _current(request, app, holder)) is None:
                     break
                 app = current
@@ -131,15 +134,23 @@ def _refuse_body(request: web.Request) -> None:
         raise InvalidRequest("this request must not have a body")
 
 
-def _time_to_next_read() -> float:
-    """Return random seconds until a stream acts again, so that streams started together do not act together.
+def _time_to_act(streams: int, *, soonest: float) -> float:
+    """Return random seconds until a stream acts; *soonest* is a share of the heartbeat.
 
-    They end at a tick of the loop's clock. To wake the process takes far longer than to write a comment, so it is
-    woken once for all streams that act at one tick.
+    They end at a tick of the loop's clock. To wake the process takes several times as long as to write a comment,
+    so it is woken once for all streams that act at one tick. The fewer *streams* wait, the longer is a tick; each
+    is a multiple of the shorter ones, so that streams share ticks whose number was another when they were opened.
     """
+    tick = _HEARTBEAT * next((tick for tick in _TICKS if streams * tick >= _ENOUGH), _TICKS[-1])
     now = asyncio.get_running_loop().time()
-    then = now + random.uniform(_HEARTBEAT / 2, _HEARTBEAT * (1 - _READING))  # noqa: S311 - no secret
-    return math.ceil(then / _TICK) * _TICK - now
+    then = now + _HEARTBEAT * random.uniform(soonest, 1 - _READING)  # noqa: S311 - no secret
+    return math.ceil(then / tick) * tick - now
+
+
+class _Stream(web.StreamResponse):
+    """A response whose head is sent with the first event."""
+
+    _send_headers_immediately = False  # aiohttp's own responses with a body set it as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +161,14 @@ class _Comment:
     """
 
     request: web.Request
+    waits: WaitLimiter
 
     def __call__(self) -> float:
         transport = self.request.transport
         if transport is None:
             return 0.0
         transport.write(_CHUNK_OF_COMMENT if self.request.version >= HttpVersion11 else _COMMENT)
-        return _time_to_next_read()
+        return _time_to_act(self.waits.waiting, soonest=_LATER)
 
 
 async def _reread(
@@ -192,13 +204,14 @@ async def _comment(response: web.StreamResponse) -> None:
 async def _send(request: web.Request, response: web.StreamResponse, view: TicketView, *, sent: str = "") -> str:
     """Write *view* as an event, or a comment if its tag is that of the last event, *sent*; return its tag.
 
-    A separate function, so that its texts are freed while a stream waits.
+    The event of a final state ends the response. A separate function, so that its texts are freed while a stream
+    waits.
     """
     if (tag := _tag(view)) == sent:
         await response.write(_COMMENT)
         return tag
-    data = to_json(_state(request, view))
-    await response.write(b'event: status\nid: "%b"\ndata: %b\n\n' % (tag.encode(), data))
+    event = b'event: status\nid: "%b"\ndata: %b\n\n' % (tag.encode(), to_json(_state(request, view)))
+    await (response.write_eof if view.status.final else response.write)(event)
     return tag
 
 

@@ -74,6 +74,11 @@ class WaitLimiter:
         """Return how many event streams and long polls wait in this process."""
         return {"streams": self._streams.total, "polls": self._polls.total}
 
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait in this process; quickly, as each comment of a stream asks."""
+        return len(self._here)
+
     def limit(self, *, per_address: int, in_all: int) -> None:
         """Change the limits; waits in progress continue."""
         self._addresses.places, self._in_all = per_address, in_all

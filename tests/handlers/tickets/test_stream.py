@@ -76,7 +76,6 @@ async def test_silence_is_filled_with_comments(world: World, monkeypatch: pytest
 async def test_a_comment_wakes_no_stream(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `again` of `Feed.wait` is not called."""
     monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
-    monkeypatch.setattr("handlers.tickets.status._TICK", HEARTBEAT)
     page = await world.login()
     async with stream(page) as response:
         await event(response)
@@ -103,7 +102,7 @@ async def test_a_browser_without_chunks_gets_comments_as_they_are(
 async def test_a_lapse_is_told_in_time_after_a_comment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `_Again` does not look at the expiry."""
     pauses = iter([0.05])
-    monkeypatch.setattr("handlers.tickets.status._time_to_next_read", lambda: next(pauses, 3600.0))
+    monkeypatch.setattr("handlers.tickets.status._time_to_act", lambda *_, **__: next(pauses, 3600.0))
     page = await world.login()
     world.clock.advance(298)
     async with stream(page) as response:
@@ -112,8 +111,38 @@ async def test_a_lapse_is_told_in_time_after_a_comment(world: World, monkeypatch
         assert (await event(response))["data"]["status"] == "expired"
 
 
-def test_the_silence_is_never_longer_than_promised() -> None:
-    assert status._HEARTBEAT + status._TICK < 15
+@pytest.mark.parametrize("streams", [1, 200, 5000])
+async def test_the_silence_is_never_longer_than_promised(streams: int) -> None:
+    for soonest in (status._FIRST, status._LATER):
+        pauses = [status._time_to_act(streams, soonest=soonest) for _ in range(1000)]
+        assert soonest * status._HEARTBEAT <= min(pauses)
+        assert max(pauses) < 14.5
+
+
+@pytest.mark.parametrize(("streams", "ticks"), [(200, 9), (5000, 62)], ids=["few", "many"])
+async def test_few_streams_share_the_ticks_at_which_they_act(streams: int, ticks: int) -> None:
+    """Red when a tick has one length for all numbers of streams, or a length for each number."""
+    loop = asyncio.get_running_loop()
+    numbers = [streams + more % 40 for more in range(1000)]
+    acts = {round(loop.time() + status._time_to_act(number, soonest=status._FIRST), 1) for number in numbers}
+    assert ticks - 2 < len(acts) <= ticks
+
+
+async def test_the_head_comes_with_the_first_event_and_the_end_with_the_last(world: World) -> None:
+    """Red when `_Stream` sends its head at once, or `_send` ends no response: each is one more system call."""
+    page, at = await world.login(), URL(world.url)
+    reader, writer = await asyncio.open_connection(at.host, at.port)
+    bearer = page.bearer["Authorization"]
+    writer.write(
+        f"GET /v1/tickets/{page.id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n\r\n".encode()
+    )
+    async with asyncio.timeout(20):
+        first = await reader.read(65536)
+        assert (await page.raw("DELETE")).status == 204
+        last = await reader.read(65536)
+    assert (first[:15], b'"pending"' in first) == (b"HTTP/1.1 200 OK", True)
+    assert (b'"cancelled"' in last, last[-7:]) == (True, b"\r\n0\r\n\r\n")
+    writer.close()
 
 
 async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
