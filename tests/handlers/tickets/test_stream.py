@@ -1,6 +1,7 @@
 """The event stream of a ticket: every state once, heartbeats, and an end after the final state."""
 
 import asyncio
+from asyncio import selector_events
 from typing import Any
 
 import pytest
@@ -128,21 +129,26 @@ async def test_few_streams_share_the_ticks_at_which_they_act(streams: int, ticks
     assert ticks - 2 < len(acts) <= ticks
 
 
-async def test_the_head_comes_with_the_first_event_and_the_end_with_the_last(world: World) -> None:
+async def test_the_head_comes_with_the_first_event_and_the_end_with_the_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Red when `_Stream` sends its head at once, or `_send` ends no response: each is one more system call."""
-    page, at = await world.login(), URL(world.url)
-    reader, writer = await asyncio.open_connection(at.host, at.port)
-    bearer = page.bearer["Authorization"]
-    writer.write(
-        f"GET /v1/tickets/{page.id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n\r\n".encode()
-    )
-    async with asyncio.timeout(20):
-        first = await reader.read(65536)
-        assert (await page.raw("DELETE")).status == 204
-        last = await reader.read(65536)
-    assert (first[:15], b'"pending"' in first) == (b"HTTP/1.1 200 OK", True)
-    assert (b'"cancelled"' in last, last[-7:]) == (True, b"\r\n0\r\n\r\n")
-    writer.close()
+    page, sent, transport = await world.login(), list[bytes](), selector_events._SelectorSocketTransport
+    write = transport.write
+
+    def writes(self: Any, data: bytes) -> None:
+        if self.get_extra_info("sockname")[1:2] == (URL(world.url).port,):  # unix sockets have a path
+            sent.append(data)
+        write(self, data)
+
+    monkeypatch.setattr(transport, "write", writes)
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "pending"
+        await page.raw("DELETE")
+        assert (await event(response))["data"]["status"] == "cancelled"
+        assert await block(response) == ""
+    first, last = [one for one in sent if b"event: status" in one]
+    assert (first[:15], last[-7:]) == (b"HTTP/1.1 200 OK", b"\r\n0\r\n\r\n")
 
 
 async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
