@@ -95,6 +95,7 @@ def build_tickets(
         decisions=records.decisions,
         follower_refresh=people.follower_refresh,
         projection=records.projection,
+        cached=feed.cached,
         audit=base.audit,
         clock=base.clock,
     )

@@ -11,7 +11,7 @@ from models.binding import AlreadyBound, Binding, Bound, Conflict, UserId
 from models.errors import AccountNotConfigured, BindingConflict, InvalidCode
 from models.method import REDIRECTS, Method
 from models.scene import TicketHeader, read_ticket
-from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome, Purpose
+from models.ticket import CODE_LIVES, REGISTRATION_LIVES, Ending, Outcome, Purpose, Ticket, TicketId
 from service.audit.log import AuditLog
 from service.config.clients import Client
 from service.crypto.keyring import Keyring
@@ -52,6 +52,8 @@ class CodeExchange:
     decisions: TicketDecisions
     follower_refresh: FollowerRefresh
     projection: Projection
+    cached: Callable[[TicketId], Ticket | None]
+    """Returns a ticket that this process has read, which saves reading it again."""
     audit: AuditLog
     clock: Callable[[], datetime]
 
@@ -83,15 +85,16 @@ class CodeExchange:
         if confirmed.code_used_at or self.clock() >= answered_at + CODE_LIVES:
             raise InvalidCode  # before any write: a code sent repeatedly must not hold up writers
         appid = self._appid(client, person)
-        # Fetch a new person's unionid before using up the code: the site may find the user by it.
-        new = confirmed.outcome is Outcome.REGISTER
-        follower = await self.follower_refresh.look_up(person.account, openid, ask=new)
+        follower = Follower(person.account, openid, person.subscribed, person.unionid)
+        if confirmed.outcome is Outcome.REGISTER:
+            # Fetch a new person's unionid before using up the code: the site may find the user by it.
+            follower = await self.follower_refresh.look_up(person.account, openid, ask=True)
         now = self.clock()
         redeemed = await self.decisions.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
         if redeemed is None:
             raise InvalidCode
         ending, binding = redeemed
-        await self.projection.show(ending)
+        await self.projection.show(ending, known=self.cached(ending.ticket))
         registration = None
         if ending.outcome is Outcome.REGISTER and ending.code_used_at:
             keys = self.keyring.newest(client)
