@@ -120,13 +120,13 @@ async def test_the_silence_is_never_longer_than_promised(streams: int) -> None:
         assert max(pauses) < 14.5
 
 
-@pytest.mark.parametrize(("streams", "ticks"), [(200, 9), (5000, 62)], ids=["few", "many"])
-async def test_few_streams_share_the_ticks_at_which_they_act(streams: int, ticks: int) -> None:
+@pytest.mark.parametrize(("streams", "ticks"), [(200, range(7, 10)), (5000, range(50, 63))], ids=["few", "many"])
+async def test_few_streams_share_the_ticks_at_which_they_act(streams: int, ticks: range) -> None:
     """Red when a tick has one length for all numbers of streams, or a length for each number."""
     loop = asyncio.get_running_loop()
     numbers = [streams + more % 40 for more in range(1000)]
     acts = {round(loop.time() + status._time_to_act(number, soonest=status._FIRST), 1) for number in numbers}
-    assert ticks - 2 < len(acts) <= ticks
+    assert len(acts) in ticks
 
 
 async def test_the_head_comes_with_the_first_event_and_the_end_with_the_last(
