@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 
 from handlers.http import authentication
 from handlers.http.request_body import refuse_compressed
-from models.errors import BadSignature, Malformed, NotFound, StoreUnavailable, UnreadablePush
+from models.errors import BadSignature, Malformed, NotFound, RateLimited, StoreUnavailable, UnreadablePush
 from models.events import Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from service.app_keys import ACCOUNTS, CLOCK, LAST_PUSHES, METRICS, PUSH_DISPATCHER, RATE_LIMITS
 from service.pushes.last_pushes import Arrival
@@ -50,8 +49,12 @@ _CONSOLE: Final[Mapping[str, str]] = {
 
 async def verify(request: web.Request) -> web.Response:
     """Answer WeChat's URL verification with the echostr."""
-    with _refusals_logged(account := _account(request)):
+    account = _account(request)
+    try:
         echo = account.verify(request.query)
+    except (BadSignature, Malformed) as e:
+        _log_refusal(account, e)
+        raise
     now = request.app[CLOCK]()
     if account.has_signed_query(request.query, now=now):  # an old one may be from the log of a proxy
         request.app[LAST_PUSHES].saw(account.name, now, Arrival.VERIFICATION)
@@ -82,10 +85,12 @@ async def receive(request: web.Request) -> web.Response:
 def _opened(request: web.Request, account: PushAccount, body: bytes) -> Delivery | None:
     """Return the verified push; None if it is WeChat's own, but cannot be read."""
     try:
-        with _refusals_logged(account):
-            return account.open(request.query, body, now=request.app[CLOCK]())
-    except UnreadablePush:
-        return None
+        return account.open(request.query, body, now=request.app[CLOCK]())
+    except (BadSignature, Malformed) as e:
+        _log_refusal(account, e)
+        if isinstance(e, UnreadablePush):
+            return None
+        raise
 
 
 def _response(answer: Answer) -> web.Response:
@@ -98,31 +103,28 @@ def _refuse_forgers(request: web.Request, account: PushAccount) -> None:
     Raises:
         RateLimited: it sent too many.
     """
-    if (address := authentication.throttle_address(request)) and not account.has_signed_query(
-        request.query, now=request.app[CLOCK]()
-    ):
-        request.app[RATE_LIMITS].check_forgers(address)
+    if address := authentication.throttle_address(request):
+        try:
+            request.app[RATE_LIMITS].check_forgers(address)
+        except RateLimited:
+            if not account.has_signed_query(request.query, now=request.app[CLOCK]()):
+                raise
 
 
-@contextmanager
-def _refusals_logged(account: PushAccount) -> Iterator[None]:
+def _log_refusal(account: PushAccount, error: BadSignature | Malformed) -> None:
     """Log why a request is refused, or acknowledged unread; its sender does not get the reason."""
-    try:
-        yield
-    except (BadSignature, Malformed) as e:
-        done = "acknowledged" if isinstance(e, UnreadablePush) else "refused"
-        why = _FAULTS.get(e.fault, "this part of it cannot be read").replace("NAME", account.name)
-        log.log(
-            # Only WeChat can cause a warning: in the wrong mode every push is refused, but its query is signed.
-            logging.WARNING if done == "acknowledged" or e.fault == "mode" else logging.INFO,
-            "callback: %s a request for account %s: %s: %s",
-            done,
-            account.name,
-            e.fault,
-            why.format(console=_CONSOLE.get(e.console), mode=account.mode),
-            extra={"account": account.name, "fault": e.fault},
-        )
-        raise
+    done = "acknowledged" if isinstance(error, UnreadablePush) else "refused"
+    why = _FAULTS.get(error.fault, "this part of it cannot be read").replace("NAME", account.name)
+    log.log(
+        # Only WeChat can cause a warning: in the wrong mode every push is refused, but its query is signed.
+        logging.WARNING if done == "acknowledged" or error.fault == "mode" else logging.INFO,
+        "callback: %s a request for account %s: %s: %s",
+        done,
+        account.name,
+        error.fault,
+        why.format(console=_CONSOLE.get(error.console), mode=account.mode),
+        extra={"account": account.name, "fault": error.fault},
+    )
 
 
 def _account(request: web.Request) -> PushAccount:

@@ -1,12 +1,12 @@
 """Verifies and decrypts the pushes of one Official Account. Checks the signature before parsing the body."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from models.errors import BadSignature, Malformed, UnreadablePush
 from models.events import Event, Unsubscribed
@@ -15,6 +15,11 @@ from service.wechat.parsing import Fields, Format, read, sealed_values, understa
 from service.wechat.relayed_reply import Relayed, written
 from service.wechat.replies import CONTENT_TYPES, SUCCESS, Answer, sayable, sealed, text_message
 from service.wechat.signature import matches, sign
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+_Query = Mapping[str, Sequence[str]]
+"""The values of each parameter. Duplicates are refused: proxies differ in which one they pass on."""
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,10}")
 _UNPROVED: Final = 4
@@ -87,9 +92,10 @@ class PushAccount:
         Any timestamp is accepted, because the answer tells only what was sent. Raises BadSignature; Malformed
         if the query is signed but has no echostr.
         """
-        timestamp, nonce = _stamp(query)
-        self._signer(_one(query, "signature"), timestamp, nonce)
-        echoes = _all(query, "echostr")
+        values = _values(query)
+        timestamp, nonce = _stamp(values)
+        self._signer(_one(values, "signature"), timestamp, nonce)
+        echoes = values.get("echostr", ())
         if len(echoes) != 1:
             raise Malformed("echostr")
         return echoes[0]
@@ -100,8 +106,9 @@ class PushAccount:
         This signature does not cover the body; `open` verifies that (wechat-protocol.md 3.2).
         """
         try:
-            timestamp, nonce = self._fresh_stamp(query, now=now)
-            self._signer(_one(query, "signature"), timestamp, nonce)
+            values = _values(query)
+            timestamp, nonce = self._fresh_stamp(values, now=now)
+            self._signer(_one(values, "signature"), timestamp, nonce)
         except BadSignature:
             return False
         return True
@@ -113,9 +120,10 @@ class PushAccount:
         outside `max_skew`; Malformed if the push cannot be decrypted or is for another account; UnreadablePush if
         it is authentic, but no message that can be read.
         """
-        timestamp, nonce = self._fresh_stamp(query, now=now)
+        values = _values(query)
+        timestamp, nonce = self._fresh_stamp(values, now=now)
         opener = self._open_plain if self.mode == Mode.PLAIN else self._open_sealed
-        delivery = opener(query, body, timestamp, nonce)
+        delivery = opener(values, body, timestamp, nonce)
         if self.gh_id not in ("", delivery.event.gh_id):
             raise Malformed("addressee")
         return delivery
@@ -149,24 +157,23 @@ class PushAccount:
             )
         return Answer(body, CONTENT_TYPES[form])
 
-    def _fresh_stamp(self, query: Mapping[str, str], *, now: datetime) -> tuple[str, str]:
+    def _fresh_stamp(self, query: _Query, *, now: datetime) -> tuple[str, str]:
         timestamp, nonce = _stamp(query)
         if self.max_skew is not None and abs(now.timestamp() - int(timestamp)) > self.max_skew.total_seconds():
             raise BadSignature("clock")
         return timestamp, nonce
 
-    def _open_plain(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
+    def _open_plain(self, query: _Query, body: bytes, timestamp: str, nonce: str) -> Delivery:
         token = self._signer(_one(query, "signature"), timestamp, nonce)
-        with _authentic():
-            document = read(body)
+        document = _authentic(read, body)
         if "Encrypt" in document.fields:
             console = Mode.COMPATIBLE if "MsgType" in document.fields else Mode.SAFE
             raise Malformed("mode", console=console)
-        with _authentic():
-            return Delivery(understand(document.fields), document.format, nonce, token, message=body)
+        event = _authentic(understand, document.fields)
+        return Delivery(event, document.format, nonce, token, message=body)
 
-    def _open_sealed(self, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str) -> Delivery:
-        kind = _all(query, "encrypt_type")
+    def _open_sealed(self, query: _Query, body: bytes, timestamp: str, nonce: str) -> Delivery:
+        kind = query.get("encrypt_type", [])
         if kind in ([], ["raw"]):  # wechat-protocol.md 3.2
             raise self._in_plain(query, timestamp, nonce)
         if kind != ["aes"]:
@@ -176,18 +183,16 @@ class PushAccount:
         # Find the signed value first: this takes a hundredth of the time of parsing the document.
         encrypt, token = self._signed(signature, query, body, timestamp, nonce)
         envelope, message = self._unsealed(encrypt)
-        with _authentic():
-            outer = read(body)
+        outer = _authentic(read, body)
         if _encrypt(outer.fields, refused=_NOT_BESIDE_ENCRYPT[self.mode]) != encrypt:
             raise BadSignature
-        with _authentic():
-            event = understand(read(message).fields)
+        event = _authentic(understand, _authentic(read, message).fields)
         if str(outer.fields.get("ToUserName", event.gh_id)).strip() != event.gh_id:
             raise Malformed("addressee")
         return Delivery(event, outer.format, nonce, token, envelope, message)
 
     def _signed(
-        self, signature: str, query: Mapping[str, str], body: bytes, timestamp: str, nonce: str
+        self, signature: str, query: _Query, body: bytes, timestamp: str, nonce: str
     ) -> tuple[str, str]:
         """Find a signed `Encrypt` value in *body*; return it and the token that signed it."""
         tried = 0
@@ -202,7 +207,7 @@ class PushAccount:
         read(body)
         raise fault
 
-    def _in_plain(self, query: Mapping[str, str], timestamp: str, nonce: str) -> BadSignature:
+    def _in_plain(self, query: _Query, timestamp: str, nonce: str) -> BadSignature:
         """Return the fault of a push that is not encrypted. Raises BadSignature if its query is not signed."""
         self._signer(_one(query, "signature"), timestamp, nonce)
         return BadSignature("mode", console=Mode.PLAIN)
@@ -224,11 +229,10 @@ class PushAccount:
         return self._envelopes[-1], self._envelopes[-1].open(encrypt)
 
 
-@contextmanager
-def _authentic() -> Iterator[None]:
-    """Raise what cannot be read as UnreadablePush: the push is signed, and decrypted if the mode requires it."""
+def _authentic(decode: Callable[[_In], _Out], raw: _In) -> _Out:
+    """Decode *raw*, which is signed, and decrypted if the mode requires it. Raises UnreadablePush."""
     try:
-        yield
+        return decode(raw)
     except Malformed as e:
         raise UnreadablePush(e.fault) from e
 
@@ -243,19 +247,22 @@ def _encrypt(fields: Fields, *, refused: frozenset[str]) -> str:
     return encrypt
 
 
-def _stamp(query: Mapping[str, str]) -> tuple[str, str]:
+def _stamp(query: _Query) -> tuple[str, str]:
     timestamp, nonce = _one(query, "timestamp"), _one(query, "nonce")
     if not _TIMESTAMP.fullmatch(timestamp) or not _NONCE.fullmatch(nonce):
         raise BadSignature
     return timestamp, nonce
 
 
-def _one(query: Mapping[str, str], name: str) -> str:
-    values = _all(query, name)
-    if len(values) != 1:  # duplicates are rejected: proxies differ in which one they pass on
+def _one(query: _Query, name: str) -> str:
+    values = query.get(name, ())
+    if len(values) != 1:
         raise BadSignature
     return values[0]
 
 
-def _all(query: Mapping[str, str], name: str) -> list[str]:
-    return [value for key, value in query.items() if key == name]  # a multidict has one item per occurrence
+def _values(query: Mapping[str, str]) -> _Query:
+    found: dict[str, list[str]] = {}
+    for name, value in query.items():  # a multidict has one item per occurrence
+        found.setdefault(name, []).append(value)
+    return found
