@@ -191,9 +191,7 @@ class PushAccount:
             raise Malformed("addressee")
         return Delivery(event, outer.format, nonce, token, envelope, message)
 
-    def _signed(
-        self, signature: str, query: _Query, body: bytes, timestamp: str, nonce: str
-    ) -> tuple[str, str]:
+    def _signed(self, signature: str, query: _Query, body: bytes, timestamp: str, nonce: str) -> tuple[str, str]:
         """Find a signed `Encrypt` value in *body*; return it and the token that signed it."""
         tried = 0
         for tried, encrypt in enumerate(sealed_values(body), 1):
