@@ -5,10 +5,13 @@ Covers: handlers.wechat.routes.
 
 import gzip
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from aiohttp import ClientSession, HttpVersion10
 from harness import ACCOUNT, SECOND, World, client, problem
 from posting import Push, prepared, snapshot
 from yarl import URL
@@ -209,6 +212,39 @@ async def test_neither_what_it_calls_itself_nor_its_query_order_matters(world: W
             text = await response.text()
             assert (response.status, text[0]) == (200, "<" if form == "xml" else "{")
             assert (await page.poll())["status"] == "confirmed"
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+async def test_an_answer_is_the_same_whether_the_connection_stays_open_or_not(world: World, form: str) -> None:
+    """Red when `_response` writes another head than aiohttp does."""
+    push, _ = await prepared(world)
+    replied = push.request(format=form)
+    push.fields = {**push.fields, "Event": "LOCATION"}
+    for request in (replied, push.request(format=form)):
+        heads, bodies = [], []
+        for connection in ("keep-alive", "close"):
+            about = {"Connection": connection, "X-Request-Id": "the-same"}
+            response = await push.send(request, headers=about)
+            heads.append([pair for pair in response.raw_headers if pair[0] not in (b"Date", b"Connection")])
+            bodies.append(await response.read())
+            assert (response.status, "Connection" in response.headers) == (200, connection == "close")
+            assert abs(parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC)) < timedelta(seconds=9)
+        assert heads[0] == heads[1]
+        assert [len(body) for body in bodies] == [int(response.headers["Content-Length"])] * 2
+        assert len({body[:7] for body in bodies}) == 1  # what follows is encrypted
+
+
+async def test_a_proxy_that_uses_http_1_0_is_answered_by_it(world: World, push: Push) -> None:
+    request = push.request()
+    async with ClientSession(version=HttpVersion10) as session:
+        response = await session.post(
+            f"{world.url}/wechat/main",
+            params=request.query,
+            data=request.body,
+            headers={"Connection": "keep-alive", "Content-Type": request.content_type},
+        )
+        assert (response.status, response.version) == (200, HttpVersion10)
+        assert (await response.read()).startswith(b"<xml>")
 
 
 async def test_plaintext_beside_the_sealed_is_not_believed(make: Any) -> None:

@@ -1,6 +1,6 @@
 """A push in another mode than the account's: the log names the mode in WeChat's console and the configured one.
 
-Red when `_refusals_logged` does not tell it from other refusals, and when an unsigned request is taken for such a
+Red when `_log_refusal` does not tell it from other refusals, and when an unsigned request is taken for such a
 push.
 """
 
