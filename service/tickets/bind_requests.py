@@ -1,6 +1,6 @@
 """Repository of bind requests, in SQL: a bind ticket survives the loss of Redis."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ from models.binding import UserId
 from models.tables.tickets import bind_requests, endings
 from models.ticket import TicketId
 from service.storage.database import Database
+from service.storage.inserting import insert_unless_taken
 
-_INSERT: Final = sa.insert(bind_requests)
 _OF: Final = sa.select(bind_requests).where(bind_requests.c.ticket == sa.bindparam("ticket"))
 _BEGINNING: Final = sa.select(bind_requests).where(
     bind_requests.c.ticket > sa.bindparam("first"), bind_requests.c.ticket < sa.bindparam("last")
@@ -54,10 +54,16 @@ class BindRequests:
     database: Database
 
     async def save(self, request: BindRequest) -> None:
-        def work(connection: sa.Connection) -> None:
-            connection.execute(_INSERT, asdict(request))
+        """Store the request of a new ticket.
 
-        await self.database.once(work)
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        row = {name: getattr(request, name) for name in BindRequest.__slots__}  # asdict would copy each value
+        # Run again after a lost answer, it finds the row that it inserted: no other ticket is the same.
+        await self.database.attempt(
+            lambda connection: insert_unless_taken(connection, bind_requests, row), single=True
+        )
 
     async def of(self, ticket: TicketId) -> BindRequest | None:
         """Return the request of a ticket; None for a login ticket, or if it was purged."""

@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from service.concurrency.tasks import cancel_and_wait
 
 _COMMIT: Final = re.compile(rb"COMMIT(;|$)")  # as asyncpg and asyncmy send it
+_BEGIN: Final = re.compile(rb"BEGIN( |;)")  # as asyncpg sends it
+_EXECUTE: Final = re.compile(rb"E\0\0\0\x09\0")
+"""PostgreSQL's message that runs a prepared statement. Outside of a transaction it also commits that."""
 _ASKED_FOR: Final = re.compile(
     rb"UPDATE (counter|endings|portal_sessions)|DELETE FROM bindings"
     rb"|INSERT INTO (bind_requests|endings|portal_sessions)"
@@ -52,11 +55,15 @@ class DatabaseProxy:
             writer.transport.abort()
             return
         answers = asyncio.create_task(_pass(server, writer))
-        wrote = False
+        wrote = begun = prepared = False
         try:
             while piece := await reader.read(_PIECE):
-                wrote = wrote or bool(_ASKED_FOR.search(piece))
-                cut = self.cuts.pop(0) if wrote and _COMMIT.search(piece) and self.cuts else None
+                asks, commits = bool(_ASKED_FOR.search(piece)), bool(_COMMIT.search(piece))
+                wrote, prepared = wrote or asks, prepared or asks
+                begun = (begun or bool(_BEGIN.search(piece))) and not commits
+                if prepared and _EXECUTE.search(piece):
+                    prepared, commits = False, not begun
+                cut = self.cuts.pop(0) if wrote and commits and self.cuts else None
                 if cut:
                     self.done += 1
                     await cancel_and_wait(answers)

@@ -129,7 +129,10 @@ async def _open_portal(world: World) -> Call:
 async def test_a_call_is_answered_as_if_nothing_had_been_lost(
     proxy: DatabaseProxy, make: Any, prepare: Any, status: int, cut: Cut
 ) -> None:
-    """Red for each but `cancel` when its transaction is run by `attempt`, for all when no commit is unsettled."""
+    """Red for all when no commit is unsettled, and for each but `cancel` and `start_bind` when `attempt` runs it.
+
+    Their rows have the ticket as their key: `start_bind` is red with a plain insert.
+    """
     world: World = await make(database_url=proxy.url)
     call: Call = await prepare(world)
     await world.app[AUDIT].flush()
