@@ -12,7 +12,7 @@ from models.binding import UserId
 from models.errors import InvalidRequest, StoreUnavailable
 from models.language import Lang
 from models.method import REDIRECTS, Method
-from models.scene import ALPHABET, NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
+from models.scene import NONCE_LENGTH, Kind, Scene, TicketHeader, make, read_ticket
 from models.ticket import Purpose
 from service.config.clients import Client
 from service.config.settings import Tickets
@@ -22,6 +22,8 @@ from service.tickets.method import Shown, SignInMethod, Taken
 
 _DRAWS: Final = 4
 """Passcodes are short, so two tickets could have the same one: then another ticket is drawn."""
+_NONCE_BYTES: Final = NONCE_LENGTH * 6 // 8
+"""In base64url, whose characters are those of a scene, these are NONCE_LENGTH characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class TicketFactory:
                 kind=kind,
                 lang=lang,
                 expires_at=now + lifetime,
-                nonce="".join(secrets.choice(ALPHABET) for _ in range(NONCE_LENGTH)),
+                nonce=secrets.token_urlsafe(_NONCE_BYTES),
                 client=client,
                 account=account,
                 user_id=user_id,
