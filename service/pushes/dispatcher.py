@@ -9,9 +9,10 @@ import asyncio
 from dataclasses import dataclass, field
 
 from models.confirmation import could_answer
-from models.events import Event, Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
+from models.events import Event, OpenId, Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
 from models.method import Method
 from models.scene import Scene, read
+from models.ticket import TicketId
 from service.audit.log import AuditLog
 from service.confirmation.answers import AnswerHandler
 from service.confirmation.messages import too_often
@@ -72,10 +73,14 @@ class PushDispatcher:
         if isinstance(event, Other) and not pushed:
             return None
         scene = _scanned(event) if isinstance(event, Scan) else None
-        kept, known = await self._recall(account, event, scene)
+        # Counted at the same time, which saves a round trip.
+        (kept, known), excess = await asyncio.gather(
+            self._recall(account, event, scene), self._excess(account, event, scene)
+        )
         if kept:
+            await self._uncount(account, event, scene)  # a redelivery is not another scan
             return kept.reply
-        if excess := await self._excess(account, event, scene):
+        if excess:
             self.metrics.limited.labels(excess.limit).inc()
             self.audit.limit_hit(excess.limit, account=account, openid=event.openid)
             handled = Handled(too_often() if excess.first else None)
@@ -121,11 +126,19 @@ class PushDispatcher:
 
     async def _excess(self, account: str, event: Event, scene: Scene | None) -> Excess | None:
         """Count a scan or an answer, before SQL is queried; return the limit that it exceeds, if any."""
+        return await self.limits.scan(*counted) if (counted := self._counted(account, event, scene)) else None
+
+    async def _uncount(self, account: str, event: Event, scene: Scene | None) -> None:
+        if counted := self._counted(account, event, scene):
+            await self.limits.take_back_scan(*counted)
+
+    def _counted(self, account: str, event: Event, scene: Scene | None) -> tuple[OpenId, TicketId | None] | None:
+        """Return by what a push is counted; None if it is neither a scan nor could be an answer."""
         match event:
             case Scan():
-                return await self.limits.scan(event.openid, scene.head.ticket if scene else None)
+                return event.openid, scene.head.ticket if scene else None
             case TextMessage() if could_answer(event.text) or self.passcodes.reads(account, event.text):
-                return await self.limits.scan(event.openid, None)
+                return event.openid, None
         return None
 
     async def _handle_other(self, account: str, event: Event) -> Handled:

@@ -124,17 +124,25 @@ class RateLimits:
 
         Return None while Redis does not answer.
         """
-        counted = [_Count(Limit.SCANS_PER_OPENID, pseudonym(openid))]
-        if ticket is not None:
-            counted.append(_Count(Limit.SCANS_PER_TICKET, ticket))
-        limited = [one for one in counted if self._allowed[one.limit]]
-        if self._together or len(limited) < len(counted):
+        limited = self._scan_counts(openid, ticket)
+        if self._together or len(limited) == 1:
             return await self._excess(*limited) if limited else None
         # One person must not use up the scans of a QR code that they only see.
         excesses = await asyncio.gather(*map(self._excess, limited))
         if excesses[0] and limited[1:]:
             await self._briefly(*limited[1:], add=-1)
         return next(filter(None, excesses), None)
+
+    async def take_back_scan(self, openid: OpenId, ticket: TicketId | None) -> None:
+        """Take back what `scan` counted a moment ago."""
+        limited = self._scan_counts(openid, ticket)
+        for group in filter(None, [limited] if self._together else ([one] for one in limited)):
+            await self._briefly(*group, add=-1)
+
+    def _scan_counts(self, openid: OpenId, ticket: TicketId | None) -> list[_Count]:
+        by_openid = _Count(Limit.SCANS_PER_OPENID, pseudonym(openid))
+        counted = [by_openid, _Count(Limit.SCANS_PER_TICKET, ticket)] if ticket is not None else [by_openid]
+        return [one for one in counted if self._allowed[one.limit]]
 
     async def record_failure(self, client: str | None, address: str) -> None:
         """Count a wrong password for *client* from *address*; after too many, `check_blocked` refuses the next.

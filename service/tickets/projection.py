@@ -65,4 +65,5 @@ class Projection:
             lambda ticket: settle(ticket, ending, now=ending.answered_at),
             expires_at=ending.expires_at,
             expected=known,
+            decided=True,
         )

@@ -28,7 +28,8 @@ _KEPT_AFTER: Final = READABLE_AFTER + timedelta(seconds=60)
 class TicketStore:
     """Tickets by id. Each change is a compare-and-swap and is published on CHANNEL.
 
-    *notify* is called with every ticket read or changed here, before its publication arrives.
+    *notify* is called with every ticket read or changed here, before its publication arrives. What SQL decided is
+    told before Redis has it.
     """
 
     def __init__(
@@ -61,20 +62,28 @@ class TicketStore:
         *,
         expires_at: datetime,
         expected: Ticket | None = None,
+        decided: bool = False,
     ) -> Ticket:
         """Apply *move* to the stored ticket (to *expected* or *ticket* if Redis has none) and return the result.
 
         *move* returns its argument, the same object, when there is nothing to change. *expected* is the ticket as
-        it was read before, which saves reading it again.
+        it was read before, which saves reading it again. *decided* says that SQL decided the change, so that it is
+        true though Redis may fail.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
         held = encode(expected) if expected else None
-        return await self._swap(expected or ticket, move, expires_at=expires_at, expected=held)
+        return await self._swap(expected or ticket, move, expires_at=expires_at, expected=held, decided=decided)
 
     async def _swap(
-        self, ticket: Ticket, move: Callable[[Ticket], Ticket], *, expires_at: datetime, expected: str | None
+        self,
+        ticket: Ticket,
+        move: Callable[[Ticket], Ticket],
+        *,
+        expires_at: datetime,
+        expected: str | None,
+        decided: bool = False,
     ) -> Ticket:
         def swap(held: str) -> str:
             before = ticket if held in ("", expected) else decode(held)
@@ -82,8 +91,10 @@ class TicketStore:
             if held and after is before:
                 return held
             # Grows even if Redis was lost, so that a cached older state never replaces a newer one.
-            version = max(before.version + 1, time.time_ns() // 1000)
-            return encode(replace(after, version=version))
+            changed = replace(after, version=max(before.version + 1, time.time_ns() // 1000))
+            if decided:
+                self._notify(changed)
+            return encode(changed)
 
         until = expires_at + _KEPT_AFTER
         return self._notified(

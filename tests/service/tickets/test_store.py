@@ -55,6 +55,27 @@ def test_little_is_written_of_a_new_ticket() -> None:
     assert json.loads(encode(Ticket(TicketId("t"), version=1))) == {"id": "t", "version": 1, "status": "pending"}
 
 
+async def test_what_sql_decided_is_told_before_redis_has_it(redis: Redis) -> None:
+    """Red when `decided` is ignored: then this waits until Redis writes again, and more."""
+    heard = asyncio.Queue[Ticket]()
+    store = TicketStore(redis, notify=heard.put_nowait)
+    made = await store.update(NEW, unchanged, expires_at=soon())
+    assert await heard.get() == made
+    await redis.client_pause(2_000, all=False)  # writes wait
+    try:
+        updating = asyncio.create_task(
+            store.update(NEW, scan("oAnna"), expires_at=soon(), expected=made, decided=True)
+        )
+        told = await heard.get()
+        assert not updating.done()
+        assert told == scan("oAnna")(replace(made, version=told.version))
+        assert told.version > made.version
+        assert await store.load(NEW.id) == made
+    finally:
+        await redis.client_unpause()
+    assert (await updating).version == told.version
+
+
 async def test_what_redis_does_not_have_is_none(store: TicketStore) -> None:
     assert await store.load(NEW.id) is None
 
