@@ -5,6 +5,7 @@ and when a connection is used again after a statement on it was cancelled or los
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -92,15 +93,29 @@ async def test_a_violated_constraint_is_an_error_of_sqlalchemy_without_the_value
     assert await database.read(lambda it: it.scalar(sa.select(sa.func.count()).select_from(followers))) == 0
 
 
+def _noting(statement: Prepared, seen: list[bool]) -> Callable[[sa.Connection], None]:
+    """Execute *statement*, which fails, and note whether its connection may be used again."""
+
+    def work(connection: sa.Connection) -> None:
+        try:
+            statement.rows(connection, {})
+        finally:
+            seen.append(not connection.invalidated)
+
+    return work
+
+
 async def test_a_connection_whose_statement_was_cancelled_is_not_used_again(database: Database) -> None:
     if database._group:
         pytest.skip("statements run in a thread here, which is not cancelled")
     sleep = sa.func.pg_sleep if database._engine.dialect.name == "postgresql" else sa.func.sleep
-    slow = Prepared(sa.select(sa.literal_column("'slow'"), sleep(0.5)))
+    usable = list[bool]()
+    slow = _noting(Prepared(sa.select(sa.literal_column("'slow'"), sleep(0.5))), usable)
     for _ in range(12):  # more than the pool has
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
-                await database.read(lambda it: slow.rows(it, {}))
+                await database.read(slow)
+    assert usable == [False] * 12
     answers = await asyncio.gather(*(database.read(lambda it: it.scalar(sa.text("SELECT 1"))) for _ in range(12)))
     assert answers == [1] * 12
 
@@ -108,7 +123,17 @@ async def test_a_connection_whose_statement_was_cancelled_is_not_used_again(data
 async def test_a_connection_that_the_server_ended_is_replaced(database: Database) -> None:
     if database._engine.dialect.name != "postgresql":
         pytest.skip("no statement ends its own connection here")
-    end = Prepared(sa.select(sa.func.pg_terminate_backend(sa.func.pg_backend_pid())))
+    usable = list[bool]()
+    end = _noting(Prepared(sa.select(sa.func.pg_terminate_backend(sa.func.pg_backend_pid()))), usable)
     with pytest.raises(StoreUnavailable):
-        await database.read(lambda it: end.rows(it, {}))
+        await database.read(end)
+    assert usable == [False]
     assert await database.read(lambda it: it.scalar(sa.text("SELECT 1"))) == 1
+
+
+async def test_an_error_of_the_statement_leaves_its_connection(database: Database) -> None:
+    await database.attempt(lambda it: _insert(followers, ANNA).run(it, ANNA))
+    usable = list[bool]()
+    with pytest.raises(IntegrityError):
+        await database.attempt(_noting(Prepared(sa.insert(followers).values(ANNA)), usable))
+    assert usable == [True]
