@@ -25,6 +25,8 @@ _PATIENCE: Final = 2.0
 """Seconds that an exchange waits for data that was never fetched."""
 _LAG: Final = timedelta(minutes=1)
 """How long after a push `user/info` may still report that its sender does not follow (wechat-protocol.md 4)."""
+_AFTER_REPLY: Final = 0.02
+"""Seconds until a fetch is queued: the reply and the waiting browser come first, and need this processor."""
 _AGAIN: Final = 20.0
 """Seconds until it is then asked again."""
 _GATHER: Final = 0.2
@@ -76,7 +78,8 @@ class FollowerRefresh:
         """
         recent = follower.asked_at is not None and self.clock() - follower.asked_at < _FRESH and follower.unionid
         if not recent and self._can_ask(follower):
-            _put(self._queue, _Fetch(follower, self.clock()))
+            fetch = _Fetch(follower, self.clock())
+            asyncio.get_running_loop().call_later(_AFTER_REPLY, _put, self._queue, fetch)
 
     def _can_ask(self, follower: Follower) -> bool:
         # Of a person who does not follow, WeChat tells nothing (wechat-protocol.md 4).

@@ -76,6 +76,14 @@ class Rows:
         self.stored.set()
 
 
+async def queued(refresh: FollowerRefresh) -> int:
+    """Return how many fetches are queued, once all are that were asked for."""
+    due = asyncio.Event()
+    asyncio.get_running_loop().call_later(follower_refresh._AFTER_REPLY, due.set)
+    await due.wait()
+    return refresh._queue.qsize()
+
+
 def refreshing(api: Api, rows: Rows, clock: Callable[[], datetime] = lambda: NOW) -> FollowerRefresh:
     return FollowerRefresh(apis=cast("Any", {"main": api}), followers=cast("Any", rows), clock=clock)
 
@@ -131,7 +139,7 @@ async def test_a_push_has_its_sender_fetched_once_a_day_or_until_the_unionid_is_
     refresh = refreshing(api, rows)
     sender = Sender("main", ANNA, NOW, followed=True)
     assert await refresh.store(sender) is Lang.ZH
-    assert refresh._queue.qsize() == int(fetched)
+    assert await queued(refresh) == int(fetched)
     assert rows.seen_ == [sender]
 
 
@@ -142,7 +150,7 @@ async def test_a_follower_of_an_account_without_api_is_stored_and_never_fetched(
     sender = Sender("own", ANNA, NOW, followed=True)
     assert await refresh.store(sender) is None
     assert rows.seen_ == [sender]
-    assert refresh._queue.empty()
+    assert await queued(refresh) == 0
     assert await refresh.look_up("own", ANNA, ask=True) == Follower("own", ANNA, subscribed=True)
     assert api.asked == []
 
@@ -153,7 +161,7 @@ async def test_who_does_not_follow_is_never_fetched() -> None:
     refresh = refreshing(api, Rows(stranger))
     assert await refresh.look_up("main", ANNA, ask=True) == stranger
     assert await refresh.store(Authorized("main", ANNA, None)) is None
-    assert refresh._queue.empty()
+    assert await queued(refresh) == 0
     assert api.asked == []
 
 
@@ -163,6 +171,7 @@ async def test_a_full_queue_drops_the_follower_and_logs_no_openid(caplog: pytest
     with caplog.at_level(logging.WARNING):
         refresh.refresh(NEW)
         refresh.refresh(NEW)
+        assert await queued(refresh) == 1
     assert len(caplog.messages) == 1
     assert ANNA not in caplog.text
 
