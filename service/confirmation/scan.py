@@ -1,7 +1,7 @@
 """Use case: handle a scan, or what stands for one. Open the question, mark the ticket scanned in Redis, and ask.
 
-With `confirm: none` the scan confirms the ticket, in one transaction with the follower's row. Then it costs two round
-trips to Redis: what is known already, with the limits, and, after the commit, all copies of the result.
+With `confirm: none` the scan confirms the ticket, in one transaction with the follower's row. Then it costs two
+round trips to Redis: what is known already, with the limits, and, after the commit, all copies of the result.
 """
 
 import asyncio
