@@ -29,7 +29,7 @@ class TicketStore:
     """Tickets by id. Each change is a compare-and-swap and is published on CHANNEL.
 
     *notify* is called with every ticket read or changed here, before its publication arrives. What SQL decided is
-    told before Redis has it.
+    told before Redis has it, as the version after the one known: what Redis has instead replaces it.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class TicketStore:
             if held and after is before:
                 return held
             # Grows even if Redis was lost, so that a cached older state never replaces a newer one.
-            changed = replace(after, version=max(before.version + 1, time.time_ns() // 1000))
-            if decided:
-                self._notify(changed)
-            return encode(changed)
+            version = max(before.version + 1, time.time_ns() // 1000)
+            if decided:  # *before* may have been replaced: whatever Redis has must count as newer
+                self._notify(replace(after, version=before.version + 1))
+            return encode(replace(after, version=version))
 
         until = expires_at + _KEPT_AFTER
         return self._notified(

@@ -14,6 +14,7 @@ from models.errors import StoreUnavailable
 from models.events import OpenId
 from models.requester import Requester
 from models.ticket import READABLE_AFTER, Outcome, Reason, Signal, Status, Ticket, TicketId, advance
+from service.tickets.feed import Feed
 from service.tickets.store import CHANNEL, TicketStore, decode, encode, named
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -73,7 +74,27 @@ async def test_what_sql_decided_is_told_before_redis_has_it(redis: Redis) -> Non
         assert await store.load(NEW.id) == made
     finally:
         await redis.client_unpause()
-    assert (await updating).version == told.version
+    assert (await updating).version > told.version
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [replace(FULL, openid=None, erased=True), FULL],
+    ids=["whose person was erased", "whose code was used"],
+)
+async def test_what_is_told_early_does_not_outlast_what_redis_has(redis: Redis, newer: Ticket) -> None:
+    """Red when a ticket told early, from one that Redis has replaced since, counts as newer than Redis's."""
+    feed = Feed(redis)
+    feed.connected.set()
+    here, elsewhere = TicketStore(redis, notify=feed.cache), TicketStore(redis)
+    known = await here.update(NEW, scan("oAnna"), expires_at=soon())
+    held = await elsewhere.update(NEW, lambda it: replace(newer, version=it.version), expires_at=soon())
+
+    def confirm(ticket: Ticket) -> Ticket:
+        return ticket if ticket.status.final else replace(FULL, code_used=False, version=ticket.version)
+
+    assert await here.update(NEW, confirm, expires_at=soon(), expected=known, decided=True) == held
+    assert feed.cached(NEW.id) == held
 
 
 async def test_what_redis_does_not_have_is_none(store: TicketStore) -> None:
