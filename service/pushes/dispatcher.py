@@ -78,7 +78,7 @@ class PushDispatcher:
             self._recall(account, event, scene), self._excess(account, event, scene)
         )
         if kept:
-            await self._uncount(account, event, scene)  # a redelivery is not another scan
+            await self._uncount(account, event, scene, excess)  # a redelivery is not another scan
             return kept.reply
         if excess:
             self.metrics.limited.labels(excess.limit).inc()
@@ -128,9 +128,9 @@ class PushDispatcher:
         """Count a scan or an answer, before SQL is queried; return the limit that it exceeds, if any."""
         return await self.limits.scan(*counted) if (counted := self._counted(account, event, scene)) else None
 
-    async def _uncount(self, account: str, event: Event, scene: Scene | None) -> None:
+    async def _uncount(self, account: str, event: Event, scene: Scene | None, excess: Excess | None) -> None:
         if counted := self._counted(account, event, scene):
-            await self.limits.take_back_scan(*counted)
+            await self.limits.take_back_scan(*counted, excess)
 
     def _counted(self, account: str, event: Event, scene: Scene | None) -> tuple[OpenId, TicketId | None] | None:
         """Return by what a push is counted; None if it is neither a scan nor could be an answer."""

@@ -32,14 +32,15 @@ _MOST_SUSPECTS: Final = 10_000
 The oldest is dropped first, and is added again by its next failure.
 """
 # ARGV: the seconds, what is added to each count, then what is allowed for each key. Counts until one is over its
-# limit; returns its number, or 0, and the last count. One script, so that Redis has it after the first request.
+# limit, but takes back from all; returns its number, or 0, and the last count. One script, so that Redis has it
+# after the first request.
 _COUNT: Final = """
 if ARGV[2] == '0' then return {0, 0} end
 local count
 for number, key in ipairs(KEYS) do
   count = redis.call('INCRBY', key, ARGV[2])
   if redis.call('TTL', key) < 0 then redis.call('EXPIRE', key, ARGV[1]) end
-  if count > tonumber(ARGV[number + 2]) then return {number, count} end
+  if tonumber(ARGV[2]) > 0 and count > tonumber(ARGV[number + 2]) then return {number, count} end
 end
 return {0, count}
 """
@@ -133,8 +134,10 @@ class RateLimits:
             await self._briefly(*limited[1:], add=-1)
         return next(filter(None, excesses), None)
 
-    async def take_back_scan(self, openid: OpenId, ticket: TicketId | None) -> None:
-        """Take back what `scan` counted a moment ago."""
+    async def take_back_scan(self, openid: OpenId, ticket: TicketId | None, excess: Excess | None) -> None:
+        """Take back what `scan` counted a moment ago, when it returned *excess*."""
+        if excess and excess.limit == Limit.SCANS_PER_OPENID:
+            ticket = None  # for which nothing was counted
         limited = self._scan_counts(openid, ticket)
         for group in filter(None, [limited] if self._together else ([one] for one in limited)):
             await self._briefly(*group, add=-1)

@@ -193,6 +193,23 @@ async def test_scans_over_a_persons_limit_do_not_use_up_those_of_the_qr_code(
     assert await mine.scan(OpenId("oCleo"), ticket) == Excess(Limit.SCANS_PER_TICKET, first=True)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one server", "a cluster"])
+async def test_what_is_taken_back_is_what_was_counted(limits: Make, *, together: bool) -> None:
+    """Red when `take_back_scan` takes a scan from a ticket for which none was counted, or leaves one."""
+    mine, anna, ticket = limits(scans_per_openid=2, scans_per_ticket=2), OpenId("oAnna"), TicketId("t")
+    mine._together = together
+    assert [await mine.scan(anna, ticket) for _ in range(2)] == [None, None]
+    excess = await mine.scan(anna, ticket)
+    assert excess == Excess(Limit.SCANS_PER_OPENID, first=True)
+    await mine.take_back_scan(anna, ticket, excess)
+    assert await mine.scan(OpenId("oBen"), ticket) == Excess(Limit.SCANS_PER_TICKET, first=True)
+    for _ in range(3):
+        assert await mine.scan(anna, None), "other scans come in between"
+    for _ in range(2):
+        await mine.take_back_scan(anna, ticket, None)
+    assert await mine.scan(OpenId("oCleo"), ticket) is None
+
+
 async def test_no_counter_names_a_person(limits: Make, redis: Redis) -> None:
     openid = OpenId("oW2Jw5A-canary_0123456789abcd")
     await limits(scans_per_openid=5).scan(openid, None)
