@@ -5,7 +5,7 @@ as long as SQLite's driver takes for an insert.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,8 +99,10 @@ def _cursor(connection: sa.Connection, compiled: _Compiled) -> Iterator[DBAPICur
     dialect, driver = connection.dialect, connection.connection
     cursor = driver.cursor()
     try:
-        yield cursor
-        cursor.close()
+        # Also after an error, whose traceback keeps the cursor: to free an open one, SQLite waits until no other
+        # thread uses the connection, and all threads of Python wait for that.
+        with closing(cursor):
+            yield cursor
     except dialect.loaded_dbapi.Error as e:
         ended = dialect.is_disconnect(e, driver.dbapi_connection, cursor)
         if ended:

@@ -1,10 +1,13 @@
 """Statements that the driver executes without SQLAlchemy's own execution.
 
 Red when a value is not converted as SQLAlchemy converts it, when an error is not SQLAlchemy's or contains a value,
-and when a connection is used again after a statement on it was cancelled or lost.
+when a connection is used again after a statement on it was cancelled or lost, and when a failed statement leaves
+its cursor open.
 """
 
 import asyncio
+import sqlite3
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -137,3 +140,15 @@ async def test_an_error_of_the_statement_leaves_its_connection(database: Databas
     with pytest.raises(IntegrityError):
         await database.attempt(_noting(Prepared(sa.insert(followers).values(ANNA)), usable))
     assert usable == [True]
+
+
+async def test_an_error_of_the_statement_leaves_no_open_cursor(database: Database) -> None:
+    if not database._group:
+        pytest.skip("to free a cursor waits for no lock here")
+    await database.attempt(lambda it: _insert(followers, ANNA).run(it, ANNA))
+    with pytest.raises(IntegrityError) as raised:
+        await database.attempt(lambda it: _insert(followers, ANNA).run(it, ANNA))
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(raised.value.orig.__traceback__)]
+    [cursor] = {names["cursor"] for names in frames if "cursor" in names}
+    with pytest.raises(sqlite3.ProgrammingError, match="closed cursor"):
+        cursor.fetchall()
