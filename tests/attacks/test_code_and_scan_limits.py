@@ -121,6 +121,17 @@ async def test_a_redelivery_is_not_counted_again_and_gets_the_same_reply(make: A
     assert {"Too many attempts" in (attempt.reply or "") for attempt in scan.delivery.attempts} == {True}
 
 
+async def test_a_redelivery_of_a_scan_over_the_limit_gives_its_code_no_further_scan(make: Any) -> None:
+    """Red when `PushDispatcher` does not tell `take_back_scan` which limit was exceeded."""
+    world = await make(limits={"scans_per_openid": 1, "scans_per_ticket": 1})
+    person, page = await world.person(), await world.login()
+    for scanning, scanned in ((person, await world.login()), (await world.person(), page)):
+        assert "sign" in (await world.scan(scanning, scanned) or "")
+    scan = await world.sandbox.scan(person, page.made["qr_url"], fault=Fault.TWICE)
+    assert "Too many attempts" in scan.delivery.reply
+    assert "Too many attempts" in (await world.scan(await world.person(), page) or "")
+
+
 async def test_an_unsubscribe_is_handled_beyond_the_limit_of_scans(make: Any) -> None:
     """Red when `PushDispatcher._excess` counts everything."""
     world = await make(limits={"scans_per_openid": 1})
