@@ -99,11 +99,18 @@ class _PlacedRetry(Retry):
 
     async def call_with_retry(self, *arguments: Any, **options: Any) -> Any:
         try:
-            return await super().call_with_retry(*arguments, **options)
+            result = await super().call_with_retry(*arguments, **options)
         except FAILURES as error:
-            if not hasattr(error, "__notes__"):
-                error.add_note(self._place)
+            self._note(error)
             raise
+        for answer in result if isinstance(result, list) else ():
+            if isinstance(answer, RedisError):  # one of a batch (service/storage/batching.py)
+                self._note(answer)
+        return result
+
+    def _note(self, error: Exception) -> None:
+        if not hasattr(error, "__notes__"):
+            error.add_note(self._place)
 
 
 def _client(url: str, stack: AsyncExitStack) -> "Redis | RedisCluster":

@@ -92,7 +92,7 @@ class TicketStore:
                 return held
             # Grows even if Redis was lost, so that a cached older state never replaces a newer one.
             version = max(before.version + 1, time.time_ns() // 1000)
-            if decided:  # *before* may have been replaced: whatever Redis has must count as newer
+            if decided:  # *before* may have been replaced: what Redis has must count as newer
                 self._notify(replace(after, version=before.version + 1))
             return encode(replace(after, version=version))
 

@@ -272,7 +272,7 @@ class World:
         person = await self.person()
         page = await self.bind(user_id, client=client)
         await self.scan(person, page)
-        assert (await page.poll())["status"] == "confirmed"
+        await page.until("confirmed")  # another process may hear of it a moment later
         return person
 
     async def exchange(self, code: str, *, client: str = "shop") -> ClientResponse:
