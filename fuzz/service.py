@@ -17,7 +17,7 @@ from fuzz.response_checks import Answer
 from fuzz.store_monitor import Watch
 from sandbox.account import OfficialAccount
 from sandbox.app import make_app as make_wechat
-from service.app_keys import DRAINING
+from service.app_keys import ACCESS_TOKENS, DRAINING
 from service.config import settings
 from service.server import runner
 from service.storage.embedded_valkey import valkey
@@ -47,6 +47,9 @@ async def running() -> AsyncIterator[Service]:
             tree = settings.validate(_tree(folder, redis_url, api_base))
             async with runner.opened(tree) as (live, server):
                 live.app[DRAINING].set()
+                # Else the first question about a follower of each account would write beside the requests.
+                for api in live.app[ACCESS_TOKENS].apis.values():
+                    await api.access_token()
                 with (
                     contextlib.closing(Redis.from_url(redis_url)) as redis,
                     contextlib.closing(Watch(folder / "scanbind.sqlite3", redis, accounts=ACCOUNTS)) as watch,

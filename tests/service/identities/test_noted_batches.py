@@ -164,16 +164,21 @@ async def test_who_was_erased_after_the_fetch_is_not_added_again(
     assert await told(followers, BEN) == [(Lang.ZH, NOW)]
 
 
+async def refusing(database: Database, when: str = "") -> Followers:
+    """Return followers in the clear, whose language cannot be stored *when* that condition of SQL is true."""
+    async with database.writing() as connection:
+        trigger = f"CREATE TRIGGER bad BEFORE UPDATE OF lang ON followers {when}"
+        await connection.execute(sa.text(f"{trigger} BEGIN SELECT RAISE(ABORT, 'bad'); END"))
+    return Followers(database, Identities(FieldCipher.of([])))
+
+
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_row_that_cannot_be_stored_loses_none_of_the_others(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Red when `_flush` does not store the people of a failed batch one by one."""
     monkeypatch.setattr(follower_refresh, "_GATHER", 60)
-    followers = Followers(database, Identities(FieldCipher.of([])))
-    async with database.writing() as connection:
-        bad = f"CREATE TRIGGER bad BEFORE UPDATE OF lang ON followers WHEN OLD.openid = '{BEN}'"
-        await connection.execute(sa.text(f"{bad} BEGIN SELECT RAISE(ABORT, 'bad'); END"))
+    followers = await refusing(database, f"WHEN OLD.openid = '{BEN}'")
     with caplog.at_level(logging.WARNING):
         async with fetching(followers, ANNA, BEN, CLEO) as refresh:
             pass
@@ -189,10 +194,7 @@ async def test_a_database_that_stores_nothing_is_tried_three_times(
 ) -> None:
     """Red when `_store_singly` goes on after a second failure: each may take seconds."""
     monkeypatch.setattr(follower_refresh, "_GATHER", 60)
-    followers = Followers(database, Identities(FieldCipher.of([])))
-    async with database.writing() as connection:
-        bad = "CREATE TRIGGER bad BEFORE UPDATE OF lang ON followers"
-        await connection.execute(sa.text(f"{bad} BEGIN SELECT RAISE(ABORT, 'bad'); END"))
+    followers = await refusing(database)
     with caplog.at_level(logging.WARNING):
         async with fetching(followers, ANNA, BEN, CLEO, OpenId("oDora")) as refresh:
             pass
