@@ -95,14 +95,14 @@ class FollowerRefresh:
         except (TimeoutError, WeChatUnavailable, StoreUnavailable):
             return follower  # the site gets no unionid then
 
-    async def look_up(self, account: str, openid: OpenId, *, ask: bool) -> Follower:
-        """Return the follower, or one without data if unknown; with *ask*, fetch as `known` does.
+    async def look_up(self, account: str, openid: OpenId) -> Follower:
+        """Return a follower who may not be stored; if never fetched, fetch as `known` does.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
         follower = await self.followers.get(account, openid) or Follower(account, openid, subscribed=True)
-        return await self.known(follower) if ask else follower
+        return await self.known(follower)
 
     async def run(self) -> None:
         """Fetch queued followers until cancelled; what was fetched until then is stored."""

@@ -88,7 +88,7 @@ class CodeExchange:
         follower = Follower(person.account, openid, person.subscribed, person.unionid)
         if confirmed.outcome is Outcome.REGISTER:
             # Fetch a new person's unionid before using up the code: the site may find the user by it.
-            follower = await self.follower_refresh.look_up(person.account, openid, ask=True)
+            follower = await self.follower_refresh.look_up(person.account, openid)
         now = self.clock()
         redeemed = await self.decisions.redeem(confirmed.ticket, answered_after=now - CODE_LIVES, now=now)
         if redeemed is None:

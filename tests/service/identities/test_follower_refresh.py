@@ -115,11 +115,9 @@ async def test_a_wechat_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     assert await refreshing(Api(hold=asyncio.Event()), Rows()).known(NEW) == NEW
 
 
-async def test_a_person_who_is_not_stored_is_looked_up_only_on_demand() -> None:
+async def test_a_person_who_is_not_stored_is_looked_up() -> None:
     api, rows = Api(), Rows()
-    assert await refreshing(api, rows).look_up("main", ANNA, ask=False) == NEW
-    assert api.asked == []
-    assert (await refreshing(api, rows).look_up("main", ANNA, ask=True)).unionid == "u-1"
+    assert (await refreshing(api, rows).look_up("main", ANNA)).unionid == "u-1"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +149,7 @@ async def test_a_follower_of_an_account_without_api_is_stored_and_never_fetched(
     assert await refresh.store(sender) is None
     assert rows.seen_ == [sender]
     assert await queued(refresh) == 0
-    assert await refresh.look_up("own", ANNA, ask=True) == Follower("own", ANNA, subscribed=True)
+    assert await refresh.look_up("own", ANNA) == Follower("own", ANNA, subscribed=True)
     assert api.asked == []
 
 
@@ -159,7 +157,7 @@ async def test_who_does_not_follow_is_never_fetched() -> None:
     """Red when `_can_ask` does not look at `subscribed`: of them, `user/info` tells nothing else."""
     api, stranger = Api(), Follower("main", ANNA, subscribed=False)
     refresh = refreshing(api, Rows(stranger))
-    assert await refresh.look_up("main", ANNA, ask=True) == stranger
+    assert await refresh.look_up("main", ANNA) == stranger
     assert await refresh.store(Authorized("main", ANNA, None)) is None
     assert await queued(refresh) == 0
     assert api.asked == []
