@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from email.utils import formatdate
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 from typing_extensions import override
 
@@ -20,6 +20,11 @@ class Rendered(web.StreamResponse):
         super().__init__()
         self._message = message
         self._writer: AbstractStreamWriter | None = None
+
+    @staticmethod
+    def fits(request: web.BaseRequest) -> bool:
+        """Tell whether *request* may be answered by one."""
+        return request.version == HttpVersion11 and request.keep_alive
 
     @property
     @override

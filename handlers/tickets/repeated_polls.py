@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from handlers.http import cors
 from handlers.http.entity_tags import known_tags
@@ -108,8 +108,7 @@ def _is_plain(request: web.BaseRequest) -> bool:
     """Tell whether *request* could be a poll without anything that changes how it is answered."""
     return (
         request.method == "GET"
-        and request.version == HttpVersion11
-        and request.keep_alive
+        and Rendered.fits(request)
         and "Prefer" not in request.headers
         and "Expect" not in request.headers
     )

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from handlers.http import authentication
 from handlers.http.middleware import COMMON
@@ -102,7 +102,7 @@ def _opened(request: web.Request, account: PushAccount, body: bytes) -> Delivery
 
 def _response(request: web.Request, answer: Answer) -> web.StreamResponse:
     """Return *answer* as a response; rendered if possible, by which a whole push takes a tenth less time."""
-    if request.version == HttpVersion11 and request.keep_alive:
+    if Rendered.fits(request):
         head = answer.content_type.encode(), len(answer.body), _DATE.now(), (REQUEST_ID.get() or "").encode()
         return Rendered(_HEAD % head + answer.body)
     return web.Response(body=answer.body, content_type=answer.content_type, charset="utf-8")
