@@ -183,11 +183,14 @@ async def test_while_wechat_refuses_there_is_no_token(world: World, method: str,
 
 
 @BOTH
-async def test_without_redis_there_is_no_token(world: World, redis: Redis, method: str, path: str) -> None:
+async def test_without_redis_there_is_no_token(
+    world: World, redis: Redis, redis_url: str, method: str, path: str
+) -> None:
     await given(world)
     await redis.execute_command("CLIENT", "PAUSE", 8000)
     try:
         answer = await world.site(method, path, {"access_token": "x"} if method == "POST" else None)
     finally:
-        await redis.execute_command("CLIENT", "UNPAUSE")
+        async with Redis.from_url(redis_url, socket_timeout=60) as patient:
+            await patient.execute_command("CLIENT", "UNPAUSE")  # is answered once the pause has ended
     await problem(answer, 503, "store-unavailable")
