@@ -147,7 +147,7 @@ async def test_a_code_that_can_be_shown_again_works_and_a_dead_one_is_replaced(w
             assert (again.status, again.id) == (200, before.id)
             await between.scan(person, again)
             asked = await again.poll()
-            assert asked == await at(between, before).poll()
+            assert asked | {"expires_in": 0} == await at(between, before).poll() | {"expires_in": 0}
             await between.say(person, asked["match"])
             assert (await again.poll())["outcome"] == "bound"
     old = await world.bind("44", session="s")

@@ -104,6 +104,7 @@ async def test_closing_takes_the_code_along_that_the_page_showed(world: World) -
 
 
 async def test_a_first_visit_shows_what_may_be_bound(two: World) -> None:
+    two.clock.hold()
     about = {"account_name": "anna@shop.example", "return_url": f"{ORIGIN}/s", "only_login": True, "lang": "en"}
     here = await visit(two, **about)
     assert await here.view() == {
@@ -122,6 +123,7 @@ async def test_a_first_visit_shows_what_may_be_bound(two: World) -> None:
 
 
 async def test_what_was_left_out_is_null(world: World) -> None:
+    world.clock.hold()
     told = await (await visit(world)).view()
     assert (told["account_name"], told["return_url"], told["only_login"], told["lang"]) == (
         None,

@@ -104,11 +104,13 @@ async def test_a_lapse_is_told_in_time_after_a_comment(world: World, monkeypatch
     """Red when `_Again` does not look at the expiry."""
     pauses = iter([0.05])
     monkeypatch.setattr("handlers.tickets.status._time_to_act", lambda *_, **__: next(pauses, 3600.0))
+    world.clock.hold()
     page = await world.login()
     world.clock.advance(298)
     async with stream(page) as response:
         assert (await event(response))["data"]["status"] == "pending"
         assert await block(response) == ":\n"
+        world.clock.advance(2)
         assert (await event(response))["data"]["status"] == "expired"
 
 
@@ -152,10 +154,12 @@ async def test_the_head_comes_with_the_first_event_and_the_end_with_the_last(
 
 
 async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
+    world.clock.hold()
     page = await world.login()
     world.clock.advance(298)
     async with stream(page) as response:
         assert (await event(response))["data"]["status"] == "pending"
+        world.clock.advance(2)
         assert (await event(response))["data"]["status"] == "expired"
         assert await block(response) == ""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from altering import altered
 from harness import ACCOUNT, SECOND, Page, World, client
 
 from models.language import Lang
@@ -33,12 +34,6 @@ async def world_with(make: Make, *, limits: dict[str, int] | None = None, **chan
 def wrong(number: int) -> str:
     """Return one of a thousand passcodes that no ticket has, but with a chance of one in a thousand million."""
     return f"WRNG{number:04d}".translate(str.maketrans("01", "XY"))
-
-
-def altered(page: Page) -> str:
-    """Return a page's passcode with another last character."""
-    code = str(page.made["passcode"])
-    return code[:-1] + ("A" if code[-1] != "A" else "B")
 
 
 async def known(world: World) -> Person:
@@ -160,7 +155,7 @@ async def test_a_flood_of_wrong_ones_leaves_each_person_some_tries(make: Make) -
     assert said == [WRONG] * IN_FLOOD + [None]
     await signed_in(world, careful, await world.login())
     page = await world.login()
-    assert await world.say(careless, altered(page)) == WRONG
+    assert await world.say(careless, altered(page.made["passcode"])) == WRONG
     await signed_in(world, careless, page)
 
 
