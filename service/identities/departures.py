@@ -27,22 +27,22 @@ _PATIENCE: Final = 0.7
 
 
 class Departures:
-    """Stores when followers unsubscribed, and other values about pushes for the same duration."""
+    """Stores when followers unsubscribed."""
 
     def __init__(self, redis: "Redis | RedisCluster", *, accounts: Mapping[str, Account]) -> None:
         self._redis = redis
         self._seconds = {name: remembered(account.max_skew) for name, account in accounts.items()}
 
     async def left(self, account: str, openid: OpenId, at: int) -> None:
-        """Store that a person unsubscribed *at* this Unix time."""
-        await self.keep(account, left_mark(account, openid), str(at))
-
-    async def keep(self, account: str, key: str, value: str) -> None:
-        """Store *value* for as long as pushes of the account are accepted. A Redis failure is only logged."""
+        """Store that a person unsubscribed *at* this Unix time. A Redis failure is only logged."""
         try:
-            await briefly(self._redis.set(key, value, ex=self._seconds.get(account, _WITHOUT_WINDOW)))
+            await briefly(self._redis.set(left_mark(account, openid), str(at), ex=self.seconds(account)))
         except StoreUnavailable as e:
-            log.warning("push history: cannot write to Redis, a redelivered push may be handled again: %s", e)
+            log.warning("push history: cannot write to Redis, earlier pushes may miss an unsubscribe: %s", e)
+
+    def seconds(self, account: str) -> int:
+        """Return for how many seconds pushes of the account are accepted, and what is known of them is stored."""
+        return self._seconds.get(account, _WITHOUT_WINDOW)
 
 
 def remembered(max_skew: int) -> int:

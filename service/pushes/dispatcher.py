@@ -7,6 +7,7 @@ the same result.
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import cast
 
 from models.confirmation import could_answer
 from models.events import Event, OpenId, Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
@@ -73,10 +74,7 @@ class PushDispatcher:
         if isinstance(event, Other) and not pushed:
             return None
         scene = _scanned(event) if isinstance(event, Scan) else None
-        # Counted at the same time, which saves a round trip.
-        (kept, known), excess = await asyncio.gather(
-            self._recall(account, event, scene), self._excess(account, event, scene)
-        )
+        kept, known, excess = await self._begin(account, event, scene)
         if kept:
             await self._uncount(account, event, scene, excess)  # a redelivery is not another scan
             return kept.reply
@@ -103,26 +101,25 @@ class PushDispatcher:
         self.other_chat.copy(account, event, pushed)
         return handled.text
 
-    async def _recall(
-        self, account: str, event: Push, scene: Scene | None
-    ) -> tuple[CachedReply | None, KnownState | None]:
-        """Return the stored reply to a redelivery and, for a scan of our own, what Redis knows of it."""
-        recalling = self.reply_cache.recall(account, event)
+    async def _begin(
+        self, account: str, event: Event, scene: Scene | None
+    ) -> tuple[CachedReply | None, KnownState | None, Excess | None]:
+        """Read the stored reply and what Redis knows of a scan, and count it, in one round trip."""
+        recalling, counting = self.reply_cache.recall(account, event), self._excess(account, event, scene)
         if isinstance(event, Scan) and scene:
-            kept, known = await asyncio.gather(recalling, self.scans.known(Sender.of(account, event), scene))
-            return kept, KnownState(*known)
-        return await recalling, None
+            reading = self.scans.known(Sender.of(account, event), scene)
+            kept, known, excess = await asyncio.gather(recalling, reading, counting)
+            return kept, KnownState(*known), excess
+        kept, excess = await asyncio.gather(recalling, counting)
+        return kept, None, excess
 
     async def _remember(self, account: str, event: Push, handled: Handled, reply: Reply) -> int | None:
         """Store the reply, copy the result; return when the person unsubscribed, if that was after this push."""
         # In this order, which a cluster does not keep: an unsubscribe at the same time finds the copies and the
         # reply, or is found after them. A reply that is stored too late expires by itself.
-        _, _, left = await asyncio.gather(
-            asyncio.gather(*(copy() for copy in handled.copies)),
-            self.reply_cache.remember(account, event, CachedReply(reply)),
-            self.reply_cache.left_since(account, event),
-        )
-        return left
+        remembering = self.reply_cache.remember(account, event, CachedReply(reply))
+        *_, left = await asyncio.gather(*(copy() for copy in handled.copies), remembering)
+        return cast("int | None", left)
 
     async def _excess(self, account: str, event: Event, scene: Scene | None) -> Excess | None:
         """Count a scan or an answer, before SQL is queried; return the limit that it exceeds, if any."""

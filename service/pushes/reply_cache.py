@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 Reply = str | Relayed | None
 """A text of the service, what a target replied, or no reply."""
 _RELAYED: Final = "relayed"
+_REMEMBER: Final = "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return redis.call('GET', KEYS[2])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,19 @@ class ReplyCache:
             return CachedReply(None)
         return CachedReply.read(held) if held else None
 
-    async def remember(self, account: str, push: Push, answered: CachedReply) -> None:
-        """Store the reply to a push."""
-        key = _key(left_mark(account, push.openid), push)
-        await self.departures.keep(account, key, answered.written())
-
-    async def left_since(self, account: str, push: Push) -> int | None:
-        """Return when the person unsubscribed, if that was after this push."""
+    async def remember(self, account: str, push: Push, answered: CachedReply) -> int | None:
+        """Store the reply to a push; return when the person unsubscribed, if that was after this push."""
+        mark, seconds = left_mark(account, push.openid), self.departures.seconds(account)
         try:
-            left = await briefly(self.redis.get(left_mark(account, push.openid)))
+            left = await briefly(
+                self.redis.eval(_REMEMBER, 2, _key(mark, push), mark, answered.written(), str(seconds))
+            )
         except StoreUnavailable as e:
-            log.warning("reply cache: cannot read from Redis, a concurrent unsubscribe may be missed: %s", e)
+            log.warning(
+                "reply cache: cannot write to Redis, a redelivered push may be handled again and a concurrent"
+                " unsubscribe be missed: %s",
+                e,
+            )
             return None
         return int(left) if left and push.created < int(left) else None
 
