@@ -78,9 +78,11 @@ async def logins(server: Server, count: int) -> list[Ticket]:
     return [Ticket(one["ticket"], one["secret"], one["ticket"]) for one in made]
 
 
-async def scanned(server: Server, tickets: Iterable[Ticket], people: Iterable[int]) -> None:
-    """Let each person scan a ticket."""
-    scans = [scan(ticket, person) for ticket, person in zip(tickets, people, strict=True)]
+async def scanned(
+    server: Server, tickets: Iterable[Ticket], people: Iterable[int], *, known: bool = False
+) -> None:
+    """Let each person scan a ticket; *known* as in `scan`."""
+    scans = [scan(ticket, person, known=known) for ticket, person in zip(tickets, people, strict=True)]
     await load.drive(server.port, scans, seconds=_PATIENCE, connections=_CONNECTIONS)
 
 
@@ -96,16 +98,20 @@ async def answers(server: Server, requests: Iterable[bytes]) -> list[dict[str, A
     return [json.loads(load.body(found[number])) for number in range(len(found))]
 
 
-def scan(ticket: Ticket, person: int) -> bytes:
-    """Return the request of a push for a follower's scan, in safe mode (wechat-protocol.md 3.2, 3.3)."""
+def scan(ticket: Ticket, person: int, *, known: bool = False) -> bytes:
+    """Return the request of a push for a scan, in safe mode (wechat-protocol.md 3.2, 3.3).
+
+    The person follows the account by it or, if *known*, did so before.
+    """
     now = time.time()
+    event, scene = ("SCAN", ticket.scene) if known else ("subscribe", f"qrscene_{ticket.scene}")
     fields: Fields = {
         "ToUserName": ACCOUNT.gh_id,
         "FromUserName": openid(person),
         "CreateTime": int(now),
         "MsgType": "event",
-        "Event": "SCAN",
-        "EventKey": ticket.scene,
+        "Event": event,
+        "EventKey": scene,
         "Ticket": "gQ" + "0" * 94,
     }
     sealed = wrap(fields, ACCOUNT, now=now)

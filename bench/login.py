@@ -87,7 +87,7 @@ async def _service(place: Path, way: Way, *, wechat: Server, count: int, wait: f
         async with _waiting(service, way.page, asks) as waiting:
             await asyncio.sleep(wait)
             used.append(service.cpu())
-            await fixtures.scanned(service, logins, range(count))
+            await fixtures.scanned(service, logins, range(count), known=True)
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.gather(*waiting)
         used.append(await service.settled())

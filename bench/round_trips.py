@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from bench import figures, fixtures, load, processes, stores
 from bench.proxy import Proxy, proxy
@@ -26,6 +27,8 @@ _WARM: Final = 5
 _SCANS: Final = 1 + 2 * _WARM
 _QUIET: Final = 0.6
 """Seconds without traffic after which the work of a scan is done."""
+_WRITTEN: Final = sa.text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+"""How many transactions have written: one that only reads gets no number."""
 _COUNTED: Final = ("transactions", "SQL round trips", "Redis round trips")
 
 Counts = tuple[float, ...]
@@ -44,29 +47,31 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The service, and the proxies before its stores."""
+    """The service, the proxies before its stores, and another connection to the database."""
 
     service: Server
     sql: Proxy
     redis: Proxy
+    beside: AsyncConnection
 
     async def scan(self, push: bytes) -> Scan:
         before = await self._quiet()
         measured = await load.drive(self.service.port, [push], connections=1)
-        replied = _since(before, self._counts())
+        replied = _since(before, await self._counts())
         done = _since(before, await self._quiet())
         return Scan(frozenset(measured.statuses), measured.latencies[0], replied, done)
 
     async def _quiet(self) -> Counts:
         """Return the counts once nothing has passed for a while."""
-        before, counts = None, self._counts()
+        before, counts = None, await self._counts()
         while before != counts:
             await asyncio.sleep(_QUIET + self.sql.delay)
-            before, counts = counts, self._counts()
+            before, counts = counts, await self._counts()
         return counts
 
-    def _counts(self) -> Counts:
-        return self.sql.commits, self.sql.trips, self.redis.trips
+    async def _counts(self) -> Counts:
+        trips = self.sql.trips, self.redis.trips
+        return float(await self.beside.scalar(_WRITTEN) or 0), *trips
 
 
 async def main(delays: Sequence[int]) -> dict[str, float]:
@@ -110,14 +115,17 @@ async def _observed(
     place: Path, database: Database, redis: str, *, wechat: Server, delay: float
 ) -> AsyncIterator[Observed]:
     url = sa.make_url(database.service)
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     async with (
+        engine.connect() as beside,
         proxy(f"{url.query['host']}/.s.PGSQL.5432", delay=delay) as to_sql,
         proxy(unquote(urlsplit(redis).path), delay=delay) as to_redis,
     ):
         through = url.set(host="127.0.0.1", port=to_sql.port, query={}).render_as_string(hide_password=False)
         address = f"redis://127.0.0.1:{to_redis.port}"
         async with processes.service(place, wechat=wechat, database=through, redis=address) as service:
-            yield Observed(service, to_sql, to_redis)
+            yield Observed(service, to_sql, to_redis, beside)
+    await engine.dispose()
 
 
 def _since(before: Counts, after: Counts) -> Counts:

@@ -37,7 +37,7 @@ class Filled:
         scans = [fixtures.scan(ticket, person) for ticket, person in zip(tickets, people, strict=True)]
         found = [await turns.turn(self.service, requests, connections=connections) for requests in (polls, scans)]
         logins = await fixtures.logins(self.service, len(people))
-        await fixtures.scanned(self.service, logins, people)
+        await fixtures.scanned(self.service, logins, people, known=True)
         exchanges = list(map(fixtures.exchange, await fixtures.codes(self.service, logins)))
         return [*found, await turns.turn(self.service, exchanges, connections=connections)]
 
