@@ -51,8 +51,8 @@ class Changed:
 class Changes(AppendedRows):
     """Rows that a transaction adds, and the changes of bindings that it makes."""
 
-    def __init__(self, *, late: bool = False) -> None:
-        super().__init__(late=late)
+    def __init__(self, *, late: bool = False, alone: bool = False) -> None:
+        super().__init__(late=late, alone=alone)
         self.made: list[Changed] = []
 
 

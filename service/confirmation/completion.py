@@ -1,7 +1,7 @@
 """Ends a ticket: in SQL, where a constraint lets only the first ending in, then in Redis for the browsers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models.events import OpenId
@@ -56,6 +56,8 @@ class TicketCompletion:
         """
         if _several(context):
             await self._fetch_unionid(arrival)
+            if isinstance(arrival, Sender):
+                arrival = replace(arrival, followed=False)  # has been stored
         ending, follower = await self.decisions.confirm_arrival(
             context.claim,
             arrival,

@@ -132,13 +132,21 @@ class Followers:
         person = self._learn(connection, person, arrival.unionid)
         return person, replace(follower, unionid=arrival.unionid)
 
+    def add_unread(self, arrival: Arrival, rows: AppendedRows) -> tuple[Identity, Follower]:
+        """Add a person to late rows, without reading whether they are known: then the rows are not written.
+
+        Raises:
+            TakenError: as `Identities.add_unread`.
+        """
+        number = self.identities.add_unread(arrival.account, arrival.openid, rows=rows, **_news(arrival))
+        return self._new(number, arrival)
+
     def _stored(
         self, connection: sa.Connection, arrival: Arrival, rows: AppendedRows
     ) -> tuple[Identity, Follower]:
         account, openid, follows = arrival.account, arrival.openid, isinstance(arrival, Sender)
-        # Fetch their data again: it may have changed while they were not subscribed.
-        at = arrival.at if isinstance(arrival, Sender) else NEVER
-        news = {"subscribed": follows, "asked_at": None, "followed_at": at}
+        news = _news(arrival)
+        at = news["followed_at"]
         for _ in range(_ROUNDS):
             if found := self._find(connection, account, openid, hold=True):
                 person, follower = found
@@ -151,10 +159,14 @@ class Followers:
                     self.on_follow(connection, self.identities, now, at)
                 return now, replace(follower, subscribed=True, asked_at=None)
             if (number := self.identities.add(connection, account, openid, rows=rows, **news)) is not None:
-                appid = self.identities.appids.get(account)
-                person = Identity(number, account, openid, unionid=None, subscribed=follows, appid=appid)
-                return person, Follower(account, openid, subscribed=follows, appid=appid)
+                return self._new(number, arrival)
         raise StoreUnavailable("the follower is being changed by concurrent requests")
+
+    def _new(self, number: int, arrival: Arrival) -> tuple[Identity, Follower]:
+        account, openid, follows = arrival.account, arrival.openid, isinstance(arrival, Sender)
+        appid = self.identities.appids.get(account)
+        person = Identity(number, account, openid, unionid=None, subscribed=follows, appid=appid)
+        return person, Follower(account, openid, subscribed=follows, appid=appid)
 
     def _find(
         self, connection: sa.Connection, account: str, openid: OpenId, *, hold: bool = False
@@ -272,6 +284,13 @@ def _noting(them: sa.ColumnElement[bool]) -> sa.Update:
     new_lang, new_at = sa.bindparam("new_lang", type_=lang.type), sa.bindparam("new_asked_at", type_=at.type)
     values = {"lang": sa.func.coalesce(new_lang, lang), "asked_at": sa.func.coalesce(new_at, at)}
     return sa.update(followers).where(them, sa.or_(at.is_(None), at <= new_at)).values(values)
+
+
+def _news(arrival: Arrival) -> dict[str, Any]:
+    """Return the columns that an arrival tells of a person."""
+    follows, at = (True, arrival.at) if isinstance(arrival, Sender) else (False, NEVER)
+    # Fetch their data again: it may have changed while they were not subscribed.
+    return {"subscribed": follows, "asked_at": None, "followed_at": at}
 
 
 def _tells_nothing_new(arrival: Arrival, known: Follower) -> bool:

@@ -13,7 +13,7 @@ from models.tables.identities import followers
 from models.wecom import forms_of
 from service.crypto.field_encryption import BLIND, Column, FieldCipher, StoredValue
 from service.outbox.outbox import Outbox
-from service.storage.inserting import AppendedRows, insert_unless_taken
+from service.storage.inserting import AppendedRows, Condition, NewId, TakenError, insert_unless_taken
 from service.storage.prepared import Prepared
 
 _IT: Final = followers.c
@@ -186,8 +186,7 @@ class Identities:
         key. So all insert the same blind form first, which makes one wait for the other, and only then check
         whether the person exists under another form.
         """
-        names = self.names(account, openid, None)
-        row = {"account": account, "appid": self.appids.get(account, UNKNOWN), **names, **values}
+        row = self._row(account, openid, values)
         if self.cipher.forms_each == 1:
             return rows.insert_unless_taken(connection, followers, row)
         first = _agreed(self.cipher.forms(openid, Column.OPENID), openid)
@@ -198,10 +197,25 @@ class Identities:
             if number is None or connection.scalar(others, values):
                 point.rollback()
                 return None
-            if first != names["openid"]:
+            if first != row["openid"]:
                 this = sa.update(followers).where(_IT.id == number)
-                connection.execute(this.values(openid=names["openid"]))
+                connection.execute(this.values(openid=row["openid"]))
         return number
+
+    def add_unread(self, account: str, openid: OpenId, *, rows: AppendedRows, **values: Any) -> NewId:
+        """Add a person to late rows, which are not written if the person is known; return their id.
+
+        Raises:
+            TakenError: with several keys one statement cannot tell whether the person is known: see `add`.
+        """
+        if self.cipher.forms_each > 1:
+            raise TakenError
+        known = Condition(*self.them(account, openid))
+        return rows.add_late(followers, self._row(account, openid, values), unless=known)
+
+    def _row(self, account: str, openid: OpenId, values: Mapping[str, Any]) -> dict[str, Any]:
+        appid = self.appids.get(account, UNKNOWN)
+        return {"account": account, "appid": appid, **self.names(account, openid, None), **values}
 
     def rename(
         self, connection: sa.Connection, identity: Identity, account: str, openid: OpenId, **values: Any

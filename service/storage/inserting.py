@@ -16,11 +16,19 @@ _WITH_ON_CONFLICT: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, 
 
 
 class TakenError(Exception):
-    """A constraint forbids a row that was to be written at the end, or it refers to one that was forbidden."""
+    """A row that was to be written at the end is forbidden, or refers to one that is."""
 
 
 class NewId(int):
     """Stands for the id of a row that is not written yet: its number among such rows, from -1 down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on the rows of a table, and the values of its parameters."""
+
+    where: sa.ColumnElement[bool]
+    values: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,8 @@ class _Added:
     table: sa.Table
     row: Values
     may_be_taken: bool = False
+    unless: Condition | None = None
+    """There is no such row in the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class _Shape:
     columns: tuple[str, ...]
     references: tuple[tuple[str, int], ...]
     may_be_taken: bool
+    unless: sa.ColumnElement[bool] | None
 
 
 def insert_unless_taken(connection: sa.Connection, table: sa.Table, row: Values) -> Any | None:
@@ -57,11 +68,11 @@ def insert_unless_taken(connection: sa.Connection, table: sa.Table, row: Values)
 class AppendedRows:
     """Rows that a transaction adds and does not read: written at its end, in one statement if possible.
 
-    With *late*, that is true of rows that may be taken as well.
+    With *late*, that is true of rows that may be taken as well. With *alone*, no transaction need be around them.
     """
 
-    def __init__(self, *, late: bool = False) -> None:
-        self._late = late
+    def __init__(self, *, late: bool = False, alone: bool = False) -> None:
+        self._late, self._alone = late, alone
         self._rows: list[_Added] = []
         self._new = 0
 
@@ -71,9 +82,11 @@ class AppendedRows:
 
     def insert_unless_taken(self, connection: sa.Connection, table: sa.Table, row: Values) -> int | None:
         """Insert a row and return its id, as the function of this name; a `NewId` if it is written late."""
-        if not self._late:
-            return insert_unless_taken(connection, table, row)
-        self._rows.append(_Added(table, row, may_be_taken=True))
+        return self.add_late(table, row) if self._late else insert_unless_taken(connection, table, row)
+
+    def add_late(self, table: sa.Table, row: Values, *, unless: Condition | None = None) -> NewId:
+        """Add a row that may be taken, or forbidden because there is a row of *unless*; return its id."""
+        self._rows.append(_Added(table, row, may_be_taken=True, unless=unless))
         self._new += 1
         return NewId(-self._new)
 
@@ -82,19 +95,27 @@ class AppendedRows:
 
         Raises:
             IntegrityError: a constraint forbids a row that was added.
-            TakenError: one forbids a late row. Others may be written: the caller rolls back.
+            TakenError: one forbids a late row. Others may be written: the caller rolls back, unless the rows are
+                *alone*: then none was written after the late row, and none at all if that is the first.
         """
+        if connection.dialect.name != "postgresql":
+            self._write_in_turn(connection)
+            return
         tables = [added.table for added in self._rows if not added.may_be_taken]
         # One statement inserts its rows in any order, but rows of one table must get ascending ids.
-        if connection.dialect.name == "postgresql" and len(self._rows) > 1 and len(set(tables)) == len(tables):
+        if len(self._rows) > 1 and len(set(tables)) == len(tables):
             self._write_together(connection)
+        elif self._alone:
+            raise TakenError  # they take several statements, and so a transaction
         else:
             self._write_in_turn(connection)
 
     def _write_together(self, connection: sa.Connection) -> None:
         names, statement = _together(tuple(map(_shape, self._rows)))
-        values = [value for added in self._rows for value in added.row.values()]
-        if not statement.run(connection, dict(zip(names, values, strict=True))):
+        values = dict(zip(names, (value for added in self._rows for value in added.row.values()), strict=True))
+        for added in self._rows:
+            values |= added.unless.values if added.unless else {}
+        if not statement.run(connection, values):
             raise TakenError
 
     def _write_in_turn(self, connection: sa.Connection) -> None:
@@ -104,7 +125,9 @@ class AppendedRows:
             row = {name: ids[-it - 1] if isinstance(it, NewId) else it for name, it in added.row.items()}
             if not added.may_be_taken:
                 rest.setdefault(added.table, []).append(row)
-            elif (number := insert_unless_taken(connection, added.table, row)) is None:
+            elif _is_there(connection, added) or (
+                (number := insert_unless_taken(connection, added.table, row)) is None
+            ):
                 raise TakenError
             else:
                 ids.append(number)
@@ -124,6 +147,16 @@ def appending(connection: sa.Connection) -> Iterator[AppendedRows]:
     rows.write(connection)
 
 
+def _is_there(connection: sa.Connection, added: _Added) -> bool:
+    unless = added.unless
+    return unless is not None and bool(_finding(added.table, unless.where).rows(connection, unless.values))
+
+
+@cache
+def _finding(table: sa.Table, where: sa.ColumnElement[bool]) -> Prepared:
+    return Prepared(sa.select(sa.literal(1)).select_from(table).where(where).limit(1))
+
+
 @cache
 def _inserting(table: sa.Table, columns: tuple[str, ...]) -> Prepared:
     return Prepared(sa.insert(table), columns)
@@ -137,7 +170,8 @@ def _unless_taken(table: sa.Table, columns: tuple[str, ...], dialect: str) -> Pr
 
 def _shape(added: _Added) -> _Shape:
     references = tuple((name, -it - 1) for name, it in added.row.items() if isinstance(it, NewId))
-    return _Shape(added.table, tuple(added.row), references, added.may_be_taken)
+    unless = added.unless.where if added.unless else None
+    return _Shape(added.table, tuple(added.row), references, added.may_be_taken, unless)
 
 
 @cache
@@ -166,7 +200,10 @@ def _selected(at: int, shape: _Shape, late: Sequence[sa.CTE]) -> postgresql.Inse
         for name in shape.columns
     ]
     insert = postgresql.insert(shape.table)
-    insert = insert.from_select(list(shape.columns), sa.select(*values).select_from(*late))
+    row = sa.select(*values).select_from(*late)
+    if shape.unless is not None:
+        row = row.where(~sa.exists().where(shape.unless).correlate(None))
+    insert = insert.from_select(list(shape.columns), row)
     return insert.on_conflict_do_nothing() if shape.may_be_taken else insert
 
 

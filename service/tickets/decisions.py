@@ -4,6 +4,7 @@ A binding is committed in one transaction with the ending that made it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -22,7 +23,7 @@ from service.audit.log import append_entry
 from service.bindings.changes import changing, tell, write_changes
 from service.bindings.rows import Changes
 from service.bindings.rules import bind, logged_in, owner, resolve
-from service.identities.followers import Arrival, Follower, Followers
+from service.identities.followers import Arrival, Follower, Followers, Sender
 from service.identities.repository import Identities, Identity
 from service.storage.database import Database
 from service.storage.group_commit import Work
@@ -85,12 +86,22 @@ class TicketDecisions:
     ) -> tuple[Ending, Follower]:
         """Store the person and `confirm` the ticket, in one transaction."""
 
-        def work(connection: sa.Connection, rows: Changes) -> tuple[Ending, Follower]:
-            person, follower = self.followers.store(connection, arrival, rows)
+        def confirm(
+            connection: sa.Connection, rows: Changes, stored: tuple[Identity, Follower]
+        ) -> tuple[Ending, Follower]:
+            person, follower = stored
             ending = self._confirm(connection, claim, person, rows=rows, policy=policy, state=state, now=now)
             return ending, follower
 
-        decided = await self._decide_late(claim.head.ticket, work)
+        def work(connection: sa.Connection, rows: Changes) -> tuple[Ending, Follower]:
+            return confirm(connection, rows, self.followers.store(connection, arrival, rows))
+
+        def unread(connection: sa.Connection) -> tuple[Ending, Follower]:
+            rows = Changes(late=True, alone=True)
+            return confirm(connection, rows, self.followers.add_unread(arrival, rows))
+
+        newcomer = isinstance(arrival, Sender) and arrival.followed
+        decided = await self._decide_late(claim.head.ticket, work, unread=unread if newcomer else None)
         # With an earlier ending all was rolled back, and the person as well.
         return (decided, await self.followers.seen(arrival)) if isinstance(decided, Ending) else decided
 
@@ -190,19 +201,25 @@ class TicketDecisions:
 
         return await self.database.once(work)
 
-    async def _decide_late(self, ticket: TicketId, work: Callable[[sa.Connection, Changes], T]) -> T | Ending:
+    async def _decide_late(
+        self, ticket: TicketId, work: Callable[[sa.Connection, Changes], T], *, unread: Work[T] | None = None
+    ) -> T | Ending:
         """Decide with rows that are written late; if a constraint forbids one, again from the start without.
 
         Most people and bindings are new. What stands in the way of the others is read in the second transaction.
+        *unread* is tried before: it only writes, which PostgreSQL does in one round trip.
         """
+        if unread:
+            with suppress(TakenError):
+                return await self._decide(ticket, unread, single=True)
         try:
             return await self._decide(ticket, lambda connection: work(connection, Changes(late=True)))
         except TakenError:
             return await self._decide(ticket, lambda connection: work(connection, Changes()))
 
-    async def _decide(self, ticket: TicketId, work: Work[T]) -> T | Ending:
+    async def _decide(self, ticket: TicketId, work: Work[T], *, single: bool = False) -> T | Ending:
         try:
-            return await self.database.attempt(work)
+            return await self.database.attempt(work, single=single)
         except IntegrityError:
             # The ticket has an ending already: the insert violated the primary key, so all is rolled back.
             if (standing := await self.endings.of(ticket)) is None:

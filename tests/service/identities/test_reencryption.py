@@ -57,16 +57,28 @@ class Process:
     async def confirm(self, openid: OpenId, user_id: str | None = None, *, account: str = "main") -> Ending | None:
         """Log in, or bind *user_id*, by a scan."""
         await self.followers.seen(Sender(account, openid, NOW))
-        kind = Kind.BIND if user_id else Kind.LOGIN_PAGE
-        head = TicketHeader(TicketId(f"t{next(TICKETS)}"), Method.SCAN, kind, Lang.ZH, EXPIRES)
-        claim = Claim(head=head, client="shop", account=account, user_id=UserId(user_id) if user_id else None)
-        return await self.decisions.confirm(claim, openid, policy=Policy(), state=None, now=NOW)
+        scanned = _claim(user_id, account=account)
+        return await self.decisions.confirm(scanned, openid, policy=Policy(), state=None, now=NOW)
+
+    async def follow(self, openid: OpenId) -> None:
+        """Log in by the scan with which a newcomer follows the account."""
+        newcomer = Sender("main", openid, NOW, followed=True)
+        await self.decisions.confirm_arrival(_claim(), newcomer, policy=Policy(), state=None, now=NOW)
+
+    async def scan(self, openid: OpenId) -> None:
+        await self.followers.seen(Sender("main", openid, NOW))
 
     async def learned(self, openid: OpenId, unionid: str, *, account: str = "main") -> None:
         await self.followers.learned(account, openid, unionid=unionid, lang=None, asked_at=NOW)
 
     async def leave(self, openid: OpenId) -> None:
         await self.erasure.unfollowed("main", openid, at=NOW, erase=True, now=NOW)
+
+
+def _claim(user_id: str | None = None, *, account: str = "main") -> Claim:
+    kind = Kind.BIND if user_id else Kind.LOGIN_PAGE
+    head = TicketHeader(TicketId(f"t{next(TICKETS)}"), Method.SCAN, kind, Lang.ZH, EXPIRES)
+    return Claim(head=head, client="shop", account=account, user_id=UserId(user_id) if user_id else None)
 
 
 @dataclass
@@ -229,14 +241,15 @@ PAIRS = pytest.mark.parametrize(
 
 
 @PAIRS
+@pytest.mark.parametrize("add", [Process.scan, Process.follow], ids=["by a scan", "by following"])
 async def test_two_processes_that_add_one_person_at_once_make_one_follower(
-    town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]]
+    town: Town, pair: tuple[tuple[str, ...], tuple[str, ...]], add: Callable[[Process, OpenId], Awaitable[None]]
 ) -> None:
-    """Red when `Identities.add` inserts under its newest key at once, or does not look for other forms then."""
+    """Red when a person is inserted under the newest key at once, or other forms are not looked for then."""
     processes = [town.process(*keys) for keys in pair]
     newcomers = [OpenId(f"oNew{number}") for number in range(20)]
     for openid in newcomers:
-        await asyncio.gather(*(process.followers.seen(Sender("main", openid, NOW)) for process in processes * 2))
+        await asyncio.gather(*(add(process, openid) for process in processes * 2))
     assert await town.names(processes[0].identities) == Counter(newcomers)
 
 

@@ -1,8 +1,8 @@
 """Inserts that a constraint may forbid, and rows that are written at the end of a transaction.
 
 Red when `insert_unless_taken` raises a violation, when `AppendedRows.write` joins rows of one table in one
-statement or leaves out a table, when a row is written without the late row that it refers to, and when `appending`
-writes after an error.
+statement or leaves out a table, when a row is written without the late row that it refers to, beside a row that
+forbids it or, alone, in several statements, and when `appending` writes after an error.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ from models.tables.bindings import bindings, history
 from models.tables.commits import commit_marks
 from models.tables.identities import followers
 from service.storage.database import Database
-from service.storage.inserting import AppendedRows, TakenError, appending, insert_unless_taken
+from service.storage.group_commit import Work
+from service.storage.inserting import AppendedRows, Condition, TakenError, appending, insert_unless_taken
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANNA = {"account": "main", "openid": "oAnna", "subscribed": True, "followed_at": NOW}
@@ -75,28 +76,34 @@ async def test_rows_of_one_table_get_ascending_ids(database: Database) -> None:
     assert await _all(database, commit_marks.c.id) == [("beside",)]
 
 
-def _watch(connection: sa.Connection) -> list[str]:
-    """Return the statements that the driver executes from now on."""
-    statements, driver = list[str](), connection.connection.driver_connection
-    if connection.dialect.name == "postgresql":
-        driver.add_query_logger(lambda query: statements.append(query.query))
-    elif connection.dialect.name == "sqlite":
-        driver.set_trace_callback(statements.append)
-    return statements
+async def _statements(database: Database, work: Work[None], *tables: sa.Table, single: bool = False) -> int | None:
+    """Run *work*; return by how many statements the rows of *tables* were written, None if that is not known."""
+    traced, dialect = list[str](), writing_engine(database).dialect.name
+
+    def watched(connection: sa.Connection) -> None:
+        driver = connection.connection.driver_connection
+        if dialect == "sqlite":
+            driver.set_trace_callback(traced.append)
+        work(connection)
+
+    await database.attempt(watched, single=single)
+    if dialect == "postgresql":  # numbers the statements of each transaction
+        number = [sa.literal_column("xmin::text"), sa.literal_column("cmin::text")]
+        async with database.reading() as connection:
+            queries = [await connection.execute(sa.select(*number).select_from(table)) for table in tables]
+        return len({tuple(row) for rows in queries for row in rows})
+    return sum("INSERT" in one for one in traced) if dialect == "sqlite" else None
 
 
 async def test_single_rows_of_several_tables_are_one_statement_where_that_is_possible(database: Database) -> None:
-    def work(connection: sa.Connection) -> list[str]:
-        statements = _watch(connection)
+    def work(connection: sa.Connection) -> None:
         with appending(connection) as rows:
             rows.add(history, _change("42"))
             rows.add(commit_marks, _mark("mark"))
             rows.add(bindings, {**SHOP, "user_id": "42", "follower_id": 1, "bound_at": NOW})
-            assert statements == []
-        return [*statements]
 
-    statements = await database.attempt(work)
-    assert len(statements) == {"postgresql": 1, "sqlite": 3}.get(writing_engine(database).dialect.name, 0)
+    written = await _statements(database, work, history, commit_marks, bindings)
+    assert written == {"postgresql": 1, "sqlite": 3}.get(writing_engine(database).dialect.name)
     assert await _all(database, history.c.user_id, history.c.at) == [("42", NOW)]
     assert await _all(database, commit_marks.c.id, commit_marks.c.at) == [("mark", NOW)]
     assert await _all(database, bindings.c.user_id, bindings.c.bound_at) == [("42", NOW)]
@@ -143,6 +150,45 @@ async def test_no_row_follows_a_late_row_that_is_taken(
     await database.attempt(work)  # the transaction goes on
     assert await _all(database, history.c.id) == await _all(database, commit_marks.c.id) == []
     assert len(await _all(database, bindings.c.id)) == (taken == "the user")
+
+
+def _bind_a_newcomer(connection: sa.Connection, *, users: Sequence[str] = ("42",)) -> None:
+    """Write Ben with a history late, without a transaction around it, unless Anna is there."""
+    rows = AppendedRows(late=True, alone=True)
+    anna = Condition(followers.c.openid == sa.bindparam("her"), {"her": "oAnna"})
+    number = rows.add_late(followers, ANNA | {"openid": "oBen"}, unless=anna)
+    for user in users:
+        rows.add(history, _change(user) | {"follower_id": number})
+    rows.add(commit_marks, _mark("bound"))
+    rows.write(connection)
+
+
+async def test_late_rows_alone_are_written_by_one_statement_where_that_is_possible(database: Database) -> None:
+    written = await _statements(database, _bind_a_newcomer, followers, history, commit_marks, single=True)
+    assert written == {"postgresql": 1, "sqlite": 3}.get(writing_engine(database).dialect.name)
+    [(ben, _)] = await _all(database, followers.c.id, followers.c.openid)
+    assert await _all(database, history.c.user_id, history.c.follower_id) == [("42", ben)]
+
+
+async def test_nothing_is_written_beside_a_row_that_forbids_it(database: Database) -> None:
+    await database.attempt(lambda it: insert_unless_taken(it, followers, ANNA))
+    with pytest.raises(TakenError):
+        await database.attempt(_bind_a_newcomer, single=True)
+    assert await _all(database, followers.c.openid) == [("oAnna",)]
+    assert await _all(database, history.c.id) == await _all(database, commit_marks.c.id) == []
+
+
+async def test_late_rows_alone_that_need_several_statements_are_left_to_a_transaction(database: Database) -> None:
+    def work(connection: sa.Connection) -> None:
+        _bind_a_newcomer(connection, users=("42", "43"))
+
+    if writing_engine(database).dialect.name == "postgresql":
+        with pytest.raises(TakenError):
+            await database.attempt(work, single=True)
+        assert await _all(database, followers.c.openid) == await _all(database, history.c.id) == []
+    else:  # has a transaction around it
+        await database.attempt(work, single=True)
+        assert [user for _, user in await _all(database, history.c.id, history.c.user_id)] == ["42", "43"]
 
 
 async def test_a_late_row_does_not_hide_that_another_row_is_forbidden(database: Database) -> None:

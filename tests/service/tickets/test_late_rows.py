@@ -23,16 +23,23 @@ from models.tables.tickets import endings
 from models.ticket import Ending, TicketId
 from models.webhook import WebhookEvent
 from service.bindings.rows import Changes
-from service.identities.followers import Authorized, Followers, Sender
+from service.identities.followers import Arrival, Authorized, Followers, Sender
 from service.identities.repository import Identities
 from service.outbox.outbox import Outbox, Subscription
 from service.storage.database import Database
+from service.storage.group_commit import Work
 from service.tickets.decisions import TicketDecisions
 from service.tickets.endings import Endings
 
 T = TypeVar("T")
 Step = tuple[str, str | None, OpenId]
 """A ticket, its user for a bind, and the person who scans it."""
+Arrive = Callable[[OpenId], Arrival]
+ARRIVALS: dict[str, Arrive] = {
+    "by a scan": lambda openid: Sender("main", openid, NOW),
+    "by following": lambda openid: Sender("main", openid, NOW, followed=True),
+    "by a web authorization": lambda openid: Authorized("main", openid, "uAnna"),
+}
 STORED = (followers, bindings, history, endings, audit, outbox)
 RANDOM = {"id", "follower_id", "person_id", "primary_of", "message", "payload", "openid_sealed", "unionid_sealed"}
 MOVING = Policy(rebind_replaces=True, takeover_moves=True)
@@ -55,21 +62,22 @@ SITUATIONS: dict[str, tuple[Sequence[Step], Policy]] = {
 
 class _Plain(TicketDecisions):
     @override
-    async def _decide_late(self, ticket: TicketId, work: Callable[[sa.Connection, Changes], T]) -> T | Ending:
+    async def _decide_late(
+        self, ticket: TicketId, work: Callable[[sa.Connection, Changes], T], *, unread: Work[T] | None = None
+    ) -> T | Ending:
         return await self._decide(ticket, lambda connection: work(connection, Changes()))
 
 
 async def _left(
-    database: Database, decisions: TicketDecisions, steps: Sequence[Step], policy: Policy, unionid: str | None
+    database: Database, decisions: TicketDecisions, steps: Sequence[Step], policy: Policy, arrive: Arrive
 ) -> tuple[list[Any], dict[str, list[Any]]]:
     """Let each person scan; return what was returned, and all rows without ids."""
     await empty_tables(database)
     await decisions.close(cancelled("cancelled"))
     returned = list[Any]()
     for ticket, user, openid in steps:
-        arrival = Authorized("main", openid, unionid) if unionid else Sender("main", openid, NOW)
         given = {"policy": policy, "state": "s", "now": NOW}
-        returned.append(await decisions.confirm_arrival(claim(ticket, user), arrival, **given))
+        returned.append(await decisions.confirm_arrival(claim(ticket, user), arrive(openid), **given))
         returned.append(await decisions.confirm(claim(f"{ticket} again", user), openid, **given))
     return returned, {
         table.name: await database.read(lambda it, table=table: _rows(it, table)) for table in STORED
@@ -90,14 +98,14 @@ def _decisions(kind: type[TicketDecisions], database: Database, identities: Iden
     return kind(database, told, Followers(database, told), Endings(database, told))
 
 
-@pytest.mark.parametrize("unionid", [None, "uAnna"], ids=["by a push", "by a web authorization"])
+@pytest.mark.parametrize("arrival", ARRIVALS)
 @pytest.mark.parametrize("situation", SITUATIONS)
 async def test_late_rows_are_those_of_the_plain_way(
-    database: Database, identities: Identities, situation: str, unionid: str | None
+    database: Database, identities: Identities, situation: str, arrival: str
 ) -> None:
     steps, policy = SITUATIONS[situation]
     late, plain = [
-        await _left(database, _decisions(kind, database, identities), steps, policy, unionid)
+        await _left(database, _decisions(kind, database, identities), steps, policy, ARRIVALS[arrival])
         for kind in (TicketDecisions, _Plain)
     ]
     assert late == plain
