@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -91,7 +92,9 @@ class BatchingRedis(Redis):
         seconds, connection.socket_timeout = connection.socket_timeout, None
         try:
             async with asyncio.timeout(seconds):
-                await connection.send_packed_command(connection.pack_commands(args for args, _, _ in batch))
+                # In 1 us for a command, where the connection's own `pack_commands` takes 4.
+                packed = [pack_command((*name.split(), *args)) for (name, *args), _, _ in batch]
+                await connection.send_packed_command(packed)
                 return [await self._read(connection, args[0], options) for args, options, _ in batch]
         except TimeoutError:
             raise RedisTimeoutError("Timeout reading from the server") from None
