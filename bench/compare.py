@@ -1,7 +1,7 @@
-"""Compares the ratios of this checkout with those of another commit: `python -m bench.compare REF`.
+"""Compares this checkout with another commit: `python -m bench.compare REF`.
 
-Both run their own benchmarks in turn with this Python, so that other load of the machine slows both. The exit
-status is 1 if the median of a ratio is more than a tenth smaller than at REF.
+Both run their own benchmarks in turn with this Python, so that other load of the machine slows both. The medians
+of all ratios and figures are printed; the exit status is 1 if a ratio is more than a tenth smaller than at REF.
 """
 
 import argparse
@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench import figures
 
@@ -23,7 +24,22 @@ BENCHES: Final = ("poll", "callback", "create", "login", "scale", "waiters", "we
 _KEPT: Final = 0.9
 """The share of a ratio that must remain."""
 
-Ratios = dict[str, list[float]]
+Values = dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the runs of a benchmark measured, by name."""
+
+    ratios: Values = field(default_factory=dict)
+    figures: Values = field(default_factory=dict)
+
+    def add(self, printed: Mapping[str, Any]) -> None:
+        """Add the line of JSON of a run."""
+        for name, values in printed["ratios"].items():
+            self.ratios.setdefault(name, []).extend(values)
+        for name, value in printed.get("figures", {}).items():
+            self.figures.setdefault(name, []).append(value)
 
 
 def main(ref: str, *, benches: Sequence[str], times: int, root: Path) -> int:
@@ -53,41 +69,49 @@ def _check_out(ref: str, *, root: Path, to: Path) -> None:
         files.extractall(to, filter="data")
 
 
-def _in_turn(bench: str, *checkouts: Path, times: int) -> tuple[Ratios, Ratios] | None:
-    """Return the ratios of both checkouts; None if the first one prints none."""
-    measured: tuple[Ratios, Ratios] = ({}, {})
+def _in_turn(bench: str, *checkouts: Path, times: int) -> tuple[Measured, Measured] | None:
+    """Return what was measured in both checkouts; None if a run prints no line of JSON."""
+    both = Measured(), Measured()
     for _ in range(times):
-        for ratios, checkout in zip(measured, checkouts, strict=True):
+        for measured, checkout in zip(both, checkouts, strict=True):
             if (printed := _run(bench, checkout)) is None:
                 return None
-            for name, values in printed.items():
-                ratios.setdefault(name, []).extend(values)
-    return measured
+            measured.add(printed)
+    return both
 
 
-def _run(bench: str, checkout: Path) -> Ratios | None:
+def _run(bench: str, checkout: Path) -> Mapping[str, Any] | None:
     environ = {**os.environ, "PYTHONPATH": str(checkout)}
     command = [sys.executable, "-m", f"bench.{bench}"]
     process = subprocess.run(command, cwd=checkout, env=environ, stdout=subprocess.PIPE, text=True, check=False)
     if process.returncode:
         sys.exit(f"{bench} failed in {checkout}")
     try:
-        ratios: Ratios = json.loads(process.stdout.splitlines()[-1])["ratios"]
+        printed: Mapping[str, Any] = json.loads(process.stdout.splitlines()[-1])
     except ValueError:
         return None
-    return ratios
+    return printed
 
 
-def _compared(bench: str, earlier: Ratios, here: Ratios, *, ref: str) -> list[str]:
-    """Print the ratios that both have; return the names of those that are lost."""
+def _compared(bench: str, earlier: Measured, here: Measured, *, ref: str) -> list[str]:
+    """Print what both have; return the names of the ratios that are lost."""
     rows, lost = [], []
-    for name in earlier.keys() & here.keys():
-        before, after = statistics.median(earlier[name]), statistics.median(here[name])
+    for name, before, after in _medians(earlier.ratios, here.ratios):
         rows.append((name, f"{before:.4g}", f"{after:.4g}", f"{(after / before - 1) * 100:+.1f} %"))
         if after < before * _KEPT:
             lost.append(f"{bench}, {name}")
-    print(f"\n{bench}\n\n{figures.table(('', ref, 'here', 'change'), *sorted(rows))}\n", flush=True)
-    return sorted(lost)
+    print(f"\n{bench}\n\n{figures.table(('ratio', ref, 'here', 'change'), *rows)}\n")
+    if both := _medians(earlier.figures, here.figures):
+        shown = ((name, f"{before:.4g}", f"{after:.4g}") for name, before, after in both)
+        print(f"{figures.table(('figure', ref, 'here'), *shown)}\n")
+    sys.stdout.flush()
+    return lost
+
+
+def _medians(earlier: Values, here: Values) -> list[tuple[str, float, float]]:
+    """Return the names that both have, with their medians."""
+    names = sorted(earlier.keys() & here.keys())
+    return [(name, statistics.median(earlier[name]), statistics.median(here[name])) for name in names]
 
 
 if __name__ == "__main__":

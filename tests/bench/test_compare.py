@@ -1,6 +1,6 @@
 """A commit is compared with the checkout: a ratio that lost more than a tenth is named.
 
-Red when the runs of one checkout import the other's code, or a smaller loss fails.
+Red when the runs of one checkout import the other's code, a smaller loss fails, or a figure is not shown.
 """
 
 import subprocess
@@ -15,7 +15,7 @@ import json
 from bench import value
 
 print("a table")
-print(json.dumps({"ratios": {"rate": value.VALUES}}))
+print(json.dumps({"ratios": {"rate": value.VALUES}, "figures": {"CPU ms": value.VALUES[0] * 7}}))
 """
 
 
@@ -44,7 +44,9 @@ def test_a_ratio_that_lost_more_than_a_tenth_fails(
 ) -> None:
     _ratio(checkout, now, now, 9.0)  # medians count
     assert main("HEAD", benches=["poll"], times=2, root=checkout) == status
-    assert ("more than a tenth slower than HEAD: poll, rate" in capsys.readouterr().out) == bool(status)
+    printed = capsys.readouterr().out
+    assert ("more than a tenth slower than HEAD: poll, rate" in printed) == bool(status)
+    assert ["CPU ms", "7", f"{now * 7:.4g}"] in [line.rsplit(maxsplit=2) for line in printed.splitlines()]
 
 
 def test_what_the_commit_does_not_have_is_skipped(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
