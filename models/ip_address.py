@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -54,17 +54,22 @@ def parsed_node(text: str) -> Address | None:
     return parsed_address(node[node.lastindex or 0]) if node else None
 
 
-def shares(address: str) -> Iterator[tuple[str, int]]:
-    """Yield each key under which *address* is counted, with the multiple of the limit that the key has.
+peer_address: Final = lru_cache(maxsize=4096)(parsed_address)
+"""Parses the address of a connection, which sends many requests; of 39 characters at most, and a zone."""
+
+
+@lru_cache(maxsize=4096)
+def shares(address: str) -> tuple[tuple[str, int], ...]:
+    """Return each key under which *address* is counted, with the multiple of the limit that the key has.
 
     IPv6 is counted by prefix, because a subscriber can choose among all addresses of one.
     """
     ip = parsed_address(address)
     if ip is None or ip.version == 4:
-        yield str(ip or address), 1
-        return
-    for prefix, times in _PREFIXES.items():
-        yield str(ipaddress.ip_network((ip, prefix), strict=False)), times
+        return ((str(ip or address), 1),)
+    return tuple(
+        (str(ipaddress.ip_network((ip, prefix), strict=False)), times) for prefix, times in _PREFIXES.items()
+    )
 
 
 def is_public(address: str) -> bool:

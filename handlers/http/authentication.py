@@ -31,6 +31,7 @@ from service.app_keys import (
     SEALING_KEYS,
     SETTINGS,
 )
+from service.config.settings import Server
 from service.crypto.keyring import ClientKeys
 from service.crypto.sealing import Envelope, Opened
 
@@ -38,6 +39,8 @@ JOSE: Final = "application/jose"
 PORTAL_COOKIE: Final = "scanbind_portal"
 HOST_PREFIX: Final = "__Host-"
 """Browsers accept a cookie with this prefix only if the exact host set it, over https and with path `/`."""
+Holder = tuple[TicketHeader, ClientKeys]
+"""The header of an authenticated ticket, and its client's keys."""
 _PROVEN: Final = web.RequestKey("proven", str)
 """The client that sealed the call; only `prove_by_seal` sets it."""
 _parse_verified: Final = lru_cache(maxsize=20_000)(read_ticket)
@@ -132,7 +135,7 @@ def require_origin(request: web.Request, client_id: str) -> str:
     return client_id
 
 
-async def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, ClientKeys]:
+async def require_ticket_secret(request: web.Request) -> Holder:
     """Return the ticket in the path and its client's keys, if the bearer token is its secret.
 
     Raises:
@@ -153,8 +156,8 @@ async def require_ticket_secret(request: web.Request) -> tuple[TicketHeader, Cli
     return head, keys
 
 
-def may_read_on(request: web.Request, app: web.Application, holder: tuple[TicketHeader, ClientKeys]) -> bool:
-    """Tell whether *app*, with newer settings, still lets the caller of *request* read its ticket.
+def may_read_on(request: web.BaseRequest, before: web.Application, app: web.Application, holder: Holder) -> bool:
+    """Tell whether *app*, with newer settings than *before*, still lets the caller of *request* read its ticket.
 
     It does not if the client, the request's origin, the ticket's method or the key that signed it was removed.
     """
@@ -162,7 +165,7 @@ def may_read_on(request: web.Request, app: web.Application, holder: tuple[Ticket
     if app[KEYRING].authenticate(head.ticket, bearer(request, "the ticket's secret")) is None:
         return False
     origin, client = request.headers.get("Origin"), app[SETTINGS].clients[keys.client]
-    was_listed = origin in request.app[SETTINGS].clients[keys.client].origins
+    was_listed = origin in before[SETTINGS].clients[keys.client].origins
     return head.method in client.methods and (origin in client.origins or not was_listed)
 
 
@@ -217,7 +220,7 @@ def has_bearer(request: web.Request) -> bool:
     return request.headers.get("Authorization", "").lower().startswith("bearer")
 
 
-def bearer(request: web.Request, what: str) -> str:
+def bearer(request: web.BaseRequest, what: str) -> str:
     """Return the bearer token of the request; *what* names it in the error.
 
     Raises:
@@ -239,20 +242,21 @@ def portal_cookie(request: web.Request, session_id: str) -> str:
 
 def is_https(request: web.Request) -> bool:
     """Tell whether browsers use https: by `server.public_url`, or by the header of a trusted proxy."""
-    return request.app[SETTINGS].server.public_url.lower().startswith("https:") or forwarding.is_https(request)
+    server = request.app[SETTINGS].server
+    return server.public_url.lower().startswith("https:") or forwarding.is_https(request, server)
 
 
 def address(request: web.Request) -> str:
     """Return the client's IP address, as trusted proxies report it; '' if it is unknown."""
-    return str(forwarding.origin(request).address or "")
+    return str(forwarding.origin(request, request.app[SETTINGS].server).address or "")
 
 
-def throttle_address(request: web.Request) -> str | None:
+def throttle_address(request: web.BaseRequest, server: Server) -> str | None:
     """Return the address under which wrong passwords and waiting browsers are counted; None to count nothing.
 
     Loopback is not counted: behind a local proxy without `X-Forwarded-For`, all clients have that address.
     """
-    counted = forwarding.origin(request).address
+    counted = forwarding.origin(request, server).address
     return None if counted is None or counted.is_loopback else str(counted)
 
 
@@ -282,7 +286,7 @@ def _require_own_page(request: web.Request) -> None:
 
 
 def _check_blocked(request: web.Request, client: str | None) -> None:
-    if here := throttle_address(request):
+    if here := throttle_address(request, request.app[SETTINGS].server):
         request.app[RATE_LIMITS].check_blocked(client, here)
 
 

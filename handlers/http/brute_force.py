@@ -11,7 +11,7 @@ from aiohttp import web
 from handlers.http import authentication
 from models.errors import BadSignature, RateLimited, WrongCredentials
 from models.ip_address import shares
-from service.app_keys import AUDIT, METRICS, RATE_LIMITS
+from service.app_keys import AUDIT, METRICS, RATE_LIMITS, SETTINGS
 
 
 async def counted(request: web.Request, error: Exception) -> Exception:
@@ -19,7 +19,8 @@ async def counted(request: web.Request, error: Exception) -> Exception:
 
     Also records an exceeded limit, see `note`.
     """
-    limits, address = request.app[RATE_LIMITS], authentication.throttle_address(request)
+    limits = request.app[RATE_LIMITS]
+    address = authentication.throttle_address(request, request.app[SETTINGS].server)
     if address and isinstance(error, WrongCredentials):
         await limits.record_failure(error.client, address)
     if address and isinstance(error, BadSignature):
@@ -37,7 +38,7 @@ def note(app: web.Application, error: RateLimited, address: str) -> None:
     """Count a refusal of *address* in the metrics, and write it to the audit log once a minute."""
     app[METRICS].limited.labels(error.limit).inc()
     # The network that the limits count, or the addresses of one IPv6 subscriber would fill the audit log.
-    whose, _ = next(shares(address))
+    whose, _ = shares(address)[0]
     app[AUDIT].limit_hit(
         error.limit, address=whose, client=error.client, account=error.account, user_id=error.user_id
     )

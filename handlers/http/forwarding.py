@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -11,8 +10,8 @@ from aiohttp import web
 from handlers.http.responses import listed
 from models import forwarded
 from models.forwarded import Hop
-from models.ip_address import Address, parsed_address
-from service.app_keys import SETTINGS
+from models.ip_address import Address, peer_address
+from service.config.settings import Server
 
 log = logging.getLogger(__name__)
 
@@ -22,20 +21,18 @@ HEADERS: Final = (_X_FORWARDED_FOR, _FORWARDED)
 _MOST_WARNINGS: Final = 10
 _WARNED: Final = set[tuple[str, ...]]()
 """The faults that this process has logged."""
-_peer: Final = lru_cache(maxsize=4096)(parsed_address)
-"""Parses the address of a connection, which sends many requests; of 39 characters at most, and a zone."""
 
 
-def origin(request: web.Request) -> Hop:
+def origin(request: web.BaseRequest, server: Server) -> Hop:
     """Return the furthest hop that a chain of trusted proxies reports; without one, the connection itself.
 
     Nothing left of the first hop that is untrusted or cannot be read is used. Behind an unreadable one the address
     of the proxy that wrote it counts.
     """
-    hop, named = Hop(_peer(request.remote or "")), hops(request)
-    while is_trusted(request, hop.address):
+    hop, named = Hop(peer_address(request.remote or "")), hops(request, server)
+    while is_trusted(hop.address, server):
         further = next(named, None)
-        header = header_of(request)
+        header = header_of(request, server)
         if further is None:
             if header not in request.headers and _X_FORWARDED_FOR in request.headers:
                 ignored = "trusted proxy %s: sends %s, but server.proxy_headers names %s"
@@ -49,37 +46,37 @@ def origin(request: web.Request) -> Hop:
     return hop
 
 
-def header_of(request: web.Request) -> str:
+def header_of(request: web.BaseRequest, server: Server) -> str:
     """Return the name of the header that is read."""
-    return _FORWARDED if _is_standard(request) else _X_FORWARDED_FOR
+    return _FORWARDED if _is_standard(request, server) else _X_FORWARDED_FOR
 
 
-def hops(request: web.Request) -> Iterator[Hop]:
+def hops(request: web.BaseRequest, server: Server) -> Iterator[Hop]:
     """Yield what proxies have written into the header that is read, the nearest first."""
-    read = forwarded.forwarded if _is_standard(request) else forwarded.x_forwarded_for
-    yield from read(listed(request, header_of(request)))
+    read = forwarded.forwarded if _is_standard(request, server) else forwarded.x_forwarded_for
+    yield from read(listed(request, header_of(request, server)))
 
 
-def is_https(request: web.Request) -> bool:
+def is_https(request: web.BaseRequest, server: Server) -> bool:
     """Tell whether a trusted proxy reports that the browser uses https."""
-    if _is_standard(request):
-        return origin(request).scheme == "https"
-    if not is_trusted(request, parsed_address(request.remote or "")):
+    if _is_standard(request, server):
+        return origin(request, server).scheme == "https"
+    if not is_trusted(peer_address(request.remote or ""), server):
         return False
     # The first of several: each proxy on the way may add how it was itself reached.
     schemes = (one.strip(' \t"').lower() for one in listed(request, "X-Forwarded-Proto").split(","))
     return next(filter(None, schemes), "") == "https"
 
 
-def _is_standard(request: web.Request) -> bool:
+def _is_standard(request: web.BaseRequest, server: Server) -> bool:
     """Tell whether `Forwarded` is read: if it is configured, or if there is no `X-Forwarded-For` (ADR 0020)."""
-    configured = request.app[SETTINGS].server.proxy_headers == "forwarded"
+    configured = server.proxy_headers == "forwarded"
     return configured or (_FORWARDED in request.headers and _X_FORWARDED_FOR not in request.headers)
 
 
-def is_trusted(request: web.Request, address: Address | None) -> bool:
+def is_trusted(address: Address | None, server: Server) -> bool:
     """Tell whether *address* is that of a trusted proxy."""
-    return address is not None and any(address in it for it in request.app[SETTINGS].server.trusted_proxies)
+    return address is not None and any(address in it for it in server.trusted_proxies)
 
 
 def _warn(message: str, proxy: Address | None, *fault: str) -> None:

@@ -15,7 +15,7 @@ from handlers.http import forwarding
 from handlers.http.responses import STREAMED, json_answer
 from models.errors import NotFound
 from models.ip_address import parsed_address
-from service.app_keys import CLOCK, KEYRING
+from service.app_keys import CLOCK, KEYRING, SETTINGS
 from service.doctor.probe import ANSWERED, LONGEST_CHAIN, PAUSE, PIECES, SENT, TOKEN, VALID, Sight
 
 _LONGEST: Final = 64
@@ -26,19 +26,20 @@ async def look(request: web.Request) -> web.Response:
     _require_token(request)
     transport = request.transport
     peer, port = (*((transport and transport.get_extra_info("peername")) or ("", 0)), 0)[:2]
-    header = forwarding.header_of(request)
+    server = request.app[SETTINGS].server
+    header = forwarding.header_of(request, server)
     sight = Sight(
         version=version("scanbind"),
         at=int(request.app[CLOCK]().timestamp() * 1000),
         segment=request.match_info["segment"][:_LONGEST],
         peer=str(parsed_address(str(peer)) or ""),
         port=port,
-        trusted=forwarding.is_trusted(request, parsed_address(request.remote or "")),
-        chain=[str(hop.address or "unknown") for hop in islice(forwarding.hops(request), LONGEST_CHAIN)],
+        trusted=forwarding.is_trusted(parsed_address(request.remote or ""), server),
+        chain=[str(hop.address or "unknown") for hop in islice(forwarding.hops(request, server), LONGEST_CHAIN)],
         header=header,
         others=[name for name in forwarding.HEADERS if name != header and name in request.headers],
-        address=str(forwarding.origin(request).address or ""),
-        https=forwarding.is_https(request),
+        address=str(forwarding.origin(request, server).address or ""),
+        https=forwarding.is_https(request, server),
         received=[name for name, value in SENT.items() if request.headers.get(name) == value],
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     )

@@ -57,7 +57,7 @@ async def read(request: web.Request, holder: Holder) -> web.Response:
         same, seconds = frozenset((tag,)), POLL_AFTER
     if seconds and tag in same:
         _refuse_body(request)
-        with waits.poll(head.ticket, authentication.throttle_address(request), request):
+        with waits.poll(head.ticket, _address(request), request):
             ticket = await status.wait_while(
                 lambda ticket: _tag(_view(request.app, head, keys, ticket)) in same,
                 head,
@@ -88,7 +88,7 @@ async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
     app = request.app
     ticket = await app[TICKET_STATUS].read(head)
     response, waits = _Stream(headers=STREAMED), app[WAIT_LIMITER]
-    with waits.stream(head.ticket, authentication.throttle_address(request), request):
+    with waits.stream(head.ticket, _address(request), request):
         try:
             await response.prepare(request)
             response.headers.clear()  # already serialized: saves a kilobyte while the stream waits
@@ -120,8 +120,12 @@ def _current(request: web.Request, app: web.Application, holder: Holder) -> web.
     if not app[DRAINING].is_set():
         return app
     current = app[CURRENT]()
-    goes_on = not current[DRAINING].is_set() and authentication.may_read_on(request, current, holder)
+    goes_on = not current[DRAINING].is_set() and authentication.may_read_on(request, app, current, holder)
     return current if goes_on else None
+
+
+def _address(request: web.Request) -> str | None:
+    return authentication.throttle_address(request, request.app[SETTINGS].server)
 
 
 def _refuse_body(request: web.Request) -> None:

@@ -14,7 +14,7 @@ from handlers.http.request_body import refuse_compressed
 from handlers.http.responses import NO_STORE
 from models.errors import BadSignature, Malformed, NotFound, RateLimited, StoreUnavailable, UnreadablePush
 from models.events import Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
-from service.app_keys import ACCOUNTS, CLOCK, LAST_PUSHES, METRICS, PUSH_DISPATCHER, RATE_LIMITS
+from service.app_keys import ACCOUNTS, CLOCK, LAST_PUSHES, METRICS, PUSH_DISPATCHER, RATE_LIMITS, SETTINGS
 from service.observability.logs import REQUEST_ID
 from service.pushes.last_pushes import Arrival
 from service.pushes.other_chat import Pushed
@@ -114,7 +114,7 @@ def _refuse_forgers(request: web.Request, account: PushAccount) -> None:
     Raises:
         RateLimited: it sent too many.
     """
-    if address := authentication.throttle_address(request):
+    if address := authentication.throttle_address(request, request.app[SETTINGS].server):
         try:
             request.app[RATE_LIMITS].check_forgers(address)
         except RateLimited:

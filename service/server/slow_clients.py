@@ -15,7 +15,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from models.errors import RateLimited
-from models.ip_address import parsed_address, shares
+from models.ip_address import peer_address, shares
 from service.rate_limiting.open_waits import Counter
 
 ASKS_WITHIN: Final = 15.0
@@ -59,7 +59,7 @@ class Peers:
 
     def enter(self, connection: object, address: str) -> None:
         """Count *connection* for its address. Raises RateLimited."""
-        parsed = parsed_address(address)
+        parsed = peer_address(address)
         if parsed is None or any(parsed in network for network in self._uncounted):
             return
         names = []
@@ -120,7 +120,7 @@ class TimeoutServer(web.Server):
             self._refused(refusal, address)
             return
         sock = transport.get_extra_info("socket")
-        if _USER_TIMEOUT is not None and sock and sock.family in (socket.AF_INET, socket.AF_INET6):
+        if _USER_TIMEOUT is not None and sock and isinstance(peer, tuple):  # that of a unix socket is text
             sock.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(TAKES_WITHIN * 1000))
         self._deadlines[handler] = loop.call_later(ASKS_WITHIN, transport.abort)
 

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from handlers.http import forwarding
-from service.app_keys import SETTINGS
-from service.config.settings import Settings
+from service.config.settings import Server
 
 PEER, HERE, INNER = "127.0.0.1", "203.0.113.7", "10.0.0.5"
 TRUSTED = ("127.0.0.0/8", "10.0.0.0/8", "fd00::/8")
@@ -33,18 +32,17 @@ def nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarding, "_WARNED", set())
 
 
-def request(*headers: tuple[str, str], peer: str = PEER, kind: str = "x-forwarded") -> web.Request:
-    app = web.Application()
+def request(*headers: tuple[str, str], peer: str = PEER, kind: str = "x-forwarded") -> tuple[web.Request, Server]:
     server = SimpleNamespace(trusted_proxies=tuple(map(ip_network, TRUSTED)), proxy_headers=kind)
-    app[SETTINGS] = cast("Settings", SimpleNamespace(server=server))
     transport: Any = SimpleNamespace(
         get_extra_info=lambda name, default=None: {"peername": (peer, 9)}.get(name, default)
     )
-    return make_mocked_request("GET", "/", headers=CIMultiDict(headers), app=app, transport=transport)
+    made = make_mocked_request("GET", "/", headers=CIMultiDict(headers), transport=transport)
+    return made, cast("Server", server)
 
 
 def address(*headers: tuple[str, str], **how: Any) -> str:
-    return str(forwarding.origin(request(*headers, **how)).address)
+    return str(forwarding.origin(*request(*headers, **how)).address)
 
 
 def x_forwarded_for(*lines: str) -> list[tuple[str, str]]:
@@ -79,7 +77,7 @@ def test_headers_of_an_untrusted_peer_are_ignored() -> None:
     headers = [*x_forwarded_for(HERE), *forwarded(f"for={HERE};proto=https"), ("X-Forwarded-Proto", "https")]
     for kind in ("x-forwarded", "forwarded"):
         assert address(*headers, peer="198.51.100.1", kind=kind) == "198.51.100.1"
-        assert not forwarding.is_https(request(*headers, peer="198.51.100.1", kind=kind))
+        assert not forwarding.is_https(*request(*headers, peer="198.51.100.1", kind=kind))
 
 
 def test_only_one_kind_of_header_is_read() -> None:
@@ -93,9 +91,9 @@ def test_only_one_kind_of_header_is_read() -> None:
     assert address(*forwarded("for=203.0.113.2")) == "203.0.113.2"
     assert address(*x_forwarded_for("203.0.113.1"), kind="forwarded") == PEER
     with_for = [*x_forwarded_for("203.0.113.1"), *forwarded("for=203.0.113.2;proto=https")]
-    assert not forwarding.is_https(request(*with_for))
-    assert forwarding.is_https(request(*forwarded("for=203.0.113.2;proto=https")))
-    assert not forwarding.is_https(request(("X-Forwarded-Proto", "https"), kind="forwarded"))
+    assert not forwarding.is_https(*request(*with_for))
+    assert forwarding.is_https(*request(*forwarded("for=203.0.113.2;proto=https")))
+    assert not forwarding.is_https(*request(("X-Forwarded-Proto", "https"), kind="forwarded"))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +105,7 @@ def test_only_one_kind_of_header_is_read() -> None:
     ],
 )  # fmt: skip
 def test_the_first_scheme_is_the_browsers(lines: list[str], *, https: bool) -> None:
-    assert forwarding.is_https(request(*(("X-Forwarded-Proto", line) for line in lines))) is https
+    assert forwarding.is_https(*request(*(("X-Forwarded-Proto", line) for line in lines))) is https
 
 
 @pytest.mark.parametrize(
@@ -122,7 +120,7 @@ def test_the_first_scheme_is_the_browsers(lines: list[str], *, https: bool) -> N
     ],
 )
 def test_the_scheme_in_forwarded_is_that_of_the_visitors_hop(line: str, *, https: bool) -> None:
-    assert forwarding.is_https(request(*forwarded(line), kind="forwarded")) is https
+    assert forwarding.is_https(*request(*forwarded(line), kind="forwarded")) is https
 
 
 @given(
