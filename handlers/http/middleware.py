@@ -100,8 +100,8 @@ def set_common_headers(response: web.StreamResponse) -> None:
 
 def identify(request: web.BaseRequest) -> str:
     """Set the request id, and return it: the caller's `X-Request-Id` if it is valid, else a new one."""
-    given = request.headers.get("X-Request-Id", "")
-    own = given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}"
+    given = request.headers.get("X-Request-Id")
+    own = given if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}"
     REQUEST_ID.set(own)
     return own
 

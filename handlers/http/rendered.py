@@ -1,12 +1,19 @@
-"""A response of bytes that are sent as they are."""
+"""Responses whose heads are rendered as bytes, for requests that are answered before the router."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 from typing_extensions import override
+
+from handlers.http import cors
+from handlers.http.middleware import COMMON, identify
+from service.config.clients import Client
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+"""A server's handler for all requests."""
 
 
 class Rendered(web.StreamResponse):
@@ -40,6 +47,54 @@ class Rendered(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         if self._writer is not None:
             await self._writer.write_eof(self._message)
+
+
+class RenderedStream(web.StreamResponse):
+    """A response in chunks. Its head is sent with the first one, for HTTP/1.1 on a connection that stays open."""
+
+    def __init__(self, head: bytes, writer: AbstractStreamWriter) -> None:
+        super().__init__()
+        self._head, self._writer = head, writer
+
+    @property
+    @override
+    def keep_alive(self) -> bool:
+        return True
+
+    @override
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        return self._writer
+
+    @override
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._head:
+            await self._writer.write(data)
+            return
+        head, self._head = self._head, b""
+        await self._writer.write(b"%b%x\r\n%b\r\n" % (head, len(data), bytes(data)))
+        self._writer.enable_chunking()
+
+    @override
+    async def write_eof(self, data: bytes = b"") -> None:
+        await self._writer.write_eof(data)
+
+
+class CommonLines:
+    """The last lines of heads that answer calls of pages: what `mark` sets, the date and the CORS headers."""
+
+    def __init__(self, clients: Mapping[str, Client]) -> None:
+        self._date = DateHeader()
+        self._lines = lines({"Date": "%b", **COMMON, "X-Request-Id": "%b", "Vary": "Origin"})
+        self._cors = {
+            (name, origin): lines(cors.allowed(origin))
+            for name, client in clients.items()
+            for origin in client.origins
+        }
+
+    def of(self, request: web.BaseRequest, *, client: str) -> bytes:
+        """Set the request id; return the lines of an answer that pages of *client* may read."""
+        readers = self._cors.get((client, request.headers.get("Origin", "")), b"")
+        return self._lines % (self._date.now(), identify(request).encode()) + readers
 
 
 class DateHeader:

@@ -1,27 +1,24 @@
 """Creates tickets, for a site's back end or its page (contract.md 4)."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from aiohttp import web
 
 from handlers.http import authentication, cors
 from handlers.http.operation import Created
 from handlers.http.responses import seconds_left
-from handlers.tickets import qr_code
-from handlers.tickets.schemas import BindTicketRequest, LoginRequest, TicketMade
+from handlers.tickets import notes, qr_code
+from handlers.tickets.answers import answer_of, view_of
+from handlers.tickets.schemas import POLL_AFTER, BindTicketRequest, LoginRequest, TicketMade
 from models.binding import UserId
 from models.errors import InvalidRequest, Unauthorized
 from models.method import Method
 from models.requester import Requester, cleaned_requester
 from models.ticket import Via
 from models.web_authorization import ReturnTo
-from service.app_keys import CLOCK, METRICS, RATE_LIMITS, SETTINGS, TICKET_ISSUER
+from service.app_keys import CLOCK, KEYRING, METRICS, RATE_LIMITS, SETTINGS, TICKET_ISSUER, TICKET_STATUS
 from service.tickets.factory import Issued
 from service.tickets.issuer import BindOrder
-
-POLL_AFTER: Final = 2
-"""Seconds between two polls, which the page gets as `poll_after`."""
 
 
 async def create(request: web.Request, wanted: LoginRequest | BindTicketRequest) -> TicketMade | Created:
@@ -81,6 +78,9 @@ def ticket_answer(
     if not issued.fresh:
         return made
     request.app[METRICS].tickets.labels(client, head.purpose, via).inc()
+    if ticket := request.app[TICKET_STATUS].known(head):
+        holder = (head, request.app[KEYRING].newest(client))
+        notes.leave(request.app, ticket, holder, answer_of(view_of(request.app, holder, ticket)))
     return Created(made)
 
 

@@ -24,7 +24,7 @@ from handlers.http.operation import (
     text,
 )
 from handlers.http.pictures import DOWNLOAD
-from handlers.tickets import account_pictures, create, exchange, qr_code, schemas, status
+from handlers.tickets import account_pictures, create, exchange, qr_code, schemas, status, stream
 from models import errors
 
 _TAG: Final = "tickets"
@@ -96,7 +96,7 @@ OPERATIONS: Final = (
         cross_origin=CrossOrigin.CALL,
     ),
     Operation(
-        *(_TAG, "streamTicket", "GET", "/v1/tickets/{ticket}/events", status.stream),
+        *(_TAG, "streamTicket", "GET", "/v1/tickets/{ticket}/events", stream.stream),
         caller=TICKET_HOLDER,
         parameters=(_TICKET,),
         answers={200: Answer("The ticket's state, now and after each change.", {"text/event-stream": _STREAM})},

@@ -1,6 +1,6 @@
 """Request and response bodies of tickets."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field
 
@@ -23,6 +23,9 @@ from handlers.http.schemas import (
 )
 from models.method import Method
 from models.ticket import REGISTRATION_LIVES, Outcome, Purpose, Reason, Status, Via
+
+POLL_AFTER: Final = 2
+"""Seconds between two polls, which the page gets as `poll_after`."""
 
 
 class Visitor(RequestBody):

@@ -1,7 +1,7 @@
 """Replaces the application while the process serves: a reload builds a new one on the same resources.
 
 A generation is the application for one version of the settings. A request is handled by one generation to its end.
-An event stream continues in the next one (handlers/tickets/status.py), so the old one closes within seconds.
+An event stream continues in the next one (handlers/tickets/stream.py), so the old one closes within seconds.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Final, Self
 from aiohttp import web, web_app
 
 from handlers.http.bad_requests import only_continue
+from handlers.tickets.plain_streams import PlainStreams
 from handlers.tickets.repeated_polls import RepeatedPolls
 from service import app_keys
 from service.concurrency.tasks import cancel_and_wait
@@ -50,7 +51,7 @@ class Generation:
             raise
         if runner.server is None:
             raise RuntimeError("a runner that is set up has a server")
-        handler = RepeatedPolls(app, only_continue(runner.server.request_handler))
+        handler = PlainStreams(app, RepeatedPolls(app, only_continue(runner.server.request_handler)))
         return cls(app=app, runner=runner, server=runner.server, handler=handler)
 
 

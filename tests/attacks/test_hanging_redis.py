@@ -104,7 +104,7 @@ async def test_a_stream_gives_signs_of_life_while_redis_hangs(
     hanging: tuple[World, Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `_reread` only awaits the read: the stream is silent for as long as Redis is."""
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", 0.1)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", 0.1)
     world, line = hanging
     page, person = await world.login(), await world.person()
     async with stream(page) as response:

@@ -99,8 +99,8 @@ async def test_a_stream_goes_on_and_shows_what_happens_after_redis_has_come_back
     own: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when a read that fails ends the stream."""
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", 0.05)
-    monkeypatch.setattr("handlers.tickets.status._AGAIN", 0.05)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", 0.05)
+    monkeypatch.setattr("handlers.tickets.stream._AGAIN", 0.05)
     world = own.world
     page, person = await world.login(), await world.person()
     async with stream(page) as response:

@@ -9,7 +9,7 @@ from harness import World, client, problem
 from streams import block, event, stream
 from yarl import URL
 
-from handlers.tickets import status
+from handlers.tickets.stream import _FIRST, _HEARTBEAT, _LATER, _time_to_act
 from service import app_keys
 from service.tickets.status import TicketStatus
 
@@ -65,7 +65,7 @@ async def test_a_stream_begins_with_the_present_state_and_of_an_ended_ticket_is_
 
 
 async def test_silence_is_filled_with_comments(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", HEARTBEAT)
     page = await world.login()
     async with stream(page) as response:
         await event(response)
@@ -76,7 +76,7 @@ async def test_silence_is_filled_with_comments(world: World, monkeypatch: pytest
 
 async def test_a_comment_wakes_no_stream(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `again` of `Feed.wait` is not called."""
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", HEARTBEAT)
     page = await world.login()
     async with stream(page) as response:
         await event(response)
@@ -88,7 +88,7 @@ async def test_a_browser_without_chunks_gets_comments_as_they_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `_Comment` writes a chunk over HTTP/1.0."""
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", HEARTBEAT)
     page, at = await world.login(), URL(world.url)
     reader, writer = await asyncio.open_connection(at.host, at.port)
     bearer = page.bearer["Authorization"]
@@ -103,7 +103,7 @@ async def test_a_browser_without_chunks_gets_comments_as_they_are(
 async def test_a_lapse_is_told_in_time_after_a_comment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `_Again` does not look at the expiry."""
     pauses = iter([0.05])
-    monkeypatch.setattr("handlers.tickets.status._time_to_act", lambda *_, **__: next(pauses, 3600.0))
+    monkeypatch.setattr("handlers.tickets.stream._time_to_act", lambda *_, **__: next(pauses, 3600.0))
     world.clock.hold()
     page = await world.login()
     world.clock.advance(298)
@@ -116,9 +116,9 @@ async def test_a_lapse_is_told_in_time_after_a_comment(world: World, monkeypatch
 
 @pytest.mark.parametrize("streams", [1, 200, 5000])
 async def test_the_silence_is_never_longer_than_promised(streams: int) -> None:
-    for soonest in (status._FIRST, status._LATER):
-        pauses = [status._time_to_act(streams, soonest=soonest) for _ in range(1000)]
-        assert soonest * status._HEARTBEAT <= min(pauses)
+    for soonest in (_FIRST, _LATER):
+        pauses = [_time_to_act(streams, soonest=soonest) for _ in range(1000)]
+        assert soonest * _HEARTBEAT <= min(pauses)
         assert max(pauses) < 14.5
 
 
@@ -127,7 +127,7 @@ async def test_few_streams_share_the_ticks_at_which_they_act(streams: int, ticks
     """Red when a tick has one length for all numbers of streams, or a length for each number."""
     loop = asyncio.get_running_loop()
     numbers = [streams + more % 40 for more in range(1000)]
-    acts = {round(loop.time() + status._time_to_act(number, soonest=status._FIRST), 1) for number in numbers}
+    acts = {round(loop.time() + _time_to_act(number, soonest=_FIRST), 1) for number in numbers}
     assert len(acts) in ticks
 
 
@@ -167,7 +167,7 @@ async def test_a_lapse_is_told_and_ends_the_stream(world: World) -> None:
 async def test_the_streams_of_a_ticket_are_capped_and_a_place_is_free_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", HEARTBEAT)
     page, other = await world.login(), await world.login()
     address = f"{world.url}/v1/tickets/{page.id}/events"
     streams = [await world.http.get(address, headers=page.bearer) for _ in range(8)]
@@ -191,7 +191,7 @@ async def test_the_streams_of_a_ticket_are_capped_and_a_place_is_free_again(
 async def test_a_browser_that_left_frees_its_place_before_anything_is_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", 3600.0)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", 3600.0)
     page = await world.login()
     address = f"{world.url}/v1/tickets/{page.id}/events"
     streams = [await world.http.get(address, headers=page.bearer) for _ in range(8)]

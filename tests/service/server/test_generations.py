@@ -15,8 +15,8 @@ from portal_client import visit
 from streams import block, event, stream
 from webhook_receiver import receiving
 
-from handlers.tickets.repeated_polls import remember
-from handlers.tickets.schemas import TicketState
+from handlers.tickets.answers import answer_of, view_of
+from handlers.tickets.notes import leave
 from models.errors import StoreUnavailable
 from models.scene import read_ticket
 from service import app_keys
@@ -169,12 +169,7 @@ async def test_what_a_poll_of_the_former_generation_left_answers_none(make: Any)
     assert head
     ticket = await former[app_keys.TICKET_STATUS].read(head)
     keys = former[app_keys.KEYRING].newest("shop")
-    state = TicketState.model_validate(
-        dict.fromkeys(TicketState.model_fields)
-        | {"ticket": page.id, "purpose": "login", "method": "scan", "status": "pending"}
-        | {"expires_at": head.expires_at, "expires_in": 300, "poll_after": 2}
-    )
-    remember(former, ticket, (head, keys), tag="former", state=state)
+    leave(former, ticket, (head, keys), answer_of(view_of(former, (head, keys), ticket)))
     await problem(await page.raw(), 404, "ticket-not-found")
 
 

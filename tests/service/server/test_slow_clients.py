@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from harness import World
 
-from handlers.tickets import status
+from handlers.tickets import stream
 from service import app_keys
 from service.server import slow_clients
 
@@ -103,7 +103,7 @@ async def test_between_requests_a_connection_is_not_kept_for_ever(
 async def test_a_stream_that_is_not_read_is_ended(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red when `TimeoutServer.connection_made` sets no TCP_USER_TIMEOUT, where the system has it."""
     monkeypatch.setattr(slow_clients, "TAKES_WITHIN", 1.0)
-    monkeypatch.setattr(status, "_HEARTBEAT", 0.0005)  # so that the little there is to say fills its window soon
+    monkeypatch.setattr(stream, "_HEARTBEAT", 0.0005)  # so that the little there is to say fills its window soon
     world = await make()
     page = await world.login()
     with await connected(world, window=1) as sock:

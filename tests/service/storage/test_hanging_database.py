@@ -16,7 +16,7 @@ async def test_a_stream_gives_signs_of_life_while_the_database_hangs(
     postgresql: str, postgres: Database, make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red when `status._reread` only awaits the read: a lapse is asked of SQL."""
-    monkeypatch.setattr("handlers.tickets.status._HEARTBEAT", 0.1)
+    monkeypatch.setattr("handlers.tickets.stream._HEARTBEAT", 0.1)
     monkeypatch.setitem(database._ANSWERING["asyncpg"], "command_timeout", 60)
     world: World = await make(database_url=postgresql)
     page = await world.login()
