@@ -167,6 +167,16 @@ async def test_a_refused_place_is_a_problem_counted_once(asking: World, fast: li
         one.close()
 
 
+async def test_a_ticket_that_has_expired_goes_to_the_router(asking: World, fast: list[bytes]) -> None:
+    """Red when `Notes.find` returns a ticket that is not known without a query."""
+    page = await asking.login()
+    asking.clock.advance(300)
+    async with stream(page) as response:
+        assert (await event(response))["data"]["status"] == "expired"
+        assert await block(response) == ""
+    assert fast == []
+
+
 async def test_a_change_is_in_the_first_event_of_the_next_stream(asking: World, fast: list[bytes]) -> None:
     page, person = await asking.login(), await asking.person()
     await asking.scan(person, page)
