@@ -6,7 +6,7 @@ Best effort: SQL compares times as well (service/identities/followers.py).
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis, RedisCluster
 
@@ -55,6 +55,23 @@ async def briefly(commands: Awaitable[T]) -> T:
     with redis_errors():
         async with asyncio.timeout(_PATIENCE):
             return await commands
+
+
+async def each_briefly(*commands: Awaitable[Any]) -> list[Any]:
+    """Await Redis commands as `briefly` does; return the result of each, or its StoreUnavailable."""
+    try:
+        results = await briefly(asyncio.gather(*commands, return_exceptions=True))
+    except StoreUnavailable as e:
+        return [e] * len(commands)
+    return [_unavailable(one) if isinstance(one, BaseException) else one for one in results]
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    try:
+        with redis_errors():
+            raise error
+    except StoreUnavailable as e:
+        return e
 
 
 def left_mark(account: str, openid: OpenId) -> str:

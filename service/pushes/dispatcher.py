@@ -7,7 +7,6 @@ the same result.
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import cast
 
 from models.confirmation import could_answer
 from models.events import Event, OpenId, Other, Push, Revoked, Scan, Subscribed, TextMessage, Unsubscribed
@@ -118,8 +117,14 @@ class PushDispatcher:
         # In this order, which a cluster does not keep: an unsubscribe at the same time finds the copies and the
         # reply, or is found after them. A reply that is stored too late expires by itself.
         remembering = self.reply_cache.remember(account, event, CachedReply(reply))
-        *_, left = await asyncio.gather(*(copy() for copy in handled.copies), remembering)
-        return cast("int | None", left)
+        copying = (copy() for copy in handled.copies)
+        *copied, left = await asyncio.gather(*copying, remembering, return_exceptions=True)
+        if isinstance(left, int):
+            return left  # what could not be copied is of a person who is erased now
+        for failure in (*copied, left):
+            if isinstance(failure, BaseException):
+                raise failure
+        return None
 
     async def _excess(self, account: str, event: Event, scene: Scene | None) -> Excess | None:
         """Count a scan or an answer, before SQL is queried; return the limit that it exceeds, if any."""

@@ -12,7 +12,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from models.errors import StoreUnavailable
 from models.events import Push
-from service.identities.departures import Departures, briefly, left_mark
+from service.identities.departures import Departures, briefly, each_briefly, left_mark
 from service.wechat.relayed_reply import Relayed
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 Reply = str | Relayed | None
 """A text of the service, what a target replied, or no reply."""
 _RELAYED: Final = "relayed"
-_REMEMBER: Final = "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return redis.call('GET', KEYS[2])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +63,13 @@ class ReplyCache:
     async def remember(self, account: str, push: Push, answered: CachedReply) -> int | None:
         """Store the reply to a push; return when the person unsubscribed, if that was after this push."""
         mark, seconds = left_mark(account, push.openid), self.departures.seconds(account)
-        try:
-            left = await briefly(
-                self.redis.eval(_REMEMBER, 2, _key(mark, push), mark, answered.written(), str(seconds))
-            )
-        except StoreUnavailable as e:
-            log.warning(
-                "reply cache: cannot write to Redis, a redelivered push may be handled again and a concurrent"
-                " unsubscribe be missed: %s",
-                e,
-            )
+        # In this order: see `PushDispatcher._remember`.
+        storing, reading = self.redis.set(_key(mark, push), answered.written(), ex=seconds), self.redis.get(mark)
+        stored, left = await each_briefly(storing, reading)
+        if isinstance(stored, StoreUnavailable):
+            log.warning("reply cache: cannot write to Redis, a redelivered push may be handled again: %s", stored)
+        if isinstance(left, StoreUnavailable):
+            log.warning("reply cache: cannot read from Redis, a concurrent unsubscribe may be missed: %s", left)
             return None
         return int(left) if left and push.created < int(left) else None
 

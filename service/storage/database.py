@@ -85,6 +85,11 @@ class Database:
         self.on_commit: Callable[[float], None] = lambda _: None
         """Called after each write transaction that was committed, with the monotonic time when it began."""
 
+    @property
+    def commits_single_statements(self) -> bool:
+        """Tell whether a statement of a `single` attempt is sent without a transaction around it."""
+        return self._reader is not self._engine
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection for reading, to tests and migrations.
@@ -129,7 +134,7 @@ class Database:
             StoreUnavailable: the database does not answer, or all attempts failed.
         """
         retries, began = _Retries(), time.monotonic()
-        autocommits = single and self._reader is not self._engine
+        autocommits = single and self.commits_single_statements
         engine = (self._reader if autocommits else self._writer).sync_engine
         with translated(self._engine.url):
             while True:
@@ -138,7 +143,9 @@ class Database:
                     # One greenlet for all: AsyncConnection takes one for each step.
                     result = await (self._group.run(work) if self._group else greenlet_spawn(attempt.run, engine))
                 except (exc.DBAPIError, exc.TimeoutError, OSError, TimeoutError) as e:
-                    if (pause := retries.pause(e, committing=attempt.committing)) is None:
+                    # A statement that waited for a lock for too long is not sent again to wait as long.
+                    committing = attempt.committing and not (autocommits and isinstance(e, TimeoutError))
+                    if (pause := retries.pause(e, committing=committing)) is None:
                         raise
                     await asyncio.sleep(pause)
                 else:
@@ -289,11 +296,12 @@ class _Attempt(Generic[T]):
 
     def __init__(self, work: Work[T], *, autocommits: bool) -> None:
         self._work, self._autocommits = work, autocommits
-        self.committing = autocommits
+        self.committing = False
         """Whether an answer that is lost now may be that of a commit."""
 
     def run(self, engine: sa.Engine) -> T:
         with engine.connect() if self._autocommits else engine.begin() as connection:
+            self.committing = self._autocommits
             result = self._work(connection)
             self.committing = True
         return result

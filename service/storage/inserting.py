@@ -68,7 +68,8 @@ def insert_unless_taken(connection: sa.Connection, table: sa.Table, row: Values)
 class AppendedRows:
     """Rows that a transaction adds and does not read: written at its end, in one statement if possible.
 
-    With *late*, that is true of rows that may be taken as well. With *alone*, no transaction need be around them.
+    With *late*, that is true of rows that may be taken as well. With *alone*, no transaction is around them, which
+    only PostgreSQL can do.
     """
 
     def __init__(self, *, late: bool = False, alone: bool = False) -> None:
@@ -85,7 +86,7 @@ class AppendedRows:
         return self.add_late(table, row) if self._late else insert_unless_taken(connection, table, row)
 
     def add_late(self, table: sa.Table, row: Values, *, unless: Condition | None = None) -> NewId:
-        """Add a row that may be taken, or forbidden because there is a row of *unless*; return its id."""
+        """Add a row that may be taken, or is forbidden by one of *unless*, which is only for rows *alone*."""
         self._rows.append(_Added(table, row, may_be_taken=True, unless=unless))
         self._new += 1
         return NewId(-self._new)
@@ -98,12 +99,9 @@ class AppendedRows:
             TakenError: one forbids a late row. Others may be written: the caller rolls back, unless the rows are
                 *alone*: then none was written after the late row, and none at all if that is the first.
         """
-        if connection.dialect.name != "postgresql":
-            self._write_in_turn(connection)
-            return
         tables = [added.table for added in self._rows if not added.may_be_taken]
         # One statement inserts its rows in any order, but rows of one table must get ascending ids.
-        if len(self._rows) > 1 and len(set(tables)) == len(tables):
+        if connection.dialect.name == "postgresql" and len(self._rows) > 1 and len(set(tables)) == len(tables):
             self._write_together(connection)
         elif self._alone:
             raise TakenError  # they take several statements, and so a transaction
@@ -125,9 +123,7 @@ class AppendedRows:
             row = {name: ids[-it - 1] if isinstance(it, NewId) else it for name, it in added.row.items()}
             if not added.may_be_taken:
                 rest.setdefault(added.table, []).append(row)
-            elif _is_there(connection, added) or (
-                (number := insert_unless_taken(connection, added.table, row)) is None
-            ):
+            elif (number := insert_unless_taken(connection, added.table, row)) is None:
                 raise TakenError
             else:
                 ids.append(number)
@@ -145,16 +141,6 @@ def appending(connection: sa.Connection) -> Iterator[AppendedRows]:
     rows = AppendedRows()
     yield rows
     rows.write(connection)
-
-
-def _is_there(connection: sa.Connection, added: _Added) -> bool:
-    unless = added.unless
-    return unless is not None and bool(_finding(added.table, unless.where).rows(connection, unless.values))
-
-
-@cache
-def _finding(table: sa.Table, where: sa.ColumnElement[bool]) -> Prepared:
-    return Prepared(sa.select(sa.literal(1)).select_from(table).where(where).limit(1))
 
 
 @cache

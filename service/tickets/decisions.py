@@ -100,7 +100,7 @@ class TicketDecisions:
             rows = Changes(late=True, alone=True)
             return confirm(connection, rows, self.followers.add_unread(arrival, rows))
 
-        newcomer = isinstance(arrival, Sender) and arrival.followed
+        newcomer = isinstance(arrival, Sender) and arrival.followed and self.database.commits_single_statements
         decided = await self._decide_late(claim.head.ticket, work, unread=unread if newcomer else None)
         # With an earlier ending all was rolled back, and the person as well.
         return (decided, await self.followers.seen(arrival)) if isinstance(decided, Ending) else decided
@@ -207,7 +207,7 @@ class TicketDecisions:
         """Decide with rows that are written late; if a constraint forbids one, again from the start without.
 
         Most people and bindings are new. What stands in the way of the others is read in the second transaction.
-        *unread* is tried before: it only writes, which PostgreSQL does in one round trip.
+        *unread* is tried before: it only writes, by a single statement.
         """
         if unread:
             with suppress(TakenError):

@@ -125,12 +125,8 @@ async def test_a_first_visit_shows_what_may_be_bound(two: World) -> None:
 async def test_what_was_left_out_is_null(world: World) -> None:
     world.clock.hold()
     told = await (await visit(world)).view()
-    assert (told["account_name"], told["return_url"], told["only_login"], told["lang"]) == (
-        None,
-        None,
-        False,
-        None,
-    )
+    names = ("account_name", "return_url", "only_login", "lang")
+    assert [told[name] for name in names] == [None, None, False, None]
     world.clock.advance(1000)
     assert (await (await visit(world)).view())["expires_in"] == 1800
 

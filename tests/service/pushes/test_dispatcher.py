@@ -8,15 +8,19 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import ACCOUNT, Page, World
+from harness import world as started
+from valkeys import a_valkey
 
 from models.events import OpenId, Scan, Unsubscribed
 from sandbox.people import Person
 from service.app_keys import PUSH_DISPATCHER
 from service.pushes.dispatcher import PushDispatcher
+from service.storage.redis import connect
 from service.tickets.decisions import TicketDecisions
 
 
@@ -76,6 +80,26 @@ async def test_who_unsubscribes_between_the_commit_of_their_scan_and_its_copies_
     assert await world.bindings("42") == []
     assert scan.openid not in str(await world.redis.get(f"scanbind:t:{page.id}"))
     assert await world.redis.keys("scanbind:q:*") == []
+
+
+async def test_who_unsubscribes_before_their_scan_is_committed_is_erased_though_nothing_can_be_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when `_remember` raises what a copy raised before it asks who has left."""
+    async with a_valkey(tmp_path / "valkey") as url, started(f"{url}/0", tmp_path) as world, connect(url) as redis:
+        page, person = await world.bind("42"), await world.person()
+        dispatcher, confirm = world.app[PUSH_DISPATCHER], TicketDecisions.confirm_arrival
+        scan = _scan(world, person, page)
+
+        async def overtaken(*arguments: Any, **options: Any) -> Any:
+            await dispatcher.handle("main", Unsubscribed(scan.openid, scan.gh_id, scan.created + 1, key="left"))
+            await redis.config_set("min-replicas-to-write", "1")
+            return await confirm(*arguments, **options)
+
+        monkeypatch.setattr(TicketDecisions, "confirm_arrival", overtaken)
+        assert await dispatcher.handle("main", scan) is None
+        await redis.config_set("min-replicas-to-write", "0")
+        assert await world.bindings("42") == []
 
 
 async def test_who_has_left_is_asked_of_redis_after_all_else_is_written(

@@ -1,18 +1,22 @@
 """Replies are kept for redeliveries, for as long as pushes are accepted, under keys without openids."""
 
+from pathlib import Path
+
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
+from valkeys import a_valkey
 
 from models.events import OpenId, Unsubscribed, pseudonym
 from service.config.settings import validate
 from service.identities.departures import Departures, remembered
 from service.pushes.reply_cache import CachedReply, Reply, ReplyCache
+from service.storage.redis import connect
 from service.wechat.relayed_reply import Relayed
 
 ANNA = OpenId("o9AgO5Kd5ggOC-bXrbNODIiE3bGY")
 
 
-def reply_cache(redis: Redis, max_skew: int) -> ReplyCache:
+def reply_cache(redis: Redis | RedisCluster, max_skew: int) -> ReplyCache:
     main = {"appid": "wx0123456789abcdef", "secret": "s", "token": "t", "aes_key": "a" * 43, "max_skew": max_skew}
     accounts = validate({"accounts": {"main": main}}).accounts
     return ReplyCache(redis, Departures(redis, accounts=accounts))
@@ -69,6 +73,16 @@ async def test_what_came_before_they_left_is_answered_with_nothing(redis: Redis)
     await kept.departures.left("main", push().openid, push().created)
     assert await kept.recall("main", push(1_699_999_999)) == CachedReply(None)
     assert await kept.recall("main", push(1_700_000_001)) is None
+
+
+async def test_who_has_left_is_known_though_the_reply_cannot_be_stored(tmp_path: Path) -> None:
+    """Red when one error stands for both commands, and when a script needs more than its reading half may do."""
+    async with a_valkey(tmp_path / "valkey") as url, connect(url) as redis:
+        kept = reply_cache(redis, 300)
+        await kept.departures.left("main", push().openid, push().created)
+        await redis.config_set("min-replicas-to-write", "1")
+        assert await kept.remember("main", push(1_699_999_999), CachedReply("hello")) == 1_700_000_000
+        assert await kept.remember("main", push(1_700_000_001), CachedReply("hello")) is None
 
 
 def test_a_pseudonym_is_22_characters_of_base64url() -> None:

@@ -163,32 +163,24 @@ def _bind_a_newcomer(connection: sa.Connection, *, users: Sequence[str] = ("42",
     rows.write(connection)
 
 
-async def test_late_rows_alone_are_written_by_one_statement_where_that_is_possible(database: Database) -> None:
-    written = await _statements(database, _bind_a_newcomer, followers, history, commit_marks, single=True)
-    assert written == {"postgresql": 1, "sqlite": 3}.get(writing_engine(database).dialect.name)
-    [(ben, _)] = await _all(database, followers.c.id, followers.c.openid)
-    assert await _all(database, history.c.user_id, history.c.follower_id) == [("42", ben)]
+async def test_late_rows_alone_are_written_by_one_statement(postgres: Database) -> None:
+    assert await _statements(postgres, _bind_a_newcomer, followers, history, commit_marks, single=True) == 1
+    [(ben, _)] = await _all(postgres, followers.c.id, followers.c.openid)
+    assert await _all(postgres, history.c.user_id, history.c.follower_id) == [("42", ben)]
 
 
-async def test_nothing_is_written_beside_a_row_that_forbids_it(database: Database) -> None:
-    await database.attempt(lambda it: insert_unless_taken(it, followers, ANNA))
+async def test_nothing_is_written_beside_a_row_that_forbids_it(postgres: Database) -> None:
+    await postgres.attempt(lambda it: insert_unless_taken(it, followers, ANNA))
     with pytest.raises(TakenError):
-        await database.attempt(_bind_a_newcomer, single=True)
-    assert await _all(database, followers.c.openid) == [("oAnna",)]
-    assert await _all(database, history.c.id) == await _all(database, commit_marks.c.id) == []
+        await postgres.attempt(_bind_a_newcomer, single=True)
+    assert await _all(postgres, followers.c.openid) == [("oAnna",)]
+    assert await _all(postgres, history.c.id) == await _all(postgres, commit_marks.c.id) == []
 
 
-async def test_late_rows_alone_that_need_several_statements_are_left_to_a_transaction(database: Database) -> None:
-    def work(connection: sa.Connection) -> None:
-        _bind_a_newcomer(connection, users=("42", "43"))
-
-    if writing_engine(database).dialect.name == "postgresql":
-        with pytest.raises(TakenError):
-            await database.attempt(work, single=True)
-        assert await _all(database, followers.c.openid) == await _all(database, history.c.id) == []
-    else:  # has a transaction around it
-        await database.attempt(work, single=True)
-        assert [user for _, user in await _all(database, history.c.id, history.c.user_id)] == ["42", "43"]
+async def test_late_rows_alone_that_need_several_statements_are_left_to_a_transaction(postgres: Database) -> None:
+    with pytest.raises(TakenError):
+        await postgres.attempt(lambda connection: _bind_a_newcomer(connection, users=("42", "43")), single=True)
+    assert await _all(postgres, followers.c.openid) == await _all(postgres, history.c.id) == []
 
 
 async def test_a_late_row_does_not_hide_that_another_row_is_forbidden(database: Database) -> None:
