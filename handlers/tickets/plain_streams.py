@@ -54,9 +54,16 @@ class PlainStreams:
     async def _counted(self, request: web.Request, sending: Awaitable[web.StreamResponse]) -> web.StreamResponse:
         """Await *sending*, and count the request. What the stream began with must not be kept here."""
         began = time.perf_counter()
-        response = await sending
-        account(request, response.status, _ROUTE, time.perf_counter() - began, metrics=self._app[METRICS])
+        try:
+            response = await sending
+        except Exception:
+            self._account(request, 500, began)
+            raise
+        self._account(request, response.status, began)
         return response
+
+    def _account(self, request: web.Request, status: int, began: float) -> None:
+        account(request, status, _ROUTE, time.perf_counter() - began, metrics=self._app[METRICS])
 
 
 def _is_plain(request: web.BaseRequest) -> bool:

@@ -81,6 +81,10 @@ async def follow(request: web.Request, holder: Holder, opening: Opening | None =
                 sent = await _update(app, response, holder, ticket, sent=sent)
         except ConnectionError:
             pass  # the browser disconnected
+        except Exception:
+            if request.transport:
+                request.transport.abort()  # no other response can follow what was sent
+            raise
     return response
 
 

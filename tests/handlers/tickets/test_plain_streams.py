@@ -10,7 +10,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from io import BufferedReader
 from typing import Any
@@ -26,6 +26,7 @@ from handlers.http.rendered import RenderedStream
 from handlers.tickets import plain_streams
 from models.ticket import READABLE_AFTER
 from service import app_keys
+from service.tickets.status import TicketStatus
 
 EVENTS = "/events"
 PLAIN: Head = ("GET", PATH, "HTTP/1.1", (PROOF,))
@@ -203,6 +204,35 @@ async def test_a_stream_is_counted_and_logged_at_its_end(
     counted = await (await asking.call("GET", "/metrics")).text()
     assert f"scanbind_http_request_seconds_count{{{labels}}} 1.0" in counted
     assert sum(one.getMessage() == "GET /v1/tickets/{ticket}/events 200" for one in caplog.records) == 1
+
+
+@pytest.mark.parametrize("way", ["before the router", "through the router"])
+async def test_a_stream_that_fails_is_cut_off_and_counted(
+    asking: World, fast: list[bytes], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when another response follows what was sent, and when `_counted` does not count an error."""
+
+    async def broken(*_: Any) -> Any:
+        raise RuntimeError
+
+    def fail() -> None:
+        monkeypatch.setattr(TicketStatus, "read", broken)
+        asking.app[app_keys.FEED].wake_all()
+
+    def rest() -> bytes:
+        with opened(asking, page) as (_, incoming), suppress(ConnectionResetError):
+            assert b"pending" in b"".join(iter(incoming.readline, b"\n"))
+            loop.call_soon_threadsafe(fail)
+            return incoming.read()
+        return b""
+
+    loop, page = asyncio.get_running_loop(), await asking.login()
+    if way == "through the router":
+        forget(asking)
+    assert await asyncio.to_thread(rest) in (b"\r\n", b"")
+    assert len(fast) == (way == "before the router")
+    labels = 'method="GET",route="/v1/tickets/{ticket}/events",status="500"'
+    assert f"{labels}}} 1.0" in await (await asking.call("GET", "/metrics")).text()
 
 
 async def test_each_stream_has_a_request_id_of_its_own_or_its_callers(asking: World, fast: list[bytes]) -> None:
