@@ -16,17 +16,8 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """A server's handler for all requests."""
 
 
-class Rendered(web.StreamResponse):
-    """A whole response, head and body, for HTTP/1.1 on a connection that stays open.
-
-    aiohttp's own responses are prepared and serialized header by header. This takes as long as all else that a
-    repeated poll needs (docs/benchmarks.md).
-    """
-
-    def __init__(self, message: bytes) -> None:
-        super().__init__()
-        self._message = message
-        self._writer: AbstractStreamWriter | None = None
+class _OnKeptConnection(web.StreamResponse):
+    """A response for HTTP/1.1 on a connection that stays open."""
 
     @staticmethod
     def fits(request: web.BaseRequest) -> bool:
@@ -37,6 +28,19 @@ class Rendered(web.StreamResponse):
     @override
     def keep_alive(self) -> bool:
         return True
+
+
+class Rendered(_OnKeptConnection):
+    """A whole response, head and body.
+
+    aiohttp's own responses are prepared and serialized header by header. This takes as long as all else that a
+    repeated poll needs (docs/benchmarks.md).
+    """
+
+    def __init__(self, message: bytes) -> None:
+        super().__init__()
+        self._message = message
+        self._writer: AbstractStreamWriter | None = None
 
     @override
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -49,17 +53,12 @@ class Rendered(web.StreamResponse):
             await self._writer.write_eof(self._message)
 
 
-class RenderedStream(web.StreamResponse):
-    """A response in chunks. Its head is sent with the first one, for HTTP/1.1 on a connection that stays open."""
+class RenderedStream(_OnKeptConnection):
+    """A response in chunks. Its head is sent with the first one."""
 
     def __init__(self, head: bytes, writer: AbstractStreamWriter) -> None:
         super().__init__()
         self._head, self._writer = head, writer
-
-    @property
-    @override
-    def keep_alive(self) -> bool:
-        return True
 
     @override
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:

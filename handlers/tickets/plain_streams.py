@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from handlers.http.middleware import account
-from handlers.http.rendered import CommonLines, Handler, Rendered, RenderedStream, lines
+from handlers.http.rendered import CommonLines, Handler, RenderedStream, lines
 from handlers.http.responses import STREAMED
 from handlers.tickets.notes import Notes
 from handlers.tickets.stream import Opening, follow, place
@@ -70,9 +70,8 @@ def _is_plain(request: web.BaseRequest) -> bool:
     """Tell whether *request* could open a stream, without anything that changes how it is answered."""
     return (
         request.raw_path.endswith(_AFTER)
-        and request.raw_path.startswith(_BEFORE)
         and request.method == "GET"
-        and Rendered.fits(request)
+        and RenderedStream.fits(request)
         and not request.body_exists
         and "Expect" not in request.headers
     )

@@ -1,12 +1,16 @@
 """Requests of a ticket's holder in any form, and their answers in a form that can be compared."""
 
+import asyncio
 import re
 import socket
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from harness import ORIGIN, Page, World
+from harness import ORIGIN, Page, World, client
 from hypothesis import strategies as st
 
+from models.ticket import READABLE_AFTER
 from service import app_keys
 
 CLUB: Final = "https://club.example"
@@ -37,6 +41,34 @@ heads: st.SearchStrategy[Head] = st.tuples(
     st.sampled_from(["HTTP/1.1"] * 8 + ["HTTP/1.0"]),
     st.builds(lambda own, more: (*own, *more), proofs, st.lists(others, max_size=3)),
 )
+
+
+async def asking_world(make: Any) -> World:
+    """Start a world with two sites, of which one asks, and stop its clock."""
+    world: World = await make(
+        clients={"shop": client("shop", confirm="match"), "club": client("club", origins=[CLUB])}
+    )
+    world.clock.hold()
+    return world
+
+
+async def compare_at_all_times(
+    world: World, pages: Iterable[Page], compare: Callable[[], None], fast: Sequence[bytes]
+) -> None:
+    """Call *compare* at all times at which an answer about *pages* may change.
+
+    The answers before the router are in *fast*, which may grow only until the first page has expired.
+    """
+    expiries = {datetime.fromisoformat(page.made["expires_at"]) for page in pages}
+    moments = {world.clock() + timedelta(seconds=seconds) for seconds in (0, 14, 16, 31)}
+    moments |= {expiry + timedelta(milliseconds=it) for expiry in expiries for it in (-1, 0, 1)}
+    moments |= {expiry + READABLE_AFTER + timedelta(milliseconds=it) for expiry in expiries for it in (-1, 0)}
+    for moment in sorted(moments):
+        world.clock.advance((moment - world.clock()).total_seconds())
+        before = len(fast)
+        await asyncio.to_thread(compare)
+        assert len(fast) == before or moment < min(expiries)
+    assert len(fast) > len(moments)
 
 
 def exchanged(world: World, request: bytes) -> bytes:

@@ -11,20 +11,31 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
 from io import BufferedReader
 from typing import Any
 
 import pytest
-from harness import ORIGIN, Page, World, client, problem
+from harness import ORIGIN, Page, World, problem
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from streams import block, event, stream
-from two_ways import CLUB, PATH, PROOF, SECRET, Head, comparable, every_state, exchanged, forget, heads, written
+from two_ways import (
+    PATH,
+    PROOF,
+    SECRET,
+    Head,
+    asking_world,
+    comparable,
+    compare_at_all_times,
+    every_state,
+    exchanged,
+    forget,
+    heads,
+    written,
+)
 
 from handlers.http.rendered import RenderedStream
 from handlers.tickets import plain_streams
-from models.ticket import READABLE_AFTER
 from service import app_keys
 from service.tickets.status import TicketStatus
 
@@ -48,10 +59,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 @pytest.fixture
 async def asking(make: Any) -> World:
-    clients = {"shop": client("shop", confirm="match"), "club": client("club", origins=[CLUB])}
-    started: World = await make(clients=clients)
-    started.clock.hold()
-    return started
+    return await asking_world(make)
 
 
 @contextmanager
@@ -68,10 +76,6 @@ def opened(world: World, page: Page, *headers: tuple[str, str]) -> Iterator[tupl
 
 async def test_both_ways_open_alike_in_every_state_and_at_any_time(asking: World, fast: list[bytes]) -> None:
     pages = await every_state(asking)
-    expiries = {datetime.fromisoformat(page.made["expires_at"]) for page in pages.values()}
-    moments = {asking.clock() + timedelta(seconds=seconds) for seconds in (0, 14, 16, 31)}
-    moments |= {expiry + timedelta(milliseconds=it) for expiry in expiries for it in (-1, 0, 1)}
-    moments |= {expiry + READABLE_AFTER + timedelta(milliseconds=it) for expiry in expiries for it in (-1, 0)}
 
     @settings(max_examples=30, phases=[Phase.generate])  # a failure is not made smaller, which takes minutes
     @given(name=st.sampled_from(["pending", "scanned", *pages]), head=heads)
@@ -82,12 +86,7 @@ async def test_both_ways_open_alike_in_every_state_and_at_any_time(asking: World
         forget(asking)
         assert again == comparable(exchanged(asking, request))
 
-    for moment in sorted(moments):
-        asking.clock.advance((moment - asking.clock()).total_seconds())
-        before = len(fast)
-        await asyncio.to_thread(alike)
-        assert len(fast) == before or moment < min(expiries)
-    assert len(fast) > len(moments)
+    await compare_at_all_times(asking, pages.values(), alike, fast)
 
 
 async def test_both_ways_send_alike_to_the_end_and_keep_the_connection(asking: World, fast: list[bytes]) -> None:
@@ -233,6 +232,18 @@ async def test_a_stream_that_fails_is_cut_off_and_counted(
     assert len(fast) == (way == "before the router")
     labels = 'method="GET",route="/v1/tickets/{ticket}/events",status="500"'
     assert f"{labels}}} 1.0" in await (await asking.call("GET", "/metrics")).text()
+
+
+@pytest.mark.parametrize(("target", "status"), [("", 200), ("events", 404), ("/event", 404)])
+async def test_only_the_address_of_events_opens_a_stream(
+    asking: World, fast: list[bytes], target: str, status: int
+) -> None:
+    """Red when `_is_plain` does not look at the end of the path."""
+    page = await asking.login()
+    answer = await asyncio.to_thread(exchanged, asking, written(page, "", PLAIN, suffix=target))
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"event-stream" not in answer
+    assert fast == []
 
 
 async def test_each_stream_has_a_request_id_of_its_own_or_its_callers(asking: World, fast: list[bytes]) -> None:
