@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 from harness import ORIGIN, Page, World, problem
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from streams import block, event, stream
 from two_ways import (
     PATH,
+    PLAIN,
     PROOF,
     SECRET,
     Head,
@@ -40,7 +41,6 @@ from service import app_keys
 from service.tickets.status import TicketStatus
 
 EVENTS = "/events"
-PLAIN: Head = ("GET", PATH, "HTTP/1.1", (PROOF,))
 
 
 @pytest.fixture
@@ -77,8 +77,10 @@ def opened(world: World, page: Page, *headers: tuple[str, str]) -> Iterator[tupl
 async def test_both_ways_open_alike_in_every_state_and_at_any_time(asking: World, fast: list[bytes]) -> None:
     pages = await every_state(asking)
 
-    @settings(max_examples=30, phases=[Phase.generate])  # a failure is not made smaller, which takes minutes
+    # A failure is not made smaller, which takes minutes.
+    @settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
     @given(name=st.sampled_from(["pending", "scanned", *pages]), head=heads)
+    @example(name="pending", head=PLAIN)
     def alike(name: str, head: Head) -> None:
         exchanged(asking, written(pages[name], "", PLAIN))  # a poll, which leaves a note
         request = written(pages[name], "none", head, suffix=EVENTS)
